@@ -1,0 +1,7 @@
+"""Settings of the test suite."""
+
+from wampnode.settings import *  # noqa: F403
+
+SECRET_KEY = "for-tests-only"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,1 @@
+"""Authentication methods as pure functions."""

@@ -1,0 +1,1 @@
+"""Node-to-node links that make several processes one router."""

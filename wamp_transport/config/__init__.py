@@ -1,0 +1,1 @@
+"""The configuration schema, its readers and its checks."""

@@ -1,0 +1,1 @@
+"""Answers to the ports of the floors below, kept in the database."""
