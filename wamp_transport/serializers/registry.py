@@ -1,0 +1,29 @@
+"""The serializers there are, by name and by subprotocol, and payload of any format as values."""
+
+from typing import Any, Final
+
+from ..wamp.payload import PYTHON
+from .json import JsonSerializer
+from .msgpack import MsgPackSerializer
+from .serializer import Serializer
+
+
+def values_of(payload_format: str, raw: Any) -> Any:
+    """Payload in ``payload_format`` as Python values; binary as bytes."""
+    return raw if payload_format == PYTHON else SERIALIZERS[payload_format].values(raw)
+
+
+def _installed() -> list[Serializer]:
+    serializers: list[Serializer] = [JsonSerializer(values_of), MsgPackSerializer(values_of)]
+    try:
+        from .cbor import CborSerializer  # noqa: PLC0415 - cbor2 is optional
+    except ImportError:
+        return serializers
+    return [*serializers, CborSerializer(values_of)]
+
+
+SERIALIZERS: Final[dict[str, Serializer]] = {serializer.name: serializer for serializer in _installed()}
+"""Serializers by name: ``json``, ``msgpack``, and ``cbor`` when cbor2 is installed."""
+
+BY_SUBPROTOCOL: Final[dict[str, Serializer]] = {each.subprotocol: each for each in SERIALIZERS.values()}
+"""The same by WebSocket subprotocol: ``wamp.2.json``."""

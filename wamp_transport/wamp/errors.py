@@ -1,0 +1,63 @@
+"""Error URIs of the protocol, and the exceptions of the core sorted by who must act.
+
+    WampError
+     +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
+     +- RequestRefused      this one request fails: an ERROR is the answer, the session lives on
+     +- PayloadError        this payload cannot be said in the receiver's serialization, or is too large for it
+     +- TransportError      the connection is gone
+
+Anything else that is raised while a message is handled is a bug of ours.
+Section of the specification: Basic Profile, "Predefined URIs"; Advanced Profile, "URIs".
+"""
+
+AUTHENTICATION_FAILED = "wamp.error.authentication_failed"
+AUTHORIZATION_FAILED = "wamp.error.authorization_failed"
+CANCELED = "wamp.error.canceled"
+INVALID_ARGUMENT = "wamp.error.invalid_argument"
+INVALID_PAYLOAD = "wamp.error.invalid_payload"
+INVALID_URI = "wamp.error.invalid_uri"
+NO_MATCHING_AUTH_METHOD = "wamp.error.no_matching_auth_method"
+NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
+NO_SUCH_REALM = "wamp.error.no_such_realm"
+NO_SUCH_REGISTRATION = "wamp.error.no_such_registration"
+NO_SUCH_ROLE = "wamp.error.no_such_role"
+NO_SUCH_SESSION = "wamp.error.no_such_session"
+NO_SUCH_SUBSCRIPTION = "wamp.error.no_such_subscription"
+NOT_AUTHORIZED = "wamp.error.not_authorized"
+OPTION_DISALLOWED_DISCLOSE_ME = "wamp.error.option_disallowed.disclose_me"
+PAYLOAD_SIZE_EXCEEDED = "wamp.error.payload_size_exceeded"
+PROCEDURE_ALREADY_EXISTS = "wamp.error.procedure_already_exists"
+PROTOCOL_VIOLATION = "wamp.error.protocol_violation"
+
+CLOSE_GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
+CLOSE_NORMAL = "wamp.close.normal"
+CLOSE_REALM = "wamp.close.close_realm"
+CLOSE_SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
+
+
+class WampError(Exception):
+    """Root of the core's exceptions. ``str()`` is a sentence for people."""
+
+
+class ProtocolViolation(WampError):
+    """A peer broke the protocol. The message names the fault and, where it can, the element."""
+
+
+class RequestRefused(WampError):
+    """A request cannot be fulfilled. ``uri`` says why to programs, the message to people."""
+
+    def __init__(self, uri: str, message: str) -> None:
+        super().__init__(message)
+        self.uri = uri
+
+
+class PayloadError(WampError):
+    """A payload cannot reach a receiver as it is. ``uri`` is the error its sender is answered with."""
+
+    def __init__(self, message: str, uri: str = INVALID_PAYLOAD) -> None:
+        super().__init__(message)
+        self.uri = uri
+
+
+class TransportError(WampError):
+    """The connection to a peer is gone."""

@@ -1,0 +1,20 @@
+"""Application payload: ``args`` and ``kwargs`` as they came, in the format of their sender.
+
+The router forwards payload without rebuilding it, so it stays the bytes of one serialization until a receiver
+with another one needs it. A message therefore travels together with the name of its payload's format.
+"""
+
+from typing import Any, Final
+
+from msgspec import Raw
+
+ABSENT: Final = Raw(b"")
+"""Stands for args or kwargs that a message does not have. Compared by identity."""
+
+PYTHON: Final = "python"
+"""The format of payload that is Python values (a list, a dict), not bytes: what the router itself says."""
+
+
+def positional(*values: Any) -> Raw:
+    """Python values as the ``args`` of a message whose payload format is :data:`PYTHON`."""
+    return list(values)  # type: ignore[return-value]

@@ -1,0 +1,32 @@
+"""What a valid URI is, for each way of matching.
+
+Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscriptions" and
+"Pattern-based Registrations".
+"""
+
+import re
+
+STRICT = {
+    "exact": re.compile(r"([0-9a-z_]+\.)*[0-9a-z_]+"),
+    "prefix": re.compile(r"([0-9a-z_]+\.)*[0-9a-z_]*"),
+    "wildcard": re.compile(r"([0-9a-z_]*\.)*[0-9a-z_]*"),
+}
+LOOSE = {
+    "exact": re.compile(r"([^\s.#]+\.)*[^\s.#]+"),
+    "prefix": re.compile(r"([^\s.#]+\.)*[^\s.#]*"),
+    "wildcard": re.compile(r"([^\s.#]*\.)*[^\s.#]*"),
+}
+
+
+def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
+    """Whether ``uri`` keeps the rules for ``match`` (exact, prefix or wildcard).
+
+    Strict: components of ``[0-9a-z_]``. Loose: no white space, ``#`` or ``.`` in a component. An exact URI has no
+    empty component, a prefix may end in one, a wildcard may have them anywhere.
+    """
+    return (LOOSE if loose else STRICT)[match].fullmatch(uri) is not None
+
+
+def is_reserved(uri: str) -> bool:
+    """Whether the first component is ``wamp``: only the router itself may register or publish there."""
+    return uri.startswith("wamp.") or uri == "wamp"

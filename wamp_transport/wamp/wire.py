@@ -1,0 +1,61 @@
+"""The array a message is on the wire: trailing parts that are absent are left off.
+
+Section of the specification: Basic Profile, "Messages" (empty trailing arguments are omitted).
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from .messages import CODES, PAYLOAD_MESSAGES, Message, Unregister, Unregistered, Unsubscribe, Unsubscribed
+from .payload import ABSENT
+
+Writer = Callable[[Any], Any]
+
+FIXED_FIELDS: dict[type[Any], int] = {kind: len(kind.__struct_fields__) - 2 for kind in PAYLOAD_MESSAGES}
+"""How many fields stand between the code and the payload, for the messages that carry one."""
+
+
+def wire(message: Message) -> Any:
+    """``message`` as what a serializer encodes: itself where it is whole, else a tuple without what is absent."""
+    return WRITERS[type(message)](message)
+
+
+def _whole(message: Any) -> Any:
+    return message
+
+
+def _with_payload(kind: type[Any]) -> Writer:
+    code = CODES[kind]
+    head = attrgetter(*kind.__struct_fields__[:-2])
+
+    def write(message: Any) -> Any:
+        if message.kwargs is ABSENT:
+            if message.args is ABSENT:
+                return (code, *head(message))
+            return (code, *head(message), message.args)
+        if message.args is ABSENT:
+            return (code, *head(message), [], message.kwargs)
+        return message
+
+    return write
+
+
+def _with_optional(kind: type[Any]) -> Writer:
+    code = CODES[kind]
+    *names, last = kind.__struct_fields__
+    optional = attrgetter(last)
+
+    def write(message: Any) -> Any:
+        if optional(message) is None:
+            return (code, *(getattr(message, name) for name in names))
+        return message
+
+    return write
+
+
+WRITERS: dict[type[Any], Writer] = {
+    **dict.fromkeys(CODES, _whole),
+    **{kind: _with_payload(kind) for kind in PAYLOAD_MESSAGES},
+    **{kind: _with_optional(kind) for kind in (Unsubscribe, Unsubscribed, Unregister, Unregistered)},
+}
