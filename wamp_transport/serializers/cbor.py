@@ -101,5 +101,3 @@ def _without_undefined(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_undefined(item) for item in value]
     return value
-
-

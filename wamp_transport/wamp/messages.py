@@ -7,7 +7,7 @@ of the wrong type is refused with its place named. ``args`` and ``kwargs`` stay 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Raw, Struct
 
@@ -405,13 +405,10 @@ PAYLOAD_MESSAGES: tuple[type[PayloadMessage], ...] = (
     Abort, Error, Publish, Event, Call, Result, Invocation, Yield,
 )  # fmt: skip
 
-CODES: dict[type[Struct], int] = {
-    kind: kind.__struct_config__.tag  # type: ignore[misc]
-    for kind in Message.__args__
-}
+CODES: dict[type[Message], int] = {kind: kind.__struct_config__.tag for kind in get_args(Message)}
 """Message type to the code it has on the wire."""
 
-NAMES: dict[type[Struct], str] = {
+NAMES: dict[type[Message], str] = {
     kind: "".join("_" + letter if letter.isupper() else letter for letter in kind.__name__).upper().strip("_")
     for kind in CODES
 }

@@ -1,0 +1,142 @@
+"""The index of URI patterns that broker, dealer and permissions share: exact, prefix and wildcard.
+
+Exact is one look-up. Prefixes are looked up by the lengths there are, wildcards walk a tree of components; neither
+depends on how many patterns there are.
+Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
+"""
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from .options import Match
+
+T = TypeVar("T")
+
+
+class _Node(Generic[T]):
+    """A component of the wildcard patterns: what may follow, and the pattern that ends here."""
+
+    __slots__ = ("children", "value")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node[T]] = {}
+        self.value: T | None = None
+
+
+class PatternIndex(Generic[T]):
+    """Values by pattern. Each (match, uri) holds one value."""
+
+    __slots__ = ("_lengths", "_prefixes", "_wildcard_count", "_wildcards", "exact")
+
+    def __init__(self) -> None:
+        self.exact: dict[str, T] = {}
+        self._prefixes: dict[str, T] = {}
+        self._lengths: dict[int, int] = {}
+        self._wildcards: _Node[T] = _Node()
+        self._wildcard_count = 0
+
+    def __len__(self) -> int:
+        return len(self.exact) + len(self._prefixes) + self._wildcard_count
+
+    def get(self, match: Match, uri: str) -> T | None:
+        """The value of just this pattern."""
+        if match == "exact":
+            return self.exact.get(uri)
+        if match == "prefix":
+            return self._prefixes.get(uri)
+        node = self._wildcards
+        for component in uri.split("."):
+            if component not in node.children:
+                return None
+            node = node.children[component]
+        return node.value
+
+    def put(self, match: Match, uri: str, value: T) -> None:
+        """Set the value of a pattern."""
+        if match == "exact":
+            self.exact[uri] = value
+        elif match == "prefix":
+            if uri not in self._prefixes:
+                self._count_length(len(uri), 1)
+            self._prefixes[uri] = value
+        else:
+            node = self._wildcards
+            for component in uri.split("."):
+                node = node.children.setdefault(component, _Node())
+            self._wildcard_count += node.value is None
+            node.value = value
+
+    def remove(self, match: Match, uri: str) -> None:
+        """Forget a pattern; it is no error if it is not there."""
+        if match == "exact":
+            self.exact.pop(uri, None)
+        elif match == "prefix":
+            if self._prefixes.pop(uri, None) is not None:
+                self._count_length(len(uri), -1)
+        else:
+            self._remove_wildcard(uri.split("."))
+
+    def best(self, uri: str) -> T | None:
+        """The value for a URI: exact, else the longest prefix, else the wildcard with literals furthest in front."""
+        value = self.exact.get(uri)
+        if value is None and self._lengths:
+            value = next(self._matching_prefixes(uri), None)
+        if value is None and self._wildcard_count:
+            value = next(_walk(self._wildcards, uri.split("."), 0), None)
+        return value
+
+    def patterns(self, uri: str) -> list[T]:
+        """All values whose prefix or wildcard covers ``uri``, in order of precedence."""
+        if not self._lengths and not self._wildcard_count:
+            return []
+        found = list(self._matching_prefixes(uri))
+        if self._wildcard_count:
+            found.extend(_walk(self._wildcards, uri.split("."), 0))
+        return found
+
+    def _matching_prefixes(self, uri: str) -> Iterator[T]:
+        prefixes = self._prefixes
+        size = len(uri)
+        for length in self._lengths:
+            if length <= size:
+                value = prefixes.get(uri[:length])
+                if value is not None:
+                    yield value
+
+    def _count_length(self, length: int, change: int) -> None:
+        lengths = self._lengths
+        lengths[length] = lengths.get(length, 0) + change
+        if not lengths[length]:
+            del lengths[length]
+        # Longest first, so that the first hit is the best.
+        self._lengths = dict(sorted(lengths.items(), reverse=True))
+
+    def _remove_wildcard(self, components: list[str]) -> None:
+        path = [self._wildcards]
+        for component in components:
+            node = path[-1].children.get(component)
+            if node is None:
+                return
+            path.append(node)
+        self._wildcard_count -= path[-1].value is not None
+        path[-1].value = None
+        for parent, component, node in reversed(list(zip(path, components, path[1:], strict=False))):
+            if node.value is None and not node.children:
+                del parent.children[component]
+
+
+def _walk(node: _Node[T], components: list[str], depth: int) -> Iterator[T]:
+    """Values below ``node`` that match, a literal before a wildcard at each component."""
+    if depth == len(components):
+        if node.value is not None:
+            yield node.value
+        return
+    component = components[depth]
+    # An empty component in a pattern stands for exactly one that is not empty.
+    if component:
+        literal = node.children.get(component)
+        if literal is not None:
+            yield from _walk(literal, components, depth + 1)
+        wildcard = node.children.get("")
+        if wildcard is not None:
+            yield from _walk(wildcard, components, depth + 1)
