@@ -1,0 +1,162 @@
+"""Which files of a directory may be served: the one place that says no to hidden, excluded and outside files."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from logging import getLogger
+from typing import NamedTuple
+
+logger = getLogger(__name__)
+
+PUBLIC_DOT_DIRECTORY = ".well-known"
+"""The only name with a leading dot that is served, and only at the top of a directory (RFC 8615)."""
+
+_MAX_LINKS = 4
+"""How many links to directories may follow each other in one path; directories full of links to each other
+would otherwise take time and memory without end."""
+
+_FORBIDDEN = frozenset({"/", "\\", "\x7f", *map(chr, range(32))})
+
+
+class StaticDirectoryError(Exception):
+    """A directory cannot be served as the operator asked; names the directory and the reason."""
+
+    def __init__(self, directory: str | os.PathLike[str], reason: str) -> None:
+        super().__init__(f"cannot serve files from {os.fspath(directory)!r}: {reason}")
+        self.directory = os.fspath(directory)
+        self.reason = reason
+
+
+def is_public(segments: Sequence[str]) -> bool:
+    """Say whether decoded path segments may name a file at all; only the last may be empty (a directory).
+
+    Refused are names with a leading dot (`.` and `..` are two of them), and names with a separator of any
+    system, NUL or another control character: such a name never reaches the file system.
+    """
+    for position, segment in enumerate(segments):
+        if not segment and position < len(segments) - 1:
+            return False
+        if segment.startswith(".") and not (position == 0 and segment == PUBLIC_DOT_DIRECTORY):
+            return False
+        if not _FORBIDDEN.isdisjoint(segment):
+            return False
+    return True
+
+
+class _Identity(NamedTuple):
+    """What makes two spellings of a path the same file, on file systems that ignore case as well."""
+
+    device: int
+    inode: int
+
+
+class _Pending(NamedTuple):
+    """A directory still to be read: where it is, what it is called below the root, how it was reached."""
+
+    path: str
+    segments: tuple[str, ...]
+    ancestors: frozenset[_Identity]
+    links: int
+
+
+def _identity(info: os.stat_result) -> _Identity:
+    return _Identity(info.st_dev, info.st_ino)
+
+
+class Boundary:
+    """One directory and what may be served of it. All methods touch the disk: call them in a thread.
+
+    `excluded` are directories or files below it that are never served; relative ones are taken from the
+    directory. Raises StaticDirectoryError if the directory does not exist, cannot be read, is or lies in an
+    excluded one, or is a node's own `.crossbar` folder.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], excluded: Iterable[str | os.PathLike[str]] = ()) -> None:
+        try:
+            self.root = os.path.realpath(directory, strict=True)
+            if not os.path.isdir(self.root):
+                raise StaticDirectoryError(directory, "not a directory")
+            os.scandir(self.root).close()
+        except OSError as error:
+            raise StaticDirectoryError(directory, error.strerror or type(error).__name__) from error
+        except ValueError as error:
+            raise StaticDirectoryError(directory, "not a path") from error
+        self._excluded = [os.path.join(self.root, path) for path in excluded]
+        if os.path.basename(self.root) == ".crossbar":
+            raise StaticDirectoryError(directory, "a node's own .crossbar folder is never served")
+        if self._is_excluded(self.root, self._identities()):
+            raise StaticDirectoryError(directory, "it is, or lies in, an excluded directory")
+
+    def allows(self, path: str) -> bool:
+        """Say whether an existing path may be served, judged by where it really is, all links followed."""
+        try:
+            real = os.path.realpath(path, strict=True)
+        except (OSError, ValueError):
+            return False
+        if real == self.root:
+            return True
+        prefix = self.root.rstrip(os.sep) + os.sep
+        if not real.startswith(prefix) or not is_public(real[len(prefix) :].split(os.sep)):
+            return False
+        return not self._is_excluded(real, self._identities())
+
+    def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
+        """Yield name segments, path and stat of every file that may be served, in no particular order.
+
+        What cannot be read is left out, with a warning in the log.
+        """
+        excluded = self._identities()
+        root = _identity(os.stat(self.root))
+        pending = [_Pending(self.root, (), frozenset({root}), 0)]
+        while pending:
+            directory = pending.pop()
+            for entry in self._entries(directory):
+                try:
+                    info = os.stat(entry.path)
+                    is_link = entry.is_symlink()
+                except OSError:
+                    continue  # a link to nowhere or to itself, or a file that has just gone
+                identity = _identity(info)
+                if identity in excluded or (is_link and not self.allows(entry.path)):
+                    continue
+                segments = (*directory.segments, entry.name)
+                if stat.S_ISREG(info.st_mode):
+                    yield segments, entry.path, info
+                elif stat.S_ISDIR(info.st_mode) and identity not in directory.ancestors:
+                    links = directory.links + is_link
+                    if links <= _MAX_LINKS:
+                        pending.append(_Pending(entry.path, segments, directory.ancestors | {identity}, links))
+
+    def _entries(self, directory: _Pending) -> list[os.DirEntry[str]]:
+        """Return the entries of a directory whose names may be served."""
+        try:
+            with os.scandir(directory.path) as entries:
+                return [entry for entry in entries if is_public((*directory.segments, entry.name))]
+        except OSError as error:
+            logger.warning("static directory %s is left out: %s", directory.path, error.strerror)
+            return []
+
+    def _identities(self) -> frozenset[_Identity]:
+        """Return the excluded directories that exist now; one may be made while the node runs."""
+        found = set()
+        for path in self._excluded:
+            try:
+                found.add(_identity(os.stat(path)))
+            except (OSError, ValueError):
+                continue
+        return frozenset(found)
+
+    @staticmethod
+    def _is_excluded(real: str, excluded: frozenset[_Identity]) -> bool:
+        """Say whether a real path is, or lies in, one of the excluded ones."""
+        while excluded:
+            try:
+                if _identity(os.stat(real)) in excluded:
+                    return True
+            except OSError:
+                return True
+            parent = os.path.dirname(real)
+            if parent == real:
+                break
+            real = parent
+        return False

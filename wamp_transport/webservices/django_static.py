@@ -1,0 +1,185 @@
+"""Serves what Django's `STATIC_URL` points to, in front of another ASGI application.
+
+With finders (development) files are looked up where the apps keep them; otherwise they are those that
+`collectstatic` has put into `STATIC_ROOT`.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from logging import getLogger
+from posixpath import basename, splitext
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.exceptions import SuspiciousFileOperation
+
+from wamp_transport.webservices.answers import READ_METHODS, Receive, Scope, Send, refuse_method
+from wamp_transport.webservices.boundary import StaticDirectoryError, is_public
+from wamp_transport.webservices.file_answer import serve_file
+from wamp_transport.webservices.file_index import (
+    DirectoryFiles,
+    FileSource,
+    FileTypes,
+    Found,
+    describe_on_disk,
+)
+from wamp_transport.webservices.not_found import send_not_found
+from wamp_transport.webservices.paths import raw_path, segments_of
+
+logger = getLogger(__name__)
+
+DEFAULT_CACHE_TIMEOUT = 60
+"""Seconds, for files whose name does not change with their content."""
+
+
+def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
+    """Return the path segments of STATIC_URL, None if it is not set or files come from another host."""
+    if not static_url:
+        return None
+    parts = urlsplit(static_url)
+    if parts.scheme or parts.netloc:
+        return None
+    path = parts.path.strip("/")
+    return segments_of("/" + path) if path else ()
+
+
+def has_hashed_name(path: str, name: str) -> bool:
+    """Say whether a file's name, as `STATICFILES_STORAGE` makes it, contains a hash of its content."""
+    stem, extension = splitext(name)
+    plain = splitext(stem)[0] + extension
+    if plain == name:
+        return False
+    try:
+        url: str = staticfiles_storage.url(plain)
+    except ValueError:
+        return False  # a file that the storage's manifest does not know
+    return basename(url) == basename(name)
+
+
+class FinderFiles:
+    """The files Django's staticfiles finders know, looked up for each request; a FileSource."""
+
+    def __init__(self, types: FileTypes) -> None:
+        self._types = types
+
+    def find(self, rest: Sequence[str]) -> Found:
+        if not rest or not rest[-1] or not is_public(rest):
+            return None
+        name = "/".join(rest)
+        try:
+            path = finders.find(name)
+        except SuspiciousFileOperation:
+            return None
+        return describe_on_disk(self._types, path, name) if path and self.allows(path) else None
+
+    def allows(self, path: str) -> bool:
+        """Say whether a file found below a finder's directory really lies there, all links followed.
+
+        A finder that keeps files in no directory of its own is taken at its word.
+        """
+        try:
+            real = os.path.realpath(path, strict=True)
+        except (OSError, ValueError):
+            return False
+        homes = [root for root in _finder_roots() if _is_below(os.path.abspath(path), root)]
+        if not homes:
+            return True
+        for root in homes:
+            home = os.path.realpath(root)
+            if _is_below(real, home) and is_public(os.path.relpath(real, home).split(os.sep)):
+                return True
+        return False
+
+
+def _finder_roots() -> list[str]:
+    roots = []
+    for finder in finders.get_finders():
+        storages: list[Any] = list(getattr(finder, "storages", {}).values())
+        storages.append(getattr(finder, "storage", None))
+        locations = [getattr(storage, "location", None) for storage in storages]
+        roots += [os.path.abspath(location) for location in locations if location]
+    return roots
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+class DjangoStaticFiles:
+    """An ASGI application that answers below STATIC_URL and hands everything else to `application`.
+
+    `use_finders`: None means as `settings.DEBUG` says. `cache_timeout` is in seconds, None for no Cache-Control;
+    with finders browsers ask each time, and files with a hash in their name may be kept for years.
+    Below STATIC_URL a file that does not exist is answered with 404 here; where STATIC_URL is `/` it is
+    `application` that answers. A STATIC_ROOT that is not set or cannot be read is left to `application`, with a
+    warning in the log. Reads settings and STATIC_ROOT at construction: call it in a thread, after Django's setup.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        *,
+        use_finders: bool | None = None,
+        cache_timeout: int | None = DEFAULT_CACHE_TIMEOUT,
+        mime_types: Mapping[str, str] | None = None,
+        allow_cross_origin: bool = False,
+    ) -> None:
+        self._application = application
+        self._prefix = local_prefix(settings.STATIC_URL)
+        self._files: FileSource | None = None
+        if self._prefix is None:
+            return
+        if settings.DEBUG if use_finders is None else use_finders:
+            self._files = FinderFiles(
+                FileTypes(cache_timeout=0, mime_types=mime_types, allow_cross_origin=allow_cross_origin)
+            )
+        else:
+            types = FileTypes(
+                cache_timeout=cache_timeout,
+                mime_types=mime_types,
+                allow_cross_origin=allow_cross_origin,
+                is_immutable=has_hashed_name,
+            )
+            self._files = _static_root(types)
+
+    def rescan(self) -> None:
+        """Take the files of STATIC_ROOT from the disk anew, after `collectstatic`; call it in a thread."""
+        if isinstance(self._files, DirectoryFiles):
+            self._files.rescan()
+
+    def rest_below(self, scope: Scope) -> tuple[str, ...] | None:
+        """Return the segments of a request's path below STATIC_URL, None if it is not below or none of ours."""
+        if scope["type"] != "http" or self._files is None or self._prefix is None:
+            return None
+        segments = segments_of(raw_path(scope)) or ()
+        depth = len(self._prefix)
+        return segments[depth:] if len(segments) > depth and segments[:depth] == self._prefix else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rest = self.rest_below(scope)
+        if rest is None or self._files is None:
+            await self._application(scope, receive, send)
+            return
+        is_read = scope["method"] in READ_METHODS
+        if is_read and is_public(rest) and await serve_file(self._files, scope, receive, send, rest):
+            return
+        if not self._prefix:
+            await self._application(scope, receive, send)
+        elif is_read:
+            await send_not_found(scope, send)
+        else:
+            await refuse_method(scope, send)
+
+
+def _static_root(types: FileTypes) -> DirectoryFiles | None:
+    if not settings.STATIC_ROOT:
+        logger.warning("STATIC_ROOT is not set: static files are not served")
+        return None
+    try:
+        return DirectoryFiles(settings.STATIC_ROOT, types, index_file=None)
+    except StaticDirectoryError as error:
+        logger.warning("STATIC_ROOT: %s; has collectstatic been run?", error)
+        return None

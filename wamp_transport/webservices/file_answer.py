@@ -1,0 +1,272 @@
+"""Answers a request with a file: picks variant and part, reads in a thread, sends chunk by chunk.
+
+Which file it is comes from a FileSource. The file is held open from its first stat to its last byte, so length
+and entity tag are those of what is sent, whatever happens to its name meanwhile.
+"""
+
+import asyncio
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from logging import getLogger
+from typing import BinaryIO
+from urllib.parse import quote
+
+from django.utils.http import http_date
+
+from wamp_transport.webservices.answers import (
+    Receive,
+    Scope,
+    Send,
+    encode_headers,
+    send_answer,
+    send_redirect,
+)
+from wamp_transport.webservices.file_index import Elsewhere, FileSource, ServedFile, Variant
+from wamp_transport.webservices.paths import raw_path, segments_of
+from wamp_transport.webservices.request_headers import (
+    RangeNotSatisfiable,
+    accepted,
+    byte_range,
+    header,
+    if_range_holds,
+    is_not_modified,
+)
+
+logger = getLogger(__name__)
+
+CHUNK_SIZE = 64 * 1024
+"""Bytes read and sent at a time; what a connection holds in memory for a file of any size."""
+
+_YEAR_10000 = 253_402_300_800
+_NOT_IN_304 = frozenset({"content-type", "content-encoding"})
+_QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
+
+# Opening a named pipe would otherwise wait for its writer.
+_NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass
+class FileAnswer:
+    """An answer ready to be sent: its first bytes are read, and `file` is open if `remaining` more are to come."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+    remaining: int = 0
+    file: BinaryIO | None = None
+
+    def close(self) -> None:
+        """Close the file, if one is open; harmless when done twice."""
+        if self.file is not None:
+            # Waits for a read that a cancelled request left running in its thread: never more than a chunk.
+            self.file.close()
+
+
+async def serve_file(
+    source: FileSource,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    rest: Sequence[str],
+    *,
+    default: Sequence[str] | None = None,
+) -> bool:
+    """Answer a GET or HEAD request for the segments below a service; False, with nothing sent, if no file does.
+
+    `default` names the file that answers where there is no other. Returns when all is sent, when the client has
+    gone, or when the file cannot be read to its end; the answer is then left unfinished, which tells the server
+    to end the connection: the promised length cannot be kept any more.
+    """
+
+    def prepare() -> FileAnswer | Elsewhere | None:
+        found = source.find(rest)
+        if found is None and default is not None:
+            found = source.find(default)
+        if isinstance(found, ServedFile):
+            return open_answer(found, source.allows, scope)
+        return found
+
+    answer = await _in_thread(prepare)
+    if answer is None:
+        return False
+    if isinstance(answer, Elsewhere):
+        await send_redirect(scope, send, _with_slash(scope))
+        return True
+    try:
+        await _send(answer, scope, receive, send)
+    finally:
+        answer.close()
+    return True
+
+
+def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope) -> FileAnswer | None:
+    """Open the best variant the client takes and return the answer with it, None if none can be read.
+
+    Touches the disk: call it in a thread. The caller closes the answer.
+    """
+    for variant, file in _openable(served, allows, accepted(header(scope, b"accept-encoding"))):
+        try:
+            answer = _answer_with(variant, file, scope)
+            if answer.file is None:
+                file.close()
+        except OSError as error:
+            file.close()
+            logger.warning("static file %s cannot be read: %s", variant.path, error.strerror)
+            continue
+        except BaseException:
+            file.close()
+            raise
+        return answer
+    return None
+
+
+def _openable(
+    served: ServedFile, allows: Callable[[str], bool], encodings: frozenset[str]
+) -> Iterator[tuple[Variant, BinaryIO]]:
+    """Yield the variants the client takes, opened, the smallest first; whoever takes one closes it."""
+    try:
+        current = os.stat(served.path)
+    except OSError:
+        return  # a compressed sibling does not outlive its file
+    for variant in served.variants:
+        if (variant.encoding and variant.encoding not in encodings) or not allows(variant.path):
+            continue
+        try:
+            file = open(variant.path, "rb", opener=_open_non_blocking)  # noqa: SIM115
+        except OSError as error:
+            logger.warning("static file %s cannot be opened: %s", variant.path, error.strerror)
+            continue
+        info = os.fstat(file.fileno())
+        # A sibling older than its file was packed from a former version. Whole seconds, as archives keep times.
+        if not stat.S_ISREG(info.st_mode) or (variant.encoding and int(info.st_mtime) < int(current.st_mtime)):
+            file.close()
+            continue
+        yield variant, file
+
+
+def _open_non_blocking(path: str, flags: int) -> int:
+    return os.open(path, flags | _NON_BLOCKING)
+
+
+def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
+    """Return the answer for an open file; `answer.file` is None if nothing of it remains to be read."""
+    info = os.fstat(file.fileno())
+    modified = int(info.st_mtime) if 0 < info.st_mtime < _YEAR_10000 else None
+    # Each variant has a tag of its own: parts of one must never be joined to parts of another.
+    entity_tag = f'"{info.st_mtime_ns:x}-{info.st_size:x}{variant.encoding and "-" + variant.encoding}"'
+    headers = [*variant.headers, ("ETag", entity_tag)]
+    if modified is not None:
+        headers.append(("Last-Modified", http_date(modified)))
+    if is_not_modified(header(scope, b"if-none-match"), header(scope, b"if-modified-since"), entity_tag, modified):
+        return FileAnswer(304, [line for line in headers if line[0].lower() not in _NOT_IN_304])
+
+    status, start, length = 200, 0, info.st_size
+    headers.append(("Accept-Ranges", "bytes"))
+    if scope["method"] == "GET" and if_range_holds(header(scope, b"if-range"), entity_tag, modified):
+        try:
+            part = byte_range(header(scope, b"range"), info.st_size)
+        except RangeNotSatisfiable:
+            return FileAnswer(416, [("Content-Range", f"bytes */{info.st_size}")])
+        if part is not None:
+            status, start, length = 206, part.start, part.length
+            headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{info.st_size}"))
+    headers.append(("Content-Length", str(length)))
+    if scope["method"] == "HEAD":
+        return FileAnswer(status, headers)
+
+    file.seek(start)
+    body = file.read(min(length, CHUNK_SIZE))
+    if len(body) < min(length, CHUNK_SIZE):
+        return FileAnswer(503, [("Retry-After", "1")])  # being rewritten just now
+    remaining = length - len(body)
+    return FileAnswer(status, headers, body, remaining, file if remaining else None)
+
+
+def _with_slash(scope: Scope) -> str:
+    """Return the location of the same directory with its trailing slash.
+
+    Relative to the last segment, so that whatever lies before it, at this server or at a proxy, stays as it is,
+    and no spelling of the path can lead to another host.
+    """
+    path = segments_of(raw_path(scope)) or ("",)
+    query = quote(bytes(scope.get("query_string", b"")), safe=_QUERY_SAFE)
+    return f"./{quote(path[-1], safe='')}/" + (f"?{query}" if query else "")
+
+
+async def _in_thread(
+    prepare: Callable[[], FileAnswer | Elsewhere | None],
+) -> FileAnswer | Elsewhere | None:
+    """Run `prepare` in a thread; if the request is cancelled meanwhile, close what the thread has opened."""
+    lock = threading.Lock()
+    opened: list[FileAnswer] = []
+    abandoned = False
+
+    def run() -> FileAnswer | Elsewhere | None:
+        answer = prepare()
+        if isinstance(answer, FileAnswer):
+            with lock:
+                if abandoned:
+                    answer.close()
+                else:
+                    opened.append(answer)
+        return answer
+
+    try:
+        return await asyncio.to_thread(run)
+    except BaseException:
+        with lock:
+            abandoned = True
+            for answer in opened:
+                answer.close()
+        raise
+
+
+async def _send(answer: FileAnswer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an answer, reading on only as fast as the server takes it and as long as the client is there."""
+    if answer.status >= 400:
+        await send_answer(scope, send, answer.status, headers=answer.headers)
+        return
+    headers = encode_headers([*answer.headers, ("X-Content-Type-Options", "nosniff")])
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": answer.remaining > 0})
+        if answer.file is not None:
+            await _send_remaining(answer, answer.file, receive, send)
+    except OSError:
+        logger.debug("the client went away while a file was sent")  # how ASGI servers may say so
+
+
+async def _send_remaining(answer: FileAnswer, file: BinaryIO, receive: Receive, send: Send) -> None:
+    gone = asyncio.ensure_future(_wait_for_disconnect(receive))
+    try:
+        while answer.remaining and not gone.done():
+            chunk = await _read(file, min(answer.remaining, CHUNK_SIZE))
+            if not chunk:
+                return
+            answer.remaining -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": answer.remaining > 0})
+    finally:
+        gone.cancel()
+        await asyncio.wait({gone})
+        if not gone.cancelled():
+            gone.exception()
+
+
+async def _read(file: BinaryIO, size: int) -> bytes:
+    """Return the next bytes of a file; none, with a warning in the log, if it ends or fails too early."""
+    try:
+        chunk = await asyncio.to_thread(file.read, size)
+    except OSError as error:
+        logger.warning("static file %s cannot be read on: %s", file.name, error.strerror)
+        return b""
+    if not chunk:
+        logger.warning("static file %s became shorter while it was sent", file.name)
+    return chunk
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

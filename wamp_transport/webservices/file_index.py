@@ -1,0 +1,205 @@
+"""Which file answers which address of a directory: known from the start, or looked up for each request.
+
+WhiteNoise knows media types, compressed siblings and caching; `boundary` says what may be served; `file_answer`
+reads and sends.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from logging import getLogger
+from typing import Any, Protocol
+
+from whitenoise.base import WhiteNoise
+from whitenoise.responders import IsDirectoryError, NotARegularFileError
+
+from wamp_transport.webservices.boundary import Boundary, is_public
+
+logger = getLogger(__name__)
+
+INDEX_FILE = "index.html"
+
+# Browsers unpack these only if told so. The second is what Crossbar.io knows beyond the usual types.
+_PACKED_TYPES = (".svgz", ".jgz")
+_MORE_MIME_TYPES = {".jgz": "text/javascript"}
+
+_MIME_KEY = re.compile(r"\.?[^/\\\s.][^/\\\s]*")
+_MIME_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:;[ \t]*[\x20-\x7e]+)?", re.ASCII)
+
+# What WhiteNoise appends to every text type, also to one that names its charset already.
+_ADDED_CHARSET = '; charset="utf-8"'
+
+# Computed anew from the open file, since it may have changed after it was indexed.
+_VOLATILE = frozenset({"content-length", "last-modified", "etag"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One file on disk that can answer for a served file; `encoding` is empty for the file itself."""
+
+    encoding: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFile:
+    """A file with an address, and its compressed siblings, the smallest first."""
+
+    path: str
+    variants: tuple[Variant, ...]
+
+
+class Elsewhere(Enum):
+    """What else an address can be."""
+
+    WITH_SLASH = "a directory with an index file, named without its trailing slash"
+
+
+Found = ServedFile | Elsewhere | None
+
+
+class FileSource(Protocol):
+    """Where the files of a service come from. Both methods may touch the disk: call them in a thread."""
+
+    def find(self, rest: Sequence[str]) -> Found:
+        """Return what answers the decoded segments below the service, None for nothing."""
+
+    def allows(self, path: str) -> bool:
+        """Say whether a file found before may still be served."""
+
+
+class FileTypes:
+    """What a service tells browsers about its files; every service has its own.
+
+    `cache_timeout` is in seconds, None sends no Cache-Control. `mime_types` are types by extension (`.glb`), added
+    to the usual ones. `is_immutable(path, name)` says that a file will never change under its name.
+    Raises ValueError for a negative timeout and for what is no extension or no media type.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache_timeout: int | None,
+        mime_types: Mapping[str, str] | None = None,
+        allow_cross_origin: bool = False,
+        is_immutable: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        if cache_timeout is not None and cache_timeout < 0:
+            raise ValueError(f"cache timeout below zero: {cache_timeout}")
+        types = dict(_MORE_MIME_TYPES)
+        for extension, media_type in (mime_types or {}).items():
+            if not _MIME_KEY.fullmatch(extension) or not _MIME_TYPE.fullmatch(media_type):
+                raise ValueError(f"not a media type by extension: {extension!r}: {media_type!r}")
+            types["." + extension.lower().removeprefix(".")] = media_type
+        self._whitenoise = WhiteNoise(
+            None,
+            max_age=cache_timeout,
+            allow_all_origins=allow_cross_origin,
+            mimetypes=types,
+            add_headers_function=self._finish_headers,
+            immutable_file_test=is_immutable,
+        )
+
+    def describe(self, path: str, name: str, stat_cache: Mapping[str, os.stat_result] | None = None) -> ServedFile:
+        """Return the served file at a path, with the siblings found in `stat_cache` or, without it, on disk.
+
+        Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is no file, and
+        OSError, ValueError or OverflowError if the file system says so or a time of change cannot be written.
+        """
+        entry = self._whitenoise.get_static_file(path, name, stat_cache=stat_cache)
+        variants = []
+        for _, variant_path, headers in entry.alternatives:
+            own = variant_path == path
+            variants.append(
+                Variant(
+                    encoding="" if own else str(dict(headers)["Content-Encoding"]),
+                    path=variant_path,
+                    headers=tuple((key, text) for key, text in headers if key.lower() not in _VOLATILE),
+                )
+            )
+        return ServedFile(path, tuple(variants))
+
+    @staticmethod
+    def _finish_headers(headers: Any, path: str, name: str) -> None:
+        """Correct WhiteNoise's headers where a type names its own charset, or the file itself is packed."""
+        media_type, _, parameters = headers["Content-Type"].partition(";")
+        if parameters:
+            own = parameters.removesuffix(_ADDED_CHARSET)
+            headers["Content-Type"] = f"{media_type};{own}"
+        if name.lower().endswith(_PACKED_TYPES):
+            headers["Content-Encoding"] = "gzip"
+
+
+class DirectoryFiles:
+    """The files of one directory, a FileSource.
+
+    With `autorefresh` every request looks on the disk, for development; otherwise the files are those that were
+    there at the last `rescan`, the first being part of construction. Both take as long as the directory is large:
+    call them in a thread. Raises StaticDirectoryError as `Boundary` does.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        types: FileTypes,
+        *,
+        autorefresh: bool = False,
+        excluded: Iterable[str | os.PathLike[str]] = (),
+        index_file: str | None = INDEX_FILE,
+    ) -> None:
+        self._boundary = Boundary(directory, excluded)
+        self._types = types
+        self._autorefresh = autorefresh
+        self._index_file = index_file
+        self._files: dict[str, ServedFile] = {}
+        self.rescan()
+
+    def rescan(self) -> None:
+        """Take the files from the disk anew; requests see the former ones until all are known."""
+        if self._autorefresh:
+            return
+        found = list(self._boundary.scan())
+        stat_cache = {path: info for _, path, info in found}
+        files = {}
+        for segments, path, _ in found:
+            name = "/".join(segments)
+            try:
+                files[name] = self._types.describe(path, name, stat_cache)
+            except (OSError, ValueError, OverflowError, NotARegularFileError) as error:
+                logger.warning("static file %s is left out: %s", path, error)
+        self._files = files
+
+    def allows(self, path: str) -> bool:
+        return self._boundary.allows(path)
+
+    def find(self, rest: Sequence[str]) -> Found:
+        if not is_public(rest):
+            return None
+        look_up = self._on_disk if self._autorefresh else self._indexed
+        if rest and not rest[-1]:
+            return look_up((*rest[:-1], self._index_file)) if self._index_file is not None else None
+        found = look_up(rest)
+        if found is not None or self._index_file is None:
+            return found
+        return Elsewhere.WITH_SLASH if look_up((*rest, self._index_file)) is not None else None
+
+    def _indexed(self, names: Sequence[str]) -> ServedFile | None:
+        return self._files.get("/".join(names))
+
+    def _on_disk(self, names: Sequence[str]) -> ServedFile | None:
+        path = os.path.join(self._boundary.root, *names)
+        return describe_on_disk(self._types, path, "/".join(names)) if self.allows(path) else None
+
+
+def describe_on_disk(types: FileTypes, path: str, name: str) -> ServedFile | None:
+    """Return the file at a path as it is now, None if there is no file that can be served."""
+    try:
+        return types.describe(path, name)
+    except IsDirectoryError:
+        return None
+    except (OSError, ValueError, OverflowError, NotARegularFileError) as error:
+        logger.debug("static file %s cannot be served: %s", path, error)
+        return None

@@ -1,0 +1,45 @@
+"""The `json` service: one fixed JSON value, encoded once."""
+
+import json
+from typing import Any
+
+from wamp_transport.webservices.answers import (
+    READ_METHODS,
+    Receive,
+    Scope,
+    Send,
+    refuse_method,
+    require_http,
+    send_answer,
+)
+
+
+class JsonValue:
+    """An ASGI application that answers GET and HEAD at every path below its own with the same value.
+
+    Raises ValueError or TypeError if the value cannot be said in JSON (NaN and infinities cannot).
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        *,
+        prettify: bool = False,
+        allow_cross_origin: bool = False,
+        discourage_caching: bool = False,
+    ) -> None:
+        layout: dict[str, Any] = {"indent": 2} if prettify else {"separators": (",", ":")}
+        text = json.dumps(value, allow_nan=False, **layout)
+        self._body = (text + "\n" if prettify else text).encode("ascii")
+        self._headers: list[tuple[str, str]] = []
+        if allow_cross_origin:
+            self._headers.append(("Access-Control-Allow-Origin", "*"))
+        if discourage_caching:
+            self._headers.append(("Cache-Control", "no-store"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        require_http(self, scope)
+        if scope["method"] not in READ_METHODS:
+            await refuse_method(scope, send)
+            return
+        await send_answer(scope, send, 200, self._body, content_type="application/json", headers=self._headers)

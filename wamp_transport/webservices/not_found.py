@@ -1,0 +1,28 @@
+"""The 404 answer: a page for browsers, a short text for everyone else; it names nothing of the server."""
+
+from wamp_transport.webservices.answers import HTML, TEXT, Receive, Scope, Send, require_http, send_answer
+from wamp_transport.webservices.request_headers import accepted, header
+
+_TEXT = b"Not found.\n"
+_PAGE = b"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>404 Not Found</title></head>
+<body><h1>Not found</h1><p>There is nothing at this address.</p></body>
+</html>
+"""
+
+
+async def send_not_found(scope: Scope, send: Send) -> None:
+    """Answer 404 in the form the client prefers."""
+    # Only an explicit wish for HTML counts: tools send */*, and a short text serves them better.
+    wants_page = "text/html" in accepted(header(scope, b"accept"))
+    body, content_type = (_PAGE, HTML) if wants_page else (_TEXT, TEXT)
+    await send_answer(scope, send, 404, body, content_type=content_type, headers=[("Vary", "Accept")])
+
+
+class NotFound:
+    """An ASGI application that has nothing at any address, whatever the method."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        require_http(self, scope)
+        await send_not_found(scope, send)

@@ -1,0 +1,106 @@
+"""Which service of a web transport answers a path: a tree of whole segments, the most specific first.
+
+The mounting code resolves the path of a request and hands the service a scope made by `mounted`, in which
+`REST` holds the segments the service has left to look at. Building services from configuration, and what a
+service does with the rest, lie elsewhere.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, unquote_to_bytes
+
+T = TypeVar("T")
+
+REST = "wamp_transport.rest"
+"""Scope key: the decoded segments after the path of the service, as a tuple.
+
+`()` means that the path ended without a slash where the service is mounted (`/docs`), `("",)` that it ended with
+one (`/docs/`)."""
+
+_ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+def raw_path(scope: Mapping[str, Any]) -> str:
+    """Return the path of a request as it was sent, percent-encoded and without the query."""
+    raw = scope.get("raw_path")
+    if raw is None:
+        # Optional in ASGI. Encoding the decoded path again loses only which slashes were encoded.
+        return quote(scope["path"])
+    path = bytes(raw).decode("latin-1").partition("?")[0]
+    # A request line may carry a whole URL (RFC 9112, section 3.2.2); the server hands it on as it came.
+    match = _ABSOLUTE_FORM.match(path)
+    return (path[match.end() :] or "/") if match else path
+
+
+def segments_of(path: str) -> tuple[str, ...] | None:
+    """Split a percent-encoded path into decoded segments, or return None if it does not begin with a slash.
+
+    Decoding comes after splitting, so `%2F` is a character of its segment and never a separator. Empty segments
+    stay (`/ws/` is `("ws", "")`), and dots mean nothing (`/a/../b` has three segments). Bytes that are not UTF-8
+    become U+FFFD, which no configured path contains.
+    """
+    if not path.startswith("/"):
+        return None
+    return tuple(unquote_to_bytes(part).decode("utf-8", "replace") for part in path[1:].split("/"))
+
+
+def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the segments left to a service: those set by `mounted`, else all segments of the path."""
+    rest = scope.get(REST)
+    if rest is None:
+        return segments_of(raw_path(scope)) or ()
+    return tuple(rest)
+
+
+def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[str, Any]:
+    """Return a copy of the scope for a service that has `rest` left to look at; the path itself is unchanged."""
+    return {**scope, REST: rest}
+
+
+class _Node(Generic[T]):
+    """One segment of the tree; `held` is empty, or has the one service that lives here."""
+
+    __slots__ = ("children", "held")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node[T]] = {}
+        self.held: list[T] = []
+
+
+class PathTable(Generic[T]):
+    """The services of one web transport by path; `()` is the path of the service at `/`.
+
+    Raises ValueError for a path given twice, and for a segment that is empty or contains a slash.
+    """
+
+    def __init__(self, entries: Iterable[tuple[tuple[str, ...], T]]) -> None:
+        self._root: _Node[T] = _Node()
+        for segments, service in entries:
+            node = self._root
+            for segment in segments:
+                if not segment or "/" in segment:
+                    raise ValueError(f"not a path segment: {segment!r}")
+                node = node.children.setdefault(segment, _Node())
+            if node.held:
+                raise ValueError(f"two services at /{'/'.join(segments)}")
+            node.held.append(service)
+
+    def resolve(self, path: str) -> tuple[T, tuple[str, ...]] | None:
+        """Return the service for a percent-encoded path (see `raw_path`) and the segments left after its own.
+
+        The deepest service on the way wins; where the way ends at a segment without one, its nearest ancestor
+        answers. None means that no service answers this path.
+        """
+        segments = segments_of(path)
+        if segments is None:
+            return None
+        node, found, depth = self._root, self._root.held, 0
+        for position, segment in enumerate(segments, start=1):
+            child = node.children.get(segment)
+            if child is None:
+                break
+            node = child
+            if node.held:
+                found, depth = node.held, position
+        return (found[0], segments[depth:]) if found else None

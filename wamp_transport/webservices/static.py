@@ -1,0 +1,77 @@
+"""The `static` service: the files of one directory over HTTP.
+
+What may be served is decided in `boundary`, what a file's address is in `file_index`, and how it is sent in
+`file_answer`; this is where an operator's options come in.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+
+from wamp_transport.webservices.answers import (
+    READ_METHODS,
+    Receive,
+    Scope,
+    Send,
+    refuse_method,
+    require_http,
+)
+from wamp_transport.webservices.boundary import StaticDirectoryError, is_public
+from wamp_transport.webservices.file_answer import serve_file
+from wamp_transport.webservices.file_index import DirectoryFiles, FileTypes
+from wamp_transport.webservices.not_found import send_not_found
+from wamp_transport.webservices.paths import raw_path, rest_of
+
+__all__ = ["DEFAULT_CACHE_TIMEOUT", "StaticDirectoryError", "StaticFiles"]
+
+DEFAULT_CACHE_TIMEOUT = 43200
+"""Seconds for which a browser need not ask again."""
+
+
+class StaticFiles:
+    """An ASGI application for the files of a directory; the scope's rest (see `paths`) names the file.
+
+    - `autorefresh`: look on the disk for each request, for development. Otherwise the files are those that were
+      there at construction or at the last `rescan`.
+    - `cache_timeout`: seconds, None for no Cache-Control.
+    - `mime_types`: types by extension, added to the usual ones for this service only.
+    - `default_file`: path below the directory of the file that answers, with 200, where there is no other.
+    - `allow_cross_origin`: let pages of every origin read the files, without credentials.
+    - `excluded`: directories and files below that are never served.
+
+    Construction reads the whole directory unless `autorefresh` is on: call it in a thread. Raises
+    StaticDirectoryError for a directory that cannot be served and ValueError for an option that makes no sense.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        autorefresh: bool = False,
+        cache_timeout: int | None = DEFAULT_CACHE_TIMEOUT,
+        mime_types: Mapping[str, str] | None = None,
+        default_file: str | None = None,
+        allow_cross_origin: bool = False,
+        excluded: Iterable[str | os.PathLike[str]] = (),
+    ) -> None:
+        self._default = default_file.split("/") if default_file is not None else None
+        if self._default is not None and not (self._default[-1] and is_public(self._default)):
+            raise ValueError(f"not a file that may be served: {default_file!r}")
+        types = FileTypes(cache_timeout=cache_timeout, mime_types=mime_types, allow_cross_origin=allow_cross_origin)
+        self._files = DirectoryFiles(directory, types, autorefresh=autorefresh, excluded=excluded)
+
+    def rescan(self) -> None:
+        """Take the files from the disk anew; touches the disk, call it in a thread."""
+        self._files.rescan()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        require_http(self, scope)
+        if scope["method"] not in READ_METHODS:
+            await refuse_method(scope, send)
+            return
+        rest = rest_of(scope)
+        if not rest and raw_path(scope).endswith("/"):
+            rest = ("",)
+        # A hidden name is refused here already, so that no default file answers for it.
+        if is_public(rest) and await serve_file(self._files, scope, receive, send, rest, default=self._default):
+            return
+        await send_not_found(scope, send)
