@@ -1,0 +1,262 @@
+"""What a configuration comes to: typed, immutable realms, transports and services; and how two of them differ."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from wamp_transport.config.endpoint import DEFAULT_ENDPOINT, OtherEndpoint, TcpEndpoint, UnixEndpoint
+from wamp_transport.config.node import Node, RouterWorker
+from wamp_transport.config.paths import OtherService, PathTree
+from wamp_transport.config.realm import RealmSection, RoleSection, open_realm
+from wamp_transport.config.report import Location, Report, path_text
+from wamp_transport.config.section import Finding, Section
+from wamp_transport.config.transport import OtherTransport, WebOptions, WebSocketTransport, WebTransport
+from wamp_transport.config.webservices import StaticService
+from wamp_transport.config.websocket import WebSocketSection, WebSocketService
+from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+
+UNOFFERED = "none"
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class PathService:
+    """A service on a path. ``key`` stays the same for as long as transport and path do.
+
+    ``type`` is the service's type, or ``none`` for one that is not offered: its path answers 404 instead of falling
+    to a service above. ``config_path`` is its place in the configuration and does not count when services are compared.
+    """
+
+    key: str
+    segments: tuple[str, ...]
+    type: str
+    settings: Section
+    config_path: str = field(default="", compare=False)
+
+    @property
+    def path(self) -> str:
+        """The URL path, such as ``/ws``; the root is ``/``."""
+        return "/" + "/".join(self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """A place to listen, and the services there, nested paths flattened. ``endpoint`` is None where none was given."""
+
+    key: str
+    endpoint: TcpEndpoint | UnixEndpoint | None
+    paths: tuple[PathService, ...]
+    options: WebOptions = field(default_factory=WebOptions)
+    max_connections: int = 50_000
+    config_path: str = field(default="", compare=False)
+
+    @property
+    def listening(self) -> TcpEndpoint | UnixEndpoint:
+        """The endpoint given, or the default one: TCP port 8080 of 127.0.0.1."""
+        return self.endpoint or DEFAULT_ENDPOINT
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that passed all checks. Relative paths in it are relative to ``base_dir``."""
+
+    source: str
+    base_dir: Path
+    realms: tuple[RealmSection, ...]
+    transports: tuple[Transport, ...]
+    report: Report = field(default_factory=Report, compare=False)
+
+    @property
+    def services(self) -> tuple[PathService, ...]:
+        """The services of all transports."""
+        return tuple(service for transport in self.transports for service in transport.paths)
+
+    def resolve(self, path: str) -> Path:
+        """A path of the configuration as an absolute one."""
+        return Path(os.path.normpath(self.base_dir.absolute() / path))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a new configuration differs from an old one. Changed ones are pairs (old, new)."""
+
+    transports_added: tuple[Transport, ...] = ()
+    transports_removed: tuple[Transport, ...] = ()
+    transports_changed: tuple[tuple[Transport, Transport], ...] = ()
+    services_added: tuple[PathService, ...] = ()
+    services_removed: tuple[PathService, ...] = ()
+    services_changed: tuple[tuple[PathService, PathService], ...] = ()
+    realms_added: tuple[RealmSection, ...] = ()
+    realms_removed: tuple[RealmSection, ...] = ()
+    realms_changed: tuple[tuple[RealmSection, RealmSection], ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__)
+
+
+def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[Finding]]:
+    """The configuration that a checked node amounts to, and what to tell about defaults taken."""
+    findings: list[Finding] = []
+    routers = [
+        (("workers", index), worker)
+        for index, worker in enumerate(node.workers)
+        if isinstance(worker, RouterWorker) and not worker.options.disabled
+    ]
+    transports = [
+        built
+        for location, worker in routers
+        for index, section in enumerate(worker.transports)
+        if (built := _transport(section, (*location, "transports", index), findings)) is not None
+    ]
+    realms = [realm for _, worker in routers for realm in worker.realms]
+    given = any("realms" in worker.model_fields_set for _, worker in routers)
+    if not given and any(service.type == "websocket" for one in transports for service in one.paths):
+        realms.append(RealmSection.model_validate(_tuples(open_realm())))
+        findings.append(
+            Finding(
+                (*routers[0][0], "realms"),
+                "no realms are given: realm1 is made, whose role anonymous may do everything but with wamp. URIs",
+                "give `realms` to say who may do what",
+                "ignored",
+            )
+        )
+    for index, worker in enumerate(node.workers):
+        if isinstance(worker, RouterWorker) and worker.options.disabled:
+            findings.append(Finding(("workers", index), "this worker is disabled and left out", level="ignored"))
+    configuration = Configuration(source, base_dir, tuple(realms), tuple(transports))
+    return configuration, findings
+
+
+def missing_directories(configuration: Configuration) -> Iterator[tuple[PathService, str]]:
+    """The static services whose directory does not exist, with that directory."""
+    for service in configuration.services:
+        if isinstance(service.settings, StaticService) and service.settings.directory is not None:
+            directory = configuration.resolve(service.settings.directory)
+            if not os.path.isdir(directory):
+                yield service, str(directory)
+
+
+def router_options(configuration: Configuration) -> RouterOptions:
+    """What the router is told."""
+    return RouterOptions(realms={realm.name: _realm_options(realm) for realm in configuration.realms})
+
+
+def service_options(path_service: PathService) -> ServiceOptions:
+    """What the router is told about a service; nobody joins through one that is no WebSocket service."""
+    settings = path_service.settings
+    login = anonymous_login(settings) if isinstance(settings, WebSocketSection) else None
+    return ServiceOptions(key=path_service.key, anonymous=login)
+
+
+def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
+    """How anonymous clients of a service join; None where they may not. Without any method configured they may."""
+    auth = service.auth
+    if auth is None or not auth.model_fields_set:
+        return AnonymousLogin()
+    if auth.anonymous is None or auth.anonymous.type != "static":
+        return None
+    return AnonymousLogin(role=auth.anonymous.role, authid=auth.anonymous.authid)
+
+
+def diff(old: Configuration, new: Configuration) -> Difference:
+    """What to open, close and change to get from ``old`` to ``new``.
+
+    A transport has changed when its endpoint or options have; its services are told apart from it.
+    """
+    transports = _compare({one.key: one for one in old.transports}, {one.key: one for one in new.transports})
+    services = _compare({one.key: one for one in old.services}, {one.key: one for one in new.services})
+    realms = _compare({one.name: one for one in old.realms}, {one.name: one for one in new.realms})
+    return Difference(*transports, *services, *realms)
+
+
+def _compare(
+    old: Mapping[str, Item], new: Mapping[str, Item]
+) -> tuple[tuple[Item, ...], tuple[Item, ...], tuple[tuple[Item, Item], ...]]:
+    return (
+        tuple(new[key] for key in new if key not in old),
+        tuple(old[key] for key in old if key not in new),
+        tuple((old[key], new[key]) for key in new if key in old and _content(old[key]) != _content(new[key])),
+    )
+
+
+def _content(item: object) -> object:
+    """What counts when two versions of an item are compared; as text, in which 1 and true differ."""
+    if isinstance(item, Transport):
+        return item.listening, item.options, item.max_connections
+    if isinstance(item, PathService):
+        return item.type, item.settings.model_dump_json()
+    return item.model_dump_json() if isinstance(item, Section) else item
+
+
+def _transport(
+    section: WebTransport | WebSocketTransport | OtherTransport, location: Location, findings: list[Finding]
+) -> Transport | None:
+    if isinstance(section, OtherTransport):
+        return None
+    endpoint = section.endpoint
+    if endpoint is None:
+        findings.append(
+            Finding(location, "no endpoint is given: listens on TCP port 8080 of 127.0.0.1", level="ignored")
+        )
+    elif isinstance(endpoint, OtherEndpoint):
+        return None
+    key = section.id or _endpoint_key(endpoint or DEFAULT_ENDPOINT)
+    if isinstance(section, WebTransport):
+        paths = tuple(_services(section.paths, key, (), (*location, "paths")))
+        options = section.options
+    else:
+        service = _as_service(section)
+        paths, options = (PathService(f"{key}/", (), "websocket", service, path_text(location)),), WebOptions()
+    return Transport(key, endpoint, paths, options, section.max_connections, path_text(location))
+
+
+def _services(
+    paths: Mapping[str, Section], transport: str, above: tuple[str, ...], location: Location
+) -> Iterator[PathService]:
+    for name, settings in paths.items():
+        segments = above if name == "/" else (*above, name)
+        place = (*location, name)
+        if isinstance(settings, PathTree):
+            yield from _services(settings.paths, transport, segments, (*place, "paths"))
+            continue
+        kind = UNOFFERED if isinstance(settings, OtherService) else str(getattr(settings, "type", ""))
+        yield PathService(f"{transport}/{'/'.join(segments)}", segments, kind, settings, path_text(place))
+
+
+def _as_service(section: WebSocketTransport) -> WebSocketService:
+    shared = {name: getattr(section, name) for name in WebSocketSection.model_fields}
+    return WebSocketService.model_construct(type="websocket", **shared)
+
+
+def _endpoint_key(endpoint: TcpEndpoint | UnixEndpoint) -> str:
+    if isinstance(endpoint, UnixEndpoint):
+        return f"unix:{endpoint.path}"
+    interface = f"[{endpoint.interface}]" if ":" in endpoint.interface else endpoint.interface
+    return f"tcp:{interface}:{endpoint.port}" if interface else f"tcp:{endpoint.port}"
+
+
+def _realm_options(realm: RealmSection) -> RealmOptions:
+    return RealmOptions(
+        name=realm.name,
+        roles={role.name: _role_options(role) for role in realm.roles},
+        loose_uris=realm.options.uri_check == "loose",
+    )
+
+
+def _role_options(role: RoleSection) -> RoleOptions:
+    """Of permissions for the same URIs the later one counts; allow-by-default counts where there are none at all."""
+    permissions = {(one.uri, one.match): one for one in (entry.permission() for entry in role.permissions or ())}
+    return RoleOptions(
+        name=role.name,
+        permissions=tuple(permissions.values()),
+        allow_by_default=role.allow_by_default and role.permissions is None,
+    )
+
+
+def _tuples(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,173 @@
+"""Checks that look at more than one section: names, endpoints and URLs across the whole node."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from wamp_transport.config.environment import number_in, switch_in
+from wamp_transport.config.node import RouterWorker
+from wamp_transport.config.paths import PathTree, segments_at
+from wamp_transport.config.realm import RealmSection, RoleSection
+from wamp_transport.config.report import Location, path_text, short
+from wamp_transport.config.section import Finding
+from wamp_transport.config.transport import WebSocketTransport, WebTransport
+from wamp_transport.config.walk import Found
+from wamp_transport.config.websocket import WebSocketSection, url_finding
+
+_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+
+
+def enabled(sections: Iterable[Found], environ: Mapping[str, str]) -> list[Found]:
+    """The sections without those of router workers that are disabled."""
+    sections = list(sections)
+    off = {
+        found.location
+        for found in sections
+        if found.section is RouterWorker and switch_in(_in(found.given, "options", "disabled"), environ)
+    }
+    return [found for found in sections if found.location[:2] not in off]
+
+
+def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything that is wrong or noteworthy between sections of the enabled workers."""
+    yield from _workers(sections)
+    yield from _repeated(sections, (RealmSection,), "name", "realm")
+    yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
+    yield from _endpoints(sections, environ)
+    yield from _service_paths(sections)
+    yield from _urls(sections)
+    yield from _anonymous_roles(sections)
+
+
+def _workers(sections: list[Found]) -> Iterator[Finding]:
+    routers = [found.location for found in sections if found.section is RouterWorker]
+    for location in routers[1:]:
+        yield Finding(
+            location,
+            "this router worker and the others make one router: every transport leads to the realms of all of them",
+            "Crossbar keeps workers apart; check who may join which realm",
+            "ignored",
+        )
+
+
+def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:
+    seen: dict[str, Location] = {}
+    for found in sections:
+        name = found.given.get(key) if found.section in kinds else None
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            yield Finding((*found.location, key), f'{word} "{short(name)}" is already taken by {path_text(seen[name])}')
+        seen.setdefault(name, found.location)
+
+
+def _endpoints(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
+    taken: dict[tuple[str, object], list[tuple[str, Location]]] = {}
+    for found in sections:
+        if found.section not in (WebTransport, WebSocketTransport):
+            continue
+        place = _listens_at(found.given.get("endpoint"), environ)
+        if place is None:
+            continue
+        kind, number, interface = place
+        others = taken.setdefault((kind, number), [])
+        clash = next((where for other, where in others if _clash(interface, other)), None)
+        if clash is not None:
+            location = (*found.location, "endpoint") if "endpoint" in found.given else found.location
+            yield Finding(
+                location,
+                f"{path_text(clash)} listens on the same {'port' if kind == 'tcp' else 'socket'}",
+                "put the services of both on the paths of one transport, or give another port",
+            )
+        others.append((interface, found.location))
+
+
+def _listens_at(endpoint: object, environ: Mapping[str, str]) -> tuple[str, object, str] | None:
+    if endpoint is None:
+        return "tcp", 8080, "127.0.0.1"
+    if not isinstance(endpoint, dict):
+        return None
+    if endpoint.get("type") == "tcp":
+        port, interface = number_in(endpoint.get("port"), environ), endpoint.get("interface", "")
+        return ("tcp", port, interface) if port is not None and isinstance(interface, str) else None
+    path = endpoint.get("path")
+    return ("unix", path, "") if endpoint.get("type") == "unix" and isinstance(path, str) else None
+
+
+def _clash(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if one not in _ANYWHERE and other not in _ANYWHERE:
+        return False
+    return len({_version(one), _version(other)} - {0}) < 2
+
+
+def _version(interface: str) -> int:
+    """IP version of an interface; 0 where it does not tell."""
+    try:
+        return ip_address(interface).version
+    except ValueError:
+        return 0
+
+
+def _services(sections: list[Found]) -> Iterator[tuple[Found, Location, tuple[str, ...]]]:
+    """Every service with its transport's location and its path segments."""
+    transport: Location = ()
+    for found in sections:
+        if found.section is WebTransport:
+            transport = found.location
+        elif found.section is WebSocketTransport:
+            yield found, found.location, ()
+        elif found.location[: len(transport) + 1] == (*transport, "paths"):
+            tail = found.location[len(transport) :]
+            if len(tail) % 2 == 0 and all(step == "paths" for step in tail[::2]):
+                yield found, transport, segments_at(tail)
+
+
+def _service_paths(sections: list[Found]) -> Iterator[Finding]:
+    taken: dict[tuple[Location, tuple[str, ...]], Location] = {}
+    for found, transport, segments in _services(sections):
+        if found.section is PathTree or found.section is WebSocketTransport:
+            continue
+        if (transport, segments) in taken:
+            yield Finding(
+                found.location,
+                f"{path_text(taken[transport, segments])} is on the same path, /{'/'.join(segments)}",
+            )
+        taken.setdefault((transport, segments), found.location)
+
+
+def _urls(sections: list[Found]) -> Iterator[Finding]:
+    for found, _, segments in _services(sections):
+        if not issubclass(found.section, WebSocketSection):
+            continue
+        finding = url_finding(found.given.get("url"), segments)
+        if finding is not None:
+            yield Finding((*found.location, *finding.location), finding.message, finding.hint)
+
+
+def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
+    """A role that no realm knows is told; not where there are no realms at all, or where one of them is unclear."""
+    if not any(found.section is RealmSection for found in sections):
+        return
+    known = {found.given.get("name") for found in sections if found.section is RoleSection}
+    for found in sections:
+        if not issubclass(found.section, WebSocketSection):
+            continue
+        anonymous = _in(found.given, "auth", "anonymous")
+        role = anonymous.get("role", "anonymous") if isinstance(anonymous, dict) else "anonymous"
+        if (anonymous is None and found.given.get("auth")) or not isinstance(role, str) or role in known:
+            continue
+        given = isinstance(anonymous, dict) and "role" in anonymous
+        yield Finding(
+            (*found.location, "auth", "anonymous", "role") if given else found.location,
+            f'no realm has the role "{short(role)}", so anonymous clients of this service may do nothing',
+            level="ignored",
+        )
+
+
+def _in(given: Mapping[str, Any], *keys: str) -> Any:
+    value: Any = given
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,30 @@
+"""Configurations that need no file: the one for development, and the template for a new node."""
+
+from pathlib import Path
+from typing import Any
+
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.reader import read_mapping
+from wamp_transport.config.realm import open_realm
+
+
+def development_default() -> Configuration:
+    """WAMP over WebSocket on ``ws`` of the default endpoint, all but ``wamp.`` URIs open to anonymous clients."""
+    transport = {
+        "type": "web",
+        "endpoint": {"type": "tcp", "port": 8080, "interface": "127.0.0.1"},
+        "paths": {"ws": {"type": "websocket"}},
+    }
+    worker = {"type": "router", "realms": [open_realm()], "transports": [transport]}
+    return read_mapping({"version": 2, "workers": [worker]}, Path(), source="development default", environ={})
+
+
+def template() -> dict[str, Any]:
+    """What a new node's config.json holds: the shape of Crossbar's own default."""
+    transport = {
+        "type": "web",
+        "endpoint": {"type": "tcp", "port": 8080},
+        "paths": {"/": {"type": "static", "directory": ".."}, "ws": {"type": "websocket"}},
+    }
+    worker = {"type": "router", "realms": [open_realm()], "transports": [transport]}
+    return {"version": 2, "controller": {}, "workers": [worker]}

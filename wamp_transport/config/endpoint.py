@@ -1,0 +1,96 @@
+"""Where a transport listens: TCP and Unix domain sockets."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from wamp_transport.config.environment import number_from_environment
+from wamp_transport.config.section import Finding, Section, Unoffered, setting
+
+Port = Annotated[int, BeforeValidator(number_from_environment, json_schema_input_type=int | str)]
+
+
+class TcpEndpoint(Section):
+    """A TCP port to listen on."""
+
+    type: Literal["tcp"] = setting(..., 'Must be "tcp".')
+    port: Port = setting(
+        ...,
+        'TCP port, 1 to 65535, or "$NAME" to take it from the environment variable NAME.',
+        ge=1,
+        le=65535,
+        expected='a port from 1 to 65535, or "$NAME" for an environment variable',
+    )
+    interface: str = setting(
+        "", "Address of the interface to listen on, such as 127.0.0.1 or ::1. Empty: all interfaces.", pattern=r"^\S*$"
+    )
+    version: Literal[4, 6] = setting(4, "IP version, 4 or 6, where no interface says which.")
+    backlog: int = setting(50, "Connections the system keeps waiting to be accepted, 1 to 65535.", ge=1, le=65535)
+    shared: bool = setting(False, "Lets several processes listen on the same port (SO_REUSEPORT, Linux).")
+    user_timeout: int | None = setting(
+        None,
+        "Time in milliseconds, 0 to 65535, that sent data may stay unacknowledged before the connection is closed "
+        "(TCP_USER_TIMEOUT). 0 or null: the system decides.",
+        unit="ms",
+        ge=0,
+        le=65535,
+    )
+    tls: Any = setting(
+        None,
+        "Certificate and key for TLS.",
+        refused="TLS on an endpoint is not offered yet, and running without it would send everything in clear; "
+        "let a TLS proxy stand in front and remove this attribute",
+        secret=True,
+    )
+    portrange: Any = setting(
+        None, "First and last port of a range to choose from.", refused="port ranges are not offered; give `port`"
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """An interface of one IP version with the other one asked for cannot work."""
+        version = given.get("version")
+        address = _address(given.get("interface"))
+        if address is not None and version in (4, 6) and address.version != version:
+            yield Finding(
+                ("version",),
+                f"expected {address.version}, as the interface is an IPv{address.version} address, found {version}",
+            )
+
+
+class UnixEndpoint(Section):
+    """A Unix domain socket to listen on."""
+
+    type: Literal["unix"] = setting(..., 'Must be "unix".')
+    path: str = setting(
+        ...,
+        "Path of the socket, absolute or relative to the directory of the configuration file.",
+        pattern=r"^[^\x00]+$",
+        expected="the path of a socket",
+    )
+    backlog: int = setting(50, "Connections the system keeps waiting to be accepted, 1 to 65535.", ge=1, le=65535)
+
+
+class OtherEndpoint(Section, extra="allow"):
+    """Kinds of endpoint that Crossbar has and this router has not."""
+
+    type: Literal["twisted", "onion"] = setting(..., "A kind of endpoint that is not offered.")
+    unoffered: ClassVar[Unoffered | None] = Unoffered(
+        'endpoints of type "{type}" are not offered, so nothing could listen here',
+        "offered: tcp, unix",
+        "fault",
+    )
+
+
+Endpoint = Annotated[TcpEndpoint | UnixEndpoint | OtherEndpoint, Field(discriminator="type")]
+
+DEFAULT_ENDPOINT = TcpEndpoint(type="tcp", port=8080, interface="127.0.0.1")
+
+
+def _address(interface: object) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(interface) if isinstance(interface, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,72 @@
+"""What hangs on the paths of a web transport: the services by type, and paths below paths."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from wamp_transport.config.report import Location
+from wamp_transport.config.section import Section, Unoffered, identifier, setting
+from wamp_transport.config.webservices import JsonService, NodeInfoService, RedirectService, StaticService
+from wamp_transport.config.websocket import WebSocketService
+
+PATH_KEY = r"^([a-zA-Z0-9_\-]+|/)$"
+
+Key = Annotated[str, Field(pattern=PATH_KEY)]
+
+
+class PathTree(Section):
+    """Further paths below this one."""
+
+    type: Literal["path"] = setting(..., 'Must be "path".')
+    id: str | None = identifier()
+    paths: dict[Key, "Service"] = setting(
+        ..., 'Services by path segment (letters, digits, _ and -), or "/" for the path itself.'
+    )
+
+
+class OtherService(Section, extra="allow"):
+    """Services that Crossbar has and this router does not offer yet. Their paths answer 404."""
+
+    type: Literal[
+        "longpoll",
+        "archive",
+        "wsgi",
+        "resource",
+        "cgi",
+        "wap",
+        "reverseproxy",
+        "websocket-reverseproxy",
+        "publisher",
+        "caller",
+        "webhook",
+        "catalog",
+        "pairme",
+        "upload",
+    ] = setting(..., "A type of service that is not offered yet.")
+    unoffered: ClassVar[Unoffered | None] = Unoffered(
+        'services of type "{type}" are not offered yet; this path answers 404'
+    )
+
+
+Service = Annotated[
+    WebSocketService | StaticService | PathTree | JsonService | RedirectService | NodeInfoService | OtherService,
+    Field(discriminator="type"),
+]
+PathTree.model_rebuild()
+
+SERVICE_TYPES: dict[str, type[Section]] = {
+    "websocket": WebSocketService,
+    "static": StaticService,
+    "path": PathTree,
+    "json": JsonService,
+    "redirect": RedirectService,
+    "nodeinfo": NodeInfoService,
+}
+
+
+def segments_at(location: Location) -> tuple[str, ...]:
+    """The path segments of the service at ``location``, which begins at the transport's ``paths``.
+
+    Keys and the word ``paths`` take turns there; a key "/" adds no segment.
+    """
+    return tuple(str(key) for key in location[1::2] if key != "/")

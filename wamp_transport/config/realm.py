@@ -1,0 +1,221 @@
+"""Realms, their roles, and what a role may do with which URIs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from wamp_transport.config.report import short
+from wamp_transport.config.section import Finding, Section, identifier, setting
+from wamp_transport.router.options import Match, Permission
+
+_LOOSE = r"^[^\s#]*$"
+
+
+class Allow(Section):
+    """Actions that are allowed. What is not named is denied."""
+
+    may_call: bool = setting(False, "May call procedures.", alias="call")
+    may_register: bool = setting(False, "May register procedures.", alias="register")
+    may_publish: bool = setting(False, "May publish to topics.", alias="publish")
+    may_subscribe: bool = setting(False, "May subscribe to topics.", alias="subscribe")
+
+
+class Disclose(Section):
+    """Whose identity receivers learn."""
+
+    caller: bool = setting(False, "Tell the callee who calls.")
+    publisher: bool = setting(False, "Tell subscribers who publishes.")
+
+
+class PermissionSection(Section):
+    """What a role may do with the URIs that a pattern covers."""
+
+    uri: str = setting(
+        ...,
+        "URI or pattern. Without `match` a final * means prefix, and * for a whole component means wildcard.",
+        pattern=_LOOSE,
+        expected="a URI without blanks and #",
+    )
+    match: Literal["exact", "prefix", "wildcard"] | None = setting(
+        None, "How the URI matches: exact, prefix or wildcard (an empty component fits any). Null: from the stars."
+    )
+    allow: Allow = setting(Allow(), "Actions that are allowed.")
+    disclose: Disclose = setting(Disclose(), "Whose identity receivers learn.")
+    cache: bool = setting(
+        False, "Accepted for Crossbar's sake. Static permissions are always kept ready, so it changes nothing."
+    )
+    payload_types: Any = setting(
+        None,
+        "Types that payloads must have.",
+        alias="validate",
+        refused="checking payload types is not offered, and running without it would let any payload pass",
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Stars stand for a whole component or end the URI, and only where `match` is absent."""
+        uri, match = given.get("uri"), given.get("match")
+        if not isinstance(uri, str) or "*" not in uri:
+            return
+        if match is not None:
+            yield Finding(
+                ("uri",), "a star has no meaning where `match` is given", "remove one of the two", level="ignored"
+            )
+        elif pattern_of(uri) is None:
+            yield Finding(
+                ("uri",),
+                f'expected each * to be a whole component or the last character, found "{short(uri)}"',
+                'such as "com.example.*" (prefix) or "com.*.created" (wildcard)',
+            )
+
+    def permission(self) -> Permission:
+        """The permission as the router takes it."""
+        uri, match = (self.uri, self.match) if self.match else pattern_of(self.uri) or (self.uri, "exact")
+        return Permission(
+            uri=uri,
+            match=match,
+            call=self.allow.may_call,
+            register=self.allow.may_register,
+            publish=self.allow.may_publish,
+            subscribe=self.allow.may_subscribe,
+            disclose_caller=self.disclose.caller,
+            disclose_publisher=self.disclose.publisher,
+        )
+
+
+class RoleSection(Section):
+    """A role of a realm and its permissions."""
+
+    id: str | None = identifier()
+    name: str = setting(..., "Name of the role.", pattern=r"^\S+$", expected="the name of a role, without blanks")
+    permissions: tuple[PermissionSection, ...] | None = setting(
+        None, "What the role may do. Where several cover a URI, exact wins over the longest prefix over wildcards."
+    )
+    allow_by_default: bool = setting(
+        False, "Allow everything. Only where no permissions are given.", alias="allow-by-default"
+    )
+    authorizer: Any = setting(
+        None,
+        "Procedure that decides on every action.",
+        refused="dynamic authorizers are not offered yet, and running without one would decide wrongly; "
+        "use `permissions`",
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """The router's own role stays its own; what is said twice or in vain is told."""
+        if given.get("name") == "trusted":
+            yield Finding(("name",), "role trusted is the router's own and cannot be defined")
+        permissions = given.get("permissions")
+        if given.get("allow-by-default") is True and isinstance(permissions, tuple):
+            yield Finding(("allow-by-default",), "has no effect where `permissions` are given", level="ignored")
+        seen: dict[Any, int] = {}
+        for index, entry in enumerate(permissions if isinstance(permissions, tuple) else ()):
+            key = _covered(entry)
+            if key is not None and key in seen:
+                yield Finding(
+                    ("permissions", seen[key]),
+                    f"has no effect, as permissions[{index}] is for the same URIs and comes later",
+                    level="ignored",
+                )
+            seen[key] = index
+
+
+class RealmOptionsSection(Section):
+    """Options of a realm."""
+
+    uri_check: Literal["strict", "loose"] = setting(
+        "strict",
+        "strict: URI components of a-z, 0-9 and _ only. loose: anything but blanks, # and dots. "
+        "Crossbar's default is loose; here it is strict.",
+    )
+    event_dispatching_chunk_size: int = setting(
+        100,
+        "Receivers served at a time, from 1.",
+        ge=1,
+        ignored="events are sent in slices of the router's own choice",
+    )
+    enable_meta_api: bool = setting(
+        True,
+        "Offer the meta API.",
+        ignored="the meta API is not offered yet",
+        quiet=(False,),
+    )
+    bridge_meta_api: bool = setting(
+        False, "Offer the meta API across linked routers.", ignored="routers are not linked that way"
+    )
+
+
+class RealmSection(Section):
+    """A realm: sessions meet within one, and never across."""
+
+    id: str | None = identifier()
+    name: str = setting(
+        ...,
+        "Name of the realm: 3 to 255 of letters, digits and _ - @ . with a letter first, or 0x and 40 hex digits.",
+        pattern=r"^([A-Za-z][A-Za-z0-9_\-@.]{2,254}|0x[0-9a-fA-F]{40})$",
+        expected="3 to 255 of letters, digits and _ - @ . with a letter first",
+    )
+    roles: tuple[RoleSection, ...] = setting((), "Roles that sessions may have. Without any, nothing is allowed.")
+    options: RealmOptionsSection = setting(RealmOptionsSection(), "Options of the realm.")
+    store: Any = setting(None, "Event history and call queues.", ignored="history and queues are not offered yet")
+    stats: Any = setting(None, "Statistics.", ignored="statistics of sessions are not offered yet")
+    inventory: Any = setting(None, "Catalogue of payload types.", ignored="payload types are not offered")
+    rlinks: Any = setting(
+        None,
+        "Links to other routers.",
+        ignored="links to other routers are not offered; nothing passes from or to them",
+        quiet=((),),
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """A role's name is given once."""
+        roles = given.get("roles")
+        seen: dict[str, int] = {}
+        for index, role in enumerate(roles if isinstance(roles, tuple) else ()):
+            name = role.get("name") if isinstance(role, dict) else None
+            if not isinstance(name, str):
+                continue
+            if name in seen:
+                yield Finding(("roles", index, "name"), f'role "{short(name)}" is already given by roles[{seen[name]}]')
+            seen.setdefault(name, index)
+
+
+def pattern_of(uri: str) -> tuple[str, Match] | None:
+    """URI and match that Crossbar's stars mean; None where a star is part of a component."""
+    if "*" not in uri:
+        return uri, "exact"
+    if uri.count("*") == 1 and uri.endswith("*"):
+        return uri[:-1], "prefix"
+    components = uri.split(".")
+    if any("*" in component and component != "*" for component in components):
+        return None
+    return re.sub(r"\*", "", uri), "wildcard"
+
+
+def open_realm() -> dict[str, Any]:
+    """The realm of examples and development: anonymous clients do as they like, except with the router's own URIs."""
+    everything = {"call": True, "register": True, "publish": True, "subscribe": True}
+    nothing = dict.fromkeys(everything, False)
+    return {
+        "name": "realm1",
+        "roles": [
+            {
+                "name": "anonymous",
+                "permissions": [
+                    {"uri": "", "match": "prefix", "allow": everything},
+                    {"uri": "wamp.", "match": "prefix", "allow": nothing},
+                ],
+            }
+        ],
+    }
+
+
+def _covered(entry: object) -> tuple[str, str] | None:
+    if not isinstance(entry, dict):
+        return None
+    uri, match = entry.get("uri"), entry.get("match")
+    if not isinstance(uri, str):
+        return None
+    return (uri, match) if isinstance(match, str) else pattern_of(uri)

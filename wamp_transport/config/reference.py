@@ -1,0 +1,101 @@
+"""Writes the schema down: a reference page in Markdown, and a JSON Schema for editors."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from wamp_transport.config.attributes import Attribute, describe, expected
+from wamp_transport.config.node import Node
+from wamp_transport.config.paths import PathTree
+from wamp_transport.config.section import Section
+from wamp_transport.config.walk import attributes, item_type, sections_of, types_of
+
+_HEAD = """# Configuration reference
+
+Generated from the schema. A node is configured by a `config.json` of version 2, or by a mapping of the same form.
+**Offered** tells what is carried out: *ignored* is accepted and reported as having no effect, *refused* keeps the
+configuration from being used. Unknown keys are refused.
+"""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a node configuration. ``offered`` and ``instead`` in it are notes of ours."""
+    schema = Node.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "wampnode configuration", **schema}
+
+
+def markdown() -> str:
+    """The reference page: every section with its attributes, each section once."""
+    parts = [_HEAD]
+    parts += [_section_text(section, places) for section, places in _sections()]
+    return "\n".join(parts)
+
+
+def _sections() -> list[tuple[type[Section], list[str]]]:
+    """Every section, in reading order, with the key paths where it stands."""
+    places: dict[type[Section], list[str]] = {}
+    _collect(Node, "", places)
+    return list(places.items())
+
+
+def _collect(section: type[Section], path: str, places: dict[type[Section], list[str]]) -> None:
+    known = section in places
+    if path not in places.setdefault(section, []):
+        places[section].append(path)
+    if known or section is PathTree:
+        return
+    for inner, below in _inner(section, path):
+        for one in inner:
+            _collect(one, below, places)
+
+
+def _inner(section: type[Section], path: str) -> Iterator[tuple[tuple[type[Section], ...], str]]:
+    """The attributes of a section that hold sections: the sections and the key path."""
+    for key, field in attributes(section):
+        below = f"{path}.{key}" if path else key
+        inner = sections_of(field.annotation)
+        item = item_type(field.annotation)
+        if not inner and item is not None:
+            inner = sections_of(item)
+            below += "[]" if not key.endswith("paths") else ".*"
+        if inner:
+            yield inner, below
+
+
+def _section_text(section: type[Section], places: list[str]) -> str:
+    kinds = types_of(section)
+    title = section.__name__ if not kinds else f"{section.__name__}: type {', '.join(map(str, kinds))}"
+    lines = [f"## {title}", "", (section.__doc__ or "").strip(), ""]
+    lines += [f"At {', '.join(f'`{place}`' for place in places if place)}.", ""] if any(places) else []
+    unoffered = section.unoffered
+    if unoffered is not None:
+        what = "Refused" if unoffered.level == "fault" else "Ignored"
+        lines += [f"{what}: {unoffered.message.format(type=kinds[0] if len(kinds) == 1 else '...')}.", ""]
+        return "\n".join(lines)
+    lines += ["| key | values | default | offered | meaning |", "|---|---|---|---|---|"]
+    lines += [_row(section, key) for key, _ in attributes(section)]
+    return "\n".join([*lines, ""])
+
+
+def _row(section: type[Section], key: str) -> str:
+    field = dict(attributes(section))[key]
+    attribute = describe(key, field)
+    inner = sections_of(field.annotation) or sections_of(item_type(field.annotation))
+    values = expected(field.annotation, field)
+    if inner:
+        values += f" ({', '.join(one.__name__ for one in inner)})"
+    default = "required" if attribute.required else f"`{_default(attribute.default)}`"
+    cells = [f"`{key}`", values, default, _offered(attribute), attribute.help]
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _offered(attribute: Attribute) -> str:
+    if attribute.offered:
+        return "yes"
+    return f"{'refused' if attribute.refused else 'ignored'}: {attribute.instead}"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Section):
+        return "{}" if not value.model_fields_set else json.dumps(value.model_dump(mode="json", by_alias=True))
+    return json.dumps(value)

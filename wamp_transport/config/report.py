@@ -1,0 +1,85 @@
+"""What reading a configuration found: problems and their places, the report on them, the error that carries it."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["fault", "ignored"]
+Location = tuple[str | int, ...]
+
+_PLAIN_KEY = re.compile(r"[A-Za-z$_][A-Za-z0-9$_\-]*")
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing the operator should know.
+
+    ``path`` is the JSON path of the place (empty for the whole). A ``fault`` keeps the configuration from being used;
+    what is ``ignored`` is understood but has no effect here.
+    """
+
+    path: str
+    message: str
+    hint: str = ""
+    level: Level = "fault"
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything found while reading one configuration, in the order of the document."""
+
+    source: str = ""
+    faults: tuple[Problem, ...] = ()
+    notices: tuple[Problem, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.faults and not self.notices:
+            return f"{self.source or 'configuration'}: no problems"
+        head = f"{self.source or 'configuration'}: {_count(self.faults, 'fault')}, {_count(self.notices, 'notice')}"
+        lines = [head]
+        lines += [f"  fault: {problem}" for problem in self.faults[:_SHOWN]]
+        lines += [f"  notice: {problem}" for problem in self.notices[:_SHOWN]]
+        hidden = max(0, len(self.faults) - _SHOWN) + max(0, len(self.notices) - _SHOWN)
+        if hidden:
+            lines.append(f"  ... and {hidden} more")
+        return "\n".join(lines)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. ``report`` says why, all reasons together."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.report)
+
+
+def path_text(location: Location) -> str:
+    """A location as a JSON path: ``workers[0].transports[0].paths.ws`` or, for other keys, ``paths["/"]``."""
+    parts: list[str] = []
+    for step in location:
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        elif _PLAIN_KEY.fullmatch(step):
+            parts.append(f".{step}" if parts else step)
+        else:
+            parts.append(f"[{json.dumps(short(step))}]")
+    return "".join(parts)
+
+
+def short(text: str, limit: int = 60) -> str:
+    """``text``, cut where it is too long for a message."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def _count(problems: tuple[Problem, ...], word: str) -> str:
+    return f"{len(problems)} {word}{'' if len(problems) == 1 else 's'}"

@@ -1,0 +1,96 @@
+"""What every section of the schema is made of: the base model, its attributes, and what a section finds in itself."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wamp_transport.config.report import Level, Location
+
+IDENTIFIER = "^[a-z][a-z0-9_]{2,63}$"
+IDENTIFIER_EXPECTED = "3 to 64 of a-z, 0-9 and _, starting with a letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem whose place is still relative to the section that found it."""
+
+    location: Location
+    message: str
+    hint: str = ""
+    level: Level = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Unoffered:
+    """Why a kind of section is not carried out, and whether the rest runs without it.
+
+    ``{type}`` in the message stands for the section's type.
+    """
+
+    message: str
+    hint: str = ""
+    level: Level = "ignored"
+
+
+class Section(BaseModel):
+    """One object of the configuration: strict types, no unknown keys, immutable.
+
+    ``foreign_keys`` explains keys that people put here although they belong elsewhere.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    unoffered: ClassVar[Unoffered | None] = None
+    foreign_keys: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """What is wrong with attributes taken together. ``given`` may hold values of any type."""
+        yield from ()
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    alias: str | None = None,
+    unit: str = "",
+    expected: str = "",
+    ignored: str = "",
+    refused: str = "",
+    quiet: tuple[Any, ...] = (),
+    secret: bool = False,
+    **rules: Any,
+) -> Any:
+    """An attribute of a section. ``default`` is ``...`` where the attribute must be given.
+
+    ``ignored`` or ``refused`` mark one that is known but not offered, and say what that means: with ``ignored`` the
+    rest runs without it (and nothing is said about the default or a value in ``quiet``), with ``refused`` running
+    without it would be unsafe. ``expected`` describes the values for messages. ``rules`` are pydantic's constraints.
+    """
+    extra: dict[str, Any] = {}
+    if unit:
+        extra["unit"] = unit
+    if expected:
+        extra["expected"] = expected
+    if secret:
+        extra["secret"] = True
+    if ignored or refused:
+        extra["offered"] = False
+        extra["instead"] = ignored or refused
+        extra["refused"] = bool(refused)
+        if quiet:
+            extra["quiet"] = list(quiet)
+    return Field(default, alias=alias, description=help, json_schema_extra=extra, **rules)
+
+
+def identifier() -> Any:
+    """The management id that Crossbar lets every item have."""
+    return setting(
+        None,
+        "A name of your choice for this item, unique among its kind. 3 to 64 of a-z, 0-9 and _, letter first.",
+        pattern=IDENTIFIER,
+        expected=IDENTIFIER_EXPECTED,
+    )

@@ -1,0 +1,97 @@
+"""The plain web services: files, a JSON value, a redirection, a page on the node."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from wamp_transport.config.report import short
+from wamp_transport.config.section import Finding, Section, identifier, setting
+
+
+class StaticOptions(Section):
+    """Options of served files."""
+
+    enable_directory_listing: bool = setting(False, "List the files of a directory that has no index.html.")
+    mime_types: dict[str, str] = setting(
+        {}, 'Further media types by file name extension, such as {".md": "text/markdown"}.'
+    )
+    cache_timeout: int | None = setting(
+        43_200, "Time in seconds that browsers may keep a file, from 0. Null: no caching headers.", unit="s", ge=0
+    )
+    default_file: str | None = setting(
+        None, "File served for every unknown path below, for single-page applications.", min_length=1
+    )
+    allow_cross_origin: bool = setting(
+        False, "Let pages of other origins read the files. Unlike Crossbar, where it is always on, off by default."
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Extensions begin with a dot, media types have two parts."""
+        types = given.get("mime_types")
+        for extension, media_type in types.items() if isinstance(types, dict) else ():
+            if not extension.startswith("."):
+                yield Finding(("mime_types", extension), "expected an extension that begins with a dot as key")
+            if isinstance(media_type, str) and media_type.count("/") != 1:
+                yield Finding(
+                    ("mime_types", extension),
+                    f'expected a media type such as "text/plain", found "{short(media_type)}"',
+                )
+
+
+class StaticService(Section):
+    """Files of a directory, or of an installed Python package."""
+
+    type: Literal["static"] = setting(..., 'Must be "static".')
+    id: str | None = identifier()
+    directory: str | None = setting(
+        None,
+        "Directory of the files, absolute or relative to the directory of the configuration file.",
+        pattern=r"^[^\x00]+$",
+        expected="the path of a directory",
+    )
+    package: str | None = setting(None, "Python package that holds the files; with `resource`.", min_length=1)
+    resource: str | None = setting(None, "Directory inside that package.", pattern=r"^[^\x00]+$")
+    options: StaticOptions = setting(StaticOptions(), "Options of served files.")
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Either a directory, or package and resource."""
+        has = {key: given.get(key) is not None for key in ("directory", "package", "resource")}
+        if has["directory"] and (has["package"] or has["resource"]):
+            yield Finding((), "expected either `directory`, or `package` and `resource`, found both")
+        elif not has["directory"] and not (has["package"] and has["resource"]):
+            yield Finding((), "expected either `directory`, or `package` and `resource`, found neither")
+
+
+class JsonOptions(Section):
+    """How the JSON value is sent."""
+
+    prettify: bool = setting(True, "Indent the text.")
+    allow_cross_origin: bool = setting(False, "Let pages of other origins read the value.")
+    discourage_caching: bool = setting(False, "Tell browsers not to keep the value.")
+
+
+class JsonService(Section):
+    """A fixed JSON value."""
+
+    type: Literal["json"] = setting(..., 'Must be "json".')
+    id: str | None = identifier()
+    value: Any = setting(..., "The value: any JSON.")
+    options: JsonOptions = setting(JsonOptions(), "How the value is sent.")
+
+
+class RedirectService(Section):
+    """A redirection to another URL."""
+
+    type: Literal["redirect"] = setting(..., 'Must be "redirect".')
+    id: str | None = identifier()
+    url: str = setting(
+        ..., "Where to: a URL or a path.", pattern=r"^[\x21-\x7e]+$", expected="a URL, printable ASCII without blanks"
+    )
+
+
+class NodeInfoService(Section):
+    """A page with information on the node."""
+
+    type: Literal["nodeinfo"] = setting(..., 'Must be "nodeinfo".')
+    id: str | None = identifier()

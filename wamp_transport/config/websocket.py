@@ -1,0 +1,221 @@
+"""The WebSocket service: its attributes and the options of its connections."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from wamp_transport.config.auth import Auth
+from wamp_transport.config.compression import Compression
+from wamp_transport.config.cookie import Cookie
+from wamp_transport.config.report import short
+from wamp_transport.config.section import Finding, Section, identifier, setting
+
+OFFERED_SERIALIZERS = ("cbor", "msgpack", "json")
+OTHER_SERIALIZERS = ("ubjson", "flatbuffers")
+
+LARGEST = 64 * 1024 * 1024
+_LONGEST = 2**31 - 1
+
+
+def _not_too_short(value: int) -> int:
+    if 0 < value < 1000:
+        raise PydanticCustomError(
+            "config",
+            "expected 0, or at least 1000 milliseconds, found {value}",
+            {"value": value, "hint": "1 s is 1000"},
+        )
+    return value
+
+
+Milliseconds = Annotated[int, Field(ge=0, le=_LONGEST), AfterValidator(_not_too_short)]
+
+
+def _time(default: int, help: str) -> Any:
+    return setting(
+        default,
+        help + " In milliseconds: 0, or from 1000.",
+        unit="ms",
+        expected=f"0, or an integer from 1000 to {_LONGEST} (ms)",
+    )
+
+
+def _size(default: int, help: str) -> Any:
+    return setting(default, f"{help} In bytes, 0 to {LARGEST} (64 MiB).", unit="bytes", ge=0, le=LARGEST)
+
+
+class WebSocketOptions(Section):
+    """Options of WebSocket connections."""
+
+    allowed_origins: tuple[str, ...] = setting(
+        ("*",),
+        "Origins whose pages may connect, as scheme://host:port, * for any text; without a port the scheme's own. "
+        "same-origin stands for the node's own. Clients that send no Origin are not asked.",
+    )
+    allow_null_origin: bool = setting(True, 'Let pages connect whose origin is "null", such as local files.')
+    external_port: int | None = setting(
+        None,
+        "Port that clients see, 1 to 65535, where a proxy stands in front. A request that names another is refused. "
+        "Null: not checked.",
+        ge=1,
+        le=65535,
+    )
+    enable_hybi10: bool = setting(True, "Accept handshakes of the draft protocol, version 8.")
+    enable_rfc6455: bool = setting(True, "Accept handshakes of the standard protocol, version 13.")
+    enable_webstatus: bool = setting(True, "Show a status page to browsers that come by plain HTTP.")
+    validate_utf8: bool = setting(True, "Check text messages for valid UTF-8; bad text closes with 1007.")
+    mask_server_frames: bool = setting(False, "Mask outgoing frames. Breaks the standard; for tests.")
+    require_masked_client_frames: bool = setting(True, "Close with 1002 when a client's frame is not masked.")
+    apply_mask: bool = setting(True, "Unmask incoming frames. False is for tests.")
+    max_frame_size: int = _size(0, "Largest frame accepted, as it is on the wire; 0: no limit.")
+    max_message_size: int = _size(16 * 1024 * 1024, "Largest message accepted, uncompressed; 0: no limit.")
+    auto_fragment_size: int = _size(0, "Cut outgoing messages into frames of this size; 0: do not cut.")
+    fail_by_drop: bool = setting(
+        False, "After a violation drop the connection at once instead of closing it with a code."
+    )
+    echo_close_codereason: bool = setting(False, "Answer a close with the code and reason received.")
+    open_handshake_timeout: Milliseconds = _time(0, "Time for the opening handshake; 0: no limit.")
+    close_handshake_timeout: Milliseconds = _time(0, "Time for the closing handshake; 0: no limit.")
+    tcp_nodelay: bool = setting(True, "Send small packets at once (TCP_NODELAY).")
+    auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")
+    auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: for ever.")
+    auto_ping_size: int = setting(12, "Size of a ping in bytes, 12 to 125.", unit="bytes", ge=12, le=125)
+    auto_ping_restart_on_any_traffic: bool = setting(True, "Let any message from the client count as a pong.")
+    compression: Compression | None = setting(
+        None,
+        "Compression of messages.",
+        ignored="compression is not offered yet; messages are sent uncompressed",
+    )
+    require_websocket_subprotocol: bool = setting(
+        True, "Refuse clients that offer no known WAMP subprotocol. False: speak JSON with them."
+    )
+    show_server_version: bool = setting(False, "Name the software's version in the Server header.")
+    enable_flash_policy: bool = setting(
+        False, "Serve a Flash policy file.", ignored="Flash is gone; no policy file is served"
+    )
+    flash_policy: Any = setting(
+        None, "Text of the Flash policy file.", ignored="Flash is gone; no policy file is served"
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Options that make no sense together, and origin patterns that match nothing."""
+        if given.get("enable_rfc6455") is False and given.get("enable_hybi10") is False:
+            yield Finding(
+                ("enable_rfc6455",),
+                "with `enable_rfc6455` and `enable_hybi10` both false nobody could connect",
+                "leave `enable_rfc6455` true",
+            )
+        if given.get("auto_ping_timeout") and not given.get("auto_ping_interval"):
+            yield Finding(
+                ("auto_ping_timeout",),
+                "has no effect without `auto_ping_interval`, as no ping is ever sent",
+                level="ignored",
+            )
+        origins = given.get("allowed_origins")
+        for index, origin in enumerate(origins if isinstance(origins, tuple) else ()):
+            if isinstance(origin, str) and origin != "same-origin" and "*" not in origin and "://" not in origin:
+                yield Finding(
+                    ("allowed_origins", index),
+                    f'"{short(origin)}" matches no origin',
+                    "write scheme://host:port, such as https://example.com:443",
+                    "ignored",
+                )
+
+
+class WebSocketSection(Section):
+    """What a WebSocket service on a path and a transport of its own have in common."""
+
+    id: str | None = identifier()
+    url: str | None = setting(
+        None,
+        "URL that clients use, ws:// or wss://, with the full path of the service. Shown, not enforced. "
+        "Null: taken from the request.",
+    )
+    serializers: tuple[str, ...] | None = setting(
+        None,
+        "WAMP serializers to speak: json, msgpack, cbor. The client's order decides. Null: all that are installed.",
+    )
+    options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
+    auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
+    cookie: Cookie | None = setting(
+        None, "Cookie tracking.", ignored="cookie tracking is not offered yet; no cookie is set"
+    )
+    debug: bool = setting(False, "Log the traffic of this service.")
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Names of serializers: at least one that is offered, none that nobody knows."""
+        names = given.get("serializers")
+        if not isinstance(names, tuple):
+            return
+        if not names:
+            yield Finding(("serializers",), "expected at least one serializer, found an empty list", _serializer_hint())
+            return
+        for index, name in enumerate(names):
+            if isinstance(name, str) and name not in OFFERED_SERIALIZERS:
+                yield _serializer_finding(index, name)
+        if all(name in OTHER_SERIALIZERS for name in names):
+            yield Finding(("serializers",), "none of these serializers is offered", _serializer_hint())
+
+    @property
+    def offered_serializers(self) -> tuple[str, ...]:
+        """The serializers to announce, each once, in the order given."""
+        names = OFFERED_SERIALIZERS if self.serializers is None else self.serializers
+        return tuple(dict.fromkeys(name for name in names if name in OFFERED_SERIALIZERS))
+
+
+class WebSocketService(WebSocketSection):
+    """WAMP over WebSocket on a path of a web transport."""
+
+    type: Literal["websocket"] = setting(..., 'Must be "websocket".')
+
+    foreign_keys: ClassVar[Mapping[str, str]] = {
+        "endpoint": "a service on a path has no endpoint of its own; it belongs to the transport that holds `paths`",
+        "max_connections": "this belongs to the transport that owns the port",
+        "paths": "paths below a path need a service of type path",
+    }
+
+
+def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
+    """What is wrong with the ``url`` of the service at the path of these ``segments``, if anything."""
+    if not isinstance(url, str):
+        return None
+    found = f'found "{short(url)}"'
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return Finding(("url",), "expected a WebSocket URL with a port from 1 to 65535, if any")
+    if parts.username is not None or parts.password is not None:
+        return Finding(("url",), "expected a WebSocket URL without user name and password")
+    if scheme not in ("ws", "wss"):
+        return Finding(("url",), f"expected a URL that begins with ws:// or wss://, {found}")
+    if not host or port == 0 or re.search(r"[\x00-\x20\x7f]", url):
+        return Finding(("url",), f"expected a WebSocket URL with a host, and no blanks, {found}")
+    if "#" in url or "?" in url:
+        return Finding(("url",), f"expected a WebSocket URL without query and fragment, {found}")
+    if host == "unix":
+        return None
+    path = tuple(unquote(step) for step in parts.path.strip("/").split("/")) if parts.path.strip("/") else ()
+    if path != segments:
+        full = "/" + "/".join(segments)
+        return Finding(
+            ("url",),
+            f'expected a URL with the path of the service, "{full}", {found}',
+            f"such as {scheme}://{short(parts.netloc)}{full}",
+        )
+    return None
+
+
+def _serializer_hint() -> str:
+    return f"offered: {', '.join(sorted(OFFERED_SERIALIZERS))}"
+
+
+def _serializer_finding(index: int, name: str) -> Finding:
+    if name in OTHER_SERIALIZERS:
+        return Finding(("serializers", index), f'serializer "{name}" is not offered', _serializer_hint(), "ignored")
+    return Finding(("serializers", index), f'unknown serializer "{short(name)}"', _serializer_hint())
