@@ -26,7 +26,7 @@ def read_file(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None
 
     Relative paths in it are relative to the directory of the file. Raises ConfigError.
     """
-    file = _find(Path(path))
+    file = find_file(Path(path))
     return read_text(_text_of(file), file.parent, source=str(file), environ=environ)
 
 
@@ -90,7 +90,7 @@ def _refuse(source: object, message: str, hint: str = "") -> ConfigError:
     return ConfigError(Report(str(source), faults=(Problem("", message, hint),)))
 
 
-def _find(path: Path) -> Path:
+def find_file(path: Path) -> Path:
     """The configuration file that ``path`` means."""
     try:
         if path.is_dir():

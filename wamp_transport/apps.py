@@ -1,0 +1,16 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WampTransportConfig(AppConfig):
+    """WAMP as a Django app; what is registered here runs nothing."""
+
+    name = "wamp_transport"
+    verbose_name = _("WAMP transport")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from . import checks  # noqa: F401, PLC0415 - Django must be ready first

@@ -1,0 +1,1 @@
+"""The one place that wires configuration, stores, router, node and services together."""

@@ -1,0 +1,189 @@
+"""A running node in this process: it takes its configuration, follows its changes, and finds what answers a request."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..config.configuration import Configuration, PathService, diff, router_options, service_options
+from ..config.report import ConfigError
+from ..config.websocket import WebSocketOptions
+from ..node.node import Node
+from ..stores import nodes
+from ..webservices.paths import PathTable, raw_path
+from .mounting import Mount, mount
+from .sources import Source, choose_source
+
+logger = logging.getLogger(__name__)
+
+MAIN: Final = "main"
+"""Key of the listener whose address the command line gives; it serves the first transport."""
+
+POLL_SECONDS: Final = 0.5
+"""How often the source is asked for a new revision."""
+
+HEARTBEAT_SECONDS: Final = 10.0
+"""How often a node writes down that it is alive."""
+
+GOODBYE_SECONDS: Final = 5.0
+"""How long sessions have to say goodbye when the process stops."""
+
+Table = PathTable[Mount]
+OnApplied = Callable[[Configuration], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A configuration as it runs: immutable, replaced as a whole. ``generation`` counts from 1 in this process."""
+
+    configuration: Configuration
+    revision: Hashable = None
+    generation: int = 0
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    first: Table | None = None
+
+    def table(self, key: str) -> Table | None:
+        """The paths of a transport; those of the first one for a listener that no transport names."""
+        return self.tables.get(key, self.first)
+
+
+class Runtime:
+    """The node of this process. Everything runs on one event loop but what reads the configuration."""
+
+    def __init__(self, source: Source, on_applied: OnApplied | None = None) -> None:
+        self.source = source
+        self.on_applied = on_applied
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.node: Node | None = None
+        self.snapshot: Snapshot | None = None
+        self.problem = ""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._starting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read the configuration and begin. Safe to call again. Raises ConfigError."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start())
+        await asyncio.shield(self._starting)
+
+    async def stop(self) -> None:
+        """Say GOODBYE to all sessions, wait a little, end."""
+        for task in self._tasks:
+            task.cancel()
+        if self.node is not None:
+            await self.node.stop(GOODBYE_SECONDS)
+        if self._tasks:
+            await asyncio.to_thread(nodes.forget, self.name)
+
+    def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
+        """What answers a request, and the path segments left to it; None where that is Django's."""
+        if self.snapshot is None:
+            return None
+        table = self.snapshot.table(scope.get("wamp_transport", MAIN))
+        return None if table is None else table.resolve(raw_path(scope))
+
+    def find_options(self, key: str, path: bytes) -> WebSocketOptions | None:
+        """The WebSocket options of the service at a path, for the server before the handshake."""
+        found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
+        return None if found is None else found[0].websocket_options
+
+    # --- configuration -------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        revision = await asyncio.to_thread(self.source.revision)
+        configuration = await asyncio.to_thread(self.source.load)
+        self.node = Node(router_options(configuration), asyncio.get_running_loop())
+        await self._apply(configuration, revision)
+        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._report_regularly())]
+
+    async def _watch(self) -> None:
+        """Follow the source: apply what is new, keep what runs when that is faulty."""
+        seen = self.snapshot.revision if self.snapshot is not None else None
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                revision = await asyncio.to_thread(self.source.revision)
+                if revision == seen:
+                    continue
+                seen = revision
+                configuration = await asyncio.to_thread(self.source.load)
+                await self._apply(configuration, revision)
+                self.problem = ""
+            except ConfigError as error:
+                self.problem = str(error)
+                logger.error("The new configuration is not used, the old one still runs. %s", error)
+            except OSError as error:
+                self.problem = f"{error}"
+                logger.error("The new configuration cannot be put in place: %s", error)
+            except Exception:
+                logger.exception("Looking for a new configuration failed; it is tried again")
+                continue
+            await self._report()
+
+    async def _apply(self, configuration: Configuration, revision: Hashable) -> None:
+        """Put a configuration in place of the one that runs; sessions it does not touch go on."""
+        assert self.node is not None  # noqa: S101 - started before
+        old = self.snapshot or Snapshot(Configuration("", configuration.base_dir, (), ()))
+        difference = diff(old.configuration, configuration)
+        mounts = await asyncio.to_thread(self._mounts, configuration, old)
+        tables = {
+            transport.key: PathTable((service.segments, mounts[service.key]) for service in transport.paths)
+            for transport in configuration.transports
+        }
+        first = next(iter(tables.values()), None)
+        self.snapshot = Snapshot(configuration, revision, old.generation + 1, mounts, tables, first)
+        self.node.configure(router_options(configuration))
+        for service in difference.services_removed:
+            self.node.leave_service(service.key, f"the service at {service.path} was removed")
+        for before, after in difference.services_changed:
+            if service_options(before) != service_options(after):
+                self.node.leave_service(before.key, f"who may use the service at {after.path} has changed")
+        if self.on_applied is not None:
+            await self.on_applied(configuration)
+        logger.info("Configuration generation %d runs (%s)", self.snapshot.generation, configuration.source)
+
+    def _mounts(self, configuration: Configuration, old: Snapshot) -> dict[str, Mount]:
+        """What answers at each service's path; what has not changed is kept."""
+        assert self.node is not None  # noqa: S101 - started before
+        kept = {
+            key: mounted for key, mounted in old.mounts.items() if old.configuration.base_dir == configuration.base_dir
+        }
+        return {
+            service.key: self._kept(kept.get(service.key), service) or mount(service, configuration, self.node)
+            for service in configuration.services
+        }
+
+    @staticmethod
+    def _kept(old: Mount | None, service: PathService) -> Mount | None:
+        return old if old is not None and old.service == service else None
+
+    # --- reports -------------------------------------------------------------------------------------------------
+
+    async def _report_regularly(self) -> None:
+        while True:
+            await self._report()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _report(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is not None:
+            await asyncio.to_thread(nodes.report, self.name, snapshot.generation, snapshot.revision, self.problem)
+
+
+_runtime: Runtime | None = None
+
+
+def install(runtime: Runtime) -> Runtime:
+    """Make ``runtime`` the one of this process."""
+    global _runtime  # noqa: PLW0603 - one node a process is the design
+    _runtime = runtime
+    return runtime
+
+
+def current_runtime() -> Runtime:
+    """The runtime of this process, made from the settings on first use."""
+    return _runtime or install(Runtime(choose_source()))

@@ -1,0 +1,148 @@
+"""System checks with stable ids; each names its mend."""
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
+
+from .bootstrap.sources import DatabaseSource, choose_source
+from .conf import app_settings
+from .config.configuration import Configuration, anonymous_login
+from .config.report import ConfigError
+from .config.websocket import WebSocketSection
+
+OLDEST_DAPHNE = (4, 2, 2)
+
+Apps = Sequence[AppConfig] | None
+
+
+@register()
+def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """``wamp_transport`` comes before ``daphne``, which comes before ``django.contrib.staticfiles``."""
+    names = [config.name for config in apps.get_app_configs()]
+    if "daphne" not in names:
+        return [
+            Warning(
+                "'daphne' is not in INSTALLED_APPS: the options of WebSocket services are not enforced.",
+                hint="Add 'daphne' after 'wamp_transport', before 'django.contrib.staticfiles'.",
+                id="wamp_transport.W002",
+            )
+        ]
+    if names.index("wamp_transport") > names.index("daphne"):
+        return [
+            Error(
+                "'wamp_transport' must come before 'daphne' in INSTALLED_APPS, or Daphne's runserver runs instead.",
+                hint="Write INSTALLED_APPS = ['wamp_transport', 'daphne', ..., 'django.contrib.staticfiles', ...].",
+                id="wamp_transport.E001",
+            )
+        ]
+    return []
+
+
+@register(Tags.security)
+def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Older versions of Daphne can be harmed by one client (CVE-2026-44545, CVE-2026-44546)."""
+    try:
+        installed = version("daphne")
+    except PackageNotFoundError:
+        return []
+    if release(installed) >= OLDEST_DAPHNE:
+        return []
+    wanted = ".".join(map(str, OLDEST_DAPHNE))
+    return [
+        Error(
+            f"Daphne {installed} is installed; versions before {wanted} have known security faults.",
+            hint=f"pip install 'daphne>={wanted}'",
+            id="wamp_transport.E003",
+        )
+    ]
+
+
+def release(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version."""
+    numbers: list[int] = []
+    for part in text.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+@register()
+def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """``settings.WAMP_TRANSPORT`` holds what it may, and the project names its ASGI application."""
+    messages: list[CheckMessage] = [Error(fault, id="wamp_transport.E005") for fault in app_settings().faults]
+    if not getattr(settings, "ASGI_APPLICATION", None):
+        messages.append(
+            Warning(
+                "ASGI_APPLICATION is not set: runserver and runnode serve plain Django beside WAMP.",
+                hint="Set ASGI_APPLICATION = '<project>.asgi.application' and, for other servers, wrap the application "
+                "there with wamp_transport.routing.wamp_application().",
+                id="wamp_transport.W004",
+            )
+        )
+    return messages
+
+
+@register()
+def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """The configuration named in the settings is free of faults."""
+    source = choose_source()
+    if isinstance(source, DatabaseSource):
+        return []
+    try:
+        source.load()
+    except ConfigError as error:
+        return [
+            Error(f"{error.report.source}: {fault}", hint=fault.hint or None, id="wamp_transport.E006")
+            for fault in error.report.faults
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """For deployment: something is configured, and nothing is open to everybody by mistake."""
+    source = choose_source()
+    try:
+        configuration = source.load()
+    except (ConfigError, DatabaseError):
+        return []
+    if not configuration.transports:
+        return [
+            Warning(
+                "No WAMP transport is configured: nothing is open.",
+                hint="Add a transport in the admin, import one with 'manage.py wamp import', or set "
+                "WAMP_TRANSPORT = {'CONFIG': ...}.",
+                id="wamp_transport.W008",
+            )
+        ]
+    return [
+        Warning(
+            f"Anonymous clients may {', '.join(actions)} everything in realm {realm!r}.",
+            hint=f"Narrow the permissions of role {role!r}, or remove anonymous authentication from the service.",
+            id="wamp_transport.W007",
+        )
+        for realm, role, actions in open_roles(configuration)
+    ]
+
+
+def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
+    """Realm, role and actions where anonymous clients may do something with every URI."""
+    logins = [
+        anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
+    ]
+    roles = {login.role for login in logins if login is not None}
+    for realm in configuration.realms:
+        for role in realm.roles:
+            if role.name not in roles:
+                continue
+            for entry in role.permissions or ():
+                rule = entry.permission()
+                actions = [action for action in ("call", "register", "publish", "subscribe") if getattr(rule, action)]
+                if rule.uri == "" and rule.match == "prefix" and actions:
+                    yield realm.name, role.name, actions

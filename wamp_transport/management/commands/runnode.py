@@ -1,0 +1,53 @@
+"""``manage.py runnode``: the node in production: every configured endpoint, no autoreload, a graceful stop."""
+
+import logging
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ...bootstrap.sources import choose_source
+from ...config.report import ConfigError
+from ..serving import listeners, project_application, run
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Serves all configured transports until it is told to stop."""
+
+    help = "Runs the node: all configured transports, no autoreload. On SIGTERM sessions get GOODBYE first."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """``--node``."""
+        parser.add_argument(
+            "--node",
+            metavar="PATH",
+            help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve."""
+        source = choose_source(options["node"])
+        try:
+            configuration = source.load()
+        except ConfigError as error:
+            raise CommandError(str(error)) from None
+        for notice in configuration.report.notices:
+            self.stderr.write(f"{configuration.source}: {notice}")
+        if not configuration.transports:
+            raise CommandError(
+                "no transport is configured, so there is nothing to listen on: add one in the admin, "
+                "import one with 'manage.py wamp import', or give --node PATH"
+            )
+        for key, address in listeners(configuration, None).items():
+            self.stdout.write(f"Transport {key}: {address}")
+        server = run(
+            source,
+            None,
+            project_application(),
+            root_path=getattr(settings, "FORCE_SCRIPT_NAME", "") or "",
+        )
+        if server.failure is not None:
+            raise CommandError(str(server.failure))

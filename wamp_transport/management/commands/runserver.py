@@ -1,0 +1,89 @@
+"""``manage.py runserver``: the development server, with WAMP on its paths and Django on all others."""
+
+import sys
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from daphne import __version__ as daphne_version
+from daphne.management.commands.runserver import Command as DaphneRunserver
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.core.management.commands.runserver import Command as DjangoRunserver
+
+from ...bootstrap.sources import choose_source
+from ...config.configuration import Configuration
+from ...config.endpoint import TcpEndpoint
+from ...config.report import ConfigError
+from ..serving import description, project_application, run, tcp_description
+
+
+class Command(DaphneRunserver):  # type: ignore[misc]
+    """Daphne's command with our server, and the address of the configuration where the command line gives none."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Daphne's arguments and ``--node``."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--node",
+            metavar="PATH",
+            help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        """Find the address, then go Django's way (autoreload included)."""
+        self.source = choose_source(options["node"])
+        self.main: str | None = None
+        if options["use_asgi"]:
+            try:
+                self._take_address(self.source.load(), options)
+            except ConfigError as error:
+                raise CommandError(str(error)) from None
+        return DjangoRunserver.handle(self, *args, **options)
+
+    def inner_run(self, *args: Any, **options: Any) -> None:
+        """Check, say what is where, serve."""
+        if not options["use_asgi"]:
+            super().inner_run(*args, **options)
+            return
+        self.stdout.write("Performing system checks...\n\n")
+        self.check(display_num_errors=True)
+        self.check_migrations()
+        self._greet()
+        application = project_application(serve_static=options.get("use_static_handler", True))
+        server = run(
+            self.source,
+            self.main or tcp_description(self.addr, int(self.port)),
+            application,
+            signal_handlers=not options["use_reloader"],
+            action_logger=self.log_action,
+            http_timeout=options["http_timeout"],
+            root_path=getattr(settings, "FORCE_SCRIPT_NAME", "") or "",
+            websocket_handshake_timeout=options["websocket_handshake_timeout"],
+        )
+        if server.failure is not None:
+            self.stderr.write(f"Error: {server.failure}")
+            sys.exit(1)
+
+    def _take_address(self, configuration: Configuration, options: dict[str, Any]) -> None:
+        """The first transport's endpoint, unless the command line gives an address or nobody configured one."""
+        for notice in configuration.report.notices:
+            self.stderr.write(f"{configuration.source}: {notice}")
+        if options["addrport"] or not self.source.has_endpoint or not configuration.transports:
+            return
+        endpoint = configuration.transports[0].listening
+        if isinstance(endpoint, TcpEndpoint):
+            host = endpoint.interface or ("::" if endpoint.version == 6 else "0.0.0.0")  # noqa: S104 - as configured
+            options["use_ipv6"] = options["use_ipv6"] or ":" in host
+            options["addrport"] = f"[{host}]:{endpoint.port}" if ":" in host else f"{host}:{endpoint.port}"
+        else:
+            self.main = description(endpoint, configuration)
+
+    def _greet(self) -> None:
+        address = f"{self.protocol}://{f'[{self.addr}]' if self._raw_ipv6 else self.addr}:{self.port}/"
+        self.stdout.write(
+            f"{datetime.now():%B %d, %Y - %X}\n"
+            f"Django version {self.get_version()}, using settings {settings.SETTINGS_MODULE!r}\n"
+            f"Starting ASGI/Daphne version {daphne_version} development server at {self.main or address}\n"
+            f"Quit the server with {'CTRL-BREAK' if sys.platform == 'win32' else 'CONTROL-C'}.\n"
+        )

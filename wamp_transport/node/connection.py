@@ -1,0 +1,80 @@
+"""One transport bound to one session: bytes in, messages to the router; messages out, bytes to the transport.
+
+The transport stays; sessions on it may follow each other, each begun by a HELLO.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ..router.options import ServiceOptions
+from ..serializers.serializer import Serializer
+from ..wamp.errors import ProtocolViolation
+from ..wamp.messages import Message
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+class Link(Protocol):
+    """What a transport offers a connection."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes that a lane has encoded, after all written before. Never blocks, never raises."""
+        ...
+
+    def close(self, reason: str, message: str) -> None:
+        """Close the transport after what was written. ``reason`` is a URI; calling it again does nothing."""
+        ...
+
+
+class Lane:
+    """One serializer on one kind of transport. What it encodes is the same for all connections on it.
+
+    ``frame`` turns a serialized message into the bytes that go to the link.
+    """
+
+    __slots__ = ("_encode", "_frame", "serializer")
+
+    def __init__(self, serializer: Serializer, frame: Callable[[bytes], bytes] | None = None) -> None:
+        self.serializer = serializer
+        self._encode = serializer.encode
+        self._frame = frame
+
+    def encode(self, message: Message, payload_format: str) -> bytes:
+        """The bytes to write. Raises PayloadError where the payload cannot be said."""
+        data = self._encode(message, payload_format)
+        return data if self._frame is None else self._frame(data)
+
+
+class Connection:
+    """A transport and the session it carries now."""
+
+    __slots__ = ("_decode", "_node", "is_closed", "lane", "link", "service", "session_id")
+
+    def __init__(self, node: "Node", service: ServiceOptions, lane: Lane, link: Link, session_id: int) -> None:
+        self._node = node
+        self._decode = lane.serializer.decode
+        self.service = service
+        self.lane = lane
+        self.link = link
+        self.session_id = session_id
+        self.is_closed = False
+
+    def receive(self, data: bytes) -> None:
+        """One message from the peer, as bytes. Hot path. After the close nothing counts."""
+        if self.is_closed:
+            return
+        try:
+            message = self._decode(data)
+        except ProtocolViolation as violation:
+            self.violate(str(violation))
+        else:
+            self._node.receive(self, message)
+
+    def violate(self, message: str) -> None:
+        """The peer sent what is no message."""
+        self._node.violate(self, message)
+
+    def lost(self) -> None:
+        """The transport is gone."""
+        self._node.lost(self)

@@ -1,0 +1,79 @@
+"""WAMP and the other configured paths in front of a project's own ASGI application.
+
+In ``asgi.py``: ``application = wamp_application(get_asgi_application())``. Or, within a Channels
+``ProtocolTypeRouter``, around each of its values.
+"""
+
+import asyncio
+from typing import Any
+
+from django.apps import apps
+from django.core.handlers.asgi import ASGIHandler
+
+from .bootstrap.runtime import Runtime, current_runtime
+from .transports.consumer import refuse
+from .transports.negotiation import Refusal
+from .webservices.django_static import DjangoStaticFiles
+from .webservices.paths import mounted
+
+
+class WampApplication:
+    """An ASGI application: what is configured answers its paths, ``application`` all others.
+
+    Where ``application`` is plain Django, its static files are served as well, and WebSockets that no service takes
+    are refused; any other application gets them.
+    """
+
+    def __init__(self, application: Any, *, serve_static: bool = True) -> None:
+        self._takes_websockets = not isinstance(application, ASGIHandler)
+        self._serve_static = serve_static and not self._takes_websockets
+        self._application = application
+        self._static: asyncio.Future[Any] | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serve one connection."""
+        kind = scope["type"]
+        runtime = current_runtime()
+        if kind == "lifespan":
+            await self._lifespan(runtime, receive, send)
+            return
+        if runtime.snapshot is None:
+            await runtime.start()
+        found = runtime.resolve(scope) if kind in ("http", "websocket") else None
+        if found is not None:
+            mount, rest = found
+            if kind == "http":
+                await mount.http(mounted(scope, rest), receive, send)
+                return
+            if mount.websocket is not None:
+                await mount.websocket(scope, receive, send)
+                return
+        if kind == "websocket" and not self._takes_websockets:
+            await refuse(scope, send, Refusal(404, "there is no WebSocket service at this path"))
+            return
+        await (await self._fallback())(scope, receive, send)
+
+    async def _fallback(self) -> Any:
+        """Django, with its static files in front; made in a thread, as that reads directories."""
+        if not self._serve_static or not apps.is_installed("django.contrib.staticfiles"):
+            return self._application
+        if self._static is None:
+            self._static = asyncio.ensure_future(asyncio.to_thread(DjangoStaticFiles, self._application))
+        return await self._static
+
+    async def _lifespan(self, runtime: Runtime, receive: Any, send: Any) -> None:
+        """Servers that announce start and end let the node begin and leave in time."""
+        while True:
+            event = (await receive())["type"]
+            if event == "lifespan.startup":
+                await runtime.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif event == "lifespan.shutdown":
+                await runtime.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def wamp_application(application: Any) -> WampApplication:
+    """``application`` with WAMP and the other configured paths in front; see :class:`WampApplication`."""
+    return WampApplication(application)

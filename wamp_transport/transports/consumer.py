@@ -1,0 +1,153 @@
+"""The Channels consumer at a WAMP path: handshake in, connection out.
+
+Under this product's own server the connection talks to the socket directly and this consumer sleeps until the
+disconnect. Under any other ASGI server it passes messages in a loop, without a dispatch per message.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from channels.consumer import AsyncConsumer
+
+from ..node.connection import Connection
+from .closing import close_code, close_text
+from .negotiation import Agreement, Refusal, negotiate
+from .service import WampService
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+DIRECT_LINK = "wamp_transport.link"
+"""Name of the ASGI scope extension that holds a :class:`DirectLink`."""
+
+QUEUE_LIMIT = 16 * 1024 * 1024
+"""Bytes that may wait for a peer that reads too slowly, before its connection is closed."""
+
+
+class DirectLink(Protocol):
+    """The way around ASGI messages that this product's server offers."""
+
+    is_framed: bool
+
+    def attach(self, connection: Connection, *, is_binary: bool) -> None:
+        """From now on incoming messages go to ``connection``."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        ...
+
+    def close(self, reason: str, message: str) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        ...
+
+
+class WampConsumer(AsyncConsumer):  # type: ignore[misc]
+    """Carries the WAMP session of one WebSocket of one service: ``WampConsumer.as_asgi(service=...)``."""
+
+    def __init__(self, service: WampService) -> None:
+        self.service = service
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one WebSocket from handshake to disconnect."""
+        await receive()  # websocket.connect
+        outcome = negotiate(scope, self.service.terms)
+        if isinstance(outcome, Refusal):
+            await refuse(scope, send, outcome)
+            return
+        direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
+        if direct is None:
+            await self._serve(outcome, receive, send)
+        else:
+            await self._serve_directly(outcome, direct, receive, send)
+
+    async def _serve_directly(self, agreement: Agreement, direct: DirectLink, receive: Receive, send: Send) -> None:
+        serializer = agreement.serializer
+        with self.service.connection(serializer, direct, is_framed=direct.is_framed) as connection:
+            direct.attach(connection, is_binary=serializer.is_binary)
+            await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+
+    async def _serve(self, agreement: Agreement, receive: Receive, send: Send) -> None:
+        serializer = agreement.serializer
+        link = QueuedLink(send, is_binary=serializer.is_binary)
+        await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
+        writer = asyncio.ensure_future(link.drain())
+        key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
+        try:
+            with self.service.connection(serializer, link, is_framed=False) as connection:
+                while (event := await receive())["type"] == "websocket.receive":
+                    data = event.get(key)
+                    if data is not None:
+                        connection.receive(data if serializer.is_binary else data.encode())
+                    elif event.get(other) is not None:
+                        connection.violate(wrong_kind(is_binary=serializer.is_binary))
+        finally:
+            writer.cancel()
+
+
+class QueuedLink:
+    """A link over ASGI messages: what is written waits in a bounded queue for a task that sends it."""
+
+    def __init__(self, send: Send, *, is_binary: bool) -> None:
+        self._send = send
+        self._key = "bytes" if is_binary else "text"
+        self._queue: deque[bytes] = deque()
+        self._size = 0
+        self._is_ready = asyncio.Event()
+        self._closing: dict[str, Any] | None = None
+
+    def write(self, data: bytes) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        if self._closing is not None:
+            return
+        self._queue.append(data)
+        self._size += len(data)
+        if self._size > QUEUE_LIMIT:
+            self._queue.clear()
+            self.close("wamp.error.slow_consumer", "the peer reads more slowly than it is sent to")
+        self._is_ready.set()
+
+    def close(self, reason: str, message: str) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        if self._closing is None:
+            self._closing = {
+                "type": "websocket.close",
+                "code": close_code(reason),
+                "reason": close_text(reason, message),
+            }
+            self._is_ready.set()
+
+    async def drain(self) -> None:
+        """Send what is written, in order, until the close has gone out."""
+        while True:
+            await self._is_ready.wait()
+            self._is_ready.clear()
+            while self._queue:
+                data = self._queue.popleft()
+                self._size -= len(data)
+                value = data if self._key == "bytes" else data.decode()
+                await self._send({"type": "websocket.send", self._key: value})
+            if self._closing is not None:
+                await self._send(self._closing)
+                return
+
+
+async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None:
+    """Answer a handshake with an HTTP error, or, where the server cannot say which, with its own."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
+        return
+    body = refusal.message.encode() + b"\n"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def wrong_kind(*, is_binary: bool) -> str:
+    """What is wrong with a text message for a binary serialization, or the other way round."""
+    expected, found = ("binary", "text") if is_binary else ("text", "binary")
+    return f"expected {expected} WebSocket messages for this subprotocol, got a {found} one"

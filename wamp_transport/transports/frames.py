@@ -1,0 +1,58 @@
+"""The common WebSocket frame, read and built without I/O: whole messages of text or binary.
+
+Section of RFC 6455: 5.2, "Base Framing Protocol".
+"""
+
+from typing import Final
+
+TEXT: Final = 0x81
+BINARY: Final = 0x82
+"""First byte of a final frame, no extension bits, that is a whole message."""
+
+MASKED: Final = 0x80
+LENGTH_16: Final = 126
+LENGTH_64: Final = 127
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A text message as one unmasked frame, as a server sends it."""
+    return _head(TEXT, len(payload)) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """A binary message as one unmasked frame, as a server sends it."""
+    return _head(BINARY, len(payload)) + payload
+
+
+def _head(first: int, size: int) -> bytes:
+    if size < LENGTH_16:
+        return bytes((first, size))
+    if size < 0x10000:
+        return bytes((first, LENGTH_16)) + size.to_bytes(2, "big")
+    return bytes((first, LENGTH_64)) + size.to_bytes(8, "big")
+
+
+def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
+    """Where the payload of the frame at ``start`` begins and ends, or None unless it is of the common shape.
+
+    Common shape: final, text or binary, no extension bits, masked, length minimally encoded. The end may lie beyond
+    ``data``: then the frame is not all there yet. The four bytes before the payload are its mask.
+    """
+    available = len(data) - start
+    if available < 6 or data[start] not in (TEXT, BINARY):
+        return None
+    size = data[start + 1] - MASKED
+    if size < 0:
+        return None
+    begin = start + 6
+    if size == LENGTH_16:
+        begin = start + 8
+        size = int.from_bytes(data[start + 2 : start + 4], "big")
+        if available < 8 or size < LENGTH_16:
+            return None
+    elif size == LENGTH_64:
+        begin = start + 14
+        size = int.from_bytes(data[start + 2 : start + 10], "big")
+        if available < 14 or size < 0x10000:
+            return None
+    return begin, begin + size

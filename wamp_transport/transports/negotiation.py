@@ -1,0 +1,84 @@
+"""What a WebSocket handshake must settle before a WAMP session can begin: origin, port and subprotocol.
+
+Section of the specification: Basic Profile, "WebSocket Transport".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..serializers.registry import BY_SUBPROTOCOL, SERIALIZERS
+from ..serializers.serializer import Serializer
+from .origins import OriginPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A handshake that fails: HTTP status and a sentence for people."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A handshake that succeeds: the serializer, and the subprotocol to name, if any."""
+
+    serializer: Serializer
+    subprotocol: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a service asks of a handshake."""
+
+    serializers: tuple[str, ...]
+    origins: OriginPolicy
+    external_port: int | None = None
+    require_subprotocol: bool = True
+
+
+def negotiate(scope: Mapping[str, Any], terms: Terms) -> Agreement | Refusal:
+    """Settle a WebSocket handshake from its ASGI scope."""
+    headers = headers_of(scope)
+    host = headers.get(b"host")
+    refusal = _wrong_port(host, terms.external_port)
+    if refusal is not None:
+        return refusal
+    origin = headers.get(b"origin") or headers.get(b"sec-websocket-origin")
+    is_secure = scope.get("scheme") in ("wss", "https")
+    if not terms.origins.allows(origin, host, is_secure=is_secure):
+        return Refusal(403, f"WebSocket connections from pages of {origin!r} are not allowed here")
+    return _choose(scope.get("subprotocols") or (), terms)
+
+
+def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
+    """The request's headers by lower-case name; of several with one name the last."""
+    return {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+
+
+def installed(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the serializers named that can be used here."""
+    return tuple(name for name in names if name in SERIALIZERS)
+
+
+def _choose(offered: Sequence[str], terms: Terms) -> Agreement | Refusal:
+    """The client's order decides."""
+    for name in offered:
+        serializer = BY_SUBPROTOCOL.get(name)
+        if serializer is not None and serializer.name in terms.serializers:
+            return Agreement(serializer, name)
+    if not terms.require_subprotocol and "json" in terms.serializers:
+        return Agreement(SERIALIZERS["json"], None)
+    known = ", ".join(SERIALIZERS[name].subprotocol for name in terms.serializers)
+    asked = ", ".join(repr(name) for name in offered) or "none"
+    return Refusal(400, f"this path speaks the WebSocket subprotocols {known}; the client offered {asked}")
+
+
+def _wrong_port(host: str | None, external_port: int | None) -> Refusal | None:
+    if external_port is None or host is None or ":" not in host.rpartition("]")[2]:
+        return None
+    port = host.rpartition(":")[2]
+    if port == str(external_port):
+        return None
+    return Refusal(400, f"port {port} in the Host header is not the port of this service, {external_port}")

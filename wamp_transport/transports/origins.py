@@ -1,0 +1,65 @@
+"""Which web pages may open a WebSocket: the Origin header against the service's patterns.
+
+Section of RFC 6455: 10.2, "Origin Considerations".
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+SAME_ORIGIN = "same-origin"
+
+
+class OriginPolicy:
+    """The origins a service admits.
+
+    A pattern is ``scheme://host:port`` with ``*`` for any text; without a port it means the scheme's own. The word
+    ``same-origin`` admits pages of the host asked. Case does not matter.
+    """
+
+    def __init__(self, patterns: Iterable[str], *, allow_null: bool) -> None:
+        patterns = [pattern.lower() for pattern in patterns]
+        self._allow_null = allow_null
+        self._allow_same = SAME_ORIGIN in patterns
+        self._allow_all = "*" in patterns
+        self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
+
+    def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
+        """Whether a page of ``origin`` may connect. Clients that are no browsers send none, and may.
+
+        ``host`` is the Host header, ``is_secure`` says that the connection is TLS; both for ``same-origin``.
+        """
+        if origin is None:
+            return True
+        origin = origin.strip().lower()
+        if origin == "null" or origin.startswith("file:"):
+            return self._allow_null
+        full = _with_port(origin)
+        if full is None:
+            return False
+        if self._allow_all or any(pattern.fullmatch(full) for pattern in self._patterns):
+            return True
+        scheme = "https" if is_secure else "http"
+        return self._allow_same and host is not None and full == _with_port(f"{scheme}://{host.lower()}")
+
+
+def _with_port(origin: str) -> str | None:
+    """``origin`` with its port always there; None where it is none."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.scheme or not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port or DEFAULT_PORTS.get(parts.scheme, '')}"
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    scheme, separator, rest = pattern.partition("://")
+    has_port = re.search(r":(\d+|\*)\Z", rest) is not None or rest.endswith("*")
+    if separator and not has_port:
+        pattern = f"{pattern}:{DEFAULT_PORTS.get(scheme, '')}"
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")))

@@ -1,0 +1,57 @@
+"""A running WAMP service: what the consumer and the server protocol need to know of one configured path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..config.websocket import WebSocketOptions, WebSocketSection
+from ..node.connection import Connection, Lane, Link
+from ..node.node import Node
+from ..router.options import ServiceOptions
+from ..serializers.registry import SERIALIZERS
+from ..serializers.serializer import Serializer
+from .frames import binary_frame, text_frame
+from .negotiation import Terms, installed
+from .origins import OriginPolicy
+
+FRAMED: dict[str, Lane] = {
+    name: Lane(serializer, binary_frame if serializer.is_binary else text_frame)
+    for name, serializer in SERIALIZERS.items()
+}
+"""Lanes by serializer for links that take whole WebSocket frames."""
+
+UNFRAMED: dict[str, Lane] = {name: Lane(serializer) for name, serializer in SERIALIZERS.items()}
+"""Lanes by serializer for links that take messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class WampService:
+    """One WebSocket service on a running node."""
+
+    node: Node
+    options: ServiceOptions
+    terms: Terms
+    websocket: WebSocketOptions
+    debug: bool = False
+
+    @classmethod
+    def build(cls, node: Node, options: ServiceOptions, settings: WebSocketSection) -> "WampService":
+        """The service that a configured section describes."""
+        websocket = settings.options
+        terms = Terms(
+            serializers=installed(settings.offered_serializers),
+            origins=OriginPolicy(websocket.allowed_origins, allow_null=websocket.allow_null_origin),
+            external_port=websocket.external_port,
+            require_subprotocol=websocket.require_websocket_subprotocol,
+        )
+        return cls(node, options, terms, websocket, settings.debug)
+
+    @contextmanager
+    def connection(self, serializer: Serializer, link: Link, *, is_framed: bool) -> Iterator[Connection]:
+        """A connection of this service for as long as the block runs."""
+        lane = (FRAMED if is_framed else UNFRAMED)[serializer.name]
+        connection = self.node.connect(self.options, lane, link)
+        try:
+            yield connection
+        finally:
+            connection.lost()

@@ -1,0 +1,42 @@
+"""What a plain HTTP request gets at the path of a WAMP service: a page that says what this path is for."""
+
+from collections.abc import Iterable
+from html import escape
+
+from .answers import HTML, READ_METHODS, TEXT, Receive, Scope, Send, refuse_method, require_http, send_answer
+from .request_headers import accepted, header
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>WAMP service</title></head>
+<body>
+<h1>A WAMP service</h1>
+<p>This path speaks the Web Application Messaging Protocol over WebSocket. It is for programs: connect a WAMP
+client to it, with one of the subprotocols {subprotocols}.</p>
+</body>
+</html>
+"""
+_TEXT = "This path speaks WAMP over WebSocket: connect a WAMP client, with one of {subprotocols}.\n"
+
+
+class WebSocketStatus:
+    """An ASGI application for plain HTTP requests to a WAMP path; ``is_shown`` False answers 426 instead."""
+
+    def __init__(self, serializers: Iterable[str], *, is_shown: bool) -> None:
+        subprotocols = ", ".join(f"wamp.2.{name}" for name in serializers)
+        self._page = _PAGE.format(subprotocols=escape(subprotocols)).encode()
+        self._text = _TEXT.format(subprotocols=subprotocols).encode()
+        self._is_shown = is_shown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        require_http(self, scope)
+        if scope["method"] not in READ_METHODS:
+            await refuse_method(scope, send)
+        elif not self._is_shown:
+            headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+            await send_answer(scope, send, 426, self._text, content_type=TEXT, headers=headers)
+        elif "text/html" in accepted(header(scope, b"accept")):
+            headers = [("Cache-Control", "no-store"), ("Content-Security-Policy", "default-src 'none'")]
+            await send_answer(scope, send, 200, self._page, content_type=HTML, headers=headers)
+        else:
+            await send_answer(scope, send, 200, self._text, content_type=TEXT, headers=[("Cache-Control", "no-store")])
