@@ -88,7 +88,25 @@ class Boundary:
             raise StaticDirectoryError(directory, "it is, or lies in, an excluded directory")
 
     def allows(self, path: str) -> bool:
-        """Say whether an existing path may be served, judged by where it really is, all links followed."""
+        """Say whether a path below `root` exists and may be served, judged by where it really is.
+
+        Links are followed, but none on the way may lead out, even if the next leads back in.
+        """
+        if path == self.root:
+            return True
+        prefix = self.root.rstrip(os.sep) + os.sep
+        if not path.startswith(prefix):
+            return False
+        excluded = self._identities()
+        current = self.root
+        for name in path[len(prefix) :].split(os.sep):
+            current = os.path.join(current, name)
+            if os.path.islink(current) and not self._is_inside(current, excluded):
+                return False
+        return self._is_inside(path, excluded)
+
+    def _is_inside(self, path: str, excluded: frozenset[_Identity]) -> bool:
+        """Say whether a path, all links followed, is the root or a public file below it."""
         try:
             real = os.path.realpath(path, strict=True)
         except (OSError, ValueError):
@@ -98,7 +116,7 @@ class Boundary:
         prefix = self.root.rstrip(os.sep) + os.sep
         if not real.startswith(prefix) or not is_public(real[len(prefix) :].split(os.sep)):
             return False
-        return not self._is_excluded(real, self._identities())
+        return not self._is_excluded(real, excluded)
 
     def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
         """Yield name segments, path and stat of every file that may be served, in no particular order.

@@ -17,7 +17,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import SuspiciousFileOperation
 
 from wamp_transport.webservices.answers import READ_METHODS, Receive, Scope, Send, refuse_method
-from wamp_transport.webservices.boundary import StaticDirectoryError, is_public
+from wamp_transport.webservices.boundary import Boundary, StaticDirectoryError, is_public
 from wamp_transport.webservices.file_answer import serve_file
 from wamp_transport.webservices.file_index import (
     DirectoryFiles,
@@ -80,18 +80,9 @@ class FinderFiles:
 
         A finder that keeps files in no directory of its own is taken at its word.
         """
-        try:
-            real = os.path.realpath(path, strict=True)
-        except (OSError, ValueError):
-            return False
-        homes = [root for root in _finder_roots() if _is_below(os.path.abspath(path), root)]
-        if not homes:
-            return True
-        for root in homes:
-            home = os.path.realpath(root)
-            if _is_below(real, home) and is_public(os.path.relpath(real, home).split(os.sep)):
-                return True
-        return False
+        path = os.path.abspath(path)
+        homes = [root for root in _finder_roots() if path.startswith(root.rstrip(os.sep) + os.sep)]
+        return not homes or any(_lies_in(root, os.path.relpath(path, root)) for root in homes)
 
 
 def _finder_roots() -> list[str]:
@@ -104,8 +95,12 @@ def _finder_roots() -> list[str]:
     return roots
 
 
-def _is_below(path: str, root: str) -> bool:
-    return path.startswith(root.rstrip(os.sep) + os.sep)
+def _lies_in(root: str, relative: str) -> bool:
+    try:
+        boundary = Boundary(root)
+    except StaticDirectoryError:
+        return False
+    return boundary.allows(os.path.join(boundary.root, relative))
 
 
 class DjangoStaticFiles:

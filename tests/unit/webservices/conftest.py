@@ -32,14 +32,19 @@ class Reply:
         return bool(self.messages) and self.messages[-1].get("more_body") is False
 
 
-def make_scope(path: str = "/", method: str = "GET", headers: Any = (), **more: Any) -> dict[str, Any]:
-    """Return the scope a server makes of a request line; `path` is percent-encoded and may have a query."""
+def make_scope(
+    path: str = "/", method: str = "GET", headers: Any = (), *, decoded: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return the scope a server makes of a request line; `path` is percent-encoded and may have a query.
+
+    `decoded` and `more` are put in as they are.
+    """
     raw, _, query = path.partition("?")
     pairs = headers.items() if isinstance(headers, dict) else headers
     return {
         "type": "http",
         "method": method,
-        "path": unquote(raw),
+        "path": unquote(raw) if decoded is None else decoded,
         "raw_path": raw.encode(),
         "query_string": query.encode(),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
