@@ -45,12 +45,13 @@ def segments_of(path: str) -> tuple[str, ...] | None:
     return tuple(unquote_to_bytes(part).decode("utf-8", "replace") for part in path[1:].split("/"))
 
 
-def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the segments left to a service: those set by `mounted`, else all segments of the path."""
+def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the segments left to a service: those set by `mounted`, else all segments of the path.
+
+    None for a path that does not begin with a slash (`*`), which names nothing.
+    """
     rest = scope.get(REST)
-    if rest is None:
-        return segments_of(raw_path(scope)) or ()
-    return tuple(rest)
+    return segments_of(raw_path(scope)) if rest is None else tuple(rest)
 
 
 def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[str, Any]:

@@ -69,9 +69,11 @@ class StaticFiles:
             await refuse_method(scope, send)
             return
         rest = rest_of(scope)
-        if not rest and raw_path(scope).endswith("/"):
+        if rest == () and raw_path(scope).endswith("/"):
             rest = ("",)
         # A hidden name is refused here already, so that no default file answers for it.
-        if is_public(rest) and await serve_file(self._files, scope, receive, send, rest, default=self._default):
-            return
+        if rest is not None and is_public(rest):
+            served = await serve_file(self._files, scope, receive, send, rest, default=self._default)
+            if served:
+                return
         await send_not_found(scope, send)

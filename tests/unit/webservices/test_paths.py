@@ -113,7 +113,7 @@ def test_rest_set_by_mounting_code_wins(scope):
 
 def test_rest_of_unmounted_scope_is_whole_path(scope):
     assert rest_of(scope("/a/b/")) == ("a", "b", "")
-    assert rest_of(scope("*")) == ()
+    assert rest_of(scope("*")) is None
 
 
 def test_mounting_leaves_the_outer_scope_alone(scope):
