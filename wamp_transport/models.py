@@ -1,0 +1,371 @@
+"""The rows of the configuration, its generation number, and which node runs which generation.
+
+A row holds what people look for in columns and every other key of its mapping, as it was given, in ``settings``;
+``stores/`` turns rows into the mapping of a config.json and back. Every change of a row counts the generation up.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+from django.core.validators import RegexValidator
+from django.db import models, router, transaction
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+Row = TypeVar("Row", bound="ConfigurationRow")
+
+ROOT = "/"
+BRANCH = "path"
+
+ENDPOINT_TYPES = [("tcp", _("TCP port")), ("unix", _("Unix domain socket"))]
+MATCHES = [("exact", _("exact")), ("prefix", _("prefix")), ("wildcard", _("wildcard"))]
+
+valid_path = RegexValidator(
+    r"^(/|[a-zA-Z0-9_\-]+(/[a-zA-Z0-9_\-]+)*)\Z",
+    _("Enter segments of letters, digits, _ and - with / between them, or / alone for the root."),
+)
+
+
+def nesting_of(path: str) -> str:
+    """The keys under which a service on ``path`` stands in a file, where nothing else is said; blanks between."""
+    return ROOT if path == ROOT else path.replace("/", " ")
+
+
+def path_of(nesting: str) -> str:
+    """The path that keys in a file lead to: a key ``/`` adds nothing."""
+    return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
+
+
+class ConfigurationQuerySet(models.QuerySet[Row]):
+    """Counts the generation up for the changes that send no signals."""
+
+    def update(self, **values: Any) -> int:
+        """As Django's, in one transaction with the new generation."""
+        using = _written_to(self)
+        with transaction.atomic(using=using):
+            count = super().update(**values)
+            touch(using)
+        return count
+
+    def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
+        """As Django's, in one transaction with the new generation."""
+        using = _written_to(self)
+        with transaction.atomic(using=using):
+            created = super().bulk_create(objs, *args, **options)
+            touch(using)
+        return created
+
+
+def _written_to(rows: models.QuerySet[Any]) -> str:
+    """The database that a change of these rows goes to."""
+    return getattr(rows, "_db", None) or router.db_for_write(rows.model)
+
+
+class ConfigurationRow(models.Model):
+    """What all rows of the configuration have in common."""
+
+    id = models.BigAutoField(primary_key=True)
+    settings = models.JSONField(
+        _("settings"),
+        default=dict,
+        blank=True,
+        help_text=_("Every key without a field of its own, as in config.json. What is missing has its default."),
+    )
+
+    objects: ClassVar[models.Manager[Any]] = ConfigurationQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save_base(self, *args: Any, **options: Any) -> None:
+        """As Django's, but row and generation change in one transaction."""
+        with transaction.atomic(using=options.get("using") or router.db_for_write(type(self), instance=self)):
+            super().save_base(*args, **options)
+
+
+class Realm(ConfigurationRow):
+    """A realm: sessions meet within one and never across."""
+
+    name = models.CharField(
+        _("name"),
+        max_length=255,
+        unique=True,
+        help_text=_("Such as realm1: 3 to 255 letters, digits and _ - @ . with a letter first."),
+    )
+    worker = models.PositiveSmallIntegerField(
+        _("worker"), null=True, blank=True, editable=False, help_text=_("Which worker of an imported file it is from.")
+    )
+
+    class Meta:
+        verbose_name = _("realm")
+        verbose_name_plural = _("realms")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(ConfigurationRow):
+    """A role that sessions of a realm may have."""
+
+    realm = models.ForeignKey(Realm, models.CASCADE, related_name="roles", verbose_name=_("realm"))
+    name = models.CharField(
+        _("name"),
+        max_length=255,
+        help_text=_("Clients that log in without credentials have the role anonymous unless the service says another."),
+    )
+    allow_by_default = models.BooleanField(
+        _("allow everything"),
+        null=True,
+        blank=True,
+        help_text=_("Only for a role without any permissions: allow every action on every URI."),
+    )
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
+        ordering = ["realm", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["realm", "name"],
+                name="wamp_transport_role_once",
+                violation_error_message=_("This realm has a role of that name already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.realm}: {self.name}"
+
+
+class Permission(ConfigurationRow):
+    """What a role may do with the URIs that a pattern covers. A flag that is not set means no."""
+
+    role = models.ForeignKey(Role, models.CASCADE, related_name="permissions", verbose_name=_("role"))
+    uri = models.TextField(
+        _("URI"),
+        blank=True,
+        help_text=_(
+            "URI or pattern. With no match chosen a final * means prefix, and * for a whole component means wildcard."
+        ),
+    )
+    match = models.CharField(
+        _("match"),
+        max_length=10,
+        choices=MATCHES,
+        blank=True,
+        help_text=_("Not chosen: as the stars in the URI say, exact without any."),
+    )
+    allow_call = models.BooleanField(_("call"), null=True, blank=True, help_text=_("May call procedures."))
+    allow_register = models.BooleanField(_("register"), null=True, blank=True, help_text=_("May register procedures."))
+    allow_publish = models.BooleanField(_("publish"), null=True, blank=True, help_text=_("May publish to topics."))
+    allow_subscribe = models.BooleanField(
+        _("subscribe"), null=True, blank=True, help_text=_("May subscribe to topics.")
+    )
+    disclose_caller = models.BooleanField(
+        _("disclose caller"), null=True, blank=True, help_text=_("Callees learn who calls.")
+    )
+    disclose_publisher = models.BooleanField(
+        _("disclose publisher"), null=True, blank=True, help_text=_("Subscribers learn who publishes.")
+    )
+    cache = models.BooleanField(
+        _("cache"), null=True, blank=True, help_text=_("Accepted as Crossbar does; changes nothing here.")
+    )
+
+    class Meta:
+        verbose_name = _("permission")
+        verbose_name_plural = _("permissions")
+        ordering = ["role", "id"]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.uri or '""', self.match]))
+
+
+class Transport(ConfigurationRow):
+    """A place to listen: a web transport with services on its paths, or WAMP over WebSocket alone."""
+
+    type = models.CharField(_("type"), max_length=40, default="web", editable=False)
+    enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("A transport that is not enabled is kept, and nothing listens.")
+    )
+    order = models.PositiveIntegerField(
+        _("order"), default=0, help_text=_("Transports are listed by this number, those with the same one by age.")
+    )
+    worker = models.PositiveSmallIntegerField(
+        _("worker"), null=True, blank=True, editable=False, help_text=_("Which worker of an imported file it is from.")
+    )
+    endpoint_type = models.CharField(
+        _("listen on"),
+        max_length=10,
+        choices=ENDPOINT_TYPES,
+        blank=True,
+        help_text=_("Not chosen: TCP port 8080 of 127.0.0.1. What is given to runserver comes first."),
+    )
+    port = models.CharField(
+        _("port"),
+        max_length=100,
+        blank=True,
+        help_text=_("TCP port, 1 to 65535, or $NAME to take it from the environment variable NAME."),
+    )
+    interface = models.CharField(
+        _("interface"),
+        max_length=255,
+        blank=True,
+        help_text=_("Address to listen on, such as 127.0.0.1 or ::1. Empty: all interfaces."),
+    )
+    socket_path = models.CharField(
+        _("socket"),
+        max_length=500,
+        blank=True,
+        help_text=_("Path of the Unix domain socket."),
+    )
+    backlog = models.PositiveIntegerField(
+        _("backlog"),
+        null=True,
+        blank=True,
+        help_text=_("Connections the system keeps waiting to be accepted, 1 to 65535. Empty: 50."),
+    )
+
+    class Meta:
+        verbose_name = _("transport")
+        verbose_name_plural = _("transports")
+        ordering = ["order", "id"]
+
+    def __str__(self) -> str:
+        if self.endpoint_type == "unix":
+            return f"unix:{self.socket_path}"
+        if self.endpoint_type == "tcp":
+            interface = f"[{self.interface}]" if ":" in self.interface else self.interface
+            return f"tcp:{interface}:{self.port}" if interface else f"tcp:{self.port}"
+        return self.type if self.type not in ("web", "websocket") else "tcp:127.0.0.1:8080"
+
+
+class PathService(ConfigurationRow):
+    """A service on a path of a web transport. ``settings`` is the service's mapping without ``type``."""
+
+    transport = models.ForeignKey(
+        Transport,
+        models.CASCADE,
+        related_name="services",
+        verbose_name=_("transport"),
+        limit_choices_to={"type": "web"},
+    )
+    path = models.CharField(
+        _("path"),
+        max_length=500,
+        validators=[valid_path],
+        help_text=_("Full path, such as ws or app/ws; / is the root, which gets whatever no other path takes."),
+    )
+    nesting = models.CharField(_("nesting"), max_length=500, editable=False)
+    type = models.CharField(_("type"), max_length=40, editable=False)
+
+    class Meta:
+        verbose_name = _("path service")
+        verbose_name_plural = _("path services")
+        ordering = ["transport", "path", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["transport", "nesting"], name="wamp_transport_path_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.full_path} ({self.type})"
+
+    @property
+    def full_path(self) -> str:
+        """The path as it is in a URL."""
+        return ROOT if self.path == ROOT else f"/{self.path}"
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that lead to the service from its transport's ``paths``: as imported, until the path changes."""
+        nesting = self.nesting if self.nesting and path_of(self.nesting) == self.path else nesting_of(self.path)
+        return nesting.split(" ")
+
+    def save_base(self, *args: Any, **options: Any) -> None:
+        """As Django's, with the nesting that belongs to the path."""
+        self.nesting = " ".join(self.keys)
+        super().save_base(*args, **options)
+
+
+class ConfigurationState(models.Model):
+    """One row: how often the configuration was changed, and what of a file has no row of its own.
+
+    ``document`` is the imported mapping without realms and transports, whose rows say which worker they are of; null
+    where nothing was imported.
+    """
+
+    ONLY: ClassVar[int] = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    generation = models.PositiveBigIntegerField(_("generation"), default=0)
+    document = models.JSONField(_("rest of the document"), null=True, blank=True, default=None)
+    changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("state of the configuration")
+        verbose_name_plural = _("state of the configuration")
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="wamp_transport_one_state")]
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}"
+
+
+class RunningNode(models.Model):
+    """A running node, as it reports itself: which generation it runs, and why it refused a newer one."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    host = models.CharField(_("host"), max_length=255, blank=True)
+    pid = models.PositiveBigIntegerField(_("process"))
+    source = models.CharField(_("configured by"), max_length=500, blank=True)
+    generation = models.PositiveBigIntegerField(
+        _("generation"), default=0, help_text=_("How many configurations the process has put in place.")
+    )
+    revision = models.PositiveBigIntegerField(
+        _("generation in the database"),
+        null=True,
+        blank=True,
+        help_text=_("Which one it runs; empty for a node that is configured by a file or by the settings."),
+    )
+    problem = models.TextField(_("problem"), blank=True)
+    started_at = models.DateTimeField(_("started at"), default=timezone.now)
+    applied_at = models.DateTimeField(_("running since"), default=timezone.now)
+    seen_at = models.DateTimeField(_("seen at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("running node")
+        verbose_name_plural = _("running configuration")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def touch(using: str | None = None) -> None:
+    """Count the generation up: the configuration has changed. Part of the transaction that is open, if any."""
+    states = ConfigurationState.objects.using(using)
+    states.get_or_create(pk=ConfigurationState.ONLY)
+    states.filter(pk=ConfigurationState.ONLY).update(generation=models.F("generation") + 1, changed_at=timezone.now())
+
+
+@receiver((post_save, post_delete))
+def _row_changed(sender: type[models.Model], using: str, **_event: Any) -> None:
+    """The one place that learns of saved and deleted rows, cascades included."""
+    if issubclass(sender, ConfigurationRow):
+        touch(using)
+        if issubclass(sender, Realm):
+            _realms_are_given(using)
+
+
+def _realms_are_given(using: str) -> None:
+    """Where an imported file says nothing of realms, realm1 is open to all; from the first realm of our own it is not.
+
+    Without this, removing that realm again would open realm1.
+    """
+    state = ConfigurationState.objects.using(using).get(pk=ConfigurationState.ONLY)
+    workers = (state.document or {}).get("workers", [])
+    routers = [worker for worker in workers if worker.get("type") == "router"]
+    if routers and not any("realms" in worker for worker in routers):
+        routers[0]["realms"] = []
+        state.save(using=using, update_fields=["document"])

@@ -1,0 +1,103 @@
+"""Which keys of a mapping have a column of their own, and how a mapping is taken apart into columns and the rest.
+
+Nothing is added and nothing lost: what a column cannot tell from "not given" (null, an empty text) stays in the rest.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wamp_transport.models import Permission, Realm, Role, Transport
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and the keys that lead to its value. ``is_always_given`` where an empty text is a value as well."""
+
+    name: str
+    keys: tuple[str, ...]
+    is_always_given: bool = False
+    to_column: Callable[[Any], Any] = _same
+    to_mapping: Callable[[Any], Any] = _same
+
+
+def _port(text: str) -> int | str:
+    """A port is a number, or names a variable of the environment."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
+
+
+REALM = (Column("name", ("name",)),)
+ROLE = (Column("name", ("name",)), Column("allow_by_default", ("allow-by-default",)))
+PERMISSION = (
+    Column("uri", ("uri",), is_always_given=True),
+    Column("match", ("match",)),
+    Column("allow_call", ("allow", "call")),
+    Column("allow_register", ("allow", "register")),
+    Column("allow_publish", ("allow", "publish")),
+    Column("allow_subscribe", ("allow", "subscribe")),
+    Column("disclose_caller", ("disclose", "caller")),
+    Column("disclose_publisher", ("disclose", "publisher")),
+    Column("cache", ("cache",)),
+)
+TRANSPORT = (
+    Column("endpoint_type", ("endpoint", "type")),
+    Column("port", ("endpoint", "port"), to_column=str, to_mapping=_port),
+    Column("interface", ("endpoint", "interface")),
+    Column("socket_path", ("endpoint", "path")),
+    Column("backlog", ("endpoint", "backlog")),
+)
+
+Row = Realm | Role | Permission | Transport
+
+
+def columns_of(row: Row) -> tuple[Column, ...]:
+    """The columns of a row. Transports that are not offered have none: their endpoint may be of any form."""
+    if isinstance(row, Transport):
+        return TRANSPORT if row.type in ("web", "websocket") else ()
+    return {Realm: REALM, Role: ROLE, Permission: PERMISSION}[type(row)]
+
+
+def take_apart(mapping: Mapping[str, Any], row: Row) -> None:
+    """Fill the columns and ``settings`` of a row from a mapping that passed the checks."""
+    rest: dict[str, Any] = copy.deepcopy(dict(mapping))
+    for column in columns_of(row):
+        *above, key = column.keys
+        inner: Any = rest
+        for step in above:
+            inner = inner.get(step) if isinstance(inner, dict) else None
+        value = inner.get(key) if isinstance(inner, dict) else None
+        if value is not None and (value != "" or column.is_always_given):
+            setattr(row, column.name, column.to_column(inner.pop(key)))
+    row.settings = rest
+
+
+def put_together(row: Row) -> dict[str, Any]:
+    """The mapping that a row stands for, without the rows below it."""
+    mapping: dict[str, Any] = {}
+    rest = copy.deepcopy(row.settings)
+    for column in columns_of(row):
+        value = getattr(row, column.name)
+        if value is None or (value == "" and not column.is_always_given):
+            continue
+        *above, key = column.keys
+        inner = mapping
+        for step in above:
+            inner = inner.setdefault(step, {})
+        inner[key] = column.to_mapping(value)
+    return _merged(mapping, rest)
+
+
+def _merged(first: dict[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
+    """``first`` and what ``rest`` has beside it."""
+    for key, value in rest.items():
+        if key not in first:
+            first[key] = value
+        elif isinstance(first[key], dict) and isinstance(value, dict):
+            _merged(first[key], value)
+    return first

@@ -1,0 +1,77 @@
+"""What running nodes say of themselves, for the admin to show."""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from wamp_transport.models import RunningNode
+from wamp_transport.stores.configuration import revision as revision_stored
+
+STALE_AFTER = timedelta(seconds=35)
+"""A node that has not been seen for so long is likely gone: it reports every ten seconds."""
+
+FORGET_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A node and how it stands. ``is_current`` is None where it does not run what the database says."""
+
+    node: RunningNode
+    age: timedelta
+    is_stale: bool
+    is_current: bool | None
+
+
+def report(name: str, generation: int, revision: object, problem: str = "", *, source: str = "") -> None:
+    """Write down that the node ``name`` of this process lives, and what it runs.
+
+    ``generation`` counts the configurations that the process has put in place, from 1. ``revision`` is what the
+    source said when that was read: the database's generation where it is an integer, something else for other
+    sources. ``problem`` is why a newer configuration was refused. Nodes not seen for a day are dropped.
+    """
+    now = timezone.now()
+    stored = revision if isinstance(revision, int) else None
+    process = {"pid": os.getpid(), "host": socket.gethostname()}
+    with transaction.atomic():
+        node = RunningNode.objects.select_for_update().filter(name=name).first()
+        if node is None or (node.pid, node.host) != (process["pid"], process["host"]):
+            started = {"started_at": now, "applied_at": now}
+        else:
+            started = {"applied_at": now} if (node.generation, node.revision) != (generation, stored) else {}
+        RunningNode.objects.update_or_create(
+            name=name,
+            defaults={
+                **process,
+                **started,
+                "generation": generation,
+                "revision": stored,
+                "source": source[:500],
+                "problem": problem,
+                "seen_at": now,
+            },
+        )
+        RunningNode.objects.filter(seen_at__lt=now - FORGET_AFTER).delete()
+
+
+def forget(name: str) -> None:
+    """The node has ended."""
+    RunningNode.objects.filter(name=name).delete()
+
+
+def running() -> list[NodeStatus]:
+    """All nodes that reported, by name."""
+    now, current = timezone.now(), revision_stored()
+    return [
+        NodeStatus(
+            node,
+            age := max(timedelta(), now - node.seen_at),
+            is_stale=age > STALE_AFTER,
+            is_current=None if node.revision is None else node.revision == current,
+        )
+        for node in RunningNode.objects.order_by("name")
+    ]
