@@ -6,8 +6,9 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = os.environ.get("WAMPNODE_DEBUG", "1") == "1"
-SECRET_KEY = os.environ.get("WAMPNODE_SECRET_KEY", "insecure-development-key" if DEBUG else "")
-ALLOWED_HOSTS = os.environ.get("WAMPNODE_ALLOWED_HOSTS", "").split(",") if not DEBUG else []
+# Without DEBUG there is no default: Django refuses to start with an empty key.
+SECRET_KEY = os.environ.get("WAMPNODE_SECRET_KEY", "for-development-only" if DEBUG else "")
+ALLOWED_HOSTS = [host for host in os.environ.get("WAMPNODE_ALLOWED_HOSTS", "").split(",") if host]
 
 # The order matters: wamp_transport's runserver replaces daphne's, and daphne's that of staticfiles.
 INSTALLED_APPS = [
@@ -19,6 +20,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "wampnode",
 ]
 
 MIDDLEWARE = [
@@ -37,7 +39,7 @@ ASGI_APPLICATION = "wampnode.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "wampnode" / "templates"],
+        "DIRS": [],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -1,0 +1,68 @@
+# make run: try it. make test: everything CI runs. make check: the same without real clients and browsers.
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ADDRESS ?= 127.0.0.1:8080
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help run test check lint types contracts docs format clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py preparedemo --address $(ADDRESS)
+	@exec $(BIN)/python manage.py runserver $(ADDRESS)
+
+test: lint types contracts js ## Run everything that CI runs
+	$(BIN)/python -m pytest tests/unit tests/protocol tests/property tests/django tests/house tests/integration tests/browser
+
+check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.installed-dev ## Write the reference pages anew from the schema
+	$(BIN)/python manage.py wamp reference docs/configuration.md
+
+.PHONY: js
+js:
+	@if command -v npm >/dev/null 2>&1; then \
+	  cd tests/js && { [ node_modules/.installed -nt package.json ] || { npm install --no-audit --no-fund --loglevel=error && touch node_modules/.installed; }; }; \
+	else echo "npm is not installed: tests with JavaScript clients will say so (Debian: apt-get install nodejs npm)"; fi
+
+clean: ## Remove what was made, but not the database
+	rm -rf $(VENV) build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment (Debian: apt-get install python3-venv)"; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) what the tests need ..."
+	@$(PIP) install --editable ".[dev]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,52 @@
+"""The wheel builds, and installed in an empty project it works."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("wheel")
+    # The build backend is installed with the tests' other needs: nothing is fetched here.
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (built,) = target.glob("*.whl")
+    return built
+
+
+def test_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"wamp_transport"}
+    assert "wamp_transport/py.typed" in names
+    assert any(name.startswith("wamp_transport/migrations/0001") for name in names)
+
+
+def test_wheel_in_an_empty_project_passes_check_and_migrate(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    zipfile.ZipFile(wheel).extractall(site)
+    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{tmp_path}", "DJANGO_SETTINGS_MODULE": "shop.settings"}
+
+    def django(*arguments: str) -> str:
+        command = [sys.executable, "-W", "error", "-m", "django", *arguments]
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout + result.stderr
+
+    environment.pop("DJANGO_SETTINGS_MODULE")
+    django("startproject", "shop", ".")
+    settings = tmp_path / "shop" / "settings.py"
+    text = settings.read_text()
+    settings.write_text(text.replace("INSTALLED_APPS = [", "INSTALLED_APPS = [\n    'wamp_transport',\n    'daphne',"))
+    environment["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+    assert "wamp_transport.E" not in django("check")
+    django("migrate", "--verbosity", "0")
+    assert str(site) in django("shell", "-v", "0", "-c", "import wamp_transport; print(wamp_transport.__file__)")

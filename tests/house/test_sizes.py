@@ -1,0 +1,54 @@
+"""Functions, classes and files stay small; over a limit means that a concept is missing."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(
+    path
+    for package in ("wamp_transport", "wampnode")
+    for path in (ROOT / package).rglob("*.py")
+    if "migrations" not in path.parts
+)
+
+FUNCTION_LINES = 60
+CLASS_LINES = 350
+CLASS_METHODS = 20
+FILE_LINES = 600
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def problems(path: Path) -> Iterator[str]:
+    """What is too large in one file."""
+    text = path.read_text()
+    lines = text.count("\n")
+    if lines > FILE_LINES:
+        yield f"{path.name}: {lines} lines"
+    for node in ast.walk(ast.parse(text)):
+        size = getattr(node, "end_lineno", 0) - getattr(node, "lineno", 0)
+        if isinstance(node, Function) and size > FUNCTION_LINES:
+            yield f"{path.name}:{node.lineno} {node.name}: {size} lines"
+        if isinstance(node, ast.ClassDef):
+            methods = [
+                each
+                for each in node.body
+                if isinstance(each, Function) and not (each.name.startswith("_") and not each.name.startswith("__"))
+            ]
+            if size > CLASS_LINES:
+                yield f"{path.name}:{node.lineno} {node.name}: {size} lines"
+            if len(methods) > CLASS_METHODS:
+                yield f"{path.name}:{node.lineno} {node.name}: {len(methods)} public methods"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_keeps_the_size_limits(path: Path) -> None:
+    assert list(problems(path)) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_says_what_it_owns(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
