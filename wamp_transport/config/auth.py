@@ -66,3 +66,10 @@ class Auth(Section):
     cookie: Any = _method("cookie")
     anonymous_proxy: Any = _method("anonymous-proxy")
     cryptosign_proxy: Any = _method("cryptosign-proxy")
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """A method that is named has parameters: null could mean anything from open to closed."""
+        for method, parameters in given.items():
+            if parameters is None:
+                yield Finding((method,), "expected an object, found null", "leave out methods that are not used")

@@ -40,7 +40,7 @@ def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked
     try:
         typed = _adapter(annotation).validate_python(data, context={"environ": environ})
     except ValidationError as error:
-        spoiled = {finding.location for finding in findings}
+        spoiled = {finding.location for finding in findings if _value_at(data, finding.location) is None}
         for details in error.errors(include_url=False):
             finding = _finding_of(details, annotation)
             if not any(finding.location[:length] in spoiled for length in range(len(finding.location) + 1)):
@@ -75,16 +75,16 @@ def _section_findings(found: Found) -> Iterator[Finding]:
         mark = extra_of(field)
         if mark.get("offered", True) or key not in found.given:
             continue
-        if not mark["refused"] and not _matters(found.given[key], field.get_default(), mark.get("quiet", ())):
+        if not _matters(found.given[key], mark["refused"], field.get_default(), mark.get("quiet", ())):
             continue
         level = "fault" if mark["refused"] else "ignored"
         prefix = "" if mark["refused"] else "has no effect: "
         yield Finding((*found.location, key), f"{prefix}{mark['instead']}", level=level)  # type: ignore[arg-type]
 
 
-def _matters(value: Any, default: Any, quiet: Any) -> bool:
-    """Whether ignoring this value changes anything."""
-    calm = list(quiet) or [default]
+def _matters(value: Any, refused: bool, default: Any, quiet: Any) -> bool:
+    """Whether leaving out this value changes anything."""
+    calm = [] if refused else list(quiet) or [default]
     return not any(type(value) is type(other) and value == other for other in [*calm, None])
 
 
@@ -161,6 +161,12 @@ def _type_of(value: Any) -> str:
         return "null"
     names = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", dict: "an object"}
     return names.get(type(value), "a list")
+
+
+def _value_at(data: Any, location: Location) -> Any:
+    for step in location:
+        data = data[step]
+    return data
 
 
 def _order(location: Location, data: Any, positions: dict[int, dict[str, int]]) -> tuple[int, ...]:

@@ -150,7 +150,7 @@ def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
     """A role that no realm knows is told; not where there are no realms at all, or where one of them is unclear."""
     if not any(found.section is RealmSection for found in sections):
         return
-    known = {found.given.get("name") for found in sections if found.section is RoleSection}
+    known = [found.given.get("name") for found in sections if found.section is RoleSection]
     for found in sections:
         if not issubclass(found.section, WebSocketSection):
             continue

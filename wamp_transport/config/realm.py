@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from wamp_transport.config.report import short
+from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 from wamp_transport.router.options import Match, Permission
+from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
 
@@ -170,10 +171,13 @@ class RealmSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """A role's name is given once."""
+        """A role's name is given once, and a permission covers URIs that the realm lets pass."""
         roles = given.get("roles")
+        options = given.get("options")
+        loose = isinstance(options, dict) and options.get("uri_check") == "loose"
         seen: dict[str, int] = {}
         for index, role in enumerate(roles if isinstance(roles, tuple) else ()):
+            yield from _in_vain(role, loose, ("roles", index, "permissions"))
             name = role.get("name") if isinstance(role, dict) else None
             if not isinstance(name, str):
                 continue
@@ -210,6 +214,20 @@ def open_realm() -> dict[str, Any]:
             }
         ],
     }
+
+
+def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:
+    """Permissions for URIs that the realm refuses in any case."""
+    permissions = role.get("permissions") if isinstance(role, dict) else None
+    for index, entry in enumerate(permissions if isinstance(permissions, tuple) else ()):
+        uri, match = _covered(entry) or ("", "prefix")
+        if match in ("exact", "prefix", "wildcard") and not is_uri(uri, match, loose=loose):
+            rule = "loose" if loose else "strict"
+            helps = not loose and is_uri(uri, match, loose=True)
+            hint = '`options.uri_check` "loose" would let it pass' if helps else ""
+            yield Finding(
+                (*location, index, "uri"), f"covers no URI, as this realm's `uri_check` is {rule}", hint, "ignored"
+            )
 
 
 def _covered(entry: object) -> tuple[str, str] | None:

@@ -1,0 +1,211 @@
+import pytest
+
+from wamp_transport.config import router_options
+from wamp_transport.config.realm import PermissionSection, open_realm, pattern_of
+from wamp_transport.router.options import Permission
+
+PLACE = "workers[0].realms[0]"
+
+
+def roles_of(node, read):
+    return router_options(read(node).configuration).realms["realm1"].roles
+
+
+@pytest.mark.parametrize("name", ["abc", "A1-_@.", "realm1", "a" * 255, "0x" + "aB" * 20])
+def test_good_realm_name_is_accepted(worker, node, read, name):
+    worker["realms"][0]["name"] = name
+    assert not read(node).faults
+
+
+@pytest.mark.parametrize("name", ["", "ab", "1ab", "a b c", "a" * 256, "abc\n", "äbc", "0x12", 5, None, ["abc"]])
+def test_bad_realm_name_is_refused(worker, node, read, name):
+    worker["realms"][0]["name"] = name
+    assert "expected 3 to 255 of letters" in read(node).faults[f"{PLACE}.name"].message
+
+
+@pytest.mark.parametrize(
+    ("uri", "pattern"),
+    [
+        ("a.b", ("a.b", "exact")),
+        ("", ("", "exact")),
+        ("*", ("", "prefix")),
+        ("a*", ("a", "prefix")),
+        ("a.b.*", ("a.b.", "prefix")),
+        ("a.*.c", ("a..c", "wildcard")),
+        ("*.b", (".b", "wildcard")),
+        ("a.*.*", ("a..", "wildcard")),
+        ("a*b", None),
+        ("a.*.c*", None),
+        ("**", None),
+    ],
+)
+def test_stars_mean_a_match(uri, pattern):
+    assert pattern_of(uri) == pattern
+
+
+def test_permission_is_handed_to_the_router():
+    given = {
+        "uri": "com.*",
+        "allow": {"call": True, "register": True, "publish": True, "subscribe": True},
+        "disclose": {"caller": True, "publisher": True},
+        "cache": True,
+    }
+    permission = PermissionSection.model_validate(given).permission()
+    assert permission == Permission("com.", "prefix", True, True, True, True, True, True)
+
+
+def test_permission_with_match_keeps_its_uri():
+    given = {"uri": "a..c", "match": "wildcard", "allow": {"publish": True}}
+    assert PermissionSection.model_validate(given).permission() == Permission("a..c", "wildcard", publish=True)
+
+
+def test_star_beside_match_is_told_to_have_no_meaning(worker, node, read):
+    worker["realms"][0]["options"] = {"uri_check": "loose"}
+    worker["realms"][0]["roles"][0]["permissions"] = [{"uri": "a.*", "match": "prefix"}]
+    assert "no meaning" in read(node).notices[f"{PLACE}.roles[0].permissions[0].uri"].message
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        ({}, "uri", "required and missing"),
+        ({"uri": 5}, "uri", "found 5"),
+        ({"uri": "a b"}, "uri", "without blanks"),
+        ({"uri": "a#b"}, "uri", "without blanks"),
+        ({"uri": "a*b"}, "uri", "whole component"),
+        ({"uri": "a", "match": "regex"}, "match", '"exact", "prefix", "wildcard"'),
+        ({"uri": "a", "allow": {"call": 1}}, "allow.call", "true or false"),
+        ({"uri": "a", "allow": {"cal": True}}, "allow.cal", "unknown attribute"),
+        ({"uri": "a", "allow": True}, "allow", "an object"),
+        ({"uri": "a", "call": True}, "call", "unknown attribute"),
+        ({"uri": "a", "disclose": {"callee": True}}, "disclose.callee", "unknown attribute"),
+        ({"uri": "a", "disclose": {"caller": "yes"}}, "disclose.caller", "true or false"),
+        ({"uri": "a", "cache": 1}, "cache", "true or false"),
+        ({"uri": "a", "validate": {"call": "x"}}, "validate", "let any payload pass"),
+        ("a", "", "an object"),
+    ],
+)
+def test_bad_permission_is_refused(worker, problems, given, path, words):
+    worker["realms"][0]["roles"][0]["permissions"] = [given]
+    assert words in problems(f"{PLACE}.roles[0].permissions[0]")[0][path].message
+
+
+def test_misspelt_action_gets_a_suggestion(worker, problems):
+    worker["realms"][0]["roles"][0]["permissions"] = [{"uri": "a", "allow": {"publsh": True}}]
+    assert problems(PLACE)[0]["roles[0].permissions[0].allow.publsh"].hint == "did you mean 'publish'?"
+
+
+def test_later_permission_for_the_same_uris_counts(worker, node, read):
+    worker["realms"][0]["roles"][0]["permissions"] = [
+        {"uri": "a.*", "allow": {"call": True}},
+        {"uri": "a.", "match": "prefix"},
+    ]
+    assert "no effect" in read(node).notices[f"{PLACE}.roles[0].permissions[0]"].message
+    assert roles_of(node, read)["anonymous"].permissions == (Permission("a.", "prefix"),)
+
+
+@pytest.mark.parametrize(
+    ("uri", "match"), [("Com.Example", "exact"), ("a..b", "exact"), ("", "exact"), ("a-b", "prefix")]
+)
+def test_permission_for_uris_that_the_realm_refuses_is_told(worker, node, read, uri, match):
+    worker["realms"][0]["roles"][0]["permissions"] = [{"uri": uri, "match": match}]
+    assert "covers no URI" in read(node).notices[f"{PLACE}.roles[0].permissions[0].uri"].message
+
+
+def test_loose_realm_takes_looser_permissions(worker, node, read):
+    worker["realms"][0].update(options={"uri_check": "loose"})
+    worker["realms"][0]["roles"][0]["permissions"] = [{"uri": "Com.Example-1"}]
+    outcome = read(node)
+    assert not outcome.notices
+    assert router_options(outcome.configuration).realms["realm1"].loose_uris
+
+
+def test_uri_check_is_strict_by_default(node, read):
+    assert not router_options(read(node).configuration).realms["realm1"].loose_uris
+
+
+def test_realm_without_roles_allows_nothing(worker, node, read):
+    worker["realms"] = [{"name": "realm1"}]
+    assert roles_of(node, read) == {}
+
+
+def test_allow_by_default_counts_without_permissions_only(worker, node, read):
+    worker["realms"][0]["roles"] = [
+        {"name": "open", "allow-by-default": True},
+        {"name": "closed"},
+        {"name": "listed", "allow-by-default": True, "permissions": []},
+    ]
+    roles = roles_of(node, read)
+    assert [role.allow_by_default for role in roles.values()] == [True, False, False]
+    assert f"{PLACE}.roles[2].allow-by-default" in read(node).notices
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        ({}, "name", "required and missing"),
+        ({"name": ""}, "name", "name of a role"),
+        ({"name": "a b"}, "name", "name of a role"),
+        ({"name": "trusted"}, "name", "router's own"),
+        ({"name": "x", "authorizer": "com.example.authorize"}, "authorizer", "dynamic authorizers"),
+        ({"name": "x", "permissions": {}}, "permissions", "a list of objects"),
+        ({"name": "x", "permission": []}, "permission", "unknown attribute"),
+        ({"name": "x", "allow_by_default": True}, "allow_by_default", "unknown attribute"),
+        ({"name": "x", "allow-by-default": "yes"}, "allow-by-default", "true or false"),
+        ("x", "", "an object"),
+    ],
+)
+def test_bad_role_is_refused(worker, problems, given, path, words):
+    worker["realms"][0]["roles"].append(given)
+    assert words in problems(f"{PLACE}.roles[1]")[0][path].message
+
+
+def test_role_given_twice_is_refused(worker, problems):
+    worker["realms"][0]["roles"] *= 2
+    assert "already given by roles[0]" in problems(PLACE)[0]["roles[1].name"].message
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        ({"uri_check": "lax"}, "options.uri_check", '"strict", "loose"'),
+        ({"event_dispatching_chunk_size": 0}, "options.event_dispatching_chunk_size", "from 1"),
+        ({"enable_meta_api": 1}, "options.enable_meta_api", "true or false"),
+        ({"bridge_meta_api": 1}, "options.bridge_meta_api", "true or false"),
+        ({"meta": True}, "options.meta", "unknown attribute"),
+        ([], "options", "an object"),
+    ],
+)
+def test_bad_realm_option_is_refused(worker, problems, given, path, words):
+    worker["realms"][0]["options"] = given
+    assert words in problems(PLACE)[0][path].message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("event_dispatching_chunk_size", 50), ("enable_meta_api", True), ("bridge_meta_api", True)]
+)
+def test_realm_option_not_offered_is_told(worker, problems, key, value):
+    worker["realms"][0]["options"] = {key: value}
+    assert list(problems(PLACE)[1]) == [f"options.{key}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("event_dispatching_chunk_size", 100), ("enable_meta_api", False), ("bridge_meta_api", False)]
+)
+def test_realm_option_that_says_what_is_so_goes_without_notice(worker, problems, key, value):
+    worker["realms"][0]["options"] = {key: value}
+    assert problems(PLACE) == ({}, {})
+
+
+@pytest.mark.parametrize("key", ["store", "stats", "inventory", "rlinks"])
+def test_part_of_a_realm_not_offered_is_told(worker, problems, key):
+    worker["realms"][0][key] = {"type": "memory"}
+    assert list(problems(PLACE)[1]) == [key]
+
+
+def test_open_realm_keeps_the_routers_own_uris_closed(worker, node, read):
+    worker["realms"] = [open_realm()]
+    assert roles_of(node, read)["anonymous"].permissions == (
+        Permission("", "prefix", call=True, register=True, publish=True, subscribe=True),
+        Permission("wamp.", "prefix"),
+    )

@@ -1,0 +1,45 @@
+import json
+
+from wamp_transport.config.reference import _sections, json_schema, markdown
+from wamp_transport.config.walk import attributes
+
+
+def test_page_has_every_section_and_attribute():
+    page = markdown()
+    for section, _ in _sections():
+        assert f"## {section.__name__}" in page
+        if section.unoffered is None:
+            assert all(f"| `{key}` |" in page for key, _ in attributes(section))
+
+
+def test_row_tells_values_default_offer_and_help():
+    rows = markdown().splitlines()
+    row = next(row for row in rows if row.startswith("| `max_frame_size`"))
+    assert "an integer from 0 to 67108864 (bytes) | `0` | yes | Largest frame accepted" in row
+    row = next(row for row in rows if row.startswith("| `compression`"))
+    assert "| ignored: compression is not offered yet" in row
+    row = next(row for row in rows if row.startswith("| `tls` | any JSON value"))
+    assert "| refused: " in row
+
+
+def test_rows_have_as_many_cells_as_the_head():
+    for line in markdown().splitlines():
+        if line.startswith("|"):
+            assert line.count("|") == 6, line
+
+
+def test_section_tells_where_it_stands():
+    assert "At `workers[].transports[].paths.*`." in markdown()
+    assert "At `workers[].realms[].roles[].permissions[]`." in markdown()
+
+
+def test_schema_is_json_with_keys_and_marks():
+    schema = json.loads(json.dumps(json_schema()))
+    assert {"$schema", "version", "controller", "workers"} <= set(schema["properties"])
+    assert schema["additionalProperties"] is False
+    options = schema["$defs"]["WebSocketOptions"]["properties"]
+    assert options["max_frame_size"]["maximum"] == 64 * 1024 * 1024
+    assert options["max_frame_size"]["description"]
+    assert options["compression"]["offered"] is False
+    assert "allow-by-default" in schema["$defs"]["RoleSection"]["properties"]
+    assert {"type": "string"} in schema["$defs"]["TcpEndpoint"]["properties"]["port"]["anyOf"]
