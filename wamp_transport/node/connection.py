@@ -4,15 +4,28 @@ The transport stays; sessions on it may follow each other, each begun by a HELLO
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 
-if TYPE_CHECKING:
-    from .node import Node
+
+class Receiver(Protocol):
+    """What a connection tells its node."""
+
+    def receive(self, connection: "Connection", message: Message) -> None:
+        """Route one message."""
+        ...
+
+    def violate(self, connection: "Connection", message: str) -> None:
+        """The peer sent what is no message."""
+        ...
+
+    def lost(self, connection: "Connection") -> None:
+        """The connection's transport is gone."""
+        ...
 
 
 class Link(Protocol):
@@ -51,7 +64,7 @@ class Connection:
 
     __slots__ = ("_decode", "_node", "is_closed", "lane", "link", "service", "session_id")
 
-    def __init__(self, node: "Node", service: ServiceOptions, lane: Lane, link: Link, session_id: int) -> None:
+    def __init__(self, node: Receiver, service: ServiceOptions, lane: Lane, link: Link, session_id: int) -> None:
         self._node = node
         self._decode = lane.serializer.decode
         self.service = service
