@@ -28,7 +28,11 @@ class TcpEndpoint(Section):
     )
     version: Literal[4, 6] = setting(4, "IP version, 4 or 6, where no interface says which.")
     backlog: int = setting(50, "Connections the system keeps waiting to be accepted, 1 to 65535.", ge=1, le=65535)
-    shared: bool = setting(False, "Lets several processes listen on the same port (SO_REUSEPORT, Linux).")
+    shared: bool = setting(
+        False,
+        "Lets several processes listen on the same port (SO_REUSEPORT, Linux).",
+        ignored="sharing a port is not offered yet; one process listens",
+    )
     user_timeout: int | None = setting(
         None,
         "Time in milliseconds, 0 to 65535, that sent data may stay unacknowledged before the connection is closed "
@@ -36,6 +40,8 @@ class TcpEndpoint(Section):
         unit="ms",
         ge=0,
         le=65535,
+        ignored="not offered yet; the system's own limit holds",
+        quiet=(0,),
     )
     tls: Any = setting(
         None,

@@ -91,7 +91,7 @@ def _refuse(source: object, message: str, hint: str = "") -> ConfigError:
 
 
 def find_file(path: Path) -> Path:
-    """The configuration file that ``path`` means."""
+    """The configuration file that ``path``, a file or one of the directories of a node, means. Raises ConfigError."""
     try:
         if path.is_dir():
             for directory in (path / _DIRECTORY, path):

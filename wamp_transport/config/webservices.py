@@ -10,7 +10,11 @@ from wamp_transport.config.section import Finding, Section, identifier, setting
 class StaticOptions(Section):
     """Options of served files."""
 
-    enable_directory_listing: bool = setting(False, "List the files of a directory that has no index.html.")
+    enable_directory_listing: bool = setting(
+        False,
+        "List the files of a directory that has no index.html.",
+        ignored="directory listings are not offered; a directory without index.html answers 404",
+    )
     mime_types: dict[str, str] = setting(
         {}, 'Further media types by file name extension, such as {".md": "text/markdown"}.'
     )

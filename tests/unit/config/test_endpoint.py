@@ -12,7 +12,7 @@ def endpoint_problems(transport, problems, **given):
     "given",
     [
         {"type": "tcp", "port": 1},
-        {"type": "tcp", "port": 65535, "interface": "127.0.0.1", "backlog": 1, "shared": True, "user_timeout": 0},
+        {"type": "tcp", "port": 65535, "interface": "127.0.0.1", "backlog": 1, "shared": False, "user_timeout": 0},
         {"type": "tcp", "port": 80, "interface": "::1"},
         {"type": "tcp", "port": 80, "interface": "::1", "version": 6},
         {"type": "tcp", "port": 80, "version": 4, "user_timeout": None, "tls": None},
@@ -78,3 +78,9 @@ def test_port_from_the_environment_keeps_the_range(node, transport, read):
 def test_certificate_is_never_shown(transport, problems):
     faults, _ = endpoint_problems(transport, problems, type="tcp", port=80, tls={"key": "hunter2"})
     assert "hunter2" not in str(faults)
+
+
+@pytest.mark.parametrize(("key", "value"), [("shared", True), ("user_timeout", 5000)])
+def test_option_not_offered_is_told(transport, problems, key, value):
+    faults, notices = endpoint_problems(transport, problems, type="tcp", port=80, **{key: value})
+    assert (list(faults), list(notices)) == ([], [key])

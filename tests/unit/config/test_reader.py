@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wamp_transport.config import ConfigError, Configuration, read_file, read_mapping, read_text, router_options
-from wamp_transport.config.reader import LARGEST_FILE
+from wamp_transport.config.reader import LARGEST_FILE, find_file
 
 from .documents import DEFAULT_NODE, WEBSOCKET_SERVICE_EXAMPLE
 
@@ -56,6 +56,7 @@ def test_crossbars_default_node_runs(tmp_path):
     ]
     assert [notice.path for notice in configuration.report.notices] == [
         "workers[0].transports[0]",
+        'workers[0].transports[1].paths["/"].options.enable_directory_listing',
         "workers[0].transports[1].paths.ws.options.compression",
     ]
 
@@ -65,6 +66,12 @@ def test_file_is_found_from_node_directory_config_directory_or_itself(tmp_path, 
     directory = node_directory(tmp_path, "{}")
     configuration = read_file(tmp_path / below)
     assert (configuration.source, configuration.base_dir) == (str(directory / "config.json"), directory)
+
+
+def test_finding_the_file_alone_tells_its_path(tmp_path):
+    directory = node_directory(tmp_path, "")
+    assert find_file(tmp_path) == directory / "config.json"
+    assert refused(find_file, tmp_path / "nope").faults
 
 
 def test_file_of_another_name_is_read(tmp_path):

@@ -81,3 +81,8 @@ def test_defaults_are_the_documented_ones(node, transport, read):
         "allow_cross_origin": False,
     }
     assert value.options.model_dump() == {"prettify": True, "allow_cross_origin": False, "discourage_caching": False}
+
+
+def test_directory_listing_is_told_not_to_be_offered(transport, problems):
+    transport["paths"]["x"] = {"type": "static", "directory": ".", "options": {"enable_directory_listing": True}}
+    assert list(problems(PLACE)[1]) == ["options.enable_directory_listing"]
