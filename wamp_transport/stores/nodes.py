@@ -26,6 +26,11 @@ class NodeStatus:
     is_stale: bool
     is_current: bool | None
 
+    @property
+    def seconds(self) -> int:
+        """The age of the last heartbeat."""
+        return int(self.age.total_seconds())
+
 
 def report(name: str, generation: int, revision: object, problem: str = "", *, source: str = "") -> None:
     """Write down that the node ``name`` of this process lives, and what it runs.

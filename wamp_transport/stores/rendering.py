@@ -101,6 +101,25 @@ def render(rows: Rows) -> Rendered:
     return rendered
 
 
+def realm_mapping(realm: Realm) -> dict[str, Any]:
+    """A stored realm with its roles and their permissions."""
+    roles = tuple(Role.objects.filter(realm=realm).order_by("pk"))
+    permissions = tuple(Permission.objects.filter(role__realm=realm).order_by("pk"))
+    document = render(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
+    mapping: dict[str, Any] = document["workers"][0]["realms"][0]
+    return mapping
+
+
+def transport_mapping(transport: Transport) -> dict[str, Any]:
+    """A stored transport, enabled or not, with its services. Raises ConfigError where two are on the same path."""
+    listed = copy.copy(transport)
+    listed.enabled = True
+    services = tuple(PathService.objects.filter(transport=transport).order_by("pk"))
+    document = render(Rows(transports=(listed,), services=services)).mapping
+    mapping: dict[str, Any] = document["workers"][0]["transports"][0]
+    return mapping
+
+
 def _document(rows: Rows) -> dict[str, Any]:
     if rows.document is not None:
         return rows.document

@@ -1,0 +1,169 @@
+"""Form fields for attributes of the schema: how a value is shown as text, and what a text says.
+
+A text that is no value of its kind goes on as it is: the schema's check finds it and says what it expected.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.config.attributes import Attribute
+
+PREFIX: Final = "attr_"
+
+ABSENT: Final = object()
+"""Stands for an attribute that is not given."""
+
+_LABELS = {"auth.anonymous.type": _("Anonymous login"), "options.enable_webstatus": _("Status page")}
+_SPELLINGS = {
+    "id": "ID",
+    "url": "URL",
+    "utf8": "UTF-8",
+    "tcp": "TCP",
+    "mime": "MIME",
+    "uri": "URI",
+    "rfc6455": "RFC 6455",
+    "websocket": "WebSocket",
+    "closehandshake": "close handshake",
+}
+_UNSAID = ("options", "auth", "endpoint")
+_HIDDEN_CHOICES = {"auth.anonymous.type": ("dynamic", "function")}
+_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,40})\s*", re.ASCII)
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def field_name(attribute: Attribute) -> str:
+    """The name of the form field for an attribute."""
+    return PREFIX + attribute.path.replace(".", "__").replace("-", "_")
+
+
+def label_of(attribute: Attribute) -> str:
+    """What the form calls an attribute."""
+    if attribute.path in _LABELS:
+        return str(_LABELS[attribute.path])
+    words = [word for step in attribute.path.split(".") if step not in _UNSAID for word in re.split("[_-]", step)]
+    text = " ".join(_SPELLINGS.get(word, word) for word in words)
+    return gettext(text[:1].upper() + text[1:])
+
+
+def to_text(attribute: Attribute, value: Any) -> str:
+    """A value as the form shows it; empty where it is not given."""
+    if value is ABSENT or (value is None and attribute.nullable and attribute.default is None):
+        return ""
+    if attribute.kind == "list[str]" and isinstance(value, list | tuple) and value:
+        if all(isinstance(item, str) for item in value):
+            return "\n".join(value)
+    elif isinstance(value, str) and attribute.kind in ("str", "int", "choice"):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=2 if attribute.kind == "json" else None)
+
+
+def from_text(attribute: Attribute, text: str) -> Any:
+    """The value that a text says, of whatever type it can be read as."""
+    if not text.strip():
+        return ABSENT
+    if attribute.kind == "str":
+        return text
+    if attribute.kind == "json":
+        return _json(text)
+    if attribute.kind == "list[str]":
+        return [] if text.strip() == "[]" else [line.strip() for line in text.splitlines() if line.strip()]
+    if attribute.kind == "choice":
+        return next((choice for choice in attribute.choices if to_text(attribute, choice) == text), text)
+    if attribute.kind == "int" and (found := _INTEGER.fullmatch(text)):
+        return int(found[1])
+    return _WORDS.get(text.strip(), text)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        message = gettext("Not valid JSON: line %(line)d, column %(column)d: %(fault)s")
+        place = {"line": error.lineno, "column": error.colno, "fault": error.msg}
+        raise forms.ValidationError(message % place, code="invalid") from None
+    except (RecursionError, ValueError):
+        raise forms.ValidationError(
+            gettext("Nested too deeply, or a number with too many digits."), "invalid"
+        ) from None
+
+
+class AttributeField(forms.CharField):
+    """The field for one attribute. Empty: not given, so that the default holds."""
+
+    def __init__(self, attribute: Attribute) -> None:
+        self.attribute = attribute
+        super().__init__(
+            required=attribute.required and "." not in attribute.path,
+            strip=False,
+            label=label_of(attribute),
+            help_text=_help(attribute),
+            widget=_widget(attribute),
+        )
+
+    def validate(self, value: Any) -> None:
+        """Nothing here: the schema says what is missing."""
+
+    def to_python(self, value: Any) -> str:
+        """The text, with plain line ends."""
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether another text came back."""
+        return self.to_python(initial) != self.to_python(data)
+
+
+def _widget(attribute: Attribute) -> forms.Widget:
+    default = "" if attribute.default is None else to_text(attribute, attribute.default)
+    if attribute.kind in ("bool", "choice"):
+        return forms.Select(choices=_choices(attribute), attrs={"class": "wamp-choice"})
+    if attribute.kind in ("list[str]", "json"):
+        rows = 3 if attribute.kind == "list[str]" else 6
+        placeholder = default if attribute.kind == "list[str]" else ""
+        return AdminTextareaWidget(
+            {"rows": rows, "placeholder": placeholder, "class": "wamp-text", "spellcheck": "false"}
+        )
+    if attribute.kind == "int" and (not attribute.nullable or attribute.default is None):
+        limits = {"min": attribute.minimum, "max": attribute.maximum, "placeholder": default, "class": "wamp-number"}
+        return forms.NumberInput({name: limit for name, limit in limits.items() if limit is not None})
+    kind = "wamp-number" if attribute.kind == "int" else "vTextField"
+    return AdminTextInputWidget({"placeholder": default, "class": kind, "spellcheck": "false"})
+
+
+def _choices(attribute: Attribute) -> list[tuple[str, str]]:
+    default = _shown(attribute)
+    first = gettext("Default (%s)") % default if default else gettext("Default")
+    if attribute.kind == "bool":
+        return [("", first), ("true", gettext("Yes")), ("false", gettext("No"))]
+    hidden = _HIDDEN_CHOICES.get(attribute.path, ())
+    values = [to_text(attribute, choice) for choice in attribute.choices if choice not in hidden]
+    return [("", first), *((value, value) for value in values)]
+
+
+def _shown(attribute: Attribute) -> str:
+    """The default in words; empty where there is none."""
+    default = attribute.default
+    if isinstance(default, bool):
+        return gettext("yes") if default else gettext("no")
+    if default is None or default in ("", (), {}):
+        return ""
+    if isinstance(default, tuple):
+        return ", ".join(map(str, default))
+    return f"{default} {attribute.unit}".strip()
+
+
+def _help(attribute: Attribute) -> SafeString:
+    default = _shown(attribute)
+    return format_html(
+        '{} {}<span class="wamp-key">{}</span>',
+        gettext(attribute.help).replace("Null: ", "Empty: " if attribute.default is None else "null: "),
+        format_html('<span class="wamp-default">{}</span> ', gettext("Default: %s.") % default) if default else "",
+        attribute.path,
+    )

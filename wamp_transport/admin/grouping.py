@@ -1,0 +1,82 @@
+"""In which group of a form an attribute is shown. What no group names is shown as well, under "More"."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.admin.attribute_fields import ABSENT, field_name
+from wamp_transport.admin.row_form import value_at
+from wamp_transport.config.attributes import Attribute
+
+Fieldset = tuple[Any, dict[str, Any]]
+
+# Title, attributes, and whether the group is of rare use.
+_GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
+    (
+        _("General"),
+        ("directory", "package", "resource", "value", "url", "serializers", "debug", "options.uri_check"),
+        False,
+    ),
+    (_("Authentication"), ("auth.anonymous.type", "auth.anonymous.role", "auth.anonymous.authid"), False),
+    (
+        _("Handshake and origins"),
+        (
+            "options.allowed_origins",
+            "options.allow_null_origin",
+            "options.require_websocket_subprotocol",
+            "options.open_handshake_timeout",
+            "options.external_port",
+            "options.enable_webstatus",
+            "options.show_server_version",
+            "options.enable_rfc6455",
+            "options.enable_hybi10",
+        ),
+        False,
+    ),
+    (_("Limits"), ("options.max_message_size", "options.max_frame_size", "options.auto_fragment_size"), True),
+    (
+        _("Pings"),
+        (
+            "options.auto_ping_interval",
+            "options.auto_ping_timeout",
+            "options.auto_ping_size",
+            "options.auto_ping_restart_on_any_traffic",
+        ),
+        True,
+    ),
+    (
+        _("Closing"),
+        ("options.close_handshake_timeout", "options.fail_by_drop", "options.echo_close_codereason"),
+        True,
+    ),
+    (
+        _("Frames"),
+        (
+            "options.validate_utf8",
+            "options.require_masked_client_frames",
+            "options.apply_mask",
+            "options.mask_server_frames",
+            "options.tcp_nodelay",
+        ),
+        True,
+    ),
+    (_("Endpoint, further options"), ("endpoint.version", "endpoint.shared", "endpoint.user_timeout"), True),
+    (_("Name for management"), ("id",), True),
+)
+
+
+def fieldsets_for(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> list[Fieldset]:
+    """The groups that have any of these attributes, in order. Those of rare use are folded while nothing is set."""
+    left = {attribute.path: field_name(attribute) for attribute in attributes if attribute.offered}
+    groups: list[Fieldset] = []
+    for title, paths, is_rare in _GROUPS:
+        is_set = any(value_at(settings, path) is not ABSENT for path in paths)
+        classes = ["collapse"] if is_rare and not is_set else []
+        fields = [left.pop(path) for path in paths if path in left]
+        if fields:
+            groups.append((title, {"fields": fields, "classes": ["wamp-group", *classes]}))
+    if left:
+        title = _("Options") if all(path.startswith("options.") for path in left) else _("More")
+        groups.append((title, {"fields": list(left.values()), "classes": ["wamp-group"]}))
+    return groups

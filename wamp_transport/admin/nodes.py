@@ -1,0 +1,53 @@
+"""The page on what runs: each node, the configuration it runs, and the one that is stored."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.text import capfirst
+
+from wamp_transport.admin.generics import AnyModelAdmin
+from wamp_transport.admin.whole import stored_report
+from wamp_transport.models import ConfigurationState, RunningNode
+from wamp_transport.stores import nodes
+from wamp_transport.stores.configuration import is_empty
+
+
+@admin.register(RunningNode)
+class RunningNodeAdmin(AnyModelAdmin):
+    """What nodes report of themselves; there is nothing to edit."""
+
+    class Media:
+        css = {"all": ["wamp_transport/admin/wamp.css"]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nodes add themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What they report is theirs."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They go when they end."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The page "Running configuration"."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": capfirst(self.opts.verbose_name_plural),
+            "subtitle": None,
+            "opts": self.opts,
+            "media": self.media,
+            "nodes": nodes.running(),
+            "state": ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).first(),
+            "is_empty": is_empty(),
+            "report": stored_report(),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/wamp_transport/running.html", context)

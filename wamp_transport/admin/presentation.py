@@ -1,0 +1,42 @@
+"""How rows are shown beside their forms: as JSON, and what of them is not offered."""
+
+import copy
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from wamp_transport.admin.attribute_fields import ABSENT
+from wamp_transport.admin.row_form import put_at, value_at
+from wamp_transport.config.attributes import Attribute
+
+
+def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) -> SafeString:
+    """A mapping as pretty JSON; secrets are not shown."""
+    shown = copy.deepcopy(dict(mapping))
+    for attribute in attributes:
+        if attribute.secret and value_at(shown, attribute.path) is not ABSENT:
+            put_at(shown, attribute.path, "********")
+    return format_html('<pre class="wamp-json">{}</pre>', json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+def not_offered(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> SafeString:
+    """The attributes that are known and not carried out: those that are stored with their values, else the names."""
+    others = [attribute for attribute in attributes if not attribute.offered]
+    stored = [
+        (attribute, "********" if attribute.secret else json.dumps(value, ensure_ascii=False))
+        for attribute in others
+        if (value := value_at(settings, attribute.path)) is not ABSENT
+    ]
+    kept = {attribute.path for attribute, _ in stored}
+    names = sorted({_topmost(attribute.path) for attribute in others if attribute.path not in kept})
+    return render_to_string("wamp_transport/admin/not_offered.html", {"stored": stored, "names": names})
+
+
+def _topmost(path: str) -> str:
+    """The part of a path that names what is not offered: all of ``cookie`` rather than each of its attributes."""
+    steps = path.split(".")
+    return ".".join(steps[:2] if steps[0] in ("options", "auth", "endpoint") else steps[:1])

@@ -1,0 +1,102 @@
+"""Realms in the admin, with their roles."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from wamp_transport.admin.generics import AnyTabularInline
+from wamp_transport.admin.row_admin import RowAdmin
+from wamp_transport.admin.row_form import RowForm, RowFormSet
+from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.forms import check_realm, check_role, fields_of
+from wamp_transport.config.report import Problem
+from wamp_transport.models import Realm, Role
+from wamp_transport.stores.columns import put_together
+from wamp_transport.stores.rendering import realm_mapping
+
+THREE_WAYS = [("", _("Default (no)")), ("true", _("Yes")), ("false", _("No"))]
+
+
+class RealmForm(RowForm):
+    """The form of a realm."""
+
+    columns = {"name": "name"}
+
+    def problems(self) -> list[Problem]:
+        """What the schema says of the realm."""
+        return check_realm(put_together(self.instance))
+
+
+class RoleForm(RowForm):
+    """The form of a role."""
+
+    columns = {"name": "name", "allow-by-default": "allow_by_default"}
+
+    allow_by_default = forms.TypedChoiceField(
+        label=capfirst(Role._meta.get_field("allow_by_default").verbose_name),
+        help_text=Role._meta.get_field("allow_by_default").help_text,
+        choices=THREE_WAYS,
+        coerce={"true": True, "false": False}.get,
+        empty_value=None,
+        required=False,
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        given = self.initial.get("allow_by_default")
+        self.initial["allow_by_default"] = "" if given is None else str(given).lower()
+
+    def problems(self) -> list[Problem]:
+        """What the schema says of the role."""
+        return check_role(put_together(self.instance))
+
+
+class RoleInline(AnyTabularInline):
+    """The roles of a realm; their permissions are on their own pages."""
+
+    model = Role
+    form = RoleForm
+    formset = RowFormSet
+    fields = ("name", "allow_by_default", "permissions_shown")
+    readonly_fields = ("permissions_shown",)
+    extra = 1
+    show_change_link = True
+
+    @admin.display(description=_("Permissions"))
+    def permissions_shown(self, row: Role) -> str:
+        """How many permissions the role has."""
+        count = row.permissions.count() if row.pk is not None else 0
+        return ngettext("%d permission", "%d permissions", count) % count
+
+
+@admin.register(Realm)
+class RealmAdmin(RowAdmin):
+    """Where sessions meet."""
+
+    form = RealmForm
+    own_fields = ("name",)
+    json_classes = ("collapse",)
+    inlines = (RoleInline,)
+    list_display = ("name", "roles_shown")
+    search_fields = ("name",)
+
+    def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
+        """All attributes but the name and the roles."""
+        return tuple(attribute for attribute in fields_of("realm") if attribute.path not in ("name", "roles"))
+
+    def mapping_of(self, row: Realm) -> dict[str, Any]:
+        """The realm as it is in a config.json, with its roles."""
+        return realm_mapping(row)
+
+    def get_queryset(self, request: Any) -> Any:
+        """With the roles, for the list."""
+        return super().get_queryset(request).prefetch_related("roles")
+
+    @admin.display(description=_("Roles"))
+    def roles_shown(self, row: Realm) -> str:
+        """The names of the roles."""
+        return ", ".join(role.name for role in row.roles.all()) or "-"

@@ -1,0 +1,99 @@
+"""Roles in the admin, with their permissions."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.db import models
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.admin.generics import AnyTabularInline
+from wamp_transport.admin.realms import RoleForm
+from wamp_transport.admin.row_admin import RowAdmin
+from wamp_transport.admin.row_form import RowForm, RowFormSet
+from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.forms import check_permission, fields_of
+from wamp_transport.config.report import Problem
+from wamp_transport.models import Permission, Role
+from wamp_transport.stores.columns import PERMISSION, put_together
+
+FLAGS = (
+    "allow_call",
+    "allow_register",
+    "allow_publish",
+    "allow_subscribe",
+    "disclose_caller",
+    "disclose_publisher",
+)
+"""Those with a box; ``cache`` changes nothing here and is kept as it is."""
+
+
+class PermissionForm(RowForm):
+    """One line of permissions: a URI, checkboxes."""
+
+    columns = {".".join(column.keys): column.name for column in PERMISSION}
+
+    def clean(self) -> dict[str, Any] | None:
+        """A flag that was not given stays so while its box is empty."""
+        cleaned = super().clean()
+        for name in FLAGS:
+            if self.cleaned_data.get(name) is False and self.initial.get(name) is None:
+                self.cleaned_data[name] = None
+        return cleaned
+
+    def problems(self) -> list[Problem]:
+        """What the schema says of the permission."""
+        return check_permission(put_together(self.instance))
+
+
+class PermissionInline(AnyTabularInline):
+    """The permissions of a role."""
+
+    model = Permission
+    form = PermissionForm
+    formset = RowFormSet
+    fields = ("uri", "match", *FLAGS)
+    extra = 1
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Checkboxes, and one line for the URI."""
+        if db_field.name in FLAGS:
+            return forms.BooleanField(required=False, label=db_field.verbose_name, help_text=db_field.help_text)
+        if db_field.name == "uri":
+            kwargs["widget"] = AdminTextInputWidget({"class": "wamp-uri", "spellcheck": "false"})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+@admin.register(Role)
+class RoleAdmin(RowAdmin):
+    """What sessions may do."""
+
+    form = RoleForm
+    own_fields = (("realm", "name"), "allow_by_default")
+    json_classes = ("collapse",)
+    inlines = (PermissionInline,)
+    list_display = ("name", "realm", "permissions_shown")
+    list_filter = ("realm",)
+    list_select_related = ("realm",)
+    search_fields = ("name",)
+
+    def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
+        """All attributes but those with columns and the permissions."""
+        others = ("name", "permissions", "allow-by-default")
+        return tuple(attribute for attribute in fields_of("role") if attribute.path not in others)
+
+    def mapping_of(self, row: Role) -> dict[str, Any]:
+        """The role as it is in a config.json, with its permissions."""
+        permissions = [put_together(permission) for permission in row.permissions.order_by("pk")]
+        return {**put_together(row), **({"permissions": permissions} if permissions else {})}
+
+    @admin.display(description=_("Permissions"))
+    def permissions_shown(self, row: Role) -> int:
+        """How many there are."""
+        return row.permissions_count  # type: ignore[attr-defined, no-any-return]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With the number of permissions, for the list."""
+        return super().get_queryset(request).annotate(permissions_count=models.Count("permissions"))

@@ -1,0 +1,161 @@
+"""The form of a row: fields for its columns, a field for each attribute in its settings, all checked by the schema."""
+
+import copy
+from collections.abc import Iterable, Mapping
+from types import new_class
+from typing import Any, ClassVar
+
+from django import forms
+
+from wamp_transport.admin.attribute_fields import ABSENT, AttributeField, field_name, from_text, to_text
+from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelForm
+from wamp_transport.admin.whole import Told, faults_caused
+from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.report import Problem
+
+
+class RowForm(AnyModelForm):
+    """The form of any row of the configuration.
+
+    ``attributes`` are the ones with a field, by its name. ``columns`` are the form fields of keys that have a column,
+    by JSON path. ``type`` is what a new row gets, where rows have types.
+    """
+
+    attributes: ClassVar[Mapping[str, Attribute]] = {}
+    columns: ClassVar[Mapping[str, str]] = {}
+    type: ClassVar[str] = ""
+
+    is_among_others = False
+    """Whether the form is one of a set, which checks the whole for all of them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.type and self.instance.pk is None:
+            self.instance.type = self.type
+        self.stored = copy.deepcopy(self.instance.settings)
+        for name, attribute in self.attributes.items():
+            self.initial[name] = to_text(attribute, value_at(self.stored, attribute.path))
+
+    def problems(self) -> list[Problem]:
+        """What the schema says of the row by itself, with paths relative to it."""
+        return []
+
+    def clean(self) -> dict[str, Any] | None:
+        """Put what was entered into the row's settings; what was not touched stays as it is."""
+        cleaned = super().clean()
+        settings = copy.deepcopy(self.stored)
+        for name, attribute in self.attributes.items():
+            if name not in self.changed_data or name not in self.cleaned_data:
+                continue
+            try:
+                put_at(settings, attribute.path, from_text(attribute, self.cleaned_data[name]))
+            except forms.ValidationError as error:
+                self.add_error(name, error)
+        self.instance.settings = self.completed(settings)
+        return cleaned
+
+    def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings with what follows from them."""
+        return settings
+
+    def _post_clean(self) -> None:
+        """Django makes and checks the row here; then the schema does, and the whole configuration."""
+        super()._post_clean()  # type: ignore[misc]
+        for problem in self.problems():
+            if problem.level == "fault":
+                self.tell(problem, problem.path)
+        if not self.errors and not self.is_among_others:
+            for one in faults_caused([self.instance]):
+                self.tell_fault(one)
+
+    def tell_fault(self, fault: Told) -> None:
+        """Show a fault of the whole configuration, at its field where it is about this row."""
+        self.tell(fault.problem, fault.path if fault.row is self.instance else None)
+
+    def tell(self, problem: Problem, path: str | None) -> None:
+        """Show a problem at the field of ``path``, once."""
+        name = None if path is None else self.field_at(path)
+        if name in self.errors:
+            return
+        text = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+        place = f"{problem.path if path is None else path}: " if path != "" and name is None else ""
+        self.add_error(name, forms.ValidationError("%(text)s", code="config", params={"text": f"{place}{text}"}))
+
+    def field_at(self, path: str) -> str | None:
+        """The form field for a JSON path of the row; None where it has none."""
+        known = {**self.columns, **{attribute.path: name for name, attribute in self.attributes.items()}}
+        fitting = [key for key in known if path == key or path.startswith((f"{key}.", f"{key}["))]
+        name = known[max(fitting, key=len)] if fitting else None
+        return name if name in self.fields else None
+
+
+class RowFormSet(AnyInlineFormSet):
+    """Rows below a row. Checked together with it, once each of them is right by itself."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """As Django's; the form learns that it is one of a set."""
+        super().add_fields(form, index)
+        form.is_among_others = True
+
+    def clean(self) -> None:
+        """Show what is wrong with the whole configuration at the rows that it is about."""
+        super().clean()
+        if any(self.errors):
+            return
+        forms_by_row = {}
+        removed = []
+        for form in self.forms:
+            if self._should_delete_form(form):  # type: ignore[attr-defined]
+                removed.append(form.instance)
+            elif form.instance.pk is not None or form.has_changed():
+                setattr(form.instance, self.fk.name, self.instance)
+                forms_by_row[id(form.instance)] = form
+        changed = [self.instance, *(form.instance for form in forms_by_row.values())]
+        texts: list[str] = []
+        for fault in faults_caused(changed, [row for row in removed if row.pk is not None]):
+            owner = forms_by_row.get(id(fault.row))
+            if isinstance(owner, RowForm):
+                owner.tell_fault(fault)
+            elif fault.row is not self.instance or "[" in fault.path:
+                texts.append(str(fault.problem))
+        if texts:
+            raise forms.ValidationError([forms.ValidationError("%(text)s", params={"text": text}) for text in texts])
+
+
+def form_for(base: type[RowForm], attributes: Iterable[Attribute], kind: str = "") -> type[RowForm]:
+    """``base`` with a field for each attribute that is offered."""
+    offered = {field_name(attribute): attribute for attribute in attributes if attribute.offered}
+    fields: dict[str, Any] = {name: AttributeField(attribute) for name, attribute in offered.items()}
+    content = {**fields, "attributes": offered, "type": kind, "__module__": base.__module__}
+    return new_class(base.__name__, (base,), exec_body=lambda body: body.update(content))
+
+
+def value_at(settings: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; ``ABSENT`` where there is none."""
+    value: Any = settings
+    for step in path.split("."):
+        if not isinstance(value, Mapping) or step not in value:
+            return ABSENT
+        value = value[step]
+    return value
+
+
+def put_at(settings: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at a dotted path or, for ``ABSENT``, remove it and whatever is empty then."""
+    *above, key = path.split(".")
+    inside = [settings]
+    for step in above:
+        inner = inside[-1].get(step)
+        if not isinstance(inner, dict):
+            if value is ABSENT:
+                return
+            inner = inside[-1][step] = {}
+        inside.append(inner)
+    if value is not ABSENT:
+        inside[-1][key] = value
+        return
+    inside[-1].pop(key, None)
+    for outer, step in zip(reversed(inside[:-1]), reversed(above), strict=True):
+        if outer[step]:
+            break
+        del outer[step]

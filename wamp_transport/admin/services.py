@@ -1,0 +1,101 @@
+"""Path services in the admin."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.admin.logins import WebSocketForm
+from wamp_transport.admin.row_admin import TypedRowAdmin
+from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.forms import check_service, fields_of, service_types
+from wamp_transport.config.report import Problem
+from wamp_transport.models import BRANCH, ROOT, PathService
+
+_TEXTS = {
+    "websocket": _("WAMP for browsers, devices and services"),
+    "static": _("the files of a directory"),
+    "json": _("a fixed value"),
+    "redirect": _("to another URL"),
+    "nodeinfo": _("a page on this node"),
+    BRANCH: _("a branch that only holds further paths, and answers 404 itself"),
+}
+
+
+class PathServiceForm(WebSocketForm):
+    """The form of a path service."""
+
+    columns = {"path": "path"}
+
+    def clean_path(self) -> str:
+        """The path without the slashes that people put around it."""
+        path = str(self.cleaned_data["path"]).strip()
+        return path if path == ROOT else path.strip("/") or ROOT
+
+    def clean(self) -> dict[str, Any] | None:
+        """A path of a transport has one service."""
+        cleaned = super().clean()
+        transport, path = self.cleaned_data.get("transport"), self.cleaned_data.get("path")
+        if transport is None or path is None:
+            return cleaned
+        same = PathService.objects.filter(transport=transport, path=path).exclude(pk=self.instance.pk)
+        for other in same.all():
+            if (other.type == BRANCH) == (self.instance.type == BRANCH):
+                message = gettext("This transport has a service on %s already.") % other.full_path
+                self.add_error("path", forms.ValidationError(message, code="taken"))
+                break
+        return cleaned
+
+    def problems(self) -> list[Problem]:
+        """What the schema says of a service of this type on this path."""
+        path = self.instance.full_path if "path" in self.cleaned_data else None
+        return check_service(self.instance.type, mapping_of(self.instance), path)
+
+
+def mapping_of(service: PathService) -> dict[str, Any]:
+    """The service as it is in a config.json, without what other rows put into a branch."""
+    branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
+    return {"type": service.type, **service.settings, **branch}
+
+
+@admin.register(PathService)
+class PathServiceAdmin(TypedRowAdmin):
+    """What answers at a path."""
+
+    form = PathServiceForm
+    types: ClassVar[list[tuple[str, Any]]] = [
+        *((name, _TEXTS.get(name, name)) for name in service_types() if name != BRANCH),
+        (BRANCH, _TEXTS[BRANCH]),
+    ]
+    own_fields = ("type_shown", ("transport", "path"))
+    list_display = ("path_shown", "type", "transport")
+    list_filter = ("transport", "type")
+    list_select_related = ("transport",)
+    search_fields = ("path", "type")
+
+    def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
+        """All attributes of the type, but the paths below a branch; none for a type that is not offered."""
+        attributes = fields_of(kind) if kind in service_types() else ()
+        return tuple(attribute for attribute in attributes if attribute.path != "paths")
+
+    def mapping_of(self, row: PathService) -> dict[str, Any]:
+        """The service as it is in a config.json."""
+        return mapping_of(row)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """As Django's; and where there is one transport only, that one."""
+        initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
+        if "transport" not in initial:
+            field = PathService._meta.get_field("transport")
+            found = list(field.related_model._default_manager.filter(type="web").values_list("pk", flat=True)[:2])
+            if len(found) == 1:
+                initial["transport"] = found[0]
+        return initial
+
+    @admin.display(description=_("Path"), ordering="path")
+    def path_shown(self, row: PathService) -> str:
+        """The path as it is in a URL."""
+        return row.full_path

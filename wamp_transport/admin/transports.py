@@ -1,0 +1,153 @@
+"""Transports in the admin."""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.admin.logins import WebSocketForm
+from wamp_transport.admin.row_admin import TypedRowAdmin
+from wamp_transport.admin.services import PathServiceAdmin
+from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.forms import check_transport, fields_of
+from wamp_transport.config.report import Problem
+from wamp_transport.models import Transport
+from wamp_transport.stores.columns import TRANSPORT, put_together
+from wamp_transport.stores.rendering import transport_mapping
+
+_ONLY_OF = {"tcp": ("port", "interface"), "unix": ("socket_path",)}
+_COLUMNS = {".".join(column.keys): column.name for column in TRANSPORT}
+
+
+class TransportForm(WebSocketForm):
+    """The form of a transport."""
+
+    columns = {**_COLUMNS, "endpoint": "endpoint_type"}
+
+    def clean(self) -> dict[str, Any] | None:
+        """What belongs to another kind of endpoint has no place here."""
+        cleaned = super().clean()
+        if "endpoint_type" not in self.fields:
+            return cleaned
+        kind = self.cleaned_data.get("endpoint_type", "")
+        for other, names in _ONLY_OF.items():
+            for name in names:
+                if other != kind and self.cleaned_data.get(name):
+                    self.add_error(name, forms.ValidationError(_foreign(kind), code="foreign"))
+        if not kind and self.cleaned_data.get("backlog") is not None:
+            self.add_error("backlog", forms.ValidationError(_foreign(kind), code="foreign"))
+        return cleaned
+
+    def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings without those of the endpoint that were of its former kind, and not changed now."""
+        settings = super().completed(settings)
+        endpoint = settings.get("endpoint")
+        kind = self.cleaned_data.get("endpoint_type", "")
+        if isinstance(endpoint, dict) and "endpoint_type" in self.changed_data:
+            fitting = {attribute.path for attribute in fields_of(kind)} if kind else set()
+            kept = {key: value for key, value in endpoint.items() if key in fitting}
+            settings["endpoint"] = kept
+            if not kept:
+                del settings["endpoint"]
+        return settings
+
+    def problems(self) -> list[Problem]:
+        """What the schema says of a transport of this type with this endpoint."""
+        return check_transport(mapping_of(self.instance))
+
+    def field_at(self, path: str) -> str | None:
+        """The form field for a path; one about the endpoint as a whole is shown where people set it apart."""
+        if path == "endpoint" and self.instance.endpoint_type:
+            return "port" if self.instance.endpoint_type == "tcp" else "socket_path"
+        return super().field_at(path)
+
+
+def mapping_of(transport: Transport) -> dict[str, Any]:
+    """The transport as it is in a config.json, without its services."""
+    paths: dict[str, Any] = {"paths": {}} if transport.type == "web" else {}
+    return {"type": transport.type, **put_together(transport), **paths}
+
+
+@admin.register(Transport)
+class TransportAdmin(TypedRowAdmin):
+    """Where clients connect."""
+
+    form = TransportForm
+    types: ClassVar[list[tuple[str, Any]]] = [
+        ("web", _("HTTP and, on its paths, WAMP and other services")),
+        ("websocket", _("WAMP on a port of its own, and nothing else")),
+    ]
+    own_fields = (
+        "type_shown",
+        ("enabled", "order"),
+        "endpoint_type",
+        ("port", "interface"),
+        "socket_path",
+        "backlog",
+    )
+    list_display = ("endpoint_shown", "type", "enabled", "paths_shown")
+    list_filter = ("enabled", "type")
+
+    def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
+        """Attributes of the transport and of its endpoint that have no column."""
+        if kind not in dict(self.types):
+            return ()
+        own = [one for one in fields_of(kind) if one.path not in ("endpoint", "paths")]
+        endpoint = {one.path: one for section in ("unix", "tcp") for one in fields_of(section)}
+        of_endpoint = [replace(one, path=f"endpoint.{path}", required=False) for path, one in endpoint.items()]
+        return (*own, *(one for one in of_endpoint if one.path not in _COLUMNS))
+
+    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+        """The list of services for web transports; of transports that are not offered only what is known."""
+        kind = self.kind_of(request, obj)
+        fieldsets = super().get_fieldsets(request, obj)
+        if kind not in dict(self.types):
+            fieldsets[0][1]["fields"] = ["type_shown", ("enabled", "order")]
+        if obj is not None and kind == "web":
+            obj.may_have_more = request.user.has_perm("wamp_transport.add_pathservice")
+            fieldsets.insert(1, (_("Path services"), {"fields": ["services"], "classes": ["wamp-below"]}))
+        return fieldsets
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
+        """The services among them."""
+        return ["services", *super().get_readonly_fields(request, obj)]
+
+    def mapping_of(self, row: Transport) -> dict[str, Any]:
+        """The transport as it is in a config.json, with its services."""
+        return transport_mapping(row)
+
+    @admin.display(description=_("Endpoint"), ordering="port")
+    def endpoint_shown(self, row: Transport) -> str:
+        """Where it listens."""
+        return str(row)
+
+    @admin.display(description=_("Paths"))
+    def paths_shown(self, row: Transport) -> str:
+        """The paths that have services."""
+        return ", ".join(service.full_path for service in row.services.all()) or "-"
+
+    def get_queryset(self, request: Any) -> Any:
+        """With the services, for the list."""
+        return super().get_queryset(request).prefetch_related("services")
+
+    @admin.display(description=_("Services"))
+    def services(self, row: Transport) -> SafeString:
+        """The services with links to their pages, and links to add more."""
+        context = {
+            "transport": row,
+            "services": sorted(row.services.all(), key=lambda service: service.path),
+            "types": PathServiceAdmin.types,
+            "may_add": getattr(row, "may_have_more", False),
+        }
+        return render_to_string("wamp_transport/admin/services.html", context)
+
+
+def _foreign(kind: str) -> str:
+    if not kind:
+        return gettext("Choose what to listen on, or leave this empty.")
+    return gettext("This does not belong to an endpoint of type %s; leave it empty.") % kind

@@ -1,0 +1,68 @@
+"""Checks an edit against the whole configuration, as it would be stored: what is wrong then that was not before."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db import connections, router
+
+from wamp_transport.bootstrap.sources import base_directory
+from wamp_transport.config.reader import read_mapping
+from wamp_transport.config.report import ConfigError, Problem, Report
+from wamp_transport.models import ConfigurationRow, ConfigurationState
+from wamp_transport.stores.rendering import Rendered, Rows, render
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem, the row it is about (None for the whole), and the JSON path below that row."""
+
+    row: ConfigurationRow | None
+    path: str
+    problem: Problem
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The same for a problem that only moved within the document."""
+        return type(self.row), self.row and self.row.pk, self.path, self.problem.message
+
+
+def faults_caused(changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()) -> list[Told]:
+    """The faults of the configuration with this edit that it has not without. Other edits wait meanwhile."""
+    _wait_for_other_edits()
+    stored = Rows.stored()
+    after = list(_told(stored.edited(changed, removed), "fault"))
+    before = {one.identity for one in _told(stored, "fault")} if after else set()
+    return [one for one in after if one.identity not in before]
+
+
+def notices_on(rows: Iterable[ConfigurationRow]) -> list[Told]:
+    """What the stored configuration's report notes about these rows."""
+    wanted = {(type(row), row.pk) for row in rows}
+    return [one for one in _told(Rows.stored(), "ignored") if (type(one.row), one.row and one.row.pk) in wanted]
+
+
+def stored_report() -> Report:
+    """The report on the configuration that is stored."""
+    return _report(Rows.stored())[1]
+
+
+def _told(rows: Rows, level: str) -> Iterator[Told]:
+    rendered, report = _report(rows)
+    for problem in report.faults if level == "fault" else report.notices:
+        yield Told(*(rendered.owner(problem.path) if rendered else (None, problem.path)), problem)
+
+
+def _report(rows: Rows) -> tuple[Rendered | None, Report]:
+    rendered = None
+    try:
+        rendered = render(rows)
+        return rendered, read_mapping(rendered.mapping, base_directory(), source="database").report
+    except ConfigError as error:
+        return rendered, error.report
+
+
+def _wait_for_other_edits() -> None:
+    """Until this transaction ends nobody else checks an edit, so that two good ones cannot make a bad whole."""
+    using = router.db_for_write(ConfigurationState)
+    if connections[using].in_atomic_block:
+        ConfigurationState.objects.using(using).select_for_update().filter(pk=ConfigurationState.ONLY).first()
