@@ -291,6 +291,7 @@ class PathService(ConfigurationRow):
 class ConfigurationState(models.Model):
     """One row: how often the configuration was changed, and what of a file has no row of its own.
 
+    Paths keep their meaning: relative ones of an imported file go on starting from the directory where it was.
     ``document`` is the imported mapping without realms and transports, whose rows say which worker they are of; null
     where nothing was imported.
     """
@@ -300,6 +301,9 @@ class ConfigurationState(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
     generation = models.PositiveBigIntegerField(_("generation"), default=0)
     document = models.JSONField(_("rest of the document"), null=True, blank=True, default=None)
+    base_dir = models.TextField(
+        _("base directory"), blank=True, help_text=_("Where relative paths start: the directory of the imported file.")
+    )
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
 
     class Meta:

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -23,7 +23,7 @@ def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) ->
     return format_html('<pre class="wamp-json">{}</pre>', json.dumps(shown, indent=2, ensure_ascii=False))
 
 
-def not_offered(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> SafeString:
+def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) -> SafeString:
     """The attributes that are known and not carried out: those that are stored with their values, else the names."""
     others = [attribute for attribute in attributes if not attribute.offered]
     stored = [
@@ -32,11 +32,16 @@ def not_offered(attributes: Iterable[Attribute], settings: Mapping[str, Any]) ->
         if (value := value_at(settings, attribute.path)) is not ABSENT
     ]
     kept = {attribute.path for attribute, _ in stored}
-    names = sorted({_topmost(attribute.path) for attribute in others if attribute.path not in kept})
+    offered = [attribute.path for attribute in attributes if attribute.offered]
+    names = sorted({_topmost(attribute.path, offered) for attribute in others if attribute.path not in kept})
     return render_to_string("wamp_transport/admin/not_offered.html", {"stored": stored, "names": names})
 
 
-def _topmost(path: str) -> str:
-    """The part of a path that names what is not offered: all of ``cookie`` rather than each of its attributes."""
+def _topmost(path: str, offered: list[str]) -> str:
+    """The shortest part of a path below which nothing is offered: ``cookie`` rather than each of its attributes."""
     steps = path.split(".")
-    return ".".join(steps[:2] if steps[0] in ("options", "auth", "endpoint") else steps[:1])
+    for length in range(1, len(steps)):
+        part = ".".join(steps[:length])
+        if not any(other.startswith(f"{part}.") for other in offered):
+            return part
+    return path

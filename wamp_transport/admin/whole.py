@@ -56,7 +56,7 @@ def _report(rows: Rows) -> tuple[Rendered | None, Report]:
     rendered = None
     try:
         rendered = render(rows)
-        return rendered, read_mapping(rendered.mapping, base_directory(), source="database").report
+        return rendered, read_mapping(rendered.mapping, rows.base_dir or base_directory(), source="database").report
     except ConfigError as error:
         return rendered, error.report
 

@@ -79,22 +79,26 @@ def to_mapping() -> dict[str, Any]:
 
 
 def load(base_dir: str | os.PathLike[str]) -> Configuration:
-    """The configuration in the database; relative paths in it start from ``base_dir``.
+    """The configuration in the database.
 
+    Relative paths in it start from the directory of the file that was imported; without one from ``base_dir``.
     Raises ConfigError with all faults, NotMigrated where there are no tables.
     """
-    return read_mapping(to_mapping(), base_dir, source=SOURCE)
+    with _tables():
+        rows = Rows.stored()
+    return read_mapping(render(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
 
 
 def replace(
-    mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] = ".", *, source: str = "import"
+    mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None, *, source: str = "import"
 ) -> Configuration:
     """Put ``mapping`` in the place of everything that is stored, in one transaction; disabled transports go as well.
 
-    It is checked first; ``base_dir`` and ``source`` are for that report. Returns the configuration that it amounts
-    to. Raises ConfigError, with nothing changed, and NotMigrated.
+    It is checked first, and reported under the name ``source``. Relative paths in it start from ``base_dir``, for
+    good; None leaves that to whoever loads it. Returns the configuration that it amounts to. Raises ConfigError, with
+    nothing changed, and NotMigrated.
     """
-    configuration = read_mapping(mapping, base_dir, source=source)
+    configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
     faults = [*_unstorable(mapping), *(fault for row, location in rows for fault in _too_large(row, location))]
     if faults:
@@ -106,7 +110,9 @@ def replace(
         for row, _ in rows:
             row.save()
         touch()
-        ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).update(document=_document_of(mapping))
+        ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).update(
+            document=_document_of(mapping), base_dir="" if base_dir is None else os.path.abspath(base_dir)
+        )
     return configuration
 
 

@@ -34,6 +34,7 @@ class Rows:
     permissions: tuple[Permission, ...] = ()
     transports: tuple[Transport, ...] = ()
     services: tuple[PathService, ...] = ()
+    base_dir: str = ""
 
     @classmethod
     def stored(cls) -> "Rows":
@@ -46,6 +47,7 @@ class Rows:
             tuple(Permission.objects.order_by("pk")),
             tuple(Transport.objects.order_by("order", "pk")),
             tuple(PathService.objects.order_by("pk")),
+            state.base_dir if state else "",
         )
 
     def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":

@@ -1,0 +1,12 @@
+"""What ``manage.py wamp`` can do, one module each."""
+
+from wamp_transport.management.subcommands.check import Check
+from wamp_transport.management.subcommands.export import Export
+from wamp_transport.management.subcommands.importing import Import
+from wamp_transport.management.subcommands.init import Init
+from wamp_transport.management.subcommands.reference import Reference
+from wamp_transport.management.subcommands.subcommand import Subcommand
+
+SUBCOMMANDS: tuple[Subcommand, ...] = (Init(), Check(), Import(), Export(), Reference())
+
+__all__ = ["SUBCOMMANDS", "Subcommand"]

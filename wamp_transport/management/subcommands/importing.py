@@ -1,0 +1,84 @@
+"""``wamp import``: a configuration file becomes the configuration in the database."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from wamp_transport.bootstrap.sources import base_directory
+from wamp_transport.config.configuration import Configuration, Difference, diff
+from wamp_transport.config.endpoint import UnixEndpoint
+from wamp_transport.config.reader import find_file, read_file
+from wamp_transport.config.report import ConfigError
+from wamp_transport.config.webservices import StaticService
+from wamp_transport.management.subcommands.subcommand import faulty, show_report
+from wamp_transport.stores import configuration as store
+
+
+class Import:
+    """Replaces what is stored by what a file says."""
+
+    name = "import"
+    help = "Put a configuration file into the database, where the admin edits it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument("path", metavar="PATH", help="a node directory, a .crossbar directory or a file")
+        parser.add_argument("--replace", action="store_true", help="replace what is configured in the database")
+        parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        if not store.is_migrated():
+            raise store.NotMigrated
+        try:
+            file = find_file(Path(options["path"]))
+            new = read_file(file)
+        except ConfigError as error:
+            show_report(command, error.report)
+            raise faulty(error.report) from None
+        show_report(command, new.report)
+        self._show_changes(command, new)
+        if options["dry_run"]:
+            command.stdout.write("Nothing was changed: --dry-run.")
+            return
+        if not store.is_empty() and not options["replace"]:
+            raise CommandError("the database has a configuration already; give --replace to replace it", returncode=1)
+        try:
+            store.replace(json.loads(file.read_text("utf-8-sig")), file.parent, source=str(file))
+        except ConfigError as error:
+            show_report(command, error.report)
+            raise faulty(error.report) from None
+        command.stdout.write(command.style.SUCCESS(f"Imported: generation {store.revision()}"))
+
+    def _show_changes(self, command: BaseCommand, new: Configuration) -> None:
+        """What the import changes, and what relative paths mean afterwards."""
+        old = Configuration("database", base_directory(), (), ())
+        try:
+            old = store.load(base_directory())
+        except ConfigError:
+            command.stdout.write("What is stored has faults and runs nowhere; it goes as a whole.")
+        lines = list(_lines(diff(old, new)))
+        for line in lines:
+            command.stdout.write(line)
+        if not lines:
+            command.stdout.write("No transport, service or realm changes.")
+        if _has_relative_paths(new):
+            command.stdout.write(f"Relative paths start from {new.base_dir.resolve()}, as they do in the file.")
+
+
+def _lines(difference: Difference) -> Iterator[str]:
+    for kind in ("realm", "transport", "service"):
+        for mark, change in (("+", "added"), ("-", "removed"), ("~", "changed")):
+            for item in getattr(difference, f"{kind}s_{change}"):
+                one = item[0] if isinstance(item, tuple) else item
+                yield f"  {mark} {kind} {one.name if kind == 'realm' else one.key}"
+
+
+def _has_relative_paths(configuration: Configuration) -> bool:
+    paths = [one.settings.directory for one in configuration.services if isinstance(one.settings, StaticService)]
+    paths += [one.endpoint.path for one in configuration.transports if isinstance(one.endpoint, UnixEndpoint)]
+    return any(path is not None and not os.path.isabs(path) for path in paths)

@@ -1,0 +1,39 @@
+"""``wamp init``: a node directory with a configuration to begin with."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from wamp_transport.config.defaults import template
+
+
+class Init:
+    """Writes ``.crossbar/config.json``."""
+
+    name = "init"
+    help = "Make a node directory with a .crossbar/config.json to begin with."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument("directory", metavar="DIR", help="the node directory; it is made where it is missing")
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        node = Path(options["directory"]).expanduser()
+        file = node / ".crossbar" / "config.json"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8") as stream:
+                stream.write(json.dumps(template(), indent=2) + "\n")
+        except FileExistsError:
+            raise CommandError(f"{file} is there already; nothing was changed", returncode=1) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CommandError(f"{file} cannot be written: {reason}", returncode=1) from None
+        command.stdout.write(command.style.SUCCESS(f"Written: {file}"))
+        command.stdout.write("It serves WAMP on /ws (realm1) and the files of the node directory on every other path.")
+        command.stdout.write(f"Run it:   manage.py runserver --node {options['directory']}")
+        command.stdout.write(f"Check it: manage.py wamp check {options['directory']}")

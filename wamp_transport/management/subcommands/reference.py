@@ -1,0 +1,27 @@
+"""``wamp reference``: what a configuration may hold, written down from the schema."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from wamp_transport.config.reference import json_schema, markdown
+from wamp_transport.management.subcommands.files import write
+
+
+class Reference:
+    """Writes the reference page, or the JSON Schema."""
+
+    name = "reference"
+    help = "Write the reference of config.json as Markdown, or its JSON Schema for editors."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument("file", metavar="FILE", nargs="?", help="the file to write; without it standard output")
+        parser.add_argument("--json-schema", action="store_true", help="the JSON Schema instead of the page")
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        text = json.dumps(json_schema(), indent=2) if options["json_schema"] else markdown()
+        write(command, options["file"], text.rstrip("\n") + "\n")
