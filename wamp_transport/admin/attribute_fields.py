@@ -55,7 +55,7 @@ def label_of(attribute: Attribute) -> str:
 
 def to_text(attribute: Attribute, value: Any) -> str:
     """A value as the form shows it; empty where it is not given."""
-    if value is ABSENT or (value is None and attribute.nullable and attribute.default is None):
+    if value is ABSENT or (value is None and attribute.default is None and not attribute.required):
         return ""
     if attribute.kind == "list[str]" and isinstance(value, list | tuple) and value:
         if all(isinstance(item, str) for item in value):

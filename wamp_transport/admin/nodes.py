@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 
 from wamp_transport.admin.generics import AnyModelAdmin
-from wamp_transport.admin.whole import stored_report
+from wamp_transport.admin.whole import is_without_realms, stored_report
 from wamp_transport.models import ConfigurationState, RunningNode
 from wamp_transport.stores import nodes
 from wamp_transport.stores.configuration import is_empty
@@ -48,6 +48,7 @@ class RunningNodeAdmin(AnyModelAdmin):
             "state": ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).first(),
             "is_empty": is_empty(),
             "report": stored_report(),
+            "is_without_realms": is_without_realms(),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/wamp_transport/running.html", context)

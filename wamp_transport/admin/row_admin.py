@@ -15,7 +15,7 @@ from wamp_transport.admin.generics import AnyModelAdmin, AnyModelForm
 from wamp_transport.admin.grouping import Fieldset, fieldsets_for
 from wamp_transport.admin.presentation import json_of, not_offered
 from wamp_transport.admin.row_form import RowForm, form_for
-from wamp_transport.admin.whole import notices_on
+from wamp_transport.admin.whole import is_without_realms, notices_on
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.models import ConfigurationRow
 
@@ -91,6 +91,8 @@ class RowAdmin(AnyModelAdmin):
 
     def tell_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
         """Show the notices on rows above the next page."""
+        if is_without_realms():
+            messages.warning(request, gettext("There is no realm yet, so that nobody can join: add one."))
         told = notices_on(rows)
         for notice in told[:MOST_NOTICES]:
             text = f"{notice.path}: {notice.problem.message}" if notice.path else notice.problem.message

@@ -15,7 +15,7 @@ from wamp_transport.admin.row_admin import TypedRowAdmin
 from wamp_transport.admin.services import PathServiceAdmin
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_transport, fields_of
-from wamp_transport.config.report import Problem
+from wamp_transport.config.report import ConfigError, Problem
 from wamp_transport.models import Transport
 from wamp_transport.stores.columns import TRANSPORT, put_together
 from wamp_transport.stores.rendering import transport_mapping
@@ -62,8 +62,8 @@ class TransportForm(WebSocketForm):
 
     def field_at(self, path: str) -> str | None:
         """The form field for a path; one about the endpoint as a whole is shown where people set it apart."""
-        if path == "endpoint" and self.instance.endpoint_type:
-            return "port" if self.instance.endpoint_type == "tcp" else "socket_path"
+        if path in ("", "endpoint"):
+            return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")
         return super().field_at(path)
 
 
@@ -118,8 +118,11 @@ class TransportAdmin(TypedRowAdmin):
         return ["services", *super().get_readonly_fields(request, obj)]
 
     def mapping_of(self, row: Transport) -> dict[str, Any]:
-        """The transport as it is in a config.json, with its services."""
-        return transport_mapping(row)
+        """The transport as it is in a config.json, with its services while these can all be in it."""
+        try:
+            return transport_mapping(row)
+        except ConfigError:
+            return mapping_of(row)
 
     @admin.display(description=_("Endpoint"), ordering="port")
     def endpoint_shown(self, row: Transport) -> str:

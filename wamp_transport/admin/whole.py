@@ -46,6 +46,16 @@ def stored_report() -> Report:
     return _report(Rows.stored())[1]
 
 
+def is_without_realms() -> bool:
+    """Whether the stored configuration offers WAMP and has no realm to join."""
+    rows = Rows.stored()
+    try:
+        configuration = read_mapping(render(rows).mapping, rows.base_dir or base_directory(), source="database")
+    except ConfigError:
+        return False
+    return not configuration.realms and any(service.type == "websocket" for service in configuration.services)
+
+
 def _told(rows: Rows, level: str) -> Iterator[Told]:
     rendered, report = _report(rows)
     for problem in report.faults if level == "fault" else report.notices:

@@ -1,0 +1,100 @@
+"""The page on what runs, and who may see and do what."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from tests.django.configurations import node
+from wamp_transport.models import PathService, Realm, RunningNode, Transport
+from wamp_transport.stores import configuration as store
+from wamp_transport.stores import nodes
+
+pytestmark = pytest.mark.django_db
+
+CHANGELISTS = ["pathservice", "realm", "role", "transport", "runningnode"]
+
+
+def test_page_with_nothing_running_says_so(pages):
+    text = pages.get("runningnode_changelist").content.decode()
+    assert "No node has reported" in text
+    assert '<dd id="wamp-generation">0</dd>' in text
+
+
+def test_page_tells_who_is_up_to_date_and_who_is_not(pages, monkeypatch):
+    store.replace(node(ws={"type": "websocket"}))
+    generation = store.revision()
+    nodes.report("good", 1, generation)
+    nodes.report("late", 1, generation - 1, "a <b>fault</b>")
+    nodes.report("behind", 1, generation - 1)
+    nodes.report("filed", 1, None, source="config.json")
+    nodes.report("gone", 1, generation)
+    RunningNode.objects.filter(name="gone").update(seen_at=timezone.now() - timedelta(minutes=5))
+    text = pages.get("runningnode_changelist").content.decode()
+    for words in ("up to date", "refused a newer one", "behind", "not from the database", "not seen", "300 s ago"):
+        assert words in text
+    assert f"generation {generation}" in text
+    assert "a &lt;b&gt;fault&lt;/b&gt;" in text
+
+
+def test_page_tells_faults_and_notices_of_what_is_stored(pages):
+    store.replace(node(old={"type": "longpoll"}))
+    Transport.objects.create(endpoint_type="tcp", port="8080")
+    text = pages.get("runningnode_changelist").content.decode()
+    assert "listens on the same port" in text
+    assert "1 fault" in text
+
+
+def test_rows_of_nodes_are_read_only(pages):
+    nodes.report("main", 1, 1)
+    row = RunningNode.objects.get()
+    pages.get("runningnode_change", row.pk)
+    url = reverse("admin:wamp_transport_runningnode_change", args=[row.pk])
+    assert pages.client.post(url, {"name": "other"}).status_code == 403
+    assert pages.client.get(reverse("admin:wamp_transport_runningnode_add")).status_code == 403
+    assert pages.client.post(reverse("admin:wamp_transport_runningnode_delete", args=[row.pk])).status_code == 403
+
+
+def test_every_list_links_to_the_page(pages):
+    url = reverse("admin:wamp_transport_runningnode_changelist")
+    for name in CHANGELISTS[:-1]:
+        assert f'href="{url}"' in pages.get(f"{name}_changelist").content.decode()
+
+
+@pytest.mark.parametrize("name", CHANGELISTS)
+def test_pages_are_closed_without_permission(pages_with, name):
+    pages = pages_with("view_user")
+    assert pages.client.get(reverse(f"admin:wamp_transport_{name}_changelist")).status_code == 403
+    if name != "runningnode":
+        assert pages.client.get(reverse(f"admin:wamp_transport_{name}_add")).status_code == 403
+
+
+@pytest.mark.parametrize("name", CHANGELISTS)
+def test_pages_are_closed_to_the_unknown(client, name):
+    assert client.get(reverse(f"admin:wamp_transport_{name}_changelist")).status_code == 302
+
+
+def test_viewer_reads_and_changes_nothing(pages_with):
+    store.replace(node(ws={"type": "websocket"}))
+    models = ("pathservice", "transport", "realm", "role", "permission")
+    pages = pages_with(*(f"view_{name}" for name in models))
+    service, realm = PathService.objects.get(), Realm.objects.get()
+    rows = {"pathservice": service.pk, "transport": service.transport_id, "realm": realm.pk}
+    rows["role"] = realm.roles.get().pk
+    for name, pk in rows.items():
+        page = pages.get(f"{name}_change", pk)
+        assert "_save" not in page.content.decode()
+        assert pages.client.post(page.request["PATH_INFO"], {"path": "x", "name": "x"}).status_code == 403
+    assert (
+        "addlink" not in pages.get("transport_change", service.transport_id).content.decode().split("wamp-services")[1]
+    )
+
+
+def test_editor_of_services_alone_edits_services(pages_with):
+    store.replace(node(ws={"type": "websocket"}))
+    pages = pages_with("change_pathservice", "view_pathservice")
+    service = PathService.objects.get()
+    pages.save(pages.get("pathservice_change", service.pk), attr_options__max_frame_size="5")
+    service.refresh_from_db()
+    assert service.settings == {"options": {"max_frame_size": 5}}

@@ -1,0 +1,137 @@
+"""The pages of realms and roles."""
+
+import pytest
+
+from tests.django.configurations import node
+from wamp_transport.models import Permission, Realm, Role
+from wamp_transport.stores import configuration as store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def role():
+    store.replace(node(ws={"type": "websocket"}))
+    return Role.objects.get()
+
+
+def test_realm_is_added_with_a_role(pages):
+    page = pages.get("realm_add")
+    pages.save(page, **{"name": "realm2", "attr_options__uri_check": "loose", "roles-0-name": "anonymous"})
+    (realm,) = store.load(".").realms
+    assert (realm.name, realm.options.uri_check, [one.name for one in realm.roles]) == (
+        "realm2",
+        "loose",
+        ["anonymous"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"name": "x"}, "name", "expected 3 to 255"),
+        ({"name": "<b>"}, "name", "expected 3 to 255"),
+        ({"attr_options__uri_check": "none"}, "attr_options__uri_check", "expected one of"),
+        ({"roles-0-name": "trusted"}, "roles-0-name", "role trusted is the router"),
+        ({"roles-0-name": "a b"}, "roles-0-name", "without blanks"),
+        ({"roles-1-name": "anonymous"}, "roles", "Please correct the duplicate data"),
+    ],
+)
+def test_wrong_value_is_refused_at_its_field(pages, role, changes, field, message):
+    errors = pages.refused(pages.get("realm_change", role.realm_id), **changes)
+    assert field in errors
+    assert message in " ".join(errors[field])
+
+
+def test_realm_of_a_name_that_is_taken_is_refused(pages, role):
+    assert list(pages.refused(pages.get("realm_add"), name="realm1")) == ["name"]
+
+
+def test_realm_saved_untouched_changes_nothing(pages, role):
+    mapping = node(ws={"type": "websocket"})
+    mapping["workers"][0]["realms"][0] |= {"store": {"x": None}, "rlinks": [], "options": {"enable_meta_api": True}}
+    mapping["workers"][0]["realms"][0]["roles"][0]["allow-by-default"] = False
+    store.replace(mapping)
+    realm = Realm.objects.get()
+    pages.save(pages.get("realm_change", realm.pk))
+    pages.save(pages.get("role_change", realm.roles.get().pk))
+    assert store.to_mapping() == mapping
+
+
+def test_role_of_a_realm_is_deleted(pages, role):
+    pages.save(pages.get("realm_change", role.realm_id), **{"roles-0-DELETE": "on"})
+    assert store.load(".").realms[0].roles == ()
+
+
+def test_permissions_are_edited_line_by_line(pages, role):
+    page = pages.get("role_change", role.pk)
+    assert page.context["inline_admin_formsets"][0].formset.forms[0]["allow_call"].value() is True
+    changes = {"permissions-0-allow_call": "", "permissions-0-disclose_caller": "on"}
+    changes |= {
+        "permissions-1-uri": "com.example.",
+        "permissions-1-match": "prefix",
+        "permissions-1-allow_publish": "on",
+    }
+    pages.save(page, **changes)
+    assert store.to_mapping()["workers"][0]["realms"][0]["roles"][0]["permissions"] == [
+        {"uri": "*", "allow": {"call": False, "subscribe": True}, "disclose": {"caller": True}},
+        {"uri": "com.example.", "match": "prefix", "allow": {"publish": True}},
+    ]
+
+
+def test_flags_not_given_stay_so(pages, role):
+    pages.save(pages.get("role_change", role.pk), **{"permissions-0-uri": "a*"})
+    permission = Permission.objects.get()
+    assert (permission.allow_call, permission.allow_register, permission.cache) == (True, None, None)
+
+
+def test_permission_for_everything_is_an_empty_uri(pages, role):
+    changes = {"permissions-1-uri": "", "permissions-1-match": "prefix", "permissions-1-allow_call": "on"}
+    pages.save(pages.get("role_change", role.pk), **changes)
+    assert store.to_mapping()["workers"][0]["realms"][0]["roles"][0]["permissions"][1] == {
+        "uri": "",
+        "match": "prefix",
+        "allow": {"call": True},
+    }
+
+
+@pytest.mark.parametrize(("uri", "message"), [("a b", "without blanks"), ("a.b*.c", "each * to be a whole component")])
+def test_wrong_uri_is_refused_at_its_line(pages, role, uri, message):
+    changes = {"permissions-1-uri": uri, "permissions-1-allow_call": "on"}
+    errors = pages.refused(pages.get("role_change", role.pk), **changes)
+    assert list(errors) == ["permissions-1-uri"]
+    assert message in errors["permissions-1-uri"][0]
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("", None)])
+def test_role_without_permissions_may_be_allowed_everything(pages, role, text, value):
+    page = pages.get("role_change", role.pk)
+    pages.save(page, **{"allow_by_default": text, "permissions-0-DELETE": "on"})
+    role.refresh_from_db()
+    assert role.allow_by_default is value
+    mapping = store.to_mapping()["workers"][0]["realms"][0]["roles"][0]
+    assert mapping.get("allow-by-default") is value
+    assert mapping["permissions"] == []
+
+
+def test_role_is_added_to_a_realm(pages, role):
+    page = pages.get("role_add")
+    pages.save(
+        page, **{"realm": role.realm_id, "name": "user", "permissions-0-uri": "a", "permissions-0-allow_call": "on"}
+    )
+    assert [one.name for one in store.load(".").realms[0].roles] == ["anonymous", "user"]
+
+
+def test_role_twice_in_a_realm_is_refused(pages, role):
+    errors = pages.refused(pages.get("role_add"), realm=role.realm_id, name="anonymous")
+    assert "a role of that name already" in str(errors)
+
+
+def test_lists_show_what_is_below(pages, role):
+    assert "anonymous" in pages.get("realm_changelist").content.decode()
+    assert "realm1" in pages.get("role_changelist").content.decode()
+
+
+def test_deleting_the_realm_leaves_a_configuration_that_loads(pages, role):
+    pages.client.post(f"/admin/wamp_transport/realm/{role.realm_id}/delete/", {"post": "yes"})
+    assert store.load(".").realms == ()

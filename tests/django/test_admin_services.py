@@ -1,0 +1,360 @@
+"""The pages of path services: each option can be set, kept and cleared; mistakes appear where they are."""
+
+import copy
+import json
+
+import pytest
+
+from tests.django.configurations import node
+from wamp_transport.admin.attribute_fields import ABSENT, field_name, from_text, to_text
+from wamp_transport.admin.row_form import value_at
+from wamp_transport.config.forms import fields_of, service_types
+from wamp_transport.models import PathService, Transport
+from wamp_transport.stores import configuration as store
+
+pytestmark = pytest.mark.django_db
+
+MINIMAL = {
+    "websocket": {},
+    "static": {"directory": "files"},
+    "json": {"value": 1},
+    "redirect": {"url": "https://example.com/"},
+    "nodeinfo": {},
+    "path": {},
+}
+OTHER_VALUES = {
+    "url": "ws://localhost/here",
+    "id": "an_id",
+    "serializers": ["json", "cbor"],
+    "auth.anonymous.type": "static",
+    "auth.anonymous.role": "guest",
+    "auth.anonymous.authid": "someone",
+    "options.allowed_origins": ["https://example.com", "same-origin"],
+    "options.mime_types": {".md": "text/markdown"},
+    "options.default_file": "index.html",
+    "directory": "elsewhere",
+    "value": {"a": [1, None, "ü"]},
+}
+OFFERED = [
+    (kind, attribute)
+    for kind in service_types()
+    for attribute in fields_of(kind)
+    if attribute.offered and attribute.path not in ("paths", "package", "resource")
+]
+
+
+def other_value(kind, attribute):
+    """A good value that is not the default."""
+    if kind == "redirect" and attribute.path == "url":
+        return "/other/"
+    if attribute.path in OTHER_VALUES:
+        return OTHER_VALUES[attribute.path]
+    if attribute.kind == "bool":
+        return not attribute.default
+    return attribute.maximum or 20_000
+
+
+def service(kind, **settings):
+    """A stored service on /here."""
+    if kind == "path":
+        settings["paths"] = {}
+    store.replace(node(here={"type": kind, **MINIMAL[kind], **settings}))
+    return PathService.objects.get()
+
+
+def named(path, kind="websocket"):
+    """The form field of an attribute."""
+    return next(field_name(one) for one in fields_of(kind) if one.path == path)
+
+
+@pytest.mark.parametrize("kind", service_types())
+def test_every_type_has_pages_that_load(pages, kind):
+    row = service(kind)
+    assert "/here" in pages.get("pathservice_changelist").content.decode()
+    page = pages.get("pathservice_change", row.pk)
+    assert f"&quot;type&quot;: &quot;{kind}&quot;" in page.content.decode()
+    pages.get("pathservice_add", type=kind)
+    pages.get("pathservice_history", row.pk)
+    pages.get("pathservice_delete", row.pk)
+
+
+@pytest.mark.parametrize(("kind", "attribute"), OFFERED, ids=lambda one: one if isinstance(one, str) else one.path)
+def test_every_option_is_set_kept_and_cleared(pages, kind, attribute):
+    row = service(kind)
+    value, name = other_value(kind, attribute), field_name(attribute)
+    pages.save(pages.get("pathservice_change", row.pk), **{name: to_text(attribute, value)})
+    row.refresh_from_db()
+    assert value_at(row.settings, attribute.path) == value
+    stored = copy.deepcopy(row.settings)
+
+    pages.save(pages.get("pathservice_change", row.pk))
+    row.refresh_from_db()
+    assert row.settings == stored
+
+    if attribute.path in MINIMAL[kind]:
+        return
+    pages.save(pages.get("pathservice_change", row.pk), **{name: ""})
+    row.refresh_from_db()
+    assert value_at(row.settings, attribute.path) is ABSENT
+    assert "options" not in row.settings
+
+
+@pytest.mark.parametrize(("kind", "attribute"), OFFERED, ids=lambda one: one if isinstance(one, str) else one.path)
+def test_every_option_has_a_help_text_and_a_group(pages, kind, attribute):
+    page = pages.get("pathservice_add", type=kind)
+    field = page.context["adminform"].form.fields[field_name(attribute)]
+    assert field.label
+    assert attribute.path in field.help_text
+    shown = {name for _, options in page.context["adminform"].fieldsets for name in options["fields"]}
+    assert field_name(attribute) in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("options.max_frame_size", "-1", "expected an integer from 0 to 67108864 (bytes), found -1"),
+        ("options.max_frame_size", "many", 'expected an integer from 0 to 67108864 (bytes), found "many"'),
+        ("options.max_frame_size", "1.5", 'found "1.5"'),
+        ("options.max_frame_size", "9" * 5000, "expected an integer from 0 to 67108864"),
+        ("options.auto_ping_interval", "5", "expected 0, or at least 1000 milliseconds, found 5 (1 s is 1000)"),
+        ("options.auto_ping_size", "3", "expected an integer from 12 to 125 (bytes), found 3"),
+        ("options.enable_webstatus", "maybe", 'expected true or false, found "maybe"'),
+        ("options.external_port", "0", "from 1 to 65535"),
+        ("serializers", "jason", 'unknown serializer "jason"'),
+        ("serializers", "[]", "expected at least one serializer, found an empty list"),
+        ("id", "X", "3 to 64 of a-z"),
+        ("auth.anonymous.role", "trusted", "role trusted is the router's own"),
+        ("auth.anonymous.type", "dynamic", "is not offered yet"),
+        ("auth.anonymous.type", "nothing", "expected one of"),
+        ("url", "http://localhost/here", "begins with ws:// or wss://"),
+        ("url", "ws://localhost/there", 'expected a URL with the path of the service, "/here"'),
+        ("url", "ws://a\x00b/here", "Null characters are not allowed."),
+    ],
+)
+def test_wrong_value_is_refused_at_its_field(pages, path, text, message):
+    row = service("websocket")
+    errors = pages.refused(pages.get("pathservice_change", row.pk), **{named(path): text})
+    assert list(errors) == [named(path)]
+    assert message in errors[named(path)][0]
+    row.refresh_from_db()
+    assert row.settings == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "text", "message"),
+    [
+        ("static", "options.mime_types", "{", "Not valid JSON: line 1"),
+        ("static", "options.mime_types", "[]", "expected an object, found a list"),
+        ("static", "options.mime_types", '{"md": "text/markdown"}', "begins with a dot"),
+        ("static", "options.mime_types", "[" * 100_000, "Nested too deeply"),
+        ("static", "options.cache_timeout", "soon", "expected an integer from 0 (s) or null"),
+        ("redirect", "url", "", "required and missing"),
+        ("redirect", "url", "a b", "printable ASCII"),
+        ("json", "value", "", "required and missing"),
+        ("json", "value", "NaN", "not a number"),
+        ("json", "value", "9" * 5000, "too many digits"),
+    ],
+)
+def test_wrong_value_of_another_type_is_refused_at_its_field(pages, kind, path, text, message):
+    row = service(kind)
+    errors = pages.refused(pages.get("pathservice_change", row.pk), **{named(path, kind): text})
+    assert message in errors[named(path, kind)][0]
+
+
+def test_all_mistakes_are_told_together(pages):
+    row = service("websocket")
+    changes = {named("options.max_frame_size"): "x", named("serializers"): "y", "path": "a b"}
+    errors = pages.refused(pages.get("pathservice_change", row.pk), **changes)
+    assert set(errors) == set(changes)
+
+
+def test_mistake_between_attributes_is_told_above_the_form(pages):
+    row = service("static")
+    errors = pages.refused(pages.get("pathservice_change", row.pk), **{named("directory", "static"): ""})
+    assert "either `directory`, or `package` and `resource`" in errors["__all__"][0]
+
+
+def test_null_that_means_something_is_entered_as_a_word(pages):
+    row = service("static")
+    name = named("options.cache_timeout", "static")
+    pages.save(pages.get("pathservice_change", row.pk), **{name: "null"})
+    row.refresh_from_db()
+    assert row.settings["options"] == {"cache_timeout": None}
+    assert pages.get("pathservice_change", row.pk).context["adminform"].form[name].value() == "null"
+
+
+def test_json_null_is_a_value(pages):
+    row = service("json")
+    pages.save(pages.get("pathservice_change", row.pk), **{named("value", "json"): "null"})
+    row.refresh_from_db()
+    assert row.settings == {"value": None}
+
+
+KEPT = {
+    "id": None,
+    "url": None,
+    "auth": {"anonymous": {"type": "static", "realm": "ignored", "authid": None}},
+    "cookie": {"store": {"type": "memory"}, "max_age": 5},
+    "options": {
+        "compression": {"deflate": {"memory_level": 3}},
+        "enable_flash_policy": True,
+        "external_port": None,
+        "allowed_origins": [],
+    },
+}
+
+
+def test_attributes_not_offered_and_explicit_nulls_survive_an_edit(pages):
+    row = service("websocket", **copy.deepcopy(KEPT))
+    page = pages.get("pathservice_change", row.pk)
+    text = page.content.decode()
+    assert "options.compression.deflate.memory_level" in text
+    assert "cookie tracking is not offered yet" in text
+    pages.save(page, **{named("options.max_frame_size"): "5"})
+    row.refresh_from_db()
+    expected = copy.deepcopy(KEPT)
+    expected["options"]["max_frame_size"] = 5
+    assert row.settings == expected
+
+
+def test_page_saved_untouched_changes_no_settings(pages):
+    row = service("websocket", **copy.deepcopy(KEPT))
+    before = store.to_mapping()
+    pages.save(pages.get("pathservice_change", row.pk))
+    assert store.to_mapping() == before
+
+
+def test_service_of_a_type_not_offered_keeps_what_it_has(pages):
+    store.replace(node(old={"type": "longpoll", "options": {"x": [1, None]}}))
+    row = PathService.objects.get()
+    page = pages.get("pathservice_change", row.pk)
+    assert "longpoll: not offered yet" in page.content.decode()
+    pages.save(page, path="older")
+    assert store.to_mapping()["workers"][0]["transports"][0]["paths"] == {
+        "older": {"type": "longpoll", "options": {"x": [1, None]}}
+    }
+
+
+def test_role_without_a_login_type_makes_it_static(pages):
+    row = service("websocket")
+    pages.save(pages.get("pathservice_change", row.pk), **{named("auth.anonymous.role"): "anonymous"})
+    row.refresh_from_db()
+    assert row.settings == {"auth": {"anonymous": {"type": "static", "role": "anonymous"}}}
+
+
+def test_role_that_no_realm_has_is_saved_with_a_warning(pages):
+    row = service("websocket")
+    response = pages.client.post(
+        f"/admin/wamp_transport/pathservice/{row.pk}/change/",
+        {"transport": row.transport_id, "path": "here", named("auth.anonymous.role"): "nobody"},
+        follow=True,
+    )
+    assert "no realm has the role &quot;nobody&quot;" in response.content.decode()
+
+
+def test_service_that_nobody_can_join_is_saved_with_a_warning(pages):
+    store.replace({"workers": [{"type": "router", "realms": [], "transports": [{"type": "web", "paths": {}}]}]})
+    page = pages.get("pathservice_add", type="websocket")
+    pages.save(page, path="ws")
+    assert "nobody can join" in pages.get("pathservice_changelist").content.decode()
+    assert "nobody can join" in pages.get("runningnode_changelist").content.decode()
+
+
+def test_adding_begins_with_the_type(pages):
+    store.replace(node())
+    page = pages.get("pathservice_add", transport=7)
+    text = page.content.decode()
+    for kind in service_types():
+        assert f'href="?transport=7&amp;type={kind}"' in text
+    assert pages.get("pathservice_add", type="longpoll").templates[0].name == "admin/wamp_transport/choose_type.html"
+    assert pages.client.post("/admin/wamp_transport/pathservice/add/", {"path": "x"}).status_code == 200
+    assert not PathService.objects.exists()
+
+
+def test_service_added_is_of_the_type_chosen(pages):
+    store.replace(node())
+    transport = Transport.objects.get()
+    page = pages.get("pathservice_add", type="websocket")
+    assert page.context["adminform"].form["transport"].value() == transport.pk
+    pages.save(page, path="/app/ws/", **{named("options.max_frame_size"): "100"})
+    row = PathService.objects.get()
+    assert (row.type, row.path, row.settings) == ("websocket", "app/ws", {"options": {"max_frame_size": 100}})
+    assert [one.path for one in store.load(".").services] == ["/app/ws"]
+
+
+def test_path_that_is_taken_is_refused_at_the_path(pages):
+    row = service("websocket")
+    errors = pages.refused(pages.get("pathservice_add", type="nodeinfo"), path="here", transport=row.transport_id)
+    assert errors == {"path": ["This transport has a service on /here already."]}
+
+
+def test_same_path_of_another_transport_is_free(pages):
+    service("websocket")
+    other = Transport.objects.create(endpoint_type="tcp", port="81")
+    pages.save(pages.get("pathservice_add", type="nodeinfo"), path="here", transport=other.pk)
+
+
+def test_fault_elsewhere_does_not_keep_a_good_edit_back(pages):
+    row = service("websocket")
+    Transport.objects.create(endpoint_type="tcp", port="8080")
+    pages.save(pages.get("pathservice_change", row.pk), path="there")
+
+
+HOSTILE = "\"><script>alert(1)</script>&'{{ x }}{% x %}"
+
+
+def test_hostile_values_are_escaped_everywhere(pages):
+    store.replace(node(here={"type": "websocket", "auth": {"anonymous": {"type": "static", "authid": HOSTILE}}}))
+    row = PathService.objects.get()
+    for page in (
+        pages.get("pathservice_change", row.pk),
+        pages.get("pathservice_changelist"),
+        pages.get("transport_change", row.transport_id),
+        pages.get("runningnode_changelist"),
+    ):
+        assert "<script>alert" not in page.content.decode()
+    response = pages.send(pages.get("pathservice_change", row.pk), path=HOSTILE, **{named("serializers"): HOSTILE})
+    assert "<script>alert" not in response.content.decode()
+    assert "&lt;script&gt;alert" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "name", ["pathservice_change", "transport_change", "runningnode_changelist", "pathservice_add"]
+)
+def test_pages_hold_no_script_and_style_of_ours_inline(pages, name):
+    row = service("websocket")
+    args = [row.pk] if name == "pathservice_change" else [row.transport_id] if name == "transport_change" else []
+    text = pages.get(name, *args, **({"type": "websocket"} if name.endswith("add") else {})).content.decode()
+    assert "style=" not in text
+    assert "<style" not in text
+    assert "onclick" not in text
+    assert all('src="' in tag or "application/json" in tag for tag in text.split("<script")[1:])
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, None, 0, 5, "", "x", "null", [], ["a", "b"], {}, {"a": None}, 1.5, "true"]
+)
+def test_any_json_value_comes_back_from_its_text(value):
+    attribute = next(one for one in fields_of("json") if one.path == "value")
+    assert from_text(attribute, to_text(attribute, value)) == value
+
+
+def test_secret_values_are_not_shown(pages):
+    row = service("websocket")
+    PathService.objects.filter(pk=row.pk).update(settings={"auth": {"ticket": {"secret": "hush"}}})
+    assert "hush" not in pages.get("pathservice_change", row.pk).content.decode()
+
+
+def test_deleted_service_is_gone_from_the_configuration(pages):
+    row = service("websocket")
+    generation = store.revision()
+    pages.client.post(f"/admin/wamp_transport/pathservice/{row.pk}/delete/", {"post": "yes"})
+    assert store.load(".").services == ()
+    assert store.revision() > generation
+
+
+def test_json_shown_is_the_mapping_stored(pages):
+    row = service("websocket", options={"max_frame_size": 7})
+    page = pages.get("pathservice_change", row.pk)
+    expected = json.dumps({"type": "websocket", "options": {"max_frame_size": 7}}, indent=2).replace('"', "&quot;")
+    assert expected in page.content.decode()

@@ -1,0 +1,281 @@
+"""``manage.py wamp``: what it writes, what it says, and its exit codes."""
+
+import io
+import json
+import os
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
+
+from tests.django.configurations import node
+from tests.django.test_stores_configuration import no_tables  # noqa: F401 - a fixture
+from wamp_transport.config import read_file, template
+from wamp_transport.management.commands.wamp import Command
+from wamp_transport.management.subcommands import SUBCOMMANDS
+from wamp_transport.models import Transport
+from wamp_transport.stores import configuration as store
+
+FAULTY = {"workers": [{"type": "router", "transports": [{"type": "web", "paths": {"a": {"type": "x"}, "b": 1}}]}]}
+
+
+def run(*args):
+    """What a subcommand wrote to its two streams."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command("wamp", *map(str, args), stdout=out, stderr=err, no_color=True)
+    return out.getvalue(), err.getvalue()
+
+
+def refused(*args):
+    """The message of a subcommand that fails with exit code 1, and what it wrote."""
+    out = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("wamp", *map(str, args), stdout=out, no_color=True)
+    assert caught.value.returncode == 1
+    return str(caught.value), out.getvalue()
+
+
+def written(directory, mapping):
+    """A configuration file with this mapping."""
+    file = directory / "config.json"
+    file.write_text(json.dumps(mapping))
+    return file
+
+
+# --- init ------------------------------------------------------------------------------------------------------------
+
+
+def test_init_writes_a_node_that_can_be_read(tmp_path):
+    out, _ = run("init", tmp_path / "deep" / "node")
+    file = tmp_path / "deep" / "node" / ".crossbar" / "config.json"
+    assert json.loads(file.read_text()) == template()
+    assert f"manage.py runserver --node {tmp_path / 'deep' / 'node'}" in out
+    assert read_file(tmp_path / "deep" / "node").report.faults == ()
+
+
+def test_init_where_there_is_one_changes_nothing(tmp_path):
+    (tmp_path / ".crossbar").mkdir()
+    written(tmp_path / ".crossbar", {"version": 2})
+    message, _ = refused("init", tmp_path)
+    assert "is there already" in message
+    assert (tmp_path / ".crossbar" / "config.json").read_text() == '{"version": 2}'
+
+
+@pytest.mark.parametrize("name", ["file/node", "a\x00b"])
+def test_init_where_nothing_can_be_made_says_why(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    message, _ = refused("init", f"{tmp_path}/{name}")
+    assert "cannot be written" in message
+
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+
+def test_check_of_a_good_file_says_so(tmp_path):
+    run("init", tmp_path)
+    for path in (tmp_path, tmp_path / ".crossbar", tmp_path / ".crossbar" / "config.json"):
+        out, _ = run("check", path)
+        assert "no faults" in out
+
+
+def test_check_tells_notices_and_succeeds(tmp_path):
+    out, _ = run("check", written(tmp_path, node(old={"type": "longpoll"})))
+    assert "notice  workers[0].transports[0].paths.old" in out
+
+
+def test_check_tells_every_fault_and_fails(tmp_path):
+    paths = {f"p{number}": {"type": "x"} for number in range(300)}
+    message, out = refused("check", written(tmp_path, node(**paths)))
+    assert "300 faults" in message
+    assert out.count("fault   ") == 300
+
+
+@pytest.mark.parametrize("path", ["missing", "a\x00b", "."])
+def test_check_of_what_is_no_configuration_fails(tmp_path, path):
+    message, out = refused("check", f"{tmp_path}/{path}")
+    assert "1 fault" in message
+    assert "fault" in out
+
+
+def test_check_needs_no_database(tmp_path):
+    run("check", written(tmp_path, {}))
+
+
+def test_check_of_a_broken_text_fails(tmp_path):
+    (tmp_path / "config.json").write_text("{,}")
+    assert "not valid JSON: line 1" in refused("check", tmp_path)[1]
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_import_and_export_give_the_same(tmp_path):
+    file = written(tmp_path, node(ws={"type": "websocket", "cookie": {"store": {"type": "memory"}}}))
+    out, _ = run("import", file)
+    assert "+ realm realm1" in out
+    assert "+ transport tcp:8080" in out
+    assert "+ service tcp:8080/ws" in out
+    assert "notice" in out
+    assert f"Imported: generation {store.revision()}" in out
+    assert json.loads(run("export")[0]) == json.loads(file.read_text())
+
+
+@pytest.mark.django_db
+def test_import_over_a_configuration_wants_replace(tmp_path):
+    store.replace(node(old={"type": "nodeinfo"}))
+    file = written(tmp_path, node(new={"type": "nodeinfo"}))
+    message, out = refused("import", file)
+    assert "--replace" in message
+    assert "- service tcp:8080/old" in out
+    assert [one.path for one in store.load(".").services] == ["/old"]
+    run("import", file, "--replace")
+    assert [one.path for one in store.load(".").services] == ["/new"]
+
+
+@pytest.mark.django_db
+def test_import_dry_run_shows_and_changes_nothing(tmp_path):
+    out, _ = run("import", written(tmp_path, node(ws={"type": "websocket"})), "--dry-run")
+    assert "+ service tcp:8080/ws" in out
+    assert store.is_empty()
+
+
+@pytest.mark.django_db
+def test_import_of_the_same_shows_no_change(tmp_path):
+    file = written(tmp_path, node(ws={"type": "websocket"}))
+    run("import", file)
+    assert "No transport, service or realm changes." in run("import", file, "--replace")[0]
+
+
+@pytest.mark.django_db
+def test_import_shows_what_is_changed(tmp_path):
+    run("import", written(tmp_path, node(ws={"type": "websocket"})))
+    changed = node(ws={"type": "websocket", "options": {"max_frame_size": 5}})
+    assert "~ service tcp:8080/ws" in run("import", written(tmp_path, changed), "--replace")[0]
+
+
+@pytest.mark.django_db
+def test_import_of_faults_tells_all_and_changes_nothing(tmp_path):
+    message, out = refused("import", written(tmp_path, FAULTY))
+    assert "2 faults" in message
+    assert out.count("fault   ") == 2
+    assert store.is_empty()
+
+
+@pytest.mark.django_db
+def test_import_of_what_no_column_holds_is_refused(tmp_path):
+    message, out = refused("import", written(tmp_path, node(a={"type": "json", "value": "\x00"})))
+    assert "1 fault" in message
+    assert "U+0000" in out
+
+
+@pytest.mark.django_db
+def test_import_keeps_the_meaning_of_relative_paths(tmp_path):
+    (tmp_path / "files").mkdir()
+    out, _ = run("import", written(tmp_path, node(files={"type": "static", "directory": "files"})))
+    assert f"Relative paths start from {tmp_path}" in out
+    assert store.load("/").resolve("files") == tmp_path / "files"
+
+
+@pytest.mark.django_db
+def test_import_over_faulty_rows_replaces_them(tmp_path):
+    for _ in range(2):
+        Transport.objects.create(endpoint_type="tcp", port="80")
+    out, _ = run("import", written(tmp_path, node()), "--replace")
+    assert "What is stored has faults" in out
+    assert len(store.load(".").transports) == 1
+
+
+@pytest.mark.parametrize("args", [["import"], ["import", "--dry-run"], ["export"]])
+def test_commands_before_migrate_say_so(tmp_path, no_tables, args):  # noqa: F811 - the fixture
+    path = [written(tmp_path, {})] if args[0] == "import" else []
+    message, _ = refused(*args, *path)
+    assert "run `manage.py migrate`" in message
+
+
+# --- export ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_export_writes_a_file_that_can_be_read(tmp_path):
+    store.replace(node(ws={"type": "json", "value": "ü"}))
+    out, err = run("export", tmp_path / "out.json")
+    assert out == ""
+    assert "Written to" in err
+    assert json.loads((tmp_path / "out.json").read_text()) == store.to_mapping()
+    assert [one.path for one in read_file(tmp_path / "out.json").services] == ["/ws"]
+
+
+@pytest.mark.django_db
+def test_export_over_a_file_keeps_its_mode(tmp_path):
+    file = tmp_path / "out.json"
+    file.write_text("old")
+    file.chmod(0o640)
+    run("export", file)
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.django_db
+def test_export_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "out.json"
+    file.write_text("old")
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    message, _ = refused("export", file)
+    assert "No space left on device" in message
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("target", ["missing/out.json", "."])
+def test_export_to_where_no_file_can_be_says_why(tmp_path, target):
+    message, _ = refused("export", tmp_path / target)
+    assert "cannot be written" in message
+
+
+@pytest.mark.django_db
+def test_export_names_what_it_leaves_out():
+    store.replace(node())
+    Transport.objects.update(enabled=False)
+    assert "not enabled: tcp:8080" in run("export")[1]
+
+
+# --- the command itself ----------------------------------------------------------------------------------------------
+
+
+def test_reference_is_the_page_or_the_schema(tmp_path):
+    assert run("reference")[0].startswith("# Configuration reference")
+    run("reference", tmp_path / "schema.json", "--json-schema")
+    assert "properties" in json.loads((tmp_path / "schema.json").read_text())
+
+
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS, ids=lambda one: one.name)
+def test_every_subcommand_has_a_help_text(subcommand, capsys):
+    with pytest.raises(SystemExit) as caught:
+        Command().run_from_argv(["manage.py", "wamp", subcommand.name, "--help"])
+    assert caught.value.code == 0
+    assert subcommand.help[:20] in capsys.readouterr().out
+
+
+def test_unknown_subcommand_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        Command().run_from_argv(["manage.py", "wamp", "frobnicate"])
+    assert caught.value.code == 2
+
+
+def test_fault_exits_with_1_and_without_a_traceback(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        Command().run_from_argv(["manage.py", "wamp", "check", str(written(tmp_path, FAULTY))])
+    assert caught.value.code == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_faulty_settings_do_not_stop_the_command(tmp_path, settings):
+    settings.WAMP_TRANSPORT = {"CONFIG": FAULTY}
+    with pytest.raises(SystemCheckError):
+        call_command("check", stderr=io.StringIO())
+    run("check", written(tmp_path, {}))

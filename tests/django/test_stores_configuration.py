@@ -1,0 +1,243 @@
+"""The configuration in the database: what goes in comes out, and every change is a new generation."""
+
+import copy
+import json
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, assume, given, settings
+
+from tests.django.configurations import node, nodes
+from tests.unit.config.documents import DEFAULT_NODE, WEBSOCKET_SERVICE_EXAMPLE
+from wamp_transport.config import ConfigError, read_mapping, template
+from wamp_transport.models import ConfigurationState, PathService, Realm, Role, Transport
+from wamp_transport.stores import configuration as store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def no_tables(transactional_db):
+    """The tables are gone for a while."""
+    with connection.schema_editor() as editor:
+        for model in (ConfigurationState, Transport):
+            editor.alter_db_table(model, model._meta.db_table, f"{model._meta.db_table}_away")
+    yield
+    with connection.schema_editor() as editor:
+        for model in (ConfigurationState, Transport):
+            editor.alter_db_table(model, f"{model._meta.db_table}_away", model._meta.db_table)
+
+
+def test_nothing_configured_is_generation_zero_and_empty():
+    assert store.revision() == 0
+    assert store.is_empty()
+    assert store.to_mapping() == {"version": 2, "workers": []}
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [template(), json.loads(WEBSOCKET_SERVICE_EXAMPLE), json.loads(DEFAULT_NODE), {}, {"workers": []}],
+    ids=["template", "websocket example", "default node", "nothing", "no workers"],
+)
+def test_import_then_export_gives_the_same(mapping):
+    given = copy.deepcopy(mapping)
+    store.replace(mapping)
+    assert store.to_mapping() == given == mapping
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(nodes())
+def test_any_valid_configuration_survives_literally(mapping):
+    try:
+        before = read_mapping(mapping, ".", environ={})
+    except ConfigError:
+        assume(False)
+    store.replace(mapping)
+    exported = store.to_mapping()
+    assert json.dumps(exported, sort_keys=True) == json.dumps(mapping, sort_keys=True)
+    assert store.load(".").transports == before.transports
+    assert store.load(".").realms == before.realms
+
+
+def test_lists_keep_their_order():
+    mapping = node(ws={"type": "websocket"})
+    worker = mapping["workers"][0]
+    worker["realms"] = [{"name": name, "roles": [{"name": "b"}, {"name": "a"}]} for name in ("zzz", "aaa", "mmm")]
+    worker["transports"] += [{"type": "web", "endpoint": {"type": "tcp", "port": 80}, "paths": {}}]
+    store.replace(mapping)
+    assert store.to_mapping() == mapping
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        {"a": {"type": "path", "paths": {"/": {"type": "nodeinfo"}, "b": {"type": "websocket"}}}},
+        {"/": {"type": "path", "paths": {"b": {"type": "nodeinfo"}}}, "c": {"type": "nodeinfo"}},
+        {"/": {"type": "path", "id": "one", "paths": {"/": {"type": "path", "id": "two", "paths": {}}}}},
+        {"a": {"type": "path", "paths": {}}},
+        {"a": {"type": "path", "id": "abc", "paths": {"/": {"type": "path", "paths": {"/": {"type": "nodeinfo"}}}}}},
+    ],
+)
+def test_nested_paths_keep_their_nesting(paths):
+    mapping = node(**paths)
+    store.replace(mapping)
+    assert store.to_mapping() == mapping
+
+
+def test_service_above_another_becomes_a_branch():
+    store.replace(node(a={"type": "nodeinfo"}))
+    PathService.objects.create(transport=Transport.objects.get(), path="a/b/c", type="websocket")
+    assert store.to_mapping()["workers"][0]["transports"][0]["paths"] == {
+        "a": {
+            "type": "path",
+            "paths": {"/": {"type": "nodeinfo"}, "b": {"type": "path", "paths": {"c": {"type": "websocket"}}}},
+        }
+    }
+    assert [service.path for service in store.load(".").services] == ["/a", "/a/b/c"]
+
+
+def test_service_moved_loses_its_old_nesting():
+    store.replace(node(a={"type": "path", "paths": {"/": {"type": "nodeinfo"}}}))
+    service = PathService.objects.get()
+    service.path = "b"
+    service.save()
+    assert store.to_mapping()["workers"][0]["transports"][0]["paths"] == {"b": {"type": "nodeinfo"}}
+
+
+def test_two_services_on_a_path_are_a_fault():
+    store.replace(node(a={"type": "path", "paths": {"/": {"type": "nodeinfo"}}}))
+    PathService.objects.create(transport=Transport.objects.get(), path="a", type="websocket")
+    with pytest.raises(ConfigError, match="two services on /a"):
+        store.load(".")
+
+
+def test_rows_of_no_import_make_a_worker():
+    Realm.objects.create(name="realm1")
+    transport = Transport.objects.create(endpoint_type="tcp", port="8080")
+    PathService.objects.create(transport=transport, path="ws", type="websocket")
+    assert store.to_mapping() == {
+        "version": 2,
+        "workers": [
+            {
+                "type": "router",
+                "realms": [{"name": "realm1"}],
+                "transports": [
+                    {
+                        "type": "web",
+                        "endpoint": {"type": "tcp", "port": 8080},
+                        "paths": {"ws": {"type": "websocket"}},
+                    }
+                ],
+            }
+        ],
+    }
+    assert not store.is_empty()
+
+
+def test_disabled_transport_is_left_out():
+    store.replace(node(ws={"type": "websocket"}))
+    transport = Transport.objects.get()
+    transport.enabled = False
+    transport.save()
+    assert store.to_mapping()["workers"][0]["transports"] == []
+    assert store.load(".").transports == ()
+    assert not store.is_empty()
+
+
+def test_last_realm_removed_opens_nothing():
+    store.replace(json.loads(WEBSOCKET_SERVICE_EXAMPLE))
+    assert [realm.name for realm in store.load(".").realms] == ["realm1"]
+    realm = Realm.objects.create(name="mine")
+    realm.delete()
+    assert store.load(".").realms == ()
+
+
+def test_only_transports_without_realms_open_nothing():
+    transport = Transport.objects.create()
+    PathService.objects.create(transport=transport, path="ws", type="websocket")
+    assert store.load(".").realms == ()
+
+
+def test_every_change_is_a_new_generation(django_assert_num_queries):
+    seen = [store.revision()]
+
+    def changed():
+        seen.append(store.revision())
+        return seen[-1] > seen[-2]
+
+    realm = Realm.objects.create(name="realm1")
+    assert changed()
+    role = Role.objects.create(realm=realm, name="anonymous")
+    assert changed()
+    role.permissions.create(uri="a")
+    assert changed()
+    Role.objects.filter(pk=role.pk).update(name="other")
+    assert changed()
+    Transport.objects.bulk_create([Transport(), Transport(order=1)])
+    assert changed()
+    Transport.objects.all().delete()
+    assert changed()
+    realm.delete()
+    assert changed()
+    store.replace({})
+    assert changed()
+    with django_assert_num_queries(1):
+        store.revision()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_change_and_generation_share_a_transaction(monkeypatch):
+    def fail(using=None):
+        raise RuntimeError
+
+    monkeypatch.setattr("wamp_transport.models.touch", fail)
+    with pytest.raises(RuntimeError):
+        Realm.objects.create(name="realm1")
+    assert not Realm.objects.exists()
+
+
+def test_faulty_mapping_changes_nothing():
+    store.replace(template())
+    before, generation = store.to_mapping(), store.revision()
+    with pytest.raises(ConfigError) as caught:
+        store.replace({"workers": [{"type": "router", "realms": [{"name": "x"}], "transports": [{"type": "wob"}]}]})
+    assert len(caught.value.report.faults) == 2
+    assert store.to_mapping() == before
+    assert store.revision() == generation
+
+
+@pytest.mark.parametrize(
+    ("paths", "place"),
+    [
+        ({"a": {"type": "json", "value": "\x00"}}, "workers[0].transports[0].paths.a.value"),
+        ({"a" * 501: {"type": "nodeinfo"}}, f"workers[0].transports[0].paths.{'a' * 501}"),
+    ],
+)
+def test_what_no_column_holds_is_refused_with_its_path(paths, place):
+    with pytest.raises(ConfigError) as caught:
+        store.replace(node(**paths))
+    assert [fault.path for fault in caught.value.report.faults] == [place]
+    assert store.is_empty()
+
+
+def test_relative_paths_start_where_the_file_was(tmp_path):
+    (tmp_path / "files").mkdir()
+    mapping = node(files={"type": "static", "directory": "files"})
+    store.replace(mapping, tmp_path)
+    configuration = store.load("/")
+    assert configuration.resolve("files") == tmp_path / "files"
+    assert configuration.report.notices == ()
+    store.replace(mapping)
+    assert str(store.load("/").resolve("files")) == "/files"
+
+
+def test_missing_tables_are_nothing_configured(no_tables):
+    assert store.revision() == 0
+    assert store.is_empty()
+    assert not store.is_migrated()
+    with pytest.raises(store.NotMigrated, match="migrate"):
+        store.to_mapping()
+    with pytest.raises(store.NotMigrated, match="migrate"):
+        store.load(".")
+    with pytest.raises(store.NotMigrated, match="migrate"):
+        store.replace(template())

@@ -1,0 +1,78 @@
+"""What running nodes write down about themselves."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from wamp_transport.models import ConfigurationState, RunningNode
+from wamp_transport.stores import nodes
+
+pytestmark = pytest.mark.django_db
+
+
+def test_report_of_the_stored_generation_is_current():
+    ConfigurationState.objects.create(generation=7)
+    nodes.report("main", 1, 7)
+    (status,) = nodes.running()
+    assert status.is_current is True
+    assert not status.is_stale
+    assert status.seconds == 0
+
+
+def test_report_of_an_older_generation_is_not_current():
+    ConfigurationState.objects.create(generation=7)
+    nodes.report("main", 1, 6, "refused")
+    (status,) = nodes.running()
+    assert status.is_current is False
+    assert status.node.problem == "refused"
+
+
+def test_report_of_another_source_is_neither():
+    nodes.report("main", 1, (1, 2, 3), source="config.json")
+    (status,) = nodes.running()
+    assert status.is_current is None
+    assert status.node.source == "config.json"
+
+
+def test_heartbeat_keeps_the_times_of_what_runs():
+    nodes.report("main", 1, 7)
+    before = RunningNode.objects.get()
+    nodes.report("main", 1, 7)
+    after = RunningNode.objects.get()
+    assert (after.applied_at, after.started_at) == (before.applied_at, before.started_at)
+    assert after.seen_at > before.seen_at
+
+
+def test_new_generation_is_a_new_time_of_what_runs():
+    nodes.report("main", 1, 7)
+    before = RunningNode.objects.get()
+    nodes.report("main", 2, 8)
+    after = RunningNode.objects.get()
+    assert after.applied_at > before.applied_at
+    assert after.started_at == before.started_at
+
+
+def test_new_process_of_the_same_name_is_a_new_start(monkeypatch):
+    nodes.report("main", 1, 7)
+    before = RunningNode.objects.get()
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    nodes.report("main", 1, 7)
+    after = RunningNode.objects.get()
+    assert after.pid == 1
+    assert after.started_at > before.started_at
+
+
+def test_node_not_seen_is_stale_and_goes_after_a_day():
+    nodes.report("old", 1, 7)
+    RunningNode.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
+    assert [status.is_stale for status in nodes.running()] == [True]
+    RunningNode.objects.update(seen_at=timezone.now() - timedelta(days=2))
+    nodes.report("new", 1, 7)
+    assert [status.node.name for status in nodes.running()] == ["new"]
+
+
+def test_forgotten_node_is_gone():
+    nodes.report("main", 1, 7)
+    nodes.forget("main")
+    assert nodes.running() == []
