@@ -45,7 +45,7 @@ def negotiate(scope: Mapping[str, Any], terms: Terms) -> Agreement | Refusal:
     refusal = _wrong_port(host, terms.external_port)
     if refusal is not None:
         return refusal
-    origin = headers.get(b"origin") or headers.get(b"sec-websocket-origin")
+    origin = headers.get(b"origin", headers.get(b"sec-websocket-origin"))
     is_secure = scope.get("scheme") in ("wss", "https")
     if not terms.origins.allows(origin, host, is_secure=is_secure):
         return Refusal(403, f"WebSocket connections from pages of {origin!r} are not allowed here")
@@ -53,8 +53,12 @@ def negotiate(scope: Mapping[str, Any], terms: Terms) -> Agreement | Refusal:
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
-    """The request's headers by lower-case name; of several with one name the last."""
-    return {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+    """The request's headers by lower-case name; several with one name are one list."""
+    headers: dict[bytes, str] = {}
+    for name, value in scope.get("headers", ()):
+        key, text = name.lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return headers
 
 
 def installed(names: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAME_ORIGIN = "same-origin"
 
+_NO_ORIGIN = re.compile(r"[\s,@]")
+"""In no origin of a browser: several in one header, credentials."""
+
 
 class OriginPolicy:
     """The origins a service admits.
@@ -19,7 +22,7 @@ class OriginPolicy:
     """
 
     def __init__(self, patterns: Iterable[str], *, allow_null: bool) -> None:
-        patterns = [pattern.lower() for pattern in patterns]
+        patterns = [pattern.lower().rstrip("/") for pattern in patterns]
         self._allow_null = allow_null
         self._allow_same = SAME_ORIGIN in patterns
         self._allow_all = "*" in patterns
@@ -28,7 +31,8 @@ class OriginPolicy:
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
         """Whether a page of ``origin`` may connect. Clients that are no browsers send none, and may.
 
-        ``host`` is the Host header, ``is_secure`` says that the connection is TLS; both for ``same-origin``.
+        ``host`` is the Host header, ``is_secure`` says that the connection is known to be TLS; both for
+        ``same-origin``.
         """
         if origin is None:
             return True
@@ -40,7 +44,8 @@ class OriginPolicy:
             return False
         if self._allow_all or any(pattern.fullmatch(full) for pattern in self._patterns):
             return True
-        scheme = "https" if is_secure else "http"
+        # Without TLS here there may be a proxy in front that has it: then the page's own scheme tells the port.
+        scheme = "https" if is_secure else full.partition("://")[0]
         return self._allow_same and host is not None and full == _with_port(f"{scheme}://{host.lower()}")
 
 
@@ -51,10 +56,10 @@ def _with_port(origin: str) -> str | None:
         port = parts.port
     except ValueError:
         return None
-    if not parts.scheme or not parts.hostname:
+    if not parts.scheme or not parts.hostname or _NO_ORIGIN.search(origin):
         return None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{port or DEFAULT_PORTS.get(parts.scheme, '')}"
+    return f"{parts.scheme}://{host}:{DEFAULT_PORTS.get(parts.scheme, '') if port is None else port}"
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
