@@ -7,13 +7,15 @@ disconnect. Under any other ASGI server it passes messages in a loop, without a 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 
 from ..node.connection import Connection
-from .closing import close_code, close_text
+from .closing import NORMAL, close_code, close_text
 from .negotiation import Agreement, Refusal, negotiate
+from .outgoing import QUEUE_LIMIT
 from .service import WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -21,9 +23,6 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 DIRECT_LINK = "wamp_transport.link"
 """Name of the ASGI scope extension that holds a :class:`DirectLink`."""
-
-QUEUE_LIMIT = 16 * 1024 * 1024
-"""Bytes that may wait for a peer that reads too slowly, before its connection is closed."""
 
 
 class DirectLink(Protocol):
@@ -59,7 +58,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
             return
         direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
         if direct is None:
-            await self._serve(outcome, receive, send)
+            await self._serve(outcome, scope, receive, send)
         else:
             await self._serve_directly(outcome, direct, receive, send)
 
@@ -71,9 +70,11 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
             while (await receive())["type"] != "websocket.disconnect":
                 pass
 
-    async def _serve(self, agreement: Agreement, receive: Receive, send: Send) -> None:
+    async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         serializer = agreement.serializer
-        link = QueuedLink(send, is_binary=serializer.is_binary)
+        # Servers that know this extension know all close codes; plain Daphne raises for most.
+        has_codes = "websocket.http.response" in (scope.get("extensions") or {})
+        link = QueuedLink(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
         writer = asyncio.ensure_future(link.drain())
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
@@ -92,8 +93,9 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
 class QueuedLink:
     """A link over ASGI messages: what is written waits in a bounded queue for a task that sends it."""
 
-    def __init__(self, send: Send, *, is_binary: bool) -> None:
+    def __init__(self, send: Send, *, is_binary: bool, has_close_codes: bool) -> None:
         self._send = send
+        self._has_close_codes = has_close_codes
         self._key = "bytes" if is_binary else "text"
         self._queue: deque[bytes] = deque()
         self._size = 0
@@ -114,15 +116,16 @@ class QueuedLink:
     def close(self, reason: str, message: str) -> None:
         """See :class:`~wamp_transport.node.connection.Link`."""
         if self._closing is None:
-            self._closing = {
-                "type": "websocket.close",
-                "code": close_code(reason),
-                "reason": close_text(reason, message),
-            }
+            code = close_code(reason) if self._has_close_codes else NORMAL
+            self._closing = {"type": "websocket.close", "code": code, "reason": close_text(reason, message)}
             self._is_ready.set()
 
     async def drain(self) -> None:
-        """Send what is written, in order, until the close has gone out."""
+        """Send what is written, in order, until the close has gone out or the peer has gone."""
+        with suppress(OSError):
+            await self._drain()
+
+    async def _drain(self) -> None:
         while True:
             await self._is_ready.wait()
             self._is_ready.clear()

@@ -7,29 +7,41 @@ path asked for, and offers a direct link: frames of the common shape go both way
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import os
+from codecs import utf_8_decode
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
+from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.web.http import RESPONSES
 from websockets.speedups import apply_mask
 
 from ..config.websocket import WebSocketOptions
 from ..node.connection import Connection
 from .closing import close_code, close_text
-from .consumer import DIRECT_LINK, QUEUE_LIMIT, wrong_kind
-from .frames import BINARY, TEXT, whole_masked_frame
+from .consumer import DIRECT_LINK, wrong_kind
+from .frames import BINARY, TEXT, message_frames, whole_masked_frame
+from .outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
 FindOptions = Callable[[str, bytes], WebSocketOptions | None]
 """Transport key and raw request path to the WebSocket options of the service there, if any."""
 
-WAIT_FOR_WHOLE: Final = 1024 * 1024
+WAIT_FOR_WHOLE: Final = 128 * 1024
 """Frames up to this size wait until they are whole; Autobahn reads larger ones piece by piece."""
+
+LONGEST_CLOSE: Final = 30.0
+"""Seconds that a peer has to take part in a close, where no option says less."""
 
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
@@ -47,7 +59,6 @@ APPLIED: Final = {
 """Option to the attribute of Autobahn's protocol that carries it out."""
 
 APPLIED_SECONDS: Final = {
-    "close_handshake_timeout": "closeHandshakeTimeout",
     "auto_ping_interval": "autoPingInterval",
     "auto_ping_timeout": "autoPingTimeout",
 }
@@ -57,60 +68,102 @@ APPLIED_SECONDS: Final = {
 class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket. For WAMP services it is a direct link; for others it is Daphne's protocol as it was."""
 
+    data: bytes
+    openHandshakeTimeoutCall: Any
+    write: Callable[[bytes], None]
+    """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
+
     is_framed = True
 
     def __init__(self) -> None:
         super().__init__()
+        self.target = b""
         self._options: WebSocketOptions | None = None
         self._connection: Connection | None = None
+        self._outgoing: Outgoing | None = None
         self._first_byte = TEXT
         self._largest = 0
-        self._outgoing: list[bytes] = []
-        self._outgoing_size = 0
-        self._is_peer_slow = False
+        self._refusal: dict[str, Any] | None = None
+        self._refusal_body = b""
+        self._give_up: asyncio.TimerHandle | None = None
 
     # --- handshake -----------------------------------------------------------------------------------------------
 
     def processHandshake(self) -> None:
         """Apply the options of the path before the request is looked at."""
+        if hasattr(self, "request"):
+            # The application still thinks about the request, so this is no other one: it waits for its turn.
+            if len(self.data) > WAIT_FOR_WHOLE:
+                self.transport.pauseProducing()
+            return
         self.server = self.factory.server_class
-        if self._options is None:
-            target = self.data.split(b" ", 2)[1:2]
-            path = target[0].partition(b"?")[0] if target else b""
-            self._options = self.server.find_options(transport_key(self.transport), path)
-            if self._options is not None:
-                self._apply(self._options)
+        target = self.data.split(b" ", 2)[1:2]
+        self.target = target[0].partition(b"?")[0] if target else b""
+        self._options = self.server.find_options(transport_key(self.transport), self.target)
+        if self._options is not None:
+            self._apply(self._options)
         super().processHandshake()
 
+    def onConnect(self, request: Any) -> Any:
+        """Start the application, unless the request holds what Daphne would stumble over."""
+        if not request.headers.get("sec-websocket-protocol", "").isascii():
+            raise ConnectionDeny(400, "the Sec-WebSocket-Protocol header is not ASCII")  # type: ignore[no-untyped-call]
+        if self._options is not None:
+            self.websocket_extensions: list[Any] = []  # none is offered: a strange parameter must not matter
+        return super().onConnect(request)
+
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """ASGI events of the handshake that Daphne does not know: refusals with a status of their own."""
-        if message["type"] == "websocket.http.response.start":
-            self._refusal_status = message["status"]
-        elif message["type"] == "websocket.http.response.body":
-            self._refuse(self._refusal_status, message.get("body", b""))
+        """ASGI events, those included that Daphne does not know or takes for mistakes."""
+        kind = message.get("type")
+        if kind == "websocket.http.response.start" and self.state == self.STATE_CONNECTING:
+            self._refusal = message
+        elif kind == "websocket.http.response.body" and self._refusal is not None:
+            self._refusal_body += message.get("body", b"")
+            if not message.get("more_body"):
+                self._refuse(self._refusal)
+                self._refusal = None
+        elif kind == "websocket.close" and self.state == self.STATE_OPEN:
+            self.sendCloseFrame(message.get("code") or 1000, close_text(message.get("reason") or "", "").encode())
+        elif kind == "websocket.send" and (message.get("bytes") == b"" or message.get("text") == ""):
+            self.serverSend(b"" if message.get("text") is None else "", message.get("text") is None)
         else:
             super().handle_reply(message)
 
     def onOpen(self) -> None:
         """The handshake is done: watch how fast the peer reads."""
         super().onOpen()
-        if self._connection is not None:
+        if self._outgoing is not None:
             self.transport.unregisterProducer()
-            self.transport.registerProducer(self, True)
+            self.transport.registerProducer(self._outgoing, True)
+        self.transport.resumeProducing()
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         """An HTTP answer that is complete, so that clients show it instead of a broken connection."""
-        body = reason.encode() + b"\n"
-        head = f"HTTP/1.1 {code} {RESPONSES.get(code, 'Refused')}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        head += f"Content-Length: {len(body)}\r\nConnection: close\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in responseHeaders or ())
-        self.sendData(head.encode() + b"\r\n" + body)
+        headers = [("Content-Type", "text/plain; charset=utf-8"), *(responseHeaders or ())]
+        self._answer(code, headers, reason.encode() + b"\n")
+
+    def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        lines = [f"HTTP/1.1 {status} {RESPONSES.get(status, b'Refused').decode()}"]
+        lines += [f"{name}: {value}" for name, value in headers if name.lower() not in ("content-length", "connection")]
+        lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+        self.sendData("\r\n".join(lines).encode("latin-1") + body)
+
+    def _refuse(self, message: dict[str, Any]) -> None:
+        del self.handshake_deferred
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
+        self.wasNotCleanReason = f"refused with status {message['status']}"
+        self._answer(message["status"], headers, self._refusal_body)
+        self.dropConnection(abort=False)
+        self.server.protocol_disconnected(self)
+        client = ":".join(map(str, self.client_addr)) if self.client_addr else None
+        self.server.log_action("websocket", "rejected", {"path": self.request.path, "client": client})
 
     def _apply(self, options: WebSocketOptions) -> None:
         for option, attribute in APPLIED.items():
             setattr(self, attribute, getattr(options, option))
         for option, attribute in APPLIED_SECONDS.items():
             setattr(self, attribute, getattr(options, option) / 1000)
+        self.closeHandshakeTimeout = options.close_handshake_timeout / 1000 or LONGEST_CLOSE
         self.versions = [13] * options.enable_rfc6455 + [8] * options.enable_hybi10
         self.is_framed = not (options.mask_server_frames or options.auto_fragment_size)
         limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
@@ -131,22 +184,18 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         except OSError:
             logger.debug("This kind of socket has no TCP_NODELAY")
 
-    def _refuse(self, status: int, body: bytes) -> None:
-        text = body.decode("utf-8", "replace").strip()
-        del self.handshake_deferred
-        self.failHandshake(text, status)
-        self.server.protocol_disconnected(self)
-
     # --- direct link ---------------------------------------------------------------------------------------------
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
         """From now on messages go to ``connection``, frames of the common shape without a detour."""
+        transport = self.transport
+        is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
+        self._outgoing = Outgoing(transport, self.server.flush_soon, self._drop_slow_peer, writes_through=is_plain)
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
-        if not self.is_framed:
-            self.write = self._write_message  # type: ignore[method-assign]
+        self.write = self._outgoing.write if self.is_framed else self._write_message
 
-    # Hot path: once per read, and once per message written.
+    # Hot path: once per read.
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the socket."""
@@ -162,13 +211,11 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         if connection is None or self.state == self.STATE_CONNECTING:
             super().consumeData()
             return
-        while self.state == self.STATE_OPEN and self.data:
-            if self.current_frame is None and not self.inside_message:
-                if not self._take_frames(connection):
-                    return
-                if not self.data:
-                    return
-            if not self.processData():
+        while self.state == self.STATE_OPEN:
+            is_between = self.current_frame is None and not self.inside_message
+            if is_between and (not self.data or not self._take_frames(connection) or not self.data):
+                return
+            if not self.processData():  # true with nothing left in the buffer: the frame just begun is an empty one
                 return
         if self.state == self.STATE_CLOSING:
             super().consumeData()
@@ -182,6 +229,8 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
             if data[position] != self._first_byte or end - begin > self._largest:
                 break
             if end > len(data):
+                if not self._may_be_text(data[begin:], data[begin - 4 : begin]):
+                    break
                 self.data = data[position:]
                 return False
             message = apply_mask(data[begin:end], data[begin - 4 : begin])
@@ -197,52 +246,29 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.data = data[position:]
         return True
 
-    def write(self, data: bytes) -> None:
-        """Frames to send with the next flush, at the end of this turn of the loop."""
-        outgoing = self._outgoing
-        if not outgoing:
-            self.server.flush_soon(self)
-        outgoing.append(data)
-        self._outgoing_size += len(data)
-        if self._outgoing_size > QUEUE_LIMIT and self._is_peer_slow:
-            self._drop_slow_peer()
-
-    def flush(self) -> None:
-        """Send what was written, in one piece; hold it back while the peer does not keep up."""
-        if not self._is_peer_slow:
-            self._flush_now()
-
-    def _flush_now(self) -> None:
-        outgoing = self._outgoing
-        if not outgoing:
-            return
-        data = outgoing[0] if len(outgoing) == 1 else b"".join(outgoing)
-        outgoing.clear()
-        self._outgoing_size = 0
-        if self.state != self.STATE_OPEN:
-            return
-        transport = self.transport
-        if getattr(transport, "dataBuffer", None) == b"" and not transport._tempDataBuffer and transport.connected:
-            # Nothing waits in Twisted's buffer: straight to the socket saves a turn of the loop.
-            sent = transport.writeSomeData(data)
-            if sent == len(data):
-                return
-            if isinstance(sent, int):
-                data = data[sent:]
-        transport.write(data)
-
     # End of the hot path.
 
+    def _may_be_text(self, masked: bytes, mask: bytes) -> bool:
+        """Whether the beginning of a frame is worth waiting for the rest: bad text fails at once."""
+        return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
+
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
-        if self.state == self.STATE_OPEN:
-            self._is_peer_slow = False
-            self._flush_now()
-            self.sendCloseFrame(close_code(reason), close_text(reason, message).encode())
+        """See :class:`~wamp_transport.node.connection.Link`. The connection counts until the socket is closed."""
+        if self.state == self.STATE_OPEN and self._outgoing is not None:
+            super().sendCloseFrame(close_code(reason), close_text(reason, message).encode())
+            self._outgoing.stop()
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """A close that the peer began or provoked. The session ends now, whatever the peer does next."""
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        if self._connection is not None and self._outgoing is not None:
+            self._outgoing.stop()
+            self._connection.lost()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """What Autobahn sends itself (close, ping, pong) goes after what was written before."""
-        self._flush_now()
+        if self._outgoing is not None:
+            self._outgoing.flush_now()
         super().sendData(data, sync, chopsize)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -257,50 +283,49 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         else:
             connection.receive(payload)
 
+    def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
+        """The socket is closed, perhaps before the handshake came to anything."""
+        if self._give_up is not None:
+            self._give_up.cancel()
+        if hasattr(self, "path"):
+            super().onClose(wasClean, code, reason)
+        else:
+            self.factory.server_class.protocol_disconnected(self)
+
     def check_timeouts(self) -> None:
         """Daphne's limit of a day and its pings are not for WAMP services: they have options of their own."""
         if self._connection is None:
             super().check_timeouts()
 
-    def pauseProducing(self) -> None:
-        """The transport's buffer is full: the peer reads too slowly. It is read no faster itself."""
-        self._is_peer_slow = True
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """The transport's buffer is empty again."""
-        self._is_peer_slow = False
-        self._flush_now()
-        if not self._is_peer_slow:
-            self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """The transport is gone; ``onClose`` follows."""
+    def dropConnection(self, abort: bool = False) -> None:
+        """Close the socket. A peer that does not read what is on its way to it cannot hold it open."""
+        super().dropConnection(abort)
+        if self._outgoing is not None:
+            self._outgoing.stop()
+            if not abort and self._give_up is None:
+                self._give_up = self.server.loop.call_later(LONGEST_CLOSE, self.transport.abortConnection)
 
     def _write_message(self, data: bytes) -> None:
-        if self.state == self.STATE_OPEN:
-            self.sendMessage(data, self._first_byte == BINARY)
+        """A message, in frames that are not the same for all."""
+        assert self._outgoing is not None  # noqa: S101 - attached before
+        mask = self._mask if self.maskServerFrames else None
+        self._outgoing.write(message_frames(self._first_byte, data, size=self.autoFragmentSize, make_mask=mask))
 
-    def _drop_slow_peer(self) -> None:
-        logger.warning("%s reads more slowly than it is sent to: %d bytes wait, closed", self, self._outgoing_size)
-        self._outgoing.clear()
-        self._outgoing_size = 0
+    def _mask(self) -> bytes:
+        return os.urandom(4) if self.applyMask else bytes(4)
+
+    def _drop_slow_peer(self, waiting: int) -> None:
+        logger.warning("%s reads more slowly than it is sent to: %d bytes wait, closed", self, waiting)
         self.dropConnection(abort=True)
 
 
-def is_utf8(payload: bytes) -> bool:
-    """Whether ``payload`` is valid UTF-8."""
+def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
+    """Whether ``payload`` is valid UTF-8, or, where it is not all there, may still become it."""
     try:
-        payload.decode()
+        utf_8_decode(payload, "strict", is_all)
     except UnicodeDecodeError:
         return False
     return True
-
-
-RESPONSES: Final = {
-    400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 426: "Upgrade Required",
-    500: "Internal Server Error", 503: "Service Unavailable", 505: "HTTP Version Not Supported",
-}  # fmt: skip
 
 
 class TransportRequest(WebRequest):  # type: ignore[misc]
@@ -308,8 +333,17 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
 
     def process(self) -> Any:
         """Handle the request."""
-        self.transport.wamp_transport_key = self.channel.factory.key
-        return super().process()
+        transport = self.transport
+        transport.wamp_transport_key = self.channel.factory.key
+        upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
+        if upgrade.lower() == b"websocket" and self.clientproto != b"HTTP/1.1":
+            self.basic_error(505, b"HTTP Version Not Supported", "WebSocket needs HTTP/1.1")
+            return None
+        result = super().process()
+        if self.transport is None:
+            # Now a WebSocket: what came in one piece with the request is for it, not the next request.
+            self.channel.rawDataReceived = transport.protocol.dataReceived
+        return result
 
 
 class TransportFactory(HTTPFactory):  # type: ignore[misc]
@@ -329,6 +363,17 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
 def transport_key(transport: Any) -> str:
     """The key of the configured transport that a socket belongs to; empty where nobody set one."""
     return getattr(transport, "wamp_transport_key", "")
+
+
+def report_bugs(event: Mapping[str, Any]) -> None:
+    """Pass on what Twisted says of exceptions that nobody handled."""
+    failure = event.get("log_failure")
+    if failure is not None and event.get("log_level") is LogLevel.critical:
+        logger.error("Unhandled error", exc_info=(failure.type, failure.value, failure.getTracebackObject()))
+
+
+class ListenError(OSError):
+    """Addresses that cannot be listened on; the message names each."""
 
 
 class WampServer(Server):  # type: ignore[misc]
@@ -355,29 +400,32 @@ class WampServer(Server):  # type: ignore[misc]
         self._ports: dict[str, Any] = {}
         self._on_start = on_start
         self._on_stop = on_stop
-        self._unflushed: list[WampWebSocketProtocol] = []
+        self._unflushed: list[Outgoing] = []
+        self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
-        self._announce = self.ready_callable
+        self._announce: Callable[[], None] | None = options.get("ready_callable")
         self.ready_callable = self._ready
 
-    def flush_soon(self, protocol: WampWebSocketProtocol) -> None:
-        """Flush ``protocol`` at the end of this turn of the loop."""
+    def flush_soon(self, outgoing: Outgoing) -> None:
+        """Flush ``outgoing`` at the end of this turn of the loop."""
         if not self._unflushed:
             self.loop.call_soon(self._flush)
-        self._unflushed.append(protocol)
+        self._unflushed.append(outgoing)
 
     def _flush(self) -> None:
         unflushed, self._unflushed = self._unflushed, []
-        for protocol in unflushed:
-            protocol.flush()
+        for outgoing in unflushed:
+            outgoing.flush()
 
     def _ready(self) -> None:
         self.ws_factory.protocol = WampWebSocketProtocol
+        # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
+        globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)
 
     def _start(self) -> None:
-        started = asyncio.ensure_future(self._start_all(), loop=self.loop)
-        started.add_done_callback(self._started)
+        self._starting = asyncio.ensure_future(self._start_all(), loop=self.loop)
+        self._starting.add_done_callback(self._started)
 
     async def _start_all(self) -> None:
         await self._on_start(self)
@@ -392,21 +440,35 @@ class WampServer(Server):  # type: ignore[misc]
             self._announce()
 
     async def listen(self, listeners: Mapping[str, str]) -> None:
-        """Listen for just these transports: what is new opens, what is gone closes, the rest stays."""
+        """Listen for just these transports: what is new opens, what is gone closes, the rest stays.
+
+        Raises ListenError for those that cannot; the others are open then.
+        """
         for key in [key for key in self._ports if listeners.get(key) != self._ports[key][0]]:
             _, port = self._ports.pop(key)
             logger.info("No longer listening on %s", port.getHost())
             await defer.maybeDeferred(port.stopListening).asFuture(self.loop)
+        faults: list[str] = []
         for key, description in listeners.items():
             if key not in self._ports:
-                endpoint = serverFromString(reactor, description)
-                port = await endpoint.listen(TransportFactory(self, key)).asFuture(self.loop)
+                try:
+                    endpoint = serverFromString(reactor, description)  # type: ignore[no-untyped-call]
+                    port = await endpoint.listen(TransportFactory(self, key)).asFuture(self.loop)
+                except (CannotListenError, OSError, ValueError) as error:
+                    faults.append(str(error))
+                    continue
                 self._ports[key] = (description, port)
                 self.listen_success(port)
+        if faults:
+            raise ListenError("; ".join(faults))
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct link in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
+            # As they came, like those of plain requests: not percent-decoded, and no ";" cut off.
+            scope["subprotocols"] = list(protocol.websocket_protocols)
+            scope["raw_path"] = protocol.target
+            scope["path"] = unquote(protocol.target.decode("latin-1"))
             scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
             scope["wamp_transport"] = transport_key(protocol.transport)
         else:
@@ -423,10 +485,13 @@ class WampServer(Server):  # type: ignore[misc]
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop_all(), loop=self.loop))
 
     async def _stop_all(self) -> None:
-        for _, port in self._ports.values():
-            await defer.maybeDeferred(port.stopListening).asFuture(self.loop)
-        self._ports.clear()
-        await self._on_stop()
+        if self._starting is not None:
+            self._starting.cancel()
+        await self.listen({})
+        try:
+            await self._on_stop()
+        except Exception:
+            logger.exception("Saying goodbye failed; the server stops all the same")
         self._flush()
         tasks = [
             details["application_instance"]

@@ -3,12 +3,16 @@
 Section of RFC 6455: 5.2, "Base Framing Protocol".
 """
 
+from collections.abc import Callable
 from typing import Final
+
+from websockets.speedups import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
 """First byte of a final frame, no extension bits, that is a whole message."""
 
+FINAL: Final = 0x80
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
 LENGTH_64: Final = 127
@@ -24,12 +28,29 @@ def binary_frame(payload: bytes) -> bytes:
     return _head(BINARY, len(payload)) + payload
 
 
-def _head(first: int, size: int) -> bytes:
+def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
+    """A message in frames of at most ``size`` octets of payload, one frame for 0, each masked if there is a mask.
+
+    ``first`` is the first octet of the message as one frame.
+    """
+    size = size or len(payload) or 1
+    frames: list[bytes] = []
+    for position in range(0, len(payload) or 1, size):
+        part = payload[position : position + size]
+        opcode = first & ~FINAL if position == 0 else 0
+        is_last = position + size >= len(payload)
+        mask = b"" if make_mask is None else make_mask()
+        frames.append(_head(opcode | FINAL * is_last, len(part), MASKED * bool(mask)) + mask)
+        frames.append(apply_mask(part, mask) if mask else part)
+    return b"".join(frames)
+
+
+def _head(first: int, size: int, masked: int = 0) -> bytes:
     if size < LENGTH_16:
-        return bytes((first, size))
+        return bytes((first, masked | size))
     if size < 0x10000:
-        return bytes((first, LENGTH_16)) + size.to_bytes(2, "big")
-    return bytes((first, LENGTH_64)) + size.to_bytes(8, "big")
+        return bytes((first, masked | LENGTH_16)) + size.to_bytes(2, "big")
+    return bytes((first, masked | LENGTH_64)) + size.to_bytes(8, "big")
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:

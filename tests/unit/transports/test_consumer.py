@@ -1,0 +1,234 @@
+"""The consumer under any ASGI server: handshake in, connection out, messages in a loop."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from wamp_transport.config.websocket import WebSocketService
+from wamp_transport.node.node import Node
+from wamp_transport.router.options import (
+    AnonymousLogin,
+    Permission,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
+from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.transports import consumer
+from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
+from wamp_transport.transports.negotiation import Refusal
+from wamp_transport.transports.service import WampService
+
+HELLO = [1, "realm1", {"roles": {"subscriber": {}}}]
+WITH_ANSWERS = {"websocket.http.response": {}}
+DISCONNECT = {"type": "websocket.disconnect", "code": 1000}
+
+
+def service(**settings: Any) -> WampService:
+    role = RoleOptions("anonymous", (Permission("", "prefix", subscribe=True),))
+    options = RouterOptions(realms={"realm1": RealmOptions("realm1", {"anonymous": role})})
+    node = Node(options, asyncio.get_running_loop())
+    section = WebSocketService.model_validate({"type": "websocket", **settings})
+    return WampService.build(node, ServiceOptions("ws", AnonymousLogin()), section)
+
+
+class Client:
+    """The server's side of a consumer: what it receives, what it sends."""
+
+    def __init__(self, served: WampService, **scope: Any) -> None:
+        self.node = served.node
+        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        scope = {"type": "websocket", "subprotocols": ["wamp.2.json"], "headers": [], **scope}
+        self.events.put_nowait({"type": "websocket.connect"})
+        application = WampConsumer.as_asgi(service=served)
+        self.task = asyncio.ensure_future(application(scope, self.events.get, self.sent.put))
+
+    def receive(self, **event: Any) -> None:
+        self.events.put_nowait({"type": "websocket.receive", **event})
+
+    async def event(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self.sent.get(), 5)
+
+    async def end(self) -> None:
+        self.events.put_nowait(DISCONNECT)
+        await asyncio.wait_for(self.task, 5)
+        assert self.node.connections == {}
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(scenario())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", list(SERIALIZERS))
+def test_session_runs_over_plain_asgi_messages(name: str) -> None:
+    serializer = SERIALIZERS[name]
+    key = "bytes" if serializer.is_binary else "text"
+    hello = {"json": json.dumps(HELLO), "msgpack": b"\x93\x01\xa6realm1\x81\xa5roles\x81\xaasubscriber\x80"}.get(name)
+    if hello is None:
+        hello = b"\x83\x01\x66realm1\xa1\x65roles\xa1\x6asubscriber\xa0"
+
+    async def scenario() -> None:
+        client = Client(service(), subprotocols=[f"wamp.2.{name}"])
+        assert await client.event() == {"type": "websocket.accept", "subprotocol": f"wamp.2.{name}"}
+        client.receive(**{key: hello})
+        welcome = await client.event()
+        assert isinstance(welcome[key], bytes if serializer.is_binary else str)
+        assert len(client.node.connections) == 1
+        await client.end()
+
+    run(scenario)
+
+
+def test_empty_kind_of_message_is_ignored() -> None:
+    async def scenario() -> None:
+        client = Client(service())
+        await client.event()
+        client.receive()
+        client.receive(text=json.dumps(HELLO), bytes=None)
+        assert json.loads((await client.event())["text"])[0] == 2
+        await client.end()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("extensions", "code"), [(WITH_ANSWERS, 1002), ({}, 1000), (None, 1000)])
+def test_message_of_the_wrong_kind_is_aborted_and_closed(extensions: Any, code: int) -> None:
+    async def scenario() -> None:
+        client = Client(service(), extensions=extensions)
+        await client.event()
+        client.receive(bytes=b"x")
+        abort = json.loads((await client.event())["text"])
+        assert (abort[0], abort[2]) == (3, "wamp.error.protocol_violation")
+        closing = await client.event()
+        assert (closing["type"], closing["code"]) == ("websocket.close", code)
+        await client.end()
+
+    run(scenario)
+
+
+def test_cancelled_consumer_leaves_nothing_behind() -> None:
+    async def scenario() -> None:
+        client = Client(service())
+        await client.event()
+        client.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client.task
+        assert client.node.connections == {}
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("extensions", "status"), [(WITH_ANSWERS, 400), ({}, None)])
+def test_refused_handshake_is_answered_as_the_server_can(extensions: Any, status: int | None) -> None:
+    async def scenario() -> None:
+        client = Client(service(), subprotocols=[], extensions=extensions)
+        await client.task
+        first = await client.event()
+        if status is None:
+            assert (first["type"], first["code"]) == ("websocket.close", 1008)
+        else:
+            assert first["status"] == status
+            assert b"wamp.2.json" in (await client.event())["body"]
+        assert client.node.connections == {}
+
+    run(scenario)
+
+
+def test_direct_link_gets_the_connection_before_the_handshake_is_answered() -> None:
+    class Direct:
+        is_framed = True
+
+        def attach(self, connection: Any, *, is_binary: bool) -> None:
+            client.sent.put_nowait({"type": "attached", "is_binary": is_binary})
+
+        def write(self, data: bytes) -> None: ...
+
+        def close(self, reason: str, message: str) -> None: ...
+
+    client: Client
+
+    async def scenario() -> None:
+        nonlocal client
+        client = Client(service(), extensions={DIRECT_LINK: Direct()})
+        assert await client.event() == {"type": "attached", "is_binary": False}
+        assert (await client.event())["type"] == "websocket.accept"
+        client.receive(text="not for the consumer")
+        await client.end()
+
+    run(scenario)
+
+
+# --- the queue -------------------------------------------------------------------------------------------------------
+
+
+def link(send: Any, *, codes: bool = True) -> QueuedLink:
+    return QueuedLink(send, is_binary=True, has_close_codes=codes)
+
+
+def test_queue_sends_in_order_and_ends_with_the_close() -> None:
+    async def scenario() -> None:
+        sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        queue = link(sent.put)
+        queue.write(b"a")
+        queue.write(b"b")
+        queue.close("wamp.close.system_shutdown", "bye")
+        queue.close("wamp.close.normal", "again")
+        queue.write(b"late")
+        await asyncio.wait_for(queue.drain(), 5)
+        assert [sent.get_nowait() for _ in range(sent.qsize())] == [
+            {"type": "websocket.send", "bytes": b"a"},
+            {"type": "websocket.send", "bytes": b"b"},
+            {"type": "websocket.close", "code": 1001, "reason": "wamp.close.system_shutdown: bye"},
+        ]
+
+    run(scenario)
+
+
+def test_queue_beyond_the_limit_is_dropped_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "QUEUE_LIMIT", 10)
+
+    async def scenario() -> None:
+        sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        queue = link(sent.put)
+        queue.write(b"x" * 6)
+        queue.write(b"x" * 6)
+        await asyncio.wait_for(queue.drain(), 5)
+        closing = sent.get_nowait()
+        assert closing["reason"].startswith("wamp.error.slow_consumer")
+        assert sent.empty()
+
+    run(scenario)
+
+
+def test_queue_to_a_peer_that_has_gone_ends_quietly() -> None:
+    async def gone(event: Any) -> None:
+        raise ConnectionResetError
+
+    async def scenario() -> None:
+        queue = link(gone)
+        queue.write(b"x")
+        await asyncio.wait_for(queue.drain(), 5)
+
+    run(scenario)
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_kind_names_both_kinds() -> None:
+    assert wrong_kind(is_binary=True) == "expected binary WebSocket messages for this subprotocol, got a text one"
+    assert wrong_kind(is_binary=False) == "expected text WebSocket messages for this subprotocol, got a binary one"
+
+
+def test_refusal_without_extensions_in_the_scope_closes() -> None:
+    async def scenario() -> None:
+        sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        await refuse({}, sent.put, Refusal(404, "no"))
+        assert sent.get_nowait() == {"type": "websocket.close", "code": 1008, "reason": "no"}
+
+    run(scenario)

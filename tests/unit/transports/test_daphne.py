@@ -1,0 +1,579 @@
+"""The server's WebSocket protocol: the short path and Autobahn's parser are one to client and router."""
+
+import logging
+import struct
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.abstract import FileDescriptor
+from twisted.logger import Logger
+
+from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
+from wamp_transport.config.websocket import WebSocketOptions
+from wamp_transport.transports import daphne
+from wamp_transport.transports.daphne import WampServer, is_utf8, report_bugs, transport_key
+
+from .peers import REQUEST, Peer
+
+# --- the short path against Autobahn's parser ------------------------------------------------------------------------
+
+ODD_MASK = b"\x00\xff\x80\x7f"
+
+
+def both(*pieces: bytes, binary: bool = False, **options: Any) -> tuple[Any, ...]:
+    """What comes of the same bytes on the short path; by Autobahn alone it must be the same."""
+    outcomes = [
+        Peer(WebSocketOptions(**options), short=short).open(binary=binary, answer=b"\x81\x02ok").send(*pieces).outcome()
+        for short in (True, False)
+    ]
+    assert outcomes[0] == outcomes[1]
+    return outcomes[0]
+
+
+OK = Frame(TEXT, b"ok", True, False)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 128 * 1024, 128 * 1024 + 1, 1024 * 1024])
+def test_whole_message_of_any_size_arrives(size: int, binary: bool) -> None:
+    payload = b"x" * size
+    data = frame(BINARY if binary else TEXT, payload)
+    messages, violations, lost, sent, dropped = both(data, binary=binary)
+    assert (messages, violations, lost, sent, dropped) == ([payload], [], False, [OK], False)
+
+
+@pytest.mark.parametrize("size", [1, 16384, 65536])
+def test_message_in_many_reads_arrives(size: int) -> None:
+    payload = bytes(range(256)) * (3 if size == 1 else 1200)
+    data = frame(BINARY, payload, mask=ODD_MASK)
+    messages, *_ = both(*(data[at : at + size] for at in range(0, len(data), size)), binary=True)
+    assert messages == [payload]
+
+
+def test_several_frames_in_one_read_arrive_in_order() -> None:
+    messages, _, _, sent, _ = both(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(TEXT, "é".encode()))
+    assert messages == [b"a", b"b", "é".encode()]
+    assert sent == [OK] * 3
+
+
+STREAM = b"".join(
+    [
+        frame(TEXT, b"first"),
+        frame(PING, b"one"),
+        frame(TEXT, "frag é".encode()[:6], fin=False),
+        frame(PING, b""),
+        frame(CONTINUATION, "frag é".encode()[6:], fin=False),
+        frame(PONG, b"unasked"),
+        frame(CONTINUATION, b""),
+        frame(TEXT, b""),
+        frame(TEXT, b"x" * 130),
+        frame(PING, b"two"),
+        frame(TEXT, b"last"),
+        frame(CLOSE, struct.pack("!H", 1000)),
+    ]
+)
+EXPECTED = [b"first", "frag é".encode(), b"", b"x" * 130, b"last"]
+
+
+@pytest.mark.parametrize("position", range(len(STREAM) + 1))
+def test_stream_split_anywhere_means_the_same(position: int) -> None:
+    messages, violations, lost, sent, dropped = both(STREAM[:position], STREAM[position:])
+    assert (messages, violations, lost, dropped) == (EXPECTED, [], True, True)
+    assert [each.payload for each in sent if each.opcode == PONG] == [b"one", b"", b"two"]
+    assert sent[-1] == Frame(CLOSE, b"\x03\xe8", True, False)
+
+
+def test_stream_in_single_bytes_means_the_same() -> None:
+    messages, *_ = both(*(STREAM[at : at + 1] for at in range(len(STREAM))))
+    assert messages == EXPECTED
+
+
+def violation(*pieces: bytes, **options: Any) -> Frame:
+    """The close frame that a violation gets, after one good message; nothing that follows counts."""
+    messages, violations, lost, sent, _ = both(frame(TEXT, b"good"), *pieces, frame(TEXT, b"late"), **options)
+    assert (messages, violations, lost) == ([b"good"], [], True)
+    assert [each.opcode for each in sent] == [TEXT, CLOSE]
+    return sent[1]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        frame(TEXT, b"hello", mask=None),
+        frame(TEXT, b"hello", rsv=1),
+        frame(TEXT, b"hello", rsv=4),
+        frame(3, b"hello"),
+        frame(11, b"hello"),
+        frame(CONTINUATION, b"hello"),
+        frame(PING, b"x" * 126),
+        frame(PING, b"x", fin=False),
+        frame(CLOSE, b"x"),
+        frame(CLOSE, struct.pack("!H", 999)),
+        b"\x81\xfe\x00\x05\x00\x00\x00\x00hello",
+        frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"),
+    ],
+    ids=repr,
+)
+def test_violation_is_closed_with_1002(bad: bytes) -> None:
+    assert violation(bad).code == 1002
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        frame(TEXT, b"\xff\xfe"),
+        frame(TEXT, b"cut \xc3"),
+        frame(TEXT, b"\xed\xa0\x80"),
+        frame(TEXT, b"\xc3", fin=False) + frame(CONTINUATION, b"x"),
+        frame(CLOSE, struct.pack("!H", 1000) + b"\xff"),
+    ],
+    ids=repr,
+)
+def test_text_that_is_not_utf8_is_closed_with_1007(bad: bytes) -> None:
+    assert violation(bad).code == 1007
+
+
+def test_bad_text_is_closed_before_the_frame_is_whole() -> None:
+    peer = Peer().open().send(frame(TEXT, b"\xff" + b"x" * 1000)[:20])
+    assert [each.code for each in peer.frames()] == [1007]
+
+
+def test_character_cut_by_a_read_is_no_bad_text() -> None:
+    data = frame(TEXT, "ééé".encode())
+    messages, *_ = both(data[:9], data[9:])
+    assert messages == ["ééé".encode()]
+
+
+def test_bad_text_without_validation_is_a_violation_of_wamp() -> None:
+    messages, violations, _, _, _ = both(frame(TEXT, b"\xff"), validate_utf8=False)
+    assert (messages, violations) == ([], ["text that is not valid UTF-8"])
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_message_of_the_wrong_kind_is_a_violation_of_wamp(binary: bool) -> None:
+    messages, violations, lost, _, _ = both(frame(TEXT if binary else BINARY, b"x"), binary=binary)
+    assert (messages, lost, len(violations)) == ([], False, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [({"max_message_size": 1000}, 1000), ({"max_frame_size": 1000}, 1000), ({"max_message_size": 200_000}, 200_000)],
+)
+def test_size_limit_is_the_last_size_allowed(options: dict[str, int], size: int) -> None:
+    assert both(frame(TEXT, b"x" * size), **options)[0] == [b"x" * size]
+    assert violation(frame(TEXT, b"x" * (size + 1)), **options).code == 1009
+
+
+def test_message_limit_counts_all_fragments() -> None:
+    data = frame(TEXT, b"x" * 600, fin=False) + frame(CONTINUATION, b"x" * 401)
+    assert violation(data, max_message_size=1000).code == 1009
+
+
+def test_length_beyond_all_bounds_is_refused_without_waiting() -> None:
+    assert violation(b"\x81\xff" + b"\x7f" + b"\xff" * 7 + b"mask").code == 1009
+    assert violation(b"\x81\xff" + b"\xff" * 8 + b"mask").code == 1002
+
+
+def test_violation_drops_at_once_where_asked() -> None:
+    messages, _, _, sent, dropped = both(frame(TEXT, b"x", mask=None), fail_by_drop=True)
+    assert (messages, sent, dropped) == ([], [], True)
+
+
+def test_unmasked_frames_are_taken_where_allowed() -> None:
+    messages, *_ = both(frame(TEXT, b"hello", mask=None), require_masked_client_frames=False)
+    assert messages == [b"hello"]
+
+
+def test_mask_is_not_applied_where_switched_off() -> None:
+    messages, *_ = both(frame(BINARY, b"\0\0\0\0"), apply_mask=False, binary=True)
+    assert messages == [b"\x11\x22\x33\x44"]
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[bytes]:
+    """Some frames, good and bad, cut at any places."""
+    some = st.builds(
+        frame,
+        st.sampled_from([0, 1, 1, 1, 1, 1, 2, 3, 8, 9, 9, 10]),
+        st.one_of(st.binary(max_size=140), st.text(max_size=40).map(str.encode), st.just(b"close")),
+        fin=st.sampled_from([True, True, True, False]),
+        rsv=st.sampled_from([0, 0, 0, 0, 0, 0, 4]),
+        mask=st.sampled_from([b"\x11\x22\x33\x44", ODD_MASK, b"\0\0\0\0", None]),
+    )
+    data = b"".join(draw(st.lists(some, max_size=8))) + draw(st.binary(max_size=8))
+    cuts = sorted({0, len(data), *draw(st.lists(st.integers(0, len(data)), max_size=6))})
+    return [data[begin:end] for begin, end in pairwise(cuts)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(), st.booleans(), st.booleans())
+def test_any_stream_means_the_same_on_both_paths(pieces: list[bytes], binary: bool, masked: bool) -> None:
+    both(*pieces, binary=binary, require_masked_client_frames=masked, max_message_size=200)
+
+
+# --- order and the end -----------------------------------------------------------------------------------------------
+
+
+def test_pong_goes_after_what_was_written_before() -> None:
+    peer = Peer().open(answer=b"\x81\x02ok").send(frame(TEXT, b"a") + frame(PING, b"p") + frame(TEXT, b"b"))
+    assert [each.opcode for each in peer.frames()] == [TEXT, PONG, TEXT]
+
+
+def test_close_goes_after_what_was_written_before() -> None:
+    peer = Peer().open(answer=b"\x81\x02ok").send(frame(TEXT, b"a") + frame(TEXT, b"close") + frame(TEXT, b"b"))
+    sent = peer.frames()
+    assert [each.opcode for each in sent] == [TEXT, CLOSE]
+    assert sent[1].payload == b"\x03\xe8wamp.close.normal: as asked"
+    assert peer.connection.losses == 0
+
+
+def test_close_is_said_once() -> None:
+    peer = Peer().open().send(frame(TEXT, b"close"))
+    peer.protocol.close("wamp.close.normal", "again")
+    assert len(peer.frames()) == 1
+
+
+def test_written_after_the_close_goes_nowhere() -> None:
+    peer = Peer().open().send(frame(TEXT, b"close"))
+    peer.frames()
+    peer.protocol.write(b"\x81\x00")
+    assert peer.sent() == b""
+
+
+def test_answer_to_our_close_drops_the_socket() -> None:
+    peer = Peer().open().send(frame(TEXT, b"close"), frame(CLOSE, b"\x03\xe8"))
+    assert peer.is_dropped
+
+
+def test_close_of_the_peer_ends_the_session_before_the_socket_closes() -> None:
+    peer = Peer().open().send(frame(CLOSE))
+    assert peer.connection.losses == 1
+    assert [each.code for each in peer.frames()] == [1000]
+
+
+def test_close_is_echoed_where_asked() -> None:
+    peer = Peer(WebSocketOptions(echo_close_codereason=True)).open().send(frame(CLOSE, b"\x0f\xa0bye"))
+    assert [each.payload for each in peer.frames()] == [b"\x0f\xa0bye"]
+
+
+def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
+    peer = Peer().open().send(frame(CLOSE))
+    ((seconds, function),) = peer.server.loop.timers
+    assert (seconds, function) == (daphne.LONGEST_CLOSE, peer.transport.abortConnection)
+    peer.lose()
+    assert peer.server.loop.timers == []
+
+
+@pytest.mark.parametrize(("option", "seconds"), [(0, daphne.LONGEST_CLOSE), (2000, 2.0)])
+def test_closing_handshake_has_a_limit(option: int, seconds: float) -> None:
+    peer = Peer(WebSocketOptions(close_handshake_timeout=option)).open()
+    assert peer.protocol.closeHandshakeTimeout == seconds
+
+
+def test_lost_socket_leaves_nothing_behind() -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=5000)).open()
+    peer.lose()
+    assert peer.server.connections == set()
+    assert peer.protocol.application_queue.get_nowait()["type"] == "websocket.connect"
+    assert peer.protocol.application_queue.get_nowait()["type"] == "websocket.disconnect"
+
+
+def test_slow_peer_beyond_the_limit_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("wamp_transport.transports.outgoing.QUEUE_LIMIT", 1000)
+    peer = Peer().open()
+    peer.transport.producer.pauseProducing()
+    peer.protocol.write(b"x" * 1001)
+    assert peer.is_dropped
+    assert "more slowly" in caplog.text
+
+
+# --- frames that are not the same for all ----------------------------------------------------------------------------
+
+
+def test_messages_are_cut_into_fragments() -> None:
+    peer = Peer(WebSocketOptions(auto_fragment_size=3, max_message_size=4)).open()
+    assert not peer.protocol.is_framed
+    peer.protocol.write(b"abcdefg")
+    assert [(each.opcode, each.payload, each.is_final) for each in peer.frames()] == [
+        (TEXT, b"abc", False),
+        (CONTINUATION, b"def", False),
+        (CONTINUATION, b"g", True),
+    ]
+
+
+def test_messages_are_masked() -> None:
+    peer = Peer(WebSocketOptions(mask_server_frames=True)).open(binary=True)
+    peer.protocol.write(b"abc")
+    peer.send(frame(PING, b"p"))
+    assert peer.frames() == [Frame(BINARY, b"abc", True, True), Frame(PONG, b"p", True, True)]
+
+
+def test_messages_with_masks_that_are_not_applied_say_the_same() -> None:
+    peer = Peer(WebSocketOptions(mask_server_frames=True, apply_mask=False)).open()
+    peer.protocol.write(b"abc")
+    assert peer.sent() == b"\x81\x83\0\0\0\0abc"
+
+
+# --- pings -----------------------------------------------------------------------------------------------------------
+
+
+def test_any_traffic_counts_as_pong() -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000, auto_ping_size=20)).open()
+    peer.protocol._sendAutoPing()
+    (ping,) = peer.frames()
+    assert (ping.opcode, len(ping.payload)) == (PING, 20)
+    assert peer.protocol.autoPingTimeoutCall is not None
+    peer.send(frame(TEXT, b"x"))
+    assert peer.protocol.autoPingTimeoutCall is None
+    peer.lose()
+
+
+def test_traffic_does_not_count_as_pong_where_switched_off() -> None:
+    options = WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000, auto_ping_restart_on_any_traffic=False)
+    peer = Peer(options).open()
+    peer.protocol._sendAutoPing()
+    (ping,) = peer.frames()
+    peer.send(frame(TEXT, b"x"))
+    assert peer.protocol.autoPingTimeoutCall is not None
+    peer.send(frame(PONG, ping.payload))
+    assert peer.protocol.autoPingTimeoutCall is None
+    peer.lose()
+
+
+def test_limits_of_daphne_are_not_for_wamp(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer().open()
+    peer.protocol.socket_opened -= 1_000_000
+    peer.protocol.last_ping -= 1_000_000
+    peer.protocol.check_timeouts()
+    assert peer.sent() == b""
+
+
+# --- handshake -------------------------------------------------------------------------------------------------------
+
+
+def test_options_are_found_by_the_path_as_it_was_sent() -> None:
+    peer = Peer()
+    peer.transport.wamp_transport_key = "tcp:1"
+    peer.ask((REQUEST % b"").replace(b"/ws", b"/%77s;a=b?c=d"))
+    assert peer.server.asked == [("tcp:1", b"/%77s;a=b")]
+    assert peer.protocol.target == b"/%77s;a=b"
+
+
+def test_refusal_of_the_application_is_a_whole_http_answer() -> None:
+    peer = Peer()
+    peer.ask()
+    head = {"type": "websocket.http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Basic")]}
+    peer.protocol.handle_reply(head)
+    peer.protocol.handle_reply({"type": "websocket.http.response.body", "body": b"not ", "more_body": True})
+    assert peer.sent() == b""
+    peer.protocol.handle_reply({"type": "websocket.http.response.body", "body": b"you"})
+    answer = peer.sent()
+    assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert b"www-authenticate: Basic\r\n" in answer
+    assert b"Content-Length: 7\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nnot you")
+    assert peer.is_dropped
+    peer.lose()
+    assert peer.server.connections == set()
+    assert "rejected" in peer.server.actions
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Sec-WebSocket-Extensions: permessage-deflate; foo=1\r\n",
+        b"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=8\r\n",
+        b'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x; y; z="1"\r\n',
+    ],
+)
+def test_strange_extension_is_not_taken(header: bytes) -> None:
+    peer = Peer()
+    peer.ask(REQUEST % header)
+    peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})
+    answer = peer.sent()
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert b"Extensions" not in answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ((REQUEST % b"").replace(b"GET", b"POST"), 405),
+        ((REQUEST % b"").replace(b"Version: 13", b"Version: 7"), 400),
+        ((REQUEST % b"").replace(b"Version: 13", b"Version: x"), 400),
+        ((REQUEST % b"").replace(b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Key: x"), 400),
+        ((REQUEST % b"").replace(b"wamp.2.json", b"wamp.2.json, wamp.2.json"), 400),
+        ((REQUEST % b"").replace(b"wamp.2.json", b"wamp\xe9"), 400),
+        ((REQUEST % b"Origin: nothing\r\n"), 400),
+        ((REQUEST % b"").replace(b"/ws", b"/ws#x"), 400),
+        ((REQUEST % b"").replace(b"Host: here", b"Host: here:x"), 400),
+        ((REQUEST % b"").replace(b"Connection: Upgrade", b"Connection: close"), 400),
+    ],
+)
+def test_bad_request_gets_its_status_and_leaves_nothing_behind(request_: bytes, status: int) -> None:
+    peer = Peer()
+    answer = peer.ask(request_)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"Content-Length: " in answer
+    assert peer.is_dropped
+    peer.lose()
+    assert peer.server.connections == set()
+    assert peer.server.actions == []
+
+
+@pytest.mark.parametrize(("version", "option"), [(b"13", "enable_rfc6455"), (b"8", "enable_hybi10")])
+def test_version_switched_off_is_refused_naming_the_other(version: bytes, option: str) -> None:
+    request = (REQUEST % b"").replace(b"Version: 13", b"Version: " + version)
+    assert Peer().ask(request) == b""
+    answer = Peer(WebSocketOptions(**{option: False})).ask(request)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert f"Sec-WebSocket-Version: {21 - int(version)}".encode() in answer
+
+
+def test_frames_before_the_answer_wait_for_it() -> None:
+    peer = Peer()
+    peer.ask()
+    peer.send(frame(TEXT, b"early\r\n\r\nGET / HTTP/1.1\r\n\r\n"))
+    assert peer.sent() == b""
+    peer.open()
+    assert peer.connection.messages == [b"early\r\n\r\nGET / HTTP/1.1\r\n\r\n"]
+
+
+def test_flood_before_the_answer_is_not_read() -> None:
+    peer = Peer()
+    peer.ask()
+    peer.transport.registerProducer(peer, True)
+    peer.send(b"x" * (daphne.WAIT_FOR_WHOLE + 1))
+    assert peer.transport.producerState == "paused"
+    peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": None})
+    assert peer.transport.producerState == "producing"
+
+
+def test_handshake_has_the_time_that_its_option_gives() -> None:
+    none = Peer(WebSocketOptions(open_handshake_timeout=0))
+    none.ask()
+    assert none.protocol.openHandshakeTimeoutCall is None
+    some = Peer(WebSocketOptions(open_handshake_timeout=5000))
+    some.ask()
+    assert some.protocol.openHandshakeTimeoutCall is not None
+    some.lose()
+
+
+@pytest.mark.parametrize("error", [None, OSError])
+def test_nodelay_is_set_where_the_socket_has_it(error: type[OSError] | None) -> None:
+    peer = Peer(WebSocketOptions(tcp_nodelay=False))
+    given: list[bool] = []
+
+    def set_no_delay(enabled: bool) -> None:
+        given.append(enabled)
+        if error is not None:
+            raise error
+
+    peer.transport.socket = None
+    peer.transport.setTcpNoDelay = set_no_delay
+    peer.ask()
+    assert given == [False]
+
+
+# --- other consumers than ours ---------------------------------------------------------------------------------------
+
+
+def plain_peer() -> Peer:
+    peer = Peer()
+    peer.server.options = None
+    peer.ask()
+    peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})
+    peer.sent()
+    return peer
+
+
+def test_other_consumer_gets_messages_as_from_daphne() -> None:
+    peer = plain_peer()
+    peer.send(frame(TEXT, b"hello"))
+    queue = peer.protocol.application_queue
+    assert queue.get_nowait() == {"type": "websocket.connect"}
+    assert queue.get_nowait() == {"type": "websocket.receive", "text": "hello"}
+    peer.protocol.handle_reply({"type": "websocket.send", "text": "back"})
+    assert peer.frames() == [Frame(TEXT, b"back", True, False)]
+    peer.protocol.check_timeouts()
+
+
+@pytest.mark.parametrize(("key", "value", "opcode"), [("text", "", TEXT), ("bytes", b"", BINARY)])
+def test_empty_message_is_a_message(key: str, value: Any, opcode: int) -> None:
+    peer = plain_peer()
+    peer.protocol.handle_reply({"type": "websocket.send", key: value})
+    assert peer.frames() == [Frame(opcode, b"", True, False)]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 4000])
+def test_close_of_other_consumers_has_its_code_and_reason(code: int) -> None:
+    peer = plain_peer()
+    peer.protocol.handle_reply({"type": "websocket.close", "code": code, "reason": "why"})
+    assert [(each.code, each.payload[2:]) for each in peer.frames()] == [(code, b"why")]
+    peer.lose()
+
+
+def test_rejection_without_a_status_is_403() -> None:
+    peer = Peer()
+    peer.ask()
+    peer.protocol.handle_reply({"type": "websocket.close"})
+    assert peer.sent().startswith(b"HTTP/1.1 403 ")
+
+
+# --- small things ----------------------------------------------------------------------------------------------------
+
+
+def test_socket_of_its_own_kind_is_written_to_directly() -> None:
+    peer = Peer().open()
+    assert not peer.protocol._outgoing._writes_through  # type: ignore[union-attr]
+
+    class Socket(FileDescriptor):  # type: ignore[misc]
+        TLS = False
+
+    for is_tls in (False, True):
+        other = Peer()
+        other.ask()
+        other.protocol.transport = Socket(reactor=object())
+        other.protocol.transport.TLS = is_tls
+        other.protocol.attach(peer.connection, is_binary=False)  # type: ignore[arg-type]
+        assert other.protocol._outgoing._writes_through is not is_tls  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("payload", "whole", "partial"),
+    [(b"abc", True, True), ("é".encode(), True, True), (b"\xc3", False, True), (b"\xff", False, False)],
+)
+def test_utf8_may_be_cut_off_where_it_is_not_all_there(payload: bytes, whole: bool, partial: bool) -> None:
+    assert is_utf8(payload) is whole
+    assert is_utf8(payload, is_all=False) is partial
+
+
+def test_socket_without_a_key_has_an_empty_one() -> None:
+    assert transport_key(object()) == ""
+
+
+def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    log = Logger(observer=report_bugs)
+    log.info("nothing")
+    log.critical("no exception")
+    with caplog.at_level(logging.ERROR):
+        try:
+            raise ZeroDivisionError("ours")
+        except ZeroDivisionError:
+            log.failure("while testing")
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ZeroDivisionError)
+
+
+async def _nothing(*_: Any) -> None: ...
+
+
+def test_server_passes_its_options_to_daphne() -> None:
+    server = WampServer(None, lambda key, path: None, _nothing, _nothing, root_path="/x")
+    assert (server.root_path, server.server_name, server.endpoints) == ("/x", "", [])

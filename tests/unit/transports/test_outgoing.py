@@ -1,0 +1,238 @@
+"""Bytes on their way to a peer: collected, sent in one piece, held back and bounded for a slow one."""
+
+from typing import Any
+
+import pytest
+
+from wamp_transport.transports import outgoing
+from wamp_transport.transports.outgoing import Outgoing, unsent
+
+FULL = 100
+
+
+class Transport:
+    """A Twisted transport as far as it matters here, over a socket that takes ``room`` bytes."""
+
+    def __init__(self, room: int = 0) -> None:
+        self.room = room
+        self.sent: list[bytes] = []
+        self.dataBuffer = b""
+        self.offset = 0
+        self._tempDataBuffer: list[bytes] = []
+        self._tempDataLen = 0
+        self.connected = True
+        self.is_reading = True
+        self.is_paused = False
+        self.producer: Any = None
+
+    def writeSomeData(self, data: bytes) -> int | Exception:
+        if self.room < 0:
+            return ConnectionError()
+        taken, self.room = min(len(data), self.room), max(0, self.room - len(data))
+        if taken:
+            self.sent.append(data[:taken])
+        return taken
+
+    def write(self, data: bytes) -> None:
+        self._tempDataBuffer.append(data)
+        self._tempDataLen += len(data)
+        if self._tempDataLen > FULL:
+            self.is_paused = True
+            self.producer.pauseProducing()
+
+    def drain(self) -> None:
+        """The peer has read all."""
+        self.sent += self._tempDataBuffer
+        self._tempDataBuffer, self._tempDataLen = [], 0
+        if self.is_paused:
+            self.is_paused = False
+            self.producer.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        self.is_reading = False
+
+    def resumeProducing(self) -> None:
+        self.is_reading = True
+
+
+class Peer:
+    """An Outgoing with its transport; ``turn`` ends a turn of the loop."""
+
+    def __init__(self, room: int = 0, *, writes_through: bool = False) -> None:
+        self.transport = Transport(room)
+        self.asked: list[Outgoing] = []
+        self.overflows: list[int] = []
+        self.outgoing = Outgoing(
+            self.transport, self.asked.append, self.overflows.append, writes_through=writes_through
+        )
+        self.transport.producer = self.outgoing
+
+    def turn(self) -> None:
+        asked, self.asked[:] = list(self.asked), []
+        for each in asked:
+            each.flush()
+
+
+@pytest.fixture(autouse=True)
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "QUEUE_LIMIT", 1000)
+
+
+def test_frames_of_one_turn_go_out_in_one_piece() -> None:
+    peer = Peer()
+    for data in (b"a", b"b", b"c"):
+        peer.outgoing.write(data)
+    assert len(peer.asked) == 1
+    assert peer.transport._tempDataBuffer == []
+    peer.turn()
+    peer.outgoing.write(b"d")
+    peer.turn()
+    assert peer.transport._tempDataBuffer == [b"abc", b"d"]
+
+
+def test_flush_with_nothing_written_sends_nothing() -> None:
+    peer = Peer()
+    peer.outgoing.flush_now()
+    assert peer.transport._tempDataBuffer == []
+
+
+def test_empty_buffer_writes_straight_to_the_socket() -> None:
+    peer = Peer(room=10, writes_through=True)
+    peer.outgoing.write(b"x" * 4)
+    peer.turn()
+    assert peer.transport.sent == [b"xxxx"]
+    assert peer.transport._tempDataBuffer == []
+
+
+def test_what_the_socket_does_not_take_waits_in_the_transport() -> None:
+    peer = Peer(room=3, writes_through=True)
+    peer.outgoing.write(b"abcde")
+    peer.turn()
+    assert peer.transport.sent == [b"abc"]
+    assert peer.transport._tempDataBuffer == [b"de"]
+    peer.outgoing.write(b"f")
+    peer.turn()
+    assert peer.transport._tempDataBuffer == [b"de", b"f"]
+
+
+@pytest.mark.parametrize("attribute", ["dataBuffer", "_tempDataBuffer"])
+def test_waiting_bytes_are_not_overtaken(attribute: str) -> None:
+    peer = Peer(room=100, writes_through=True)
+    setattr(peer.transport, attribute, b"old" if attribute == "dataBuffer" else [b"old"])
+    peer.outgoing.write(b"new")
+    peer.turn()
+    assert peer.transport.sent == []
+    assert peer.transport._tempDataBuffer[-1] == b"new"
+
+
+@pytest.mark.parametrize(("room", "connected"), [(-1, True), (100, False)])
+def test_broken_socket_is_left_to_the_transport(room: int, connected: bool) -> None:
+    peer = Peer(room=room, writes_through=True)
+    peer.transport.connected = connected
+    peer.outgoing.write(b"abc")
+    peer.turn()
+    assert peer.transport._tempDataBuffer == [b"abc"]
+
+
+def test_slow_peer_is_held_back_and_not_read() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.turn()
+    assert not peer.transport.is_reading
+    peer.outgoing.write(b"y")
+    peer.turn()
+    assert b"y" not in peer.transport._tempDataBuffer
+
+
+def test_slow_peer_that_reads_again_gets_all_in_order() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.turn()
+    for data in (b"a", b"b"):
+        peer.outgoing.write(data)
+        peer.turn()
+    peer.transport.drain()
+    peer.transport.drain()
+    assert peer.transport.sent == [b"x" * (FULL + 1), b"ab"]
+    assert peer.transport.is_reading
+    assert peer.overflows == []
+
+
+def test_slow_peer_that_is_slow_again_at_once_stays_unread() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.turn()
+    peer.outgoing.write(b"y" * (FULL + 1))
+    peer.transport.drain()
+    assert not peer.transport.is_reading
+    peer.transport.drain()
+    assert peer.transport.is_reading
+
+
+def test_slow_peer_beyond_the_limit_overflows_once() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * 600)
+    peer.turn()
+    peer.outgoing.write(b"y" * 400)
+    assert peer.overflows == []
+    peer.outgoing.write(b"z")
+    assert peer.overflows == [1001]
+    peer.outgoing.write(b"z" * 2000)
+    peer.turn()
+    assert peer.overflows == [1001]
+    assert peer.transport._tempDataBuffer == [b"x" * 600]
+
+
+def test_burst_to_a_quick_peer_does_not_overflow() -> None:
+    peer = Peer()
+    for _ in range(50):
+        peer.outgoing.write(b"x" * 100)
+    peer.turn()
+    peer.transport.drain()
+    assert peer.overflows == []
+    assert b"".join(peer.transport.sent) == b"x" * 5000
+
+
+def test_flush_now_goes_past_the_hold() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.turn()
+    peer.outgoing.write(b"y")
+    peer.outgoing.flush_now()
+    assert peer.transport._tempDataBuffer[-1] == b"y"
+
+
+def test_flushed_past_the_hold_still_counts() -> None:
+    peer = Peer()
+    for _ in range(3):
+        peer.outgoing.write(b"x" * 400)
+        peer.outgoing.flush_now()
+    peer.outgoing.write(b"x")
+    assert peer.overflows == [1200]
+
+
+@pytest.mark.parametrize("end", ["stop", "stopProducing"])
+def test_stopped_sends_nothing_more(end: str) -> None:
+    peer = Peer()
+    peer.outgoing.write(b"a")
+    getattr(peer.outgoing, end)()
+    peer.outgoing.write(b"b")
+    peer.turn()
+    peer.outgoing.flush_now()
+    assert peer.transport._tempDataBuffer == []
+
+
+def test_stopped_while_slow_reads_again_when_the_buffer_is_empty() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.turn()
+    peer.outgoing.stop()
+    peer.transport.drain()
+    assert peer.transport.is_reading
+
+
+def test_unsent_counts_both_buffers_of_the_transport() -> None:
+    transport = Transport()
+    transport.dataBuffer, transport.offset, transport._tempDataLen = b"12345", 2, 10
+    assert unsent(transport) == 13
+    assert unsent(object()) == 0

@@ -1,0 +1,108 @@
+"""What waits to be sent to one peer: collected over a turn of the loop, sent in one piece, bounded for a slow peer.
+
+It is the producer that a Twisted transport tells of its full and empty buffer, and needs nothing else of Twisted.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+QUEUE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes that may wait for a peer that reads too slowly, before its connection is closed."""
+
+
+class Outgoing:
+    """The bytes on their way to one peer.
+
+    ``flush_soon`` has :meth:`flush` called at the end of this turn of the loop. ``on_overflow`` is told how much waits
+    when that is more than the limit; it drops the connection.
+    """
+
+    __slots__ = (
+        "_flush_soon", "_frames", "_is_held", "_is_stopped", "_on_overflow", "_size", "_transport", "_writes_through",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        transport: Any,
+        flush_soon: Callable[["Outgoing"], None],
+        on_overflow: Callable[[int], None],
+        *,
+        writes_through: bool = False,
+    ) -> None:
+        self._transport = transport
+        self._flush_soon = flush_soon
+        self._on_overflow = on_overflow
+        self._writes_through = writes_through
+        self._frames: list[bytes] = []
+        self._size = 0
+        self._is_held = False
+        self._is_stopped = False
+
+    # Hot path: once per message written, and once per peer and turn of the loop.
+
+    def write(self, data: bytes) -> None:
+        """Whole frames, to go with the next flush."""
+        frames = self._frames
+        if not frames:
+            self._flush_soon(self)
+        frames.append(data)
+        self._size += len(data)
+        if self._is_held and (waiting := self._size + unsent(self._transport)) > QUEUE_LIMIT:
+            self.stop()
+            self._on_overflow(waiting)
+
+    def flush(self) -> None:
+        """Send what was written, in one piece; hold it back while the peer does not keep up."""
+        if not self._is_held:
+            self.flush_now()
+
+    def flush_now(self) -> None:
+        """Send what was written, however slow the peer is: something must go after it."""
+        frames = self._frames
+        if not frames:
+            return
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames.clear()
+        self._size = 0
+        if self._is_stopped:
+            return
+        transport = self._transport
+        if self._writes_through and not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
+            # Nothing waits in Twisted's buffer: straight to the socket saves a turn of the loop.
+            sent = transport.writeSomeData(data)
+            if sent == len(data):
+                return
+            if isinstance(sent, int):
+                data = data[sent:]
+        transport.write(data)
+
+    # End of the hot path.
+
+    def stop(self) -> None:
+        """Nothing more goes out: what waits is dropped, and what is still written as well."""
+        self._is_stopped = True
+        self._is_held = False
+        self._frames.clear()
+        self._size = 0
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: the peer reads too slowly. It is read no faster itself."""
+        self._is_held = not self._is_stopped
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        self._is_held = False
+        self.flush_now()
+        if not self._is_held:
+            self._transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.stop()
+
+
+def unsent(transport: Any) -> int:
+    """Bytes that wait in the buffers of a Twisted transport; 0 where it does not tell."""
+    buffer: bytes | None = getattr(transport, "dataBuffer", None)
+    return 0 if buffer is None else len(buffer) - transport.offset + transport._tempDataLen
