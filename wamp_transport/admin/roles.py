@@ -71,7 +71,7 @@ class RoleAdmin(RowAdmin):
     """What sessions may do."""
 
     form = RoleForm
-    own_fields = (("realm", "name"), "allow_by_default")
+    own_fields = ("realm", "name", "allow_by_default")
     json_classes = ("collapse",)
     inlines = (PermissionInline,)
     list_display = ("name", "realm", "permissions_shown")

@@ -29,7 +29,7 @@ class RowAdmin(AnyModelAdmin):
     """
 
     form = RowForm
-    own_fields: ClassVar[Sequence[str | tuple[str, ...]]] = ()
+    own_fields: ClassVar[Sequence[str]] = ()
     json_classes: ClassVar[Sequence[str]] = ()
 
     class Media:

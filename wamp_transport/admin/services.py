@@ -70,7 +70,7 @@ class PathServiceAdmin(TypedRowAdmin):
         *((name, _TEXTS.get(name, name)) for name in service_types() if name != BRANCH),
         (BRANCH, _TEXTS[BRANCH]),
     ]
-    own_fields = ("type_shown", ("transport", "path"))
+    own_fields = ("type_shown", "transport", "path")
     list_display = ("path_shown", "type", "transport")
     list_filter = ("transport", "type")
     list_select_related = ("transport",)

@@ -84,9 +84,11 @@ class TransportAdmin(TypedRowAdmin):
     ]
     own_fields = (
         "type_shown",
-        ("enabled", "order"),
+        "enabled",
+        "order",
         "endpoint_type",
-        ("port", "interface"),
+        "port",
+        "interface",
         "socket_path",
         "backlog",
     )
@@ -107,7 +109,7 @@ class TransportAdmin(TypedRowAdmin):
         kind = self.kind_of(request, obj)
         fieldsets = super().get_fieldsets(request, obj)
         if kind not in dict(self.types):
-            fieldsets[0][1]["fields"] = ["type_shown", ("enabled", "order")]
+            fieldsets[0][1]["fields"] = ["type_shown", "enabled", "order"]
         if obj is not None and kind == "web":
             obj.may_have_more = request.user.has_perm("wamp_transport.add_pathservice")
             fieldsets.insert(1, (_("Path services"), {"fields": ["services"], "classes": ["wamp-below"]}))
