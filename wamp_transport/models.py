@@ -373,3 +373,24 @@ def _realms_are_given(using: str) -> None:
     if routers and not any("realms" in worker for worker in routers):
         routers[0]["realms"] = []
         state.save(using=using, update_fields=["document"])
+
+
+class PastEvent(models.Model):
+    """A publication of a durable event history; of each history the latest ones are kept."""
+
+    id = models.BigAutoField(primary_key=True)
+    realm = models.CharField(_("realm"), max_length=255)
+    match = models.CharField(_("match"), max_length=8, choices=MATCHES)
+    uri = models.CharField(_("topic or pattern"), max_length=1000)
+    publication = models.BigIntegerField(_("publication id"))
+    time = models.DateTimeField(_("time"))
+    content = models.BinaryField(_("content"))
+
+    class Meta:
+        verbose_name = _("past event")
+        verbose_name_plural = _("past events")
+        ordering = ["id"]
+        indexes = [models.Index(fields=["realm", "match", "uri", "id"], name="wamp_past_event_history")]
+
+    def __str__(self) -> str:
+        return f"{self.uri} {self.time:%Y-%m-%d %H:%M:%S}"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ Item = TypeVar("Item")
 class PathService:
     """A service on a path. ``key`` stays the same for as long as transport and path do.
 
+    ``realms`` are those that its sessions may join, None for all: with several router workers, those of its own.
     ``type`` is the service's type, or ``none`` for one that is not offered: its path answers 404 instead of falling
     to a service above. ``config_path`` is its place in the configuration and does not count when services are compared.
     """
@@ -35,6 +36,7 @@ class PathService:
     type: str
     settings: Section
     config_path: str = field(default="", compare=False)
+    realms: frozenset[str] | None = None
 
     @property
     def path(self) -> str:
@@ -106,7 +108,7 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
         if isinstance(worker, RouterWorker) and not worker.options.disabled
     ]
     transports = [
-        built
+        _confined(built, worker, len(routers))
         for location, worker in routers
         for index, section in enumerate(worker.transports)
         if (built := _transport(section, (*location, "transports", index), findings)) is not None
@@ -130,6 +132,14 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
     return configuration, findings
 
 
+def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
+    """Where there are several router workers, each one's transports lead to its own realms alone, as in Crossbar."""
+    if workers == 1:
+        return transport
+    realms = frozenset(realm.name for realm in worker.realms)
+    return replace(transport, paths=tuple(replace(service, realms=realms) for service in transport.paths))
+
+
 def missing_directories(configuration: Configuration) -> Iterator[tuple[PathService, str]]:
     """The static services whose directory does not exist, with that directory."""
     for service in configuration.services:
@@ -148,7 +158,7 @@ def service_options(path_service: PathService) -> ServiceOptions:
     """What the router is told about a service; nobody joins through one that is no WebSocket service."""
     settings = path_service.settings
     login = anonymous_login(settings) if isinstance(settings, WebSocketSection) else None
-    return ServiceOptions(key=path_service.key, anonymous=login)
+    return ServiceOptions(key=path_service.key, anonymous=login, realms=path_service.realms)
 
 
 def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
@@ -187,7 +197,7 @@ def _content(item: object) -> object:
     if isinstance(item, Transport):
         return item.listening, item.options, item.max_connections
     if isinstance(item, PathService):
-        return item.type, item.settings.model_dump_json()
+        return item.type, item.settings.model_dump_json(), item.realms
     return item.model_dump_json() if isinstance(item, Section) else item
 
 
@@ -239,10 +249,22 @@ def _endpoint_key(endpoint: TcpEndpoint | UnixEndpoint) -> str:
 
 
 def _realm_options(realm: RealmSection) -> RealmOptions:
+    options = realm.options
     return RealmOptions(
         name=realm.name,
         roles={role.name: _role_options(role) for role in realm.roles},
-        loose_uris=realm.options.uri_check == "loose",
+        loose_uris=options.uri_check == "loose",
+        strict_request_ids=options.strict_request_ids,
+        timeouts_in_seconds=options.timeouts_in_seconds,
+        enable_meta_api=options.enable_meta_api,
+        allow_disclose_me=options.allow_disclose_me,
+        max_call_timeout=options.max_call_timeout / 1000,
+        max_sessions=options.max_sessions,
+        max_subscriptions=options.max_subscriptions,
+        max_registrations=options.max_registrations,
+        max_calls=options.max_calls,
+        max_retained=options.max_retained,
+        history=realm.store.history_options() if realm.store is not None else (),
     )
 
 
@@ -253,6 +275,7 @@ def _role_options(role: RoleSection) -> RoleOptions:
         name=role.name,
         permissions=tuple(permissions.values()),
         allow_by_default=role.allow_by_default and role.permissions is None,
+        trustlevel=role.trustlevel,
     )
 
 

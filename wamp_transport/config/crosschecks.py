@@ -30,24 +30,12 @@ def enabled(sections: Iterable[Found], environ: Mapping[str, str]) -> list[Found
 
 def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
     """Everything that is wrong or noteworthy between sections of the enabled workers."""
-    yield from _workers(sections)
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
     yield from _endpoints(sections, environ)
     yield from _service_paths(sections)
     yield from _urls(sections)
     yield from _anonymous_roles(sections)
-
-
-def _workers(sections: list[Found]) -> Iterator[Finding]:
-    routers = [found.location for found in sections if found.section is RouterWorker]
-    for location in routers[1:]:
-        yield Finding(
-            location,
-            "this router worker and the others make one router: every transport leads to the realms of all of them",
-            "Crossbar keeps workers apart; check who may join which realm",
-            "ignored",
-        )
 
 
 def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
-from wamp_transport.router.options import Match, Permission
+from wamp_transport.router.options import HistoryOptions, Match, Permission
 from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
@@ -95,6 +95,9 @@ class RoleSection(Section):
     allow_by_default: bool = setting(
         False, "Allow everything. Only where no permissions are given.", alias="allow-by-default"
     )
+    trustlevel: int | None = setting(
+        None, "Trust level that receivers of the role's calls and events are told, from 0. Null: none.", ge=0
+    )
     authorizer: Any = setting(
         None,
         "Procedure that decides on every action.",
@@ -137,14 +140,62 @@ class RealmOptionsSection(Section):
         ignored="events are sent in slices of the router's own choice",
     )
     enable_meta_api: bool = setting(
-        True,
-        "Offer the meta API.",
-        ignored="the meta API is not offered yet",
-        quiet=(False,),
+        True, "Offer the procedures and events of the meta API, to roles that may use them."
     )
     bridge_meta_api: bool = setting(
         False, "Offer the meta API across linked routers.", ignored="routers are not linked that way"
     )
+    allow_disclose_me: bool = setting(
+        True, "Honour a client's wish to be disclosed to receivers. False: such a request is an error."
+    )
+    strict_request_ids: bool = setting(
+        False, "Want each session's request ids to count 1, 2, 3 and so on. Some clients in use do not."
+    )
+    timeouts_in_seconds: bool = setting(
+        False, "Take the timeout of a call as seconds, as Crossbar does, instead of milliseconds."
+    )
+    max_call_timeout: int = setting(
+        0,
+        "Time in milliseconds after which any call ends with an error, from 0. 0: calls may last for ever.",
+        unit="ms",
+        ge=0,
+    )
+    max_sessions: int = setting(0, "Sessions in the realm at the same time, from 0. 0: no limit.", ge=0)
+    max_subscriptions: int = setting(0, "Subscriptions of one session, from 0. 0: no limit.", ge=0)
+    max_registrations: int = setting(0, "Registrations of one session, from 0. 0: no limit.", ge=0)
+    max_calls: int = setting(0, "Calls of one session in flight, from 0. 0: no limit.", ge=0)
+    max_retained: int = setting(10_000, "Topics whose last event is retained, from 0. 0: no limit.", ge=0)
+
+
+class HistorySection(Section):
+    """A topic or pattern whose events are kept."""
+
+    uri: str = setting(..., "Topic or pattern.", pattern=_LOOSE, expected="a URI without blanks and #")
+    match: Literal["exact", "prefix", "wildcard"] = setting("exact", "How the URI matches.")
+    limit: int | None = setting(None, "Events to keep, from 1. Null: the limit of the store.", ge=1)
+    max_age: int = setting(0, "Time in seconds after which an event is dropped, from 0. 0: never.", unit="s", ge=0)
+
+
+class StoreSection(Section):
+    """What is kept of a realm's events."""
+
+    type: Literal["memory", "database"] = setting(
+        "memory", "memory: until the process ends. database: in the project's database, so that it survives."
+    )
+    limit: int = setting(100, "Events to keep of each topic or pattern, from 1.", ge=1)
+    event_history: tuple[HistorySection, ...] = setting(
+        (), "Topics and patterns whose events are kept.", alias="event-history"
+    )
+    call_queue: Any = setting(
+        None, "Queues for calls of busy callees.", alias="call-queue", ignored="calls are not queued", quiet=((),)
+    )
+
+    def history_options(self) -> tuple[HistoryOptions, ...]:
+        """The histories as the router takes them."""
+        return tuple(
+            HistoryOptions(entry.uri, entry.match, entry.limit or self.limit, entry.max_age, self.type == "database")
+            for entry in self.event_history
+        )
 
 
 class RealmSection(Section):
@@ -159,7 +210,7 @@ class RealmSection(Section):
     )
     roles: tuple[RoleSection, ...] = setting((), "Roles that sessions may have. Without any, nothing is allowed.")
     options: RealmOptionsSection = setting(RealmOptionsSection(), "Options of the realm.")
-    store: Any = setting(None, "Event history and call queues.", ignored="history and queues are not offered yet")
+    store: StoreSection | None = setting(None, "Event history.")
     stats: Any = setting(None, "Statistics.", ignored="statistics of sessions are not offered yet")
     inventory: Any = setting(None, "Catalogue of payload types.", ignored="payload types are not offered")
     rlinks: Any = setting(

@@ -4,7 +4,7 @@ The transport stays; sessions on it may follow each other, each begun by a HELLO
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
@@ -62,15 +62,24 @@ class Lane:
 class Connection:
     """A transport and the session it carries now."""
 
-    __slots__ = ("_decode", "_node", "is_closed", "lane", "link", "service", "session_id")
+    __slots__ = ("_decode", "_node", "is_closed", "lane", "link", "service", "session_id", "transport")
 
-    def __init__(self, node: Receiver, service: ServiceOptions, lane: Lane, link: Link, session_id: int) -> None:
+    def __init__(
+        self,
+        node: Receiver,
+        service: ServiceOptions,
+        lane: Lane,
+        link: Link,
+        session_id: int,
+        transport: dict[str, Any] | None = None,
+    ) -> None:
         self._node = node
         self._decode = lane.serializer.decode
         self.service = service
         self.lane = lane
         self.link = link
         self.session_id = session_id
+        self.transport = transport
         self.is_closed = False
 
     def receive(self, data: bytes) -> None:

@@ -8,10 +8,17 @@ import logging
 import random
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
 
-from ..router.effects import Close, Effect, Release, Send
+import msgspec
+
+from ..router.deadlines import Deadlines
+from ..router.effects import Close, Effect, Mute, Record, Release, Send
 from ..router.options import RouterOptions, ServiceOptions
+from ..router.ports import Environment
 from ..router.router import Router
+from ..serializers.registry import values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.ids import MAX_ID
@@ -19,6 +26,9 @@ from ..wamp.messages import Message
 from .connection import Connection, Lane, Link
 
 logger = logging.getLogger(__name__)
+
+WORK_STEPS: Final = 500
+"""Subscriptions and registrations of left sessions that are taken apart in one turn of the loop."""
 
 
 class Node:
@@ -28,21 +38,35 @@ class Node:
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
+        self._is_working = False
+        self.recorder: Callable[[Record], None] | None = None
+        self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
         self.router = Router(
             options,
-            new_session_id=lambda: secrets.randbelow(MAX_ID) + 1,
-            new_publication_id=lambda: quick.getrandbits(53) + 1,
+            Environment(
+                clock=loop.time,
+                utc_now=lambda: datetime.now(UTC),
+                time_from=time_from,
+                new_session_id=lambda: secrets.randbelow(MAX_ID) + 1,
+                new_publication_id=lambda: quick.getrandbits(53) + 1,
+                random_below=quick.randrange,
+                values_of=values_of,
+                deadlines=self._deadlines,
+            ),
         )
         self.connections: dict[int, Connection] = {}
+        self._leaving: dict[int, Connection] = {}
         self._when_empty: asyncio.Future[None] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
 
-    def connect(self, service: ServiceOptions, lane: Lane, link: Link) -> Connection:
-        """A transport has opened: its connection, waiting for HELLO."""
-        session_id = self.router.open_session(service, lane.serializer.name, self._loop.time())
-        connection = Connection(self, service, lane, link, session_id)
+    def connect(
+        self, service: ServiceOptions, lane: Lane, link: Link, transport: dict[str, Any] | None = None
+    ) -> Connection:
+        """A transport has opened: its connection, waiting for HELLO. ``transport`` is what may be told of it."""
+        session_id = self.router.open_session(service, lane.serializer.name, transport)
+        connection = Connection(self, service, lane, link, session_id, transport)
         self.connections[session_id] = connection
         self._keep_time()
         return connection
@@ -54,42 +78,46 @@ class Node:
         except Exception:  # noqa: BLE001 - a bug of ours ends the session it met, not the node
             self._report_bug(connection)
         self.run_effects()
+        if self._deadlines.is_changed:
+            self._keep_time()
 
     def violate(self, connection: Connection, message: str) -> None:
         """The peer sent what is no message: ABORT, then the transport closes."""
         self.router.violate(connection.session_id, message)
-        self.run_effects()
+        self._after_control()
 
     def lost(self, connection: Connection) -> None:
         """The connection's transport is gone."""
         connection.is_closed = True
-        if self.connections.get(connection.session_id) is connection:
-            del self.connections[connection.session_id]
-            self.router.close_session(connection.session_id)
-            self.run_effects()
-        if not self.connections and self._when_empty is not None and not self._when_empty.done():
+        session_id = connection.session_id
+        if self.connections.get(session_id) is connection or self._leaving.get(session_id) is connection:
+            self.connections.pop(session_id, None)
+            self._leaving.pop(session_id, None)
+            self.router.close_session(session_id)
+            self._after_control()
+        if not (self.connections or self._leaving) and self._when_empty is not None and not self._when_empty.done():
             self._when_empty.set_result(None)
 
     # --- control -------------------------------------------------------------------------------------------------
 
     def configure(self, options: RouterOptions) -> None:
         """Take new router options; sessions they do not touch go on."""
-        self.router.configure(options, self._loop.time())
+        self.router.configure(options)
         self._after_control()
 
     def leave_service(self, key: str, message: str) -> None:
         """A path service is no more: its sessions get GOODBYE and are closed."""
-        self.router.leave_service(key, errors.CLOSE_REALM, message, self._loop.time())
+        self.router.leave_service(key, errors.CLOSE_REALM, message)
         self._after_control()
 
     async def stop(self, seconds: float) -> None:
         """Say GOODBYE to all and wait until they have gone, ``seconds`` at most; then close what is left."""
-        self.router.leave_all(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down", self._loop.time())
+        self.router.leave_all(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
         self._after_control()
-        if self.connections:
+        if self.connections or self._leaving:
             self._when_empty = self._loop.create_future()
             await asyncio.wait([self._when_empty], timeout=seconds)
-        for connection in list(self.connections.values()):
+        for connection in [*self.connections.values(), *self._leaving.values()]:
             connection.link.close(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
             self.lost(connection)
         if self._timer is not None:
@@ -149,15 +177,27 @@ class Node:
         if connection is not None:
             lane = connection.lane
             name = lane.serializer.name
-            connection.session_id = self.router.open_session(connection.service, name, self._loop.time())
+            connection.session_id = self.router.open_session(connection.service, name, connection.transport)
             self.connections[connection.session_id] = connection
-            self._keep_time()
+            self._work_soon()
+
+    def _mute(self, effect: Mute) -> None:
+        """The session is out; what is addressed to it from now on goes nowhere."""
+        connection = self.connections.pop(effect.session_id, None)
+        if connection is not None:
+            self._leaving[effect.session_id] = connection
+            self._work_soon()
+
+    def _record(self, effect: Record) -> None:
+        if self.recorder is not None:
+            self.recorder(effect)
 
     def _close(self, effect: Close) -> None:
-        connection = self.connections.get(effect.session_id)
+        connection = self.connections.get(effect.session_id) or self._leaving.get(effect.session_id)
         if connection is not None:
             connection.is_closed = True
             connection.link.close(effect.reason, effect.message)
+            self._work_soon()
 
     def _report_bug(self, connection: Connection) -> None:
         logger.exception("Session %s is closed after an error inside the router", connection.session_id)
@@ -168,8 +208,21 @@ class Node:
     def _after_control(self) -> None:
         self.run_effects()
         self._keep_time()
+        self._work_soon()
+
+    def _work_soon(self) -> None:
+        if self.router.has_work and not self._is_working:
+            self._is_working = True
+            self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        """A slice of what is left to do; others are served before the next."""
+        self._is_working = False
+        self.router.work(WORK_STEPS)
+        self._after_control()
 
     def _keep_time(self) -> None:
+        self._deadlines.is_changed = False
         deadline = self.router.next_deadline()
         if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
             return
@@ -186,4 +239,15 @@ class Node:
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Release: Node._release,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
+    Mute: Node._mute,  # type: ignore[dict-item]
+    Record: Node._record,  # type: ignore[dict-item]
 }
+
+
+def time_from(text: str) -> datetime:
+    """An RFC 3339 time; one without a zone is UTC. Raises ValueError."""
+    try:
+        time: datetime = msgspec.convert(text, datetime)
+    except msgspec.ValidationError as fault:
+        raise ValueError(str(fault)) from fault
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

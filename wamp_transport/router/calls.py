@@ -1,27 +1,208 @@
-"""Calls in flight, from both ends: by the caller's request and by the callee's invocation."""
+"""Calls in flight: from the invocation to the result, through progress, canceling and timeouts.
 
+Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Progressive Call Results",
+"Call Canceling", "Call Timeouts", "Payload Passthru Mode".
+"""
+
+from ..wamp import errors
+from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.ids import MAX_ID
-from .records import CallRecord, Session
+from ..wamp.messages import (
+    CODES,
+    Call,
+    CallOptions,
+    Cancel,
+    Error,
+    ErrorDetails,
+    Interrupt,
+    InterruptOptions,
+    Invocation,
+    Result,
+    ResultDetails,
+    Yield,
+)
+from ..wamp.payload import PYTHON, positional
+from .deadlines import Deadlines
+from .effects import Effect, Send
+from .options import RealmOptions
+from .passthru import check_announced, mirrored, uses_passthru
+from .records import Callee, CallRecord, Registration, Session
+
+CALL = CODES[Call]
+INVOCATION = CODES[Invocation]
+YIELD = CODES[Yield]
+NO_RESULT_DETAILS = ResultDetails()
+CANCELING = ("call_canceling", "call_cancelling")
+"""Two spellings of one feature; the specification has both."""
+REMEMBERED_STREAMS = 1000
+"""How many ended streams a caller may still send parts of before the oldest are forgotten."""
 
 
-def open_call(caller: Session, request_id: int, callee: Session) -> CallRecord:
-    """Record a call and give its invocation the callee's next id.
+class Calls:
+    """The calls in flight in one realm. A record hangs on its caller's request and its callee's invocation."""
 
-    Section of the specification: Basic Profile, "IDs" (session scope: 1, 2, 3 and so on).
-    """
-    invocation_id = callee.last_invocation = callee.last_invocation % MAX_ID + 1
-    call = CallRecord(caller, request_id, callee, invocation_id)
-    caller.calls[request_id] = call
-    callee.invocations[invocation_id] = call
-    return call
+    def __init__(self, outbox: list[Effect], deadlines: Deadlines) -> None:
+        self._outbox = outbox
+        self._deadlines = deadlines
+        self.options = RealmOptions("")
 
+    # Hot path.
 
-def end_call(call: CallRecord) -> None:
-    """Forget a call at both ends; what its callee still says of it is ignored."""
-    call.caller.calls.pop(call.request_id, None)
-    call.callee.invocations.pop(call.invocation_id, None)
+    def open(self, caller: Session, call: Call, registration: Registration, callee: Callee) -> CallRecord:
+        """Record a call and give its invocation the callee's next id (session scope: 1, 2, 3 and so on)."""
+        session = callee.session
+        invocation_id = session.last_invocation = session.last_invocation % MAX_ID + 1
+        record = CallRecord(caller, call, registration, callee, invocation_id)
+        caller.calls[call.request_id] = record
+        session.invocations[invocation_id] = record
+        callee.in_flight += 1
+        return record
 
+    def end(self, record: CallRecord) -> None:
+        """Forget a call at both ends; what its callee still says of it is ignored."""
+        record.caller.calls.pop(record.request_id, None)
+        record.callee.session.invocations.pop(record.invocation_id, None)
+        record.callee.in_flight -= 1
+        if record.deadline is not None:
+            record.deadline.cancel()
+        if record.is_streaming:
+            self._remember_stream(record)
 
-def was_invoked(callee: Session, invocation_id: int) -> bool:
-    """Whether the router ever sent this invocation to the callee; ended ones count."""
-    return invocation_id <= callee.last_invocation
+    def on_yield(self, session: Session, message: Yield) -> None:
+        """YIELD: the RESULT to the caller. What comes after the call has ended is dropped."""
+        options = message.options
+        record = session.invocations.get(message.request_id)
+        if record is None:
+            self._check_invoked(session, message.request_id, "YIELD")
+            return
+        details = NO_RESULT_DETAILS
+        if options.progress or uses_passthru(options) or options.enc_algo is not None:
+            if not self._may_pass(session, record, message):
+                return
+            details = mirrored(options, ResultDetails(progress=options.progress))
+        if not options.progress:
+            self.end(record)
+        result = Result(record.request_id, details, message.args, message.kwargs)
+        self._outbox.append(Send((record.caller.id,), result, session.payload_format))
+
+    # End of the hot path.
+
+    def take_error(self, session: Session, message: Error) -> CallRecord | None:
+        """The call that a callee's ERROR ends, if it is still open."""
+        if message.request_type != INVOCATION:
+            raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
+        record = session.invocations.get(message.request_id)
+        if record is None:
+            self._check_invoked(session, message.request_id, "ERROR")
+            return None
+        check_announced(session, "callee", message.details, "ERROR")
+        self.end(record)
+        return record
+
+    def pass_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
+        """The callee's ERROR to the caller, unchanged."""
+        error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
+        self._outbox.append(Send((record.caller.id,), error, payload_format))
+
+    def fail(self, record: CallRecord, uri: str, text: str) -> None:
+        """End a call with an ERROR from the router."""
+        self.end(record)
+        self.refuse(record.caller, record.request_id, uri, text)
+
+    def refuse(self, caller: Session, request_id: int, uri: str, text: str) -> None:
+        """Tell a caller that its call has failed."""
+        error = Error(CALL, request_id, ErrorDetails(), uri, positional(text))
+        self._outbox.append(Send((caller.id,), error, PYTHON))
+
+    def on_cancel(self, session: Session, message: Cancel) -> None:
+        """CANCEL: of a call that is not open, or was cancelled before, it is ignored.
+
+        Without a mode: ``killnowait`` where the callee can be interrupted, else ``skip``.
+        """
+        record = session.calls.get(message.request_id)
+        if record is None or record.is_killed:
+            return
+        mode = message.options.mode or "killnowait"
+        can_interrupt = record.callee.session.has("callee", *CANCELING)
+        if mode != "skip" and can_interrupt:
+            self._interrupt(record, mode, errors.CANCELED)
+        if mode == "kill" and can_interrupt:
+            record.is_killed = True
+        else:
+            self.fail(record, errors.CANCELED, "the call was canceled")
+
+    def start_clock(self, record: CallRecord, options: CallOptions) -> None:
+        """The call ends with ``wamp.error.timeout`` unless answered in time. Times in the option are milliseconds."""
+        seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
+        longest = self.options.max_call_timeout
+        if longest:
+            seconds = min(seconds or longest, longest)
+        if seconds:
+            record.timeout = seconds
+            record.deadline = self._deadlines.after(seconds, "call", record)
+
+    def on_timeout(self, record: CallRecord) -> None:
+        """Time is up: the callee is interrupted if it can be, the caller told."""
+        if record.callee.session.has("callee", *CANCELING):
+            self._interrupt(record, "killnowait", errors.TIMEOUT)
+        self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
+
+    def detach(self, session: Session) -> None:
+        """The session leaves: its own calls are interrupted and their results dropped, its callers get an ERROR."""
+        # Its own calls first: of a call to itself it is not told after its end.
+        for record in list(session.calls.values()):
+            self.end(record)
+            if record.callee.session.has("callee", *CANCELING) and not record.is_killed:
+                self._interrupt(record, "killnowait", errors.CANCELED)
+        for record in list(session.invocations.values()):
+            self.fail(record, errors.CANCELED, "the callee has left")
+
+    def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
+        """A message of a call could not be said to ``session``: the caller is told instead."""
+        if isinstance(message, Invocation):
+            record = session.invocations.get(message.request_id)
+            if record is not None:
+                self.fail(record, fault.uri, str(fault))
+            return
+        if isinstance(message, Error) and message.error == fault.uri:
+            return  # It said so already: saying it again would never end.
+        record = session.calls.get(message.request_id)
+        if record is not None:  # a progressive result: the call ends here
+            self.end(record)
+        self.refuse(session, message.request_id, fault.uri, str(fault))
+
+    def _may_pass(self, session: Session, record: CallRecord, message: Yield) -> bool:
+        """Whether progress or passthru payload reaches the caller; restarts the clock on progress."""
+        options = message.options
+        check_announced(session, "callee", options, "YIELD")
+        if uses_passthru(options) and not record.caller.has("caller", "payload_passthru_mode"):
+            error = Error(YIELD, message.request_id, ErrorDetails(), errors.FEATURE_NOT_SUPPORTED)
+            error.args = positional("the caller does not support payload_passthru_mode")
+            self._outbox.append(Send((session.id,), error, PYTHON))
+            self.fail(record, errors.FEATURE_NOT_SUPPORTED, "the result came in payload_passthru_mode")
+            return False
+        if not options.progress:
+            return True
+        if not session.has("callee", "progressive_call_results"):
+            raise ProtocolViolation("YIELD.options.progress without the feature progressive_call_results announced")
+        if not record.wants_progress:
+            return False
+        if record.deadline is not None:
+            record.deadline.cancel()
+            record.deadline = self._deadlines.after(record.timeout, "call", record)
+        return True
+
+    def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
+        options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
+        self._outbox.append(Send((record.callee.session.id,), Interrupt(record.invocation_id, options), PYTHON))
+
+    def _remember_stream(self, record: CallRecord) -> None:
+        ended = record.caller.ended_streams
+        if len(ended) >= REMEMBERED_STREAMS:
+            ended.pop()
+        ended.add(record.request_id)
+
+    def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
+        """A late answer is no fault; an answer to what was never asked is one."""
+        if invocation_id > session.last_invocation:
+            raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

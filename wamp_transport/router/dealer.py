@@ -1,193 +1,359 @@
-"""Remote procedure calls within one realm.
+"""Remote procedure calls within one realm: registrations, and the way of a call to a callee.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Pattern-based
-Registrations", "Caller Identification".
+Registrations", "Shared Registration", "Caller Identification", "Call Trust Levels", "Progressive Call Invocations",
+"Registration Revocation", "Call Re-Routing".
 """
 
 from collections.abc import Mapping
+from itertools import count
 
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.ids import stable_id
 from ..wamp.messages import (
-    CODES,
     Call,
+    CallOptions,
+    Cancel,
     Error,
-    ErrorDetails,
     Invocation,
     InvocationDetails,
     Register,
     Registered,
     Result,
-    ResultDetails,
     Unregister,
     Unregistered,
+    UnregisteredDetails,
     Yield,
 )
-from ..wamp.payload import PYTHON, positional
-from ..wamp.uris import is_reserved
-from .calls import end_call, open_call, was_invoked
+from ..wamp.payload import PYTHON
+from ..wamp.uris import is_reserved, is_uri
+from .calls import CANCELING, Calls
 from .effects import Effect, Send
 from .matching import PatternIndex
-from .options import Match
+from .options import Match, RealmOptions
+from .passthru import check_announced, mirrored, uses_passthru
 from .permissions import Role, refusal
-from .records import CallRecord, Registration, Session
+from .policies import choose, choose_by_key
+from .ports import Announce, BuiltIn, Environment
+from .records import Callee, CallRecord, Registration, Session
 
-CALL = CODES[Call]
-INVOCATION = CODES[Invocation]
 NO_DETAILS = InvocationDetails()
-NO_RESULT_DETAILS = ResultDetails()
+NO_OPTIONS = CallOptions()
 
 
 class Dealer:
-    """The registrations of one realm, and the calls in flight."""
+    """The registrations of one realm. ``built_in`` holds the procedures of the router itself, by URI."""
 
-    def __init__(self, realm: str, roles: Mapping[str, Role], outbox: list[Effect]) -> None:
+    def __init__(
+        self,
+        realm: str,
+        roles: Mapping[str, Role],
+        outbox: list[Effect],
+        environment: Environment,
+        announce: Announce,
+        built_in: Mapping[str, BuiltIn],
+    ) -> None:
         self._realm = realm
         self._roles = roles
         self._outbox = outbox
+        self._environment = environment
+        self._announce = announce
+        self._built_in = built_in
+        self._numbers = count(1)
         self._index: PatternIndex[Registration] = PatternIndex()
         self.registrations: dict[int, Registration] = {}
+        self.options = RealmOptions(realm)
+        self.calls = Calls(outbox, environment.deadlines)
+
+    def configure(self, options: RealmOptions) -> None:
+        """Take new options."""
+        self.options = self.calls.options = options
 
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """CALL: an INVOCATION to the callee of the best registration, or an ERROR to the caller."""
+        """CALL: an INVOCATION to a callee of the best registration, or an ERROR to the caller."""
+        open_call = session.calls.get(message.request_id)
+        if (open_call is not None or session.ended_streams) and self._continues(session, message, open_call):
+            return
         procedure = message.procedure
-        if message.request_id in session.calls:
-            raise ProtocolViolation(f"CALL.request {message.request_id} is the id of a call that is still open")
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.decide("call", procedure)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
-        registration = self._index.best(procedure)
-        if registration is None or (registration.match != "exact" and not self._may_serve(registration, procedure)):
-            raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
-        callee = registration.callee
-        call = open_call(session, message.request_id, callee)
+        registration = self._index.exact.get(procedure)
+        if registration is None:
+            if procedure in self._built_in:
+                self._built_in[procedure](session, message)
+                return
+            registration = self._best_pattern(procedure)
+        limit = self.options.max_calls
+        if limit and len(session.calls) >= limit:
+            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} calls in flight")
+        self._invoke(session, message, registration, decision.disclose, ())
+
+    def _invoke(
+        self,
+        session: Session,
+        message: Call,
+        registration: Registration,
+        disclose: bool,
+        passed_over: tuple[int, ...],
+    ) -> CallRecord:
+        """Choose a callee and send it the INVOCATION. Raises RequestRefused where there is none."""
         options = message.options
-        disclose = decision.disclose or registration.disclose_caller or options.disclose_me is True
+        if registration.match != "exact":
+            callees = registration.callees.values()
+            barred = (each.session.id for each in callees if not self._may_serve(each, message.procedure))
+            passed_over = (*passed_over, *barred)
+        callee = self._choose(registration, message, passed_over)
         details = NO_DETAILS
-        if disclose or registration.match != "exact" or options.enc_algo is not None:
-            details = _details(session, message, registration, disclose)
-        invocation = Invocation(call.invocation_id, registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((callee.id,), invocation, session.payload_format))
+        if disclose or callee.disclose_caller or registration.match != "exact" or options != NO_OPTIONS:
+            details = self._details(session, message, registration, callee, disclose)
+        elif session.trustlevel is not None:
+            details = InvocationDetails(trustlevel=session.trustlevel)
+        record = self.calls.open(session, message, registration, callee)
+        if options.progress or options.receive_progress:
+            record.is_streaming = options.progress is True
+            record.wants_progress = details.receive_progress is True
+        if options.timeout or self.options.max_call_timeout:
+            self.calls.start_clock(record, options)
+        invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
+        self._outbox.append(Send((callee.session.id,), invocation, session.payload_format))
+        return record
+
+    def _choose(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
+        if len(registration.callees) == 1 and not passed_over and message.options.runmode is None:
+            (callee,) = registration.callees.values()
+            if callee.is_able:
+                return callee
+        return self._choose_among(registration, message, passed_over)
 
     def on_yield(self, session: Session, message: Yield) -> None:
-        """YIELD: the RESULT to the caller. What comes after the call has ended is dropped."""
-        call = session.invocations.get(message.request_id)
-        options = message.options
-        if call is None:
-            self._check_invoked(session, message.request_id, "YIELD")
-            return
-        if options.progress:
-            return  # Nobody asked for progress: the feature is not announced.
-        end_call(call)
-        details = NO_RESULT_DETAILS
-        if options.enc_algo is not None:
-            details = ResultDetails(
-                enc_algo=options.enc_algo, enc_key=options.enc_key, enc_serializer=options.enc_serializer
-            )
-        result = Result(call.request_id, details, message.args, message.kwargs)
-        self._outbox.append(Send((call.caller.id,), result, session.payload_format))
+        """See :meth:`.calls.Calls.on_yield`."""
+        self.calls.on_yield(session, message)
 
     # End of the hot path.
 
+    def on_cancel(self, session: Session, message: Cancel) -> None:
+        """See :meth:`.calls.Calls.on_cancel`."""
+        self.calls.on_cancel(session, message)
+
     def on_error(self, session: Session, message: Error) -> None:
-        """ERROR from a callee: passed to the caller unchanged."""
-        if message.request_type != INVOCATION:
-            raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
-        call = session.invocations.get(message.request_id)
-        if call is None:
-            self._check_invoked(session, message.request_id, "ERROR")
+        """ERROR from a callee: to the caller unchanged, or, if it says it is unavailable, the next callee's turn.
+
+        An error URI that is none would harm the caller: it is told so instead.
+        """
+        record = self.calls.take_error(session, message)
+        if record is None:
             return
-        end_call(call)
-        error = Error(CALL, call.request_id, message.details, message.error, message.args, message.kwargs)
-        self._outbox.append(Send((call.caller.id,), error, session.payload_format))
+        if not is_uri(message.error, loose=True):
+            text = f"the callee answered with an invalid error URI {message.error!r}"
+            self.calls.refuse(record.caller, record.request_id, errors.INVALID_URI, text)
+            return
+        if message.error != errors.UNAVAILABLE or not session.has("callee", "call_reroute"):
+            self.calls.pass_error(record, message, session.payload_format)
+            return
+        tried = (*record.tried, session.id)
+        caller = record.caller
+        role = self._roles[caller.authrole]
+        try:
+            if record.is_streaming:
+                raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
+            disclose = role.decide("call", record.call.procedure).disclose
+            again = self._invoke(caller, record.call, record.registration, disclose, tried)
+            again.tried = list(tried)
+        except RequestRefused as refused:
+            self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
 
     def on_register(self, session: Session, message: Register) -> None:
-        """REGISTER: one callee a procedure and way of matching."""
-        match: Match = message.options.match or "exact"
+        """REGISTER: a procedure or pattern has one callee, or several where all asked for the same policy."""
+        options = message.options
+        match: Match = options.match or "exact"
+        invoke = options.invoke or "single"
         procedure = message.procedure
         decision = self._roles[session.authrole].decide("register", procedure, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
-        if self._index.get(match, procedure) is not None:
-            text = f"{procedure!r} is already registered"
-            raise RequestRefused(errors.PROCEDURE_ALREADY_EXISTS, text)
-        disclose_caller = message.options.disclose_caller is True
-        registration = Registration(self._new_id(match, procedure), procedure, match, session, disclose_caller)
-        self._index.put(match, procedure, registration)
-        self.registrations[registration.id] = registration
-        session.registrations[registration.id] = registration
+        limit = self.options.max_registrations
+        if limit and len(session.registrations) >= limit:
+            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} registrations")
+        registration = self._index.get(match, procedure)
+        if registration is not None and options.force_reregister:
+            self._throw_out(registration)
+            registration = None
+        is_new = registration is None
+        if registration is None:
+            registration = self._create(match, procedure, invoke)
+        elif session.id not in registration.callees:
+            self._check_policy(registration, invoke)
+        is_joining = session.id not in registration.callees
+        if is_joining:
+            registration.callees[session.id] = Callee(session, next(self._numbers), options)
+            session.registrations[registration.id] = registration
         self._outbox.append(Send((session.id,), Registered(message.request_id, registration.id), PYTHON))
+        if is_new:
+            self._announce("wamp.registration.on_create", procedure, session.id, describe(registration))
+        if is_joining:
+            self._announce("wamp.registration.on_register", procedure, session.id, registration.id)
 
     def on_unregister(self, session: Session, message: Unregister) -> None:
         """UNREGISTER: refused for a registration that the session does not hold. Open calls go on."""
-        registration = session.registrations.pop(message.registration_id, None)
+        registration = session.registrations.get(message.registration_id)
         if registration is None:
             text = f"this session holds no registration {message.registration_id}"
             raise RequestRefused(errors.NO_SUCH_REGISTRATION, text)
-        self._remove(registration)
         self._outbox.append(Send((session.id,), Unregistered(message.request_id), PYTHON))
+        self.remove_callee(session, registration)
 
-    def detach(self, session: Session) -> None:
-        """The session leaves: its registrations end, its callers get an ERROR, results for it will be dropped."""
-        for registration in session.registrations.values():
-            self._remove(registration)
-        session.registrations.clear()
-        for call in list(session.invocations.values()):
-            self.fail(call, errors.CANCELED, "the callee has left")
-        for call in list(session.calls.values()):
-            end_call(call)
+    def remove_callee(self, session: Session, registration: Registration) -> None:
+        """A session no longer carries out a procedure; the last one takes the registration with it."""
+        session.registrations.pop(registration.id, None)
+        if registration.callees.pop(session.id, None) is None:
+            return
+        self._announce("wamp.registration.on_unregister", registration.procedure, session.id, registration.id)
+        if not registration.callees:
+            self._index.remove(registration.match, registration.procedure)
+            del self.registrations[registration.id]
+            self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
-    def fail(self, call: CallRecord, uri: str, text: str) -> None:
-        """End a call with an ERROR from the router."""
-        end_call(call)
-        error = Error(CALL, call.request_id, ErrorDetails(), uri, positional(text))
-        self._outbox.append(Send((call.caller.id,), error, PYTHON))
+    def revoke(self, session: Session, registration: Registration, reason: str) -> None:
+        """The router takes a registration from a session; a peer that announced revocation is told."""
+        if session.has("callee", "registration_revocation"):
+            details = UnregisteredDetails(registration=registration.id, reason=reason)
+            self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
+        self.remove_callee(session, registration)
+
+    def lookup(self, match: Match, procedure: str) -> Registration | None:
+        """The registration of just this pattern."""
+        return self._index.get(match, procedure)
+
+    def best(self, procedure: str) -> Registration | None:
+        """The registration that a CALL would go to."""
+        return self._index.best(procedure)
 
     def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """A message of a call could not be said to ``session``: the caller is told instead."""
-        if isinstance(message, Invocation):
-            call = session.invocations.get(message.request_id)
-            if call is not None:
-                self.fail(call, fault.uri, str(fault))
+        """See :meth:`.calls.Calls.undeliverable`."""
+        self.calls.undeliverable(session, message, fault)
+
+    # --- parts of the above --------------------------------------------------------------------------------------
+
+    def _continues(self, session: Session, message: Call, record: CallRecord | None) -> bool:
+        """Whether a CALL is a further part of one that came before, and if so, what becomes of it."""
+        is_last = message.options.progress is not True
+        if record is None:
+            if message.request_id not in session.ended_streams:
+                return False
+            if is_last:
+                session.ended_streams.discard(message.request_id)
+            return True
+        if not record.is_streaming:
+            raise ProtocolViolation(f"CALL.request {message.request_id} is the id of a call that is still open")
+        record.is_streaming = not is_last
+        details = InvocationDetails(progress=None if is_last else True)
+        if record.registration.match != "exact":
+            details.procedure = record.call.procedure
+        check_announced(session, "caller", message.options, "CALL")
+        mirrored(message.options, details)
+        invocation = Invocation(record.invocation_id, record.registration.id, details, message.args, message.kwargs)
+        self._outbox.append(Send((record.callee.session.id,), invocation, session.payload_format))
+        return True
+
+    def _best_pattern(self, procedure: str) -> Registration:
+        """The best pattern that has a callee that may serve: one that may not must not stand before others that may."""
+        for registration in self._index.patterns(procedure):
+            if any(self._may_serve(callee, procedure) for callee in registration.callees.values()):
+                return registration
+        raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
+
+    def _choose_among(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
+        options = message.options
+        if options.runmode is None:
+            callee = choose(registration, self._environment.random_below, passed_over)
+        elif options.runmode == "partition" and options.rkey is not None:
+            callee = choose_by_key(registration, options.rkey, passed_over)
+        else:
+            text = (
+                "CALL.options.runmode 'partition' needs an rkey" if options.runmode == "partition" else "runmode 'all'"
+            )
+            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, text)
+        if callee is None:
+            text = f"no callee of {registration.procedure!r} is available"
+            raise RequestRefused(errors.NO_AVAILABLE_CALLEE, text)
+        return callee
+
+    def _details(
+        self, session: Session, message: Call, registration: Registration, callee: Callee, disclose: bool
+    ) -> InvocationDetails:
+        options = message.options
+        check_announced(session, "caller", options, "CALL")
+        peer = callee.session
+        if uses_passthru(options) and not peer.has("callee", "payload_passthru_mode"):
+            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, "the callee does not support payload_passthru_mode")
+        self._check_progress(session, message, peer)
+        details = InvocationDetails(
+            procedure=None if registration.match == "exact" else message.procedure,
+            progress=True if options.progress else None,
+            receive_progress=True if self._passes_progress(session, message, peer) else None,
+            timeout=options.timeout if callee.forward_timeout or peer.has("callee", "call_timeout") else None,
+            trustlevel=session.trustlevel,
+            transaction_hash=options.transaction_hash,
+        )
+        mirrored(options, details)
+        if options.disclose_me and not self.options.allow_disclose_me:
+            raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
+        if disclose or options.disclose_me or callee.disclose_caller:
+            details.caller = session.id
+            details.caller_authid = session.authid
+            details.caller_authrole = session.authrole
+        return details
+
+    def _check_progress(self, session: Session, message: Call, peer: Session) -> None:
+        if not message.options.progress:
             return
-        error = Error(CALL, message.request_id, ErrorDetails(), fault.uri, positional(str(fault)))
-        self._outbox.append(Send((session.id,), error, PYTHON))
+        feature = "progressive_call_invocations"
+        if not session.has("caller", feature):
+            raise ProtocolViolation(f"CALL.options.progress without the feature {feature} announced")
+        if not peer.has("callee", feature) or not peer.has("callee", *CANCELING):
+            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {feature}")
 
-    def _remove(self, registration: Registration) -> None:
-        self._index.remove(registration.match, registration.procedure)
-        del self.registrations[registration.id]
+    def _passes_progress(self, session: Session, message: Call, peer: Session) -> bool:
+        feature = "progressive_call_results"
+        return bool(message.options.receive_progress) and session.has("caller", feature) and peer.has("callee", feature)
 
-    def _may_serve(self, registration: Registration, procedure: str) -> bool:
+    def _may_serve(self, callee: Callee, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""
-        role = self._roles[registration.callee.authrole]
-        return role.decide("register", procedure).allowed and not is_reserved(procedure)
+        role = self._roles.get(callee.session.authrole)
+        return role is not None and role.decide("register", procedure).allowed and not is_reserved(procedure)
 
-    def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        if not was_invoked(session, invocation_id):
-            raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")
-
-    def _new_id(self, match: Match, procedure: str) -> int:
+    def _create(self, match: Match, procedure: str, invoke: str) -> Registration:
         salt = 0
         while (new := stable_id(self._realm, "registration", match, procedure, salt)) in self.registrations:
             salt += 1
-        return new
+        registration = Registration(new, procedure, match, invoke, self._environment.timestamp())
+        self._index.put(match, procedure, registration)
+        self.registrations[new] = registration
+        return registration
+
+    def _check_policy(self, registration: Registration, invoke: str) -> None:
+        if registration.invoke == "single":
+            raise RequestRefused(errors.PROCEDURE_ALREADY_EXISTS, f"{registration.procedure!r} is already registered")
+        if registration.invoke != invoke:
+            text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
+            raise RequestRefused(errors.PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY, text)
+
+    def _throw_out(self, registration: Registration) -> None:
+        for callee in list(registration.callees.values()):
+            self.revoke(callee.session, registration, errors.UNREGISTERED)
 
 
-def _details(session: Session, message: Call, registration: Registration, disclose: bool) -> InvocationDetails:
-    options = message.options
-    details = InvocationDetails(
-        procedure=None if registration.match == "exact" else message.procedure,
-        transaction_hash=options.transaction_hash,
-        enc_algo=options.enc_algo,
-        enc_key=options.enc_key,
-        enc_serializer=options.enc_serializer,
-    )
-    if disclose:
-        details.caller = session.id
-        details.caller_authid = session.authid
-        details.caller_authrole = session.authrole
-    return details
+def describe(registration: Registration) -> dict[str, object]:
+    """What the meta API says of a registration."""
+    return {
+        "id": registration.id,
+        "created": registration.created,
+        "uri": registration.procedure,
+        "match": registration.match,
+        "invoke": registration.invoke,
+    }

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ..wamp.messages import Message
+from .options import Match
+from .records import Publication
 
 
 class Send(Struct, gc=False):
@@ -32,4 +34,19 @@ class Close(Struct, gc=False):
     message: str = ""
 
 
-Effect = Send | Release | Close
+class Mute(Struct, gc=False):
+    """The session is out: nothing more is sent to it, although its transport stays until it has said goodbye."""
+
+    session_id: int
+
+
+class Record(Struct, gc=False):
+    """Keep a publication of a durable history outside the process."""
+
+    realm: str
+    match: Match
+    uri: str
+    publication: Publication
+
+
+Effect = Send | Release | Mute | Close | Record

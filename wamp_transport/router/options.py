@@ -29,21 +29,55 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class RoleOptions:
-    """A role of a realm. ``allow_by_default`` decides where no permission covers a URI."""
+    """A role of a realm. ``allow_by_default`` decides where no permission covers a URI.
+
+    ``trustlevel`` is told with each event and invocation that a session of the role causes.
+    """
 
     name: str
     permissions: tuple[Permission, ...] = ()
     allow_by_default: bool = False
+    trustlevel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """A topic or pattern whose events are kept: ``limit`` of them at most, for ``max_age`` seconds (0: for ever).
+
+    ``is_durable``: also outside the process, so that they survive a restart.
+    """
+
+    uri: str
+    match: Match = "exact"
+    limit: int = 100
+    max_age: float = 0.0
+    is_durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RealmOptions:
-    """A realm: its name, its roles by name, and how its URIs are checked."""
+    """A realm: its roles by name, its manners and limits. Limits are per session but for ``max_sessions`` and
+    ``max_retained`` (topics); 0 means no limit.
+
+    ``loose_uris``: components may hold anything but white space, ``#`` and ``.``. ``strict_request_ids``: a session's
+    request ids must count 1, 2, 3. ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as Crossbar has it,
+    not in milliseconds. ``max_call_timeout``: seconds after which any call ends.
+    """
 
     name: str
     roles: Mapping[str, RoleOptions] = field(default_factory=dict)
     loose_uris: bool = False
     strict_request_ids: bool = False
+    timeouts_in_seconds: bool = False
+    enable_meta_api: bool = True
+    allow_disclose_me: bool = True
+    max_call_timeout: float = 0.0
+    max_sessions: int = 0
+    max_subscriptions: int = 0
+    max_registrations: int = 0
+    max_calls: int = 0
+    max_retained: int = 10_000
+    history: tuple[HistoryOptions, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +107,10 @@ class ServiceOptions:
     """What a path service says about the sessions that come through it.
 
     ``key`` names the service for as long as it is configured; its sessions are closed when it goes.
-    ``anonymous`` is None where nobody may join without credentials.
+    ``anonymous`` is None where nobody may join without credentials. ``realms`` are those that may be joined, None for
+    all.
     """
 
     key: str
     anonymous: AnonymousLogin | None = None
+    realms: frozenset[str] | None = None

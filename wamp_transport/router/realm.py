@@ -1,9 +1,10 @@
-"""One realm: who is in it, and which of its parts handles a message."""
+"""One realm: who is in it, which of its parts handles a message, and what is told of its life."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..wamp.errors import PayloadError, RequestRefused
+from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.messages import (
     CODES,
     Call,
@@ -22,31 +23,45 @@ from ..wamp.messages import (
     Yield,
 )
 from ..wamp.payload import PYTHON, positional
+from ..wamp.uris import is_reserved
 from .broker import Broker
 from .dealer import Dealer
 from .effects import Effect, Send
+from .meta.context import Context
+from .meta.procedures import built_in
+from .meta.sessions import details_of
 from .options import RealmOptions
 from .permissions import Role
+from .ports import BuiltIn, Environment
 from .records import Session
+from .testaments import take_testaments
+
+Leave = Callable[[int, str, str], None]
+
+SEQUENTIAL: tuple[type[Message], ...] = (Publish, Subscribe, Unsubscribe, Call, Register, Unregister)
+"""The messages whose request ids count up where the realm is strict."""
 
 
 class Realm:
-    """Sessions that reach each other, under one set of roles."""
+    """Sessions that reach each other, under one set of roles. ``leave`` ends a session: id, reason, message."""
 
-    def __init__(self, options: RealmOptions, outbox: list[Effect], new_publication_id: Callable[[], int]) -> None:
+    def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
         self.options = options
         self.roles: dict[str, Role] = {}
         self.sessions: dict[int, Session] = {}
         self._outbox = outbox
-        self.broker = Broker(options.name, self.roles, outbox, new_publication_id)
-        self.dealer = Dealer(options.name, self.roles, outbox)
+        self._leaving: deque[Session] = deque()
+        self._built_in: dict[str, BuiltIn] = {}
+        self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
+        self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._built_in)
+        self._context = Context(self.sessions, self.broker, self.dealer, environment, leave)
         self._handlers: dict[type[Message], Callable[[Session, Any], None]] = {
             Publish: self.broker.on_publish,
             Subscribe: self.broker.on_subscribe,
             Unsubscribe: self.broker.on_unsubscribe,
             EventReceived: _nothing,
             Call: self.dealer.on_call,
-            Cancel: _nothing,
+            Cancel: self.dealer.on_cancel,
             Register: self.dealer.on_register,
             Unregister: self.dealer.on_unregister,
             Yield: self.dealer.on_yield,
@@ -60,28 +75,88 @@ class Realm:
         self.roles.clear()
         for name, role in options.roles.items():
             self.roles[name] = Role(role, loose_uris=options.loose_uris)
+        for session in self.sessions.values():
+            session.trustlevel = options.roles[session.authrole].trustlevel
+        self._built_in.clear()
+        if options.enable_meta_api:
+            self._built_in.update(built_in(self._context, self._outbox))
+        self.broker.configure(options)
+        self.dealer.configure(options)
 
     def join(self, session: Session) -> None:
         """``session`` is in the realm from now on."""
         self.sessions[session.id] = session
+        session.trustlevel = self.options.roles[session.authrole].trustlevel
+
+    def joined(self, session: Session) -> None:
+        """``session`` has got its WELCOME: tell who listens."""
+        self._announce("wamp.session.on_join", "", details_of(session))
 
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session that has joined. Raises ProtocolViolation."""
+        if self.options.strict_request_ids and type(message) in SEQUENTIAL:
+            self._check_sequence(session, message)
         try:
             self._handlers[type(message)](session, message)
         except RequestRefused as refusal:
             self._refuse(session, message, refusal)
 
     def detach(self, session: Session) -> None:
-        """``session`` leaves: nothing of it remains in the realm."""
-        if self.sessions.pop(session.id, None) is not None:
-            self.broker.detach(session)
-            self.dealer.detach(session)
+        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`."""
+        if self.sessions.pop(session.id, None) is None:
+            return
+        self.dealer.calls.detach(session)
+        for publish in take_testaments(session):
+            self._execute(session, publish)
+        self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
+        self._leaving.append(session)
+
+    def work(self, steps: int) -> int:
+        """Take apart what left sessions held, ``steps`` pieces at most; how many steps are left over."""
+        while steps and self._leaving:
+            session = self._leaving[0]
+            if session.registrations:
+                self.dealer.remove_callee(session, next(iter(session.registrations.values())))
+            elif session.subscriptions:
+                self.broker.remove_subscriber(session, next(iter(session.subscriptions.values())))
+            else:
+                self._leaving.popleft()
+                continue
+            steps -= 1
+        return steps
+
+    @property
+    def has_work(self) -> bool:
+        """Whether :meth:`work` has something to do."""
+        return bool(self._leaving)
 
     def undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
         """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.undeliverable(session, message, fault)
+
+    def _announce(self, topic: str, about: str, *args: Any) -> None:
+        if self.options.enable_meta_api and not is_reserved(about):
+            self.broker.publish_own(topic, *args)
+
+    def _execute(self, session: Session, publish: Publish) -> None:
+        """Publish a testament as if the session still did. What its role may no longer publish is dropped."""
+        payload_format, session.payload_format = session.payload_format, PYTHON
+        try:
+            self.broker.on_publish(session, publish)
+        except (RequestRefused, ProtocolViolation):
+            pass
+        finally:
+            session.payload_format = payload_format
+
+    def _check_sequence(self, session: Session, message: Any) -> None:
+        expected = session.last_request + 1
+        if message.request_id == expected:
+            session.last_request = expected
+        elif not (isinstance(message, Call) and message.request_id <= session.last_request):
+            raise ProtocolViolation(f"request id {message.request_id} is out of sequence, expected {expected}")
+        elif message.request_id not in session.calls and message.request_id not in session.ended_streams:
+            raise ProtocolViolation(f"request id {message.request_id} was used before")
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
         if isinstance(message, Publish) and not message.options.acknowledge:

@@ -1,30 +1,33 @@
-"""Which subscribers receive a publication: exclusion of the publisher, black and white lists.
+"""Which subscribers receive a publication: publisher exclusion, black and white lists, shards.
 
-Sections of the specification: Advanced Profile, "Publisher Exclusion" and "Subscriber Black- and Whitelisting".
+Sections of the specification: Advanced Profile, "Publisher Exclusion", "Subscriber Black- and Whitelisting",
+"Sharded Subscription".
 """
 
 from collections.abc import Callable, Sequence
 
 from ..wamp.messages import PublishOptions
-from .records import Session, Subscription
+from .policies import weight
+from .records import Publication, Session, Subscription
 
 Chooser = Callable[[Session], bool]
 
 
-def receivers(
-    subscription: Subscription, publisher: Session, chosen: Chooser | None, exclude_me: bool
-) -> Sequence[int]:
+def receivers(subscription: Subscription, publication: Publication, chosen: Chooser | None) -> Sequence[int]:
     """The ids of the subscribers that get the event. ``chosen`` is None where no list narrows them."""
+    options = publication.message.options
+    publisher = publication.session_id if options.exclude_me is not False else 0
+    to: Sequence[int]
     if chosen is not None:
-        return [
-            session.id
-            for session in subscription.subscribers.values()
-            if chosen(session) and not (exclude_me and session is publisher)
-        ]
-    everybody = subscription.receivers
-    if exclude_me and publisher.id in subscription.subscribers:
-        return [session_id for session_id in everybody if session_id != publisher.id]
-    return everybody
+        sessions = subscription.subscribers.values()
+        to = [session.id for session in sessions if session.id != publisher and chosen(session)]
+    elif publisher in subscription.subscribers:
+        to = [session_id for session_id in subscription.receivers if session_id != publisher]
+    else:
+        to = subscription.receivers
+    if options.rkey is not None and subscription.node_keys:
+        return _one_shard(subscription, to, options.rkey)
+    return to
 
 
 def chooser(options: PublishOptions) -> Chooser | None:
@@ -50,6 +53,14 @@ def chooser(options: PublishOptions) -> Chooser | None:
     if not tests:
         return None
     return lambda session: all(test(session) for test in tests)
+
+
+def _one_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
+    """Of the subscribers with a node key the one that the resource belongs to; and all without one."""
+    keys = subscription.node_keys
+    shards = [session_id for session_id in to if session_id in keys]
+    one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
+    return [session_id for session_id in to if session_id not in keys or session_id == one]
 
 
 def _member(attribute: str, values: frozenset[int | str]) -> Chooser:

@@ -5,7 +5,10 @@ Records hold ids and each other, never connections.
 
 from typing import Any, Literal
 
-from ..wamp.messages import ClientRole
+from msgspec import Struct
+
+from ..wamp.messages import Call, ClientRole, Publish, RegisterOptions
+from .deadlines import Deadline
 from .options import Match, ServiceOptions
 
 State = Literal["closed", "established", "closing", "gone"]
@@ -15,8 +18,9 @@ class Session:
     """One session of one transport, from the first byte to the end. ``state`` is changed in ``session.py`` alone."""
 
     __slots__ = (
-        "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "id", "invocations",
-        "last_invocation", "payload_format", "realm", "registrations", "roles", "service", "state", "subscriptions",
+        "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "deadline", "ended_streams", "id",
+        "invocations", "last_invocation", "last_request", "leave_reason", "payload_format", "realm", "registrations",
+        "roles", "service", "state", "subscriptions", "testaments", "transport", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
@@ -36,28 +40,52 @@ class Session:
         self.calls: dict[int, CallRecord] = {}
         self.invocations: dict[int, CallRecord] = {}
         self.last_invocation = 0
+        self.last_request = 0
+        self.leave_reason = ""
+        self.deadline: Deadline | None = None
+        self.ended_streams: set[int] = set()
+        self.trustlevel: int | None = None
+        self.transport: dict[str, Any] = {}
+        self.testaments: dict[str, list[Publish]] = {"detached": [], "destroyed": []}
+
+    def has(self, role: str, *features: str) -> bool:
+        """Whether the peer announced one of the features for a role; the names are spellings of the same one."""
+        announced = self.roles.get(role)
+        if announced is None or announced.features is None:
+            return False
+        return any(announced.features.get(feature) is True for feature in features)
 
 
 class Subscription:
-    """A topic or pattern and who is subscribed to it, in the order of subscribing."""
+    """A topic or pattern and who is subscribed to it, in the order of subscribing.
 
-    __slots__ = ("_receivers", "id", "match", "subscribers", "topic")
+    ``node_keys`` holds the node key of each subscriber that gave one. ``is_kept``: it stays without subscribers, for
+    its history.
+    """
 
-    def __init__(self, subscription_id: int, topic: str, match: Match) -> None:
+    __slots__ = ("_receivers", "created", "id", "is_kept", "match", "node_keys", "subscribers", "topic")
+
+    def __init__(self, subscription_id: int, topic: str, match: Match, created: str) -> None:
         self.id = subscription_id
         self.topic = topic
         self.match = match
+        self.created = created
+        self.is_kept = False
         self.subscribers: dict[int, Session] = {}
+        self.node_keys: dict[int, str] = {}
         self._receivers: tuple[int, ...] | None = None
 
-    def add(self, session: Session) -> None:
+    def add(self, session: Session, node_key: str | None) -> None:
         """Subscribe ``session``."""
         self.subscribers[session.id] = session
+        if node_key is not None:
+            self.node_keys[session.id] = node_key
         self._receivers = None
 
     def remove(self, session: Session) -> None:
         """Unsubscribe ``session``."""
         self.subscribers.pop(session.id, None)
+        self.node_keys.pop(session.id, None)
         self._receivers = None
 
     @property
@@ -68,28 +96,82 @@ class Subscription:
         return self._receivers
 
 
+class Publication(Struct, gc=False):
+    """A PUBLISH on its way, or kept: with who published it and when."""
+
+    id: int
+    message: Publish
+    payload_format: str
+    session_id: int
+    authid: str
+    authrole: str
+    is_disclosed: bool
+    trustlevel: int | None = None
+    time: Any = None
+
+
+class Callee:
+    """A session in a registration: how many calls it takes, and how it wants them.
+
+    ``concurrency`` is the most calls in flight, 0 for no limit. ``number`` grows in the order of registering.
+    """
+
+    __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "session")
+
+    def __init__(self, session: Session, number: int, options: RegisterOptions) -> None:
+        self.session = session
+        self.number = number
+        self.concurrency = options.concurrency or 0
+        self.disclose_caller = options.disclose_caller is True
+        self.forward_timeout = options.forward_timeout is True
+        self.node_key = options.nkey
+        self.in_flight = 0
+
+    @property
+    def is_able(self) -> bool:
+        """Whether it can take one more call."""
+        return self.session.state == "established" and not 0 < self.concurrency <= self.in_flight
+
+
 class Registration:
-    """A procedure or pattern and the session that carries it out."""
+    """A procedure or pattern and the callees that carry it out, in the order of registering."""
 
-    __slots__ = ("callee", "disclose_caller", "id", "match", "procedure")
+    __slots__ = ("callees", "created", "id", "invoke", "last_number", "match", "procedure")
 
-    def __init__(
-        self, registration_id: int, procedure: str, match: Match, callee: Session, disclose_caller: bool
-    ) -> None:
+    def __init__(self, registration_id: int, procedure: str, match: Match, invoke: str, created: str) -> None:
         self.id = registration_id
         self.procedure = procedure
         self.match = match
-        self.callee = callee
-        self.disclose_caller = disclose_caller
+        self.invoke = invoke
+        self.created = created
+        self.callees: dict[int, Callee] = {}
+        self.last_number = 0
 
 
 class CallRecord:
-    """A call in flight: the caller's request and the callee's invocation."""
+    """A call in flight: the caller's request and the callee's invocation.
 
-    __slots__ = ("callee", "caller", "invocation_id", "request_id")
+    ``call`` is the CALL as it came, for another callee should this one be unavailable; ``tried`` holds the sessions
+    that were. ``is_streaming``: more parts of the call may follow. ``is_killed``: the callee was told to stop.
+    """
 
-    def __init__(self, caller: Session, request_id: int, callee: Session, invocation_id: int) -> None:
+    __slots__ = (
+        "call", "callee", "caller", "deadline", "invocation_id", "is_killed", "is_streaming", "registration",
+        "request_id", "timeout", "tried", "wants_progress",
+    )  # fmt: skip
+
+    def __init__(
+        self, caller: Session, call: Call, registration: Registration, callee: Callee, invocation_id: int
+    ) -> None:
         self.caller = caller
-        self.request_id = request_id
+        self.request_id = call.request_id
+        self.call = call
+        self.registration = registration
         self.callee = callee
         self.invocation_id = invocation_id
+        self.wants_progress = False
+        self.is_streaming = False
+        self.is_killed = False
+        self.timeout = 0.0
+        self.deadline: Deadline | None = None
+        self.tried: list[int] = []

@@ -1,11 +1,10 @@
 """The router's public face: sessions come and go, messages go in, effects come out.
 
-Synchronous and without I/O. Whoever owns a router feeds it from one thread, tells it the time, and carries out the
-effects in order after each call. Time is in seconds of any steady clock.
+Synchronous and without I/O. Whoever owns a router feeds it from one thread, wakes it when something is due or is left
+to do, and carries out the effects in order after each call.
 """
 
 from collections.abc import Callable
-from heapq import heappop, heappush
 from typing import Any
 
 from ..wamp import errors
@@ -13,10 +12,11 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.features import router_roles
 from ..wamp.messages import Abort, Goodbye, Hello, Message, ReasonDetails, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
-from .effects import Close, Effect, Release, Send
+from .effects import Close, Effect, Mute, Release, Send
 from .options import AnonymousLogin, RouterOptions, ServiceOptions
+from .ports import Environment
 from .realm import Realm
-from .records import Session
+from .records import CallRecord, Session
 from .session import ACCEPTED, move, unexpected
 
 NO_REASON = ReasonDetails()
@@ -32,40 +32,41 @@ class Refused(Exception):
 
 
 class Router:
-    """A WAMP router core.
+    """A WAMP router core in an :class:`~.ports.Environment`."""
 
-    ``new_session_id`` gives unguessable ids, ``new_publication_id`` quick ones, both uniform in [1, 2^53].
-    """
-
-    def __init__(
-        self,
-        options: RouterOptions,
-        *,
-        new_session_id: Callable[[], int],
-        new_publication_id: Callable[[], int],
-    ) -> None:
+    def __init__(self, options: RouterOptions, environment: Environment) -> None:
         self._options = options
-        self._new_session_id = new_session_id
-        self._new_publication_id = new_publication_id
+        self._environment = environment
+        self._deadlines = environment.deadlines
         self._outbox: list[Effect] = []
-        self._deadlines: list[tuple[float, int, str]] = []
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._handlers: dict[str, dict[type[Message], Callable[[Session, Any], None]]] = {
             state: {kind: getattr(self, name) for kind, name in accepted.items()}
             for state, accepted in ACCEPTED.items()
         }
+        self._on_deadline: dict[str, Callable[[Any], None]] = {
+            "hello": self._on_hello_deadline,
+            "goodbye": self._on_goodbye_deadline,
+            "call": self._on_call_deadline,
+        }
         self._open_realms(options)
 
     # --- verbs ---------------------------------------------------------------------------------------------------
 
-    def open_session(self, service: ServiceOptions, payload_format: str, now: float) -> int:
-        """A transport is there: the id of the session that its HELLO will establish."""
-        session_id = self._new_session_id()
+    def open_session(
+        self, service: ServiceOptions, payload_format: str, transport: dict[str, Any] | None = None
+    ) -> int:
+        """A transport is there: the id of the session that its HELLO will establish.
+
+        ``transport`` is what the meta API tells of it.
+        """
+        session_id = self._environment.new_session_id()
         while session_id in self.sessions:
-            session_id = self._new_session_id()
-        self.sessions[session_id] = Session(session_id, service, payload_format)
-        heappush(self._deadlines, (now + self._options.hello_timeout, session_id, "closed"))
+            session_id = self._environment.new_session_id()
+        session = self.sessions[session_id] = Session(session_id, service, payload_format)
+        session.transport = transport or {}
+        session.deadline = self._deadlines.after(self._options.hello_timeout, "hello", session)
         return session_id
 
     def receive(self, session_id: int, message: Message) -> None:
@@ -100,7 +101,7 @@ class Router:
         if session is not None:
             self._end(session)
 
-    def leave(self, session_id: int, reason: str, message: str, now: float) -> None:
+    def leave(self, session_id: int, reason: str, message: str) -> None:
         """The router ends a session: GOODBYE, out of the realm at once, closed when the peer answers or time is up."""
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
@@ -108,53 +109,57 @@ class Router:
         if session.state == "closed":
             self._abort(session, reason, message)
             return
-        self._send(session, Goodbye(ReasonDetails(message=message), reason))
-        self._detach(session)
+        self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
+        self._outbox.append(Mute(session_id))
+        session.leave_reason = reason
         move(session, "leave")
-        heappush(self._deadlines, (now + self._options.goodbye_timeout, session_id, "closing"))
+        self._detach(session)
+        session.deadline = self._deadlines.after(self._options.goodbye_timeout, "goodbye", session)
 
-    def leave_service(self, key: str, reason: str, message: str, now: float) -> None:
+    def leave_service(self, key: str, reason: str, message: str) -> None:
         """End all sessions that came through one path service."""
         for session in [each for each in self.sessions.values() if each.service.key == key]:
-            self.leave(session.id, reason, message, now)
+            self.leave(session.id, reason, message)
 
-    def leave_all(self, reason: str, message: str, now: float) -> None:
+    def leave_all(self, reason: str, message: str) -> None:
         """End all sessions."""
         for session_id in list(self.sessions):
-            self.leave(session_id, reason, message, now)
+            self.leave(session_id, reason, message)
 
-    def configure(self, options: RouterOptions, now: float) -> None:
+    def configure(self, options: RouterOptions) -> None:
         """Take new options. Sessions stay, but for those whose realm or role is no more."""
         self._options = options
         for name, realm in list(self.realms.items()):
             new = options.realms.get(name)
             if new is None:
                 for session_id in list(realm.sessions):
-                    self.leave(session_id, errors.CLOSE_REALM, f"realm {name!r} was closed", now)
+                    self.leave(session_id, errors.CLOSE_REALM, f"realm {name!r} was closed")
                 del self.realms[name]
             elif new != realm.options:
                 for session in [each for each in realm.sessions.values() if each.authrole not in new.roles]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
-                    self.leave(session.id, errors.NO_SUCH_ROLE, text, now)
+                    self.leave(session.id, errors.NO_SUCH_ROLE, text)
                 realm.configure(new)
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
-        """It is ``now``: end what has waited too long."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, session_id, state = heappop(self._deadlines)
-            session = self.sessions.get(session_id)
-            if session is None or session.state != state:
-                continue
-            if state == "closed":
-                text = f"no session within {self._options.hello_timeout:g} seconds: HELLO must come first"
-                self._abort(session, errors.PROTOCOL_VIOLATION, text)
-            else:
-                self._close(session, errors.CLOSE_NORMAL, "no answer to GOODBYE")
+        """It is ``now``: do what is due."""
+        for deadline in self._deadlines.due(now):
+            self._on_deadline[deadline.kind](deadline.subject)
+
+    def work(self, steps: int) -> None:
+        """Take apart what left sessions held, ``steps`` pieces at most, so that others are served in between."""
+        for realm in self.realms.values():
+            steps = realm.work(steps)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether :meth:`work` has something to do."""
+        return any(realm.has_work for realm in self.realms.values())
 
     def next_deadline(self) -> float | None:
         """When :meth:`advance` has something to do, if ever."""
-        return self._deadlines[0][0] if self._deadlines else None
+        return self._deadlines.next()
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each effect is taken once."""
@@ -179,11 +184,12 @@ class Router:
             return
         session.realm = realm.options.name
         session.authrole = login.role
-        session.authid = login.authid or f"anonymous-{self._new_session_id():014x}"
+        session.authid = login.authid or f"anonymous-{self._environment.new_session_id():014x}"
         session.authmethod = "anonymous"
         session.authprovider = "static"
         session.roles = message.details.roles
         move(session, "join")
+        self._cancel_deadline(session)
         realm.join(session)
         details = WelcomeDetails(
             roles=router_roles(),
@@ -195,18 +201,19 @@ class Router:
             agent=self._options.agent,
         )
         self._send(session, Welcome(session.id, details))
+        realm.joined(session)
 
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """GOODBYE from the client: answered, and the transport is free for another HELLO."""
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
-        self._detach(session)
         move(session, "said_goodbye")
+        self._detach(session)
         del self.sessions[session.id]
         self._outbox.append(Release(session.id))
 
     def on_goodbye_answer(self, session: Session, message: Goodbye) -> None:
-        """The answer to the router's GOODBYE."""
-        self._close(session, errors.CLOSE_NORMAL, "")
+        """The answer to the router's GOODBYE: the transport closes for the reason that the router gave."""
+        self._close(session, session.leave_reason, "")
 
     def on_abort(self, session: Session, message: Abort) -> None:
         """ABORT from the client: nothing is answered."""
@@ -220,7 +227,8 @@ class Router:
     def _admit(self, session: Session, message: Hello) -> tuple[Realm, AnonymousLogin]:
         if message.realm is None:
             raise Refused(errors.NO_SUCH_REALM, "HELLO names no realm")
-        realm = self.realms.get(message.realm)
+        reachable = session.service.realms
+        realm = self.realms.get(message.realm) if reachable is None or message.realm in reachable else None
         if realm is None:
             raise Refused(errors.NO_SUCH_REALM, f"there is no realm {message.realm!r}")
         login = session.service.anonymous
@@ -228,12 +236,14 @@ class Router:
             raise Refused(errors.NO_MATCHING_AUTH_METHOD, "none of the offered authentication methods is available")
         if login.role not in realm.roles:
             raise Refused(errors.NO_SUCH_ROLE, f"realm {message.realm!r} has no role {login.role!r}")
+        if 0 < realm.options.max_sessions <= len(realm.sessions):
+            raise Refused(errors.QUOTA_EXCEEDED, f"realm {message.realm!r} has no room for more sessions")
         return realm, login
 
     def _open_realms(self, options: RouterOptions) -> None:
         for name, realm_options in options.realms.items():
             if name not in self.realms:
-                self.realms[name] = Realm(realm_options, self._outbox, self._new_publication_id)
+                self.realms[name] = Realm(realm_options, self._outbox, self._environment, self.leave)
 
     def _send(self, session: Session, message: Message) -> None:
         self._outbox.append(Send((session.id,), message, PYTHON))
@@ -253,6 +263,22 @@ class Router:
             realm.detach(session)
 
     def _end(self, session: Session) -> None:
-        self._detach(session)
+        self._cancel_deadline(session)
         move(session, "end")
+        self._detach(session)
         self.sessions.pop(session.id, None)
+
+    def _cancel_deadline(self, session: Session) -> None:
+        if session.deadline is not None:
+            session.deadline.cancel()
+            session.deadline = None
+
+    def _on_hello_deadline(self, session: Session) -> None:
+        text = f"no session within {self._options.hello_timeout:g} seconds: HELLO must come first"
+        self._abort(session, errors.PROTOCOL_VIOLATION, text)
+
+    def _on_goodbye_deadline(self, session: Session) -> None:
+        self._close(session, session.leave_reason, "no answer to GOODBYE")
+
+    def _on_call_deadline(self, record: CallRecord) -> None:
+        self.realms[record.caller.realm].dealer.calls.on_timeout(record)

@@ -117,6 +117,10 @@ class ErrorDetails(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
 
 
 class Error(Struct, array_like=True, tag=8, forbid_unknown_fields=True):
@@ -146,11 +150,16 @@ class PublishOptions(Struct, omit_defaults=True):
     eligible_authid: list[str] | None = None
     eligible_authrole: list[str] | None = None
     disclose_me: bool | None = None
+    rkey: str | None = None
     retain: bool | None = None
     transaction_hash: str | None = None
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
     forward_for: list[Forwarder] | None = None
 
 
@@ -174,6 +183,7 @@ class Published(Struct, array_like=True, tag=17, forbid_unknown_fields=True):
 class SubscribeOptions(Struct, omit_defaults=True):
     match: Match | None = None
     get_retained: bool | None = None
+    nkey: str | None = None
     forward_for: list[Forwarder] | None = None
 
 
@@ -216,6 +226,7 @@ class EventDetails(Struct, omit_defaults=True):
     publisher: Id | None = None
     publisher_authid: str | None = None
     publisher_authrole: str | None = None
+    trustlevel: int | None = None
     topic: str | None = None
     retained: bool | None = None
     transaction_hash: str | None = None
@@ -224,6 +235,10 @@ class EventDetails(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
 
 
 class Event(Struct, array_like=True, tag=36, forbid_unknown_fields=True):
@@ -250,10 +265,16 @@ class CallOptions(Struct, omit_defaults=True):
     receive_progress: bool | None = None
     progress: bool | None = None
     disclose_me: bool | None = None
+    rkey: str | None = None
+    runmode: Literal["all", "partition"] | None = None
     transaction_hash: str | None = None
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
     forward_for: list[Forwarder] | None = None
 
 
@@ -280,9 +301,16 @@ class Cancel(Struct, array_like=True, tag=49, forbid_unknown_fields=True):
 
 class ResultDetails(Struct, omit_defaults=True):
     progress: bool | None = None
+    callee: Id | None = None
+    callee_authid: str | None = None
+    callee_authrole: str | None = None
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
 
 
 class Result(Struct, array_like=True, tag=50, forbid_unknown_fields=True):
@@ -296,10 +324,12 @@ class Result(Struct, array_like=True, tag=50, forbid_unknown_fields=True):
 
 class RegisterOptions(Struct, omit_defaults=True):
     match: Match | None = None
-    invoke: Literal["single", "first", "last", "roundrobin", "random"] | None = None
+    invoke: Literal["single", "first", "last", "roundrobin", "random", "queue_least_loaded"] | None = None
     concurrency: Annotated[int, Meta(ge=1)] | None = None
     force_reregister: bool | None = None
     disclose_caller: bool | None = None
+    forward_timeout: bool | None = None
+    nkey: str | None = None
     forward_for: list[Forwarder] | None = None
 
 
@@ -346,11 +376,16 @@ class InvocationDetails(Struct, omit_defaults=True):
     caller: Id | None = None
     caller_authid: str | None = None
     caller_authrole: str | None = None
+    trustlevel: int | None = None
     transaction_hash: str | None = None
     forward_for: list[Forwarder] | None = None
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
 
 
 class Invocation(Struct, array_like=True, tag=68, forbid_unknown_fields=True):
@@ -380,6 +415,10 @@ class YieldOptions(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
 
 
 class Yield(Struct, array_like=True, tag=70, forbid_unknown_fields=True):

@@ -1,5 +1,7 @@
 import pytest
 
+from wamp_transport.config.configuration import service_options
+
 
 @pytest.mark.parametrize("version", [1, 3, True, 2.0, "2", None, []])
 def test_version_other_than_2_is_refused(node, read, version):
@@ -93,18 +95,26 @@ def test_worker_is_disabled_from_the_environment(node, worker, read):
     assert len(read(node).configuration.transports) == 1
 
 
-def test_router_workers_become_one_router_and_this_is_told(node, worker, read):
+def test_transports_of_several_router_workers_lead_to_the_realms_of_their_own(node, worker, read):
     node["workers"].append(
         {
             "type": "router",
             "realms": [{"name": "realm2"}],
-            "transports": [{"type": "web", "endpoint": {"type": "tcp", "port": 8081}, "paths": {}}],
+            "transports": [
+                {"type": "web", "endpoint": {"type": "tcp", "port": 8081}, "paths": {"ws": {"type": "websocket"}}}
+            ],
         }
     )
     outcome = read(node)
     assert [realm.name for realm in outcome.configuration.realms] == ["realm1", "realm2"]
     assert len(outcome.configuration.transports) == 2
-    assert "one router" in outcome.notices["workers[1]"].message
+    confined = {service.key: service_options(service).realms for service in outcome.configuration.services}
+    assert set(confined.values()) == {frozenset({"realm1"}), frozenset({"realm2"})}
+
+
+def test_transports_of_the_only_router_worker_lead_to_all_realms(node, read):
+    for service in read(node).configuration.services:
+        assert service_options(service).realms is None
 
 
 @pytest.mark.parametrize("given", [{}, {"workers": []}, {"version": 2, "workers": [{"type": "router"}]}])

@@ -2,7 +2,7 @@ import pytest
 
 from wamp_transport.config import router_options
 from wamp_transport.config.realm import PermissionSection, open_realm, pattern_of
-from wamp_transport.router.options import Permission
+from wamp_transport.router.options import HistoryOptions, Permission
 
 PLACE = "workers[0].realms[0]"
 
@@ -182,7 +182,7 @@ def test_bad_realm_option_is_refused(worker, problems, given, path, words):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("event_dispatching_chunk_size", 50), ("enable_meta_api", True), ("bridge_meta_api", True)]
+    ("key", "value"), [("event_dispatching_chunk_size", 50), ("bridge_meta_api", True)]
 )
 def test_realm_option_not_offered_is_told(worker, problems, key, value):
     worker["realms"][0]["options"] = {key: value}
@@ -197,7 +197,7 @@ def test_realm_option_that_says_what_is_so_goes_without_notice(worker, problems,
     assert problems(PLACE) == ({}, {})
 
 
-@pytest.mark.parametrize("key", ["store", "stats", "inventory", "rlinks"])
+@pytest.mark.parametrize("key", ["stats", "inventory", "rlinks"])
 def test_part_of_a_realm_not_offered_is_told(worker, problems, key):
     worker["realms"][0][key] = {"type": "memory"}
     assert list(problems(PLACE)[1]) == [key]
@@ -209,3 +209,71 @@ def test_open_realm_keeps_the_routers_own_uris_closed(worker, node, read):
         Permission("", "prefix", call=True, register=True, publish=True, subscribe=True),
         Permission("wamp.", "prefix"),
     )
+
+
+def realm_of(node, read):
+    return router_options(read(node).configuration).realms["realm1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("enable_meta_api", False, False),
+        ("allow_disclose_me", False, False),
+        ("strict_request_ids", True, True),
+        ("timeouts_in_seconds", True, True),
+        ("max_call_timeout", 1500, 1.5),
+        ("max_sessions", 3, 3),
+        ("max_subscriptions", 3, 3),
+        ("max_registrations", 3, 3),
+        ("max_calls", 3, 3),
+        ("max_retained", 0, 0),
+    ],
+)
+def test_realm_option_reaches_the_router(worker, node, read, key, value, expected):
+    worker["realms"][0]["options"] = {key: value}
+    assert getattr(realm_of(node, read), key) == expected
+
+
+@pytest.mark.parametrize("key", ["max_call_timeout", "max_sessions", "max_calls", "max_retained"])
+@pytest.mark.parametrize("value", [-1, True, "1", 1.5])
+def test_limit_that_is_no_count_is_refused(worker, problems, key, value):
+    worker["realms"][0]["options"] = {key: value}
+    assert list(problems(PLACE)[0]) == [f"options.{key}"]
+
+
+def test_trustlevel_reaches_the_router(worker, node, read):
+    worker["realms"][0]["roles"][0]["trustlevel"] = 5
+    assert realm_of(node, read).roles["anonymous"].trustlevel == 5
+
+
+def test_history_takes_the_limit_of_its_store_unless_it_has_its_own(worker, node, read):
+    worker["realms"][0]["store"] = {
+        "type": "database",
+        "limit": 7,
+        "event-history": [{"uri": "a.b"}, {"uri": "a.", "match": "prefix", "limit": 3, "max_age": 60}],
+    }
+    assert realm_of(node, read).history == (
+        HistoryOptions("a.b", "exact", 7, 0, is_durable=True),
+        HistoryOptions("a.", "prefix", 3, 60, is_durable=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("store", "place"),
+    [
+        ({"type": "cfxdb"}, "store.type"),
+        ({"limit": 0}, "store.limit"),
+        ({"event-history": [{"uri": "a b"}]}, "store.event-history[0].uri"),
+        ({"event-history": [{"match": "exact"}]}, "store.event-history[0].uri"),
+        ({"event-history": [{"uri": "a", "limit": 0}]}, "store.event-history[0].limit"),
+    ],
+)
+def test_bad_store_is_refused(worker, problems, store, place):
+    worker["realms"][0]["store"] = store
+    assert place in problems(PLACE)[0]
+
+
+def test_queue_of_calls_is_told_to_be_ignored(worker, problems):
+    worker["realms"][0]["store"] = {"type": "memory", "call-queue": [{"uri": "a"}]}
+    assert list(problems(PLACE)[1]) == ["store.call-queue"]

@@ -1,0 +1,47 @@
+"""The arguments of a meta procedure, taken out one by one with their types checked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from msgspec import ValidationError, convert
+
+from ...wamp import errors
+from ...wamp.errors import RequestRefused
+from ...wamp.ids import Id
+
+T = TypeVar("T")
+
+
+class Arguments:
+    """What a CALL brought. Each method raises RequestRefused (``invalid_argument``) naming the argument."""
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        if not isinstance(args, Sequence) or isinstance(args, str | bytes) or not isinstance(kwargs, Mapping):
+            raise RequestRefused(errors.INVALID_ARGUMENT, "the payload must be plain args and kwargs")
+        self.args = list(args)
+        self.kwargs = dict(kwargs)
+
+    def required(self, position: int, name: str, kind: Any = Id) -> Any:
+        """A positional argument that must be there, an id unless said otherwise."""
+        if position >= len(self.args):
+            raise RequestRefused(errors.INVALID_ARGUMENT, f"argument {name} is missing")
+        return typed(self.args[position], name, kind)
+
+    def optional(self, position: int, name: str, kind: Any, default: Any = None) -> Any:
+        """A positional argument that may be left out, or null."""
+        if position >= len(self.args) or self.args[position] is None:
+            return default
+        return typed(self.args[position], name, kind)
+
+    def named(self, name: str, kind: Any, default: Any = None) -> Any:
+        """A keyword argument that may be left out, or null."""
+        value = self.kwargs.get(name)
+        return default if value is None else typed(value, name, kind)
+
+
+def typed(value: Any, name: str, kind: Any) -> Any:
+    """``value`` as a ``kind``. Raises RequestRefused."""
+    try:
+        return convert(value, kind)
+    except ValidationError as fault:
+        raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: {fault}") from fault

@@ -1,0 +1,39 @@
+"""All meta procedures of a realm, as the dealer calls them: payload in, RESULT out."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ...wamp.messages import Call, Result, ResultDetails
+from ...wamp.payload import ABSENT, PYTHON, positional
+from ..effects import Effect, Send
+from ..ports import BuiltIn
+from ..records import Session
+from . import registrations, sessions, subscriptions
+from .arguments import Arguments
+from .context import Context, Procedure
+
+PROCEDURES: Mapping[str, Procedure] = {
+    **sessions.PROCEDURES,
+    **registrations.PROCEDURES,
+    **subscriptions.PROCEDURES,
+}
+
+
+def built_in(context: Context, outbox: list[Effect]) -> dict[str, BuiltIn]:
+    """The meta procedures, bound to a realm."""
+    return {uri: partial(_answer, context, outbox, procedure) for uri, procedure in PROCEDURES.items()}
+
+
+def _answer(context: Context, outbox: list[Effect], procedure: Procedure, caller: Session, call: Call) -> None:
+    arguments = Arguments(
+        _values(context, caller, call.args, []),
+        _values(context, caller, call.kwargs, {}),
+    )
+    value = procedure(context, caller, arguments)
+    result = Result(call.request_id, ResultDetails(), positional(value))
+    outbox.append(Send((caller.id,), result, PYTHON))
+
+
+def _values(context: Context, caller: Session, raw: Any, absent: Any) -> Any:
+    return absent if raw is ABSENT else context.environment.values_of(caller.payload_format, raw)

@@ -1,0 +1,81 @@
+"""``wamp.registration.*``: what is registered, and by whom.
+
+Section of the specification: Advanced Profile, "Registration Meta API".
+"""
+
+from typing import Any
+
+from ...wamp import errors
+from ...wamp.errors import RequestRefused
+from ..dealer import describe
+from ..options import Match
+from ..records import Registration, Session
+from .arguments import Arguments
+from .context import Context, Procedure
+
+
+def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
+    """The ids of all registrations, by way of matching."""
+    ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
+    for registration in context.dealer.registrations.values():
+        ids[registration.match].append(registration.id)
+    return ids
+
+
+def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
+    """The id of the registration of just this procedure or pattern, if any."""
+    procedure = arguments.required(0, "procedure", str)
+    options = arguments.optional(1, "options", dict[str, Match], {})
+    found = context.dealer.lookup(options.get("match", "exact"), procedure)
+    return None if found is None else found.id
+
+
+def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
+    """The id of the registration that a call of this procedure would go to, if any."""
+    found = context.dealer.best(arguments.required(0, "procedure", str))
+    return None if found is None else found.id
+
+
+def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
+    """The details of a registration."""
+    return describe(_registration(context, arguments))
+
+
+def list_callees(context: Context, caller: Session, arguments: Arguments) -> list[int]:
+    """The ids of the sessions that carry out a registration."""
+    return list(_registration(context, arguments).callees)
+
+
+def count_callees(context: Context, caller: Session, arguments: Arguments) -> int:
+    """How many sessions carry out a registration."""
+    return len(_registration(context, arguments).callees)
+
+
+def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
+    """Take a registration from a session; an extension that Crossbar has too."""
+    registration = _registration(context, arguments)
+    session_id = arguments.required(1, "session")
+    reason = arguments.optional(2, "reason", str) or arguments.named("reason", str, errors.UNREGISTERED)
+    callee = registration.callees.get(session_id)
+    if callee is None:
+        raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this registration")
+    context.dealer.revoke(callee.session, registration, reason)
+
+
+def _registration(context: Context, arguments: Arguments) -> Registration:
+    registration_id = arguments.required(0, "registration")
+    found = context.dealer.registrations.get(registration_id)
+    if found is None:
+        raise RequestRefused(errors.NO_SUCH_REGISTRATION, f"there is no registration {registration_id}")
+    return found
+
+
+PROCEDURES: dict[str, Procedure] = {
+    "wamp.registration.list": list_,
+    "wamp.registration.lookup": lookup,
+    "wamp.registration.match": match,
+    "wamp.registration.get": get,
+    "wamp.registration.list_callees": list_callees,
+    "wamp.registration.count_callees": count_callees,
+    "wamp.registration.remove_callee": remove_callee,
+}

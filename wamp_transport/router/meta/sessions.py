@@ -1,0 +1,127 @@
+"""``wamp.session.*``: who is there, and ending sessions; testaments too.
+
+Sections of the specification: Advanced Profile, "Session Meta API", "Testament".
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ...wamp import errors
+from ...wamp.errors import RequestRefused
+from ...wamp.messages import Publish, PublishOptions
+from ...wamp.payload import ABSENT
+from ...wamp.uris import is_reserved, is_uri
+from ..permissions import refusal
+from ..records import Session
+from ..testaments import add_testament, checked_scope, flush_testaments
+from .arguments import Arguments
+from .context import Context, Procedure
+
+
+def details_of(session: Session) -> dict[str, Any]:
+    """What the meta API says of a session."""
+    return {
+        "session": session.id,
+        "authid": session.authid,
+        "authrole": session.authrole,
+        "authmethod": session.authmethod,
+        "authprovider": session.authprovider,
+        "transport": session.transport,
+    }
+
+
+def count(context: Context, caller: Session, arguments: Arguments) -> int:
+    """How many sessions there are, of some roles if a list of them is given."""
+    return len(list_(context, caller, arguments))
+
+
+def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
+    """The ids of the sessions, of some roles if a list of them is given."""
+    roles = arguments.optional(0, "filter_authroles", list[str])
+    return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
+
+
+def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
+    """The details of a session."""
+    return details_of(_session(context, arguments.required(0, "session")))
+
+
+def kill(context: Context, caller: Session, arguments: Arguments) -> None:
+    """End another session."""
+    reason, message = _reason(arguments)
+    session = _session(context, arguments.required(0, "session"))
+    if session is caller:
+        raise RequestRefused(errors.NO_SUCH_SESSION, "a session cannot kill itself")
+    context.leave(session.id, reason, message)
+
+
+def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
+    """End all other sessions of an authid; their ids."""
+    authid = arguments.required(0, "authid", str)
+    return _kill(context, caller, arguments, lambda session: session.authid == authid)
+
+
+def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) -> int:
+    """End all other sessions of a role; how many."""
+    authrole = arguments.required(0, "authrole", str)
+    return len(_kill(context, caller, arguments, lambda session: session.authrole == authrole))
+
+
+def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
+    """End all other sessions of the realm; how many."""
+    return len(_kill(context, caller, arguments, lambda session: True))
+
+
+def add(context: Context, caller: Session, arguments: Arguments) -> None:
+    """Leave a testament: topic, args, kwargs, and by name publish_options and scope."""
+    topic = arguments.required(0, "topic", str)
+    args = arguments.optional(1, "args", list[Any])
+    kwargs = arguments.optional(2, "kwargs", dict[str, Any])
+    options = arguments.named("publish_options", PublishOptions, PublishOptions())
+    options.acknowledge = options.exclude_me = None
+    scope = checked_scope(arguments.named("scope", str, "destroyed"))
+    decision = context.broker.role_of(caller).decide("publish", topic)
+    if not decision.allowed or is_reserved(topic):
+        raise refusal(decision, "publish", topic)
+    publish = Publish(1, options, topic, ABSENT if args is None else args, ABSENT if kwargs is None else kwargs)
+    add_testament(caller, scope, publish)
+
+
+def flush(context: Context, caller: Session, arguments: Arguments) -> int:
+    """Forget the testaments of a scope; how many there were."""
+    return flush_testaments(caller, arguments.named("scope", str, "destroyed"))
+
+
+def _session(context: Context, session_id: int) -> Session:
+    session = context.sessions.get(session_id)
+    if session is None:
+        raise RequestRefused(errors.NO_SUCH_SESSION, f"there is no session {session_id} in this realm")
+    return session
+
+
+def _kill(context: Context, caller: Session, arguments: Arguments, is_meant: Callable[[Session], bool]) -> list[int]:
+    reason, message = _reason(arguments)
+    meant = [session.id for session in context.sessions.values() if session is not caller and is_meant(session)]
+    for session_id in meant:
+        context.leave(session_id, reason, message)
+    return meant
+
+
+def _reason(arguments: Arguments) -> tuple[str, str]:
+    reason = arguments.named("reason", str, errors.CLOSE_KILLED)
+    if not is_uri(reason, loose=True):
+        raise RequestRefused(errors.INVALID_URI, f"reason is not a URI: {reason!r}")
+    return reason, arguments.named("message", str, "")
+
+
+PROCEDURES: dict[str, Procedure] = {
+    "wamp.session.count": count,
+    "wamp.session.list": list_,
+    "wamp.session.get": get,
+    "wamp.session.kill": kill,
+    "wamp.session.kill_by_authid": kill_by_authid,
+    "wamp.session.kill_by_authrole": kill_by_authrole,
+    "wamp.session.kill_all": kill_all,
+    "wamp.session.add_testament": add,
+    "wamp.session.flush_testaments": flush,
+}

@@ -1,0 +1,144 @@
+"""``wamp.subscription.*``: what is subscribed to, by whom, and what was published.
+
+Sections of the specification: Advanced Profile, "Subscription Meta API", "Event History".
+"""
+
+from typing import Any
+
+from msgspec import to_builtins
+
+from ...wamp import errors
+from ...wamp.errors import RequestRefused
+from ...wamp.ids import Id
+from ...wamp.payload import ABSENT
+from ..broker import describe, event_details
+from ..history import Query
+from ..options import Match
+from ..permissions import refusal
+from ..ports import rfc3339
+from ..records import Publication, Session, Subscription
+from .arguments import Arguments, typed
+from .context import Context, Procedure
+
+TIMES = ("from_time", "after_time", "before_time", "until_time")
+PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "until_publication")
+
+
+def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
+    """The ids of all subscriptions, by way of matching."""
+    ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
+    for subscription in context.broker.subscriptions.values():
+        ids[subscription.match].append(subscription.id)
+    return ids
+
+
+def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
+    """The id of the subscription to just this topic or pattern, if any."""
+    topic = arguments.required(0, "topic", str)
+    options = arguments.optional(1, "options", dict[str, Match], {})
+    found = context.broker.lookup(options.get("match", "exact"), topic)
+    return None if found is None else found.id
+
+
+def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
+    """The ids of the subscriptions that an event of this topic goes to; null if none."""
+    found = context.broker.covering(arguments.required(0, "topic", str))
+    return [subscription.id for subscription in found] or None
+
+
+def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
+    """The details of a subscription."""
+    return describe(_subscription(context, arguments))
+
+
+def list_subscribers(context: Context, caller: Session, arguments: Arguments) -> list[int]:
+    """The ids of the sessions that hold a subscription."""
+    return list(_subscription(context, arguments).subscribers)
+
+
+def count_subscribers(context: Context, caller: Session, arguments: Arguments) -> int:
+    """How many sessions hold a subscription."""
+    return len(_subscription(context, arguments).subscribers)
+
+
+def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
+    """Take a subscription from a session; an extension that Crossbar has too."""
+    subscription = _subscription(context, arguments)
+    session_id = arguments.required(1, "session")
+    reason = arguments.optional(2, "reason", str) or arguments.named("reason", str, errors.UNREGISTERED)
+    session = subscription.subscribers.get(session_id)
+    if session is None:
+        raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this subscription")
+    context.broker.revoke(session, subscription, reason)
+
+
+def get_events(context: Context, caller: Session, arguments: Arguments) -> list[dict[str, Any]]:
+    """The past events of a subscription that has a history, oldest first unless reversed."""
+    subscription = _subscription(context, arguments)
+    decision = context.broker.role_of(caller).decide("subscribe", subscription.topic, subscription.match)
+    if not decision.allowed:
+        raise refusal(decision, "read the history of", subscription.topic)
+    history = context.broker.histories.get(subscription.id)
+    if history is None:
+        text = f"no history is kept of {subscription.topic!r} ({subscription.match})"
+        raise RequestRefused(errors.HISTORY_UNAVAILABLE, text)
+    events = history.events(
+        _query(context, arguments),
+        context.environment.utc_now(),
+        lambda publication: context.broker.may_see(caller, publication),
+    )
+    return [_event(context, subscription, publication) for publication in events]
+
+
+def _event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any]:
+    message = publication.message
+    details = event_details(publication, is_pattern=subscription.match != "exact")
+    event: dict[str, Any] = {
+        "timestamp": rfc3339(publication.time),
+        "subscription": subscription.id,
+        "publication": publication.id,
+        "details": to_builtins(details),
+    }
+    for part in ("args", "kwargs"):
+        raw = getattr(message, part)
+        if raw is not ABSENT:
+            event[part] = context.environment.values_of(publication.payload_format, raw)
+    return event
+
+
+def _query(context: Context, arguments: Arguments) -> Query:
+    query = Query(
+        limit=arguments.optional(1, "limit", Id) or arguments.named("limit", Id),
+        reverse=arguments.named("reverse", bool, False),
+        topic=arguments.named("topic", str),
+    )
+    for name in PUBLICATIONS:
+        setattr(query, name, arguments.named(name, Id))
+    for name in TIMES:
+        text = arguments.named(name, str)
+        if text is not None:
+            try:
+                setattr(query, name, context.environment.time_from(text))
+            except ValueError as fault:
+                raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: not an RFC 3339 time: {text!r}") from fault
+    return query
+
+
+def _subscription(context: Context, arguments: Arguments) -> Subscription:
+    subscription_id = typed(arguments.required(0, "subscription"), "subscription", Id)
+    found = context.broker.subscriptions.get(subscription_id)
+    if found is None:
+        raise RequestRefused(errors.NO_SUCH_SUBSCRIPTION, f"there is no subscription {subscription_id}")
+    return found
+
+
+PROCEDURES: dict[str, Procedure] = {
+    "wamp.subscription.list": list_,
+    "wamp.subscription.lookup": lookup,
+    "wamp.subscription.match": match,
+    "wamp.subscription.get": get,
+    "wamp.subscription.list_subscribers": list_subscribers,
+    "wamp.subscription.count_subscribers": count_subscribers,
+    "wamp.subscription.remove_subscriber": remove_subscriber,
+    "wamp.subscription.get_events": get_events,
+}

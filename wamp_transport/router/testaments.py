@@ -1,0 +1,49 @@
+"""Testaments: what a session wants published when it has gone.
+
+Section of the specification: Advanced Profile, "Testament".
+"""
+
+from typing import Final
+
+from ..wamp import errors
+from ..wamp.errors import RequestRefused
+from ..wamp.messages import Publish
+from .records import Session
+
+SCOPES: Final = ("detached", "destroyed")
+"""In the order in which they are published."""
+
+LIMIT: Final = 100
+"""Testaments a session may leave, in all."""
+
+
+def add_testament(session: Session, scope: str, publish: Publish) -> None:
+    """Remember a publication for the end of the session. Raises RequestRefused."""
+    wills = session.testaments[checked_scope(scope)]
+    if sum(map(len, session.testaments.values())) >= LIMIT:
+        raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {LIMIT} testaments")
+    wills.append(publish)
+
+
+def flush_testaments(session: Session, scope: str) -> int:
+    """Forget those of one scope; how many there were. Raises RequestRefused."""
+    wills = session.testaments[checked_scope(scope)]
+    count = len(wills)
+    wills.clear()
+    return count
+
+
+def take_testaments(session: Session) -> list[Publish]:
+    """All of them, in the order to publish; none remain. Without resumption both scopes end together."""
+    taken = [publish for scope in SCOPES for publish in session.testaments[scope]]
+    for wills in session.testaments.values():
+        wills.clear()
+    return taken
+
+
+def checked_scope(scope: str) -> str:
+    """``scope``, if there is one of that name. Raises RequestRefused."""
+    if scope not in SCOPES:
+        text = f"scope must be one of {', '.join(SCOPES)}, not {scope!r}"
+        raise RequestRefused(errors.TESTAMENT_ERROR, text)
+    return scope

@@ -1,0 +1,111 @@
+"""Event history that survives the process: written in batches, read when a node starts.
+
+Everything here is synchronous: call it in a thread.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from wamp_transport.models import PastEvent
+from wamp_transport.router.effects import Record
+from wamp_transport.router.options import HistoryOptions, Match
+from wamp_transport.router.records import Publication
+from wamp_transport.wamp.messages import Publish, PublishOptions
+from wamp_transport.wamp.payload import ABSENT
+
+
+class _Content(msgspec.Struct, array_like=True):
+    """A publication as it is stored: the payload stays the bytes of its format."""
+
+    payload_format: str
+    topic: str
+    options: dict[str, Any]
+    args: bytes | None
+    kwargs: bytes | None
+    session_id: int
+    authid: str
+    authrole: str
+    is_disclosed: bool
+    trustlevel: int | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Content).decode
+
+
+def keep(records: Iterable[Record]) -> None:
+    """Store publications, in the order given."""
+    PastEvent.objects.bulk_create(
+        PastEvent(
+            realm=record.realm,
+            match=record.match,
+            uri=record.uri,
+            publication=record.publication.id,
+            time=record.publication.time,
+            content=_encode(_content(record.publication)),
+        )
+        for record in records
+    )
+
+
+def past(realm: str, options: HistoryOptions) -> list[Publication]:
+    """What is stored of a history, oldest first, as many as it keeps."""
+    rows = _rows(realm, options.match, options.uri).order_by("-id")[: options.limit]
+    return [_publication(row) for row in reversed(rows)]
+
+
+def trim(realm: str, options: HistoryOptions) -> int:
+    """Delete what a history no longer keeps; how many rows that were."""
+    oldest_kept = _rows(realm, options.match, options.uri).order_by("-id")[options.limit - 1 : options.limit]
+    first = oldest_kept.values_list("id", flat=True).first()
+    if first is None:
+        return 0
+    return _rows(realm, options.match, options.uri).filter(id__lt=first).delete()[0]
+
+
+def _rows(realm: str, match: Match, uri: str) -> Any:
+    return PastEvent.objects.filter(realm=realm, match=match, uri=uri)
+
+
+def _content(publication: Publication) -> _Content:
+    message = publication.message
+    return _Content(
+        payload_format=publication.payload_format,
+        topic=message.topic,
+        options=msgspec.to_builtins(message.options),
+        args=None if message.args is ABSENT else _raw(message.args),
+        kwargs=None if message.kwargs is ABSENT else _raw(message.kwargs),
+        session_id=publication.session_id,
+        authid=publication.authid,
+        authrole=publication.authrole,
+        is_disclosed=publication.is_disclosed,
+        trustlevel=publication.trustlevel,
+    )
+
+
+def _raw(payload: Any) -> bytes:
+    return bytes(payload) if isinstance(payload, msgspec.Raw) else _encode(payload)
+
+
+def _publication(row: PastEvent) -> Publication:
+    content = _decode(bytes(row.content))
+    message = Publish(
+        1,
+        msgspec.convert(content.options, PublishOptions),
+        content.topic,
+        ABSENT if content.args is None else msgspec.Raw(content.args),
+        ABSENT if content.kwargs is None else msgspec.Raw(content.kwargs),
+    )
+    return Publication(
+        row.publication,
+        message,
+        content.payload_format,
+        content.session_id,
+        content.authid,
+        content.authrole,
+        content.is_disclosed,
+        content.trustlevel,
+        row.time,
+    )
