@@ -419,6 +419,8 @@ class WampServer(Server):  # type: ignore[misc]
 
     def _ready(self) -> None:
         self.ws_factory.protocol = WampWebSocketProtocol
+        # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
+        self.ws_factory._batched_timer = self.loop
         # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
         globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)
