@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.sync.client import connect
@@ -345,9 +344,7 @@ def test_slow_reader_beyond_the_limit_is_dropped_and_nobody_else(flooded: tuple[
     flood.publish(700)
     assert memory(process) - before < 60 * MIB
     assert "reads more slowly than it is sent to" in process.output
-    with pytest.raises((ConnectionError, EOFError)):
-        while True:
-            flood.slow.frame()
+    assert len(flood.slow.read_to_end()) < 700 * 64 * 1024
     flood.publish(3)
 
 
@@ -379,7 +376,5 @@ def test_slow_reader_of_cut_messages_is_bounded_as_well(tmp_path: Path) -> None:
 def test_flood_of_pings_to_a_peer_that_does_not_read_is_bounded(port: int) -> None:
     with joined(port, receive_buffer=4096) as wire:
         wire.socket.settimeout(2)
-        data: Any = frame(PING, b"x" * 125) * 1000
         with pytest.raises(TimeoutError):
-            for _ in range(200):
-                wire.send(data)
+            wire.send(frame(PING, b"x" * 125) * 200_000)

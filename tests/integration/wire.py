@@ -178,7 +178,7 @@ def opened(address: int | str, path: str = "/ws", **options: Any) -> Wire:
 def joined(address: int | str, path: str = "/ws", realm: str = "realm1", **options: Any) -> Wire:
     """An open WebSocket with a WAMP session over JSON."""
     wire = opened(address, path, **options)
-    roles = {role: {} for role in ("publisher", "subscriber", "caller", "callee")}
+    roles: dict[str, Any] = {role: {} for role in ("publisher", "subscriber", "caller", "callee")}
     wire.send_json([1, realm, {"roles": roles}])
     welcome = wire.message()
     assert welcome[0] == 2, welcome

@@ -20,7 +20,7 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.http import RESPONSES
 from websockets.speedups import apply_mask
@@ -368,7 +368,9 @@ def transport_key(transport: Any) -> str:
 def report_bugs(event: Mapping[str, Any]) -> None:
     """Pass on what Twisted says of exceptions that nobody handled."""
     failure = event.get("log_failure")
-    if failure is not None and event.get("log_level") is LogLevel.critical:
+    if failure is None or failure.check(ReactorNotRunning):  # as when a second signal asks to stop
+        return
+    if event.get("log_level") is LogLevel.critical:
         logger.error("Unhandled error", exc_info=(failure.type, failure.value, failure.getTracebackObject()))
 
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
@@ -562,10 +564,8 @@ def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureF
     log.info("nothing")
     log.critical("no exception")
     with caplog.at_level(logging.ERROR):
-        try:
-            raise ZeroDivisionError("ours")
-        except ZeroDivisionError:
-            log.failure("while testing")
+        for error in (ZeroDivisionError("ours"), ReactorNotRunning("stopping already")):
+            log.failure("while testing", Failure(error))
     (record,) = caplog.records
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], ZeroDivisionError)
