@@ -11,6 +11,7 @@ from django.apps import apps
 from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
+from .config.report import ConfigError
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
 from .webservices.django_static import DjangoStaticFiles
@@ -66,7 +67,11 @@ class WampApplication:
         while True:
             event = (await receive())["type"]
             if event == "lifespan.startup":
-                await runtime.start()
+                try:
+                    await runtime.start()
+                except ConfigError as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             elif event == "lifespan.shutdown":
                 await runtime.stop()
