@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
 
 from ..bootstrap.runtime import MAIN, Runtime, install
 from ..bootstrap.sources import Source
@@ -20,7 +20,7 @@ from ..transports.daphne import WampServer
 def project_application(*, serve_static: bool = True) -> WampApplication:
     """The application of ASGI_APPLICATION with WAMP in front, or plain Django where the setting is missing.
 
-    Raises ImproperlyConfigured where the setting names nothing that can be imported.
+    Raises CommandError where the setting names nothing that can be imported.
     """
     name = getattr(settings, "ASGI_APPLICATION", None)
     if not name:
@@ -29,7 +29,7 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
     try:
         application = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ImproperlyConfigured(f"ASGI_APPLICATION = {name!r} cannot be imported: {error}") from error
+        raise CommandError(f"ASGI_APPLICATION = {name!r} cannot be imported: {error}") from error
     if isinstance(application, WampApplication):
         return application
     return WampApplication(application, serve_static=serve_static)
