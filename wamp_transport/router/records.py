@@ -16,7 +16,8 @@ class Session:
 
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "id", "invocations",
-        "last_invocation", "payload_format", "realm", "registrations", "roles", "service", "state", "subscriptions",
+        "last_invocation", "leave_reason", "payload_format", "realm", "registrations", "roles", "service", "state",
+        "subscriptions",
     )  # fmt: skip
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
@@ -36,6 +37,7 @@ class Session:
         self.calls: dict[int, CallRecord] = {}
         self.invocations: dict[int, CallRecord] = {}
         self.last_invocation = 0
+        self.leave_reason = ""
 
 
 class Subscription:

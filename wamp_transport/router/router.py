@@ -110,6 +110,7 @@ class Router:
             return
         self._send(session, Goodbye(ReasonDetails(message=message), reason))
         self._detach(session)
+        session.leave_reason = reason
         move(session, "leave")
         heappush(self._deadlines, (now + self._options.goodbye_timeout, session_id, "closing"))
 
@@ -150,7 +151,7 @@ class Router:
                 text = f"no session within {self._options.hello_timeout:g} seconds: HELLO must come first"
                 self._abort(session, errors.PROTOCOL_VIOLATION, text)
             else:
-                self._close(session, errors.CLOSE_NORMAL, "no answer to GOODBYE")
+                self._close(session, session.leave_reason, "no answer to GOODBYE")
 
     def next_deadline(self) -> float | None:
         """When :meth:`advance` has something to do, if ever."""
@@ -205,8 +206,8 @@ class Router:
         self._outbox.append(Release(session.id))
 
     def on_goodbye_answer(self, session: Session, message: Goodbye) -> None:
-        """The answer to the router's GOODBYE."""
-        self._close(session, errors.CLOSE_NORMAL, "")
+        """The answer to the router's GOODBYE: the transport closes for the reason that the router gave."""
+        self._close(session, session.leave_reason, "")
 
     def on_abort(self, session: Session, message: Abort) -> None:
         """ABORT from the client: nothing is answered."""
