@@ -26,7 +26,7 @@ from .servers import (
     websocket,
     write_config,
 )
-from .wire import Wire, joined, opened
+from .wire import TEXT, Wire, frame, joined, opened
 
 pytestmark = pytest.mark.integration
 
@@ -148,6 +148,19 @@ def test_changed_option_counts_for_new_connections(running_node: Node) -> None:
         until(refused, "the option", seconds=SOON)
         old.send_json([32, 1, {}, "com.topic"])
         assert old.message()[0] == 33
+
+
+def test_changed_limit_reaches_open_connections(running_node: Node) -> None:
+    large = frame(TEXT, b'[32,1,{},"com.topic"]'.ljust(5000))
+    with joined(running_node.port) as wire:
+        wire.send(large)
+        assert wire.message()[0] == 33
+        running_node.change(paths={"ws": websocket(max_message_size=1000), "more": WS})
+        running_node.until_opens("/more")
+        wire.send_json([32, 2, {}, "com.topic"])
+        assert wire.message()[0] == 33
+        wire.send(large)
+        assert wire.closed().code == 1009
 
 
 def test_faulty_file_changes_nothing_and_names_every_fault(running_node: Node) -> None:

@@ -80,6 +80,7 @@ def run(source: Source, main: str | None, application: Any, **options: Any) -> W
         runtime.on_applied = follow
 
     async def follow(configuration: Configuration) -> None:
+        server.refresh()
         await server.listen(addresses(configuration))
 
     def addresses(configuration: Configuration) -> Mapping[str, str]:

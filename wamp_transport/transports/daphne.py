@@ -43,20 +43,24 @@ WAIT_FOR_WHOLE: Final = 128 * 1024
 LONGEST_CLOSE: Final = 30.0
 """Seconds that a peer has to take part in a close, where no option says less."""
 
+APPLIED_ONCE: Final = {
+    "mask_server_frames": "maskServerFrames",
+    "apply_mask": "applyMask",
+    "auto_fragment_size": "autoFragmentSize",
+}
+"""Option to the attribute of Autobahn's protocol that carries it out, settled with the handshake."""
+
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
-    "mask_server_frames": "maskServerFrames",
     "require_masked_client_frames": "requireMaskedClientFrames",
-    "apply_mask": "applyMask",
     "max_frame_size": "maxFramePayloadSize",
     "max_message_size": "maxMessagePayloadSize",
-    "auto_fragment_size": "autoFragmentSize",
     "fail_by_drop": "failByDrop",
     "echo_close_codereason": "echoCloseCodeReason",
     "auto_ping_size": "autoPingSize",
     "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
 }
-"""Option to the attribute of Autobahn's protocol that carries it out."""
+"""The same for options that reach open connections as well when they change."""
 
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
@@ -70,6 +74,7 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     data: bytes
     openHandshakeTimeoutCall: Any
+    autoPingPendingCall: Any
     write: Callable[[bytes], None]
     """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
 
@@ -158,16 +163,33 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None
         self.server.log_action("websocket", "rejected", {"path": self.request.path, "client": client})
 
-    def _apply(self, options: WebSocketOptions) -> None:
+    def refresh(self, options: WebSocketOptions | None) -> None:
+        """The configuration has changed: take from the options of the path what can change on an open connection."""
+        if self._options is None or options is None or options == self._options or self.state != self.STATE_OPEN:
+            return
+        self._options = options
+        self._apply_live(options)
+        if self.autoPingPendingCall is not None:
+            self.autoPingPendingCall.cancel()
+            self.autoPingPendingCall = None
+        if self.autoPingInterval and self.autoPingPending is None:
+            self.autoPingPendingCall = self.factory._batched_timer.call_later(self.autoPingInterval, self._sendAutoPing)
+
+    def _apply_live(self, options: WebSocketOptions) -> None:
         for option, attribute in APPLIED.items():
             setattr(self, attribute, getattr(options, option))
         for option, attribute in APPLIED_SECONDS.items():
             setattr(self, attribute, getattr(options, option) / 1000)
         self.closeHandshakeTimeout = options.close_handshake_timeout / 1000 or LONGEST_CLOSE
+        limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
+        self._largest = min([*limits, WAIT_FOR_WHOLE]) if self.applyMask else -1
+
+    def _apply(self, options: WebSocketOptions) -> None:
+        for option, attribute in APPLIED_ONCE.items():
+            setattr(self, attribute, getattr(options, option))
+        self._apply_live(options)
         self.versions = [13] * options.enable_rfc6455 + [8] * options.enable_hybi10
         self.is_framed = not (options.mask_server_frames or options.auto_fragment_size)
-        limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
-        self._largest = min([*limits, WAIT_FOR_WHOLE]) if options.apply_mask else -1
         if self.openHandshakeTimeoutCall is not None:
             self.openHandshakeTimeoutCall.cancel()
             self.openHandshakeTimeoutCall = None
@@ -176,13 +198,15 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
                 options.open_handshake_timeout / 1000, self.onOpenHandshakeTimeout
             )
         if hasattr(self.transport, "socket") and hasattr(self.transport, "setTcpNoDelay"):
-            self._set_no_delay(options.tcp_nodelay)
+            self._tune_socket(options.tcp_nodelay)
 
-    def _set_no_delay(self, enabled: bool) -> None:
+    def _tune_socket(self, no_delay: bool) -> None:
+        """Without pings, keep-alive is what finds out in the end that a peer has vanished."""
         try:
-            self.transport.setTcpNoDelay(enabled)
+            self.transport.setTcpNoDelay(no_delay)
+            self.transport.setTcpKeepAlive(True)
         except OSError:
-            logger.debug("This kind of socket has no TCP_NODELAY")
+            logger.debug("This kind of socket has no such options")
 
     # --- direct link ---------------------------------------------------------------------------------------------
 
@@ -465,6 +489,16 @@ class WampServer(Server):  # type: ignore[misc]
                 self.listen_success(port)
         if faults:
             raise ListenError("; ".join(faults))
+
+    def refresh(self) -> None:
+        """The configuration has changed: open connections take the options of their paths."""
+        found: dict[tuple[str, bytes], WebSocketOptions | None] = {}
+        for protocol in list(self.connections):
+            if isinstance(protocol, WampWebSocketProtocol):
+                place = (transport_key(protocol.transport), protocol.target)
+                if place not in found:
+                    found[place] = self.find_options(*place)
+                protocol.refresh(found[place])
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct link in its scope."""
