@@ -31,6 +31,10 @@ class WampApplication:
         self._application = application
         self._static: asyncio.Future[Any] | None = None
 
+    def without_static(self) -> "WampApplication":
+        """The same without Django's static files."""
+        return WampApplication(self._application, serve_static=False)
+
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one connection."""
         kind = scope["type"]

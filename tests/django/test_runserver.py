@@ -203,6 +203,7 @@ def test_application_of_the_project_is_wrapped_once() -> None:
 
     with override_settings(ASGI_APPLICATION="wampnode.asgi.application"):
         assert project_application() is application
+        assert project_application(serve_static=False) is not application
     with override_settings(ASGI_APPLICATION="wampnode.asgi.django_application"):
         assert isinstance(project_application(), WampApplication)
     with override_settings(ASGI_APPLICATION=None):

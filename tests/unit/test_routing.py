@@ -103,6 +103,12 @@ def test_django_has_its_static_files_in_front(runtime: Runtime, tmp_path: Path) 
     assert isinstance(application._static.result(), DjangoStaticFiles)
 
 
+def test_static_files_can_be_left_out(runtime: Runtime) -> None:
+    django = Django()
+    application = WampApplication(django).without_static()
+    assert ask(application, runtime, type="http", path="/static/page.txt")[0]["status"] == 418
+
+
 def test_django_without_the_staticfiles_app_is_asked_itself(runtime: Runtime) -> None:
     django = Django()
     with override_settings(INSTALLED_APPS=["wamp_transport"]):

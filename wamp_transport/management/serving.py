@@ -31,7 +31,7 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
     except (ImportError, AttributeError, ValueError) as error:
         raise CommandError(f"ASGI_APPLICATION = {name!r} cannot be imported: {error}") from error
     if isinstance(application, WampApplication):
-        return application
+        return application if serve_static else application.without_static()
     return WampApplication(application, serve_static=serve_static)
 
 
