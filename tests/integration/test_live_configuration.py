@@ -30,7 +30,7 @@ from .wire import TEXT, Wire, frame, joined, opened
 
 pytestmark = pytest.mark.integration
 
-SOON = 2.0
+SOON = 10.0
 """A change is there within a second; the rest is for a busy machine."""
 
 ALL = {"call": True, "register": True, "publish": True, "subscribe": True}

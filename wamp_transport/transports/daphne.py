@@ -11,7 +11,6 @@ import os
 from codecs import utf_8_decode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -503,10 +502,9 @@ class WampServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct link in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
-            # As they came, like those of plain requests: not percent-decoded, and no ";" cut off.
+            # As they came: not percent-decoded, and no ";" cut off.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
-            scope["path"] = unquote(protocol.target.decode("latin-1"))
             scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
             scope["wamp_transport"] = transport_key(protocol.transport)
         else:
