@@ -26,6 +26,9 @@ from .wire import CLOSE, Wire, frame, joined, opened
 
 pytestmark = pytest.mark.integration
 
+LONGEST = 10.0
+"""Seconds that a stop may take: five by design, the rest is for a busy machine."""
+
 GOODBYE_AND_OUT = [6, {}, "wamp.close.goodbye_and_out"]
 
 
@@ -56,7 +59,7 @@ def test_stop_says_goodbye_to_all(tmp_path: Path, command: str, number: signal.S
             say_goodbye(two)
             assert unjoined.message()[0] == 3
             assert unjoined.closed().code == 1001
-            assert process.ended(seconds=3) == 0
+            assert process.ended() == 0
         assert_quiet(process.output)
 
 
@@ -70,7 +73,7 @@ def test_stop_does_not_wait_for_peers_that_do_not_answer(tmp_path: Path) -> None
         assert deaf.message()[0] == 6
         assert deaf.frame().code == 1001
         assert process.ended() == 0
-        assert time.monotonic() - begun < 5.5
+        assert time.monotonic() - begun < LONGEST
         assert_quiet(process.output)
 
 
@@ -84,8 +87,8 @@ def test_stop_with_a_peer_that_does_not_read_ends_in_time(tmp_path: Path) -> Non
                 publisher.send_json([16, number, {"acknowledge": True}, "com.topic", ["x" * 65536]])
                 publisher.message()
             begun = time.monotonic()
-            assert process.stop(seconds=8) == 0
-            assert time.monotonic() - begun < 5.5
+            assert process.stop() == 0
+            assert time.monotonic() - begun < LONGEST
         assert_quiet(process.output)
 
 
@@ -123,7 +126,7 @@ def test_closing_peer_during_the_stop_is_no_trouble(tmp_path: Path) -> None:
             else:
                 wire.send(frame(CLOSE))
                 wire.socket.close()
-        assert process.ended(seconds=5) == 0
+        assert process.ended() == 0
         assert_quiet(process.output)
 
 
@@ -154,13 +157,20 @@ def test_touched_file_restarts_the_development_server(tmp_path: Path) -> None:
 
                 until(noticed, "the change noticed")
                 assert wire.read_to_end() is not None
-            until(lambda: is_open(port), "the restart")
-            with joined(port):
-                pass
+            until(lambda: is_back(port), "the restart")
             assert notices == 1
             assert_quiet(process.output)
         finally:
             end_group(process)
+
+
+def is_back(port: int) -> bool:
+    """Whether a client can join; the old server may still be on its way out."""
+    try:
+        joined(port).socket.close()
+    except (ConnectionError, EOFError):
+        return False
+    return True
 
 
 def end_group(process: Process) -> None:
