@@ -62,7 +62,11 @@ class Wire:
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE)
-        self.socket.connect(address if isinstance(address, str) else ("127.0.0.1", address))
+        try:
+            self.socket.connect(address if isinstance(address, str) else ("127.0.0.1", address))
+        except OSError:
+            self.socket.close()
+            raise
         self.pending = b""
 
     def __enter__(self) -> "Wire":
@@ -170,8 +174,12 @@ class Wire:
 def opened(address: int | str, path: str = "/ws", **options: Any) -> Wire:
     """An open WebSocket."""
     wire = Wire(address, receive_buffer=options.pop("receive_buffer", None))
-    head = wire.upgrade(path, **options)
-    assert head.startswith("HTTP/1.1 101 "), head
+    try:
+        head = wire.upgrade(path, **options)
+        assert head.startswith("HTTP/1.1 101 "), head
+    except BaseException:
+        wire.socket.close()
+        raise
     return wire
 
 
