@@ -7,7 +7,7 @@ of the wrong type is refused with its place named. ``args`` and ``kwargs`` stay 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Raw, Struct
 
@@ -15,6 +15,9 @@ from .ids import Id, IdOrZero
 from .payload import ABSENT
 
 Match = Literal["exact", "prefix", "wildcard"]
+
+NotAnnounced: TypeAlias = None
+"""Type of an option of a feature that this router does not announce: to use it is a protocol violation."""
 
 EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
@@ -117,6 +120,7 @@ class ErrorDetails(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: NotAnnounced = None
 
 
 class Error(Struct, array_like=True, tag=8, forbid_unknown_fields=True):
@@ -151,6 +155,7 @@ class PublishOptions(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: NotAnnounced = None
     forward_for: list[Forwarder] | None = None
 
 
@@ -254,6 +259,7 @@ class CallOptions(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: NotAnnounced = None
     forward_for: list[Forwarder] | None = None
 
 
@@ -380,6 +386,7 @@ class YieldOptions(Struct, omit_defaults=True):
     enc_algo: EncAlgo | None = None
     enc_key: str | None = None
     enc_serializer: str | None = None
+    ppt_scheme: NotAnnounced = None
 
 
 class Yield(Struct, array_like=True, tag=70, forbid_unknown_fields=True):
