@@ -25,7 +25,7 @@ from ..wamp.messages import (
     Yield,
 )
 from ..wamp.payload import PYTHON, positional
-from ..wamp.uris import is_reserved
+from ..wamp.uris import is_reserved, is_uri
 from .calls import end_call, open_call, was_invoked
 from .effects import Effect, Send
 from .matching import PatternIndex
@@ -54,6 +54,9 @@ class Dealer:
     def on_call(self, session: Session, message: Call) -> None:
         """CALL: an INVOCATION to the callee of the best registration, or an ERROR to the caller."""
         procedure = message.procedure
+        options = message.options
+        if options.progress:
+            raise ProtocolViolation("CALL.options.progress: this router has not announced progressive_call_invocations")
         if message.request_id in session.calls:
             raise ProtocolViolation(f"CALL.request {message.request_id} is the id of a call that is still open")
         role = self._roles[session.authrole]
@@ -61,11 +64,12 @@ class Dealer:
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
         registration = self._index.best(procedure)
-        if registration is None or (registration.match != "exact" and not self._may_serve(registration, procedure)):
+        if registration is None:
             raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
+        if registration.match != "exact" and not self._may_serve(registration, procedure):
+            registration = self._next_best(procedure)
         callee = registration.callee
         call = open_call(session, message.request_id, callee)
-        options = message.options
         disclose = decision.disclose or registration.disclose_caller or options.disclose_me is True
         details = NO_DETAILS
         if disclose or registration.match != "exact" or options.enc_algo is not None:
@@ -81,7 +85,7 @@ class Dealer:
             self._check_invoked(session, message.request_id, "YIELD")
             return
         if options.progress:
-            return  # Nobody asked for progress: the feature is not announced.
+            raise ProtocolViolation("YIELD.options.progress: this router has not announced progressive_call_results")
         end_call(call)
         details = NO_RESULT_DETAILS
         if options.enc_algo is not None:
@@ -94,12 +98,15 @@ class Dealer:
     # End of the hot path.
 
     def on_error(self, session: Session, message: Error) -> None:
-        """ERROR from a callee: passed to the caller unchanged."""
+        """ERROR from a callee: passed to the caller unchanged, unless its URI is none and would harm the caller."""
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
         call = session.invocations.get(message.request_id)
         if call is None:
             self._check_invoked(session, message.request_id, "ERROR")
+            return
+        if not is_uri(message.error, loose=True):
+            self.fail(call, errors.INVALID_URI, f"the callee answered with an invalid error URI {message.error!r}")
             return
         end_call(call)
         error = Error(CALL, call.request_id, message.details, message.error, message.args, message.kwargs)
@@ -136,10 +143,11 @@ class Dealer:
         for registration in session.registrations.values():
             self._remove(registration)
         session.registrations.clear()
-        for call in list(session.invocations.values()):
-            self.fail(call, errors.CANCELED, "the callee has left")
+        # Its own calls first: of a call to itself it is not told after its end.
         for call in list(session.calls.values()):
             end_call(call)
+        for call in list(session.invocations.values()):
+            self.fail(call, errors.CANCELED, "the callee has left")
 
     def fail(self, call: CallRecord, uri: str, text: str) -> None:
         """End a call with an ERROR from the router."""
@@ -154,12 +162,21 @@ class Dealer:
             if call is not None:
                 self.fail(call, fault.uri, str(fault))
             return
+        if isinstance(message, Error) and message.error == fault.uri:
+            return  # It said so already: saying it again would never end.
         error = Error(CALL, message.request_id, ErrorDetails(), fault.uri, positional(str(fault)))
         self._outbox.append(Send((session.id,), error, PYTHON))
 
     def _remove(self, registration: Registration) -> None:
         self._index.remove(registration.match, registration.procedure)
         del self.registrations[registration.id]
+
+    def _next_best(self, procedure: str) -> Registration:
+        """The best pattern whose callee may serve: one that may not must not stand before others that may."""
+        for registration in self._index.patterns(procedure):
+            if self._may_serve(registration, procedure):
+                return registration
+        raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
 
     def _may_serve(self, registration: Registration, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""
