@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..wamp.errors import PayloadError, RequestRefused
+from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.messages import (
     CODES,
+    NAMES,
     Call,
     Cancel,
     Error,
@@ -29,6 +30,9 @@ from .options import RealmOptions
 from .permissions import Role
 from .records import Session
 
+COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
+"""The messages that open a request of their own."""
+
 
 class Realm:
     """Sessions that reach each other, under one set of roles."""
@@ -38,6 +42,7 @@ class Realm:
         self.roles: dict[str, Role] = {}
         self.sessions: dict[int, Session] = {}
         self._outbox = outbox
+        self._last_requests: dict[int, int] = {}
         self.broker = Broker(options.name, self.roles, outbox, new_publication_id)
         self.dealer = Dealer(options.name, self.roles, outbox)
         self._handlers: dict[type[Message], Callable[[Session, Any], None]] = {
@@ -57,6 +62,9 @@ class Realm:
     def configure(self, options: RealmOptions) -> None:
         """Take new options: what sessions do from now on is decided by them."""
         self.options = options
+        self._is_strict = options.strict_request_ids
+        if not self._is_strict:
+            self._last_requests.clear()
         self.roles.clear()
         for name, role in options.roles.items():
             self.roles[name] = Role(role, loose_uris=options.loose_uris)
@@ -64,9 +72,13 @@ class Realm:
     def join(self, session: Session) -> None:
         """``session`` is in the realm from now on."""
         self.sessions[session.id] = session
+        if self._is_strict:
+            self._last_requests[session.id] = 0
 
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session that has joined. Raises ProtocolViolation."""
+        if self._is_strict and type(message) in COUNTED:
+            self._count(session, message)
         try:
             self._handlers[type(message)](session, message)
         except RequestRefused as refusal:
@@ -75,6 +87,7 @@ class Realm:
     def detach(self, session: Session) -> None:
         """``session`` leaves: nothing of it remains in the realm."""
         if self.sessions.pop(session.id, None) is not None:
+            self._last_requests.pop(session.id, None)
             self.broker.detach(session)
             self.dealer.detach(session)
 
@@ -82,6 +95,18 @@ class Realm:
         """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.undeliverable(session, message, fault)
+
+    def _count(self, session: Session, message: Any) -> None:
+        """Request ids are 1, 2, 3 and so on (Basic Profile, "IDs").
+
+        A session that was there before the realm became strict goes on from where it is.
+        """
+        request_id = message.request_id
+        expected = self._last_requests.get(session.id, request_id - 1) + 1
+        if request_id != expected:
+            name = NAMES[type(message)]
+            raise ProtocolViolation(f"{name}.request must be {expected}, the next in sequence, not {request_id}")
+        self._last_requests[session.id] = request_id
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
         if isinstance(message, Publish) and not message.options.acknowledge:
