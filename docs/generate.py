@@ -16,8 +16,8 @@ from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noq
 
 FEATURES_HEAD = """# Features of the WAMP specification
 
-The basic profile is complete. Of the advanced profile the router announces in WELCOME what this table lists, and nothing
-else. Each feature has a test file that shows it to work, bytes in and bytes out, in every serializer.
+The basic profile is complete. Of the advanced profile the router announces in WELCOME what this table lists, and
+nothing else. Each feature has a test file that shows it to work, bytes in and bytes out, in every serializer.
 
 | feature | broker | dealer | section | test |
 |---|---|---|---|---|

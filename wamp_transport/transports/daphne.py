@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from autobahn.websocket.types import ConnectionDeny
-from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor
@@ -24,12 +23,14 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.http import RESPONSES
 from websockets.speedups import apply_mask
 
+from .. import __version__
 from ..config.websocket import WebSocketOptions
 from ..node.connection import Connection
 from .closing import close_code, close_text
 from .consumer import DIRECT_LINK, wrong_kind
 from .frames import BINARY, TEXT, message_frames, whole_masked_frame
 from .outgoing import Outgoing
+from .requests import TransportFactory, TransportRequest, transport_key
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +116,12 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         if self._options is not None:
             self.websocket_extensions: list[Any] = []  # none is offered: a strange parameter must not matter
         return super().onConnect(request)
+
+    def serverAccept(self, subprotocol: str | None = None) -> None:
+        """The application takes the connection; the answer names the software only where it shall."""
+        if self._options is not None and self._options.show_server_version:
+            subprotocol = (subprotocol, {"Server": f"wampnode/{__version__}"})  # type: ignore[assignment]
+        super().serverAccept(subprotocol)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """ASGI events, those included that Daphne does not know or takes for mistakes."""
@@ -351,43 +358,6 @@ def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
     return True
 
 
-class TransportRequest(WebRequest):  # type: ignore[misc]
-    """A request that leaves the key of its transport with the socket, for the WebSocket it may become."""
-
-    def process(self) -> Any:
-        """Handle the request."""
-        transport = self.transport
-        transport.wamp_transport_key = self.channel.factory.key
-        upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
-        if upgrade.lower() == b"websocket" and self.clientproto != b"HTTP/1.1":
-            self.basic_error(505, b"HTTP Version Not Supported", "WebSocket needs HTTP/1.1")
-            return None
-        result = super().process()
-        if self.transport is None:
-            # Now a WebSocket: what came in one piece with the request is for it, not the next request.
-            self.channel.rawDataReceived = transport.protocol.dataReceived
-        return result
-
-
-class TransportFactory(HTTPFactory):  # type: ignore[misc]
-    """The HTTP protocol of one configured transport."""
-
-    def __init__(self, server: "WampServer", key: str) -> None:
-        super().__init__(server)
-        self.key = key
-
-    def buildProtocol(self, address: Any) -> Any:
-        """The protocol of a new connection."""
-        protocol = super().buildProtocol(address)
-        protocol.requestFactory = TransportRequest
-        return protocol
-
-
-def transport_key(transport: Any) -> str:
-    """The key of the configured transport that a socket belongs to; empty where nobody set one."""
-    return getattr(transport, "wamp_transport_key", "")
-
-
 def report_bugs(event: Mapping[str, Any]) -> None:
     """Pass on what Twisted says of exceptions that nobody handled."""
     failure = event.get("log_failure")
@@ -510,6 +480,20 @@ class WampServer(Server):  # type: ignore[misc]
         else:
             scope["wamp_transport"] = protocol.channel.factory.key
         return super().create_application(protocol, scope)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """One ASGI event from an application; between pieces of a body it waits for the client to keep up."""
+        await super().handle_reply(protocol, message)
+        if message.get("more_body") and isinstance(protocol, TransportRequest):
+            await protocol.writable.wait()
+
+    def application_checker(self) -> None:
+        """Daphne's look for applications that have ended; one that failed in mid-answer must not end the looking."""
+        try:
+            super().application_checker()
+        except Exception:
+            logger.exception("An application failed after its answer had begun")
+            reactor.callLater(1, self.application_checker)  # type: ignore[arg-type]
 
     def protocol_disconnected(self, protocol: Any) -> None:
         """A connection ended; a handshake may fail before it was ever counted."""
