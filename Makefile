@@ -39,8 +39,8 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed-dev ## Write the reference pages anew from the schema
-	$(BIN)/python manage.py wamp reference docs/configuration.md
+docs: $(VENV)/.installed-dev ## Write the generated pages of the documentation anew
+	$(BIN)/python docs/generate.py
 
 .PHONY: js
 js:

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
+from .config.report import ConfigError
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
 from .webservices.django_static import DjangoStaticFiles
@@ -29,6 +30,10 @@ class WampApplication:
         self._serve_static = serve_static and not self._takes_websockets
         self._application = application
         self._static: asyncio.Future[Any] | None = None
+
+    def without_static(self) -> "WampApplication":
+        """The same without Django's static files."""
+        return WampApplication(self._application, serve_static=False)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one connection."""
@@ -66,7 +71,11 @@ class WampApplication:
         while True:
             event = (await receive())["type"]
             if event == "lifespan.startup":
-                await runtime.start()
+                try:
+                    await runtime.start()
+                except ConfigError as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             elif event == "lifespan.shutdown":
                 await runtime.stop()

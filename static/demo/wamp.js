@@ -157,8 +157,7 @@ export class Session {
   async publish(topic, args = [], kwargs = {}, options = {}) {
     const message = [PUBLISH, options, topic, ...payload(args, kwargs)];
     if (options.acknowledge) return this.#request(message, ([, , publicationId]) => publicationId);
-    this.#checkOpen();
-    this.#send(this.#numbered(message, ++this.#lastRequestId));
+    this.#sendRequest(message);
   }
 
   /**
@@ -204,27 +203,25 @@ export class Session {
 
   // --- sending -----------------------------------------------------------------------------------------------
 
-  #checkOpen() {
-    if (!this.isOpen) throw new WampError("wamp.close.transport_lost", ["The session is not open."]);
-  }
-
   #send(message) {
     const text = JSON.stringify(message);
     this.#onWire("sent", text);
     this.#socket.send(text);
   }
 
-  /** Requests carry their id in second place: 1, 2, 3, ... within the session. */
-  #numbered([code, ...rest], requestId) {
-    return [code, requestId, ...rest];
+  /** Send a request with the next id, in second place. Where a value is not JSON it throws, and no id is used up. */
+  #sendRequest([code, ...rest]) {
+    if (!this.isOpen) throw new WampError("wamp.close.transport_lost", ["The session is not open."]);
+    const requestId = this.#lastRequestId + 1;
+    this.#send([code, requestId, ...rest]);
+    this.#lastRequestId = requestId;
+    return requestId;
   }
 
   async #request(message, onReply, onProgress) {
-    this.#checkOpen();
-    const requestId = ++this.#lastRequestId;
+    const requestId = this.#sendRequest(message);
     return new Promise((resolve, reject) => {
       this.#requests.set(requestId, { resolve, reject, onReply, onProgress });
-      this.#send(this.#numbered(message, requestId));
     });
   }
 
@@ -273,7 +270,13 @@ export class Session {
       else this.#reply(message);
     },
     [EVENT]: ([, id, publication, details, args = [], kwargs = {}]) => {
-      for (const deliver of this.#subscriptions.get(id) ?? []) deliver(args, kwargs, { publication, ...details });
+      for (const deliver of this.#subscriptions.get(id) ?? []) {
+        try {
+          deliver(args, kwargs, { publication, ...details });
+        } catch (error) {
+          queueMicrotask(() => { throw error; }); // reported as uncaught; the other handlers get their event
+        }
+      }
     },
     [INVOCATION]: (message) => this.#invoke(message),
     [SUBSCRIBED]: (message) => this.#reply(message),
@@ -298,17 +301,16 @@ export class Session {
     const registration = this.#registrations.get(registrationId);
     const progress = (...data) => this.#send([YIELD, requestId, { progress: true }, ...payload(...data)]);
     const extra = details.receive_progress ? { progress } : {};
-    let answer;
+    const answer = (message) => this.isOpen && this.#send(message);
     try {
       if (!registration) throw new WampError("wamp.error.no_such_procedure");
       const value = await registration.procedure(args, kwargs, { procedure: registration.uri, ...details, ...extra });
       const result = value instanceof Result ? value : new Result(value === undefined ? [] : [value]);
-      answer = [YIELD, requestId, {}, ...payload(result.args, result.kwargs)];
+      answer([YIELD, requestId, {}, ...payload(result.args, result.kwargs)]);
     } catch (error) {
       const known = error instanceof WampError ? error : new WampError("wamp.error.runtime_error", [String(error)]);
-      answer = [ERROR, INVOCATION, requestId, {}, known.uri, ...payload(known.args, known.kwargs)];
+      answer([ERROR, INVOCATION, requestId, {}, known.uri, ...payload(known.args, known.kwargs)]);
     }
-    if (this.isOpen) this.#send(answer);
   }
 
   // --- ending ------------------------------------------------------------------------------------------------

@@ -33,7 +33,11 @@ def test_wheel_in_an_empty_project_passes_check_and_migrate(wheel: Path, tmp_pat
     site = tmp_path / "site"
     site.mkdir()
     zipfile.ZipFile(wheel).extractall(site)
-    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{tmp_path}", "DJANGO_SETTINGS_MODULE": "shop.settings"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{site}{os.pathsep}{tmp_path}",
+        "DJANGO_SETTINGS_MODULE": "shop.settings",
+    }
 
     def django(*arguments: str) -> str:
         command = [sys.executable, "-W", "error", "-m", "django", *arguments]

@@ -39,6 +39,12 @@ def is_open(address: int | str) -> bool:
         return probe.connect_ex(address if isinstance(address, str) else ("127.0.0.1", address)) == 0
 
 
+def environment_of(**variables: str) -> dict[str, str]:
+    """The environment of a process of the project: its own settings, not those of the tests."""
+    own = {"DJANGO_SETTINGS_MODULE": "wampnode.settings", "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"}
+    return {**os.environ, **own, **variables}
+
+
 class Process:
     """A running command and what it prints."""
 
@@ -51,7 +57,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default", **environment},
+                env=environment_of(**environment),
             )
 
     @property

@@ -1,5 +1,6 @@
 """From a configured path service to the applications that answer there."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,8 +20,10 @@ from ..webservices.json_value import JsonValue
 from ..webservices.nodeinfo import NodeInfo
 from ..webservices.not_found import NotFound
 from ..webservices.redirect import Redirect
-from ..webservices.static import StaticFiles
+from ..webservices.static import StaticDirectoryError, StaticFiles
 from ..webservices.websocket_status import WebSocketStatus
+
+logger = logging.getLogger(__name__)
 
 Application = Callable[..., Any]
 
@@ -38,14 +41,18 @@ class Mount:
 def mount(service: PathService, configuration: Configuration, node: Node) -> Mount:
     """Make what answers at a path. Reads directories: call it in a thread.
 
-    A service that cannot be made (a directory that is missing, say) answers 404 and is told in the report already.
+    A service that cannot be made (a directory that is missing, say) answers 404; why is logged.
     """
     config = service.settings
     if isinstance(config, WebSocketSection):
         wamp = WampService.build(node, service_options(service), config)
         status = WebSocketStatus(wamp.terms.serializers, is_shown=config.options.enable_webstatus)
         return Mount(service, status, WampConsumer.as_asgi(service=wamp), config.options)
-    return Mount(service, _http(service, config, configuration))
+    try:
+        return Mount(service, _http(service, config, configuration))
+    except (StaticDirectoryError, ValueError, TypeError) as error:
+        logger.error("The service at %s answers 404: %s", service.path, error)
+        return Mount(service, NotFound())
 
 
 def _http(service: PathService, config: Any, configuration: Configuration) -> Application:
@@ -77,6 +84,8 @@ def _static(config: StaticService, configuration: Configuration) -> Application:
         mime_types=options.mime_types,
         default_file=options.default_file,
         allow_cross_origin=options.allow_cross_origin,
+        # The configuration may hold secrets, wherever it lies.
+        excluded=[configuration.source] if Path(configuration.source).is_file() else [],
     )
 
 

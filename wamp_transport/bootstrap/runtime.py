@@ -5,8 +5,11 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from django.db import DatabaseError, connections
 
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
@@ -28,8 +31,13 @@ POLL_SECONDS: Final = 0.5
 HEARTBEAT_SECONDS: Final = 10.0
 """How often a node writes down that it is alive."""
 
-GOODBYE_SECONDS: Final = 5.0
+GOODBYE_SECONDS: Final = 4.0
 """How long sessions have to say goodbye when the process stops."""
+
+FORGET_SECONDS: Final = 1.0
+"""How long the process then waits to be forgotten by the database."""
+
+Result = TypeVar("Result")
 
 Table = PathTable[Mount]
 OnApplied = Callable[[Configuration], Awaitable[None]]
@@ -47,8 +55,8 @@ class Snapshot:
     first: Table | None = None
 
     def table(self, key: str) -> Table | None:
-        """The paths of a transport; those of the first one for a listener that no transport names."""
-        return self.tables.get(key, self.first)
+        """The paths of a transport; those of the first one for the listener that the command line names."""
+        return self.first if key == MAIN else self.tables.get(key)
 
 
 class Runtime:
@@ -61,23 +69,27 @@ class Runtime:
         self.node: Node | None = None
         self.snapshot: Snapshot | None = None
         self.problem = ""
+        self._is_silent = False
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Read the configuration and begin. Safe to call again. Raises ConfigError."""
-        if self._starting is None:
+        if self._starting is None or (self._starting.done() and self.snapshot is None):
             self._starting = asyncio.ensure_future(self._start())
         await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
         """Say GOODBYE to all sessions, wait a little, end."""
-        for task in self._tasks:
+        ending = [task for task in (self._starting, *self._tasks) if task is not None and not task.done()]
+        for task in ending:
             task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         if self.node is not None:
             await self.node.stop(GOODBYE_SECONDS)
         if self._tasks:
-            await asyncio.to_thread(nodes.forget, self.name)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
         """What answers a request, and the path segments left to it; None where that is Django's."""
@@ -94,8 +106,8 @@ class Runtime:
     # --- configuration -------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        revision = await asyncio.to_thread(self.source.revision)
-        configuration = await asyncio.to_thread(self.source.load)
+        revision = await in_thread(self.source.revision)
+        configuration = await in_thread(self.source.load)
         self.node = Node(router_options(configuration), asyncio.get_running_loop())
         await self._apply(configuration, revision)
         self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._report_regularly())]
@@ -106,23 +118,28 @@ class Runtime:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                revision = await asyncio.to_thread(self.source.revision)
-                if revision == seen:
-                    continue
+                revision = await in_thread(self.source.revision)
+                if revision != seen:
+                    await self._follow(revision)
+            except Exception as error:
+                if str(error) != self.problem:
+                    self.problem = str(error)
+                    logger.exception("Looking for a new configuration failed; it is tried again")
+            else:
                 seen = revision
-                configuration = await asyncio.to_thread(self.source.load)
-                await self._apply(configuration, revision)
-                self.problem = ""
-            except ConfigError as error:
-                self.problem = str(error)
-                logger.error("The new configuration is not used, the old one still runs. %s", error)
-            except OSError as error:
-                self.problem = f"{error}"
-                logger.error("The new configuration cannot be put in place: %s", error)
-            except Exception:
-                logger.exception("Looking for a new configuration failed; it is tried again")
-                continue
-            await self._report()
+
+    async def _follow(self, revision: Hashable) -> None:
+        """There is something new: use it, or keep what runs and say why."""
+        try:
+            await self._apply(await in_thread(self.source.load), revision)
+            self.problem = ""
+        except ConfigError as error:
+            self.problem = str(error)
+            logger.error("The new configuration is not used, the old one still runs. %s", error)
+        except OSError as error:
+            self.problem = str(error)
+            logger.error("Not all of the new configuration can be put in place: %s", error)
+        await self._report()
 
     async def _apply(self, configuration: Configuration, revision: Hashable) -> None:
         """Put a configuration in place of the one that runs; sessions it does not touch go on."""
@@ -171,7 +188,38 @@ class Runtime:
     async def _report(self) -> None:
         snapshot = self.snapshot
         if snapshot is not None:
-            await asyncio.to_thread(nodes.report, self.name, snapshot.generation, snapshot.revision, self.problem)
+            await self._tell(
+                nodes.report,
+                self.name,
+                snapshot.generation,
+                snapshot.revision,
+                self.problem,
+                source=snapshot.configuration.source,
+            )
+
+    async def _tell(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
+        """Write something down for the admin. A node works without, so where that fails it is only told, once."""
+        try:
+            await in_thread(function, *args, **kwargs)
+        except DatabaseError as error:
+            if not self._is_silent:
+                logger.warning("This node cannot tell the database how it is: %s", error)
+            self._is_silent = True
+        else:
+            self._is_silent = False
+
+
+async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
+    """``function`` in a worker thread; after trouble with the database the thread's connections are made anew."""
+
+    def call() -> Result:
+        try:
+            return function(*args, **kwargs)
+        except DatabaseError:
+            connections.close_all()
+            raise
+
+    return await asyncio.to_thread(call)
 
 
 _runtime: Runtime | None = None

@@ -11,6 +11,7 @@ from ..conf import app_settings
 from ..config.configuration import Configuration
 from ..config.defaults import development_default
 from ..config.reader import find_file, read_file, read_mapping
+from ..config.report import ConfigError
 from ..stores import configuration as rows
 
 
@@ -41,7 +42,7 @@ class FileSource:
         """Time and size of the file; None while it is missing."""
         try:
             status = find_file(self.path).stat()
-        except OSError:
+        except (ConfigError, OSError):
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
 

@@ -78,7 +78,7 @@ class WebSocketOptions(Section):
     )
     echo_close_codereason: bool = setting(False, "Answer a close with the code and reason received.")
     open_handshake_timeout: Milliseconds = _time(0, "Time for the opening handshake; 0: no limit.")
-    close_handshake_timeout: Milliseconds = _time(0, "Time for the closing handshake; 0: no limit.")
+    close_handshake_timeout: Milliseconds = _time(0, "Time for the closing handshake; 0: 30 seconds.")
     tcp_nodelay: bool = setting(True, "Send small packets at once (TCP_NODELAY).")
     auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")
     auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: for ever.")

@@ -23,6 +23,10 @@ class Receiver(Protocol):
         """The peer sent what is no message."""
         ...
 
+    def report_bug(self, connection: "Connection") -> None:
+        """An exception that is no fault of the peer is being handled: tell of it and end the session."""
+        ...
+
     def lost(self, connection: "Connection") -> None:
         """The connection's transport is gone."""
         ...
@@ -90,6 +94,8 @@ class Connection:
             message = self._decode(data)
         except ProtocolViolation as violation:
             self.violate(str(violation))
+        except Exception:  # noqa: BLE001 - whatever bytes do to a decoder, the node goes on
+            self._node.report_bug(self)
         else:
             self._node.receive(self, message)
 

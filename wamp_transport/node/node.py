@@ -76,15 +76,21 @@ class Node:
         try:
             self.router.receive(connection.session_id, message)
         except Exception:  # noqa: BLE001 - a bug of ours ends the session it met, not the node
-            self._report_bug(connection)
-        self.run_effects()
-        if self._deadlines.is_changed:
-            self._keep_time()
+            self.report_bug(connection)
+        else:
+            self.run_effects()
+            if self._deadlines.is_changed:
+                self._keep_time()
 
     def violate(self, connection: Connection, message: str) -> None:
         """The peer sent what is no message: ABORT, then the transport closes."""
         self.router.violate(connection.session_id, message)
         self._after_control()
+
+    def report_bug(self, connection: Connection) -> None:
+        """An exception that is no fault of the peer is being handled: log it and end the session it met."""
+        logger.exception("Session %s is closed after an error inside the router", connection.session_id)
+        self.violate(connection, "internal error: see the log of the router")
 
     def lost(self, connection: Connection) -> None:
         """The connection's transport is gone."""
@@ -134,10 +140,13 @@ class Node:
         try:
             while effects := self.router.take_effects():
                 for effect in effects:
-                    if type(effect) is Send:
-                        self._send(effect)
-                    else:
-                        RUNNERS[type(effect)](self, effect)
+                    try:
+                        if type(effect) is Send:
+                            self._send(effect)
+                        else:
+                            RUNNERS[type(effect)](self, effect)
+                    except Exception:  # one effect that fails must not take those after it along
+                        logger.exception("An effect could not be carried out: %s", type(effect).__name__)
         finally:
             self._is_running_effects = False
 
@@ -167,7 +176,10 @@ class Node:
             return lane.encode(message, payload_format)
         except PayloadError as fault:
             self.router.undeliverable(session_id, message, fault)
-            return None
+        except Exception:  # a bug of ours: whoever waits for this message must not wait forever
+            logger.exception("%s cannot be encoded", type(message).__name__)
+            self.router.undeliverable(session_id, message, PayloadError("internal error: see the log of the router"))
+        return None
 
     # End of the hot path.
 
@@ -198,10 +210,6 @@ class Node:
             connection.is_closed = True
             connection.link.close(effect.reason, effect.message)
             self._work_soon()
-
-    def _report_bug(self, connection: Connection) -> None:
-        logger.exception("Session %s is closed after an error inside the router", connection.session_id)
-        self.router.violate(connection.session_id, "internal error: see the log of the router")
 
     # --- time ----------------------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class PatternIndex(Generic[T]):
         if value is None and self._lengths:
             value = next(self._matching_prefixes(uri), None)
         if value is None and self._wildcard_count:
-            value = next(_walk(self._wildcards, uri.split("."), 0), None)
+            value = next(_walk(self._wildcards, uri.split(".")), None)
         return value
 
     def patterns(self, uri: str) -> list[T]:
@@ -91,7 +91,7 @@ class PatternIndex(Generic[T]):
             return []
         found = list(self._matching_prefixes(uri))
         if self._wildcard_count:
-            found.extend(_walk(self._wildcards, uri.split("."), 0))
+            found.extend(_walk(self._wildcards, uri.split(".")))
         return found
 
     def _matching_prefixes(self, uri: str) -> Iterator[T]:
@@ -105,11 +105,13 @@ class PatternIndex(Generic[T]):
 
     def _count_length(self, length: int, change: int) -> None:
         lengths = self._lengths
+        is_new = length not in lengths
         lengths[length] = lengths.get(length, 0) + change
         if not lengths[length]:
             del lengths[length]
-        # Longest first, so that the first hit is the best.
-        self._lengths = dict(sorted(lengths.items(), reverse=True))
+        elif is_new:
+            # Longest first, so that the first hit is the best.
+            self._lengths = dict(sorted(lengths.items(), reverse=True))
 
     def _remove_wildcard(self, components: list[str]) -> None:
         path = [self._wildcards]
@@ -125,18 +127,26 @@ class PatternIndex(Generic[T]):
                 del parent.children[component]
 
 
-def _walk(node: _Node[T], components: list[str], depth: int) -> Iterator[T]:
-    """Values below ``node`` that match, a literal before a wildcard at each component."""
-    if depth == len(components):
-        if node.value is not None:
-            yield node.value
-        return
-    component = components[depth]
-    # An empty component in a pattern stands for exactly one that is not empty.
-    if component:
-        literal = node.children.get(component)
-        if literal is not None:
-            yield from _walk(literal, components, depth + 1)
-        wildcard = node.children.get("")
-        if wildcard is not None:
-            yield from _walk(wildcard, components, depth + 1)
+def _walk(root: _Node[T], components: list[str]) -> Iterator[T]:
+    """Values below ``root`` that match, a literal before a wildcard at each component.
+
+    Without recursion: clients choose how many components there are.
+    """
+    depths = len(components)
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth == depths:
+            if node.value is not None:
+                yield node.value
+            continue
+        component = components[depth]
+        # An empty component in a pattern stands for exactly one that is not empty.
+        if component:
+            children = node.children
+            wildcard = children.get("")
+            if wildcard is not None:
+                waiting.append((wildcard, depth + 1))
+            literal = children.get(component)
+            if literal is not None:
+                waiting.append((literal, depth + 1))

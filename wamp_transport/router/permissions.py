@@ -8,6 +8,8 @@ from .options import Action, Match, Permission, RoleOptions
 
 REMEMBERED = 10_000
 """How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
+REMEMBERED_LENGTH = 255
+"""The longest URI that a decision is remembered for."""
 
 ALLOW_ALL = Permission(uri="", match="prefix", call=True, register=True, publish=True, subscribe=True)
 DENY_ALL = Permission(uri="", match="prefix")
@@ -52,9 +54,11 @@ class Role:
         remembered = self._remembered(action)
         decision = remembered.get(uri)
         if decision is None:
-            if len(remembered) >= REMEMBERED:
-                remembered.clear()
-            decision = remembered[uri] = self._decide(action, uri, match)
+            decision = self._decide(action, uri, match)
+            if len(uri) <= REMEMBERED_LENGTH:
+                if len(remembered) >= REMEMBERED:
+                    remembered.clear()
+                remembered[uri] = decision
         return decision
 
     def _remembered(self, action: Action) -> dict[str, Decision]:

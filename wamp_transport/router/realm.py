@@ -7,6 +7,7 @@ from typing import Any
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.messages import (
     CODES,
+    NAMES,
     Call,
     Cancel,
     Error,
@@ -38,8 +39,8 @@ from .testaments import take_testaments
 
 Leave = Callable[[int, str, str], None]
 
-SEQUENTIAL: tuple[type[Message], ...] = (Publish, Subscribe, Unsubscribe, Call, Register, Unregister)
-"""The messages whose request ids count up where the realm is strict."""
+COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
+"""The messages that open a request of their own."""
 
 
 class Realm:
@@ -50,6 +51,7 @@ class Realm:
         self.roles: dict[str, Role] = {}
         self.sessions: dict[int, Session] = {}
         self._outbox = outbox
+        self._last_requests: dict[int, int] = {}
         self._leaving: deque[Session] = deque()
         self._built_in: dict[str, BuiltIn] = {}
         self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
@@ -72,6 +74,8 @@ class Realm:
     def configure(self, options: RealmOptions) -> None:
         """Take new options: what sessions do from now on is decided by them."""
         self.options = options
+        if not options.strict_request_ids:
+            self._last_requests.clear()
         self.roles.clear()
         for name, role in options.roles.items():
             self.roles[name] = Role(role, loose_uris=options.loose_uris)
@@ -87,6 +91,8 @@ class Realm:
         """``session`` is in the realm from now on."""
         self.sessions[session.id] = session
         session.trustlevel = self.options.roles[session.authrole].trustlevel
+        if self.options.strict_request_ids:
+            self._last_requests[session.id] = 0
 
     def joined(self, session: Session) -> None:
         """``session`` has got its WELCOME: tell who listens."""
@@ -94,8 +100,8 @@ class Realm:
 
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session that has joined. Raises ProtocolViolation."""
-        if self.options.strict_request_ids and type(message) in SEQUENTIAL:
-            self._check_sequence(session, message)
+        if self.options.strict_request_ids and type(message) in COUNTED:
+            self._count(session, message)
         try:
             self._handlers[type(message)](session, message)
         except RequestRefused as refusal:
@@ -105,6 +111,7 @@ class Realm:
         """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`."""
         if self.sessions.pop(session.id, None) is None:
             return
+        self._last_requests.pop(session.id, None)
         self.dealer.calls.detach(session)
         for publish in take_testaments(session):
             self._execute(session, publish)
@@ -149,14 +156,19 @@ class Realm:
         finally:
             session.payload_format = payload_format
 
-    def _check_sequence(self, session: Session, message: Any) -> None:
-        expected = session.last_request + 1
-        if message.request_id == expected:
-            session.last_request = expected
-        elif not (isinstance(message, Call) and message.request_id <= session.last_request):
-            raise ProtocolViolation(f"request id {message.request_id} is out of sequence, expected {expected}")
-        elif message.request_id not in session.calls and message.request_id not in session.ended_streams:
-            raise ProtocolViolation(f"request id {message.request_id} was used before")
+    def _count(self, session: Session, message: Any) -> None:
+        """Request ids are 1, 2, 3 and so on (Basic Profile, "IDs"); further parts of a progressive call repeat its id.
+
+        A session that was there before the realm became strict goes on from where it is.
+        """
+        request_id = message.request_id
+        if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
+            return
+        expected = self._last_requests.get(session.id, request_id - 1) + 1
+        if request_id != expected:
+            name = NAMES[type(message)]
+            raise ProtocolViolation(f"{name}.request must be {expected}, the next in sequence, not {request_id}")
+        self._last_requests[session.id] = request_id
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
         if isinstance(message, Publish) and not message.options.acknowledge:

@@ -19,7 +19,7 @@ class Session:
 
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "deadline", "ended_streams", "id",
-        "invocations", "last_invocation", "last_request", "leave_reason", "payload_format", "realm", "registrations",
+        "invocations", "last_invocation", "leave_reason", "payload_format", "realm", "registrations",
         "roles", "service", "state", "subscriptions", "testaments", "transport", "trustlevel",
     )  # fmt: skip
 
@@ -40,7 +40,6 @@ class Session:
         self.calls: dict[int, CallRecord] = {}
         self.invocations: dict[int, CallRecord] = {}
         self.last_invocation = 0
-        self.last_request = 0
         self.leave_reason = ""
         self.deadline: Deadline | None = None
         self.ended_streams: set[int] = set()

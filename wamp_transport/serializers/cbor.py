@@ -9,17 +9,43 @@ from typing import Any
 import cbor2
 import msgspec
 
-from ..wamp.errors import PayloadError, ProtocolViolation
+from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.wire import FIXED_FIELDS, WRITERS
-from .structs import DECODE_FAULTS, Values, is_opaque, violation, wrong_payload
+from .structs import (
+    DECODE_FAULTS,
+    LARGE,
+    Values,
+    is_opaque,
+    message_from_head,
+    split_elements,
+    unsayable,
+    violation,
+    wrong_payload,
+)
 
 FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
-PAYLOAD_POSITION = {kind.__struct_config__.tag: fields + 1 for kind, fields in FIXED_FIELDS.items()}
+
+
+def _refuse_sharing(value: Any, immutable: bool) -> Any:
+    """A few shared values can unfold to any size."""
+    raise ProtocolViolation("malformed message: CBOR tags for shared values are not accepted")
+
+
+SHARING = dict.fromkeys((25, 28, 29, 256), _refuse_sharing)
+"""String references and shared values."""
+
+try:
+    cbor2.loads(b"\xa0", semantic_decoders=SHARING, strict_hashable_types=True)
+except TypeError as too_old:
+    raise ImportError("CBOR needs cbor2 6.2 or newer") from too_old
 
 
 class CborSerializer:
-    """CBOR. Semantic tags in payload are read as cbor2 reads them; ``undefined`` counts as absent in options."""
+    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, which are refused.
+
+    ``undefined`` counts as absent in options.
+    """
 
     name = "cbor"
     subprotocol = "wamp.2.cbor"
@@ -32,16 +58,14 @@ class CborSerializer:
         """See :class:`~.serializer.Serializer`."""
         try:
             elements = _loads(data)
+            if not isinstance(elements, list) or not elements:
+                raise ProtocolViolation("malformed message: expected an array with at least a message code")
+            head, payload = split_elements(elements, elements[0])
+            message = message_from_head(head, _is_undefined)
+            self._take_payload(message, payload)
         except FAULTS as fault:
-            raise violation(fault) from fault
-        if not isinstance(elements, list) or not elements:
-            raise ProtocolViolation("malformed message: expected an array with at least a message code")
-        code = elements[0]
-        split = PAYLOAD_POSITION.get(code, len(elements)) if type(code) is int else len(elements)
-        try:
-            message: Message = msgspec.convert(_without_undefined(elements[:split]), Message)
-            self._take_payload(message, elements[split:])
-        except FAULTS as fault:
+            if isinstance(fault.__cause__, ProtocolViolation):
+                raise fault.__cause__ from fault
             raise violation(fault) from fault
         return message
 
@@ -60,11 +84,14 @@ class CborSerializer:
             # An array of fewer than 24 elements has its length in the first byte.
             return bytes((head[0] + len(parts),)) + head[1:] + b"".join(parts)
         except FAULTS as fault:
-            raise PayloadError(f"cbor cannot say this payload: {fault}") from fault
+            raise unsayable(self.name, fault) from fault
 
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
-        return cbor2.loads(bytes(raw))
+        try:
+            return cbor2.loads(bytes(raw))
+        except FAULTS as fault:
+            raise unsayable("the router", fault) from fault
 
     def _payload(self, part: Any, payload_format: str) -> bytes:
         if payload_format == self.name and isinstance(part, msgspec.Raw):
@@ -72,14 +99,12 @@ class CborSerializer:
         return cbor2.dumps(self._values_of(payload_format, part) if isinstance(part, msgspec.Raw) else part)
 
     def _take_payload(self, message: Any, payload: list[Any]) -> None:
-        if len(payload) > 2:
-            raise ProtocolViolation("malformed message: too many elements")
         args, kwargs = [*payload, None, None][:2]
-        if args is not None:
+        if not _is_nothing(args):
             if not isinstance(args, list) and not (is_opaque(message) and isinstance(args, str | bytes)):
                 raise wrong_payload(message, "args")
             message.args = msgspec.Raw(cbor2.dumps(args))
-        if kwargs is not None:
+        if not _is_nothing(kwargs):
             if not isinstance(kwargs, dict) or not all(isinstance(key, str) for key in kwargs):
                 raise wrong_payload(message, "kwargs")
             message.kwargs = msgspec.Raw(cbor2.dumps(kwargs))
@@ -87,17 +112,16 @@ class CborSerializer:
 
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
-    value = cbor2.load(stream)
+    # Keys of other types can be made to collide, which costs the square of their number.
+    value = cbor2.load(stream, semantic_decoders=SHARING, strict_hashable_types=len(data) > LARGE)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
     return value
 
 
-def _without_undefined(value: Any) -> Any:
-    if value is cbor2.undefined:
-        return None
-    if isinstance(value, dict):
-        return {key: _without_undefined(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_undefined(item) for item in value]
-    return value
+def _is_undefined(value: Any) -> bool:
+    return value is cbor2.undefined
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is cbor2.undefined

@@ -4,16 +4,23 @@ from typing import Any
 
 import msgspec
 
+from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
 from .payloads import from_json_values, to_json_values
-from .structs import StructSerializer, Values, is_opaque, wrong_payload
+from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayable, wrong_payload
 
 LIST, DICTIONARY, STRING, NULL = b'[{"n'
+BACKSLASH = b"\\"
+MARK = b"\\u0000"
+"""How U+0000 is written in JSON. Most payload has not even a backslash, and that is found faster."""
 
 
 class JsonSerializer(StructSerializer):
-    """JSON. The decoder has checked all of the raw payload but its UTF-8, which is the transport's to check."""
+    """JSON. The decoder has checked all of the raw payload but its UTF-8, which is the transport's to check.
+
+    Receivers decode what is marked as binary without asking, so it has to be base64.
+    """
 
     name = "json"
     subprotocol = "wamp.2.json"
@@ -24,8 +31,11 @@ class JsonSerializer(StructSerializer):
 
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
-        values = msgspec.json.decode(raw)
-        return from_json_values(values) if b"\\u0000" in bytes(raw) else values
+        try:
+            values = msgspec.json.decode(raw)
+            return from_json_values(values) if MARK in bytes(raw) else values
+        except DECODE_FAULTS as fault:
+            raise unsayable("the router", fault) from fault
 
     def from_values(self, values: Any) -> Any:
         """See :class:`~.structs.StructSerializer`."""
@@ -33,18 +43,28 @@ class JsonSerializer(StructSerializer):
 
     def check_args(self, message: Any) -> None:
         """See :class:`~.structs.StructSerializer`."""
-        first = memoryview(message.args)[0]
-        if first == LIST:
-            return
+        data = bytes(message.args)
+        first = data[0]
         if first == NULL:
             message.args = ABSENT
-        elif not (first == STRING and is_opaque(message)):
+        elif first != LIST and not (first == STRING and is_opaque(message)):
             raise wrong_payload(message, "args")
+        elif BACKSLASH in data and MARK in data:
+            self._check_binary(data)
 
     def check_kwargs(self, message: Any) -> None:
         """See :class:`~.structs.StructSerializer`."""
-        first = memoryview(message.kwargs)[0]
+        data = bytes(message.kwargs)
+        first = data[0]
         if first == NULL:
             message.kwargs = ABSENT
         elif first != DICTIONARY:
             raise wrong_payload(message, "kwargs")
+        elif BACKSLASH in data and MARK in data:
+            self._check_binary(data)
+
+    def _check_binary(self, data: bytes) -> None:
+        try:
+            self.values(data)
+        except PayloadError as fault:
+            raise ProtocolViolation(f"malformed payload: {fault}") from fault

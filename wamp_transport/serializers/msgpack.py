@@ -5,13 +5,29 @@ from typing import Any, Final
 import msgpack
 import msgspec
 
+from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
-from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, violation, wrong_payload
+from .structs import (
+    DECODE_FAULTS,
+    LARGE,
+    StructSerializer,
+    Values,
+    is_opaque,
+    message_from_head,
+    split_elements,
+    unsayable,
+    violation,
+    wrong_payload,
+)
 
-NIL: Final = b"\xc0"
 UNDEFINED: Final = 0
-"""Extension type that wampy.js writes for options not given."""
+"""Extension type that wampy.js writes for what is not given."""
+NOTHING: Final = (b"\xc0", b"\xd4\x00\x00")
+"""Nil, and ``undefined`` as wampy.js writes it."""
+
+UNPACK_FAULTS: Final = (*DECODE_FAULTS, msgpack.UnpackException)
+SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 class MsgPackSerializer(StructSerializer):
@@ -24,29 +40,45 @@ class MsgPackSerializer(StructSerializer):
     def __init__(self, values_of: Values) -> None:
         super().__init__(msgspec.msgpack.Decoder(Message), msgspec.msgpack.Encoder(), values_of)
         self._any = msgspec.msgpack.Decoder()
+        self._elements = msgspec.msgpack.Decoder(list[msgspec.Raw])
         self._list = msgspec.msgpack.Decoder(list[Any])
         self._dictionary = msgspec.msgpack.Decoder(dict[str, Any])
+        self._shallow_dictionary = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+
+    def decode(self, data: bytes) -> Message:
+        """See :class:`~.serializer.Serializer`."""
+        if len(data) > LARGE:
+            check_large(data)
+        return super().decode(data)
 
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
-        return self._any.decode(raw)
+        try:
+            return self._any.decode(raw)
+        except DECODE_FAULTS as fault:
+            raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """``undefined`` is read as absent where it stands for an option."""
-        if "`ext`" not in str(fault):
+        """What JavaScript clients write: ``undefined`` for an option not given, floats for large whole numbers."""
+        if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
         try:
-            elements = msgpack.unpackb(data, ext_hook=_undefined_is_nil, strict_map_key=False)
-            return self._decode(msgpack.packb(elements))
-        except (*DECODE_FAULTS, msgpack.UnpackException) as second:
-            raise violation(fault) from second
+            elements = self._elements.decode(data)
+            head, payload = split_elements(elements, self._any.decode(elements[0]))
+            message: Any = message_from_head([self._any.decode(each) for each in head], _is_undefined)
+        except DECODE_FAULTS as second:
+            raise violation(second) from second
+        for part, raw in zip(("args", "kwargs"), payload, strict=False):
+            setattr(message, part, raw)
+        return message  # type: ignore[no-any-return]
 
     def check_args(self, message: Any) -> None:
         """See :class:`~.structs.StructSerializer`."""
         try:
-            self._list.decode(message.args)
+            # What is large has been decoded already.
+            (self._list if len(message.args) <= LARGE else self._elements).decode(message.args)
         except DECODE_FAULTS as fault:
-            if bytes(message.args) == NIL:
+            if bytes(message.args) in NOTHING:
                 message.args = ABSENT
             elif not (is_opaque(message) and self._is_text_or_binary(message.args)):
                 raise wrong_payload(message, "args", fault) from fault
@@ -54,9 +86,9 @@ class MsgPackSerializer(StructSerializer):
     def check_kwargs(self, message: Any) -> None:
         """See :class:`~.structs.StructSerializer`."""
         try:
-            self._dictionary.decode(message.kwargs)
+            (self._dictionary if len(message.kwargs) <= LARGE else self._shallow_dictionary).decode(message.kwargs)
         except DECODE_FAULTS as fault:
-            if bytes(message.kwargs) != NIL:
+            if bytes(message.kwargs) not in NOTHING:
                 raise wrong_payload(message, "kwargs", fault) from fault
             message.kwargs = ABSENT
 
@@ -67,5 +99,25 @@ class MsgPackSerializer(StructSerializer):
             return False
 
 
-def _undefined_is_nil(code: int, data: bytes) -> Any:
-    return None if code == UNDEFINED else msgpack.ExtType(code, data)
+def check_large(data: bytes) -> None:
+    """Raises ProtocolViolation unless ``data`` is valid, with simple keys: others' hashes can be made to collide."""
+    try:
+        try:
+            msgpack.unpackb(data, strict_map_key=True)
+        except ValueError as fault:
+            if "strict_map_key" not in str(fault):
+                raise
+            # Not all keys are text or binary. With this hook no map is built.
+            msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
+    except UNPACK_FAULTS as fault:
+        raise violation(fault) from fault
+
+
+def _check_keys(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    if not all(type(key) in SIMPLE_KEYS for key, _ in pairs):
+        raise ProtocolViolation("malformed message: a map has a key that is neither text, binary nor a number")
+    return pairs
+
+
+def _is_undefined(value: Any) -> bool:
+    return isinstance(value, msgspec.msgpack.Ext) and value.code == UNDEFINED

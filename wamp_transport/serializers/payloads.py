@@ -17,9 +17,14 @@ BINARY_MARK = "\0"
 def to_json_values(value: Any) -> Any:
     """``value`` with binary written the JSON way.
 
-    Raises PayloadError for what JSON cannot say: NaN and the infinities, extension types, keys that are no text.
+    Raises PayloadError for what JSON cannot say: NaN and the infinities, extension types, keys that are no text, and
+    text that begins with U+0000, which its receiver would take for binary.
     """
-    if isinstance(value, str | int) or value is None:
+    if isinstance(value, str):
+        if value.startswith(BINARY_MARK):
+            raise PayloadError("JSON cannot say text that begins with U+0000")
+        return value
+    if isinstance(value, int) or value is None:
         return value
     if isinstance(value, float):
         if math.isfinite(value):
@@ -37,14 +42,14 @@ def to_json_values(value: Any) -> Any:
 def from_json_values(value: Any) -> Any:
     """``value`` as parsed from JSON, with binary in the JSON way turned into bytes.
 
-    A marked string that is not base64 stays the string it is.
+    Raises PayloadError for a marked string that is not base64.
     """
     if isinstance(value, str):
         if value.startswith(BINARY_MARK):
             try:
                 return b64decode(value[1:], validate=True)
-            except (binascii.Error, ValueError):
-                return value
+            except (binascii.Error, ValueError) as fault:
+                raise PayloadError(f"a string is marked as binary and is not base64: {fault}") from fault
         return value
     if isinstance(value, list):
         return [from_json_values(item) for item in value]

@@ -31,5 +31,8 @@ class Serializer(Protocol):
         ...
 
     def values(self, raw: Any) -> Any:
-        """Raw payload of this serializer's format as Python values; binary as bytes."""
+        """Raw payload of this serializer's format as Python values; binary as bytes.
+
+        Raises PayloadError for what no Python value is: a number out of range, half a surrogate pair.
+        """
         ...

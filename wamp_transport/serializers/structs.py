@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from ..wamp.errors import PayloadError, ProtocolViolation
-from ..wamp.messages import NAMES, PAYLOAD_MESSAGES, Message
+from ..wamp.ids import MAX_ID
+from ..wamp.messages import CODES, NAMES, PAYLOAD_MESSAGES, Message
 from ..wamp.payload import ABSENT
-from ..wamp.wire import WRITERS
+from ..wamp.wire import FIXED_FIELDS, WRITERS
 
 Values = Callable[[str, Any], Any]
 """Turns raw payload of a named format into Python values."""
@@ -17,6 +18,12 @@ CARRIES_PAYLOAD = frozenset(PAYLOAD_MESSAGES)
 
 DECODE_FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
 ENCODE_FAULTS = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
+
+KINDS: dict[int, type[Message]] = {code: kind for kind, code in CODES.items()}
+PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.items()}
+
+LARGE = 2048
+"""Bytes from which map keys are looked at before maps are built: keys made to collide cost their number squared."""
 
 
 class StructSerializer:
@@ -47,12 +54,12 @@ class StructSerializer:
     def encode(self, message: Message, payload_format: str) -> bytes:
         """See :class:`~.serializer.Serializer`."""
         kind = type(message)
-        if kind in CARRIES_PAYLOAD and payload_format != self.name:
-            message = self._transcoded(message, payload_format)
         try:
+            if kind in CARRIES_PAYLOAD and payload_format != self.name:
+                message = self._transcoded(message, payload_format)
             return self._encode(WRITERS[kind](message))
         except ENCODE_FAULTS as fault:
-            raise PayloadError(f"{self.name} cannot say this payload: {fault}") from fault
+            raise unsayable(self.name, fault) from fault
 
     # End of the hot path.
 
@@ -85,6 +92,45 @@ def is_opaque(message: Any) -> bool:
     """Whether the payload stands in place of args as one string, as Autobahn's ``enc_algo`` has it."""
     carrier = getattr(message, "options", None) or getattr(message, "details", None)
     return getattr(carrier, "enc_algo", None) is not None
+
+
+def unsayable(name: str, fault: Exception) -> PayloadError:
+    """The error that a failure to encode, or to read payload for another serialization, is."""
+    because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
+    return PayloadError(f"{name} cannot say this payload: {because}")
+
+
+def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:
+    """The head of a message with ``code``, and its payload: args and kwargs, as far as they are there."""
+    split = PAYLOAD_POSITION.get(code, len(elements)) if type(code) is int else len(elements)
+    payload = elements[split:]
+    if len(payload) > 2:
+        raise ProtocolViolation("malformed message: too many elements")
+    return elements[:split], payload
+
+
+def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> Message:
+    """The message, without payload, that plain values make.
+
+    What ``undefined`` is in a serialization counts as absent; a float that is a whole number counts as that number,
+    since JavaScript has no other way to write an id above 32 bits. Raises one of DECODE_FAULTS.
+    """
+    code = head[0]
+    kind = KINDS.get(code) if type(code) is int else None
+    if kind is None:
+        raise ProtocolViolation("malformed message: unknown message code - at `$[0]`")
+    message: Message = msgspec.convert([_plain(each, is_undefined) for each in head], kind)
+    return message
+
+
+def _plain(value: Any, is_undefined: Callable[[Any], bool]) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_ID:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain(item, is_undefined) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, is_undefined) for item in value]
+    return None if is_undefined(value) else value
 
 
 def violation(fault: Exception) -> ProtocolViolation:

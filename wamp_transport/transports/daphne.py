@@ -11,26 +11,26 @@ import os
 from codecs import utf_8_decode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
 from autobahn.websocket.types import ConnectionDeny
-from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.http import RESPONSES
 from websockets.speedups import apply_mask
 
+from .. import __version__
 from ..config.websocket import WebSocketOptions
 from ..node.connection import Connection
 from .closing import close_code, close_text
 from .consumer import DIRECT_LINK, wrong_kind
 from .frames import BINARY, TEXT, message_frames, whole_masked_frame
 from .outgoing import Outgoing
+from .requests import TransportFactory, TransportRequest, transport_key
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +43,24 @@ WAIT_FOR_WHOLE: Final = 128 * 1024
 LONGEST_CLOSE: Final = 30.0
 """Seconds that a peer has to take part in a close, where no option says less."""
 
+APPLIED_ONCE: Final = {
+    "mask_server_frames": "maskServerFrames",
+    "apply_mask": "applyMask",
+    "auto_fragment_size": "autoFragmentSize",
+}
+"""Option to the attribute of Autobahn's protocol that carries it out, settled with the handshake."""
+
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
-    "mask_server_frames": "maskServerFrames",
     "require_masked_client_frames": "requireMaskedClientFrames",
-    "apply_mask": "applyMask",
     "max_frame_size": "maxFramePayloadSize",
     "max_message_size": "maxMessagePayloadSize",
-    "auto_fragment_size": "autoFragmentSize",
     "fail_by_drop": "failByDrop",
     "echo_close_codereason": "echoCloseCodeReason",
     "auto_ping_size": "autoPingSize",
     "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
 }
-"""Option to the attribute of Autobahn's protocol that carries it out."""
+"""The same for options that reach open connections as well when they change."""
 
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
@@ -70,6 +74,7 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     data: bytes
     openHandshakeTimeoutCall: Any
+    autoPingPendingCall: Any
     write: Callable[[bytes], None]
     """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
 
@@ -111,6 +116,12 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         if self._options is not None:
             self.websocket_extensions: list[Any] = []  # none is offered: a strange parameter must not matter
         return super().onConnect(request)
+
+    def serverAccept(self, subprotocol: str | None = None) -> None:
+        """The application takes the connection; the answer names the software only where it shall."""
+        if self._options is not None and self._options.show_server_version:
+            subprotocol = (subprotocol, {"Server": f"wampnode/{__version__}"})  # type: ignore[assignment]
+        super().serverAccept(subprotocol)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """ASGI events, those included that Daphne does not know or takes for mistakes."""
@@ -158,16 +169,33 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None
         self.server.log_action("websocket", "rejected", {"path": self.request.path, "client": client})
 
-    def _apply(self, options: WebSocketOptions) -> None:
+    def refresh(self, options: WebSocketOptions | None) -> None:
+        """The configuration has changed: take from the options of the path what can change on an open connection."""
+        if self._options is None or options is None or options == self._options or self.state != self.STATE_OPEN:
+            return
+        self._options = options
+        self._apply_live(options)
+        if self.autoPingPendingCall is not None:
+            self.autoPingPendingCall.cancel()
+            self.autoPingPendingCall = None
+        if self.autoPingInterval and self.autoPingPending is None:
+            self.autoPingPendingCall = self.factory._batched_timer.call_later(self.autoPingInterval, self._sendAutoPing)
+
+    def _apply_live(self, options: WebSocketOptions) -> None:
         for option, attribute in APPLIED.items():
             setattr(self, attribute, getattr(options, option))
         for option, attribute in APPLIED_SECONDS.items():
             setattr(self, attribute, getattr(options, option) / 1000)
         self.closeHandshakeTimeout = options.close_handshake_timeout / 1000 or LONGEST_CLOSE
+        limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
+        self._largest = min([*limits, WAIT_FOR_WHOLE]) if self.applyMask else -1
+
+    def _apply(self, options: WebSocketOptions) -> None:
+        for option, attribute in APPLIED_ONCE.items():
+            setattr(self, attribute, getattr(options, option))
+        self._apply_live(options)
         self.versions = [13] * options.enable_rfc6455 + [8] * options.enable_hybi10
         self.is_framed = not (options.mask_server_frames or options.auto_fragment_size)
-        limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
-        self._largest = min([*limits, WAIT_FOR_WHOLE]) if options.apply_mask else -1
         if self.openHandshakeTimeoutCall is not None:
             self.openHandshakeTimeoutCall.cancel()
             self.openHandshakeTimeoutCall = None
@@ -176,13 +204,15 @@ class WampWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
                 options.open_handshake_timeout / 1000, self.onOpenHandshakeTimeout
             )
         if hasattr(self.transport, "socket") and hasattr(self.transport, "setTcpNoDelay"):
-            self._set_no_delay(options.tcp_nodelay)
+            self._tune_socket(options.tcp_nodelay)
 
-    def _set_no_delay(self, enabled: bool) -> None:
+    def _tune_socket(self, no_delay: bool) -> None:
+        """Without pings, keep-alive is what finds out in the end that a peer has vanished."""
         try:
-            self.transport.setTcpNoDelay(enabled)
+            self.transport.setTcpNoDelay(no_delay)
+            self.transport.setTcpKeepAlive(True)
         except OSError:
-            logger.debug("This kind of socket has no TCP_NODELAY")
+            logger.debug("This kind of socket has no such options")
 
     # --- direct link ---------------------------------------------------------------------------------------------
 
@@ -328,47 +358,12 @@ def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
     return True
 
 
-class TransportRequest(WebRequest):  # type: ignore[misc]
-    """A request that leaves the key of its transport with the socket, for the WebSocket it may become."""
-
-    def process(self) -> Any:
-        """Handle the request."""
-        transport = self.transport
-        transport.wamp_transport_key = self.channel.factory.key
-        upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
-        if upgrade.lower() == b"websocket" and self.clientproto != b"HTTP/1.1":
-            self.basic_error(505, b"HTTP Version Not Supported", "WebSocket needs HTTP/1.1")
-            return None
-        result = super().process()
-        if self.transport is None:
-            # Now a WebSocket: what came in one piece with the request is for it, not the next request.
-            self.channel.rawDataReceived = transport.protocol.dataReceived
-        return result
-
-
-class TransportFactory(HTTPFactory):  # type: ignore[misc]
-    """The HTTP protocol of one configured transport."""
-
-    def __init__(self, server: "WampServer", key: str) -> None:
-        super().__init__(server)
-        self.key = key
-
-    def buildProtocol(self, address: Any) -> Any:
-        """The protocol of a new connection."""
-        protocol = super().buildProtocol(address)
-        protocol.requestFactory = TransportRequest
-        return protocol
-
-
-def transport_key(transport: Any) -> str:
-    """The key of the configured transport that a socket belongs to; empty where nobody set one."""
-    return getattr(transport, "wamp_transport_key", "")
-
-
 def report_bugs(event: Mapping[str, Any]) -> None:
     """Pass on what Twisted says of exceptions that nobody handled."""
     failure = event.get("log_failure")
-    if failure is not None and event.get("log_level") is LogLevel.critical:
+    if failure is None or failure.check(ReactorNotRunning):  # as when a second signal asks to stop
+        return
+    if event.get("log_level") is LogLevel.critical:
         logger.error("Unhandled error", exc_info=(failure.type, failure.value, failure.getTracebackObject()))
 
 
@@ -419,6 +414,8 @@ class WampServer(Server):  # type: ignore[misc]
 
     def _ready(self) -> None:
         self.ws_factory.protocol = WampWebSocketProtocol
+        # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
+        self.ws_factory._batched_timer = self.loop
         # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
         globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)
@@ -462,18 +459,41 @@ class WampServer(Server):  # type: ignore[misc]
         if faults:
             raise ListenError("; ".join(faults))
 
+    def refresh(self) -> None:
+        """The configuration has changed: open connections take the options of their paths."""
+        found: dict[tuple[str, bytes], WebSocketOptions | None] = {}
+        for protocol in list(self.connections):
+            if isinstance(protocol, WampWebSocketProtocol):
+                place = (transport_key(protocol.transport), protocol.target)
+                if place not in found:
+                    found[place] = self.find_options(*place)
+                protocol.refresh(found[place])
+
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct link in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
-            # As they came, like those of plain requests: not percent-decoded, and no ";" cut off.
+            # As they came: not percent-decoded, and no ";" cut off.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
-            scope["path"] = unquote(protocol.target.decode("latin-1"))
             scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
             scope["wamp_transport"] = transport_key(protocol.transport)
         else:
             scope["wamp_transport"] = protocol.channel.factory.key
         return super().create_application(protocol, scope)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """One ASGI event from an application; between pieces of a body it waits for the client to keep up."""
+        await super().handle_reply(protocol, message)
+        if message.get("more_body") and isinstance(protocol, TransportRequest):
+            await protocol.writable.wait()
+
+    def application_checker(self) -> None:
+        """Daphne's look for applications that have ended; one that failed in mid-answer must not end the looking."""
+        try:
+            super().application_checker()
+        except Exception:
+            logger.exception("An application failed after its answer had begun")
+            reactor.callLater(1, self.application_checker)  # type: ignore[arg-type]
 
     def protocol_disconnected(self, protocol: Any) -> None:
         """A connection ended; a handshake may fail before it was ever counted."""

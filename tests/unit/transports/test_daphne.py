@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
@@ -353,6 +355,50 @@ def test_limits_of_daphne_are_not_for_wamp(monkeypatch: pytest.MonkeyPatch) -> N
     assert peer.sent() == b""
 
 
+# --- changed options -------------------------------------------------------------------------------------------------
+
+
+def test_changed_limit_reaches_an_open_connection() -> None:
+    peer = Peer(WebSocketOptions(max_message_size=0, auto_fragment_size=0)).open()
+    peer.protocol.refresh(WebSocketOptions(max_message_size=10, close_handshake_timeout=2000, auto_fragment_size=3))
+    assert peer.protocol.closeHandshakeTimeout == 2
+    peer.protocol.write(b"\x81\x05whole")
+    peer.send(frame(TEXT, b"x" * 10), frame(TEXT, b"x" * 11))
+    assert peer.connection.messages == [b"x" * 10]
+    assert [each.payload[:2] for each in peer.frames()] == [b"wh", struct.pack("!H", 1009)]
+
+
+def test_changed_pings_reach_an_open_connection() -> None:
+    peer = Peer().open()
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=5000))
+    first = peer.protocol.autoPingPendingCall
+    assert first is not None
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=6000))
+    assert peer.protocol.autoPingPendingCall not in (None, first)
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=0))
+    assert peer.protocol.autoPingPendingCall is None
+
+
+def test_changed_pings_leave_a_ping_on_its_way_alone() -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000)).open()
+    peer.protocol.autoPingPendingCall.cancel()
+    peer.protocol._sendAutoPing()
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=6000))
+    assert peer.protocol.autoPingPendingCall is None
+    (ping,) = peer.frames()
+    peer.send(frame(PONG, ping.payload))
+    assert peer.protocol.autoPingPendingCall is not None
+    peer.lose()
+
+
+@pytest.mark.parametrize("options", [None, WebSocketOptions()])
+def test_options_gone_or_unchanged_change_nothing(options: WebSocketOptions | None) -> None:
+    peer = Peer(WebSocketOptions()).open()
+    before = dict(vars(peer.protocol))
+    peer.protocol.refresh(options)
+    assert vars(peer.protocol) == before
+
+
 # --- handshake -------------------------------------------------------------------------------------------------------
 
 
@@ -465,7 +511,7 @@ def test_handshake_has_the_time_that_its_option_gives() -> None:
 
 
 @pytest.mark.parametrize("error", [None, OSError])
-def test_nodelay_is_set_where_the_socket_has_it(error: type[OSError] | None) -> None:
+def test_socket_is_tuned_where_it_can_be(error: type[OSError] | None) -> None:
     peer = Peer(WebSocketOptions(tcp_nodelay=False))
     given: list[bool] = []
 
@@ -476,8 +522,9 @@ def test_nodelay_is_set_where_the_socket_has_it(error: type[OSError] | None) -> 
 
     peer.transport.socket = None
     peer.transport.setTcpNoDelay = set_no_delay
+    peer.transport.setTcpKeepAlive = given.append
     peer.ask()
-    assert given == [False]
+    assert given == ([False] if error else [False, True])
 
 
 # --- other consumers than ours ---------------------------------------------------------------------------------------
@@ -562,10 +609,8 @@ def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureF
     log.info("nothing")
     log.critical("no exception")
     with caplog.at_level(logging.ERROR):
-        try:
-            raise ZeroDivisionError("ours")
-        except ZeroDivisionError:
-            log.failure("while testing")
+        for error in (ZeroDivisionError("ours"), ReactorNotRunning("stopping already")):
+            log.failure("while testing", Failure(error))
     (record,) = caplog.records
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], ZeroDivisionError)

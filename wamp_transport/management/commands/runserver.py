@@ -1,5 +1,6 @@
 """``manage.py runserver``: the development server, with WAMP on its paths and Django on all others."""
 
+import os
 import sys
 from argparse import ArgumentParser
 from datetime import datetime
@@ -10,6 +11,7 @@ from daphne.management.commands.runserver import Command as DaphneRunserver
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands.runserver import Command as DjangoRunserver
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from ...bootstrap.sources import choose_source
 from ...config.configuration import Configuration
@@ -51,10 +53,16 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         self.check_migrations()
         self._greet()
         application = project_application(serve_static=options.get("use_static_handler", True))
+        limits = {
+            name: options[name]
+            for name in ("websocket_max_message_size", "websocket_max_frame_size")
+            if options.get(name) is not None
+        }
         server = run(
             self.source,
             self.main or tcp_description(self.addr, int(self.port)),
             application,
+            **limits,
             signal_handlers=not options["use_reloader"],
             action_logger=self.log_action,
             http_timeout=options["http_timeout"],
@@ -63,11 +71,14 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         )
         if server.failure is not None:
             self.stderr.write(f"Error: {server.failure}")
+            if options["use_reloader"]:
+                os._exit(1)  # in the reloader's thread sys.exit would end nothing but the thread
             sys.exit(1)
 
     def _take_address(self, configuration: Configuration, options: dict[str, Any]) -> None:
         """The first transport's endpoint, unless the command line gives an address or nobody configured one."""
-        for notice in configuration.report.notices:
+        is_parent = options["use_reloader"] and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true"
+        for notice in () if is_parent else configuration.report.notices:
             self.stderr.write(f"{configuration.source}: {notice}")
         if options["addrport"] or not self.source.has_endpoint or not configuration.transports:
             return

@@ -23,10 +23,10 @@ class Command(BaseCommand):
         """Make the user unless there is one, and say what is where."""
         address = options["address"]
         users = get_user_model()._default_manager
-        login = "the password was shown when the demo was first prepared ('manage.py changepassword admin' sets another)"
+        login = "password as first shown; 'manage.py changepassword admin' sets another"
         if not users.filter(is_superuser=True).exists():
             password = secrets.token_urlsafe(12)
-            users.create_superuser(USERNAME, email=None, password=password)  # type: ignore[attr-defined]
+            users.create_superuser(USERNAME, email=None, password=password)
             login = f"user {USERNAME}, password {password} (shown only this once)"
         self.stdout.write(
             f"\n  Demo page    http://{address}/\n"

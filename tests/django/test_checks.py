@@ -1,0 +1,168 @@
+"""System checks: their ids, what they find, and the mend that each names."""
+
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, registry
+from django.db import DatabaseError
+from django.test import override_settings
+
+from wamp_transport import checks
+from wamp_transport.bootstrap.sources import DatabaseSource
+from wamp_transport.checks import release
+
+APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles"]
+
+
+def ids(messages: Any) -> list[str]:
+    return [message.id for message in messages]
+
+
+def told(message: CheckMessage) -> str:
+    """A message with its hint, which must be there."""
+    assert message.hint
+    return f"{message.msg} {message.hint}"
+
+
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [
+        (["wamp_transport", "daphne", *APPS], []),
+        (["wamp_transport", *APPS, "daphne"], []),
+        (["daphne", "wamp_transport", *APPS], ["wamp_transport.E001"]),
+        (["wamp_transport", *APPS], ["wamp_transport.W002"]),
+    ],
+)
+def test_order_of_apps_is_checked(installed: list[str], expected: list[str]) -> None:
+    with override_settings(INSTALLED_APPS=installed):
+        messages = checks.check_app_order(None)
+    assert ids(messages) == expected
+    for message in messages:
+        assert "'daphne'" in told(message)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("4.2.2", []),
+        ("4.10", []),
+        ("5.0.dev1", []),
+        ("4.2.1", ["wamp_transport.E003"]),
+        ("4.2", ["wamp_transport.E003"]),
+    ],
+)
+def test_version_of_daphne_is_checked(monkeypatch: pytest.MonkeyPatch, version: str, expected: list[str]) -> None:
+    monkeypatch.setattr(checks, "version", lambda name: version)
+    messages = checks.check_daphne_version(None)
+    assert ids(messages) == expected
+    for message in messages:
+        assert "pip install 'daphne>=4.2.2'" in told(message)
+
+
+def test_daphne_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(checks, "version", missing)
+    assert checks.check_daphne_version(None) == []
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("4.2.2", (4, 2, 2)), ("4.2rc1", (4,)), ("5", (5,)), ("x", ())])
+def test_release_is_the_numbers_in_front(text: str, numbers: tuple[int, ...]) -> None:
+    assert release(text) == numbers
+
+
+def test_faults_of_the_setting_are_errors() -> None:
+    with override_settings(WAMP_TRANSPORT={"CONFGI": 1}):
+        assert ids(checks.check_settings(None)) == ["wamp_transport.E005"]
+
+
+def test_missing_asgi_application_is_a_warning() -> None:
+    with override_settings(ASGI_APPLICATION=None):
+        (message,) = checks.check_settings(None)
+    assert message.id == "wamp_transport.W004"
+    assert "wamp_application()" in told(message)
+    assert checks.check_settings(None) == []
+
+
+def test_faults_of_the_configured_file_are_errors_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"version": 2, "wokers": [], "x": 1}')
+    with override_settings(WAMP_TRANSPORT={"CONFIG": tmp_path}):
+        messages = checks.check_configuration(None)
+    assert set(ids(messages)) == {"wamp_transport.E006"}
+    assert any("wokers" in message.msg and "workers" in told(message) for message in messages if message.hint)
+    assert len(messages) >= 2
+
+
+def test_configuration_without_faults_is_silent() -> None:
+    with override_settings(WAMP_TRANSPORT={"CONFIG": {"version": 2, "workers": []}}):
+        assert checks.check_configuration(None) == []
+    assert checks.check_configuration(None) == []  # the database is no matter of this check
+
+
+def document(*permissions: dict[str, Any], auth: dict[str, Any] | None = None) -> dict[str, Any]:
+    service: dict[str, Any] = {"type": "websocket"} | ({} if auth is None else {"auth": auth})
+    roles = [
+        {"name": "anonymous", "permissions": list(permissions)},
+        {"name": "backend", "permissions": [{"uri": "", "match": "prefix", "allow": {"call": True}}]},
+    ]
+    worker = {
+        "type": "router",
+        "realms": [{"name": "realm1", "roles": roles}],
+        "transports": [{"type": "web", "paths": {"ws": service}}],
+    }
+    return {"version": 2, "workers": [worker]}
+
+
+EVERYTHING = {"uri": "", "match": "prefix", "allow": {"call": True, "publish": True}}
+
+
+def deploy(given: dict[str, Any]) -> list[CheckMessage]:
+    with override_settings(WAMP_TRANSPORT={"CONFIG": given}):
+        return list(checks.check_open_realms(None))
+
+
+def test_realm_open_to_everybody_is_told() -> None:
+    (message,) = deploy(document(EVERYTHING))
+    assert message.id == "wamp_transport.W007"
+    assert "call, publish" in message.msg
+    assert "'realm1'" in message.msg
+    assert "'anonymous'" in told(message)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "auth"),
+    [
+        ([{"uri": "com.", "match": "prefix", "allow": {"call": True}}], None),
+        ([{"uri": "", "match": "prefix", "allow": {"call": False}}], None),
+        ([], None),
+    ],
+)
+def test_realm_that_is_not_open_to_everybody_is_not_told(permissions: list[Any], auth: Any) -> None:
+    assert deploy(document(*permissions, auth=auth)) == []
+
+
+def test_nothing_configured_is_told() -> None:
+    (message,) = deploy({"version": 2, "workers": []})
+    assert message.id == "wamp_transport.W008"
+    assert "wamp import" in told(message)
+
+
+def test_faulty_configuration_is_left_to_the_other_check() -> None:
+    assert deploy({"version": 2, "wokers": []}) == []
+
+
+def test_database_that_cannot_be_asked_is_no_matter_of_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: DatabaseSource) -> None:
+        raise DatabaseError("no database")
+
+    monkeypatch.setattr(DatabaseSource, "load", fail)
+    assert checks.check_open_realms(None) == []
+
+
+def test_checks_are_registered() -> None:
+    registered = {check.__name__ for check in registry.registry.get_checks(include_deployment_checks=True)}
+    own = {name for name in vars(checks) if name.startswith("check_")}
+    assert own <= registered

@@ -1,0 +1,70 @@
+"""``manage.py runnode``: arguments, and what keeps it from running."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import override_settings
+
+from wamp_transport.bootstrap.sources import FileSource
+from wamp_transport.management.commands import runnode as module
+
+
+def write(directory: Path, document: dict[str, Any]) -> str:
+    (directory / "config.json").write_text(json.dumps(document))
+    return str(directory)
+
+
+def document() -> dict[str, Any]:
+    transports = [
+        {"type": "web", "endpoint": {"type": "tcp", "port": port}, "paths": {"ws": {"type": "websocket"}}}
+        for port in (9000, 9001)
+    ]
+    return {"version": 2, "workers": [{"type": "router", "transports": transports}]}
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    noted = SimpleNamespace(failure=None, source=None, main="", options={})
+
+    def run(source: Any, main: str | None, application: Any, **options: Any) -> Any:
+        noted.source, noted.main, noted.options = source, main, options
+        return noted
+
+    monkeypatch.setattr(module, "run", run)
+    return noted
+
+
+def test_all_transports_are_run_and_shown(tmp_path: Path, started: SimpleNamespace) -> None:
+    printed = io.StringIO()
+    with override_settings(FORCE_SCRIPT_NAME="/below"):
+        call_command("runnode", "--node", write(tmp_path, document()), stdout=printed, stderr=printed)
+    assert isinstance(started.source, FileSource)
+    assert started.main is None
+    assert started.options == {"root_path": "/below"}
+    assert "Transport tcp:9000: tcp:port=9000" in printed.getvalue()
+    assert "Transport tcp:9001: tcp:port=9001" in printed.getvalue()
+    assert "no realms are given" in printed.getvalue()
+
+
+def test_faulty_configuration_is_an_error_of_the_command(tmp_path: Path, started: SimpleNamespace) -> None:
+    with pytest.raises(CommandError, match="wokers"):
+        call_command("runnode", "--node", write(tmp_path, {"version": 2, "wokers": []}))
+    assert started.source is None
+
+
+def test_no_transport_is_an_error_that_says_what_to_do(tmp_path: Path, started: SimpleNamespace) -> None:
+    with pytest.raises(CommandError, match="add one in the admin"):
+        call_command("runnode", "--node", write(tmp_path, {"version": 2, "workers": []}))
+    assert started.source is None
+
+
+def test_server_that_cannot_start_is_an_error_of_the_command(tmp_path: Path, started: SimpleNamespace) -> None:
+    started.failure = OSError("port in use")
+    with pytest.raises(CommandError, match="port in use"):
+        call_command("runnode", "--node", write(tmp_path, document()), stdout=io.StringIO(), stderr=io.StringIO())

@@ -1,0 +1,246 @@
+"""``manage.py runserver``: arguments, the address, what is handed to the server."""
+
+import io
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.core.management.commands.runserver import Command as DjangoRunserver
+from django.test import override_settings
+
+from wamp_transport.bootstrap.sources import DatabaseSource, FileSource
+from wamp_transport.config.reader import read_mapping
+from wamp_transport.management import serving
+from wamp_transport.management.commands import runserver as module
+from wamp_transport.management.serving import description, listeners, project_application, tcp_description
+from wamp_transport.routing import WampApplication
+
+
+class Started:
+    """What a command would have run, and how it ends."""
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.source: Any = None
+        self.main: str | None = None
+        self.options: dict[str, Any] = {}
+
+    def run(self, source: Any, main: str | None, application: Any, **options: Any) -> Any:
+        self.source, self.main, self.options = source, main, options
+        return SimpleNamespace(failure=self.failure)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    started = Started()
+    monkeypatch.setattr(module, "run", started.run)
+    monkeypatch.setattr(module.Command, "check", lambda *_, **__: None)
+    monkeypatch.setattr(module.Command, "check_migrations", lambda *_, **__: None)
+    return started
+
+
+def runserver(*arguments: str, **options: Any) -> str:
+    """Run the command; what it prints."""
+    printed = io.StringIO()
+    with override_settings(DEBUG=True):
+        call_command("runserver", *arguments, "--noreload", stdout=printed, stderr=printed, **options)
+    return printed.getvalue()
+
+
+def node(directory: Path, **endpoint: Any) -> str:
+    transport: dict[str, Any] = {"type": "web", "paths": {"ws": {"type": "websocket"}}}
+    if endpoint:
+        transport["endpoint"] = {"type": "tcp", **endpoint}
+    document = {"version": 2, "workers": [{"type": "router", "transports": [transport]}]}
+    (directory / "config.json").write_text(json.dumps(document))
+    return str(directory)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "address"),
+    [
+        ({"port": 9000, "interface": "127.0.0.1"}, (), "tcp:port=9000:backlog=50:interface=127.0.0.1"),
+        ({"port": 9000}, (), "tcp:port=9000:backlog=50:interface=0.0.0.0"),
+        ({"port": 9000, "interface": "::1"}, (), r"tcp:port=9000:backlog=50:interface=\:\:1"),
+        ({"port": 9000, "version": 6}, (), r"tcp:port=9000:backlog=50:interface=\:\:"),
+        ({"port": 9000}, ("9001",), "tcp:port=9001:backlog=50:interface=127.0.0.1"),
+        ({"port": 9000}, ("0.0.0.0:9001",), "tcp:port=9001:backlog=50:interface=0.0.0.0"),
+        ({"port": 9000}, ("[::1]:9001",), r"tcp:port=9001:backlog=50:interface=\:\:1"),
+        ({"type": "unix", "path": "s"}, ("9001",), "tcp:port=9001:backlog=50:interface=127.0.0.1"),
+        ({}, (), "tcp:port=8080:backlog=50:interface=127.0.0.1"),
+    ],
+)
+def test_address_is_the_command_lines_or_the_configurations(
+    tmp_path: Path, started: Started, endpoint: dict[str, Any], arguments: tuple[str, ...], address: str
+) -> None:
+    runserver(*arguments, "--node", node(tmp_path, **endpoint))
+    assert started.main == address
+    assert isinstance(started.source, FileSource)
+
+
+def test_unix_socket_of_the_configuration_is_listened_on(tmp_path: Path, started: Started) -> None:
+    printed = runserver("--node", node(tmp_path, type="unix", path="s"))
+    assert started.main == f"unix:{tmp_path}/s:mode=660:lockfile=1:backlog=50"
+    assert started.main in printed
+
+
+@pytest.mark.django_db
+def test_nothing_configured_listens_where_django_would(started: Started) -> None:
+    runserver()
+    assert isinstance(started.source, DatabaseSource)
+    assert started.main == "tcp:port=8000:backlog=50:interface=127.0.0.1"
+
+
+def test_greeting_and_notices_are_printed(tmp_path: Path, started: Started) -> None:
+    printed = runserver("--node", node(tmp_path, port=9000, interface="127.0.0.1"))
+    assert "http://127.0.0.1:9000/" in printed
+    assert "no realms are given" in printed
+
+
+@pytest.mark.parametrize(("is_child", "count"), [(False, 0), (True, 1)])
+def test_notices_are_printed_once_under_the_reloader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_child: bool, count: int
+) -> None:
+    monkeypatch.setattr(DjangoRunserver, "handle", lambda *_, **__: None)
+    monkeypatch.setenv("RUN_MAIN", "true" if is_child else "")
+    printed = io.StringIO()
+    call_command("runserver", "--node", node(tmp_path, port=9000), stderr=printed)
+    assert printed.getvalue().count("no realms are given") == count
+
+
+def test_arguments_reach_the_server(tmp_path: Path, started: Started) -> None:
+    with override_settings(FORCE_SCRIPT_NAME="/below"):
+        runserver(
+            "--node", node(tmp_path, port=9000), "--http_timeout", "3", "--websocket_handshake_timeout", "4",
+            "--websocket-max-message-size", "5", "--websocket-max-frame-size", "6",
+        )  # fmt: skip
+    assert {name: started.options[name] for name in started.options if name != "action_logger"} == {
+        "signal_handlers": True,
+        "http_timeout": 3,
+        "websocket_handshake_timeout": 4,
+        "websocket_max_message_size": 5,
+        "websocket_max_frame_size": 6,
+        "root_path": "/below",
+    }
+
+
+def test_limits_not_given_are_left_to_the_settings(tmp_path: Path, started: Started) -> None:
+    runserver("--node", node(tmp_path, port=9000))
+    assert not [name for name in started.options if name.startswith("websocket_max")]
+
+
+@pytest.mark.parametrize(("reloads", "ends"), [(True, "os"), (False, "sys")])
+def test_server_that_cannot_start_ends_with_1(
+    tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch, reloads: bool, ends: str
+) -> None:
+    started.failure = OSError("port in use")
+    ended: list[str] = []
+
+    def exit_os(code: int) -> None:
+        ended.append("os")
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", exit_os)
+    monkeypatch.setattr(DjangoRunserver, "run", lambda self, **options: self.inner_run(None, **options))
+    printed = io.StringIO()
+    arguments = [] if reloads else ["--noreload"]
+    with override_settings(DEBUG=True), pytest.raises(SystemExit) as caught:
+        call_command("runserver", "--node", node(tmp_path, port=9000), *arguments, stdout=printed, stderr=printed)
+    assert caught.value.code == 1
+    assert (ended == ["os"]) is (ends == "os")
+    assert "Error: port in use" in printed.getvalue()
+
+
+def test_faulty_configuration_is_an_error_of_the_command(tmp_path: Path, started: Started) -> None:
+    (tmp_path / "config.json").write_text('{"version": 2, "wokers": []}')
+    with pytest.raises(CommandError, match="wokers"):
+        runserver("--node", str(tmp_path))
+
+
+def test_without_asgi_djangos_own_server_runs(monkeypatch: pytest.MonkeyPatch, started: Started) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(DjangoRunserver, "inner_run", lambda *_, **options: asked.append(options["use_asgi"]))
+    runserver("--noasgi", "--node", "/nowhere")
+    assert asked == [False]
+    assert started.source is None
+
+
+# --- what runserver and runnode share --------------------------------------------------------------------------------
+
+
+def test_address_of_the_command_line_replaces_that_of_the_first_transport(tmp_path: Path) -> None:
+    transports = [
+        {"type": "web", "endpoint": {"type": "tcp", "port": port}, "paths": {"ws": {"type": "websocket"}}}
+        for port in (1, 2)
+    ]
+    worker = {"type": "router", "transports": transports}
+    configuration = read_mapping({"version": 2, "workers": [worker]}, tmp_path)
+    assert listeners(configuration, None) == {"tcp:1": "tcp:port=1:backlog=50", "tcp:2": "tcp:port=2:backlog=50"}
+    assert listeners(configuration, "here") == {"main": "here", "tcp:2": "tcp:port=2:backlog=50"}
+    assert listeners(read_mapping({"version": 2, "workers": []}, tmp_path), "here") == {"main": "here"}
+
+
+@pytest.mark.parametrize(("path", "escaped"), [("/a:b", r"/a\:b"), ("/a=b", r"/a\=b"), ("/a\\b", r"/a\\b")])
+def test_signs_of_twisted_in_a_path_are_escaped(path: str, escaped: str) -> None:
+    endpoint = {"type": "unix", "path": path, "backlog": 7}
+    worker = {"type": "router", "transports": [{"type": "web", "endpoint": endpoint, "paths": {}}]}
+    configuration = read_mapping({"version": 2, "workers": [worker]}, "/")
+    address = description(configuration.transports[0].listening, configuration)
+    assert address == f"unix:{escaped}:mode=660:lockfile=1:backlog=7"
+
+
+def test_brackets_of_an_address_are_dropped() -> None:
+    assert tcp_description("[::1]", 1, backlog=2) == r"tcp:port=1:backlog=2:interface=\:\:1"
+
+
+def test_application_of_the_project_is_wrapped_once() -> None:
+    from wampnode.asgi import application
+
+    with override_settings(ASGI_APPLICATION="wampnode.asgi.application"):
+        assert project_application() is application
+        assert project_application(serve_static=False) is not application
+    with override_settings(ASGI_APPLICATION="wampnode.asgi.django_application"):
+        assert isinstance(project_application(), WampApplication)
+    with override_settings(ASGI_APPLICATION=None):
+        assert isinstance(project_application(serve_static=False), WampApplication)
+
+
+@pytest.mark.parametrize("name", ["nothing", "wampnode.asgi.nothing", "no_such_module.application"])
+def test_application_that_cannot_be_imported_is_an_error(name: str) -> None:
+    with override_settings(ASGI_APPLICATION=name), pytest.raises(CommandError, match=name):
+        project_application()
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "expected"),
+    [
+        ({}, {}, {}),
+        ({"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7}, {}, {"websocket_max_message_size": 7}),
+        (
+            {"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7, "DAPHNE_WEBSOCKET_MAX_FRAME_SIZE": 8},
+            {"websocket_max_message_size": 1},
+            {"websocket_max_message_size": 1, "websocket_max_frame_size": 8},
+        ),
+    ],
+)
+def test_daphnes_limits_come_from_settings_and_arguments(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, int], options: dict[str, int], expected: dict[str, int]
+) -> None:
+    given: list[dict[str, Any]] = []
+
+    class Server:
+        def __init__(self, *_: Any, **options: Any) -> None:
+            given.append(options)
+
+        def run(self) -> None: ...
+
+    monkeypatch.setattr(serving, "WampServer", Server)
+    monkeypatch.setattr(serving, "install", lambda runtime: runtime)
+    with override_settings(**settings):
+        serving.run(DatabaseSource(), None, None, **options)
+    assert given == [expected]

@@ -1,0 +1,44 @@
+/** `node main.js LIBRARY`: a client in a process of its own; commands on stdin, answers on stdout, one JSON a line. */
+
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+import { WebSocket } from "ws";
+
+import { Driver } from "./driver.js";
+
+/** The page's module: no package.json says that it is one, so it is imported under a name that does. */
+async function demoModule() {
+  const directory = await mkdtemp(join(tmpdir(), "wampnode-"));
+  try {
+    const copy = join(directory, "wamp.mjs");
+    await copyFile(new URL("../../static/demo/wamp.js", import.meta.url), copy);
+    return await import(pathToFileURL(copy));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+const LIBRARIES = {
+  demo: async () => ["demo", await demoModule(), { WebSocket }],
+  "autobahn-js": async () => ["autobahn", (await import("autobahn")).default, {}],
+  wampy: async () => {
+    const { Wampy } = await import("wampy");
+    const { JsonSerializer } = await import("wampy/JsonSerializer.js");
+    const { MsgpackSerializer } = await import("wampy/MsgpackSerializer.js");
+    return ["wampy", { Wampy, serializers: { json: JsonSerializer, msgpack: MsgpackSerializer } }, { WebSocket }];
+  },
+};
+
+const [adapterName, library, environment] = await LIBRARIES[process.argv[2]]();
+const adapter = await import(`./adapters/${adapterName}.js`);
+const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const driver = new Driver(adapter, library, environment, write);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  driver.handle(JSON.parse(line)).then(write); // what is rejected ends the process, with a traceback
+}
+process.exit(0);

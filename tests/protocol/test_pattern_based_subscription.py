@@ -1,0 +1,75 @@
+"""Advanced Profile, "Pattern-based Subscriptions"."""
+
+import pytest
+
+from .codes import EVENT, PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE
+
+
+def subscribe(peer, request_id, match, pattern):
+    answer = peer.request([SUBSCRIBE, request_id, {"match": match}, pattern])
+    assert answer[0] == SUBSCRIBED
+    return answer[2]
+
+
+@pytest.mark.parametrize(
+    ("match", "pattern", "covered", "others"),
+    [
+        ("prefix", "com.app.to", ["com.app.topic", "com.app.to", "com.app.to.x"], ["com.app", "com.app.t", "org"]),
+        ("prefix", "com.app.", ["com.app.x", "com.app.x.y"], ["com.app", "com.apps"]),
+        ("prefix", "", ["com", "org.x"], []),
+        ("wildcard", "com..topic", ["com.a.topic", "com.b.topic"], ["com.topic", "com.a.b.topic", "com.a.topic.x"]),
+        ("wildcard", "..", ["a.b.c"], ["a.b", "a.b.c.d"]),
+        ("wildcard", "", ["a"], ["a.b"]),
+        ("wildcard", "com.a", ["com.a"], ["com.b", "com"]),
+        ("exact", "com.a", ["com.a"], ["com.a.b", "com"]),
+    ],
+)
+def test_pattern_covers_its_topics(alice, bob, match, pattern, covered, others):
+    subscription = subscribe(bob, 1, match, pattern)
+    for topic in covered + others:
+        alice.send([PUBLISH, 1, {}, topic, [topic]])
+    events = bob.receive_all()
+    assert [event[4][0] for event in events] == covered
+    assert all(event[1] == subscription for event in events)
+    assert [event[3].get("topic") for event in events] == ([None] if match == "exact" else covered)
+
+
+def test_overlapping_subscriptions_get_an_event_each_with_one_publication_id(alice, bob):
+    ids = {
+        subscribe(bob, 1, "exact", "com.a.topic"),
+        subscribe(bob, 2, "prefix", "com."),
+        subscribe(bob, 3, "prefix", "com.a"),
+        subscribe(bob, 4, "wildcard", "com..topic"),
+        subscribe(bob, 5, "wildcard", "..topic"),
+    }
+    subscribe(bob, 6, "prefix", "org")
+    published = alice.request([PUBLISH, 1, {"acknowledge": True}, "com.a.topic"])
+    events = bob.receive_all()
+    assert {event[1] for event in events} == ids
+    assert len(events) == 5
+    assert {event[2] for event in events} == {published[2]}
+
+
+def test_publisher_is_excluded_from_patterns_too(alice):
+    subscribe(alice, 1, "prefix", "com.")
+    subscribe(alice, 2, "wildcard", "com.")
+    alice.send([PUBLISH, 1, {}, "com.x"])
+    assert not alice.inbox
+    alice.send([PUBLISH, 1, {"exclude_me": False}, "com.x"])
+    assert len(alice.receive_all()) == 2
+
+
+def test_pattern_that_is_unsubscribed_is_gone(alice, bob, node):
+    for request_id, (match, pattern) in enumerate([("prefix", "com."), ("wildcard", "com..x"), ("prefix", "com.y")], 1):
+        bob.request([UNSUBSCRIBE, 9, subscribe(bob, request_id, match, pattern)])
+    alice.send([PUBLISH, 1, {}, "com.a.x"])
+    assert not bob.inbox
+    assert not node.router.realms["realm1"].broker.subscriptions
+
+
+def test_patterns_with_very_many_components_harm_nobody(alice, bob):
+    topic = ".".join("a" * 20_000)
+    subscribe(bob, 1, "wildcard", ".".join(["a", ""] * 10_000))
+    answer = alice.request([PUBLISH, 1, {"acknowledge": True}, topic])
+    assert answer[0] == PUBLISHED
+    assert bob.receive()[0] == EVENT

@@ -1,0 +1,181 @@
+"""Basic Profile, "Remote Procedure Calls"."""
+
+import pytest
+
+from .codes import (
+    ABORT,
+    CALL,
+    CANCEL,
+    CANCELED,
+    ERROR,
+    GOODBYE,
+    INVOCATION,
+    NO_SUCH_PROCEDURE,
+    REGISTER,
+    REGISTERED,
+    RESULT,
+    UNREGISTER,
+    UNREGISTERED,
+    WELCOME,
+    YIELD,
+)
+
+PROCEDURE = "com.example.procedure"
+
+
+@pytest.fixture
+def registration(alice):
+    """Of the procedure, at alice."""
+    return alice.request([REGISTER, 1, {}, PROCEDURE])[2]
+
+
+def test_result_comes_back(alice, bob, registration):
+    bob.send([CALL, 7, {}, PROCEDURE, [1, 2], {"a": "b"}])
+    invocation = alice.receive()
+    assert invocation == [INVOCATION, 1, registration, {}, [1, 2], {"a": "b"}]
+    alice.send([YIELD, 1, {}, [3], {"c": "d"}])
+    assert bob.receive() == [RESULT, 7, {}, [3], {"c": "d"}]
+    assert not alice.inbox
+
+
+def test_error_comes_back(alice, bob, registration):
+    bob.send([CALL, 7, {}, PROCEDURE])
+    assert alice.receive() == [INVOCATION, 1, registration, {}]
+    alice.send([ERROR, INVOCATION, 1, {}, "com.example.error", ["why"], {"code": 5}])
+    assert bob.receive() == [ERROR, CALL, 7, {}, "com.example.error", ["why"], {"code": 5}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"), [([], []), ([[]], [[]]), ([[], {"a": 1}], [[], {"a": 1}]), ([None, {"a": 1}], [[], {"a": 1}])]
+)
+def test_payload_keeps_its_form(alice, bob, registration, sent, received):
+    bob.send([CALL, 1, {}, PROCEDURE, *sent])
+    invocation = alice.receive()
+    assert invocation[4:] == received
+    alice.send([YIELD, invocation[1], {}, *sent])
+    assert bob.receive()[3:] == received
+    bob.send([CALL, 2, {}, PROCEDURE])
+    alice.send([ERROR, INVOCATION, alice.receive()[1], {}, "com.example.error", *sent])
+    assert bob.receive()[5:] == received
+
+
+def test_results_may_come_in_any_order(alice, bob, registration):
+    for request_id in (1, 2, 3):
+        bob.send([CALL, request_id, {}, PROCEDURE])
+    for invocation in reversed(alice.receive_all()):
+        alice.send([YIELD, invocation[1], {}, [invocation[1]]])
+    assert [result[1:4:2] for result in bob.receive_all()] == [[3, [3]], [2, [2]], [1, [1]]]
+
+
+def test_session_may_call_itself(alice, registration):
+    invocation = alice.request([CALL, 5, {}, PROCEDURE])
+    assert invocation[0] == INVOCATION
+    assert alice.request([YIELD, invocation[1], {}]) == [RESULT, 5, {}]
+
+
+def test_call_of_no_procedure_is_an_error(alice):
+    error = alice.request([CALL, 5, {}, PROCEDURE])
+    assert error[:5] == [ERROR, CALL, 5, {}, NO_SUCH_PROCEDURE]
+    assert PROCEDURE in error[5][0]
+
+
+def test_procedure_registered_is_not_registered_again(alice, bob, registration):
+    for peer in (alice, bob):
+        error = peer.request([REGISTER, 2, {}, PROCEDURE])
+        assert error[:5] == [ERROR, REGISTER, 2, {}, "wamp.error.procedure_already_exists"]
+
+
+def test_unregistered_procedure_is_gone_and_free(alice, bob, registration):
+    assert alice.request([UNREGISTER, 2, registration, {}]) == [UNREGISTERED, 2]
+    assert bob.request([CALL, 1, {}, PROCEDURE])[4] == NO_SUCH_PROCEDURE
+    assert bob.request([REGISTER, 2, {}, PROCEDURE])[0] == REGISTERED
+
+
+def test_unregister_of_what_is_not_held_is_an_error(alice, bob, registration):
+    for request_id, each in enumerate([registration, 12345], 1):
+        error = bob.request([UNREGISTER, request_id, each])
+        assert error[:5] == [ERROR, UNREGISTER, request_id, {}, "wamp.error.no_such_registration"]
+
+
+def test_open_call_goes_on_after_unregister(alice, bob, registration):
+    bob.send([CALL, 1, {}, PROCEDURE])
+    invocation = alice.receive()
+    alice.request([UNREGISTER, 2, registration])
+    alice.send([YIELD, invocation[1], {}, ["late"]])
+    assert bob.receive() == [RESULT, 1, {}, ["late"]]
+
+
+@pytest.mark.parametrize("end", ["lose", "goodbye", "abort", "violation", "router"])
+def test_callee_that_leaves_cancels_its_calls(alice, bob, node, registration, end):
+    bob.send([CALL, 1, {}, PROCEDURE])
+    alice.receive()
+    if end == "lose":
+        alice.lose()
+    elif end == "router":
+        node.leave(alice, "wamp.close.killed")
+    else:
+        goodbye, abort = [GOODBYE, {}, "wamp.close.normal"], [ABORT, {}, "com.example.error"]
+        alice.send({"goodbye": goodbye, "abort": abort, "violation": [WELCOME, 1, {}]}[end])
+    error = bob.receive()
+    assert error[:5] == [ERROR, CALL, 1, {}, CANCELED]
+    assert bob.request([CALL, 2, {}, PROCEDURE])[4] == NO_SUCH_PROCEDURE
+
+
+@pytest.mark.parametrize("answer", [[YIELD, 1, {}, ["late"]], [ERROR, INVOCATION, 1, {}, "com.example.error"]])
+def test_answer_after_the_caller_has_left_is_dropped(alice, bob, node, registration, answer):
+    bob.send([CALL, 1, {}, PROCEDURE])
+    alice.receive()
+    bob.lose()
+    alice.send(answer)
+    assert not alice.inbox
+    assert not alice.is_closed
+    session = node.router.sessions[alice.session_id]
+    assert not session.invocations
+
+
+def test_answer_does_not_reach_the_callers_next_session(alice, bob, registration):
+    bob.send([CALL, 1, {}, PROCEDURE])
+    invocation = alice.receive()
+    bob.request([GOODBYE, {}, "wamp.close.normal"])
+    bob.join("realm1")
+    alice.send([YIELD, invocation[1], {}, ["late"]])
+    assert not bob.inbox
+
+
+@pytest.mark.parametrize(
+    "second", [[YIELD, 1, {}, ["again"]], [ERROR, INVOCATION, 1, {}, "com.example.error"], [YIELD, 1, {}]]
+)
+def test_second_answer_is_dropped(alice, bob, registration, second):
+    bob.send([CALL, 1, {}, PROCEDURE])
+    alice.send([YIELD, alice.receive()[1], {}, ["once"]])
+    alice.send(second)
+    assert bob.receive_all() == [[RESULT, 1, {}, ["once"]]]
+    assert not alice.is_closed
+
+
+def test_options_that_ask_for_more_than_is_announced_are_taken_without_effect(alice, bob):
+    alice.request([REGISTER, 1, {"invoke": "roundrobin", "concurrency": 5}, PROCEDURE])
+    bob.send([CALL, 1, {"receive_progress": True, "timeout": 5, "x_mine": {"a": 1}}, PROCEDURE])
+    assert alice.receive()[3] == {}
+    bob.send([CANCEL, 1, {"mode": "kill"}])
+    alice.send([YIELD, 1, {}])
+    assert bob.receive() == [RESULT, 1, {}]
+
+
+def test_cancel_of_no_call_is_taken_without_effect(alice):
+    alice.send([CANCEL, 99, {}])
+    assert not alice.inbox
+    assert not alice.is_closed
+
+
+def test_registered_comes_before_the_first_invocation(alice, bob):
+    alice.send([REGISTER, 1, {}, PROCEDURE])
+    bob.send([CALL, 1, {}, PROCEDURE])
+    assert [message[0] for message in alice.receive_all()] == [REGISTERED, INVOCATION]
+
+
+def test_invocations_keep_the_order_of_calls(alice, bob, registration):
+    alice.request([REGISTER, 2, {}, "com.example.other"])
+    for number in range(1, 11):
+        bob.send([CALL, number, {}, PROCEDURE if number % 3 else "com.example.other", [number]])
+    assert [invocation[4][0] for invocation in alice.receive_all()] == list(range(1, 11))

@@ -1,0 +1,45 @@
+"""Programs that some tests need: where they are, and what happens where they are missing."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+JAVASCRIPT = Path(__file__).parent / "js"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def missing(what: str) -> NoReturn:
+    """Fail in CI, where everything must run; elsewhere skip and say what is missing."""
+    if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
+
+
+def program(*names: str) -> str:
+    """The path of the first of these programs that is installed."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    missing(f"{' or '.join(names)} is not installed")
+
+
+def node() -> str:
+    """The path of Node.js."""
+    return program("node", "nodejs")
+
+
+def chromium() -> str:
+    """The path of Chromium."""
+    return program(*CHROMIUM_NAMES)
+
+
+def javascript_packages() -> Path:
+    """Where npm has put the packages of ``tests/js/package.json``."""
+    packages = JAVASCRIPT / "node_modules"
+    for name in ("autobahn", "autobahn-browser", "wampy", "ws"):
+        if not (packages / name / "package.json").exists():
+            missing(f"the package {name} is not installed: run 'npm install' in tests/js")
+    return packages

@@ -1,0 +1,84 @@
+"""A node on a real event loop that never waits: time is moved by hand."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from wamp_transport.node.connection import Lane
+from wamp_transport.node.node import Node
+from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.serializers.registry import SERIALIZERS
+
+OPEN = ServiceOptions("open", AnonymousLogin())
+ROLES = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose clock stands still until a test moves it."""
+
+    now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class Recorder:
+    """A transport that remembers."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.closed: list[tuple[str, str]] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def close(self, reason: str, message: str) -> None:
+        self.closed.append((reason, message))
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """The loop that owns the node."""
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def options() -> RouterOptions:
+    """One realm in which everything is allowed."""
+    return RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES)}, hello_timeout=10, goodbye_timeout=5)
+
+
+@pytest.fixture
+def node(options, loop) -> Node:
+    """A running node."""
+    return Node(options, loop)
+
+
+@pytest.fixture
+def lane() -> Lane:
+    """JSON, unframed."""
+    return Lane(SERIALIZERS["json"])
+
+
+@pytest.fixture
+def connect(node, lane):
+    """Opens a connection; what it was sent is at its ``link``."""
+    return lambda lane=lane: node.connect(OPEN, lane, Recorder())
+
+
+@pytest.fixture
+def join(connect):
+    """Opens a connection with a session."""
+
+    def join(*arguments):
+        connection = connect(*arguments)
+        data = {"json": b'[1,"realm1",{"roles":{"caller":{}}}]',
+                "msgpack": b"\x93\x01\xa6realm1\x81\xa5roles\x81\xa6caller\x80"}  # fmt: skip
+        connection.receive(data[connection.lane.serializer.name])
+        connection.link.written.clear()
+        return connection
+
+    return join

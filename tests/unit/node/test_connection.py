@@ -1,0 +1,73 @@
+import pytest
+
+from wamp_transport.node.connection import Connection, Lane
+from wamp_transport.router.options import ServiceOptions
+from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.wamp.errors import PayloadError
+from wamp_transport.wamp.messages import Call, CallOptions, Published
+
+
+class Told:
+    """A node that remembers what it was told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda connection, *rest: self.calls.append((name, *rest))
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+@pytest.fixture
+def connection(told):
+    return Connection(told, ServiceOptions("key"), Lane(SERIALIZERS["json"]), None, 7)
+
+
+def test_bytes_become_a_message(connection, told):
+    connection.receive(b"[17,1,2]")
+    assert told.calls == [("receive", Published(1, 2))]
+
+
+def test_bytes_that_are_no_message_are_a_violation(connection, told):
+    connection.receive(b"[17,1]")
+    ((name, text),) = told.calls
+    assert name == "violate"
+    assert "malformed message" in text
+
+
+def test_nothing_counts_after_the_close(connection, told):
+    connection.is_closed = True
+    connection.receive(b"[17,1,2]")
+    assert told.calls == []
+
+
+def test_bug_in_a_decoder_is_told_as_a_bug(told):
+    class Broken:
+        name = "broken"
+        encode = None
+
+        def decode(self, data):
+            raise MemoryError
+
+    Connection(told, ServiceOptions("key"), Lane(Broken()), None, 7).receive(b"x")
+    assert told.calls == [("report_bug",)]
+
+
+def test_transport_tells_violations_and_its_end(connection, told):
+    connection.violate("text in a binary subprotocol")
+    connection.lost()
+    assert told.calls == [("violate", "text in a binary subprotocol"), ("lost",)]
+
+
+def test_lane_encodes_and_frames():
+    assert Lane(SERIALIZERS["json"]).encode(Published(1, 2), "python") == b"[17,1,2]"
+    assert Lane(SERIALIZERS["json"], lambda data: b"<" + data + b">").encode(Published(1, 2), "python") == b"<[17,1,2]>"
+
+
+def test_lane_says_what_cannot_be_said():
+    with pytest.raises(PayloadError):
+        Lane(SERIALIZERS["json"]).encode(Call(1, CallOptions(), "p", [float("nan")]), "python")

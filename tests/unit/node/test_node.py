@@ -1,0 +1,233 @@
+import asyncio
+import logging
+
+import pytest
+
+from wamp_transport.node.connection import Lane
+from wamp_transport.router.options import RealmOptions, RoleOptions, RouterOptions
+from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.wamp.ids import MAX_ID
+
+SUBSCRIBE = b'[32,1,{},"com.x"]'
+PUBLISH = b'[16,1,{},"com.x",["hi"]]'
+
+
+class Unwell:
+    """A serializer that decodes and does not encode."""
+
+    name = "json"
+    is_binary = False
+    decode = SERIALIZERS["json"].decode
+
+    def encode(self, message, payload_format):
+        raise ZeroDivisionError
+
+
+def test_message_is_answered(connect):
+    connection = connect()
+    connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
+    (welcome,) = connection.link.written
+    assert welcome.startswith(b"[2,%d," % connection.session_id)
+
+
+def test_ids_are_in_range(node, connect):
+    assert all(1 <= connect().session_id <= MAX_ID for _ in range(10))
+    assert all(1 <= node.router._new_publication_id() <= MAX_ID for _ in range(10))
+
+
+def test_event_is_encoded_once_for_each_lane(join, lane):
+    other = Lane(SERIALIZERS["msgpack"])
+    publisher = join()
+    subscribers = [join(each) for each in (lane, other, lane, other, other)]
+    for subscriber in subscribers:
+        subscriber.receive(SUBSCRIBE if subscriber.lane is lane else b"\x94\x20\x01\x80\xa5com.x")
+        subscriber.link.written.clear()
+    publisher.receive(PUBLISH)
+    first, second, third, fourth, fifth = (subscriber.link.written[0] for subscriber in subscribers)
+    assert first is third
+    assert second is fourth is fifth
+    assert first != second
+
+
+def test_bytes_that_are_no_message_close(join):
+    connection = join()
+    connection.receive(b"[")
+    assert connection.link.written[0].startswith(b"[3,")
+    assert connection.link.closed[0][0] == "wamp.error.protocol_violation"
+    assert connection.is_closed
+
+
+def test_goodbye_leaves_the_transport_for_another_session(node, join):
+    connection = join()
+    first = connection.session_id
+    connection.receive(b'[6,{},"wamp.close.normal"]')
+    assert connection.session_id != first
+    assert node.connections == {connection.session_id: connection}
+    connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
+    assert connection.link.written[-1].startswith(b"[2,")
+
+
+def test_lost_connection_leaves_nothing(node, join):
+    connection = join()
+    connection.receive(SUBSCRIBE)
+    connection.lost()
+    connection.lost()
+    assert not node.connections
+    assert not node.router.sessions
+    connection.receive(PUBLISH)
+
+
+def test_payload_that_cannot_be_said_is_told_to_the_caller(join):
+    callee, caller = join(), join(Lane(SERIALIZERS["msgpack"]))
+    callee.receive(b'[64,1,{},"com.p"]')
+    caller.receive(b"\x95\x30\x05\x80\xa5com.p\x91\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00")
+    assert len(callee.link.written) == 1
+    assert b"wamp.error.invalid_payload" in caller.link.written[0]
+
+
+class TestLostWhileWritingTo:
+    """A transport that is dropped because it is too slow tells so in the middle of an effect."""
+
+    def test_callee_that_is_lost_cancels_the_call(self, join):
+        callee, caller = join(), join()
+        callee.receive(b'[64,1,{},"com.p"]')
+        callee.link.write = lambda data: callee.lost()
+        caller.receive(b'[48,5,{},"com.p"]')
+        assert b"wamp.error.canceled" in caller.link.written[0]
+
+    def test_subscriber_that_is_lost_is_left_out(self, join):
+        publisher, first, second = join(), join(), join()
+        for subscriber in (first, second):
+            subscriber.receive(SUBSCRIBE)
+            subscriber.link.written.clear()
+        first.link.write = lambda data: second.lost()
+        publisher.receive(PUBLISH)
+        assert second.link.written == []
+
+    @pytest.mark.parametrize("data", [b"[", b'[6,{},"wamp.close.normal"]'])
+    def test_session_that_is_lost_at_its_end_leaves_nothing(self, node, join, data):
+        connection = join()
+        connection.link.write = lambda data: connection.lost()
+        connection.receive(data)
+        assert not node.connections
+        assert not node.router.sessions
+
+
+class TestBugs:
+    """What must never happen, happens: it ends what it met, and the node goes on."""
+
+    @pytest.fixture(autouse=True)
+    def silent(self, caplog):
+        caplog.set_level(logging.CRITICAL + 1, "wamp_transport.node.node")
+        self.caplog = caplog
+
+    def test_bug_in_the_router_ends_the_session_it_met(self, node, join, monkeypatch):
+        connection, other = join(), join()
+        monkeypatch.setattr(node.router, "receive", lambda *arguments: 1 / 0)
+        connection.receive(SUBSCRIBE)
+        assert b"internal error" in connection.link.written[0]
+        assert connection.link.closed
+        assert not other.link.closed
+
+    def test_bug_in_a_decoder_ends_the_session_it_met(self, join, lane):
+        connection = join()
+        connection._decode = lambda data: 1 / 0
+        connection.receive(SUBSCRIBE)
+        assert b"internal error" in connection.link.written[0]
+        assert connection.link.closed
+
+    def test_bug_in_an_encoder_leaves_no_caller_without_an_answer(self, join):
+        callee, caller = join(Lane(Unwell())), join()
+        callee.receive(b'[64,1,{},"com.p"]')
+        caller.receive(b'[48,5,{},"com.p"]')
+        assert b"wamp.error.invalid_payload" in caller.link.written[0]
+
+    def test_bug_in_the_encoder_of_an_error_does_not_go_on_forever(self, join):
+        callee, caller = join(), join(Lane(Unwell()))
+        callee.receive(b'[64,1,{},"com.p"]')
+        caller.receive(b'[48,5,{},"com.p"]')
+        callee.receive(b"[70,1,{}]")
+        assert caller.link.written == []
+        assert not caller.is_closed
+
+    def test_transport_that_raises_takes_no_other_effect_along(self, join):
+        callee, caller = join(), join()
+        callee.receive(b'[64,1,{},"com.p"]')
+        caller.receive(b'[48,5,{},"com.p"]')
+        callee.link.write = lambda data: 1 / 0
+        callee.receive(b"[33,1,1]")
+        assert callee.link.closed
+        assert b"wamp.error.canceled" in caller.link.written[0]
+
+
+class TestTime:
+    def test_connection_without_hello_is_closed(self, loop, node, connect):
+        connection = connect()
+        loop.now += 10
+        loop.run_until_complete(asyncio.sleep(0))
+        assert connection.link.closed
+
+    def test_one_timer_serves_the_next_deadline(self, loop, node, connect):
+        connect()
+        timer = node._timer
+        loop.now += 5
+        late = connect()
+        assert node._timer is timer
+        loop.now += 5
+        loop.run_until_complete(asyncio.sleep(0))
+        assert node._timer.when() == 1015.0
+        assert not late.link.closed
+
+    def test_earlier_deadline_moves_the_timer(self, loop, node, connect, join):
+        connect()
+        join()
+        node.leave_service("open", "gone")
+        assert node._timer.when() == 1005.0
+
+
+class TestControl:
+    def test_configuration_reaches_sessions(self, node, join):
+        connection = join()
+        node.configure(RouterOptions())
+        assert connection.link.written[0].startswith(b"[6,")
+        assert node._timer.when() <= 1010.0
+
+    def test_roles_change_for_running_sessions(self, node, join):
+        connection = join()
+        roles = {"anonymous": RoleOptions("anonymous")}
+        node.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}))
+        connection.receive(SUBSCRIBE)
+        assert b"wamp.error.not_authorized" in connection.link.written[0]
+
+    def test_service_that_goes_takes_its_sessions_along(self, node, join, connect):
+        joined, waiting = join(), connect()
+        node.leave_service("open", "the path is no more")
+        assert joined.link.written[0].startswith(b"[6,")
+        assert waiting.link.closed
+
+    def test_stop_of_an_empty_node_is_at_once(self, loop, node):
+        loop.run_until_complete(node.stop(60))
+        assert node._timer is None
+
+    def test_stop_waits_for_the_last_answer(self, loop, node, join):
+        first, second = join(), join()
+
+        async def scenario():
+            stopping = asyncio.ensure_future(node.stop(60))
+            await asyncio.sleep(0)
+            for connection in (first, second):
+                assert b"wamp.close.system_shutdown" in connection.link.written[0]
+                assert not stopping.done()
+                connection.receive(b'[6,{},"wamp.close.goodbye_and_out"]')
+                connection.lost()
+            await stopping
+
+        loop.run_until_complete(scenario())
+        assert not node.connections
+        assert node._timer is None
+
+    def test_stop_closes_what_does_not_answer(self, loop, node, join):
+        connection = join()
+        loop.run_until_complete(node.stop(0))
+        assert connection.link.closed[0][0] == "wamp.close.system_shutdown"
+        assert not node.connections

@@ -1,0 +1,40 @@
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from wamp_transport.router.options import (
+    ACTIONS,
+    AnonymousLogin,
+    Permission,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
+
+
+def test_nothing_is_allowed_unless_said():
+    permission = Permission("com.x")
+    assert permission.match == "exact"
+    assert not any(getattr(permission, action) for action in ACTIONS)
+    assert not RoleOptions("role").allow_by_default
+    assert ServiceOptions("key").anonymous is None
+
+
+def test_uris_and_request_ids_are_as_clients_in_the_field_need_them():
+    realm = RealmOptions("realm")
+    assert not realm.loose_uris
+    assert not realm.strict_request_ids
+
+
+@pytest.mark.parametrize(
+    "value", [Permission("x"), RoleOptions("x"), RealmOptions("x"), RouterOptions(), AnonymousLogin()]
+)
+def test_options_cannot_be_changed(value):
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, fields(value)[0].name, "y")
+
+
+def test_times_have_limits():
+    assert 0 < RouterOptions().hello_timeout < 3600
+    assert 0 < RouterOptions().goodbye_timeout < 3600

@@ -1,0 +1,265 @@
+from itertools import count
+
+import pytest
+
+from wamp_transport.router.effects import Close, Release, Send
+from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.router import Router
+from wamp_transport.wamp.errors import PayloadError
+from wamp_transport.wamp.messages import (
+    Abort,
+    Call,
+    CallOptions,
+    Error,
+    Goodbye,
+    Hello,
+    HelloDetails,
+    ReasonDetails,
+    Register,
+    RegisterOptions,
+    Result,
+    ResultDetails,
+    Subscribe,
+    SubscribeOptions,
+    Welcome,
+)
+
+OPEN = ServiceOptions("open", AnonymousLogin())
+ROLES = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
+REALMS = {"realm1": RealmOptions("realm1", ROLES), "realm2": RealmOptions("realm2", ROLES)}
+HELLO = HelloDetails(roles={"caller": None})
+SUBSCRIBE = Subscribe(1, SubscribeOptions(), "com.x")
+
+
+@pytest.fixture
+def router():
+    ids, publications = count(1), count(1001)
+    options = RouterOptions(realms=REALMS, agent="test", hello_timeout=10, goodbye_timeout=5)
+    return Router(options, new_session_id=lambda: next(ids), new_publication_id=lambda: next(publications))
+
+
+@pytest.fixture
+def opened(router):
+    return router.open_session(OPEN, "json", 0.0)
+
+
+@pytest.fixture
+def joined(router, opened):
+    router.receive(opened, Hello("realm1", HELLO))
+    router.take_effects()
+    return opened
+
+
+def messages(router):
+    return [each.message for each in router.take_effects() if isinstance(each, Send)]
+
+
+def test_session_ids_in_use_are_not_given_again():
+    ids = iter([5, 5, 5, 6])
+    router = Router(RouterOptions(), new_session_id=lambda: next(ids), new_publication_id=lambda: 1)
+    assert [router.open_session(OPEN, "json", 0.0) for _ in range(2)] == [5, 6]
+
+
+def test_effects_are_taken_once_in_order(router, opened):
+    router.receive(opened, Hello("realm1", HELLO))
+    router.receive(opened, SUBSCRIBE)
+    assert [type(each).__name__ for each in messages(router)] == ["Welcome", "Subscribed"]
+    assert router.take_effects() == []
+
+
+def test_hello_is_welcomed(router, opened):
+    router.receive(opened, Hello("realm1", HELLO))
+    (welcome,) = messages(router)
+    assert isinstance(welcome, Welcome)
+    assert welcome.session_id == opened
+    assert (welcome.details.realm, welcome.details.agent) == ("realm1", "test")
+    assert welcome.details.authid.startswith("anonymous-")
+    assert opened in router.realms["realm1"].sessions
+
+
+@pytest.mark.parametrize(
+    ("service", "hello", "reason"),
+    [
+        (OPEN, Hello(None, HELLO), "no_such_realm"),
+        (OPEN, Hello("nowhere", HELLO), "no_such_realm"),
+        (ServiceOptions("shut"), Hello("realm1", HELLO), "no_matching_auth_method"),
+        (OPEN, Hello("realm1", HelloDetails(roles={"caller": None}, authmethods=["x"])), "no_matching_auth_method"),
+        (ServiceOptions("x", AnonymousLogin("x")), Hello("realm1", HELLO), "no_such_role"),
+        (OPEN, Hello("realm1", HelloDetails()), "protocol_violation"),
+        (OPEN, Hello("realm1", HelloDetails(roles={"dealer": None})), "protocol_violation"),
+    ],
+)
+def test_hello_that_leads_to_no_session_is_aborted(router, service, hello, reason):
+    session_id = router.open_session(service, "json", 0.0)
+    router.receive(session_id, hello)
+    send, close = router.take_effects()
+    assert send.message.reason == close.reason == f"wamp.error.{reason}"
+    assert send.message.details.message == close.message
+    assert not router.sessions
+
+
+def test_message_out_of_place_is_a_violation(router, opened):
+    router.receive(opened, SUBSCRIBE)
+    send, close = router.take_effects()
+    assert isinstance(send.message, Abort)
+    assert close == Close(opened, "wamp.error.protocol_violation", send.message.details.message)
+
+
+def test_sessions_that_are_gone_are_ignored_by_every_verb(router, joined):
+    router.close_session(joined)
+    router.close_session(joined)
+    router.receive(joined, SUBSCRIBE)
+    router.violate(joined, "x")
+    router.undeliverable(joined, Result(1, ResultDetails()), PayloadError("x"))
+    router.leave(joined, "x", "x", 0.0)
+    assert router.take_effects() == []
+
+
+def test_lost_session_leaves_its_realm(router, joined):
+    router.receive(joined, SUBSCRIBE)
+    router.close_session(joined)
+    assert not router.sessions
+    assert not router.realms["realm1"].sessions
+    assert not router.realms["realm1"].broker.subscriptions
+
+
+def test_goodbye_is_answered_and_releases_the_transport(router, joined):
+    router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.normal"))
+    send, release = router.take_effects()
+    assert send.message == Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out")
+    assert release == Release(joined)
+    assert not router.sessions
+    assert not router.realms["realm1"].sessions
+
+
+def test_abort_closes(router, joined):
+    router.receive(joined, Abort(ReasonDetails(), "com.reason"))
+    assert router.take_effects() == [Close(joined, "com.reason", "the client aborted")]
+
+
+def test_undeliverable_message_reaches_its_realm(router, joined, opened):
+    router.undeliverable(joined, Result(7, ResultDetails()), PayloadError("no words"))
+    (error,) = messages(router)
+    assert isinstance(error, Error)
+    session_id = router.open_session(OPEN, "json", 0.0)
+    router.undeliverable(session_id, Result(7, ResultDetails()), PayloadError("no words"))
+    assert router.take_effects() == []
+
+
+class TestLeaving:
+    def test_goodbye_is_sent_once_and_the_session_is_out(self, router, joined):
+        router.leave(joined, "wamp.close.killed", "out", 0.0)
+        router.leave(joined, "wamp.close.killed", "out", 0.0)
+        assert messages(router) == [Goodbye(ReasonDetails(message="out"), "wamp.close.killed")]
+        assert not router.realms["realm1"].sessions
+        router.receive(joined, SUBSCRIBE)
+        assert router.take_effects() == []
+
+    def test_answer_closes(self, router, joined):
+        router.leave(joined, "wamp.close.killed", "out", 0.0)
+        router.take_effects()
+        router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
+        (close,) = router.take_effects()
+        assert (type(close), close.session_id) == (Close, joined)
+        assert not router.sessions
+
+    def test_no_answer_closes_in_time(self, router, joined):
+        router.leave(joined, "wamp.close.killed", "out", 100.0)
+        router.take_effects()
+        router.advance(104.9)
+        assert router.take_effects() == []
+        router.advance(105.0)
+        (close,) = router.take_effects()
+        assert (type(close), close.session_id) == (Close, joined)
+
+    def test_before_hello_it_is_an_abort(self, router, opened):
+        router.leave(opened, "wamp.close.system_shutdown", "down", 0.0)
+        send, close = router.take_effects()
+        assert isinstance(send.message, Abort)
+        assert close.reason == "wamp.close.system_shutdown"
+
+    def test_service_takes_its_sessions_along(self, router, joined):
+        other = router.open_session(ServiceOptions("other", AnonymousLogin()), "json", 0.0)
+        router.leave_service("open", "wamp.close.close_realm", "gone", 0.0)
+        assert len(messages(router)) == 1
+        assert router.sessions[joined].state == "closing"
+        assert router.sessions[other].state == "closed"
+
+    def test_all_leave(self, router, joined):
+        router.open_session(OPEN, "json", 0.0)
+        router.leave_all("wamp.close.system_shutdown", "down", 0.0)
+        assert [type(each) for each in messages(router)] == [Goodbye, Abort]
+
+
+class TestTime:
+    def test_no_hello_in_time_is_aborted(self, router, opened):
+        assert router.next_deadline() == 10.0
+        router.advance(9.9)
+        assert router.take_effects() == []
+        router.advance(10.0)
+        send, close = router.take_effects()
+        assert "10 seconds" in send.message.details.message
+        assert close.reason == "wamp.error.protocol_violation"
+        assert router.next_deadline() is None
+
+    def test_joined_and_gone_sessions_are_left_alone(self, router, joined):
+        gone = router.open_session(OPEN, "json", 0.0)
+        router.close_session(gone)
+        router.advance(60.0)
+        assert router.take_effects() == []
+        assert router.next_deadline() is None
+
+
+class TestConfigure:
+    def test_realm_that_goes_takes_its_sessions_along(self, router, joined):
+        router.configure(RouterOptions(realms={"realm2": REALMS["realm2"]}), 0.0)
+        assert [each.reason for each in messages(router)] == ["wamp.close.close_realm"]
+        assert router.realms.keys() == {"realm2"}
+        router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
+        assert not router.sessions
+
+    def test_closing_session_is_no_part_of_a_realm_of_the_same_name(self, router, joined):
+        router.configure(RouterOptions(), 0.0)
+        router.configure(RouterOptions(realms=REALMS), 0.0)
+        router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
+        assert not router.realms["realm1"].sessions
+
+    def test_realm_that_stays_the_same_is_left_alone(self, router, joined):
+        realm = router.realms["realm1"]
+        roles = dict(realm.roles)
+        router.configure(RouterOptions(realms=REALMS), 0.0)
+        assert router.realms["realm1"] is realm
+        assert realm.roles == roles
+        assert router.take_effects() == []
+
+    def test_role_that_goes_takes_its_sessions_along(self, router, joined):
+        kept = router.open_session(ServiceOptions("x", AnonymousLogin("other")), "json", 0.0)
+        both = {**ROLES, "other": RoleOptions("other")}
+        router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", both)}), 0.0)
+        router.receive(kept, Hello("realm1", HELLO))
+        router.take_effects()
+        router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", {"other": both["other"]})}), 0.0)
+        (goodbye,) = messages(router)
+        assert goodbye.reason == "wamp.error.no_such_role"
+        assert router.sessions[kept].state == "established"
+
+    def test_new_realm_opens(self, router):
+        router.configure(RouterOptions(realms={**REALMS, "realm3": RealmOptions("realm3", ROLES)}), 0.0)
+        assert "realm3" in router.realms
+
+
+def test_last_words_of_a_session_are_the_last(router, joined):
+    router.receive(joined, Register(1, RegisterOptions(), "com.x"))
+    router.receive(joined, Call(2, CallOptions(), "com.x"))
+    router.take_effects()
+    router.violate(joined, "x")
+    send, close = router.take_effects()
+    assert isinstance(send.message, Abort)
+    assert isinstance(close, Close)
+
+
+def test_session_that_is_gone_is_not_aborted_again(router, joined):
+    session = router.sessions[joined]
+    router.close_session(joined)
+    router._abort(session, "com.reason", "again")
+    assert router.take_effects() == []

@@ -1,0 +1,66 @@
+import pytest
+
+from wamp_transport.router.session import ACCEPTED, NEXT, move, unexpected
+from wamp_transport.wamp.messages import (
+    CODES,
+    Abort,
+    Call,
+    CallOptions,
+    Goodbye,
+    Hello,
+    HelloDetails,
+    Publish,
+    Result,
+    Welcome,
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "following"),
+    [
+        ("closed", "join", "established"), ("closed", "end", "gone"), ("established", "said_goodbye", "closed"),
+        ("established", "leave", "closing"), ("established", "end", "gone"), ("closing", "end", "gone"),
+        ("gone", "end", "gone"),
+    ],
+)  # fmt: skip
+def test_step_leads_to_the_next_state(new_session, state, step, following):
+    session = new_session()
+    session.state = state
+    move(session, step)
+    assert session.state == following
+
+
+@pytest.mark.parametrize(("state", "step"), [("closed", "leave"), ("closing", "leave"), ("gone", "join")])
+def test_step_that_is_not_in_the_table_is_a_bug(new_session, state, step):
+    session = new_session()
+    session.state = state
+    with pytest.raises(KeyError):
+        move(session, step)
+
+
+def test_every_state_takes_abort():
+    assert ACCEPTED.keys() == NEXT.keys()
+    assert all(Abort in accepted for accepted in ACCEPTED.values())
+
+
+def test_only_hello_opens_a_session():
+    assert [state for state, accepted in ACCEPTED.items() if accepted.get(Hello) == "on_hello"] == ["closed"]
+    assert ACCEPTED["closed"].keys() == {Hello, Abort}
+
+
+def test_messages_of_a_router_are_not_accepted_in_a_session():
+    refused = CODES.keys() - ACCEPTED["established"].keys()
+    assert {Hello, Welcome, Result} <= refused
+    assert not {Call, Publish, Goodbye} & refused
+
+
+@pytest.mark.parametrize("state", ["closing", "gone"])
+def test_late_messages_of_any_kind_are_taken(state):
+    assert ACCEPTED[state].keys() == CODES.keys()
+
+
+def test_violation_says_what_came_and_when(new_session):
+    session = new_session()
+    assert "HELLO is not for a client" in str(unexpected(session, Hello("r", HelloDetails())))
+    session.state = "closed"
+    assert "CALL before a session" in str(unexpected(session, Call(1, CallOptions(), "p")))

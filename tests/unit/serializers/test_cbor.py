@@ -1,0 +1,140 @@
+import importlib
+import sys
+
+import cbor2
+import msgspec
+import pytest
+
+from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
+from wamp_transport.wamp.messages import (
+    Call,
+    CallOptions,
+    Publish,
+    PublishOptions,
+    Subscribed,
+    Unsubscribe,
+    Unsubscribed,
+)
+from wamp_transport.wamp.payload import ABSENT
+
+CBOR = SERIALIZERS["cbor"]
+RAW = msgspec.Raw
+PUBLISH = Publish(1, PublishOptions(), "t")
+
+
+def decode(*payload, options=None):
+    return CBOR.decode(cbor2.dumps([16, 1, options or {}, "t", *payload]))
+
+
+@pytest.mark.parametrize("payload", [(), (None,), (None, None), (cbor2.undefined, cbor2.undefined)])
+def test_null_and_undefined_payload_count_as_absent(payload):
+    message = decode(*payload)
+    assert message.args is ABSENT
+    assert message.kwargs is ABSENT
+
+
+def test_payload_is_kept_as_cbor():
+    message = decode([1.5, b"\xff", cbor2.undefined], {"a": {1: 2}})
+    assert CBOR.values(message.args) == [1.5, b"\xff", cbor2.undefined]
+    assert CBOR.values(message.kwargs) == {"a": {1: 2}}
+
+
+@pytest.mark.parametrize("args", [{}, "x", 1, True, b"x"])
+def test_args_that_are_no_list_are_a_violation(args):
+    with pytest.raises(ProtocolViolation, match=r"PUBLISH\.args"):
+        decode(args)
+
+
+@pytest.mark.parametrize("kwargs", [[], "x", 1, {1: 2}, {b"a": 1}])
+def test_kwargs_that_are_no_dictionary_with_text_keys_are_a_violation(kwargs):
+    with pytest.raises(ProtocolViolation, match=r"PUBLISH\.kwargs"):
+        decode([], kwargs)
+
+
+@pytest.mark.parametrize("opaque", ["text", b"\xff"])
+def test_string_in_place_of_args_is_taken_where_it_is_encrypted(opaque):
+    assert CBOR.values(decode(opaque, options={"enc_algo": "mqtt"}).args) == opaque
+    with pytest.raises(ProtocolViolation):
+        decode(5, options={"enc_algo": "mqtt"})
+
+
+def test_undefined_options_and_whole_floats_are_what_javascript_writes():
+    assert decode(options={"acknowledge": cbor2.undefined, "exclude": [2.0]}).options == PublishOptions(exclude=[2])
+    assert CBOR.decode(cbor2.dumps([34, 1, 2.0**53])) == Unsubscribe(1, 2**53)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\x80", b"\xa0", b"\x01", b"\x81\x18\x20", b"\x84\x10", b"\x83\x18\x21\x01\x02\x00", b"\xff",
+        b"\x81" * 100_000, b"\x85\x10\x01\xa0\x61t\x81\x61\xff", b"\x82\x01\xd8\x1c\x00",
+        b"\x87\x10\x01\xa0\x61t\x80\xa0\x00",
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_a_violation(data):
+    with pytest.raises(ProtocolViolation):
+        CBOR.decode(data)
+
+
+@pytest.mark.parametrize("tag", [25, 28, 29, 256])
+def test_shared_values_are_a_violation_that_says_so(tag):
+    with pytest.raises(ProtocolViolation, match="shared"):
+        decode([cbor2.CBORTag(tag, 0)])
+
+
+def test_fault_in_options_names_its_place():
+    with pytest.raises(ProtocolViolation, match="retain"):
+        decode(options={"retain": 1})
+
+
+def test_keys_of_other_types_are_taken_in_small_messages_only():
+    assert decode([{1: 2, (1, 2): 3}])
+    with pytest.raises(ProtocolViolation, match="key"):
+        decode([{1: 2}, "x" * 4096])
+
+
+@pytest.mark.parametrize(
+    ("message", "elements"),
+    [
+        (Subscribed(1, 2), [33, 1, 2]),
+        (Unsubscribed(1), [35, 1]),
+        (PUBLISH, [16, 1, {}, "t"]),
+        (Publish(1, PublishOptions(retain=True), "t", RAW(b"\x81\x01")), [16, 1, {"retain": True}, "t", [1]]),
+        (Publish(1, PublishOptions(), "t", ABSENT, RAW(b"\xa1\x61a\x01")), [16, 1, {}, "t", [], {"a": 1}]),
+        (Publish(1, PublishOptions(), "t", RAW(b"\x81\x01"), RAW(b"\xa0")), [16, 1, {}, "t", [1], {}]),
+    ],
+)
+def test_messages_are_written(message, elements):
+    assert CBOR.encode(message, "cbor") == cbor2.dumps(elements)
+
+
+def test_python_values_are_written():
+    assert CBOR.encode(Publish(1, PublishOptions(), "t", [b"a"]), "python") == cbor2.dumps([16, 1, {}, "t", [b"a"]])
+
+
+def test_payload_of_another_format_is_transcoded():
+    message = Call(1, CallOptions(), "p", RAW(b'["\\u0000YQ==",123456789012345678901234567890]'))
+    assert CBOR.encode(message, "json") == cbor2.dumps([48, 1, {}, "p", [b"a", 123456789012345678901234567890]])
+
+
+@pytest.mark.parametrize("values", [[object()], RAW(b"\x91\xc7\x01\x05a")])
+def test_values_that_cannot_be_written_are_a_payload_error(values):
+    with pytest.raises(PayloadError, match="cbor cannot say"):
+        CBOR.encode(Call(1, CallOptions(), "p", values), "msgpack")
+
+
+@pytest.mark.parametrize("raw", [b"\x81\x61\xff", b"\x81", b"\x81" * 5000])
+def test_values_that_cannot_be_read_are_a_payload_error(raw):
+    with pytest.raises(PayloadError):
+        CBOR.values(raw)
+
+
+def test_module_says_which_package_it_needs(monkeypatch):
+    def older(data, **options):
+        raise TypeError("loads() got an unexpected keyword argument")
+
+    monkeypatch.setattr(cbor2, "loads", older)
+    monkeypatch.delitem(sys.modules, "wamp_transport.serializers.cbor")
+    with pytest.raises(ImportError, match="cbor2"):
+        importlib.import_module("wamp_transport.serializers.cbor")

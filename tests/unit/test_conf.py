@@ -1,0 +1,46 @@
+"""The project's settings about this app: read once, faults told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from wamp_transport.conf import app_settings
+
+
+@pytest.mark.parametrize("config", [None, "node", Path("node"), {"version": 2}])
+def test_config_that_may_be_is_taken(config: Any) -> None:
+    with override_settings(WAMP_TRANSPORT={"CONFIG": config}):
+        assert app_settings().config == config
+        assert app_settings().faults == ()
+
+
+def test_no_setting_at_all_is_fine() -> None:
+    assert app_settings().config is None
+    assert app_settings().faults == ()
+
+
+def test_setting_is_read_again_when_a_test_changes_it() -> None:
+    before = app_settings()
+    with override_settings(WAMP_TRANSPORT={"CONFIG": "there"}):
+        assert app_settings().config == "there"
+        assert app_settings() is app_settings()
+        with override_settings(DEBUG=True):
+            assert app_settings().config == "there"
+    assert app_settings() == before
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        (None, "settings.WAMP_TRANSPORT must be a dictionary, not NoneType"),
+        ([], "settings.WAMP_TRANSPORT must be a dictionary, not list"),
+        ({"CONFIG": 1}, "settings.WAMP_TRANSPORT['CONFIG'] must be a path or a dictionary, not int"),
+        ({"CONFGI": "x"}, "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG"),
+    ],
+)
+def test_fault_is_told_and_not_raised(given: Any, fault: str) -> None:
+    with override_settings(WAMP_TRANSPORT=given):
+        assert app_settings().config is None
+        assert app_settings().faults == (fault,)

@@ -1,0 +1,43 @@
+import pytest
+
+from wamp_transport.wamp.uris import is_reserved, is_uri
+
+MATCHES = ("exact", "prefix", "wildcard")
+
+
+@pytest.mark.parametrize(
+    ("uri", "valid"),
+    [
+        ("a.b_c.0", MATCHES),
+        ("a.", ("prefix", "wildcard")),
+        ("", ("prefix", "wildcard")),
+        ("a..b", ("wildcard",)),
+        (".a", ("wildcard",)),
+        ("..", ("wildcard",)),
+        ("a.b\n", ()),
+        ("a b", ()),
+        ("a#b", ()),
+    ],
+)
+@pytest.mark.parametrize("loose", [False, True])
+def test_empty_components_depend_on_match(uri, valid, loose):
+    assert tuple(match for match in MATCHES if is_uri(uri, match, loose=loose)) == valid
+
+
+@pytest.mark.parametrize("uri", ["A", "ä", "a-b", "a/b", "٣", "a\x00b"])
+def test_other_characters_are_only_for_loose_uris(uri):
+    for match in MATCHES:
+        assert not is_uri(uri, match)
+        assert is_uri(uri, match, loose=True)
+
+
+@pytest.mark.parametrize("uri", ["a." * 200_000, "a" * 1_000_000 + "!", "." * 1_000_000, "a." * 200_000 + "#"])
+def test_check_takes_no_long_time(uri):
+    for match in MATCHES:
+        is_uri(uri, match)
+        is_uri(uri, match, loose=True)
+
+
+@pytest.mark.parametrize(("uri", "reserved"), [("wamp", True), ("wamp.x", True), ("wampx", False), ("a.wamp", False)])
+def test_first_component_wamp_is_reserved(uri, reserved):
+    assert is_reserved(uri) is reserved

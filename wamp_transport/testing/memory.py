@@ -1,0 +1,218 @@
+"""A router and its peers in memory: bytes in, bytes out, all of it at once.
+
+    node = MemoryNode(anonymous_options("realm1"))
+    alice = node.connect("json")
+    alice.join("realm1")
+    alice.send([32, 1, {}, "com.example.topic"])
+    assert alice.receive()[0] == 33
+
+A node drives a real :class:`~wamp_transport.router.router.Router` through the real serializers. Whatever a peer sends
+has had all its effects when ``send`` returns; time passes only when the test says so.
+"""
+
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from ..router.deadlines import Deadlines
+from ..router.effects import Close, Effect, Mute, Record, Release, Send
+from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from ..router.ports import Environment
+from ..router.router import Router
+from ..serializers.registry import SERIALIZERS, values_of
+from ..wamp.errors import PayloadError, ProtocolViolation
+from ..wamp.messages import Message
+from . import plain
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time of day at which a node's clock begins."""
+
+FIRST_SESSION_ID = 1_000_000_001
+FIRST_PUBLICATION_ID = 2_000_000_001
+
+ALL_ROLES: dict[str, Any] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
+
+OPEN_SERVICE = ServiceOptions("memory", AnonymousLogin())
+"""A path service where everybody joins as ``anonymous``."""
+
+
+def anonymous_options(*realms: str, **options: Any) -> RouterOptions:
+    """Options of a router with these realms, in which the role ``anonymous`` may do everything."""
+    roles = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
+    return RouterOptions(realms={name: RealmOptions(name, roles) for name in realms}, **options)
+
+
+class MemoryNode:
+    """A router with a clock that stands still until told otherwise. Ids count upwards, chance is ``random``.
+
+    ``records`` holds what the router wants kept of durable histories. ``works`` False leaves what a left session held
+    in place until :meth:`work`.
+    """
+
+    works = True
+
+    def __init__(self, options: RouterOptions) -> None:
+        session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
+        self.now = 0.0
+        self.records: list[Record] = []
+        self.random = 0
+        self.router = Router(
+            options,
+            Environment(
+                clock=lambda: self.now,
+                utc_now=lambda: EPOCH + timedelta(seconds=self.now),
+                time_from=datetime.fromisoformat,
+                new_session_id=lambda: next(session_ids),
+                new_publication_id=lambda: next(publication_ids),
+                random_below=lambda end: self.random % end,
+                values_of=values_of,
+                deadlines=Deadlines(lambda: self.now),
+            ),
+        )
+        self.peers: dict[int, MemoryPeer] = {}
+        self._leaving: dict[int, MemoryPeer] = {}
+
+    def connect(self, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> "MemoryPeer":
+        """A new peer whose transport is open, before its HELLO."""
+        peer = MemoryPeer(self, serializer, service)
+        self.open_session(peer)
+        return peer
+
+    def join(self, realm: str, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> "MemoryPeer":
+        """A new peer with a session in ``realm``."""
+        peer = self.connect(serializer, service)
+        peer.join(realm)
+        return peer
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, with all that comes of it."""
+        self.now += seconds
+        self.router.advance(self.now)
+        self.run_effects()
+
+    def configure(self, options: RouterOptions) -> None:
+        """Give the running router new options."""
+        self.router.configure(options)
+        self.run_effects()
+
+    def leave(self, peer: "MemoryPeer", reason: str, message: str = "") -> None:
+        """Let the router end a peer's session."""
+        self.router.leave(peer.session_id, reason, message)
+        self.run_effects()
+
+    def open_session(self, peer: "MemoryPeer") -> None:
+        """Begin to wait for a HELLO from ``peer``."""
+        peer.session_id = self.router.open_session(peer.service, peer.serializer)
+        self.peers[peer.session_id] = peer
+
+    def lost(self, peer: "MemoryPeer") -> None:
+        """A peer's transport is gone."""
+        self.peers.pop(peer.session_id, None)
+        self._leaving.pop(peer.session_id, None)
+        self.router.close_session(peer.session_id)
+        self.run_effects()
+
+    def run_effects(self) -> None:
+        """Carry out what the router wants done, in order."""
+        while effects := self.router.take_effects():
+            for effect in effects:
+                self._run(effect)
+            if self.works:
+                self.work()
+
+    def work(self) -> None:
+        """Let the router take apart all that left sessions held."""
+        while self.router.has_work:
+            self.router.work(100)
+
+    def _run(self, effect: Effect) -> None:
+        if isinstance(effect, Send):
+            for session_id in effect.recipients:
+                if session_id in self.peers:
+                    self._send(self.peers[session_id], effect.message, effect.payload_format)
+        elif isinstance(effect, Release):
+            self.open_session(self.peers.pop(effect.session_id))
+        elif isinstance(effect, Mute):
+            self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
+        elif isinstance(effect, Record):
+            self.records.append(effect)
+        else:
+            self._close(effect)
+
+    def _send(self, peer: "MemoryPeer", message: Message, payload_format: str) -> None:
+        try:
+            peer.inbox.append(SERIALIZERS[peer.serializer].encode(message, payload_format))
+        except PayloadError as fault:
+            self.router.undeliverable(peer.session_id, message, fault)
+
+    def _close(self, effect: Close) -> None:
+        peer = self.peers.pop(effect.session_id, None) or self._leaving.pop(effect.session_id)
+        peer.is_closed = True
+        peer.close_reason, peer.close_message = effect.reason, effect.message
+
+
+class MemoryPeer:
+    """The client's end of a transport.
+
+    ``inbox`` holds what came and was not yet received, as bytes; ``close_reason`` is the URI that the router closed
+    the transport with, None while it has not.
+    """
+
+    def __init__(self, node: MemoryNode, serializer: str, service: ServiceOptions) -> None:
+        self._node = node
+        self.serializer = serializer
+        self.service = service
+        self.session_id = 0
+        self.inbox: deque[bytes] = deque()
+        self.is_closed = False
+        self.close_reason: str | None = None
+        self.close_message = ""
+
+    def send(self, message: list[Any]) -> None:
+        """Send a message as plain values."""
+        self.send_bytes(plain.dump(self.serializer, message))
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send any bytes. After the close they go nowhere."""
+        if self.is_closed:
+            return
+        try:
+            message = SERIALIZERS[self.serializer].decode(data)
+        except ProtocolViolation as violation:
+            self._node.router.violate(self.session_id, str(violation))
+        else:
+            self._node.router.receive(self.session_id, message)
+        self._node.run_effects()
+
+    def receive_bytes(self) -> bytes:
+        """The oldest message not yet received. Raises AssertionError where there is none."""
+        assert self.inbox, "nothing has come"  # noqa: S101 - says so to a test
+        return self.inbox.popleft()
+
+    def receive(self) -> list[Any]:
+        """The same as plain values."""
+        message = plain.load(self.serializer, self.receive_bytes())
+        assert isinstance(message, list)  # noqa: S101 - says so to a test
+        return message
+
+    def receive_all(self) -> list[list[Any]]:
+        """All that has come, as plain values."""
+        return [self.receive() for _ in range(len(self.inbox))]
+
+    def request(self, message: list[Any]) -> list[Any]:
+        """Send a message and receive its answer."""
+        self.send(message)
+        return self.receive()
+
+    def join(self, realm: str, **details: Any) -> list[Any]:
+        """Open a session, with all roles unless ``details`` say otherwise. Returns the WELCOME."""
+        welcome = self.request([1, realm, {"roles": ALL_ROLES, **details}])
+        assert welcome[0] == 2, f"no WELCOME but {welcome}"  # noqa: S101 - says so to a test
+        return welcome
+
+    def lose(self) -> None:
+        """Lose the transport without a word."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._node.lost(self)
