@@ -104,23 +104,30 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register()
+def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Without DEBUG there is no built-in default: what nobody has configured is closed."""
+    if settings.DEBUG:
+        return []
+    configuration = _configuration()
+    if configuration is None or configuration.transports:
+        return []
+    return [
+        Warning(
+            "No WAMP transport is configured: nothing is open.",
+            hint="Add a transport in the admin, import one with 'manage.py wamp import', or set "
+            "WAMP_TRANSPORT = {'CONFIG': ...}.",
+            id="wamp_transport.W008",
+        )
+    ]
+
+
 @register(Tags.security, deploy=True)
 def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """For deployment: something is configured, and nothing is open to everybody by mistake."""
-    source = choose_source()
-    try:
-        configuration = source.load()
-    except (ConfigError, DatabaseError):
+    """For deployment: nothing is open to everybody by mistake."""
+    configuration = _configuration()
+    if configuration is None:
         return []
-    if not configuration.transports:
-        return [
-            Warning(
-                "No WAMP transport is configured: nothing is open.",
-                hint="Add a transport in the admin, import one with 'manage.py wamp import', or set "
-                "WAMP_TRANSPORT = {'CONFIG': ...}.",
-                id="wamp_transport.W008",
-            )
-        ]
     return [
         Warning(
             f"Anonymous clients may {', '.join(actions)} everything in realm {realm!r}.",
@@ -129,6 +136,14 @@ def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         )
         for realm, role, actions in open_roles(configuration)
     ]
+
+
+def _configuration() -> Configuration | None:
+    """What would run; None where it has faults, which another check tells, or the database cannot be asked yet."""
+    try:
+        return choose_source().load()
+    except (ConfigError, DatabaseError):
+        return None
 
 
 def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:

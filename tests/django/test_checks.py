@@ -144,10 +144,26 @@ def test_realm_that_is_not_open_to_everybody_is_not_told(permissions: list[Any],
     assert deploy(document(*permissions, auth=auth)) == []
 
 
-def test_nothing_configured_is_told() -> None:
-    (message,) = deploy({"version": 2, "workers": []})
+@pytest.mark.parametrize(("debug", "expected"), [(False, ["wamp_transport.W008"]), (True, [])])
+def test_nothing_configured_is_told_where_there_is_no_default(settings: Any, debug: bool, expected: list[str]) -> None:
+    settings.DEBUG = debug
+    settings.WAMP_TRANSPORT = {"CONFIG": {"version": 2, "workers": []}}
+    messages = checks.check_something_is_configured(None)
+    assert [message.id for message in messages] == expected
+    assert all("wamp import" in told(message) for message in messages)
+
+
+@pytest.mark.django_db
+def test_empty_database_is_told_without_debug(settings: Any) -> None:
+    settings.DEBUG = False
+    (message,) = checks.check_something_is_configured(None)
     assert message.id == "wamp_transport.W008"
-    assert "wamp import" in told(message)
+
+
+def test_faulty_configuration_is_not_called_empty(settings: Any) -> None:
+    settings.DEBUG = False
+    settings.WAMP_TRANSPORT = {"CONFIG": {"wokers": []}}
+    assert checks.check_something_is_configured(None) == []
 
 
 def test_faulty_configuration_is_left_to_the_other_check() -> None:

@@ -7,6 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
+
+from ..integration.servers import free_port, running
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +32,7 @@ def test_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     assert any(name.startswith("wamp_transport/migrations/0001") for name in names)
 
 
-def test_wheel_in_an_empty_project_passes_check_and_migrate(wheel: Path, tmp_path: Path) -> None:
+def test_wheel_in_an_empty_project_serves_wamp(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
     zipfile.ZipFile(wheel).extractall(site)
@@ -54,3 +57,12 @@ def test_wheel_in_an_empty_project_passes_check_and_migrate(wheel: Path, tmp_pat
     assert "wamp_transport.E" not in django("check")
     django("migrate", "--verbosity", "0")
     assert str(site) in django("shell", "-v", "0", "-c", "import wamp_transport; print(wamp_transport.__file__)")
+
+    port = free_port()
+    command = [sys.executable, "-m", "django", "runserver", "--noreload", str(port)]
+    with running(command, tmp_path, cwd=tmp_path, **environment) as process:
+        process.wait_for(port)
+        with connect(f"ws://127.0.0.1:{port}/ws", subprotocols=["wamp.2.json"]) as client:  # type: ignore[list-item]
+            client.send('[1,"realm1",{"roles":{"caller":{}}}]')
+            assert client.recv(timeout=20).startswith("[2,")
+        assert process.stop() == 0, process.output

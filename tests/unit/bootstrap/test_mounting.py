@@ -56,3 +56,11 @@ def test_service_has_the_application_of_its_type(settings: dict[str, Any], kind:
     assert isinstance(found.http, kind)
     assert found.websocket is None
     assert found.websocket_options is None
+
+
+def test_service_that_cannot_be_made_answers_404_and_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    options = {"default_file": "../secret.html"}
+    found = mounted({"type": "static", "directory": ".", "options": options}, tmp_path)
+    assert isinstance(found.http, NotFound)
+    assert "/at" in caplog.text
+    assert "../secret.html" in caplog.text
