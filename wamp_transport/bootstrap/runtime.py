@@ -17,6 +17,7 @@ from ..config.websocket import WebSocketOptions
 from ..node.node import Node
 from ..stores import nodes
 from ..webservices.paths import PathTable, raw_path
+from .history import DurableHistory
 from .mounting import Mount, mount
 from .sources import Source, choose_source
 
@@ -67,6 +68,7 @@ class Runtime:
         self.on_applied = on_applied
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.node: Node | None = None
+        self.history: DurableHistory | None = None
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._is_silent = False
@@ -87,6 +89,8 @@ class Runtime:
         await asyncio.gather(*ending, return_exceptions=True)
         if self.node is not None:
             await self.node.stop(GOODBYE_SECONDS)
+        if self.history is not None:
+            await self.history.flush()
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
@@ -109,8 +113,11 @@ class Runtime:
         revision = await in_thread(self.source.revision)
         configuration = await in_thread(self.source.load)
         self.node = Node(router_options(configuration), asyncio.get_running_loop())
+        self.history = DurableHistory(self.node)
         await self._apply(configuration, revision)
-        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._report_regularly())]
+        self._tasks = [
+            asyncio.ensure_future(each) for each in (self._watch(), self._report_regularly(), self.history.run())
+        ]
 
     async def _watch(self) -> None:
         """Follow the source: apply what is new, keep what runs when that is faulty."""
@@ -153,7 +160,10 @@ class Runtime:
         }
         first = next(iter(tables.values()), None)
         self.snapshot = Snapshot(configuration, revision, old.generation + 1, mounts, tables, first)
-        self.node.configure(router_options(configuration))
+        options = router_options(configuration)
+        self.node.configure(options)
+        if self.history is not None:
+            await self.history.restore(options)
         for service in difference.services_removed:
             self.node.leave_service(service.key, f"the service at {service.path} was removed")
         for before, after in difference.services_changed:
