@@ -144,7 +144,7 @@ class WebSocketSection(Section):
     cookie: Cookie | None = setting(
         None, "Cookie tracking.", ignored="cookie tracking is not offered yet; no cookie is set"
     )
-    debug: bool = setting(False, "Log the traffic of this service.")
+    debug: bool = setting(False, "Log the traffic of this service.", ignored="not offered yet")
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:

@@ -32,7 +32,6 @@ class WampService:
     options: ServiceOptions
     terms: Terms
     websocket: WebSocketOptions
-    debug: bool = False
 
     @classmethod
     def build(cls, node: Node, options: ServiceOptions, settings: WebSocketSection) -> "WampService":
@@ -44,7 +43,7 @@ class WampService:
             external_port=websocket.external_port,
             require_subprotocol=websocket.require_websocket_subprotocol,
         )
-        return cls(node, options, terms, websocket, settings.debug)
+        return cls(node, options, terms, websocket)
 
     @contextmanager
     def connection(self, serializer: Serializer, link: Link, *, is_framed: bool) -> Iterator[Connection]:
