@@ -110,6 +110,7 @@ def test_realms_are_apart(node, alice, serializer):
     other = node.join("realm2", serializer)
     other.request([SUBSCRIBE, 1, {}, TOPIC])
     other.request([SUBSCRIBE, 2, {"match": "prefix"}, ""])
+    other.receive_all()  # the meta events of its own realm
     alice.send([PUBLISH, 1, {}, TOPIC])
     assert not other.inbox
     assert alice.request([CALL, 2, {}, "com.example.procedure"])[4] == NO_SUCH_PROCEDURE

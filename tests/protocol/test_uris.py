@@ -42,9 +42,10 @@ def is_loose(request):
 
 @pytest.fixture
 def alice(serializer, is_loose):
+    """A peer in a realm without the meta API, so that nothing comes but answers."""
     roles = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
-    node = MemoryNode(RouterOptions(realms={"realm1": RealmOptions("realm1", roles, loose_uris=is_loose)}))
-    return node.join("realm1", serializer)
+    options = RealmOptions("realm1", roles, loose_uris=is_loose, enable_meta_api=False)
+    return MemoryNode(RouterOptions(realms={"realm1": options})).join("realm1", serializer)
 
 
 def outcome(peer, message):

@@ -66,7 +66,7 @@ class Calls:
         if record.deadline is not None:
             record.deadline.cancel()
         if record.is_streaming:
-            self._remember_stream(record)
+            self.remember_stream(record.caller, record.request_id)
 
     def on_yield(self, session: Session, message: Yield) -> None:
         """YIELD: the RESULT to the caller. What comes after the call has ended is dropped."""
@@ -131,15 +131,34 @@ class Calls:
         else:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
+    def remember_stream(self, caller: Session, request_id: int) -> None:
+        """Parts of this call that come when it has ended are ignored, up to the last one."""
+        ended = caller.ended_streams
+        if len(ended) >= REMEMBERED_STREAMS:
+            ended.pop()
+        ended.add(request_id)
+
     def start_clock(self, record: CallRecord, options: CallOptions) -> None:
-        """The call ends with ``wamp.error.timeout`` unless answered in time. Times in the option are milliseconds."""
+        """The call ends with ``wamp.error.timeout`` unless answered in time. Times in the option are milliseconds.
+
+        A callee that announced call timeouts and asked for ``forward_timeout`` keeps that time itself.
+        """
+        callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
+        if callee.forward_timeout and callee.session.has("callee", "call_timeout"):
+            seconds = 0.0
         longest = self.options.max_call_timeout
         if longest:
             seconds = min(seconds or longest, longest)
         if seconds:
             record.timeout = seconds
             record.deadline = self._deadlines.after(seconds, "call", record)
+
+    def keep_time(self, record: CallRecord, again: CallRecord) -> None:
+        """A call that goes on as another record is due when it was before."""
+        if record.deadline is not None and again.deadline is not None:
+            again.deadline.cancel()
+            again.deadline = self._deadlines.at(record.deadline.time, "call", again)
 
     def on_timeout(self, record: CallRecord) -> None:
         """Time is up: the callee is interrupted if it can be, the caller told."""
@@ -195,12 +214,6 @@ class Calls:
     def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
         options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
         self._outbox.append(Send((record.callee.session.id,), Interrupt(record.invocation_id, options), PYTHON))
-
-    def _remember_stream(self, record: CallRecord) -> None:
-        ended = record.caller.ended_streams
-        if len(ended) >= REMEMBERED_STREAMS:
-            ended.pop()
-        ended.add(record.request_id)
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
         """A late answer is no fault; an answer to what was never asked is one."""

@@ -9,10 +9,11 @@ from typing import Any
 class Deadline:
     """Something that is due. ``cancel`` makes it happen never."""
 
-    __slots__ = ("_owner", "kind", "subject")
+    __slots__ = ("_owner", "kind", "subject", "time")
 
-    def __init__(self, owner: "Deadlines", kind: str, subject: Any) -> None:
+    def __init__(self, owner: "Deadlines", time: float, kind: str, subject: Any) -> None:
         self._owner: Deadlines | None = owner
+        self.time = time
         self.kind = kind
         self.subject = subject
 
@@ -43,9 +44,13 @@ class Deadlines:
 
     def after(self, seconds: float, kind: str, subject: Any) -> Deadline:
         """``subject`` is due in ``seconds``; ``kind`` says what is to happen."""
-        deadline = Deadline(self, kind, subject)
+        return self.at(self._clock() + seconds, kind, subject)
+
+    def at(self, time: float, kind: str, subject: Any) -> Deadline:
+        """``subject`` is due at ``time``."""
+        deadline = Deadline(self, time, kind, subject)
         self.is_changed = True
-        heappush(self._heap, (self._clock() + seconds, next(self._order), deadline))
+        heappush(self._heap, (time, next(self._order), deadline))
         return deadline
 
     def forget(self, deadline: Deadline) -> None:

@@ -8,6 +8,8 @@ Registrations", "Shared Registration", "Caller Identification", "Call Trust Leve
 from collections.abc import Mapping
 from itertools import count
 
+from msgspec.structs import replace
+
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.ids import stable_id
@@ -77,6 +79,9 @@ class Dealer:
         open_call = session.calls.get(message.request_id)
         if (open_call is not None or session.ended_streams) and self._continues(session, message, open_call):
             return
+        if message.options.progress:
+            # Whatever becomes of this part, what follows it is no call of its own.
+            self.calls.remember_stream(session, message.request_id)
         procedure = message.procedure
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.decide("call", procedure)
@@ -91,7 +96,12 @@ class Dealer:
         limit = self.options.max_calls
         if limit and len(session.calls) >= limit:
             raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} calls in flight")
-        self._invoke(session, message, registration, decision.disclose, ())
+        try:
+            self._invoke(session, message, registration, decision.disclose, ())
+        except RequestRefused:
+            if registration.is_staffed:
+                raise
+            self._invoke(session, message, self._best_pattern(procedure), decision.disclose, ())
 
     def _invoke(
         self,
@@ -117,6 +127,7 @@ class Dealer:
         if options.progress or options.receive_progress:
             record.is_streaming = options.progress is True
             record.wants_progress = details.receive_progress is True
+            record.details = details
         if options.timeout or self.options.max_call_timeout:
             self.calls.start_clock(record, options)
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
@@ -152,11 +163,16 @@ class Dealer:
             text = f"the callee answered with an invalid error URI {message.error!r}"
             self.calls.refuse(record.caller, record.request_id, errors.INVALID_URI, text)
             return
-        if message.error != errors.UNAVAILABLE or not session.has("callee", "call_reroute"):
+        is_final = message.error != errors.UNAVAILABLE or record.is_killed
+        if is_final or not session.has("callee", "call_reroute"):
             self.calls.pass_error(record, message, session.payload_format)
-            return
-        tried = (*record.tried, session.id)
+        else:
+            self._reroute(record)
+
+    def _reroute(self, record: CallRecord) -> None:
+        """The next callee's turn, in what is left of the call's time."""
         caller = record.caller
+        tried = (*record.tried, record.callee.session.id)
         role = self._roles[caller.authrole]
         try:
             if record.is_streaming:
@@ -164,6 +180,7 @@ class Dealer:
             disclose = role.decide("call", record.call.procedure).disclose
             again = self._invoke(caller, record.call, record.registration, disclose, tried)
             again.tried = list(tried)
+            self.calls.keep_time(record, again)
         except RequestRefused as refused:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
 
@@ -180,7 +197,7 @@ class Dealer:
         if limit and len(session.registrations) >= limit:
             raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} registrations")
         registration = self._index.get(match, procedure)
-        if registration is not None and options.force_reregister:
+        if registration is not None and (options.force_reregister or not registration.is_staffed):
             self._throw_out(registration)
             registration = None
         is_new = registration is None
@@ -220,7 +237,7 @@ class Dealer:
 
     def revoke(self, session: Session, registration: Registration, reason: str) -> None:
         """The router takes a registration from a session; a peer that announced revocation is told."""
-        if session.has("callee", "registration_revocation"):
+        if session.state == "established" and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
         self.remove_callee(session, registration)
@@ -240,7 +257,10 @@ class Dealer:
     # --- parts of the above --------------------------------------------------------------------------------------
 
     def _continues(self, session: Session, message: Call, record: CallRecord | None) -> bool:
-        """Whether a CALL is a further part of one that came before, and if so, what becomes of it."""
+        """Whether a CALL is a further part of one that came before, and if so, what becomes of it.
+
+        The options of the first part hold for all; only ``enc_*`` says how this very payload is to be read.
+        """
         is_last = message.options.progress is not True
         if record is None:
             if message.request_id not in session.ended_streams:
@@ -251,19 +271,25 @@ class Dealer:
         if not record.is_streaming:
             raise ProtocolViolation(f"CALL.request {message.request_id} is the id of a call that is still open")
         record.is_streaming = not is_last
-        details = InvocationDetails(progress=None if is_last else True)
-        if record.registration.match != "exact":
-            details.procedure = record.call.procedure
+        if is_last:
+            session.ended_streams.discard(message.request_id)
         check_announced(session, "caller", message.options, "CALL")
-        mirrored(message.options, details)
+        details = replace(
+            record.details or NO_DETAILS,
+            progress=None if is_last else True,
+            enc_algo=message.options.enc_algo,
+            enc_key=message.options.enc_key,
+            enc_serializer=message.options.enc_serializer,
+        )
         invocation = Invocation(record.invocation_id, record.registration.id, details, message.args, message.kwargs)
         self._outbox.append(Send((record.callee.session.id,), invocation, session.payload_format))
         return True
 
     def _best_pattern(self, procedure: str) -> Registration:
-        """The best pattern that has a callee that may serve: one that may not must not stand before others that may."""
+        """The best pattern that has a callee that may serve: one that may not, or is leaving, hides no others."""
         for registration in self._index.patterns(procedure):
-            if any(self._may_serve(callee, procedure) for callee in registration.callees.values()):
+            callees = registration.callees.values()
+            if any(callee.is_there and self._may_serve(callee, procedure) for callee in callees):
                 return registration
         raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
 
@@ -320,7 +346,9 @@ class Dealer:
 
     def _passes_progress(self, session: Session, message: Call, peer: Session) -> bool:
         feature = "progressive_call_results"
-        return bool(message.options.receive_progress) and session.has("caller", feature) and peer.has("callee", feature)
+        if not message.options.receive_progress or not session.has("caller", feature):
+            return False
+        return peer.has("callee", feature) and peer.has("callee", *CANCELING)
 
     def _may_serve(self, callee: Callee, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from ..wamp.messages import Call, ClientRole, Publish, RegisterOptions
+from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, RegisterOptions
 from .deadlines import Deadline
 from .options import Match, ServiceOptions
 
@@ -127,6 +127,11 @@ class Callee:
         self.in_flight = 0
 
     @property
+    def is_there(self) -> bool:
+        """Whether its session is not leaving."""
+        return self.session.state == "established"
+
+    @property
     def is_able(self) -> bool:
         """Whether it can take one more call."""
         return self.session.state == "established" and not 0 < self.concurrency <= self.in_flight
@@ -146,17 +151,23 @@ class Registration:
         self.callees: dict[int, Callee] = {}
         self.last_number = 0
 
+    @property
+    def is_staffed(self) -> bool:
+        """Whether it has a callee that is not leaving."""
+        return any(callee.is_there for callee in self.callees.values())
+
 
 class CallRecord:
     """A call in flight: the caller's request and the callee's invocation.
 
     ``call`` is the CALL as it came, for another callee should this one be unavailable; ``tried`` holds the sessions
-    that were. ``is_streaming``: more parts of the call may follow. ``is_killed``: the callee was told to stop.
+    that were. ``is_streaming``: more parts of the call may follow; ``details`` are what its callee was told with the
+    first. ``is_killed``: the callee was told to stop.
     """
 
     __slots__ = (
-        "call", "callee", "caller", "deadline", "invocation_id", "is_killed", "is_streaming", "registration",
-        "request_id", "timeout", "tried", "wants_progress",
+        "call", "callee", "caller", "deadline", "details", "invocation_id", "is_killed", "is_streaming",
+        "registration", "request_id", "timeout", "tried", "wants_progress",
     )  # fmt: skip
 
     def __init__(
@@ -171,6 +182,7 @@ class CallRecord:
         self.wants_progress = False
         self.is_streaming = False
         self.is_killed = False
+        self.details: InvocationDetails | None = None
         self.timeout = 0.0
         self.deadline: Deadline | None = None
         self.tried: list[int] = []

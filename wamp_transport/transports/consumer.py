@@ -60,11 +60,13 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         if direct is None:
             await self._serve(outcome, scope, receive, send)
         else:
-            await self._serve_directly(outcome, direct, receive, send)
+            await self._serve_directly(outcome, direct, scope, receive, send)
 
-    async def _serve_directly(self, agreement: Agreement, direct: DirectLink, receive: Receive, send: Send) -> None:
+    async def _serve_directly(
+        self, agreement: Agreement, direct: DirectLink, scope: Mapping[str, Any], receive: Receive, send: Send
+    ) -> None:
         serializer = agreement.serializer
-        with self.service.connection(serializer, direct, is_framed=direct.is_framed) as connection:
+        with self.service.connection(serializer, direct, scope, is_framed=direct.is_framed) as connection:
             direct.attach(connection, is_binary=serializer.is_binary)
             await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
             while (await receive())["type"] != "websocket.disconnect":
@@ -79,7 +81,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         writer = asyncio.ensure_future(link.drain())
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
         try:
-            with self.service.connection(serializer, link, is_framed=False) as connection:
+            with self.service.connection(serializer, link, scope, is_framed=False) as connection:
                 while (event := await receive())["type"] == "websocket.receive":
                     data = event.get(key)
                     if data is not None:

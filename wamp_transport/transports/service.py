@@ -1,8 +1,9 @@
 """A running WAMP service: what the consumer and the server protocol need to know of one configured path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ..config.websocket import WebSocketOptions, WebSocketSection
 from ..node.connection import Connection, Lane, Link
@@ -46,11 +47,27 @@ class WampService:
         return cls(node, options, terms, websocket)
 
     @contextmanager
-    def connection(self, serializer: Serializer, link: Link, *, is_framed: bool) -> Iterator[Connection]:
-        """A connection of this service for as long as the block runs."""
+    def connection(
+        self, serializer: Serializer, link: Link, scope: Mapping[str, Any], *, is_framed: bool
+    ) -> Iterator[Connection]:
+        """A connection of this service for as long as the block runs. ``scope`` is that of the handshake."""
         lane = (FRAMED if is_framed else UNFRAMED)[serializer.name]
-        connection = self.node.connect(self.options, lane, link)
+        connection = self.node.connect(self.options, lane, link, transport_details(scope, serializer))
         try:
             yield connection
         finally:
             connection.lost()
+
+
+def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
+    """What the meta API tells of a session's transport, in the words that Crossbar uses."""
+    client = scope.get("client")
+    is_secure = scope.get("scheme") in ("wss", "https")
+    return {
+        "channel_type": "tls" if is_secure else "tcp",
+        "channel_framing": "websocket",
+        "channel_serializer": serializer.name,
+        "peer": f"tcp:{client[0]}:{client[1]}" if client else "unix",
+        "is_secure": is_secure,
+        "websocket_protocol": serializer.subprotocol,
+    }

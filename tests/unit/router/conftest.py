@@ -1,20 +1,76 @@
-"""Parts of a realm without a router: sessions that have joined, roles, and an outbox."""
+"""Parts of a realm without a router: sessions that have joined, roles, an outbox, and a world that stands still."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 
+from wamp_transport.router.deadlines import Deadlines
 from wamp_transport.router.effects import Effect
 from wamp_transport.router.options import Permission, RoleOptions, ServiceOptions
 from wamp_transport.router.permissions import Role
+from wamp_transport.router.ports import Environment
 from wamp_transport.router.records import Session
+from wamp_transport.serializers.registry import values_of
+from wamp_transport.wamp.messages import ClientRole
+
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class World:
+    """Time that a test moves, chance that it chooses, ids that count: sessions from 1, publications from 1001."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.random = 0
+        self.session_ids = count(1)
+        publication_ids = count(1001)
+        self.environment = Environment(
+            clock=lambda: self.now,
+            utc_now=self.time,
+            time_from=datetime.fromisoformat,
+            new_session_id=lambda: next(self.session_ids),
+            new_publication_id=lambda: next(publication_ids),
+            random_below=lambda end: self.random % end,
+            values_of=values_of,
+            deadlines=Deadlines(lambda: self.now),
+        )
+
+    def time(self) -> datetime:
+        """The time of day."""
+        return MIDNIGHT + timedelta(seconds=self.now)
+
+
+@pytest.fixture
+def world() -> World:
+    """The world outside."""
+    return World()
+
+
+@pytest.fixture
+def environment(world: World) -> Environment:
+    """What the core sees of it."""
+    return world.environment
 
 
 @pytest.fixture
 def outbox() -> list[Effect]:
     """Where effects are left."""
     return []
+
+
+@pytest.fixture
+def announced() -> list[tuple[Any, ...]]:
+    """The meta events that were announced: topic, the URI it is about, arguments."""
+    return []
+
+
+@pytest.fixture
+def announce(announced: list[tuple[Any, ...]]) -> Callable[..., None]:
+    """Announces them."""
+    return lambda *event: announced.append(event)
 
 
 @pytest.fixture
@@ -32,13 +88,14 @@ def roles() -> dict[str, Role]:
 
 @pytest.fixture
 def new_session() -> Callable[..., Session]:
-    """Makes sessions that have joined."""
+    """Makes sessions that have joined; features are given by client role: ``caller=["call_timeout"]``."""
     ids = count(1)
 
-    def make(role: str = "all", authid: str = "") -> Session:
+    def make(role: str = "all", authid: str = "", **features: list[str]) -> Session:
         session = Session(next(ids), ServiceOptions("test"), "json")
         session.state = "established"
         session.realm, session.authrole, session.authid = "realm1", role, authid or f"user{session.id}"
+        session.roles = {name: ClientRole(dict.fromkeys(names, True)) for name, names in features.items()}
         return session
 
     return make

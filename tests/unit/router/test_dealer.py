@@ -3,10 +3,13 @@ import pytest
 from wamp_transport.router import dealer as dealer_module
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Send
+from wamp_transport.router.options import RealmOptions
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import (
     Call,
     CallOptions,
+    Cancel,
+    CancelOptions,
     Error,
     ErrorDetails,
     Invocation,
@@ -18,14 +21,21 @@ from wamp_transport.wamp.messages import (
     ResultDetails,
     Unregister,
     Unregistered,
+    UnregisteredDetails,
     Yield,
     YieldOptions,
 )
 
 
 @pytest.fixture
-def dealer(roles, outbox):
-    return Dealer("realm1", roles, outbox)
+def built_in():
+    """The procedures of the router itself."""
+    return {}
+
+
+@pytest.fixture
+def dealer(roles, outbox, environment, announce, built_in):
+    return Dealer("realm1", roles, outbox, environment, announce, built_in)
 
 
 @pytest.fixture
@@ -49,13 +59,13 @@ def called(dealer, register, outbox, new_session):
     return caller, callee
 
 
-def call(dealer, session, procedure, **options):
-    dealer.on_call(session, Call(7, CallOptions(**options), procedure))
+def call(dealer, session, procedure, request_id=7, **options):
+    dealer.on_call(session, Call(request_id, CallOptions(**options), procedure))
 
 
-def refused_with(dealer, session, procedure):
+def refused_with(dealer, session, procedure, **options):
     with pytest.raises(RequestRefused) as caught:
-        call(dealer, session, procedure)
+        call(dealer, session, procedure, **options)
     assert not session.calls
     return caught.value.uri
 
@@ -139,13 +149,6 @@ def test_id_of_an_open_call_used_again_is_a_violation(dealer, called):
         call(dealer, called[0], "com.y")
 
 
-def test_progress_is_a_violation_while_not_announced(dealer, called):
-    with pytest.raises(ProtocolViolation, match="progress"):
-        call(dealer, called[0], "com.x", progress=True)
-    with pytest.raises(ProtocolViolation, match="progress"):
-        dealer.on_yield(called[1], Yield(1, YieldOptions(progress=True)))
-
-
 def test_yield_becomes_a_result(dealer, called, outbox):
     caller, callee = called
     dealer.on_yield(callee, Yield(1, YieldOptions()))
@@ -219,33 +222,6 @@ def test_unregister_of_what_is_not_held_is_refused(dealer, register, new_session
     assert caught.value.uri == "wamp.error.no_such_registration"
 
 
-def test_callee_that_leaves_fails_its_calls(dealer, called, outbox):
-    caller, callee = called
-    dealer.detach(callee)
-    assert outbox == [Send((caller.id,), error("wamp.error.canceled", "the callee has left"), "python")]
-    assert not caller.calls
-    assert not dealer.registrations
-    assert not callee.registrations
-
-
-def test_caller_that_leaves_is_told_nothing(dealer, called, outbox):
-    caller, callee = called
-    dealer.detach(caller)
-    assert outbox == []
-    assert not callee.invocations
-
-
-def test_session_that_calls_itself_and_leaves_is_told_nothing(dealer, register, outbox, new_session):
-    session = new_session()
-    register(session, "com.x")
-    call(dealer, session, "com.x")
-    outbox.clear()
-    dealer.detach(session)
-    assert outbox == []
-    assert not session.calls
-    assert not session.invocations
-
-
 def test_invocation_that_cannot_be_said_fails_the_call(dealer, called, outbox):
     caller, callee = called
     invocation = Invocation(1, 5, InvocationDetails())
@@ -255,19 +231,339 @@ def test_invocation_that_cannot_be_said_fails_the_call(dealer, called, outbox):
     assert len(outbox) == 1
 
 
-@pytest.mark.parametrize("message", [Result(7, ResultDetails()), Error(48, 7, ErrorDetails(), "com.error")])
-def test_answer_that_cannot_be_said_becomes_an_error(dealer, outbox, new_session, message):
-    caller = new_session()
-    dealer.undeliverable(caller, message, PayloadError("no words"))
-    assert outbox == [Send((caller.id,), error("wamp.error.invalid_payload", "no words"), "python")]
-
-
-def test_error_that_says_so_already_is_not_said_again(dealer, outbox, new_session):
-    dealer.undeliverable(new_session(), error("wamp.error.invalid_payload", "x"), PayloadError("no words"))
-    assert outbox == []
-
-
 def test_ids_that_collide_are_salted(register, new_session, monkeypatch):
     monkeypatch.setattr(dealer_module, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
     session = new_session()
     assert [register(session, procedure) for procedure in ("com.x", "com.y", "com.z")] == [100, 101, 102]
+
+
+PROGRESSIVE = ["progressive_call_invocations", "progressive_call_results", "payload_passthru_mode"]
+CANCELING = ["call_canceling"]
+
+
+@pytest.fixture
+def caller(new_session):
+    """A caller that understands everything."""
+    return new_session(caller=PROGRESSIVE)
+
+
+@pytest.fixture
+def callee(new_session):
+    """A callee that understands everything."""
+    return new_session(callee=[*PROGRESSIVE, *CANCELING, "call_timeout", "call_reroute"])
+
+
+def recipients(outbox):
+    return [recipient for each in outbox for recipient in each.recipients]
+
+
+def test_cancel_reaches_the_call(dealer, called, outbox):
+    caller, callee = called
+    dealer.on_cancel(caller, Cancel(7, CancelOptions()))
+    assert outbox == [Send((caller.id,), error("wamp.error.canceled", "the call was canceled"), "python")]
+    assert not callee.invocations
+
+
+def test_procedure_of_the_router_is_answered_by_it(dealer, built_in, outbox, new_session, register):
+    seen = []
+    built_in["wamp.session.count"] = lambda session, message: seen.append((session, message))
+    session = new_session()
+    call(dealer, session, "wamp.session.count")
+    assert seen == [(session, Call(7, CallOptions(), "wamp.session.count"))]
+    assert refused_with(dealer, new_session("none"), "wamp.session.count") == "wamp.error.not_authorized"
+    assert outbox == []
+
+
+def test_role_of_a_callee_that_is_no_more_serves_no_pattern(dealer, register, new_session, roles):
+    register(new_session("some"), "com.", "prefix")
+    del roles["some"]
+    assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_such_procedure"
+
+
+class TestDetails:
+    def test_trustlevel_is_told(self, dealer, register, outbox, new_session):
+        caller = new_session()
+        caller.trustlevel = 5
+        register(new_session(), "com.x")
+        call(dealer, caller, "com.x")
+        call(dealer, caller, "com.x", 8, disclose_me=True)
+        assert outbox[0].message.details == InvocationDetails(trustlevel=5)
+        assert outbox[1].message.details.trustlevel == 5
+
+    @pytest.mark.parametrize(
+        ("features", "registered", "told"),
+        [({}, {}, None), ({"callee": ["call_timeout"]}, {}, 500), ({}, {"forward_timeout": True}, 500)],
+    )
+    def test_timeout_is_told_to_who_understands_or_asks(
+        self, dealer, register, outbox, new_session, environment, features, registered, told
+    ):
+        register(new_session(**features), "com.x", **registered)
+        call(dealer, new_session(), "com.x", timeout=500)
+        assert outbox[0].message.details == InvocationDetails(timeout=told)
+        assert environment.deadlines.next() == 0.5
+
+    def test_longest_time_holds_for_every_call(self, dealer, register, new_session, environment):
+        dealer.configure(RealmOptions("realm1", max_call_timeout=3.0))
+        register(new_session(), "com.x")
+        call(dealer, new_session(), "com.x")
+        assert environment.deadlines.next() == 3.0
+
+    def test_disclosing_oneself_is_refused_where_not_allowed(self, dealer, register, new_session):
+        dealer.configure(RealmOptions("realm1", allow_disclose_me=False))
+        register(new_session(), "com.x")
+        uri = refused_with(dealer, new_session(), "com.x", disclose_me=True)
+        assert uri == "wamp.error.option_disallowed.disclose_me"
+
+    def test_passthru_is_passed_on_between_peers_that_know_it(self, dealer, register, outbox, caller, callee):
+        register(callee, "com.x")
+        call(dealer, caller, "com.x", ppt_scheme="x_a")
+        assert outbox[0].message.details == InvocationDetails(ppt_scheme="x_a")
+
+    def test_passthru_to_a_callee_that_does_not_know_it_is_refused(self, dealer, register, caller, new_session):
+        register(new_session(), "com.x")
+        assert refused_with(dealer, caller, "com.x", ppt_scheme="x_a") == "wamp.error.feature_not_supported"
+
+    def test_passthru_that_was_not_announced_is_a_violation(self, dealer, register, callee, new_session):
+        register(callee, "com.x")
+        with pytest.raises(ProtocolViolation, match="ppt_scheme"):
+            call(dealer, new_session(), "com.x", ppt_scheme="x_a")
+
+    def test_progressive_results_need_both_ends(self, dealer, register, outbox, caller, callee, new_session):
+        register(callee, "com.x")
+        register(new_session(), "com.y")
+        call(dealer, caller, "com.x", receive_progress=True)
+        call(dealer, caller, "com.y", 8, receive_progress=True)
+        call(dealer, new_session(), "com.x", receive_progress=True)
+        assert [each.message.details.receive_progress for each in outbox] == [True, None, None]
+        assert [caller.calls[each].wants_progress for each in (7, 8)] == [True, False]
+
+
+class TestProgressiveCalls:
+    @pytest.fixture
+    def streaming(self, dealer, register, outbox, caller, callee):
+        """The registration of a call whose first part was sent."""
+        registration = register(callee, "com.x")
+        call(dealer, caller, "com.x", progress=True)
+        outbox.clear()
+        return registration
+
+    def test_parts_are_one_invocation(self, dealer, streaming, outbox, caller, callee):
+        call(dealer, caller, "com.x", progress=True)
+        call(dealer, caller, "com.x")
+        assert [each.message for each in outbox] == [
+            Invocation(1, streaming, InvocationDetails(progress=True)),
+            Invocation(1, streaming, InvocationDetails()),
+        ]
+        assert not caller.calls[7].is_streaming
+        with pytest.raises(ProtocolViolation, match="7"):
+            call(dealer, caller, "com.x")
+
+    def test_parts_go_to_a_pattern_with_the_procedure(self, dealer, register, outbox, caller, callee):
+        register(callee, "com.", "prefix")
+        call(dealer, caller, "com.x", progress=True)
+        call(dealer, caller, "com.x")
+        first, second = (each.message.details for each in outbox)
+        assert first == InvocationDetails(progress=True, procedure="com.x")
+        assert second == InvocationDetails(procedure="com.x")
+
+    def test_parts_after_the_end_are_dropped_up_to_the_last(self, dealer, streaming, outbox, caller, callee):
+        dealer.on_yield(callee, Yield(1, YieldOptions()))
+        outbox.clear()
+        call(dealer, caller, "com.x", progress=True)
+        call(dealer, caller, "com.x")
+        assert outbox == []
+        call(dealer, caller, "com.x")
+        assert isinstance(outbox[0].message, Invocation)
+
+    def test_ended_stream_is_no_matter_of_other_calls(self, dealer, streaming, outbox, caller, callee):
+        dealer.on_yield(callee, Yield(1, YieldOptions()))
+        outbox.clear()
+        call(dealer, caller, "com.x", 8)
+        assert isinstance(outbox[0].message, Invocation)
+
+    def test_without_the_feature_it_is_a_violation(self, dealer, register, callee, new_session):
+        register(callee, "com.x")
+        with pytest.raises(ProtocolViolation, match="progressive_call_invocations"):
+            call(dealer, new_session(), "com.x", progress=True)
+
+    @pytest.mark.parametrize("features", [[], PROGRESSIVE, CANCELING])
+    def test_callee_that_cannot_is_not_asked(self, dealer, register, caller, new_session, features):
+        register(new_session(callee=features), "com.x")
+        assert refused_with(dealer, caller, "com.x", progress=True) == "wamp.error.feature_not_supported"
+
+
+class TestShared:
+    def test_callees_of_one_policy_take_turns(self, dealer, register, outbox, new_session):
+        sessions = [new_session(), new_session()]
+        ids = {register(session, "com.x", invoke="roundrobin") for session in sessions}
+        assert len(ids) == 1
+        caller = new_session()
+        for request_id in (1, 2, 3):
+            call(dealer, caller, "com.x", request_id)
+        first, second = (session.id for session in sessions)
+        assert recipients(outbox) == [first, second, first]
+
+    def test_another_policy_is_refused(self, dealer, register, new_session):
+        register(new_session(), "com.x", invoke="roundrobin")
+        with pytest.raises(RequestRefused) as caught:
+            register(new_session(), "com.x", invoke="random")
+        assert caught.value.uri == "wamp.error.procedure_exists_with_different_invocation_policy"
+
+    def test_registering_again_changes_nothing(self, dealer, register, new_session, announced):
+        session = new_session()
+        registration = register(session, "com.x")
+        announced.clear()
+        assert register(session, "com.x") == registration
+        assert announced == []
+
+    def test_last_callee_takes_the_registration_along(self, dealer, register, new_session, announced):
+        first, second = new_session(), new_session()
+        for session in (first, second):
+            registration_id = register(session, "com.x", invoke="first")
+        registration = dealer.registrations[registration_id]
+        announced.clear()
+        for _ in range(2):
+            dealer.remove_callee(first, registration)
+        assert list(registration.callees) == [second.id]
+        dealer.remove_callee(second, registration)
+        assert not dealer.registrations
+        assert [(event[0], event[2]) for event in announced] == [
+            ("wamp.registration.on_unregister", first.id),
+            ("wamp.registration.on_unregister", second.id),
+            ("wamp.registration.on_delete", second.id),
+        ]
+
+    def test_busy_callees_are_passed_over_and_none_is_an_error(self, dealer, register, outbox, new_session):
+        sessions = [new_session(), new_session()]
+        for session in sessions:
+            register(session, "com.x", invoke="first", concurrency=1)
+        for _ in sessions:
+            call(dealer, new_session(), "com.x")
+        assert recipients(outbox) == [session.id for session in sessions]
+        assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_available_callee"
+
+    def test_only_callee_that_is_busy_is_no_callee(self, dealer, register, new_session):
+        register(new_session(), "com.x", concurrency=1)
+        call(dealer, new_session(), "com.x")
+        assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_available_callee"
+
+    def test_callee_of_a_pattern_that_may_not_serve_is_passed_over(self, dealer, register, outbox, new_session):
+        limited, other = new_session("some"), new_session()
+        for session in (limited, other):
+            register(session, "com.", "prefix", invoke="first")
+        call(dealer, new_session(), "com.secret")
+        assert recipients(outbox) == [other.id]
+
+
+class TestSharded:
+    def test_key_chooses_the_callee(self, dealer, register, outbox, new_session):
+        for key in ("a", "b"):
+            register(new_session(), "com.x", invoke="roundrobin", nkey=key)
+        caller = new_session()
+        for request_id in (1, 2, 3):
+            call(dealer, caller, "com.x", request_id, runmode="partition", rkey="key")
+        assert len(set(recipients(outbox))) == 1
+
+    def test_callees_without_a_key_have_no_shard(self, dealer, register, new_session):
+        register(new_session(), "com.x")
+        uri = refused_with(dealer, new_session(), "com.x", runmode="partition", rkey="key")
+        assert uri == "wamp.error.no_available_callee"
+
+    @pytest.mark.parametrize("options", [{"runmode": "all"}, {"runmode": "partition"}])
+    def test_other_modes_are_refused(self, dealer, register, new_session, options):
+        register(new_session(), "com.x")
+        assert refused_with(dealer, new_session(), "com.x", **options) == "wamp.error.feature_not_supported"
+
+
+class TestRerouting:
+    UNAVAILABLE = Error(68, 1, ErrorDetails(), "wamp.error.unavailable")
+
+    def test_next_callee_gets_the_call_once(self, dealer, register, outbox, new_session):
+        sessions = [new_session(callee=["call_reroute"]) for _ in range(2)]
+        for session in sessions:
+            register(session, "com.x", invoke="roundrobin")
+        caller = new_session()
+        call(dealer, caller, "com.x")
+        dealer.on_error(sessions[0], self.UNAVAILABLE)
+        dealer.on_error(sessions[1], self.UNAVAILABLE)
+        assert recipients(outbox) == [sessions[0].id, sessions[1].id, caller.id]
+        assert outbox[-1].message.error == "wamp.error.no_available_callee"
+        assert not caller.calls
+
+    def test_callee_that_did_not_announce_it_is_taken_at_its_word(self, dealer, register, outbox, new_session):
+        session, caller = new_session(), new_session()
+        register(session, "com.x")
+        call(dealer, caller, "com.x")
+        dealer.on_error(session, self.UNAVAILABLE)
+        assert outbox[-1].message.error == "wamp.error.unavailable"
+
+    def test_progressive_call_is_not_rerouted(self, dealer, register, outbox, caller, callee):
+        register(callee, "com.x")
+        call(dealer, caller, "com.x", progress=True)
+        dealer.on_error(callee, self.UNAVAILABLE)
+        assert outbox[-1].message.error == "wamp.error.no_available_callee"
+
+
+class TestLimits:
+    def test_registrations_beyond_the_limit_are_refused(self, dealer, register, new_session):
+        dealer.configure(RealmOptions("realm1", max_registrations=1))
+        session = new_session()
+        register(session, "com.x")
+        with pytest.raises(RequestRefused) as caught:
+            register(session, "com.y")
+        assert caught.value.uri == "wamp.error.quota_exceeded"
+
+    def test_calls_beyond_the_limit_are_refused(self, dealer, register, new_session):
+        dealer.configure(RealmOptions("realm1", max_calls=1))
+        register(new_session(), "com.x")
+        caller = new_session()
+        call(dealer, caller, "com.x", 1)
+        with pytest.raises(RequestRefused) as caught:
+            call(dealer, caller, "com.x", 2)
+        assert caught.value.uri == "wamp.error.quota_exceeded"
+
+
+class TestRevoking:
+    def test_callee_is_told_if_it_understands(self, dealer, register, outbox, new_session):
+        for features, told in (({}, False), ({"callee": ["registration_revocation"]}, True)):
+            session = new_session(**features)
+            registration = dealer.registrations[register(session, "com.x")]
+            dealer.revoke(session, registration, "com.reason")
+            details = UnregisteredDetails(registration=registration.id, reason="com.reason")
+            assert outbox == ([Send((session.id,), Unregistered(0, details), "python")] if told else [])
+        assert not dealer.registrations
+
+    def test_forced_registration_takes_the_place_of_others(self, dealer, register, outbox, new_session, announced):
+        old, new = new_session(), new_session()
+        register(old, "com.x")
+        announced.clear()
+        register(new, "com.x", force_reregister=True)
+        (registration,) = dealer.registrations.values()
+        assert list(registration.callees) == [new.id]
+        assert not old.registrations
+        assert [event[0].rpartition("_")[2] for event in announced] == ["unregister", "delete", "create", "register"]
+
+
+def test_registrations_are_found_by_procedure(dealer, register, new_session):
+    exact, pattern = register(new_session(), "com.x"), register(new_session(), "com.", "prefix")
+    assert dealer.lookup("prefix", "com.").id == pattern
+    assert dealer.lookup("exact", "com.") is None
+    assert dealer.best("com.x").id == exact
+    assert dealer.best("com.y").id == pattern
+    assert dealer.best("org.y") is None
+
+
+def test_new_registration_is_announced_before_its_callee(register, new_session, announced):
+    session = new_session()
+    registration = register(session, "com.x")
+    details = {
+        "id": registration,
+        "created": "2026-01-01T00:00:00.000Z",
+        "uri": "com.x",
+        "match": "exact",
+        "invoke": "single",
+    }
+    assert announced == [
+        ("wamp.registration.on_create", "com.x", session.id, details),
+        ("wamp.registration.on_register", "com.x", session.id, registration),
+    ]

@@ -1,5 +1,6 @@
-from wamp_transport.router.effects import Close, Release, Send
-from wamp_transport.wamp.messages import Published
+from wamp_transport.router.effects import Close, Mute, Record, Release, Send
+from wamp_transport.router.records import Publication
+from wamp_transport.wamp.messages import Publish, Published, PublishOptions
 
 
 def test_effects_are_compared_by_what_they_say():
@@ -9,3 +10,15 @@ def test_effects_are_compared_by_what_they_say():
 
 def test_close_needs_no_sentence():
     assert Close(1, "wamp.close.normal") == Close(1, "wamp.close.normal", "")
+
+
+def test_muted_is_not_closed():
+    assert Mute(1) == Mute(1)
+    assert Mute(1) != Close(1, "wamp.close.normal")
+
+
+def test_record_names_the_history_it_is_for():
+    publication = Publication(1, Publish(1, PublishOptions(), "com.x"), "json", 1, "", "", False)
+    record = Record("realm1", "prefix", "com.", publication)
+    assert record == Record("realm1", "prefix", "com.", publication)
+    assert record != Record("realm1", "exact", "com.x", publication)

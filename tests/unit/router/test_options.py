@@ -5,6 +5,7 @@ import pytest
 from wamp_transport.router.options import (
     ACTIONS,
     AnonymousLogin,
+    HistoryOptions,
     Permission,
     RealmOptions,
     RoleOptions,
@@ -28,7 +29,8 @@ def test_uris_and_request_ids_are_as_clients_in_the_field_need_them():
 
 
 @pytest.mark.parametrize(
-    "value", [Permission("x"), RoleOptions("x"), RealmOptions("x"), RouterOptions(), AnonymousLogin()]
+    "value",
+    [Permission("x"), RoleOptions("x"), RealmOptions("x"), RouterOptions(), AnonymousLogin(), HistoryOptions("x")],
 )
 def test_options_cannot_be_changed(value):
     with pytest.raises(FrozenInstanceError):
@@ -38,3 +40,9 @@ def test_options_cannot_be_changed(value):
 def test_times_have_limits():
     assert 0 < RouterOptions().hello_timeout < 3600
     assert 0 < RouterOptions().goodbye_timeout < 3600
+
+
+def test_nothing_that_grows_by_itself_is_without_a_limit():
+    assert RealmOptions("realm").max_retained > 0
+    assert HistoryOptions("com.x").limit > 0
+    assert not HistoryOptions("com.x").is_durable

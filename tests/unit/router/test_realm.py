@@ -1,8 +1,10 @@
 import pytest
 
 from wamp_transport.router.effects import Send
+from wamp_transport.router.meta.sessions import details_of
 from wamp_transport.router.options import RealmOptions, RoleOptions
 from wamp_transport.router.realm import Realm
+from wamp_transport.router.testaments import add_testament
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import (
     Call,
@@ -21,14 +23,27 @@ from wamp_transport.wamp.messages import (
     ResultDetails,
     Subscribe,
     SubscribeOptions,
+    Yield,
+    YieldOptions,
 )
 
 ROLES = {"all": RoleOptions("all", allow_by_default=True), "none": RoleOptions("none")}
 
 
 @pytest.fixture
-def realm(outbox):
-    return Realm(RealmOptions("realm1", ROLES), outbox, lambda: 1001)
+def left():
+    """The sessions that the realm wanted ended."""
+    return []
+
+
+@pytest.fixture
+def new_realm(outbox, environment, left):
+    return lambda options: Realm(options, outbox, environment, lambda *arguments: left.append(arguments))
+
+
+@pytest.fixture
+def realm(new_realm):
+    return new_realm(RealmOptions("realm1", ROLES))
 
 
 @pytest.fixture
@@ -67,24 +82,119 @@ def test_refused_publication_is_answered_only_if_it_is_acknowledged(realm, sessi
 
 
 @pytest.mark.parametrize("message", [EventReceived(5), Cancel(5, CancelOptions())])
-def test_messages_of_features_not_announced_do_nothing(realm, session, outbox, message):
+def test_messages_about_what_is_not_there_do_nothing(realm, session, outbox, message):
     realm.receive(session, message)
     assert outbox == []
 
 
-def test_detached_session_leaves_nothing(realm, session, outbox):
-    realm.receive(session, subscribe(1))
-    realm.receive(session, Register(2, RegisterOptions(), "com.x"))
-    realm.detach(session)
-    assert not any((realm.sessions, realm.broker.subscriptions, realm.dealer.registrations))
-    outbox.clear()
-    realm.detach(session)
-    assert outbox == []
+class TestLeaving:
+    def test_session_is_out_at_once_and_what_it_held_goes_step_by_step(self, realm, session):
+        for request_id, topic in enumerate(("com.x", "com.y"), 1):
+            realm.receive(session, subscribe(request_id, topic))
+        realm.receive(session, Register(3, RegisterOptions(), "com.x"))
+        realm.detach(session)
+        assert not realm.sessions
+        assert realm.has_work
+        assert realm.work(2) == 0
+        assert not realm.dealer.registrations
+        assert len(realm.broker.subscriptions) == 1
+        assert realm.work(10) == 9
+        assert not realm.broker.subscriptions
+        assert not realm.has_work
+        assert realm.work(10) == 10
+
+    def test_session_leaves_once(self, realm, session, outbox):
+        realm.detach(session)
+        realm.work(10)
+        outbox.clear()
+        realm.detach(session)
+        assert outbox == []
+        assert not realm.has_work
+
+    def test_calls_end_at_once(self, realm, session, new_session, outbox):
+        callee = new_session()
+        realm.join(callee)
+        realm.receive(callee, Register(1, RegisterOptions(), "com.x"))
+        realm.receive(session, Call(7, CallOptions(), "com.x"))
+        realm.detach(callee)
+        assert outbox[-1].message.error == "wamp.error.canceled"
+
+    def test_testaments_are_published(self, realm, session, new_session, outbox):
+        heir = new_session()
+        realm.join(heir)
+        realm.receive(heir, subscribe(1, "com.will"))
+        add_testament(session, "destroyed", Publish(1, PublishOptions(), "com.will", ["bye"]))
+        outbox.clear()
+        realm.detach(session)
+        (event,) = outbox
+        assert (event.recipients, event.message.args, event.payload_format) == ((heir.id,), ["bye"], "python")
+        assert session.payload_format == "json"
+
+    @pytest.mark.parametrize("options", [{}, {"ppt_scheme": "x_a"}], ids=["not authorized", "not announced"])
+    def test_testament_that_may_not_be_published_is_dropped(self, realm, session, outbox, options):
+        topic = "com.x" if options else "wamp.x"
+        add_testament(session, "detached", Publish(1, PublishOptions(**options), topic))
+        realm.detach(session)
+        assert outbox == []
+        assert session.payload_format == "json"
+
+
+class TestMetaEvents:
+    @pytest.fixture
+    def listener(self, realm, new_session, outbox):
+        listener = new_session()
+        realm.join(listener)
+        realm.receive(listener, Subscribe(1, SubscribeOptions(match="prefix"), "wamp."))
+        outbox.clear()
+        return listener
+
+    @staticmethod
+    def told(outbox):
+        events = [(each.message.details.topic, each.message.args) for each in outbox if isinstance(each.message, Event)]
+        outbox.clear()
+        return events
+
+    def test_coming_and_going_is_told(self, realm, listener, session, outbox):
+        realm.joined(session)
+        assert self.told(outbox) == [("wamp.session.on_join", [details_of(session)])]
+        realm.detach(session)
+        expected = ("wamp.session.on_leave", [session.id, session.authid, session.authrole])
+        assert self.told(outbox) == [expected]
+
+    def test_subscriptions_to_the_routers_own_topics_are_not_told(self, realm, listener, session, outbox):
+        realm.receive(session, subscribe(1, "wamp.session.on_join"))
+        assert self.told(outbox) == []
+        realm.receive(session, subscribe(2))
+        topics = [topic for topic, _ in self.told(outbox)]
+        assert topics == ["wamp.subscription.on_create", "wamp.subscription.on_subscribe"]
+
+    def test_nothing_is_told_without_the_meta_api(self, realm, listener, session, outbox):
+        realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
+        realm.joined(session)
+        assert self.told(outbox) == []
+
+
+class TestMetaProcedures:
+    def test_call_is_answered_by_the_router(self, realm, session, outbox):
+        realm.receive(session, Call(3, CallOptions(), "wamp.session.count"))
+        assert outbox == [Send((session.id,), Result(3, ResultDetails(), [1]), "python")]
+
+    def test_session_is_ended_by_whoever_owns_sessions(self, realm, session, new_session, left):
+        other = new_session()
+        realm.join(other)
+        realm.receive(session, Call(3, CallOptions(), "wamp.session.kill", b"[%d]" % other.id))
+        assert left == [(other.id, "wamp.close.killed", "")]
+
+    def test_switched_off_they_are_not_there(self, realm, session, outbox):
+        realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
+        realm.receive(session, Call(3, CallOptions(), "wamp.session.count"))
+        assert outbox[0].message.error == "wamp.error.no_such_procedure"
 
 
 def test_roles_follow_the_options(realm, session, outbox):
-    realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
+    realm.configure(RealmOptions("realm1", {"all": RoleOptions("all", trustlevel=2)}))
     assert realm.roles.keys() == {"all"}
+    assert session.trustlevel == 2
     realm.receive(session, subscribe(1))
     assert outbox[0].message.error == "wamp.error.not_authorized"
 
@@ -100,8 +210,8 @@ def test_undeliverable_answer_is_told_and_event_is_dropped(realm, session, outbo
 class TestStrictRequestIds:
     STRICT = RealmOptions("realm1", ROLES, strict_request_ids=True)
 
-    def test_sequence_from_one_is_kept(self, outbox, new_session):
-        realm, session = Realm(self.STRICT, outbox, lambda: 1001), new_session()
+    def test_sequence_from_one_is_kept(self, new_realm, new_session):
+        realm, session = new_realm(self.STRICT), new_session()
         realm.join(session)
         for request_id in (1, 2, 3):
             realm.receive(session, subscribe(request_id))
@@ -109,8 +219,8 @@ class TestStrictRequestIds:
         with pytest.raises(ProtocolViolation, match=r"SUBSCRIBE\.request must be 4"):
             realm.receive(session, subscribe(5))
 
-    def test_first_must_be_one(self, outbox, new_session):
-        realm, session = Realm(self.STRICT, outbox, lambda: 1001), new_session()
+    def test_first_must_be_one(self, new_realm, new_session):
+        realm, session = new_realm(self.STRICT), new_session()
         realm.join(session)
         with pytest.raises(ProtocolViolation, match="must be 1"):
             realm.receive(session, subscribe(2))
@@ -136,3 +246,16 @@ class TestStrictRequestIds:
         realm.receive(session, subscribe(77))
         realm.configure(self.STRICT)
         realm.receive(session, subscribe(5))
+
+    def test_parts_of_one_call_repeat_its_id(self, new_realm, new_session):
+        realm = new_realm(self.STRICT)
+        feature = ["progressive_call_invocations", "call_canceling"]
+        caller, callee = new_session(caller=feature), new_session(callee=feature)
+        for each in (caller, callee):
+            realm.join(each)
+        realm.receive(callee, Register(1, RegisterOptions(), "com.x"))
+        for _ in range(2):
+            realm.receive(caller, Call(1, CallOptions(progress=True), "com.x"))
+        realm.receive(callee, Yield(1, YieldOptions()))
+        realm.receive(caller, Call(1, CallOptions(), "com.x"))
+        realm.receive(caller, subscribe(2))

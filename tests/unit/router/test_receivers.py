@@ -1,8 +1,8 @@
 import pytest
 
 from wamp_transport.router.receivers import chooser, receivers
-from wamp_transport.router.records import Subscription
-from wamp_transport.wamp.messages import PublishOptions
+from wamp_transport.router.records import Publication, Subscription
+from wamp_transport.wamp.messages import Publish, PublishOptions
 
 
 @pytest.fixture
@@ -12,20 +12,26 @@ def subscribers(new_session):
 
 @pytest.fixture
 def subscription(subscribers):
-    subscription = Subscription(1, "com.x", "exact")
+    subscription = Subscription(1, "com.x", "exact", "")
     for session in subscribers:
-        subscription.add(session)
+        subscription.add(session, None)
     return subscription
 
 
-def chosen(subscription, publisher, exclude_me=True, **options):
-    ids = receivers(subscription, publisher, chooser(PublishOptions(**options)), exclude_me)
+def publication(publisher, **options):
+    message = Publish(1, PublishOptions(**options), "com.x")
+    return Publication(1, message, "json", publisher.id, publisher.authid, publisher.authrole, False)
+
+
+def chosen(subscription, publisher, **options):
+    message = publication(publisher, **options)
+    ids = receivers(subscription, message, chooser(message.message.options))
     return [subscription.subscribers[each].authid for each in ids]
 
 
 def test_everybody_is_chosen_at_no_cost_without_lists(subscription, new_session):
     assert chooser(PublishOptions(exclude=[], exclude_authid=[], exclude_authrole=[])) is None
-    assert receivers(subscription, new_session(), None, True) is subscription.receivers
+    assert receivers(subscription, publication(new_session()), None) is subscription.receivers
 
 
 @pytest.mark.parametrize("options", [{}, {"exclude": [99]}])
@@ -50,3 +56,29 @@ def test_publisher_is_left_out_unless_it_asks(subscription, subscribers, options
 )
 def test_lists_narrow_the_receivers(subscription, new_session, options, expected):
     assert chosen(subscription, new_session(), **options) == expected
+
+
+class TestShards:
+    @pytest.fixture
+    def sharded(self, new_session):
+        """Two subscribers with a key, one without."""
+        subscription = Subscription(1, "com.x", "exact", "")
+        for authid, key in (("anna", "a"), ("ben", "b"), ("carl", None)):
+            subscription.add(new_session("user", authid), key)
+        return subscription
+
+    def test_resource_belongs_to_one_of_those_with_a_key(self, sharded, new_session):
+        publisher = new_session()
+        shards = {tuple(chosen(sharded, publisher, rkey=str(each))) for each in range(30)}
+        assert shards == {("anna", "carl"), ("ben", "carl")}
+        assert len({tuple(chosen(sharded, publisher, rkey="x")) for _ in range(5)}) == 1
+
+    def test_event_without_a_resource_goes_to_all(self, sharded, new_session):
+        assert chosen(sharded, new_session()) == ["anna", "ben", "carl"]
+
+    def test_subscribers_without_keys_get_all(self, subscription, new_session):
+        assert chosen(subscription, new_session(), rkey="x") == ["anna", "ben", "carl"]
+
+    def test_shard_is_chosen_among_those_that_are_left(self, sharded, new_session):
+        assert chosen(sharded, new_session(), rkey="x", eligible_authid=["anna"]) == ["anna"]
+        assert chosen(sharded, new_session(), rkey="x", eligible_authid=["carl"]) == ["carl"]

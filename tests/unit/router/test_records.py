@@ -1,5 +1,8 @@
+import pytest
+
 from wamp_transport.router.options import ServiceOptions
-from wamp_transport.router.records import CallRecord, Registration, Session, Subscription
+from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
+from wamp_transport.wamp.messages import Call, CallOptions, ClientRole, RegisterOptions
 
 
 def test_session_begins_with_nothing():
@@ -10,27 +13,61 @@ def test_session_begins_with_nothing():
 
 def test_subscription_keeps_the_order_of_subscribing(new_session):
     first, second = new_session(), new_session()
-    subscription = Subscription(5, "com.x", "exact")
-    subscription.add(second)
-    subscription.add(first)
-    subscription.add(second)
+    subscription = Subscription(5, "com.x", "exact", "")
+    subscription.add(second, None)
+    subscription.add(first, None)
+    subscription.add(second, None)
     assert subscription.receivers == (second.id, first.id)
 
 
 def test_receivers_are_made_once_until_the_next_change(new_session):
     session = new_session()
-    subscription = Subscription(5, "com.x", "exact")
-    subscription.add(session)
+    subscription = Subscription(5, "com.x", "exact", "")
+    subscription.add(session, "key")
     assert subscription.receivers is subscription.receivers
+    assert subscription.node_keys == {session.id: "key"}
     subscription.remove(session)
     assert subscription.receivers == ()
+    assert not subscription.node_keys
     subscription.remove(session)
 
 
 def test_registration_and_call_name_their_sessions(new_session):
-    caller, callee = new_session(), new_session()
-    registration = Registration(1, "com.x", "exact", callee, disclose_caller=True)
-    assert registration.callee is callee
-    assert registration.disclose_caller
-    call = CallRecord(caller, 2, callee, 3)
-    assert (call.caller, call.request_id, call.callee, call.invocation_id) == (caller, 2, callee, 3)
+    caller, session = new_session(), new_session()
+    registration = Registration(1, "com.x", "exact", "single", "")
+    callee = registration.callees[session.id] = Callee(session, 1, RegisterOptions(disclose_caller=True))
+    assert callee.disclose_caller
+    record = CallRecord(caller, Call(2, CallOptions(), "com.x"), registration, callee, 3)
+    assert (record.caller, record.request_id, record.callee, record.invocation_id) == (caller, 2, callee, 3)
+
+
+@pytest.mark.parametrize(
+    ("roles", "has"),
+    [
+        ({}, False),
+        ({"callee": None}, False),
+        ({"callee": ClientRole()}, False),
+        ({"callee": ClientRole({"call_canceling": False})}, False),
+        ({"callee": ClientRole({"other": True})}, False),
+        ({"caller": ClientRole({"call_canceling": True})}, False),
+        ({"callee": ClientRole({"call_canceling": True})}, True),
+        ({"callee": ClientRole({"call_cancelling": True})}, True),
+    ],
+)
+def test_feature_is_there_if_announced_in_one_of_its_spellings(new_session, roles, has):
+    session = new_session()
+    session.roles = roles
+    assert session.has("callee", "call_canceling", "call_cancelling") is has
+
+
+def test_callee_is_able_while_it_is_there_and_has_room(new_session):
+    session = new_session()
+    callee, limited = Callee(session, 1, RegisterOptions()), Callee(session, 2, RegisterOptions(concurrency=2))
+    callee.in_flight = limited.in_flight = 1
+    assert callee.is_able
+    assert limited.is_able
+    callee.in_flight = limited.in_flight = 2
+    assert callee.is_able
+    assert not limited.is_able
+    session.state = "closing"
+    assert not callee.is_able

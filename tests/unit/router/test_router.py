@@ -1,8 +1,6 @@
-from itertools import count
-
 import pytest
 
-from wamp_transport.router.effects import Close, Release, Send
+from wamp_transport.router.effects import Close, Mute, Release, Send
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from wamp_transport.router.router import Router
 from wamp_transport.wamp.errors import PayloadError
@@ -11,6 +9,7 @@ from wamp_transport.wamp.messages import (
     Call,
     CallOptions,
     Error,
+    Event,
     Goodbye,
     Hello,
     HelloDetails,
@@ -32,15 +31,14 @@ SUBSCRIBE = Subscribe(1, SubscribeOptions(), "com.x")
 
 
 @pytest.fixture
-def router():
-    ids, publications = count(1), count(1001)
+def router(environment):
     options = RouterOptions(realms=REALMS, agent="test", hello_timeout=10, goodbye_timeout=5)
-    return Router(options, new_session_id=lambda: next(ids), new_publication_id=lambda: next(publications))
+    return Router(options, environment)
 
 
 @pytest.fixture
 def opened(router):
-    return router.open_session(OPEN, "json", 0.0)
+    return router.open_session(OPEN, "json")
 
 
 @pytest.fixture
@@ -54,10 +52,10 @@ def messages(router):
     return [each.message for each in router.take_effects() if isinstance(each, Send)]
 
 
-def test_session_ids_in_use_are_not_given_again():
-    ids = iter([5, 5, 5, 6])
-    router = Router(RouterOptions(), new_session_id=lambda: next(ids), new_publication_id=lambda: 1)
-    assert [router.open_session(OPEN, "json", 0.0) for _ in range(2)] == [5, 6]
+def test_session_ids_in_use_are_not_given_again(world):
+    world.session_ids = iter([5, 5, 5, 6])
+    router = Router(RouterOptions(), world.environment)
+    assert [router.open_session(OPEN, "json") for _ in range(2)] == [5, 6]
 
 
 def test_effects_are_taken_once_in_order(router, opened):
@@ -90,7 +88,7 @@ def test_hello_is_welcomed(router, opened):
     ],
 )
 def test_hello_that_leads_to_no_session_is_aborted(router, service, hello, reason):
-    session_id = router.open_session(service, "json", 0.0)
+    session_id = router.open_session(service, "json")
     router.receive(session_id, hello)
     send, close = router.take_effects()
     assert send.message.reason == close.reason == f"wamp.error.{reason}"
@@ -111,7 +109,7 @@ def test_sessions_that_are_gone_are_ignored_by_every_verb(router, joined):
     router.receive(joined, SUBSCRIBE)
     router.violate(joined, "x")
     router.undeliverable(joined, Result(1, ResultDetails()), PayloadError("x"))
-    router.leave(joined, "x", "x", 0.0)
+    router.leave(joined, "x", "x")
     assert router.take_effects() == []
 
 
@@ -120,7 +118,58 @@ def test_lost_session_leaves_its_realm(router, joined):
     router.close_session(joined)
     assert not router.sessions
     assert not router.realms["realm1"].sessions
+    assert router.has_work
+    router.work(100)
     assert not router.realms["realm1"].broker.subscriptions
+    assert not router.has_work
+
+
+def test_work_is_shared_among_realms(router):
+    for realm in ("realm1", "realm2"):
+        session_id = router.open_session(OPEN, "json")
+        router.receive(session_id, Hello(realm, HELLO))
+        router.receive(session_id, SUBSCRIBE)
+        router.close_session(session_id)
+    router.work(1)
+    assert router.has_work
+    router.work(1)
+    assert not any(realm.broker.subscriptions for realm in router.realms.values())
+
+
+def test_transport_is_what_it_was_told(router):
+    session_id = router.open_session(OPEN, "json", {"peer": "1.2.3.4"})
+    assert router.sessions[session_id].transport == {"peer": "1.2.3.4"}
+
+
+def test_coming_session_is_told_after_its_welcome(router, joined):
+    router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_join"))
+    router.take_effects()
+    router.receive(router.open_session(OPEN, "json"), Hello("realm2", HELLO))
+    assert [type(each) for each in messages(router)] == [Welcome]
+    router.receive(router.open_session(OPEN, "json"), Hello("realm1", HELLO))
+    assert [type(each) for each in messages(router)] == [Welcome, Event]
+
+
+@pytest.mark.parametrize("realms", [frozenset({"realm2"}), frozenset()])
+def test_realm_that_a_service_does_not_reach_is_not_there(router, realms):
+    session_id = router.open_session(ServiceOptions("x", AnonymousLogin(), realms), "json")
+    router.receive(session_id, Hello("realm1", HELLO))
+    assert messages(router)[0].reason == "wamp.error.no_such_realm"
+
+
+def test_realm_that_a_service_reaches_is_joined(router):
+    session_id = router.open_session(ServiceOptions("x", AnonymousLogin(), frozenset({"realm1"})), "json")
+    router.receive(session_id, Hello("realm1", HELLO))
+    assert isinstance(messages(router)[0], Welcome)
+
+
+def test_full_realm_takes_no_more_sessions(router):
+    router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES, max_sessions=1)}))
+    for _ in range(2):
+        router.receive(router.open_session(OPEN, "json"), Hello("realm1", HELLO))
+    welcome, abort = messages(router)
+    assert isinstance(welcome, Welcome)
+    assert abort.reason == "wamp.error.quota_exceeded"
 
 
 def test_goodbye_is_answered_and_releases_the_transport(router, joined):
@@ -141,30 +190,31 @@ def test_undeliverable_message_reaches_its_realm(router, joined, opened):
     router.undeliverable(joined, Result(7, ResultDetails()), PayloadError("no words"))
     (error,) = messages(router)
     assert isinstance(error, Error)
-    session_id = router.open_session(OPEN, "json", 0.0)
+    session_id = router.open_session(OPEN, "json")
     router.undeliverable(session_id, Result(7, ResultDetails()), PayloadError("no words"))
     assert router.take_effects() == []
 
 
 class TestLeaving:
     def test_goodbye_is_sent_once_and_the_session_is_out(self, router, joined):
-        router.leave(joined, "wamp.close.killed", "out", 0.0)
-        router.leave(joined, "wamp.close.killed", "out", 0.0)
+        router.leave(joined, "wamp.close.killed", "out")
+        router.leave(joined, "wamp.close.killed", "out")
         assert messages(router) == [Goodbye(ReasonDetails(message="out"), "wamp.close.killed")]
         assert not router.realms["realm1"].sessions
         router.receive(joined, SUBSCRIBE)
         assert router.take_effects() == []
 
     def test_answer_closes(self, router, joined):
-        router.leave(joined, "wamp.close.killed", "out", 0.0)
+        router.leave(joined, "wamp.close.killed", "out")
         router.take_effects()
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
         (close,) = router.take_effects()
         assert (type(close), close.session_id) == (Close, joined)
         assert not router.sessions
 
-    def test_no_answer_closes_in_time(self, router, joined):
-        router.leave(joined, "wamp.close.killed", "out", 100.0)
+    def test_no_answer_closes_in_time(self, router, joined, world):
+        world.now = 100.0
+        router.leave(joined, "wamp.close.killed", "out")
         router.take_effects()
         router.advance(104.9)
         assert router.take_effects() == []
@@ -173,22 +223,30 @@ class TestLeaving:
         assert (type(close), close.session_id) == (Close, joined)
 
     def test_before_hello_it_is_an_abort(self, router, opened):
-        router.leave(opened, "wamp.close.system_shutdown", "down", 0.0)
+        router.leave(opened, "wamp.close.system_shutdown", "down")
         send, close = router.take_effects()
         assert isinstance(send.message, Abort)
         assert close.reason == "wamp.close.system_shutdown"
 
     def test_service_takes_its_sessions_along(self, router, joined):
-        other = router.open_session(ServiceOptions("other", AnonymousLogin()), "json", 0.0)
-        router.leave_service("open", "wamp.close.close_realm", "gone", 0.0)
+        other = router.open_session(ServiceOptions("other", AnonymousLogin()), "json")
+        router.leave_service("open", "wamp.close.close_realm", "gone")
         assert len(messages(router)) == 1
         assert router.sessions[joined].state == "closing"
         assert router.sessions[other].state == "closed"
 
     def test_all_leave(self, router, joined):
-        router.open_session(OPEN, "json", 0.0)
-        router.leave_all("wamp.close.system_shutdown", "down", 0.0)
+        router.open_session(OPEN, "json")
+        router.leave_all("wamp.close.system_shutdown", "down")
         assert [type(each) for each in messages(router)] == [Goodbye, Abort]
+
+    def test_left_session_is_muted_and_closes_for_the_reason_given(self, router, joined):
+        router.leave(joined, "wamp.close.killed", "")
+        send, mute = router.take_effects()
+        assert send.message == Goodbye(ReasonDetails(), "wamp.close.killed")
+        assert mute == Mute(joined)
+        router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
+        assert router.take_effects() == [Close(joined, "wamp.close.killed", "")]
 
 
 class TestTime:
@@ -203,48 +261,56 @@ class TestTime:
         assert router.next_deadline() is None
 
     def test_joined_and_gone_sessions_are_left_alone(self, router, joined):
-        gone = router.open_session(OPEN, "json", 0.0)
+        gone = router.open_session(OPEN, "json")
         router.close_session(gone)
         router.advance(60.0)
         assert router.take_effects() == []
         assert router.next_deadline() is None
 
+    def test_call_without_an_answer_ends(self, router, joined):
+        router.receive(joined, Register(1, RegisterOptions(), "com.x"))
+        router.receive(joined, Call(2, CallOptions(timeout=1500), "com.x"))
+        router.take_effects()
+        assert router.next_deadline() == 1.5
+        router.advance(1.5)
+        assert [each.error for each in messages(router)] == ["wamp.error.timeout"]
+
 
 class TestConfigure:
     def test_realm_that_goes_takes_its_sessions_along(self, router, joined):
-        router.configure(RouterOptions(realms={"realm2": REALMS["realm2"]}), 0.0)
+        router.configure(RouterOptions(realms={"realm2": REALMS["realm2"]}))
         assert [each.reason for each in messages(router)] == ["wamp.close.close_realm"]
         assert router.realms.keys() == {"realm2"}
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
         assert not router.sessions
 
     def test_closing_session_is_no_part_of_a_realm_of_the_same_name(self, router, joined):
-        router.configure(RouterOptions(), 0.0)
-        router.configure(RouterOptions(realms=REALMS), 0.0)
+        router.configure(RouterOptions())
+        router.configure(RouterOptions(realms=REALMS))
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
         assert not router.realms["realm1"].sessions
 
     def test_realm_that_stays_the_same_is_left_alone(self, router, joined):
         realm = router.realms["realm1"]
         roles = dict(realm.roles)
-        router.configure(RouterOptions(realms=REALMS), 0.0)
+        router.configure(RouterOptions(realms=REALMS))
         assert router.realms["realm1"] is realm
         assert realm.roles == roles
         assert router.take_effects() == []
 
     def test_role_that_goes_takes_its_sessions_along(self, router, joined):
-        kept = router.open_session(ServiceOptions("x", AnonymousLogin("other")), "json", 0.0)
+        kept = router.open_session(ServiceOptions("x", AnonymousLogin("other")), "json")
         both = {**ROLES, "other": RoleOptions("other")}
-        router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", both)}), 0.0)
+        router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", both)}))
         router.receive(kept, Hello("realm1", HELLO))
         router.take_effects()
-        router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", {"other": both["other"]})}), 0.0)
+        router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", {"other": both["other"]})}))
         (goodbye,) = messages(router)
         assert goodbye.reason == "wamp.error.no_such_role"
         assert router.sessions[kept].state == "established"
 
     def test_new_realm_opens(self, router):
-        router.configure(RouterOptions(realms={**REALMS, "realm3": RealmOptions("realm3", ROLES)}), 0.0)
+        router.configure(RouterOptions(realms={**REALMS, "realm3": RealmOptions("realm3", ROLES)}))
         assert "realm3" in router.realms
 
 
