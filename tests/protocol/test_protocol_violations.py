@@ -104,13 +104,13 @@ OPTIONS = {
     },
     SUBSCRIBE: {"match": "regex", "get_retained": 1},
     CALL: {
-        "timeout": -1, "receive_progress": 1, "progress": "x", "disclose_me": [], "enc_key": 1, "ppt_scheme": "x_mine",
+        "timeout": -1, "receive_progress": 1, "progress": "x", "disclose_me": [], "enc_key": 1, "ppt_scheme": 1,
     },
     REGISTER: {
         "match": 1, "invoke": "all", "concurrency": 0, "force_reregister": "x", "disclose_caller": 1,
     },
     CANCEL: {"mode": "now"},
-    YIELD: {"progress": 1, "enc_serializer": 1, "ppt_scheme": "x_mine"},
+    YIELD: {"progress": 1, "enc_serializer": 1, "ppt_scheme": 1},
 }  # fmt: skip
 
 
@@ -124,17 +124,19 @@ def test_option_of_a_wrong_type_is_named_in_the_abort(alice, code, option, value
     assert option in assert_aborted(alice)
 
 
-def test_progressive_call_invocation_is_a_violation_while_not_announced(alice):
-    alice.send([CALL, 1, {"progress": True}, "com.example.procedure"])
-    assert "progress" in assert_aborted(alice)
+@pytest.mark.parametrize(("option", "value"), [("progress", True), ("ppt_scheme", "x_mine")])
+def test_call_with_an_option_whose_feature_is_not_announced_is_a_violation(alice, bob, option, value):
+    bob.request([REGISTER, 1, {}, "com.example.procedure"])
+    alice.send([CALL, 1, {option: value}, "com.example.procedure"])
+    assert option in assert_aborted(alice)
 
 
-def test_progressive_result_is_a_violation_while_not_announced(alice, bob):
+@pytest.mark.parametrize(("option", "value"), [("progress", True), ("ppt_scheme", "x_mine")])
+def test_yield_with_an_option_whose_feature_is_not_announced_is_a_violation(alice, bob, option, value):
     alice.request([REGISTER, 1, {}, "com.example.procedure"])
     bob.send([CALL, 1, {"receive_progress": True}, "com.example.procedure"])
-    invocation = alice.receive()
-    alice.send([YIELD, invocation[1], {"progress": True}, [1]])
-    assert "progress" in assert_aborted(alice)
+    alice.send([YIELD, alice.receive()[1], {option: value}])
+    assert option in assert_aborted(alice)
     assert bob.receive()[:5] == [ERROR, CALL, 1, {}, CANCELED]
 
 

@@ -86,7 +86,7 @@ class Broker:
             raise refusal(decision, "publish", topic)
         options = message.options
         if options not in (NO_OPTIONS, ACKNOWLEDGED):
-            self._check_options(session, message)
+            self.check_options(session, message)
         publication = Publication(
             self._environment.new_publication_id(),
             message,
@@ -132,14 +132,14 @@ class Broker:
         decision = self._roles[session.authrole].decide("subscribe", topic, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
-        limit = self.options.max_subscriptions
-        if limit and len(session.subscriptions) >= limit:
-            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} subscriptions")
         subscription = self._index.get(match, topic)
         is_new = subscription is None
+        is_joining = subscription is None or session.id not in subscription.subscribers
+        limit = self.options.max_subscriptions
+        if is_joining and 0 < limit <= len(session.subscriptions):
+            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} subscriptions")
         if subscription is None:
             subscription = self._create(match, topic)
-        is_joining = session.id not in subscription.subscribers
         subscription.add(session, message.options.nkey)
         session.subscriptions[subscription.id] = subscription
         self._outbox.append(Send((session.id,), Subscribed(message.request_id, subscription.id), PYTHON))
@@ -184,6 +184,16 @@ class Broker:
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
         self._dispatch(Publication(self._environment.new_publication_id(), message, PYTHON, 0, "", "", False))
 
+    def check_options(self, session: Session, message: Publish) -> None:
+        """Whether a session may publish with these options. Raises RequestRefused and ProtocolViolation."""
+        options = message.options
+        check_announced(session, "publisher", options, "PUBLISH")
+        if options.disclose_me and not self.options.allow_disclose_me:
+            raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
+        if options.retain and self.retained.is_full_for(message.topic):
+            text = f"events of {self.retained.limit} topics are retained already"
+            raise RequestRefused(errors.QUOTA_EXCEEDED, text)
+
     def role_of(self, session: Session) -> Role:
         """The role of a session."""
         return self._roles[session.authrole]
@@ -212,15 +222,6 @@ class Broker:
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
-    def _check_options(self, session: Session, message: Publish) -> None:
-        options = message.options
-        check_announced(session, "publisher", options, "PUBLISH")
-        if options.disclose_me and not self.options.allow_disclose_me:
-            raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
-        if options.retain and self.retained.is_full_for(message.topic):
-            text = f"events of {self.retained.limit} topics are retained already"
-            raise RequestRefused(errors.QUOTA_EXCEEDED, text)
-
     def _keep(self, publication: Publication) -> None:
         publication.time = self._environment.utc_now()
         if publication.message.options.retain:
@@ -235,8 +236,14 @@ class Broker:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
     def _replay(self, session: Session, subscription: Subscription) -> None:
+        """The retained events that the session would have got; so not its own, unless it wanted those."""
+
+        def is_meant(publication: Publication) -> bool:
+            is_own = publication.session_id == session.id and publication.message.options.exclude_me is not False
+            return not is_own and self.may_see(session, publication)
+
         is_pattern = subscription.match != "exact"
-        for publication in self.retained.matching(subscription, lambda each: self.may_see(session, each)):
+        for publication in self.retained.matching(subscription, is_meant):
             details = event_details(publication, is_pattern=is_pattern, is_retained=True)
             message = publication.message
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)

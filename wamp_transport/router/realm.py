@@ -37,14 +37,14 @@ from .ports import BuiltIn, Environment
 from .records import Session
 from .testaments import take_testaments
 
-Leave = Callable[[int, str, str], None]
+Leave = Callable[[int, str, str, bool], None]
 
 COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
 """The messages that open a request of their own."""
 
 
 class Realm:
-    """Sessions that reach each other, under one set of roles. ``leave`` ends a session: id, reason, message."""
+    """Sessions that reach each other, under one set of roles. ``leave`` ends a session: id, reason, message, is_quiet."""
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
         self.options = options
@@ -107,15 +107,20 @@ class Realm:
         except RequestRefused as refusal:
             self._refuse(session, message, refusal)
 
-    def detach(self, session: Session) -> None:
-        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`."""
+    def detach(self, session: Session, *, is_quiet: bool = False) -> None:
+        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`.
+
+        ``is_quiet``: without its testaments, and nobody is told.
+        """
         if self.sessions.pop(session.id, None) is None:
             return
         self._last_requests.pop(session.id, None)
         self.dealer.calls.detach(session)
-        for publish in take_testaments(session):
-            self._execute(session, publish)
-        self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
+        testaments = take_testaments(session)
+        if not is_quiet:
+            for publish in testaments:
+                self._execute(session, publish)
+            self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
         self._leaving.append(session)
 
     def work(self, steps: int) -> int:

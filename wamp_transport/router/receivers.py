@@ -56,9 +56,12 @@ def chooser(options: PublishOptions) -> Chooser | None:
 
 
 def _one_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Of the subscribers with a node key the one that the resource belongs to; and all without one."""
-    keys = subscription.node_keys
-    shards = [session_id for session_id in to if session_id in keys]
+    """Of the subscribers with a node key the one that the resource belongs to; and all without one.
+
+    One that has left and is still being taken apart is passed over: the event would reach nobody.
+    """
+    keys, subscribers = subscription.node_keys, subscription.subscribers
+    shards = [each for each in to if each in keys and subscribers[each].state == "established"]
     one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
     return [session_id for session_id in to if session_id not in keys or session_id == one]
 

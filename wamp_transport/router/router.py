@@ -101,8 +101,11 @@ class Router:
         if session is not None:
             self._end(session)
 
-    def leave(self, session_id: int, reason: str, message: str) -> None:
-        """The router ends a session: GOODBYE, out of the realm at once, closed when the peer answers or time is up."""
+    def leave(self, session_id: int, reason: str, message: str, is_quiet: bool = False) -> None:
+        """The router ends a session: GOODBYE, out of the realm at once, closed when the peer answers or time is up.
+
+        ``is_quiet``: its testaments are dropped and no meta event tells that it left.
+        """
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
             return
@@ -113,7 +116,7 @@ class Router:
         self._outbox.append(Mute(session_id))
         session.leave_reason = reason
         move(session, "leave")
-        self._detach(session)
+        self._detach(session, is_quiet=is_quiet)
         session.deadline = self._deadlines.after(self._options.goodbye_timeout, "goodbye", session)
 
     def leave_service(self, key: str, reason: str, message: str) -> None:
@@ -206,10 +209,11 @@ class Router:
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """GOODBYE from the client: answered, and the transport is free for another HELLO."""
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
+        # What comes of leaving is for others: its own subscriptions are still there.
+        self._outbox.append(Release(session.id))
         move(session, "said_goodbye")
         self._detach(session)
         del self.sessions[session.id]
-        self._outbox.append(Release(session.id))
 
     def on_goodbye_answer(self, session: Session, message: Goodbye) -> None:
         """The answer to the router's GOODBYE: the transport closes for the reason that the router gave."""
@@ -254,13 +258,14 @@ class Router:
             self._close(session, reason, message)
 
     def _close(self, session: Session, reason: str, message: str) -> None:
-        self._end(session)
+        # What comes of the end is for others: its own subscriptions are still there.
         self._outbox.append(Close(session.id, reason, message))
+        self._end(session)
 
-    def _detach(self, session: Session) -> None:
+    def _detach(self, session: Session, *, is_quiet: bool = False) -> None:
         realm = self.realms.get(session.realm)
         if realm is not None:
-            realm.detach(session)
+            realm.detach(session, is_quiet=is_quiet)
 
     def _end(self, session: Session) -> None:
         self._cancel_deadline(session)

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...wamp import errors
 from ...wamp.errors import RequestRefused
+from ...wamp.messages import RegisterOptions
 from ..dealer import describe
-from ..options import Match
 from ..records import Registration, Session
 from .arguments import Arguments
 from .context import Context, Procedure
@@ -25,8 +25,8 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
     """The id of the registration of just this procedure or pattern, if any."""
     procedure = arguments.required(0, "procedure", str)
-    options = arguments.optional(1, "options", dict[str, Match], {})
-    found = context.dealer.lookup(options.get("match", "exact"), procedure)
+    options = arguments.optional(1, "options", RegisterOptions, RegisterOptions())
+    found = context.dealer.lookup(options.match or "exact", procedure)
     return None if found is None else found.id
 
 

@@ -52,7 +52,7 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
     session = _session(context, arguments.required(0, "session"))
     if session is caller:
         raise RequestRefused(errors.NO_SUCH_SESSION, "a session cannot kill itself")
-    context.leave(session.id, reason, message)
+    context.leave(session.id, reason, message, False)
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
@@ -68,8 +68,8 @@ def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) ->
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of the realm; how many."""
-    return len(_kill(context, caller, arguments, lambda session: True))
+    """End all other sessions of the realm; how many. No testament and no ``on_leave`` comes of it."""
+    return len(_kill(context, caller, arguments, lambda session: True, is_quiet=True))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -84,6 +84,7 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
     if not decision.allowed or is_reserved(topic):
         raise refusal(decision, "publish", topic)
     publish = Publish(1, options, topic, ABSENT if args is None else args, ABSENT if kwargs is None else kwargs)
+    context.broker.check_options(caller, publish)
     add_testament(caller, scope, publish)
 
 
@@ -99,11 +100,18 @@ def _session(context: Context, session_id: int) -> Session:
     return session
 
 
-def _kill(context: Context, caller: Session, arguments: Arguments, is_meant: Callable[[Session], bool]) -> list[int]:
+def _kill(
+    context: Context,
+    caller: Session,
+    arguments: Arguments,
+    is_meant: Callable[[Session], bool],
+    *,
+    is_quiet: bool = False,
+) -> list[int]:
     reason, message = _reason(arguments)
     meant = [session.id for session in context.sessions.values() if session is not caller and is_meant(session)]
     for session_id in meant:
-        context.leave(session_id, reason, message)
+        context.leave(session_id, reason, message, is_quiet)
     return meant
 
 

@@ -10,10 +10,10 @@ from msgspec import to_builtins
 from ...wamp import errors
 from ...wamp.errors import RequestRefused
 from ...wamp.ids import Id
+from ...wamp.messages import SubscribeOptions
 from ...wamp.payload import ABSENT
 from ..broker import describe, event_details
 from ..history import Query
-from ..options import Match
 from ..permissions import refusal
 from ..ports import rfc3339
 from ..records import Publication, Session, Subscription
@@ -35,8 +35,8 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
     """The id of the subscription to just this topic or pattern, if any."""
     topic = arguments.required(0, "topic", str)
-    options = arguments.optional(1, "options", dict[str, Match], {})
-    found = context.broker.lookup(options.get("match", "exact"), topic)
+    options = arguments.optional(1, "options", SubscribeOptions, SubscribeOptions())
+    found = context.broker.lookup(options.match or "exact", topic)
     return None if found is None else found.id
 
 
@@ -117,11 +117,18 @@ def _query(context: Context, arguments: Arguments) -> Query:
     for name in TIMES:
         text = arguments.named(name, str)
         if text is not None:
-            try:
-                setattr(query, name, context.environment.time_from(text))
-            except ValueError as fault:
-                raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: not an RFC 3339 time: {text!r}") from fault
+            setattr(query, name, _time(context, name, text))
     return query
+
+
+def _time(context: Context, name: str, text: str) -> Any:
+    try:
+        time = context.environment.time_from(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: not an RFC 3339 time: {text!r}")
+    return time
 
 
 def _subscription(context: Context, arguments: Arguments) -> Subscription:
