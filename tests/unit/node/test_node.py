@@ -32,7 +32,8 @@ def test_message_is_answered(connect):
 
 def test_ids_are_in_range(node, connect):
     assert all(1 <= connect().session_id <= MAX_ID for _ in range(10))
-    assert all(1 <= node.router._new_publication_id() <= MAX_ID for _ in range(10))
+    environment = node.router._environment
+    assert all(1 <= environment.new_publication_id() <= MAX_ID for _ in range(10))
 
 
 def test_event_is_encoded_once_for_each_lane(join, lane):
