@@ -37,14 +37,15 @@ from .ports import BuiltIn, Environment
 from .records import Session
 from .testaments import take_testaments
 
-Leave = Callable[[int, str, str, bool], None]
+Leave = Callable[..., None]
+"""Ends a session: id, reason, message, is_quiet=False."""
 
 COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
 """The messages that open a request of their own."""
 
 
 class Realm:
-    """Sessions that reach each other, under one set of roles. ``leave`` ends a session: id, reason, message, is_quiet."""
+    """Sessions that reach each other, under one set of roles. ``leave`` ends a session."""
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
         self.options = options

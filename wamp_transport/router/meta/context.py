@@ -13,13 +13,13 @@ from .arguments import Arguments
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One realm, as meta procedures see it. ``leave(session_id, reason, message, is_quiet)`` ends a session."""
+    """One realm, as meta procedures see it. ``leave(session_id, reason, message, is_quiet=False)`` ends a session."""
 
     sessions: dict[int, Session]
     broker: Broker
     dealer: Dealer
     environment: Environment
-    leave: Callable[[int, str, str, bool], None]
+    leave: Callable[..., None]
 
 
 Procedure = Callable[[Context, Session, Arguments], Any]

@@ -4,6 +4,7 @@ Sections of the specification: Advanced Profile, "Session Meta API", "Testament"
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...wamp import errors
@@ -52,7 +53,7 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
     session = _session(context, arguments.required(0, "session"))
     if session is caller:
         raise RequestRefused(errors.NO_SUCH_SESSION, "a session cannot kill itself")
-    context.leave(session.id, reason, message, False)
+    context.leave(session.id, reason, message)
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
@@ -69,7 +70,7 @@ def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) ->
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
     """End all other sessions of the realm; how many. No testament and no ``on_leave`` comes of it."""
-    return len(_kill(context, caller, arguments, lambda session: True, is_quiet=True))
+    return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -105,13 +106,13 @@ def _kill(
     caller: Session,
     arguments: Arguments,
     is_meant: Callable[[Session], bool],
-    *,
-    is_quiet: bool = False,
+    leave: Callable[[int, str, str], None] | None = None,
 ) -> list[int]:
+    leave = leave or context.leave
     reason, message = _reason(arguments)
     meant = [session.id for session in context.sessions.values() if session is not caller and is_meant(session)]
     for session_id in meant:
-        context.leave(session_id, reason, message, is_quiet)
+        leave(session_id, reason, message)
     return meant
 
 
