@@ -19,31 +19,59 @@ PATTERNS = URIS.map(lambda uri: ("exact", uri)) | st.sampled_from(
 )
 REALMS = st.sampled_from(["realm1", "realm1", "realm2"])
 ALL = {"call": True, "register": True, "publish": True, "subscribe": True}
-RULES = (Permission("", "prefix", **ALL), Permission("c", "exact"), Permission("a.b", "exact", call=True, publish=True))
+RULES = (
+    Permission("", "prefix", **ALL),
+    Permission("c", "exact"),
+    Permission("a.b", "exact", call=True, publish=True),
+    Permission("wamp.", "prefix", call=True),
+)
+FEATURES = {"call_canceling": True, "progressive_call_results": True}
+FEATURED = {"publisher": {}, "subscriber": {}, "caller": {"features": FEATURES}, "callee": {"features": FEATURES}}
+INVOKE = st.sampled_from(["single", "roundrobin", "queue_least_loaded"])
 NONSENSE = st.sampled_from(
     [[], [1], [2, 1, {}], [36, 1, 2, {}], [1, "realm1", {"roles": {"caller": {}}}], [70, 999, {}], [32, 0, {}, "a"],
-     [16, 1, {"exclude_me": 1}, "a"], [8, 48, 1, {}, "a.b"], [5, "x", {}], [48, 1, {"progress": True}, "a"]]
+     [16, 1, {"exclude_me": 1}, "a"], [8, 48, 1, {}, "a.b"], [5, "x", {}], [16, 1, {"ppt_scheme": "x_a"}, "a"]]
 )  # fmt: skip
 
 
 class Client:
-    """What the model knows of one peer and its present session."""
+    """What the model knows of one peer and its present session. Every other peer announces features."""
 
-    def __init__(self, peer):
+    def __init__(self, peer, number):
         self.peer = peer
+        self.is_featured = number % 2 == 0
         self.reset("")
 
     def reset(self, realm):
         self.realm = realm
         self.subscriptions = {}
         self.registrations = {}
-        self.calls = set()
+        self.calls = {}
         self.invocations = {}
         self.last_invocation = 0
+        self.expected = []
 
     @property
     def is_joined(self):
         return bool(self.realm)
+
+
+class OpenCall:
+    """What the model knows of a call that is not answered."""
+
+    def __init__(self, caller, request_id, callee, invocation_id, timeout, due):
+        self.caller, self.request_id = caller, request_id
+        self.callee, self.invocation_id = callee, invocation_id
+        self.timeout, self.due = timeout, due
+        self.wants_progress = self.is_killed = False
+        caller.calls[request_id] = callee.invocations[invocation_id] = self
+
+    def end(self):
+        del self.caller.calls[self.request_id]
+        del self.callee.invocations[self.invocation_id]
+
+    def interrupt(self, mode, reason):
+        return [69, self.invocation_id, {"mode": mode, "reason": f"wamp.error.{reason}"}]
 
 
 class RouterMachine(RuleBasedStateMachine):
@@ -52,10 +80,11 @@ class RouterMachine(RuleBasedStateMachine):
         roles = {"anonymous": RoleOptions("anonymous", RULES)}
         realms = {name: RealmOptions(name, roles) for name in ("realm1", "realm2")}
         self.node = MemoryNode(RouterOptions(realms=realms))
-        self.clients = [Client(self.node.connect(name)) for name in SERIALIZERS]
+        self.clients = [Client(self.node.connect(name), number) for number, name in enumerate(SERIALIZERS)]
         self.request_id = 0
         self.session_ids = set()
         self.publications = set()
+        self.policies = {}
 
     # --- acting ---
 
@@ -64,7 +93,7 @@ class RouterMachine(RuleBasedStateMachine):
         if client.peer.is_closed:
             client.peer = self.node.connect(SERIALIZERS[number])
         if not client.is_joined:
-            welcome = client.peer.join(realm)
+            welcome = client.peer.join(realm, **({"roles": FEATURED} if client.is_featured else {}))
             assert welcome[1] not in self.session_ids
             self.session_ids.add(welcome[1])
             client.reset(realm)
@@ -78,19 +107,36 @@ class RouterMachine(RuleBasedStateMachine):
         return [each for each in self.clients if each.realm == client.realm and each is not client]
 
     def gone(self, client):
-        """``client`` has left: calls to it are canceled, and answers to it are dropped."""
-        realm, was = client.realm, dict(client.invocations)
-        client.realm = ""
-        for caller, request_id in was.values():
-            if caller is not client and caller.realm == realm and request_id in caller.calls:
-                answer = caller.peer.receive()
-                assert answer[:5] == [8, 48, request_id, {}, "wamp.error.canceled"]
-                caller.calls.remove(request_id)
-        for other in self.clients:
-            for invocation_id, (caller, _) in list(other.invocations.items()):
-                if caller is client:
-                    del other.invocations[invocation_id]
+        """``client`` has left: its calls are interrupted, calls to it are canceled."""
+        self.node.work()
+        for call in list(client.calls.values()):
+            call.end()
+            if call.callee is not client and call.callee.is_featured and not call.is_killed:
+                assert call.callee.peer.receive() == call.interrupt("killnowait", "canceled")
+        for call in list(client.invocations.values()):
+            call.end()
+            self.failed(call, "canceled")
         client.reset("")
+
+    def failed(self, call, reason):
+        assert call.caller.peer.receive()[:5] == [8, 48, call.request_id, {}, f"wamp.error.{reason}"]
+
+    def time_passes(self, seconds):
+        self.node.pass_time(seconds)
+        for client in self.clients:
+            for call in list(client.calls.values()):
+                if call.due is not None and call.due <= self.node.now:
+                    call.end()
+                    call.caller.expected.append([8, 48, call.request_id, {}, "wamp.error.timeout"])
+                    if call.callee.is_featured:
+                        call.callee.expected.append(call.interrupt("killnowait", "timeout"))
+        for client in self.clients:
+            if client.is_joined:
+                received = [message[:5] for message in client.peer.receive_all()]
+                assert sorted(received, key=repr) == sorted(client.expected, key=repr)
+                client.expected.clear()
+            elif client.peer.inbox:
+                assert client.peer.receive()[0] == 3
 
     @rule(number=PEERS, realm=REALMS)
     def join(self, number, realm):
@@ -144,19 +190,24 @@ class RouterMachine(RuleBasedStateMachine):
             assert all(event[0] == 36 and event[4] == [self.request_id] for event in events)
             assert len({event[2] for event in events}) <= 1
 
-    @rule(number=PEERS, pattern=PATTERNS)
-    def register(self, number, pattern):
+    @rule(number=PEERS, pattern=PATTERNS, invoke=INVOKE)
+    def register(self, number, pattern, invoke):
         match, procedure = pattern
         client = self.joined(number)
-        taken = any((match, procedure) in each.registrations.values() for each in [client, *self.others(client)])
-        answer = client.peer.request([64, self.next_id(), {"match": match}, procedure])
+        holders = [each for each in [client, *self.others(client)] if pattern in each.registrations.values()]
+        policy = self.policies.get((client.realm, *pattern)) if holders else None
+        answer = client.peer.request([64, self.next_id(), {"match": match, "invoke": invoke}, procedure])
         if match == "exact" and procedure in ("c", "a.b"):
             assert answer[4] == "wamp.error.not_authorized"
-        elif taken:
+        elif holders and client not in holders and policy == "single":
             assert answer[4] == "wamp.error.procedure_already_exists"
+        elif holders and client not in holders and policy != invoke:
+            assert answer[4] == "wamp.error.procedure_exists_with_different_invocation_policy"
         else:
             assert answer[:2] == [65, self.request_id]
-            client.registrations[answer[2]] = (match, procedure)
+            client.registrations[answer[2]] = pattern
+            if not holders:
+                self.policies[client.realm, *pattern] = invoke
 
     @rule(number=PEERS, data=st.data())
     def unregister(self, number, data):
@@ -169,10 +220,11 @@ class RouterMachine(RuleBasedStateMachine):
         else:
             assert answer[4] == "wamp.error.no_such_registration"
 
-    @rule(number=PEERS, procedure=URIS)
-    def call(self, number, procedure):
+    @rule(number=PEERS, procedure=URIS, timeout=st.sampled_from([0, 0, 1500, 3000]), progress=st.booleans())
+    def call(self, number, procedure, timeout, progress):
         client = self.joined(number)
-        client.peer.send([48, self.next_id(), {}, procedure, [self.request_id]])
+        options = {"receive_progress": True} if progress else {}
+        client.peer.send([48, self.next_id(), {"timeout": timeout, **options}, procedure, [self.request_id]])
         callees = [
             (each, registration)
             for each in [client, *self.others(client)]
@@ -189,8 +241,10 @@ class RouterMachine(RuleBasedStateMachine):
         assert invocation[:2] == [68, callee.last_invocation + 1]
         assert invocation[4] == [self.request_id]
         callee.last_invocation += 1
-        callee.invocations[invocation[1]] = (client, self.request_id)
-        client.calls.add(self.request_id)
+        due = self.node.now + timeout / 1000 if timeout else None
+        call = OpenCall(client, self.request_id, callee, invocation[1], timeout / 1000, due)
+        call.wants_progress = progress and client.is_featured and callee.is_featured
+        assert invocation[3].get("receive_progress", False) == call.wants_progress
 
     @precondition(lambda self: any(client.last_invocation for client in self.clients))
     @rule(data=st.data(), fails=st.booleans(), late=st.booleans())
@@ -200,10 +254,53 @@ class RouterMachine(RuleBasedStateMachine):
         invocation_id = data.draw(st.sampled_from(sent if late else list(client.invocations) or sent))
         client.peer.send([8, 68, invocation_id, {}, "a.b"] if fails else [70, invocation_id, {}, ["done"]])
         if invocation_id in client.invocations:
-            caller, request_id = client.invocations.pop(invocation_id)
-            expected = [8, 48, request_id, {}, "a.b"] if fails else [50, request_id, {}, ["done"]]
-            assert caller.peer.receive() == expected
-            caller.calls.remove(request_id)
+            call = client.invocations[invocation_id]
+            call.end()
+            expected = [8, 48, call.request_id, {}, "a.b"] if fails else [50, call.request_id, {}, ["done"]]
+            assert call.caller.peer.receive() == expected
+
+    @precondition(lambda self: any(client.last_invocation and client.is_featured for client in self.clients))
+    @rule(data=st.data())
+    def progress(self, data):
+        callees = [client for client in self.clients if client.last_invocation and client.is_featured]
+        client = data.draw(st.sampled_from(callees))
+        sent = list(range(1, client.last_invocation + 1))
+        invocation_id = data.draw(st.sampled_from(list(client.invocations) or sent))
+        client.peer.send([70, invocation_id, {"progress": True}, ["part"]])
+        call = client.invocations.get(invocation_id)
+        if call is not None and call.wants_progress:
+            assert call.caller.peer.receive() == [50, call.request_id, {"progress": True}, ["part"]]
+            call.due = call.due and self.node.now + call.timeout
+
+    @rule(number=PEERS, data=st.data(), mode=st.sampled_from([None, "skip", "kill", "killnowait"]))
+    def cancel(self, number, data, mode):
+        client = self.joined(number)
+        request_id = data.draw(st.sampled_from(list(client.calls) or [self.request_id + 1]))
+        client.peer.send([49, request_id, {"mode": mode} if mode else {}])
+        call = client.calls.get(request_id)
+        if call is None or call.is_killed:
+            return
+        if mode != "skip" and call.callee.is_featured:
+            assert call.callee.peer.receive() == call.interrupt(mode or "killnowait", "canceled")
+        if mode == "kill" and call.callee.is_featured:
+            call.is_killed = True
+        else:
+            call.end()
+            self.failed(call, "canceled")
+
+    @rule(number=PEERS, other=PEERS)
+    def kill(self, number, other):
+        client, victim = self.joined(number), self.clients[other]
+        session_id = victim.peer.session_id
+        client.peer.send([48, self.next_id(), {}, "wamp.session.kill", [session_id]])
+        if victim is client or victim.realm != client.realm:
+            assert client.peer.receive()[4] == "wamp.error.no_such_session"
+            return
+        assert victim.peer.receive() == [6, {}, "wamp.close.killed"]
+        self.gone(victim)
+        assert client.peer.receive() == [50, self.request_id, {}, [None]]
+        victim.peer.send([6, {}, "wamp.close.goodbye_and_out"])
+        assert victim.peer.is_closed
 
     @rule(number=PEERS, nonsense=NONSENSE)
     def break_the_protocol(self, number, nonsense):
@@ -227,17 +324,15 @@ class RouterMachine(RuleBasedStateMachine):
             self.node.leave(client.peer, "wamp.close.killed", "out")
             assert client.peer.receive()[::2] == [6, "wamp.close.killed"]
             client.peer.send([16, 1, {}, "a"])
-            self.node.pass_time(6)
+            self.gone(client)
+            self.time_passes(6)
             assert client.peer.is_closed
+            return
         self.gone(client)
 
     @rule()
     def wait(self):
-        self.node.pass_time(1)
-        for client in self.clients:
-            if client.peer.inbox:
-                assert client.peer.receive()[0] == 3
-                assert not client.is_joined
+        self.time_passes(1)
 
     # --- what always holds ---
 
@@ -258,12 +353,17 @@ class RouterMachine(RuleBasedStateMachine):
             assert realm.dealer.registrations.keys() == {key for client in clients for key in client.registrations}
             for client in clients:
                 session = router.sessions[client.peer.session_id]
-                assert session.calls.keys() == client.calls
+                assert session.calls.keys() == client.calls.keys()
                 assert session.invocations.keys() == client.invocations.keys()
+                for registration in session.registrations.values():
+                    callee = registration.callees[session.id]
+                    in_flight = [each for each in session.invocations.values() if each.callee is callee]
+                    assert callee.in_flight == len(in_flight)
 
     def teardown(self):
         for client in self.clients:
             client.peer.lose()
+        self.node.work()
         router = self.node.router
         assert not router.sessions
         for realm in router.realms.values():

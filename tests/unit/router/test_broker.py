@@ -217,6 +217,7 @@ class TestLimits:
         with pytest.raises(RequestRefused) as caught:
             subscribe(session, "com.y")
         assert caught.value.uri == "wamp.error.quota_exceeded"
+        assert subscribe(session, "com.x")
         subscribe(new_session(), "com.y")
 
     def test_retained_topics_beyond_the_limit_are_refused(self, broker, new_session):
@@ -295,6 +296,13 @@ class TestRetained:
         publish(broker, new_session(), "com.x", retain=True, eligible=[99])
         broker.on_subscribe(session, Subscribe(1, SubscribeOptions(match="prefix", get_retained=True), "com."))
         assert [type(each.message) for each in outbox] == [Subscribed]
+
+    @pytest.mark.parametrize(("exclude_me", "replayed"), [(None, 0), (True, 0), (False, 1)])
+    def test_own_event_is_replayed_only_if_it_was_wanted(self, broker, outbox, new_session, exclude_me, replayed):
+        session = new_session()
+        publish(broker, session, "com.x", retain=True, exclude_me=exclude_me)
+        broker.on_subscribe(session, Subscribe(1, SubscribeOptions(get_retained=True), "com.x"))
+        assert len(outbox) == 1 + replayed
 
 
 class TestHistory:

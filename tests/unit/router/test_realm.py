@@ -130,6 +130,17 @@ class TestLeaving:
         assert (event.recipients, event.message.args, event.payload_format) == ((heir.id,), ["bye"], "python")
         assert session.payload_format == "json"
 
+    def test_quiet_end_publishes_no_testament(self, realm, session, new_session, outbox):
+        heir = new_session()
+        realm.join(heir)
+        for request_id, topic in enumerate(("com.will", "wamp.session.on_leave"), 1):
+            realm.receive(heir, subscribe(request_id, topic))
+        add_testament(session, "destroyed", Publish(1, PublishOptions(), "com.will"))
+        outbox.clear()
+        realm.detach(session, is_quiet=True)
+        assert outbox == []
+        assert not any(session.testaments.values())
+
     @pytest.mark.parametrize("options", [{}, {"ppt_scheme": "x_a"}], ids=["not authorized", "not announced"])
     def test_testament_that_may_not_be_published_is_dropped(self, realm, session, outbox, options):
         topic = "com.x" if options else "wamp.x"

@@ -82,3 +82,9 @@ class TestShards:
     def test_shard_is_chosen_among_those_that_are_left(self, sharded, new_session):
         assert chosen(sharded, new_session(), rkey="x", eligible_authid=["anna"]) == ["anna"]
         assert chosen(sharded, new_session(), rkey="x", eligible_authid=["carl"]) == ["carl"]
+
+    def test_shard_of_one_that_has_left_belongs_to_another(self, sharded, new_session):
+        anna = next(iter(sharded.subscribers.values()))
+        anna.state = "gone"
+        shards = {tuple(chosen(sharded, new_session(), rkey=str(each))) for each in range(30)}
+        assert shards == {("ben", "carl")}

@@ -204,6 +204,17 @@ class TestLeaving:
         router.receive(joined, SUBSCRIBE)
         assert router.take_effects() == []
 
+    def test_quiet_end_is_told_nobody(self, router, joined):
+        victims = [router.open_session(OPEN, "json") for _ in range(2)]
+        for victim in victims:
+            router.receive(victim, Hello("realm1", HELLO))
+        router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_leave"))
+        router.take_effects()
+        router.leave(victims[0], "wamp.close.killed", "out", is_quiet=True)
+        assert [type(each) for each in messages(router)] == [Goodbye]
+        router.leave(victims[1], "wamp.close.killed", "out")
+        assert [type(each) for each in messages(router)] == [Goodbye, Event]
+
     def test_answer_closes(self, router, joined):
         router.leave(joined, "wamp.close.killed", "out")
         router.take_effects()
@@ -312,6 +323,21 @@ class TestConfigure:
     def test_new_realm_opens(self, router):
         router.configure(RouterOptions(realms={**REALMS, "realm3": RealmOptions("realm3", ROLES)}))
         assert "realm3" in router.realms
+
+
+@pytest.mark.parametrize(
+    ("message", "types"),
+    [
+        (Goodbye(ReasonDetails(), "wamp.close.normal"), [Send, Release, Send]),
+        (Abort(ReasonDetails(), "com.reason"), [Close, Send]),
+        (Welcome(1, None), [Send, Close, Send]),
+    ],
+)
+def test_what_comes_of_the_end_comes_after_it(router, joined, message, types):
+    router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_leave"))
+    router.take_effects()
+    router.receive(joined, message)
+    assert [type(each) for each in router.take_effects()] == types
 
 
 def test_last_words_of_a_session_are_the_last(router, joined):

@@ -1,0 +1,42 @@
+import pytest
+
+from wamp_transport.router.effects import Send
+from wamp_transport.router.meta.procedures import PROCEDURES, built_in
+from wamp_transport.wamp.errors import RequestRefused
+from wamp_transport.wamp.messages import Call, CallOptions, Result, ResultDetails
+
+
+@pytest.fixture
+def call(context, caller, outbox):
+    """Calls a procedure with raw payload, as the dealer does."""
+    procedures = built_in(context, outbox)
+    return lambda uri, *payload: procedures[uri](caller, Call(7, CallOptions(), uri, *payload))
+
+
+def test_all_procedures_are_built_in_and_the_routers_own(context, outbox):
+    assert built_in(context, outbox).keys() == PROCEDURES.keys()
+    assert all(uri.startswith("wamp.") for uri in PROCEDURES)
+
+
+def test_answer_is_one_value(call, caller, outbox):
+    call("wamp.session.count")
+    assert outbox == [Send((caller.id,), Result(7, ResultDetails(), [1]), "python")]
+
+
+def test_answer_without_a_value_is_null(call, caller, outbox, join):
+    call("wamp.session.kill", b"[%d]" % join().id)
+    assert outbox[0].message.args == [None]
+
+
+def test_payload_is_read_in_the_format_of_the_caller(call, caller, outbox, join, left):
+    other = join()
+    caller.payload_format = "msgpack"
+    call("wamp.session.kill", b"\x91" + bytes([other.id]), b"\x81\xa7message\xa3out")
+    assert left == [(other.id, "wamp.close.killed", "out")]
+
+
+def test_payload_of_another_shape_is_refused(call, outbox):
+    with pytest.raises(RequestRefused) as caught:
+        call("wamp.session.count", b'"text"')
+    assert caught.value.uri == "wamp.error.invalid_argument"
+    assert outbox == []
