@@ -115,7 +115,7 @@ class MemoryNode:
 
     def run_effects(self) -> None:
         """Carry out what the router wants done, in order."""
-        while effects := self.router.take_effects():
+        while (effects := self.router.take_effects()) or (self.works and self.router.has_work):
             for effect in effects:
                 self._run(effect)
             if self.works:
