@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ..integration.servers import free_port, manage, running
 from ..live import LiveServer, live_server
-from ..requirements import chromium
-from .test_demo_page import ARGUMENTS
 
 pytestmark = pytest.mark.browser
 
@@ -33,15 +31,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         with running(create, directory, **environment) as process:
             assert process.ended(seconds=60) == 0, process.output
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -7,24 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from ..integration.clients import Client, Event, Kind, ProcessClient, from_json, joined_client
 from ..integration.scenarios import BETWEEN_TWO
 from ..live import REALM, LiveServer, live_server
-from ..requirements import JAVASCRIPT, chromium, javascript_packages
+from ..requirements import JAVASCRIPT, javascript_packages
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BUNDLES = {
     "autobahn-js": ("autobahn-browser/autobahn.min.js",),
     "wampy": ("wampy/dist/browser/wampy.min.js", "wampy/dist/browser/wampy-all.min.js"),
@@ -44,15 +35,6 @@ PYTHON_KINDS = [Kind("autobahn-python", "json"), Kind("autobahn-python", "msgpac
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with live_server(tmp_path_factory.mktemp("live")) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Tabs:

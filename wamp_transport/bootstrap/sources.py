@@ -61,7 +61,7 @@ class MappingSource:
 
     def revision(self) -> Hashable:
         """See :class:`Source`."""
-        return 0
+        return "settings"
 
     def load(self) -> Configuration:
         """See :class:`Source`."""
