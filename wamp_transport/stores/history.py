@@ -3,6 +3,7 @@
 Everything here is synchronous: call it in a thread.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,12 @@ from wamp_transport.router.effects import Record
 from wamp_transport.router.options import HistoryOptions, Match
 from wamp_transport.router.records import Publication
 from wamp_transport.wamp.messages import Publish, PublishOptions
-from wamp_transport.wamp.payload import ABSENT
+from wamp_transport.wamp.payload import ABSENT, PYTHON
+
+logger = logging.getLogger(__name__)
+
+STORED_VALUES = "msgpack"
+"""The format that payload is stored in that came as Python values."""
 
 
 class _Content(msgspec.Struct, array_like=True):
@@ -36,18 +42,8 @@ _decode = msgspec.msgpack.Decoder(_Content).decode
 
 
 def keep(records: Iterable[Record]) -> None:
-    """Store publications, in the order given."""
-    PastEvent.objects.bulk_create(
-        PastEvent(
-            realm=record.realm,
-            match=record.match,
-            uri=record.uri,
-            publication=record.publication.id,
-            time=record.publication.time,
-            content=_encode(_content(record.publication)),
-        )
-        for record in records
-    )
+    """Store publications, in the order given. One that cannot be written is left out, and that is logged."""
+    PastEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
 
 
 def past(realm: str, options: HistoryOptions) -> list[Publication]:
@@ -69,10 +65,26 @@ def _rows(realm: str, match: Match, uri: str) -> Any:
     return PastEvent.objects.filter(realm=realm, match=match, uri=uri)
 
 
+def _row(record: Record) -> PastEvent | None:
+    try:
+        content = _encode(_content(record.publication))
+    except (TypeError, ValueError, OverflowError) as fault:  # Python values of a testament that msgpack has no word for
+        logger.warning("The payload of publication %d cannot be stored: %s", record.publication.id, fault)
+        return None
+    return PastEvent(
+        realm=record.realm,
+        match=record.match,
+        uri=record.uri,
+        publication=record.publication.id,
+        time=record.publication.time,
+        content=content,
+    )
+
+
 def _content(publication: Publication) -> _Content:
     message = publication.message
     return _Content(
-        payload_format=publication.payload_format,
+        payload_format=STORED_VALUES if publication.payload_format == PYTHON else publication.payload_format,
         topic=message.topic,
         options=msgspec.to_builtins(message.options),
         args=None if message.args is ABSENT else _raw(message.args),
