@@ -1,11 +1,13 @@
 """Advanced Profile, "Caller Identification"."""
 
+from dataclasses import replace
+
 import pytest
 
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing import MemoryNode, anonymous_options
 
-from .codes import CALL, ERROR, INVOCATION, REGISTER, RESULT, YIELD
+from .codes import CALL, ERROR, REGISTER
 
 
 @pytest.mark.parametrize("options", [{}, {"disclose_me": False}, {"disclose_me": None}])
@@ -47,14 +49,45 @@ def test_caller_cannot_name_somebody_else(alice, bob):
     assert bob.receive()[3] == {}
 
 
-def test_encryption_is_passed_on_both_ways(alice, bob):
-    bob.request([REGISTER, 1, {}, "com.x"])
-    options = {"enc_algo": "cryptobox", "enc_key": "k", "enc_serializer": "cbor"}
-    alice.send([CALL, 1, options, "com.x", "opaque"])
-    invocation = bob.receive()
-    assert invocation[3:] == [options, "opaque"]
-    bob.send([YIELD, invocation[1], options, "answer"])
-    assert alice.receive() == [RESULT, 1, options, "answer"]
-    alice.send([CALL, 2, {}, "com.x"])
-    bob.send([ERROR, INVOCATION, bob.receive()[1], options, "com.example.error", "opaque"])
-    assert alice.receive() == [ERROR, CALL, 2, options, "com.example.error", "opaque"]
+def forbidding(serializer):
+    """Callee and caller in a realm where nobody may disclose himself."""
+    options = anonymous_options("realm1")
+    realm = replace(options.realms["realm1"], allow_disclose_me=False)
+    node = MemoryNode(replace(options, realms={"realm1": realm}))
+    callee, caller = node.join("realm1", serializer), node.join("realm1", serializer)
+    callee.request([REGISTER, 1, {}, "com.x"])
+    return callee, caller
+
+
+def test_caller_that_may_not_disclose_itself_is_refused(serializer):
+    callee, caller = forbidding(serializer)
+    error = caller.request([CALL, 1, {"disclose_me": True}, "com.x"])
+    assert error[:5] == [ERROR, CALL, 1, {}, "wamp.error.option_disallowed.disclose_me"]
+    assert not callee.inbox
+    caller.send([CALL, 2, {"disclose_me": False}, "com.x"])
+    assert callee.receive()[3] == {}
+
+
+def test_callee_that_wants_to_know_is_told_even_there(serializer):
+    callee, caller = forbidding(serializer)
+    callee.request([REGISTER, 2, {"disclose_caller": True}, "com.y"])
+    caller.send([CALL, 1, {}, "com.y"])
+    assert callee.receive()[3]["caller"] == caller.session_id
+
+
+@pytest.mark.parametrize("match", ["prefix", "wildcard"])
+def test_pattern_is_told_of_the_caller_too(alice, bob, match):
+    bob.request([REGISTER, 1, {"match": match, "disclose_caller": True}, "com.x"])
+    alice.send([CALL, 1, {}, "com.x"])
+    details = bob.receive()[3]
+    assert (details["procedure"], details["caller"]) == ("com.x", alice.session_id)
+
+
+def test_only_the_callee_that_asked_is_told(alice, bob, join):
+    callee = join()
+    bob.request([REGISTER, 1, {"invoke": "roundrobin", "disclose_caller": True}, "com.x"])
+    callee.request([REGISTER, 1, {"invoke": "roundrobin"}, "com.x"])
+    for request_id in (1, 2):
+        alice.send([CALL, request_id, {}, "com.x"])
+    assert bob.receive()[3]["caller"] == alice.session_id
+    assert callee.receive()[3] == {}

@@ -2,7 +2,17 @@
 
 import pytest
 
-from .codes import CALL, INVOCATION, NO_SUCH_PROCEDURE, REGISTER, REGISTERED, UNREGISTER, UNREGISTERED
+from wamp_transport.router.options import (
+    AnonymousLogin,
+    Permission,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
+from wamp_transport.testing import MemoryNode
+
+from .codes import CALL, ERROR, INVOCATION, NO_SUCH_PROCEDURE, REGISTER, REGISTERED, RESULT, UNREGISTER, UNREGISTERED
 
 
 @pytest.fixture
@@ -68,3 +78,66 @@ def test_patterns_with_very_many_components_harm_nobody(alice, bob):
     bob.request([REGISTER, 1, {"match": "wildcard"}, ".".join(["a", ""] * 10_000)])
     alice.send([CALL, 1, {}, ".".join("a" * 20_000)])
     assert bob.receive()[0] == INVOCATION
+
+
+@pytest.mark.parametrize("leaving", ["com.example.procedure", "com.example", "com.example."])
+@pytest.mark.parametrize("match", ["exact", "prefix"])
+def test_callee_that_is_leaving_hides_no_other(alice, bob, join, node, match, leaving):
+    alice.request([REGISTER, 1, {"match": match}, leaving])
+    bob.request([REGISTER, 1, {"match": "wildcard"}, "com..procedure"])
+    caller = join()
+    node.works = False
+    alice.lose()
+    caller.send([CALL, 1, {}, "com.example.procedure"])
+    assert bob.receive()[3] == {"procedure": "com.example.procedure"}
+    bob.lose()
+    assert caller.receive()[0] == ERROR
+    assert caller.request([CALL, 2, {}, "com.example.procedure"])[4] == NO_SUCH_PROCEDURE
+
+
+@pytest.fixture
+def barred(serializer):
+    """Joins as ``limited``, which may not register below ``com.secret.``, or as ``free``."""
+    rules = (Permission("com.", "prefix", call=True, register=True), Permission("com.secret.", "prefix", call=True))
+    roles = {"limited": RoleOptions("limited", rules), "free": RoleOptions("free", allow_by_default=True)}
+    node = MemoryNode(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}))
+    return lambda role: node.join("realm1", serializer, ServiceOptions(role, AnonymousLogin(role)))
+
+
+def test_callee_that_is_barred_from_a_procedure_does_not_serve_it(barred):
+    limited, caller = barred("limited"), barred("free")
+    assert limited.request([REGISTER, 1, {"match": "prefix"}, "com."])[0] == REGISTERED
+    assert caller.request([CALL, 1, {}, "com.secret.x"])[4] == NO_SUCH_PROCEDURE
+    caller.send([CALL, 2, {}, "com.open.x"])
+    assert [invocation[3]["procedure"] for invocation in limited.receive_all()] == ["com.open.x"]
+
+
+def test_callee_that_is_barred_hides_no_other_pattern(barred):
+    limited, free, caller = barred("limited"), barred("free"), barred("free")
+    limited.request([REGISTER, 1, {"match": "prefix"}, "com."])
+    free.request([REGISTER, 1, {"match": "wildcard"}, "com..x"])
+    caller.send([CALL, 1, {}, "com.secret.x"])
+    assert free.receive()[0] == INVOCATION
+    caller.send([CALL, 2, {}, "com.open.x"])
+    assert limited.receive()[0] == INVOCATION
+
+
+@pytest.mark.parametrize("invoke", ["first", "last", "random", "roundrobin", "queue_least_loaded"])
+def test_callee_that_is_barred_is_passed_over_in_its_own_pattern(barred, invoke):
+    limited, free, caller = barred("limited"), barred("free"), barred("free")
+    for callee in (limited, free):
+        callee.request([REGISTER, 1, {"match": "prefix", "invoke": invoke}, "com."])
+    for request_id in range(1, 4):
+        caller.send([CALL, request_id, {}, "com.secret.x"])
+    assert len(free.inbox) == 3
+    assert not limited.inbox
+
+
+@pytest.mark.parametrize(
+    ("match", "pattern"), [("prefix", "wam"), ("prefix", "w"), ("wildcard", "..count"), ("wildcard", "..")]
+)
+def test_meta_procedures_are_not_served_by_patterns(alice, bob, match, pattern):
+    assert bob.request([REGISTER, 1, {"match": match}, pattern])[0] == REGISTERED
+    assert alice.request([CALL, 1, {}, "wamp.session.count"])[0] == RESULT
+    assert alice.request([CALL, 2, {}, "wamp.session.nothing"])[4] == NO_SUCH_PROCEDURE
+    assert not bob.inbox

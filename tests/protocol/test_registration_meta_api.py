@@ -170,9 +170,9 @@ def test_removed_callee_is_told_of(alice, meta, events):
 
 
 def test_second_registration_by_the_same_session_is_not_told(alice, events):
-    registered(alice)
+    registered(alice, invoke="first")
     events()
-    registered(alice, request_id=2)
+    registered(alice, request_id=2, invoke="first")
     assert events() == []
 
 

@@ -1,6 +1,10 @@
 """Basic Profile, "Remote Procedure Calls"."""
 
+from dataclasses import replace
+
 import pytest
+
+from wamp_transport.testing import MemoryNode, anonymous_options
 
 from .codes import (
     ABORT,
@@ -11,6 +15,7 @@ from .codes import (
     GOODBYE,
     INVOCATION,
     NO_SUCH_PROCEDURE,
+    PROTOCOL_VIOLATION,
     REGISTER,
     REGISTERED,
     RESULT,
@@ -21,6 +26,13 @@ from .codes import (
 )
 
 PROCEDURE = "com.example.procedure"
+QUOTA_EXCEEDED = "wamp.error.quota_exceeded"
+
+
+def limited(**limits):
+    """A node whose realm has these limits."""
+    options = anonymous_options("realm1")
+    return MemoryNode(replace(options, realms={"realm1": replace(options.realms["realm1"], **limits)}))
 
 
 @pytest.fixture
@@ -153,13 +165,68 @@ def test_second_answer_is_dropped(alice, bob, registration, second):
     assert not alice.is_closed
 
 
-def test_options_that_ask_for_more_than_is_announced_are_taken_without_effect(alice, bob):
-    alice.request([REGISTER, 1, {"invoke": "roundrobin", "concurrency": 5}, PROCEDURE])
-    bob.send([CALL, 1, {"receive_progress": True, "timeout": 5, "x_mine": {"a": 1}}, PROCEDURE])
+def test_options_that_nobody_announced_are_taken_without_effect(alice, bob, registration):
+    bob.send([CALL, 1, {"receive_progress": True, "x_mine": {"a": 1}, "unheard_of": 1}, PROCEDURE])
     assert alice.receive()[3] == {}
-    bob.send([CANCEL, 1, {"mode": "kill"}])
-    alice.send([YIELD, 1, {}])
+    alice.send([YIELD, 1, {"x_mine": 1}])
     assert bob.receive() == [RESULT, 1, {}]
+
+
+def test_id_of_a_call_that_is_open_is_not_used_again(alice, bob, registration):
+    bob.send([CALL, 1, {}, PROCEDURE])
+    bob.send([CALL, 1, {}, PROCEDURE])
+    assert bob.close_reason == PROTOCOL_VIOLATION
+    assert len(alice.inbox) == 1
+
+
+def test_id_of_a_call_that_has_ended_may_be_used_again(alice, bob, registration):
+    for invocation_id in (1, 2):
+        bob.send([CALL, 1, {}, PROCEDURE])
+        alice.send([YIELD, invocation_id, {}])
+        assert bob.receive() == [RESULT, 1, {}]
+
+
+def test_session_has_no_more_calls_in_flight_than_the_realm_allows(serializer):
+    node = limited(max_calls=2)
+    callee, caller, other = (node.join("realm1", serializer) for _ in range(3))
+    callee.request([REGISTER, 1, {}, PROCEDURE])
+    for request_id in (1, 2):
+        caller.send([CALL, request_id, {}, PROCEDURE])
+    error = caller.request([CALL, 3, {}, PROCEDURE])
+    assert error[:5] == [ERROR, CALL, 3, {}, QUOTA_EXCEEDED]
+    assert caller.request([CALL, 4, {}, "wamp.session.count"])[0] == RESULT
+    assert len(callee.inbox) == 2
+    other.send([CALL, 1, {}, PROCEDURE])
+    assert len(callee.inbox) == 3
+    callee.send([YIELD, 1, {}])
+    assert caller.receive() == [RESULT, 1, {}]
+    caller.send([CALL, 5, {}, PROCEDURE])
+    assert len(callee.inbox) == 4
+
+
+def test_session_has_no_more_registrations_than_the_realm_allows(serializer):
+    node = limited(max_registrations=2)
+    callee, other = node.join("realm1", serializer), node.join("realm1", serializer)
+    ids = [callee.request([REGISTER, number, {}, f"{PROCEDURE}{number}"])[2] for number in (1, 2)]
+    error = callee.request([REGISTER, 3, {}, PROCEDURE])
+    assert error[:5] == [ERROR, REGISTER, 3, {}, QUOTA_EXCEEDED]
+    assert other.request([REGISTER, 1, {}, PROCEDURE])[0] == REGISTERED
+    callee.request([UNREGISTER, 4, ids[0]])
+    assert callee.request([REGISTER, 5, {}, f"{PROCEDURE}1"])[0] == REGISTERED
+
+
+def test_nothing_is_left_when_all_have_left(node, serializer):
+    peers = [node.join("realm1", serializer) for _ in range(4)]
+    for number, peer in enumerate(peers):
+        peer.request([REGISTER, 1, {}, f"{PROCEDURE}{number}"])
+    for peer in peers:
+        for number in range(len(peers)):
+            peer.send([CALL, number + 2, {"timeout": 60_000}, f"{PROCEDURE}{number}"])
+    for peer in peers:
+        peer.lose()
+    assert not node.router.sessions
+    assert not node.router.realms["realm1"].dealer.registrations
+    node.pass_time(100)
 
 
 def test_cancel_of_no_call_is_taken_without_effect(alice):

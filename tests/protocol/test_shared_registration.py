@@ -103,6 +103,18 @@ def test_shared_registration_takes_callees_of_the_same_policy(alice, bob, first,
         assert answer_[:5] == [ERROR, REGISTER, 1, {}, uri]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "uri"),
+    [
+        ("single", "single", "wamp.error.procedure_already_exists"),
+        ("first", "last", "wamp.error.procedure_exists_with_different_invocation_policy"),
+    ],
+)
+def test_session_that_registers_twice_keeps_the_policy_too(alice, first, second, uri):
+    alice.request([REGISTER, 1, {"invoke": first}, PROCEDURE])
+    assert alice.request([REGISTER, 2, {"invoke": second}, PROCEDURE])[:5] == [ERROR, REGISTER, 2, {}, uri]
+
+
 def test_unknown_policy_is_a_violation(alice):
     alice.send([REGISTER, 1, {"invoke": "best"}, PROCEDURE])
     assert alice.close_reason == PROTOCOL_VIOLATION
@@ -118,7 +130,7 @@ def test_patterns_are_shared_too(alice, bob, join, match):
     assert [len(peer.inbox) for peer in (alice, bob)] == [1, 1]
 
 
-@pytest.mark.parametrize("policy", ["single", *POLICIES])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_session_that_registers_twice_is_listed_once(alice, join, call, policy):
     answers = [alice.request([REGISTER, number, {"invoke": policy}, PROCEDURE]) for number in (1, 2)]
     assert answers == [[REGISTERED, number, answers[0][2]] for number in (1, 2)]

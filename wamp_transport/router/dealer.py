@@ -203,7 +203,7 @@ class Dealer:
         is_new = registration is None
         if registration is None:
             registration = self._create(match, procedure, invoke)
-        elif session.id not in registration.callees:
+        else:
             self._check_policy(registration, invoke)
         is_joining = session.id not in registration.callees
         if is_joining:
