@@ -49,7 +49,11 @@ def test_realm_of_a_name_that_is_taken_is_refused(pages, role):
 
 def test_realm_saved_untouched_changes_nothing(pages, role):
     mapping = node(ws={"type": "websocket"})
-    mapping["workers"][0]["realms"][0] |= {"store": {"x": None}, "rlinks": [], "options": {"enable_meta_api": True}}
+    mapping["workers"][0]["realms"][0] |= {
+        "store": {"type": "memory", "event-history": [{"uri": "a.b"}]},
+        "rlinks": [],
+        "options": {"enable_meta_api": True},
+    }
     mapping["workers"][0]["realms"][0]["roles"][0]["allow-by-default"] = False
     store.replace(mapping)
     realm = Realm.objects.get()

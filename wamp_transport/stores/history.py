@@ -58,7 +58,8 @@ def trim(realm: str, options: HistoryOptions) -> int:
     first = oldest_kept.values_list("id", flat=True).first()
     if first is None:
         return 0
-    return _rows(realm, options.match, options.uri).filter(id__lt=first).delete()[0]
+    deleted: int = _rows(realm, options.match, options.uri).filter(id__lt=first).delete()[0]
+    return deleted
 
 
 def _rows(realm: str, match: Match, uri: str) -> Any:
