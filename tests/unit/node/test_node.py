@@ -1,13 +1,17 @@
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
+from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node.connection import Lane
-from wamp_transport.router.options import RealmOptions, RoleOptions, RouterOptions
+from wamp_transport.node.node import time_from
+from wamp_transport.router.options import HistoryOptions, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.ids import MAX_ID
 
+DURABLE = HistoryOptions("com.x", is_durable=True)
 SUBSCRIBE = b'[32,1,{},"com.x"]'
 PUBLISH = b'[16,1,{},"com.x",["hi"]]'
 
@@ -232,3 +236,70 @@ class TestControl:
         loop.run_until_complete(node.stop(0))
         assert connection.link.closed[0][0] == "wamp.close.system_shutdown"
         assert not node.connections
+
+
+class TestHistory:
+    @pytest.fixture
+    def publish(self, node, join):
+        """Publishes to a topic whose history is durable."""
+        roles = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
+        node.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", roles, history=(DURABLE,))}))
+        publisher = join()
+        return lambda: publisher.receive(PUBLISH)
+
+    def test_event_is_recorded(self, node, publish):
+        recorded = []
+        node.recorder = recorded.append
+        publish()
+        (record,) = recorded
+        assert (record.uri, bytes(record.publication.message.args)) == ("com.x", b'["hi"]')
+        assert record.publication.time.tzinfo is UTC
+
+    def test_event_is_not_recorded_where_nobody_does(self, publish):
+        publish()
+
+
+def test_transport_is_known_to_the_meta_api(node, lane):
+    connection = node.connect(OPEN, lane, Recorder(), {"peer": "1.2.3.4"})
+    for data in (b'[1,"realm1",{"roles":{"caller":{}}}]', b'[48,1,{},"wamp.session.get",[%d]]'):
+        connection.receive(data % connection.session_id if b"%" in data else data)
+    assert b"1.2.3.4" in connection.link.written[-1]
+
+
+def test_timeout_of_a_call_is_kept(loop, node, join):
+    session = join()
+    session.receive(b'[64,1,{},"com.p"]')
+    session.receive(b'[48,5,{"timeout":2000},"com.p"]')
+    assert node._timer.when() == loop.now + 2
+    loop.now += 2
+    loop.run_until_complete(asyncio.sleep(0))
+    assert b"wamp.error.timeout" in session.link.written[-1]
+
+
+def test_what_a_left_session_held_is_taken_apart_in_turns_of_the_loop(loop, node, join, monkeypatch):
+    monkeypatch.setattr("wamp_transport.node.node.WORK_STEPS", 1)
+    session = join()
+    for number in (1, 2, 3):
+        session.receive(b'[32,%d,{},"com.x%d"]' % (number, number))
+    session.lost()
+    subscriptions = node.router.realms["realm1"].broker.subscriptions
+    left = []
+    for _ in range(5):
+        left.append(len(subscriptions))
+        loop.run_until_complete(asyncio.sleep(0))
+    assert left[0] == 3
+    assert left[-1] == 0
+    assert sorted(left, reverse=True) == left
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-02T03:04:05Z", "2026-01-02T04:04:05+01:00", "2026-01-02T03:04:05", "2026-01-02T03:04:05.000Z"]
+)
+def test_time_is_read_and_without_a_zone_it_is_utc(text):
+    assert time_from(text) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "noon", "2026-13-01T00:00:00Z", "2026-01-02"])
+def test_text_that_is_no_time_is_refused(text):
+    with pytest.raises(ValueError, match="RFC3339"):
+        time_from(text)

@@ -41,7 +41,7 @@ def open_call(calls, registration):
     """Opens a call: request id, caller, and the session of its callee."""
 
     def open_call(caller, request_id, session, **options):
-        callee = Callee(session, 1, RegisterOptions())
+        callee = Callee(session, 1, RegisterOptions(forward_timeout=True))
         record = calls.open(caller, Call(request_id, CallOptions(**options), "com.x"), registration, callee)
         record.wants_progress = options.get("receive_progress", False)
         record.is_streaming = options.get("progress", False)
@@ -276,6 +276,26 @@ class TestTime:
         record = open_call(caller, 7, callee)
         calls.start_clock(record, CallOptions(timeout=timeout))
         assert environment.deadlines.next() == seconds
+
+    def test_callee_that_keeps_the_time_itself_is_left_to_it(self, calls, open_call, caller, new_session, environment):
+        record = open_call(caller, 7, new_session(callee=["call_timeout"]))
+        calls.start_clock(record, CallOptions(timeout=1500))
+        assert environment.deadlines.next() is None
+        calls.options = RealmOptions("realm1", max_call_timeout=30.0)
+        calls.start_clock(record, CallOptions(timeout=1500))
+        assert environment.deadlines.next() == 30.0
+
+    def test_call_that_goes_on_is_due_when_it_was(self, calls, open_call, caller, simple, environment, world):
+        first = open_call(caller, 7, simple)
+        calls.start_clock(first, CallOptions(timeout=1500))
+        world.now = 1.0
+        again = open_call(caller, 7, simple)
+        calls.start_clock(again, CallOptions(timeout=1500))
+        calls.keep_time(first, again)
+        calls.end(first)
+        assert environment.deadlines.next() == 1.5
+        calls.keep_time(open_call(caller, 8, simple), again)
+        assert again.deadline.time == 1.5
 
     def test_due_call_is_interrupted_and_answered(self, calls, open_call, caller, callee, outbox):
         record = open_call(caller, 7, callee)

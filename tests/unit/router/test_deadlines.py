@@ -38,6 +38,12 @@ def test_deadline_says_what_is_to_happen(deadlines):
     assert (deadline.kind, deadline.subject, deadline.is_due) == ("hello", "subject", True)
 
 
+def test_deadline_may_be_given_by_its_time(deadlines, world):
+    world.now = 10.0
+    assert deadlines.at(11.0, "kind", "subject").time == deadlines.after(1, "kind", "subject").time == 11.0
+    assert deadlines.next() == 11.0
+
+
 def test_cancelled_deadline_never_happens(deadlines):
     first, second = deadlines.after(1, "kind", "first"), deadlines.after(2, "kind", "second")
     first.cancel()

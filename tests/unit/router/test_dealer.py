@@ -366,6 +366,20 @@ class TestProgressiveCalls:
         assert first == InvocationDetails(progress=True, procedure="com.x")
         assert second == InvocationDetails(procedure="com.x")
 
+    def test_payload_of_each_part_is_encrypted_by_itself(self, dealer, register, outbox, caller, callee):
+        register(callee, "com.x")
+        call(dealer, caller, "com.x", progress=True, enc_key="1", transaction_hash="h")
+        call(dealer, caller, "com.x", enc_key="2")
+        assert outbox[1].message.details == InvocationDetails(enc_key="2", transaction_hash="h")
+
+    def test_parts_of_a_call_that_was_refused_are_dropped(self, dealer, outbox, caller):
+        with pytest.raises(RequestRefused):
+            call(dealer, caller, "com.x", progress=True)
+        call(dealer, caller, "com.x", progress=True)
+        call(dealer, caller, "com.x")
+        assert outbox == []
+        assert not caller.ended_streams
+
     def test_parts_after_the_end_are_dropped_up_to_the_last(self, dealer, streaming, outbox, caller, callee):
         dealer.on_yield(callee, Yield(1, YieldOptions()))
         outbox.clear()
@@ -411,10 +425,25 @@ class TestShared:
 
     def test_registering_again_changes_nothing(self, dealer, register, new_session, announced):
         session = new_session()
-        registration = register(session, "com.x")
+        registration = register(session, "com.x", invoke="first")
         announced.clear()
-        assert register(session, "com.x") == registration
+        assert register(session, "com.x", invoke="first") == registration
         assert announced == []
+
+    @pytest.mark.parametrize(
+        ("first", "second", "uri"),
+        [
+            (None, None, "procedure_already_exists"),
+            ("single", "single", "procedure_already_exists"),
+            ("first", None, "procedure_exists_with_different_invocation_policy"),
+        ],
+    )
+    def test_registering_again_keeps_to_the_policy(self, register, new_session, first, second, uri):
+        session = new_session()
+        register(session, "com.x", invoke=first)
+        with pytest.raises(RequestRefused) as caught:
+            register(session, "com.x", invoke=second)
+        assert caught.value.uri == f"wamp.error.{uri}"
 
     def test_last_callee_takes_the_registration_along(self, dealer, register, new_session, announced):
         first, second = new_session(), new_session()
@@ -453,6 +482,43 @@ class TestShared:
             register(session, "com.", "prefix", invoke="first")
         call(dealer, new_session(), "com.secret")
         assert recipients(outbox) == [other.id]
+
+
+class TestLeaving:
+    """A callee that has left is passed over while what it held is still being taken apart."""
+
+    def test_its_registration_makes_room_for_another(self, dealer, register, outbox, new_session):
+        gone, session = new_session(), new_session()
+        register(gone, "com.x")
+        gone.state = "gone"
+        register(session, "com.x")
+        call(dealer, new_session(), "com.x")
+        assert recipients(outbox) == [session.id]
+        assert not gone.registrations
+
+    def test_its_registration_hides_no_pattern(self, dealer, register, outbox, new_session):
+        gone, first, second = new_session(), new_session(), new_session()
+        register(gone, "com.x")
+        register(first, "com.", "prefix")
+        register(second, "", "prefix")
+        gone.state = "gone"
+        call(dealer, new_session(), "com.x")
+        first.state = "gone"
+        call(dealer, new_session(), "com.x")
+        assert recipients(outbox) == [first.id, second.id]
+
+    def test_procedure_without_another_callee_is_not_there(self, dealer, register, new_session):
+        gone = new_session()
+        register(gone, "com.x")
+        gone.state = "gone"
+        assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_such_procedure"
+
+    def test_it_is_not_told_that_it_was_revoked(self, dealer, register, outbox, new_session):
+        gone = new_session(callee=["registration_revocation"])
+        registration = dealer.registrations[register(gone, "com.x")]
+        gone.state = "gone"
+        dealer.revoke(gone, registration, "com.reason")
+        assert outbox == []
 
 
 class TestSharded:
@@ -495,6 +561,23 @@ class TestRerouting:
         register(session, "com.x")
         call(dealer, caller, "com.x")
         dealer.on_error(session, self.UNAVAILABLE)
+        assert outbox[-1].message.error == "wamp.error.unavailable"
+
+    def test_time_goes_on_from_the_first_callee_to_the_next(self, dealer, register, new_session, world):
+        sessions = [new_session(callee=["call_reroute"]) for _ in range(2)]
+        for session in sessions:
+            register(session, "com.x", invoke="roundrobin")
+        call(dealer, new_session(), "com.x", timeout=3000)
+        world.now = 2.0
+        dealer.on_error(sessions[0], self.UNAVAILABLE)
+        assert world.environment.deadlines.next() == 3.0
+
+    def test_killed_call_is_not_rerouted(self, dealer, register, outbox, caller, callee, new_session):
+        for session in (callee, new_session()):
+            register(session, "com.x", invoke="first")
+        call(dealer, caller, "com.x")
+        dealer.on_cancel(caller, Cancel(7, CancelOptions(mode="kill")))
+        dealer.on_error(callee, self.UNAVAILABLE)
         assert outbox[-1].message.error == "wamp.error.unavailable"
 
     def test_progressive_call_is_not_rerouted(self, dealer, register, outbox, caller, callee):

@@ -60,6 +60,18 @@ def test_feature_is_there_if_announced_in_one_of_its_spellings(new_session, role
     assert session.has("callee", "call_canceling", "call_cancelling") is has
 
 
+def test_registration_is_staffed_while_a_callee_is_there(new_session):
+    registration = Registration(1, "com.x", "exact", "first", "")
+    assert not registration.is_staffed
+    sessions = [new_session(), new_session()]
+    for number, session in enumerate(sessions):
+        registration.callees[session.id] = Callee(session, number, RegisterOptions())
+    sessions[0].state = "gone"
+    assert registration.is_staffed
+    sessions[1].state = "closing"
+    assert not registration.is_staffed
+
+
 def test_callee_is_able_while_it_is_there_and_has_room(new_session):
     session = new_session()
     callee, limited = Callee(session, 1, RegisterOptions()), Callee(session, 2, RegisterOptions(concurrency=2))
