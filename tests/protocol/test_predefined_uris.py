@@ -41,7 +41,7 @@ def test_protocol_violation_and_no_such_realm_are_reasons_of_abort(node, seriali
 
 def test_close_reasons(alice, bob, node):
     assert alice.request([GOODBYE, {}, "wamp.close.close_realm"])[2] == "wamp.close.goodbye_and_out"
-    node.router.leave_all("wamp.close.system_shutdown", "down", node.now)
+    node.router.leave_all("wamp.close.system_shutdown", "down")
     node.run_effects()
     assert bob.receive() == [GOODBYE, {"message": "down"}, "wamp.close.system_shutdown"]
     assert alice.receive() == [ABORT, {"message": "down"}, "wamp.close.system_shutdown"]

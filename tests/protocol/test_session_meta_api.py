@@ -352,6 +352,17 @@ def test_meta_api_that_is_off_is_not_there(serializer):
     assert not alice.inbox
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_features_of_the_meta_api_are_announced_where_it_is_on(serializer, enabled):
+    roles = node_with(enable_meta_api=enabled).connect(serializer).join("realm1")[2]["roles"]
+    broker, dealer = roles["broker"]["features"], roles["dealer"]["features"]
+    for name in ("session_meta_api", "subscription_meta_api", "testament_meta_api", "event_history"):
+        assert broker.get(name, False) is enabled
+    for name in ("session_meta_api", "registration_meta_api", "testament_meta_api"):
+        assert dealer.get(name, False) is enabled
+    assert broker["event_retention"] is dealer["call_timeout"] is True
+
+
 def test_meta_api_can_be_switched_on_and_off_while_running(serializer):
     node = node_with(enable_meta_api=False)
     alice = node.join("realm1", serializer)

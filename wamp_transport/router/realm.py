@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
+from ..wamp.features import router_roles
 from ..wamp.messages import (
     CODES,
     NAMES,
@@ -39,6 +40,9 @@ from .testaments import take_testaments
 
 Leave = Callable[..., None]
 """Ends a session: id, reason, message, is_quiet=False."""
+
+NEEDS_META_API = ("_meta_api", "event_history")
+"""How the names of features end that are nothing without meta procedures and events."""
 
 COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
 """The messages that open a request of their own."""
@@ -87,6 +91,15 @@ class Realm:
             self._built_in.update(built_in(self._context, self._outbox))
         self.broker.configure(options)
         self.dealer.configure(options)
+
+    def announced(self) -> dict[str, dict[str, dict[str, bool]]]:
+        """``WELCOME.Details.roles``: all features, without the meta API those that do without it."""
+        roles = router_roles()
+        if not self.options.enable_meta_api:
+            for role in roles.values():
+                features = role["features"]
+                role["features"] = {name: True for name in features if not name.endswith(NEEDS_META_API)}
+        return roles
 
     def join(self, session: Session) -> None:
         """``session`` is in the realm from now on."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation
-from ..wamp.features import router_roles
 from ..wamp.messages import Abort, Goodbye, Hello, Message, ReasonDetails, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
 from .effects import Close, Effect, Mute, Release, Send
@@ -195,7 +194,7 @@ class Router:
         self._cancel_deadline(session)
         realm.join(session)
         details = WelcomeDetails(
-            roles=router_roles(),
+            roles=realm.announced(),
             realm=session.realm,
             authid=session.authid,
             authrole=session.authrole,
@@ -223,7 +222,7 @@ class Router:
         """ABORT from the client: nothing is answered."""
         self._close(session, message.reason, "the client aborted")
 
-    def ignore(self, session: Session, message: Message) -> None:
+    def _ignore(self, session: Session, message: Message) -> None:
         """A message that comes too late to count."""
 
     # --- parts of the above --------------------------------------------------------------------------------------

@@ -43,8 +43,8 @@ ROUTED: tuple[type[Message], ...] = (
 ACCEPTED: Mapping[State, Mapping[type[Message], str]] = {
     "closed": {Hello: "on_hello", Abort: "on_abort"},
     "established": {**dict.fromkeys(ROUTED, "on_routed"), Goodbye: "on_goodbye", Abort: "on_abort"},
-    "closing": {**dict.fromkeys(NAMES, "ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
-    "gone": dict.fromkeys(NAMES, "ignore"),
+    "closing": {**dict.fromkeys(NAMES, "_ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
+    "gone": dict.fromkeys(NAMES, "_ignore"),
 }
 """State and message to the name of the router's handler."""
 
