@@ -274,6 +274,25 @@ def test_open_call_that_is_no_stream_has_no_further_parts(caller, callee):
     assert caller.close_reason == PROTOCOL_VIOLATION
 
 
+def test_part_that_names_another_procedure_is_a_violation(node, caller, callee):
+    callee.request([REGISTER, 2, {}, "com.example.other"])
+    caller.send(part(1))
+    caller.send([CALL, 7, {"progress": True}, "com.example.other", [2]])
+    assert caller.close_reason == PROTOCOL_VIOLATION
+    assert [message[0] for message in callee.receive_all()] == [INVOCATION, INTERRUPT]
+    assert not open_calls(node)
+
+
+def test_last_part_of_an_ended_call_is_forgotten(node, caller, callee):
+    caller.send(part(1))
+    callee.send([YIELD, 1, {}])
+    session = node.router.sessions[caller.session_id]
+    assert session.ended_streams == {7}
+    caller.send(part(2))
+    caller.send(last(3))
+    assert not session.ended_streams
+
+
 def test_busy_callee_takes_the_parts_of_the_call_it_has(node, serializer, caller):
     callee = joined(node, serializer, callee=ABLE)
     callee.request([REGISTER, 1, {"concurrency": 1}, PROCEDURE])

@@ -270,6 +270,9 @@ class Dealer:
             return True
         if not record.is_streaming:
             raise ProtocolViolation(f"CALL.request {message.request_id} is the id of a call that is still open")
+        if message.procedure != record.call.procedure:
+            text = f"CALL.procedure must be {record.call.procedure!r} in all parts of call {message.request_id}"
+            raise ProtocolViolation(text)
         record.is_streaming = not is_last
         if is_last:
             session.ended_streams.discard(message.request_id)
