@@ -194,6 +194,23 @@ def test_event_with_lists_of_session_ids_is_not_kept(alice, bob, name, ids):
     assert firsts(events(bob)) == ["all"]
 
 
+def test_event_that_cannot_be_read_does_not_hide_the_others(node, bob):
+    alice = node.join("realm1", "json")
+    publish(alice, TOPIC, [1])
+    alice.send_bytes(b'[16,2,{},"com.example.log.auth",[1e400]]')
+    alice.send_bytes(b'[16,3,{},"com.example.log.auth",[],{"a":1e400}]')
+    publish(alice, TOPIC, [2])
+    assert not alice.is_closed
+    assert firsts(events(bob)) == [1, 2]
+
+
+def test_event_that_the_reader_cannot_be_told_does_not_leave_it_without_an_answer(node, bob):
+    alice = node.join("realm1", "json")
+    publish(alice, TOPIC, [10**30])
+    answer = ask(bob, subscription_of(bob, TOPIC))
+    assert answer[:3] == [RESULT, 8, {}] or answer[4] == "wamp.error.invalid_payload"
+
+
 # --- filters ---
 
 

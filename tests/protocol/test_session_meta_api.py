@@ -217,6 +217,14 @@ def test_argument_of_a_wrong_type_is_named(alice, bob, procedure, args, kwargs, 
     assert not bob.inbox
 
 
+@pytest.mark.parametrize("payload", [b"[1e400]", b'[1],{"reason":1e400}', b'["\xff"]'])
+def test_payload_that_cannot_be_read_is_an_error(node, payload):
+    alice = node.join("realm1", "json")
+    alice.send_bytes(b'[48,1,{},"wamp.session.get",' + payload + b"]")
+    assert alice.receive()[:5] == [ERROR, CALL, 1, {}, "wamp.error.invalid_payload"]
+    assert call(alice, "count") == 1
+
+
 # --- ending sessions ---
 
 

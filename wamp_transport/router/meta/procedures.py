@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from ...wamp.errors import PayloadError, RequestRefused
 from ...wamp.messages import Call, Result, ResultDetails
 from ...wamp.payload import ABSENT, PYTHON, positional
 from ..effects import Effect, Send
@@ -36,4 +37,9 @@ def _answer(context: Context, outbox: list[Effect], procedure: Procedure, caller
 
 
 def _values(context: Context, caller: Session, raw: Any, absent: Any) -> Any:
-    return absent if raw is ABSENT else context.environment.values_of(caller.payload_format, raw)
+    if raw is ABSENT:
+        return absent
+    try:
+        return context.environment.values_of(caller.payload_format, raw)
+    except PayloadError as fault:
+        raise RequestRefused(fault.uri, str(fault)) from fault

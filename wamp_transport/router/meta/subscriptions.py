@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from ...wamp import errors
-from ...wamp.errors import RequestRefused
+from ...wamp.errors import PayloadError, RequestRefused
 from ...wamp.ids import Id
 from ...wamp.messages import SubscribeOptions
 from ...wamp.payload import ABSENT
@@ -87,10 +87,12 @@ def get_events(context: Context, caller: Session, arguments: Arguments) -> list[
         context.environment.utc_now(),
         lambda publication: context.broker.may_see(caller, publication),
     )
-    return [_event(context, subscription, publication) for publication in events]
+    found = (_event(context, subscription, publication) for publication in events)
+    return [event for event in found if event is not None]
 
 
-def _event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any]:
+def _event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any] | None:
+    """An event as it is told; None where its payload is not to be read, which must not hide the others."""
     message = publication.message
     details = event_details(publication, is_pattern=subscription.match != "exact")
     event: dict[str, Any] = {
@@ -102,7 +104,10 @@ def _event(context: Context, subscription: Subscription, publication: Publicatio
     for part in ("args", "kwargs"):
         raw = getattr(message, part)
         if raw is not ABSENT:
-            event[part] = context.environment.values_of(publication.payload_format, raw)
+            try:
+                event[part] = context.environment.values_of(publication.payload_format, raw)
+            except PayloadError:
+                return None
     return event
 
 
