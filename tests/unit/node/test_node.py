@@ -117,6 +117,14 @@ class TestLostWhileWritingTo:
         assert not node.connections
         assert not node.router.sessions
 
+    def test_session_that_is_lost_at_its_goodbye_leaves_nothing(self, node, join):
+        connection = join()
+        connection.link.write = lambda data: connection.lost()
+        node.leave_service("open", "the path is no more")
+        assert not node.connections
+        assert not node._leaving
+        assert not node.router.sessions
+
 
 class TestBugs:
     """What must never happen, happens: it ends what it met, and the node goes on."""

@@ -372,6 +372,10 @@ class TestProgressiveCalls:
         call(dealer, caller, "com.x", enc_key="2")
         assert outbox[1].message.details == InvocationDetails(enc_key="2", transaction_hash="h")
 
+    def test_part_for_another_procedure_is_a_violation(self, dealer, streaming, caller):
+        with pytest.raises(ProtocolViolation, match=r"com\.x"):
+            call(dealer, caller, "com.y", progress=True)
+
     def test_parts_of_a_call_that_was_refused_are_dropped(self, dealer, outbox, caller):
         with pytest.raises(RequestRefused):
             call(dealer, caller, "com.x", progress=True)

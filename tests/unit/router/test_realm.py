@@ -6,6 +6,7 @@ from wamp_transport.router.options import RealmOptions, RoleOptions
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.testaments import add_testament
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
+from wamp_transport.wamp.features import router_roles
 from wamp_transport.wamp.messages import (
     Call,
     CallOptions,
@@ -183,6 +184,24 @@ class TestMetaEvents:
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
         realm.joined(session)
         assert self.told(outbox) == []
+
+
+class TestAnnounced:
+    def test_all_features_are_announced(self, realm):
+        assert realm.announced() == router_roles()
+
+    def test_what_needs_the_meta_api_is_not_announced_without_it(self, realm):
+        realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
+        announced, everything = realm.announced(), router_roles()
+        for role, missing in (
+            ("broker", {"session_meta_api", "subscription_meta_api", "event_history"}),
+            ("dealer", {"session_meta_api", "registration_meta_api", "testament_meta_api"}),
+        ):
+            all_features, features = everything[role]["features"], announced[role]["features"]
+            assert set(features) < set(all_features)
+            assert missing & set(all_features)
+            assert not missing & set(features)
+            assert set(features.values()) == {True}
 
 
 class TestMetaProcedures:

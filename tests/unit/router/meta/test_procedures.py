@@ -40,3 +40,10 @@ def test_payload_of_another_shape_is_refused(call, outbox):
         call("wamp.session.count", b'"text"')
     assert caught.value.uri == "wamp.error.invalid_argument"
     assert outbox == []
+
+
+def test_payload_that_cannot_be_read_is_refused(call, outbox):
+    with pytest.raises(RequestRefused) as caught:
+        call("wamp.session.count", b'["\\u0000no base64!"]')
+    assert caught.value.uri == "wamp.error.invalid_payload"
+    assert outbox == []

@@ -112,6 +112,11 @@ class TestEvents:
         }
         assert second.keys() == {"timestamp", "subscription", "publication", "details"}
 
+    def test_event_that_cannot_be_read_hides_no_other(self, publish, events):
+        publish("com.x", b'["\\u0000no base64!"]')
+        publish("com.x", b"[1]")
+        assert [event["publication"] for event in events()] == [1002]
+
     def test_event_of_a_pattern_is_told_with_its_topic(self, publish, ask, context):
         publish("com.y", disclose_me=True)
         (event,) = ask("subscription.get_events", context.broker.lookup("prefix", "com.").id)
