@@ -181,9 +181,7 @@ def test_bad_realm_option_is_refused(worker, problems, given, path, words):
     assert words in problems(PLACE)[0][path].message
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("event_dispatching_chunk_size", 50), ("bridge_meta_api", True)]
-)
+@pytest.mark.parametrize(("key", "value"), [("event_dispatching_chunk_size", 50), ("bridge_meta_api", True)])
 def test_realm_option_not_offered_is_told(worker, problems, key, value):
     worker["realms"][0]["options"] = {key: value}
     assert list(problems(PLACE)[1]) == [f"options.{key}"]
