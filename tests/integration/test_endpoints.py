@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ..requirements import missing
 from .servers import assert_quiet, configuration, free_port, is_open, manage, node, realm, running, web, write_config
 from .wire import Wire, joined, opened, status
 
@@ -100,7 +101,7 @@ def test_ipv6_interface_is_listened_on(tmp_path: Path) -> None:
     transport["endpoint"]["interface"] = "::1"
     with socket.socket(socket.AF_INET6) as probe:
         if probe.connect_ex(("::1", port)) not in (111,):
-            pytest.skip("no IPv6 on this machine")
+            missing("this machine has no IPv6")
     write_config(tmp_path, configuration(transport))
     command = manage("runserver", "--noreload", "--node", str(tmp_path))
     with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:

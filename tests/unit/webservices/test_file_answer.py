@@ -484,7 +484,7 @@ def test_error_while_waiting_for_the_client_to_go_counts_as_gone(scope, app, ope
 
     async def send(message):
         sent.append(message)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # the server gives way, so that the error is met
 
     asyncio.run(app(scope("/large.bin"), receive, send))
     assert sent[-1]["more_body"] is True
@@ -493,22 +493,29 @@ def test_error_while_waiting_for_the_client_to_go_counts_as_gone(scope, app, ope
 def test_no_more_is_read_than_the_server_takes(scope, app, opened):
     async def run():
         gate = asyncio.Semaphore(2)
+        is_full = asyncio.Event()
         sent = []
+        read = []
 
         async def send(message):
+            if gate.locked():
+                is_full.set()
             await gate.acquire()
+            await asyncio.to_thread(lambda: None)  # whoever read ahead would have had the time for it
+            read.append(opened[0].tell())
             sent.append(message)
 
         task = asyncio.create_task(app(scope("/large.bin"), asyncio.Event().wait, send))
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(is_full.wait(), 10)
         position = opened[0].tell()
         for _ in range(10):
             gate.release()
         await task
-        return position, b"".join(message.get("body", b"") for message in sent)
+        return position, read[1:], b"".join(message.get("body", b"") for message in sent)
 
-    position, body = asyncio.run(run())
+    position, read, body = asyncio.run(run())
     assert position == 2 * CHUNK_SIZE
+    assert read == [min(number * CHUNK_SIZE, len(LARGE)) for number in range(1, len(read) + 1)]
     assert body == LARGE
 
 
