@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 
 from tests.integration.wire import Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne import WampWebSocketProtocol
+from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.outgoing import Outgoing
 
 REQUEST = (
@@ -138,7 +138,7 @@ class Peer:
         self.connection = Recorder(self.protocol, answer)
         self.protocol.attach(self.connection, is_binary=binary)  # type: ignore[arg-type]
         if not self.short:
-            self.protocol._largest = -1
+            self.protocol.largest_short_frame = -1
         self.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})
         assert self.sent().startswith(b"HTTP/1.1 101 ")
         return self

@@ -1,6 +1,5 @@
 """The server's WebSocket protocol: the short path and Autobahn's parser are one to client and router."""
 
-import logging
 import struct
 from itertools import pairwise
 from typing import Any
@@ -9,16 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ReactorNotRunning
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports import daphne
-from wamp_transport.transports.daphne import WampServer, is_utf8, report_bugs, transport_key
+from wamp_transport.transports.daphne.options import LONGEST_CLOSE
+from wamp_transport.transports.daphne.protocol import is_utf8
 
-from .peers import REQUEST, Peer
+from .peers import Peer
 
 # --- the short path against Autobahn's parser ------------------------------------------------------------------------
 
@@ -264,15 +260,9 @@ def test_close_is_echoed_where_asked() -> None:
 def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
     peer = Peer().open().send(frame(CLOSE))
     ((seconds, function),) = peer.server.loop.timers
-    assert (seconds, function) == (daphne.LONGEST_CLOSE, peer.transport.abortConnection)
+    assert (seconds, function) == (LONGEST_CLOSE, peer.transport.abortConnection)
     peer.lose()
     assert peer.server.loop.timers == []
-
-
-@pytest.mark.parametrize(("option", "seconds"), [(0, daphne.LONGEST_CLOSE), (2000, 2.0)])
-def test_closing_handshake_has_a_limit(option: int, seconds: float) -> None:
-    peer = Peer(WebSocketOptions(close_handshake_timeout=option)).open()
-    assert peer.protocol.closeHandshakeTimeout == seconds
 
 
 def test_lost_socket_leaves_nothing_behind() -> None:
@@ -321,257 +311,6 @@ def test_messages_with_masks_that_are_not_applied_say_the_same() -> None:
     assert peer.sent() == b"\x81\x83\0\0\0\0abc"
 
 
-# --- pings -----------------------------------------------------------------------------------------------------------
-
-
-def test_any_traffic_counts_as_pong() -> None:
-    peer = Peer(WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000, auto_ping_size=20)).open()
-    peer.protocol._sendAutoPing()
-    (ping,) = peer.frames()
-    assert (ping.opcode, len(ping.payload)) == (PING, 20)
-    assert peer.protocol.autoPingTimeoutCall is not None
-    peer.send(frame(TEXT, b"x"))
-    assert peer.protocol.autoPingTimeoutCall is None
-    peer.lose()
-
-
-def test_traffic_does_not_count_as_pong_where_switched_off() -> None:
-    options = WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000, auto_ping_restart_on_any_traffic=False)
-    peer = Peer(options).open()
-    peer.protocol._sendAutoPing()
-    (ping,) = peer.frames()
-    peer.send(frame(TEXT, b"x"))
-    assert peer.protocol.autoPingTimeoutCall is not None
-    peer.send(frame(PONG, ping.payload))
-    assert peer.protocol.autoPingTimeoutCall is None
-    peer.lose()
-
-
-def test_limits_of_daphne_are_not_for_wamp(monkeypatch: pytest.MonkeyPatch) -> None:
-    peer = Peer().open()
-    peer.protocol.socket_opened -= 1_000_000
-    peer.protocol.last_ping -= 1_000_000
-    peer.protocol.check_timeouts()
-    assert peer.sent() == b""
-
-
-# --- changed options -------------------------------------------------------------------------------------------------
-
-
-def test_changed_limit_reaches_an_open_connection() -> None:
-    peer = Peer(WebSocketOptions(max_message_size=0, auto_fragment_size=0)).open()
-    peer.protocol.refresh(WebSocketOptions(max_message_size=10, close_handshake_timeout=2000, auto_fragment_size=3))
-    assert peer.protocol.closeHandshakeTimeout == 2
-    peer.protocol.write(b"\x81\x05whole")
-    peer.send(frame(TEXT, b"x" * 10), frame(TEXT, b"x" * 11))
-    assert peer.connection.messages == [b"x" * 10]
-    assert [each.payload[:2] for each in peer.frames()] == [b"wh", struct.pack("!H", 1009)]
-
-
-def test_changed_pings_reach_an_open_connection() -> None:
-    peer = Peer().open()
-    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=5000))
-    first = peer.protocol.autoPingPendingCall
-    assert first is not None
-    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=6000))
-    assert peer.protocol.autoPingPendingCall not in (None, first)
-    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=0))
-    assert peer.protocol.autoPingPendingCall is None
-
-
-def test_changed_pings_leave_a_ping_on_its_way_alone() -> None:
-    peer = Peer(WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000)).open()
-    peer.protocol.autoPingPendingCall.cancel()
-    peer.protocol._sendAutoPing()
-    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=6000))
-    assert peer.protocol.autoPingPendingCall is None
-    (ping,) = peer.frames()
-    peer.send(frame(PONG, ping.payload))
-    assert peer.protocol.autoPingPendingCall is not None
-    peer.lose()
-
-
-@pytest.mark.parametrize("options", [None, WebSocketOptions()])
-def test_options_gone_or_unchanged_change_nothing(options: WebSocketOptions | None) -> None:
-    peer = Peer(WebSocketOptions()).open()
-    before = dict(vars(peer.protocol))
-    peer.protocol.refresh(options)
-    assert vars(peer.protocol) == before
-
-
-# --- handshake -------------------------------------------------------------------------------------------------------
-
-
-def test_options_are_found_by_the_path_as_it_was_sent() -> None:
-    peer = Peer()
-    peer.transport.wamp_transport_key = "tcp:1"
-    peer.ask((REQUEST % b"").replace(b"/ws", b"/%77s;a=b?c=d"))
-    assert peer.server.asked == [("tcp:1", b"/%77s;a=b")]
-    assert peer.protocol.target == b"/%77s;a=b"
-
-
-def test_refusal_of_the_application_is_a_whole_http_answer() -> None:
-    peer = Peer()
-    peer.ask()
-    head = {"type": "websocket.http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Basic")]}
-    peer.protocol.handle_reply(head)
-    peer.protocol.handle_reply({"type": "websocket.http.response.body", "body": b"not ", "more_body": True})
-    assert peer.sent() == b""
-    peer.protocol.handle_reply({"type": "websocket.http.response.body", "body": b"you"})
-    answer = peer.sent()
-    assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
-    assert b"www-authenticate: Basic\r\n" in answer
-    assert b"Content-Length: 7\r\n" in answer
-    assert answer.endswith(b"\r\n\r\nnot you")
-    assert peer.is_dropped
-    peer.lose()
-    assert peer.server.connections == set()
-    assert "rejected" in peer.server.actions
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        b"Sec-WebSocket-Extensions: permessage-deflate; foo=1\r\n",
-        b"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=8\r\n",
-        b'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x; y; z="1"\r\n',
-    ],
-)
-def test_strange_extension_is_not_taken(header: bytes) -> None:
-    peer = Peer()
-    peer.ask(REQUEST % header)
-    peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})
-    answer = peer.sent()
-    assert answer.startswith(b"HTTP/1.1 101 ")
-    assert b"Extensions" not in answer
-
-
-@pytest.mark.parametrize(
-    ("request_", "status"),
-    [
-        ((REQUEST % b"").replace(b"GET", b"POST"), 405),
-        ((REQUEST % b"").replace(b"Version: 13", b"Version: 7"), 400),
-        ((REQUEST % b"").replace(b"Version: 13", b"Version: x"), 400),
-        ((REQUEST % b"").replace(b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Key: x"), 400),
-        ((REQUEST % b"").replace(b"wamp.2.json", b"wamp.2.json, wamp.2.json"), 400),
-        ((REQUEST % b"").replace(b"wamp.2.json", b"wamp\xe9"), 400),
-        ((REQUEST % b"Origin: nothing\r\n"), 400),
-        ((REQUEST % b"").replace(b"/ws", b"/ws#x"), 400),
-        ((REQUEST % b"").replace(b"Host: here", b"Host: here:x"), 400),
-        ((REQUEST % b"").replace(b"Connection: Upgrade", b"Connection: close"), 400),
-    ],
-)
-def test_bad_request_gets_its_status_and_leaves_nothing_behind(request_: bytes, status: int) -> None:
-    peer = Peer()
-    answer = peer.ask(request_)
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert b"Content-Length: " in answer
-    assert peer.is_dropped
-    peer.lose()
-    assert peer.server.connections == set()
-    assert peer.server.actions == []
-
-
-@pytest.mark.parametrize(("version", "option"), [(b"13", "enable_rfc6455"), (b"8", "enable_hybi10")])
-def test_version_switched_off_is_refused_naming_the_other(version: bytes, option: str) -> None:
-    request = (REQUEST % b"").replace(b"Version: 13", b"Version: " + version)
-    assert Peer().ask(request) == b""
-    answer = Peer(WebSocketOptions(**{option: False})).ask(request)
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert f"Sec-WebSocket-Version: {21 - int(version)}".encode() in answer
-
-
-def test_frames_before_the_answer_wait_for_it() -> None:
-    peer = Peer()
-    peer.ask()
-    peer.send(frame(TEXT, b"early\r\n\r\nGET / HTTP/1.1\r\n\r\n"))
-    assert peer.sent() == b""
-    peer.open()
-    assert peer.connection.messages == [b"early\r\n\r\nGET / HTTP/1.1\r\n\r\n"]
-
-
-def test_flood_before_the_answer_is_not_read() -> None:
-    peer = Peer()
-    peer.ask()
-    peer.transport.registerProducer(peer, True)
-    peer.send(b"x" * (daphne.WAIT_FOR_WHOLE + 1))
-    assert peer.transport.producerState == "paused"
-    peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": None})
-    assert peer.transport.producerState == "producing"
-
-
-def test_handshake_has_the_time_that_its_option_gives() -> None:
-    none = Peer(WebSocketOptions(open_handshake_timeout=0))
-    none.ask()
-    assert none.protocol.openHandshakeTimeoutCall is None
-    some = Peer(WebSocketOptions(open_handshake_timeout=5000))
-    some.ask()
-    assert some.protocol.openHandshakeTimeoutCall is not None
-    some.lose()
-
-
-@pytest.mark.parametrize("error", [None, OSError])
-def test_socket_is_tuned_where_it_can_be(error: type[OSError] | None) -> None:
-    peer = Peer(WebSocketOptions(tcp_nodelay=False))
-    given: list[bool] = []
-
-    def set_no_delay(enabled: bool) -> None:
-        given.append(enabled)
-        if error is not None:
-            raise error
-
-    peer.transport.socket = None
-    peer.transport.setTcpNoDelay = set_no_delay
-    peer.transport.setTcpKeepAlive = given.append
-    peer.ask()
-    assert given == ([False] if error else [False, True])
-
-
-# --- other consumers than ours ---------------------------------------------------------------------------------------
-
-
-def plain_peer() -> Peer:
-    peer = Peer()
-    peer.server.options = None
-    peer.ask()
-    peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})
-    peer.sent()
-    return peer
-
-
-def test_other_consumer_gets_messages_as_from_daphne() -> None:
-    peer = plain_peer()
-    peer.send(frame(TEXT, b"hello"))
-    queue = peer.protocol.application_queue
-    assert queue.get_nowait() == {"type": "websocket.connect"}
-    assert queue.get_nowait() == {"type": "websocket.receive", "text": "hello"}
-    peer.protocol.handle_reply({"type": "websocket.send", "text": "back"})
-    assert peer.frames() == [Frame(TEXT, b"back", True, False)]
-    peer.protocol.check_timeouts()
-
-
-@pytest.mark.parametrize(("key", "value", "opcode"), [("text", "", TEXT), ("bytes", b"", BINARY)])
-def test_empty_message_is_a_message(key: str, value: Any, opcode: int) -> None:
-    peer = plain_peer()
-    peer.protocol.handle_reply({"type": "websocket.send", key: value})
-    assert peer.frames() == [Frame(opcode, b"", True, False)]
-
-
-@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 4000])
-def test_close_of_other_consumers_has_its_code_and_reason(code: int) -> None:
-    peer = plain_peer()
-    peer.protocol.handle_reply({"type": "websocket.close", "code": code, "reason": "why"})
-    assert [(each.code, each.payload[2:]) for each in peer.frames()] == [(code, b"why")]
-    peer.lose()
-
-
-def test_rejection_without_a_status_is_403() -> None:
-    peer = Peer()
-    peer.ask()
-    peer.protocol.handle_reply({"type": "websocket.close"})
-    assert peer.sent().startswith(b"HTTP/1.1 403 ")
-
-
 # --- small things ----------------------------------------------------------------------------------------------------
 
 
@@ -598,27 +337,3 @@ def test_socket_of_its_own_kind_is_written_to_directly() -> None:
 def test_utf8_may_be_cut_off_where_it_is_not_all_there(payload: bytes, whole: bool, partial: bool) -> None:
     assert is_utf8(payload) is whole
     assert is_utf8(payload, is_all=False) is partial
-
-
-def test_socket_without_a_key_has_an_empty_one() -> None:
-    assert transport_key(object()) == ""
-
-
-def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    log = Logger(observer=report_bugs)
-    log.info("nothing")
-    log.critical("no exception")
-    with caplog.at_level(logging.ERROR):
-        for error in (ZeroDivisionError("ours"), ReactorNotRunning("stopping already")):
-            log.failure("while testing", Failure(error))
-    (record,) = caplog.records
-    assert record.exc_info is not None
-    assert isinstance(record.exc_info[1], ZeroDivisionError)
-
-
-async def _nothing(*_: Any) -> None: ...
-
-
-def test_server_passes_its_options_to_daphne() -> None:
-    server = WampServer(None, lambda key, path: None, _nothing, _nothing, root_path="/x")
-    assert (server.root_path, server.server_name, server.endpoints) == ("/x", "", [])

@@ -1,6 +1,6 @@
 """HTTP requests under this product's server: which transport they came by, and clients that read slowly.
 
-Part of ``daphne.py``: like it, nothing else may import this module.
+Nothing outside this package may import this module.
 """
 
 import asyncio

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.transports.requests import TransportFactory, TransportRequest, transport_key
+from wamp_transport.transports.daphne.requests import TransportFactory, TransportRequest, transport_key
 
 
 class Channel:

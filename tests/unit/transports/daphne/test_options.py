@@ -1,0 +1,122 @@
+"""WebSocket options: set before the handshake is answered, and changed on open connections."""
+
+import struct
+
+import pytest
+
+from tests.integration.wire import PING, PONG, TEXT, frame
+from wamp_transport.config.websocket import WebSocketOptions
+from wamp_transport.transports.daphne.options import LONGEST_CLOSE
+
+from .peers import Peer
+
+
+def test_handshake_has_the_time_that_its_option_gives() -> None:
+    none = Peer(WebSocketOptions(open_handshake_timeout=0))
+    none.ask()
+    assert none.protocol.openHandshakeTimeoutCall is None
+    some = Peer(WebSocketOptions(open_handshake_timeout=5000))
+    some.ask()
+    assert some.protocol.openHandshakeTimeoutCall is not None
+    some.lose()
+
+
+@pytest.mark.parametrize("error", [None, OSError])
+def test_socket_is_tuned_where_it_can_be(error: type[OSError] | None) -> None:
+    peer = Peer(WebSocketOptions(tcp_nodelay=False))
+    given: list[bool] = []
+
+    def set_no_delay(enabled: bool) -> None:
+        given.append(enabled)
+        if error is not None:
+            raise error
+
+    peer.transport.socket = None
+    peer.transport.setTcpNoDelay = set_no_delay
+    peer.transport.setTcpKeepAlive = given.append
+    peer.ask()
+    assert given == ([False] if error else [False, True])
+
+
+@pytest.mark.parametrize(("option", "seconds"), [(0, LONGEST_CLOSE), (2000, 2.0)])
+def test_closing_handshake_has_a_limit(option: int, seconds: float) -> None:
+    peer = Peer(WebSocketOptions(close_handshake_timeout=option)).open()
+    assert peer.protocol.closeHandshakeTimeout == seconds
+
+
+# --- pings -----------------------------------------------------------------------------------------------------------
+
+
+def test_any_traffic_counts_as_pong() -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000, auto_ping_size=20)).open()
+    peer.protocol._sendAutoPing()
+    (ping,) = peer.frames()
+    assert (ping.opcode, len(ping.payload)) == (PING, 20)
+    assert peer.protocol.autoPingTimeoutCall is not None
+    peer.send(frame(TEXT, b"x"))
+    assert peer.protocol.autoPingTimeoutCall is None
+    peer.lose()
+
+
+def test_traffic_does_not_count_as_pong_where_switched_off() -> None:
+    options = WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000, auto_ping_restart_on_any_traffic=False)
+    peer = Peer(options).open()
+    peer.protocol._sendAutoPing()
+    (ping,) = peer.frames()
+    peer.send(frame(TEXT, b"x"))
+    assert peer.protocol.autoPingTimeoutCall is not None
+    peer.send(frame(PONG, ping.payload))
+    assert peer.protocol.autoPingTimeoutCall is None
+    peer.lose()
+
+
+def test_limits_of_daphne_are_not_for_wamp(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer().open()
+    peer.protocol.socket_opened -= 1_000_000
+    peer.protocol.last_ping -= 1_000_000
+    peer.protocol.check_timeouts()
+    assert peer.sent() == b""
+
+
+# --- changed options -------------------------------------------------------------------------------------------------
+
+
+def test_changed_limit_reaches_an_open_connection() -> None:
+    peer = Peer(WebSocketOptions(max_message_size=0, auto_fragment_size=0)).open()
+    peer.protocol.refresh(WebSocketOptions(max_message_size=10, close_handshake_timeout=2000, auto_fragment_size=3))
+    assert peer.protocol.closeHandshakeTimeout == 2
+    peer.protocol.write(b"\x81\x05whole")
+    peer.send(frame(TEXT, b"x" * 10), frame(TEXT, b"x" * 11))
+    assert peer.connection.messages == [b"x" * 10]
+    assert [each.payload[:2] for each in peer.frames()] == [b"wh", struct.pack("!H", 1009)]
+
+
+def test_changed_pings_reach_an_open_connection() -> None:
+    peer = Peer().open()
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=5000))
+    first = peer.protocol.autoPingPendingCall
+    assert first is not None
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=6000))
+    assert peer.protocol.autoPingPendingCall not in (None, first)
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=0))
+    assert peer.protocol.autoPingPendingCall is None
+
+
+def test_changed_pings_leave_a_ping_on_its_way_alone() -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=5000, auto_ping_timeout=5000)).open()
+    peer.protocol.autoPingPendingCall.cancel()
+    peer.protocol._sendAutoPing()
+    peer.protocol.refresh(WebSocketOptions(auto_ping_interval=6000))
+    assert peer.protocol.autoPingPendingCall is None
+    (ping,) = peer.frames()
+    peer.send(frame(PONG, ping.payload))
+    assert peer.protocol.autoPingPendingCall is not None
+    peer.lose()
+
+
+@pytest.mark.parametrize("options", [None, WebSocketOptions()])
+def test_options_gone_or_unchanged_change_nothing(options: WebSocketOptions | None) -> None:
+    peer = Peer(WebSocketOptions()).open()
+    before = dict(vars(peer.protocol))
+    peer.protocol.refresh(options)
+    assert vars(peer.protocol) == before

@@ -1,0 +1,95 @@
+"""Which attribute of Autobahn's protocol carries out which WebSocket option, and when it is set.
+
+Sections of RFC 6455: 5 to 7; the names and ranges of the options are those of the configuration.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...config.websocket import WebSocketOptions
+
+logger = logging.getLogger(__name__)
+
+FindOptions = Callable[[str, bytes], WebSocketOptions | None]
+"""Transport key and raw request path to the WebSocket options of the service there, if any."""
+
+WAIT_FOR_WHOLE: Final = 128 * 1024
+"""Frames up to this size wait until they are whole; Autobahn reads larger ones piece by piece."""
+
+LONGEST_CLOSE: Final = 30.0
+"""Seconds that a peer has to take part in a close, where no option says less."""
+
+APPLIED_ONCE: Final = {
+    "mask_server_frames": "maskServerFrames",
+    "apply_mask": "applyMask",
+    "auto_fragment_size": "autoFragmentSize",
+}
+"""Option to the attribute of Autobahn's protocol that carries it out, settled with the handshake."""
+
+APPLIED: Final = {
+    "validate_utf8": "utf8validateIncoming",
+    "require_masked_client_frames": "requireMaskedClientFrames",
+    "max_frame_size": "maxFramePayloadSize",
+    "max_message_size": "maxMessagePayloadSize",
+    "fail_by_drop": "failByDrop",
+    "echo_close_codereason": "echoCloseCodeReason",
+    "auto_ping_size": "autoPingSize",
+    "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
+}
+"""The same for options that reach open connections as well when they change."""
+
+APPLIED_SECONDS: Final = {
+    "auto_ping_interval": "autoPingInterval",
+    "auto_ping_timeout": "autoPingTimeout",
+}
+"""The same for times, milliseconds in the option and seconds in the attribute."""
+
+
+def apply(protocol: Any, options: WebSocketOptions) -> None:
+    """Set all options of a connection whose handshake is about to be looked at."""
+    for option, attribute in APPLIED_ONCE.items():
+        setattr(protocol, attribute, getattr(options, option))
+    apply_live(protocol, options)
+    protocol.versions = [13] * options.enable_rfc6455 + [8] * options.enable_hybi10
+    protocol.is_framed = not (options.mask_server_frames or options.auto_fragment_size)
+    if protocol.openHandshakeTimeoutCall is not None:
+        protocol.openHandshakeTimeoutCall.cancel()
+        protocol.openHandshakeTimeoutCall = None
+    if options.open_handshake_timeout:
+        protocol.openHandshakeTimeoutCall = protocol.factory._batched_timer.call_later(
+            options.open_handshake_timeout / 1000, protocol.onOpenHandshakeTimeout
+        )
+    if hasattr(protocol.transport, "socket") and hasattr(protocol.transport, "setTcpNoDelay"):
+        _tune_socket(protocol.transport, options.tcp_nodelay)
+
+
+def apply_live(protocol: Any, options: WebSocketOptions) -> None:
+    """Set what may change on an open connection."""
+    for option, attribute in APPLIED.items():
+        setattr(protocol, attribute, getattr(options, option))
+    for option, attribute in APPLIED_SECONDS.items():
+        setattr(protocol, attribute, getattr(options, option) / 1000)
+    protocol.closeHandshakeTimeout = options.close_handshake_timeout / 1000 or LONGEST_CLOSE
+    limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
+    protocol.largest_short_frame = min([*limits, WAIT_FOR_WHOLE]) if protocol.applyMask else -1
+
+
+def restart_pings(protocol: Any) -> None:
+    """Let pings go by the interval as it is now; one on its way is waited for first."""
+    if protocol.autoPingPendingCall is not None:
+        protocol.autoPingPendingCall.cancel()
+        protocol.autoPingPendingCall = None
+    if protocol.autoPingInterval and protocol.autoPingPending is None:
+        protocol.autoPingPendingCall = protocol.factory._batched_timer.call_later(
+            protocol.autoPingInterval, protocol._sendAutoPing
+        )
+
+
+def _tune_socket(transport: Any, no_delay: bool) -> None:
+    """Without pings, keep-alive is what finds out in the end that a peer has vanished."""
+    try:
+        transport.setTcpNoDelay(no_delay)
+        transport.setTcpKeepAlive(True)
+    except OSError:
+        logger.debug("This kind of socket has no such options")

@@ -1,0 +1,202 @@
+"""The WebSocket of a WAMP service: a direct link between the socket and the connection.
+
+Frames of the common shape go both ways on a short path; everything else (fragments, control frames, violations,
+compression) stays with Autobahn's own parser, one frame at a time.
+"""
+
+import asyncio
+import logging
+import os
+from codecs import utf_8_decode
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from websockets.speedups import apply_mask
+
+from ...config.websocket import WebSocketOptions
+from ...node.connection import Connection
+from ..closing import close_code, close_text
+from ..consumer import wrong_kind
+from ..frames import BINARY, TEXT, message_frames, whole_masked_frame
+from ..outgoing import Outgoing
+from .handshake import HandshakeProtocol
+from .options import LONGEST_CLOSE, apply_live, restart_pings
+
+logger = logging.getLogger(__name__)
+
+
+class WampWebSocketProtocol(HandshakeProtocol):
+    """One WebSocket. For WAMP services it is a direct link; for others it is Daphne's protocol as it was."""
+
+    autoPingPendingCall: Any
+    write: Callable[[bytes], None]
+    """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
+
+    is_framed = True
+    largest_short_frame = 0
+    """Largest payload that the short path takes; -1: it takes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connection: Connection | None = None
+        self._outgoing: Outgoing | None = None
+        self._first_byte = TEXT
+        self._give_up: asyncio.TimerHandle | None = None
+
+    def onOpen(self) -> None:
+        """The handshake is done: watch how fast the peer reads."""
+        super().onOpen()
+        if self._outgoing is not None:
+            self.transport.unregisterProducer()
+            self.transport.registerProducer(self._outgoing, True)
+        self.transport.resumeProducing()
+
+    def refresh(self, options: WebSocketOptions | None) -> None:
+        """The configuration has changed: take from the options of the path what can change on an open connection."""
+        if self._options is None or options is None or options == self._options or self.state != self.STATE_OPEN:
+            return
+        self._options = options
+        apply_live(self, options)
+        restart_pings(self)
+
+    def attach(self, connection: Connection, *, is_binary: bool) -> None:
+        """From now on messages go to ``connection``, frames of the common shape without a detour."""
+        transport = self.transport
+        is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
+        self._outgoing = Outgoing(transport, self.server.flush_soon, self._drop_slow_peer, writes_through=is_plain)
+        self._connection = connection
+        self._first_byte = BINARY if is_binary else TEXT
+        self.write = self._outgoing.write if self.is_framed else self._write_message
+
+    # Hot path: once per read.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the socket."""
+        if self._connection is None:
+            super().dataReceived(data)
+        else:
+            self.data = self.data + data if self.data else data
+            self.consumeData()
+
+    def consumeData(self) -> None:
+        """Take whole frames of the common shape from the buffer; let Autobahn take any other, one at a time."""
+        connection = self._connection
+        if connection is None or self.state == self.STATE_CONNECTING:
+            super().consumeData()
+            return
+        while self.state == self.STATE_OPEN:
+            is_between = self.current_frame is None and not self.inside_message
+            if is_between and (not self.data or not self._take_frames(connection) or not self.data):
+                return
+            if not self.processData():  # true with nothing left in the buffer: the frame just begun is an empty one
+                return
+        if self.state == self.STATE_CLOSING:
+            super().consumeData()
+
+    def _take_frames(self, connection: Connection) -> bool:
+        """Take frames of the common shape. False: the next one is of it too, but not all there yet."""
+        data = self.data
+        position = 0
+        while (payload := whole_masked_frame(data, position)) is not None:
+            begin, end = payload
+            if data[position] != self._first_byte or end - begin > self.largest_short_frame:
+                break
+            if end > len(data):
+                if not self._may_be_text(data[begin:], data[begin - 4 : begin]):
+                    break
+                self.data = data[position:]
+                return False
+            message = apply_mask(data[begin:end], data[begin - 4 : begin])
+            if self._first_byte == TEXT and not message.isascii() and not is_utf8(message):
+                break
+            position = end
+            if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic:
+                self._cancelAutoPingTimeoutCall()
+            self.data = b""  # a close from within must find nothing left to read
+            connection.receive(message)
+            if self.state != self.STATE_OPEN:
+                break
+        self.data = data[position:]
+        return True
+
+    # End of the hot path.
+
+    def _may_be_text(self, masked: bytes, mask: bytes) -> bool:
+        """Whether the beginning of a frame is worth waiting for the rest: bad text fails at once."""
+        return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
+
+    def close(self, reason: str, message: str) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`. The connection counts until the socket is closed."""
+        if self.state == self.STATE_OPEN and self._outgoing is not None:
+            super().sendCloseFrame(close_code(reason), close_text(reason, message).encode())
+            self._outgoing.stop()
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """A close that the peer began or provoked. The session ends now, whatever the peer does next."""
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        if self._connection is not None and self._outgoing is not None:
+            self._outgoing.stop()
+            self._connection.lost()
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """What Autobahn sends itself (close, ping, pong) goes after what was written before."""
+        if self._outgoing is not None:
+            self._outgoing.flush_now()
+        super().sendData(data, sync, chopsize)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """A message that came on Autobahn's path."""
+        connection = self._connection
+        if connection is None:
+            super().onMessage(payload, isBinary)
+        elif isBinary != (self._first_byte == BINARY):
+            connection.violate(wrong_kind(is_binary=not isBinary))
+        elif not isBinary and not self.utf8validateIncoming and not is_utf8(payload):
+            connection.violate("text that is not valid UTF-8")
+        else:
+            connection.receive(payload)
+
+    def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
+        """The socket is closed, perhaps before the handshake came to anything."""
+        if self._give_up is not None:
+            self._give_up.cancel()
+        if hasattr(self, "path"):
+            super().onClose(wasClean, code, reason)
+        else:
+            self.factory.server_class.protocol_disconnected(self)
+
+    def check_timeouts(self) -> None:
+        """Daphne's limit of a day and its pings are not for WAMP services: they have options of their own."""
+        if self._connection is None:
+            super().check_timeouts()
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Close the socket. A peer that does not read what is on its way to it cannot hold it open."""
+        super().dropConnection(abort)
+        if self._outgoing is not None:
+            self._outgoing.stop()
+            if not abort and self._give_up is None:
+                self._give_up = self.server.loop.call_later(LONGEST_CLOSE, self.transport.abortConnection)
+
+    def _write_message(self, data: bytes) -> None:
+        """A message, in frames that are not the same for all."""
+        assert self._outgoing is not None  # noqa: S101 - attached before
+        mask = self._mask if self.maskServerFrames else None
+        self._outgoing.write(message_frames(self._first_byte, data, size=self.autoFragmentSize, make_mask=mask))
+
+    def _mask(self) -> bytes:
+        return os.urandom(4) if self.applyMask else bytes(4)
+
+    def _drop_slow_peer(self, waiting: int) -> None:
+        logger.warning("%s reads more slowly than it is sent to: %d bytes wait, closed", self, waiting)
+        self.dropConnection(abort=True)
+
+
+def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
+    """Whether ``payload`` is valid UTF-8, or, where it is not all there, may still become it."""
+    try:
+        utf_8_decode(payload, "strict", is_all)
+    except UnicodeDecodeError:
+        return False
+    return True
