@@ -1,5 +1,6 @@
 """What runserver and runnode share: the project's application, the addresses, the server."""
 
+import gc
 import importlib
 import re
 from collections.abc import Mapping
@@ -78,6 +79,9 @@ def run(source: Source, main: str | None, application: Any, **options: Any) -> W
         assert runtime.snapshot is not None  # noqa: S101 - started
         started.wanted = addresses(runtime.snapshot.configuration)
         runtime.on_applied = follow
+        # What is loaded by now stays: the collector need not walk through all of Django for every thousand sessions.
+        gc.collect()
+        gc.freeze()
 
     async def follow(configuration: Configuration) -> None:
         server.refresh()

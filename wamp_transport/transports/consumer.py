@@ -1,7 +1,7 @@
 """The Channels consumer at a WAMP path: handshake in, connection out.
 
-Under this product's own server the connection talks to the socket directly and this consumer sleeps until the
-disconnect. Under any other ASGI server it passes messages in a loop, without a dispatch per message.
+Under this product's own server the connection talks to the socket directly and this consumer's work ends with the
+handshake. Under any other ASGI server it passes messages in a loop, without a dispatch per message.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class DirectLink(Protocol):
     is_framed: bool
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
-        """From now on incoming messages go to ``connection``."""
+        """From now on incoming messages go to ``connection``, and it is told when the transport is gone."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -60,17 +60,16 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         if direct is None:
             await self._serve(outcome, scope, receive, send)
         else:
-            await self._serve_directly(outcome, direct, scope, receive, send)
+            await self._serve_directly(outcome, direct, scope, send)
 
     async def _serve_directly(
-        self, agreement: Agreement, direct: DirectLink, scope: Mapping[str, Any], receive: Receive, send: Send
+        self, agreement: Agreement, direct: DirectLink, scope: Mapping[str, Any], send: Send
     ) -> None:
+        """The link does the rest: nothing of this handshake stays in memory."""
         serializer = agreement.serializer
-        with self.service.connection(serializer, direct, scope, is_framed=direct.is_framed) as connection:
-            direct.attach(connection, is_binary=serializer.is_binary)
-            await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
-            while (await receive())["type"] != "websocket.disconnect":
-                pass
+        connection = self.service.connect(serializer, direct, scope, is_framed=direct.is_framed)
+        direct.attach(connection, is_binary=serializer.is_binary)
+        await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
 
     async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         serializer = agreement.serializer
@@ -78,17 +77,18 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         has_codes = "websocket.http.response" in (scope.get("extensions") or {})
         link = QueuedLink(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
-        writer = asyncio.ensure_future(link.drain())
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
+        connection = self.service.connect(serializer, link, scope, is_framed=False)
+        writer = asyncio.ensure_future(link.drain())
         try:
-            with self.service.connection(serializer, link, scope, is_framed=False) as connection:
-                while (event := await receive())["type"] == "websocket.receive":
-                    data = event.get(key)
-                    if data is not None:
-                        connection.receive(data if serializer.is_binary else data.encode())
-                    elif event.get(other) is not None:
-                        connection.violate(wrong_kind(is_binary=serializer.is_binary))
+            while (event := await receive())["type"] == "websocket.receive":
+                data = event.get(key)
+                if data is not None:
+                    connection.receive(data if serializer.is_binary else data.encode())
+                elif event.get(other) is not None:
+                    connection.violate(wrong_kind(is_binary=serializer.is_binary))
         finally:
+            connection.lost()
             writer.cancel()
 
 

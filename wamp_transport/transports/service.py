@@ -1,7 +1,6 @@
 """A running WAMP service: what the consumer and the server protocol need to know of one configured path."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,17 +45,10 @@ class WampService:
         )
         return cls(node, options, terms, websocket)
 
-    @contextmanager
-    def connection(
-        self, serializer: Serializer, link: Link, scope: Mapping[str, Any], *, is_framed: bool
-    ) -> Iterator[Connection]:
-        """A connection of this service for as long as the block runs. ``scope`` is that of the handshake."""
+    def connect(self, serializer: Serializer, link: Link, scope: Mapping[str, Any], *, is_framed: bool) -> Connection:
+        """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
         lane = (FRAMED if is_framed else UNFRAMED)[serializer.name]
-        connection = self.node.connect(self.options, lane, link, transport_details(scope, serializer))
-        try:
-            yield connection
-        finally:
-            connection.lost()
+        return self.node.connect(self.options, lane, link, transport_details(scope, serializer))
 
 
 def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:

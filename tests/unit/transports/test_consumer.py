@@ -139,11 +139,12 @@ def test_refused_handshake_is_answered_as_the_server_can(extensions: Any, status
     run(scenario)
 
 
-def test_direct_link_gets_the_connection_before_the_handshake_is_answered() -> None:
+def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_does_the_rest() -> None:
     class Direct:
         is_framed = True
 
         def attach(self, connection: Any, *, is_binary: bool) -> None:
+            self.connection = connection
             client.sent.put_nowait({"type": "attached", "is_binary": is_binary})
 
         def write(self, data: bytes) -> None: ...
@@ -154,11 +155,14 @@ def test_direct_link_gets_the_connection_before_the_handshake_is_answered() -> N
 
     async def scenario() -> None:
         nonlocal client
-        client = Client(service(), extensions={DIRECT_LINK: Direct()})
+        direct = Direct()
+        client = Client(service(), extensions={DIRECT_LINK: direct})
         assert await client.event() == {"type": "attached", "is_binary": False}
         assert (await client.event())["type"] == "websocket.accept"
-        client.receive(text="not for the consumer")
-        await client.end()
+        await asyncio.wait_for(client.task, 5)
+        assert list(client.node.connections.values()) == [direct.connection]
+        direct.connection.lost()
+        assert client.node.connections == {}
 
     run(scenario)
 

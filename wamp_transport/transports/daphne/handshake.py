@@ -3,8 +3,10 @@
 Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
 
+import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
@@ -13,8 +15,17 @@ from twisted.web.http import RESPONSES
 from ... import __version__
 from ...config.websocket import WebSocketOptions
 from ..closing import close_text
-from .options import WAIT_FOR_WHOLE, apply
+from ..upgrade import UpgradeRequest, switching_protocols
+from .options import WAIT_FOR_WHOLE, apply, restart_pings, tune_socket
 from .requests import transport_key
+
+SOFTWARE: Final = f"wampnode/{__version__}"
+
+
+class Requested(NamedTuple):
+    """What Daphne keeps of a request for its log."""
+
+    path: str
 
 
 class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
@@ -22,13 +33,47 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     data: bytes
     openHandshakeTimeoutCall: Any
+    _options: WebSocketOptions | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self.target = b""
-        self._options: WebSocketOptions | None = None
+        self._upgrade: UpgradeRequest | None = None
         self._refusal: dict[str, Any] | None = None
         self._refusal_body = b""
+
+    def begin(self, transport: Any, request: UpgradeRequest) -> None:
+        """Start the application for a request that is read and found good: nothing is left to be parsed.
+
+        For the classes that :func:`~.protocol.protocol_with` makes.
+        """
+        self.server = self.factory.server_class
+        self._upgrade = request
+        self.makeConnection(transport)
+        assert self._options is not None  # noqa: S101 - the class has them
+        tune_socket(transport, self._options)
+        self.request = Requested(request.path.decode())
+        self.target = self.path = request.path
+        self.root_path = self.server.root_path
+        self.websocket_version = 13
+        self.websocket_protocols = request.subprotocols
+        self.socket_opened = self.last_ping = time.time()
+        self.data = request.rest
+        peer, host = transport.getPeer(), transport.getHost()
+        is_internet = hasattr(peer, "port")
+        self.client_addr = [peer.host, peer.port] if is_internet else None
+        self.server_addr = [host.host, host.port] if is_internet else None
+        self.server.protocol_connected(self)
+        scope = {
+            "type": "websocket",
+            "path": unquote(self.request.path),
+            "root_path": self.root_path,
+            "headers": request.headers,
+            "query_string": request.query,
+            "client": self.client_addr,
+            "server": self.server_addr,
+        }
+        self.applicationCreateWorked(self.server.create_application(self, scope))
 
     def processHandshake(self) -> None:
         """Apply the options of the path before the request is looked at."""
@@ -53,16 +98,40 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             self.websocket_extensions: list[Any] = []  # none is offered: a strange parameter must not matter
         return super().onConnect(request)
 
+    def _switch_protocols(self, request: UpgradeRequest, message: dict[str, Any]) -> None:
+        """The application takes a connection that :meth:`begin` began: it is open."""
+        self._upgrade = None
+        headers = [*message.get("headers", ())]
+        if message.get("subprotocol"):
+            headers.append((b"Sec-WebSocket-Protocol", message["subprotocol"].encode()))
+        if self._options is not None and self._options.show_server_version:
+            headers.append((b"Server", SOFTWARE.encode()))
+        self.websocket_protocol_in_use = message.get("subprotocol")
+        self.websocket_extensions_in_use: list[Any] = []
+        self.inside_message = False
+        self.current_frame = None
+        self.sendData(switching_protocols(request.key, headers))
+        self.state = self.STATE_OPEN
+        if self.openHandshakeTimeoutCall is not None:
+            self.openHandshakeTimeoutCall.cancel()
+            self.openHandshakeTimeoutCall = None
+        restart_pings(self)
+        self.onOpen()
+        if self.data:
+            self.consumeData()
+
     def serverAccept(self, subprotocol: str | None = None) -> None:
         """The application takes the connection; the answer names the software only where it shall."""
         if self._options is not None and self._options.show_server_version:
-            subprotocol = (subprotocol, {"Server": f"wampnode/{__version__}"})  # type: ignore[assignment]
+            subprotocol = (subprotocol, {"Server": SOFTWARE})  # type: ignore[assignment]
         super().serverAccept(subprotocol)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """ASGI events, those included that Daphne does not know or takes for mistakes."""
         kind = message.get("type")
-        if kind == "websocket.http.response.start" and self.state == self.STATE_CONNECTING:
+        if kind == "websocket.accept" and self._upgrade is not None:
+            self._switch_protocols(self._upgrade, message)
+        elif kind == "websocket.http.response.start" and self.state == self.STATE_CONNECTING:
             self._refusal = message
         elif kind == "websocket.http.response.body" and self._refusal is not None:
             self._refusal_body += message.get("body", b"")
@@ -87,8 +156,25 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
         self.sendData("\r\n".join(lines).encode("latin-1") + body)
 
+    def handle_exception(self, exception: BaseException) -> None:
+        """The application failed; see Daphne's."""
+        if self._upgrade is not None:
+            self._upgrade = None
+            self.failHandshake("Internal server error", 500)
+        else:
+            super().handle_exception(exception)
+
+    def serverReject(self) -> None:
+        """The application does not take the connection, and does not say why."""
+        if self._upgrade is None:
+            super().serverReject()
+        else:
+            self._refuse({"status": 403})
+
     def _refuse(self, message: dict[str, Any]) -> None:
-        del self.handshake_deferred
+        if self._upgrade is None:
+            del self.handshake_deferred
+        self._upgrade = None
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
         self.wasNotCleanReason = f"refused with status {message['status']}"
         self._answer(message["status"], headers, self._refusal_body)

@@ -48,11 +48,8 @@ APPLIED_SECONDS: Final = {
 
 def apply(protocol: Any, options: WebSocketOptions) -> None:
     """Set all options of a connection whose handshake is about to be looked at."""
-    for option, attribute in APPLIED_ONCE.items():
-        setattr(protocol, attribute, getattr(options, option))
-    apply_live(protocol, options)
-    protocol.versions = [13] * options.enable_rfc6455 + [8] * options.enable_hybi10
-    protocol.is_framed = not (options.mask_server_frames or options.auto_fragment_size)
+    for attribute, value in attributes(options).items():
+        setattr(protocol, attribute, value)
     if protocol.openHandshakeTimeoutCall is not None:
         protocol.openHandshakeTimeoutCall.cancel()
         protocol.openHandshakeTimeoutCall = None
@@ -60,19 +57,35 @@ def apply(protocol: Any, options: WebSocketOptions) -> None:
         protocol.openHandshakeTimeoutCall = protocol.factory._batched_timer.call_later(
             options.open_handshake_timeout / 1000, protocol.onOpenHandshakeTimeout
         )
-    if hasattr(protocol.transport, "socket") and hasattr(protocol.transport, "setTcpNoDelay"):
-        _tune_socket(protocol.transport, options.tcp_nodelay)
+    tune_socket(protocol.transport, options)
 
 
 def apply_live(protocol: Any, options: WebSocketOptions) -> None:
     """Set what may change on an open connection."""
-    for option, attribute in APPLIED.items():
-        setattr(protocol, attribute, getattr(options, option))
-    for option, attribute in APPLIED_SECONDS.items():
-        setattr(protocol, attribute, getattr(options, option) / 1000)
-    protocol.closeHandshakeTimeout = options.close_handshake_timeout / 1000 or LONGEST_CLOSE
+    for attribute, value in live_attributes(options, applies_mask=protocol.applyMask).items():
+        setattr(protocol, attribute, value)
+
+
+def attributes(options: WebSocketOptions) -> dict[str, Any]:
+    """All attributes of a protocol that options decide, with their values."""
+    return {
+        **{attribute: getattr(options, option) for option, attribute in APPLIED_ONCE.items()},
+        **live_attributes(options, applies_mask=options.apply_mask),
+        "versions": [13] * options.enable_rfc6455 + [8] * options.enable_hybi10,
+        "is_framed": not (options.mask_server_frames or options.auto_fragment_size),
+        "openHandshakeTimeout": options.open_handshake_timeout / 1000,
+    }
+
+
+def live_attributes(options: WebSocketOptions, *, applies_mask: bool) -> dict[str, Any]:
+    """Those of them that may change on an open connection."""
     limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
-    protocol.largest_short_frame = min([*limits, WAIT_FOR_WHOLE]) if protocol.applyMask else -1
+    return {
+        **{attribute: getattr(options, option) for option, attribute in APPLIED.items()},
+        **{attribute: getattr(options, option) / 1000 for option, attribute in APPLIED_SECONDS.items()},
+        "closeHandshakeTimeout": options.close_handshake_timeout / 1000 or LONGEST_CLOSE,
+        "largest_short_frame": min([*limits, WAIT_FOR_WHOLE]) if applies_mask else -1,
+    }
 
 
 def restart_pings(protocol: Any) -> None:
@@ -86,10 +99,12 @@ def restart_pings(protocol: Any) -> None:
         )
 
 
-def _tune_socket(transport: Any, no_delay: bool) -> None:
+def tune_socket(transport: Any, options: WebSocketOptions) -> None:
     """Without pings, keep-alive is what finds out in the end that a peer has vanished."""
+    if not (hasattr(transport, "socket") and hasattr(transport, "setTcpNoDelay")):
+        return
     try:
-        transport.setTcpNoDelay(no_delay)
+        transport.setTcpNoDelay(options.tcp_nodelay)
         transport.setTcpKeepAlive(True)
     except OSError:
         logger.debug("This kind of socket has no such options")

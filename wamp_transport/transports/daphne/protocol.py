@@ -21,7 +21,7 @@ from ..consumer import wrong_kind
 from ..frames import BINARY, TEXT, message_frames, whole_masked_frame
 from ..outgoing import Outgoing
 from .handshake import HandshakeProtocol
-from .options import LONGEST_CLOSE, apply_live, restart_pings
+from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
         self.write = self._outgoing.write if self.is_framed else self._write_message
+        self.muted = True  # the application has nothing more to hear
+        self.application_queue = None
+        if self.state == self.STATE_CLOSED:  # gone while the handshake was thought about
+            connection.lost()
 
     # Hot path: once per read.
 
@@ -161,6 +165,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """The socket is closed, perhaps before the handshake came to anything."""
         if self._give_up is not None:
             self._give_up.cancel()
+        if self._connection is not None:
+            self._connection.lost()
         if hasattr(self, "path"):
             super().onClose(wasClean, code, reason)
         else:
@@ -191,6 +197,17 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def _drop_slow_peer(self, waiting: int) -> None:
         logger.warning("%s reads more slowly than it is sent to: %d bytes wait, closed", self, waiting)
         self.dropConnection(abort=True)
+
+
+def protocol_with(options: WebSocketOptions, factory: Any) -> type[WampWebSocketProtocol]:
+    """A class whose attributes are what Autobahn else copies from ``factory`` to every connection, and the options.
+
+    That saves much of the time and memory that a connection costs.
+    """
+    settings = {name: getattr(factory, name) for name in WampWebSocketProtocol.CONFIG_ATTRS}
+    settings |= attributes(options)
+    settings |= {"CONFIG_ATTRS": (), "_options": options}
+    return type("ConfiguredProtocol", (WampWebSocketProtocol,), settings)
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:

@@ -9,9 +9,11 @@ from typing import Any
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 
+from .first_bytes import FirstBytes
+
 
 class TransportRequest(WebRequest):  # type: ignore[misc]
-    """A request that leaves the key of its transport with the socket, for the WebSocket it may become.
+    """A request.
 
     ``writable`` is set while the client keeps up with the answer; the application waits for it between pieces.
     """
@@ -54,7 +56,6 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         """Handle the request."""
         transport = self.transport
-        transport.wamp_transport_key = self.channel.factory.key
         upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
         if upgrade.lower() == b"websocket" and self.clientproto != b"HTTP/1.1":
             self.basic_error(505, b"HTTP Version Not Supported", "WebSocket needs HTTP/1.1")
@@ -75,6 +76,12 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
 
     def buildProtocol(self, address: Any) -> Any:
         """The protocol of a new connection."""
+        protocol = FirstBytes(address)
+        protocol.factory = self
+        return protocol
+
+    def build_http(self, address: Any) -> Any:
+        """The protocol of a connection that speaks HTTP."""
         protocol = super().buildProtocol(address)
         protocol.requestFactory = TransportRequest
         return protocol

@@ -14,8 +14,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 from ...config.websocket import WebSocketOptions
 from ..consumer import DIRECT_LINK
 from ..outgoing import Outgoing
+from ..upgrade import UpgradeRequest
 from .options import FindOptions
-from .protocol import WampWebSocketProtocol
+from .protocol import WampWebSocketProtocol, protocol_with
 from .requests import TransportFactory, TransportRequest, transport_key
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class WampServer(Server):  # type: ignore[misc]
         self._on_start = on_start
         self._on_stop = on_stop
         self._unflushed: list[Outgoing] = []
+        self._protocols: dict[int, type[WampWebSocketProtocol]] = {}
         self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         self._announce: Callable[[], None] | None = options.get("ready_callable")
@@ -122,8 +124,23 @@ class WampServer(Server):  # type: ignore[misc]
         if faults:
             raise ListenError("; ".join(faults))
 
+    def websocket_for(self, key: str, request: UpgradeRequest) -> WampWebSocketProtocol | None:
+        """The protocol for a usual handshake, where a service is at its path and needs no more to be parsed."""
+        options = self.find_options(key, request.path)
+        if options is None or not options.enable_rfc6455:
+            return None
+        if request.offers_extensions and options.compression is not None:
+            return None
+        made = self._protocols.get(id(options))
+        if made is None:
+            made = self._protocols[id(options)] = protocol_with(options, self.ws_factory)
+        protocol = made()
+        protocol.factory = self.ws_factory
+        return protocol
+
     def refresh(self) -> None:
         """The configuration has changed: open connections take the options of their paths."""
+        self._protocols.clear()
         found: dict[tuple[str, bytes], WebSocketOptions | None] = {}
         for protocol in list(self.connections):
             if isinstance(protocol, WampWebSocketProtocol):

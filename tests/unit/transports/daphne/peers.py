@@ -9,8 +9,9 @@ from twisted.internet.testing import StringTransport
 
 from tests.integration.wire import Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
+from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol, protocol_with
 from wamp_transport.transports.outgoing import Outgoing
+from wamp_transport.transports.upgrade import ordinary_upgrade
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -125,6 +126,19 @@ class Peer:
         self.protocol = self.factory.buildProtocol(None)
         self.protocol._raw_query_string = b""
         self.protocol.makeConnection(self.transport)
+
+    @classmethod
+    def usual(cls, options: WebSocketOptions | None = None, request: bytes = REQUEST % b"") -> "Peer":
+        """A peer whose request was a usual one, so that neither Daphne nor Autobahn parse it."""
+        peer = cls(options)
+        peer.factory._batched_timer = peer.server.loop
+        read = ordinary_upgrade(request)
+        assert read is not None
+        assert peer.server.options is not None
+        peer.protocol = protocol_with(peer.server.options, peer.factory)()
+        peer.protocol.factory = peer.factory
+        peer.protocol.begin(peer.transport, read)
+        return peer
 
     def ask(self, request: bytes = REQUEST % b"") -> bytes:
         """Send the request of a handshake; what is answered without the application."""

@@ -14,7 +14,7 @@ from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.options import LONGEST_CLOSE
 from wamp_transport.transports.daphne.protocol import is_utf8
 
-from .peers import Peer
+from .peers import Peer, Recorder
 
 # --- the short path against Autobahn's parser ------------------------------------------------------------------------
 
@@ -269,8 +269,16 @@ def test_lost_socket_leaves_nothing_behind() -> None:
     peer = Peer(WebSocketOptions(auto_ping_interval=5000)).open()
     peer.lose()
     assert peer.server.connections == set()
-    assert peer.protocol.application_queue.get_nowait()["type"] == "websocket.connect"
-    assert peer.protocol.application_queue.get_nowait()["type"] == "websocket.disconnect"
+    assert peer.connection.losses == 1
+    assert peer.protocol.application_queue is None
+
+
+def test_connection_attached_after_the_socket_was_lost_is_told_at_once() -> None:
+    peer = Peer.usual()
+    peer.lose()
+    connection = Recorder(peer.protocol)
+    peer.protocol.attach(connection, is_binary=False)  # type: ignore[arg-type]
+    assert connection.losses == 1
 
 
 def test_slow_peer_beyond_the_limit_is_dropped(
