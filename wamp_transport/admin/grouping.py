@@ -61,6 +61,17 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         ),
         True,
     ),
+    (
+        _("Compression: on where any of these is set"),
+        (
+            "options.compression.deflate.no_context_takeover",
+            "options.compression.deflate.max_window_bits",
+            "options.compression.deflate.memory_level",
+            "options.compression.deflate.request_no_context_takeover",
+            "options.compression.deflate.request_max_window_bits",
+        ),
+        True,
+    ),
     (_("Endpoint, further options"), ("endpoint.version", "endpoint.shared", "endpoint.user_timeout"), True),
     (_("Name for management"), ("id",), True),
 )

@@ -34,4 +34,6 @@ class Deflate(Section):
 class Compression(Section):
     """Which compression methods are agreed to."""
 
-    deflate: Deflate | None = setting(None, "Parameters of permessage-deflate. Absent: no compression.")
+    deflate: Deflate | None = setting(
+        None, "Parameters of permessage-deflate; {} for the defaults. Absent: no compression."
+    )

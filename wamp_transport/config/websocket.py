@@ -84,11 +84,7 @@ class WebSocketOptions(Section):
     auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: for ever.")
     auto_ping_size: int = setting(12, "Size of a ping in bytes, 12 to 125.", unit="bytes", ge=12, le=125)
     auto_ping_restart_on_any_traffic: bool = setting(True, "Let any message from the client count as a pong.")
-    compression: Compression | None = setting(
-        None,
-        "Compression of messages.",
-        ignored="compression is not offered yet; messages are sent uncompressed",
-    )
+    compression: Compression | None = setting(None, "Compression of messages.")
     require_websocket_subprotocol: bool = setting(
         True, "Refuse clients that offer no known WAMP subprotocol. False: speak JSON with them."
     )

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 
-from ..node.connection import Connection
+from ..node.connection import Connection, Lane
+from ..serializers.serializer import Serializer
 from .closing import NORMAL, close_code, close_text
+from .lanes import UNFRAMED
 from .negotiation import Agreement, Refusal, negotiate
 from .outgoing import QUEUE_LIMIT
 from .service import WampService
@@ -28,7 +30,9 @@ DIRECT_LINK = "wamp_transport.link"
 class DirectLink(Protocol):
     """The way around ASGI messages that this product's server offers."""
 
-    is_framed: bool
+    def lane(self, serializer: Serializer) -> Lane:
+        """The lane that encodes what this link writes."""
+        ...
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
         """From now on incoming messages go to ``connection``, and it is told when the transport is gone."""
@@ -67,7 +71,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     ) -> None:
         """The link does the rest: nothing of this handshake stays in memory."""
         serializer = agreement.serializer
-        connection = self.service.connect(serializer, direct, scope, is_framed=direct.is_framed)
+        connection = self.service.connect(direct.lane(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
         await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
 
@@ -78,7 +82,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         link = QueuedLink(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
-        connection = self.service.connect(serializer, link, scope, is_framed=False)
+        connection = self.service.connect(UNFRAMED[serializer.name], link, scope)
         writer = asyncio.ensure_future(link.drain())
         try:
             while (event := await receive())["type"] == "websocket.receive":

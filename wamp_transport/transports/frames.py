@@ -13,6 +13,9 @@ BINARY: Final = 0x82
 """First byte of a final frame, no extension bits, that is a whole message."""
 
 FINAL: Final = 0x80
+COMPRESSED: Final = 0x40
+"""Bit of the first byte of a message that is compressed, RFC 7692, section 6."""
+
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
 LENGTH_64: Final = 127

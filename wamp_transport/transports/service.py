@@ -8,20 +8,9 @@ from ..config.websocket import WebSocketOptions, WebSocketSection
 from ..node.connection import Connection, Lane, Link
 from ..node.node import Node
 from ..router.options import ServiceOptions
-from ..serializers.registry import SERIALIZERS
 from ..serializers.serializer import Serializer
-from .frames import binary_frame, text_frame
 from .negotiation import Terms, installed
 from .origins import OriginPolicy
-
-FRAMED: dict[str, Lane] = {
-    name: Lane(serializer, binary_frame if serializer.is_binary else text_frame)
-    for name, serializer in SERIALIZERS.items()
-}
-"""Lanes by serializer for links that take whole WebSocket frames."""
-
-UNFRAMED: dict[str, Lane] = {name: Lane(serializer) for name, serializer in SERIALIZERS.items()}
-"""Lanes by serializer for links that take messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +34,9 @@ class WampService:
         )
         return cls(node, options, terms, websocket)
 
-    def connect(self, serializer: Serializer, link: Link, scope: Mapping[str, Any], *, is_framed: bool) -> Connection:
+    def connect(self, lane: Lane, link: Link, scope: Mapping[str, Any]) -> Connection:
         """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
-        lane = (FRAMED if is_framed else UNFRAMED)[serializer.name]
-        return self.node.connect(self.options, lane, link, transport_details(scope, serializer))
+        return self.node.connect(self.options, lane, link, transport_details(scope, lane.serializer))
 
 
 def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:

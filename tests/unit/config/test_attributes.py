@@ -46,9 +46,9 @@ def test_attribute_tells_limits_unit_and_default():
 def test_attribute_tells_what_is_offered():
     assert ALL["options.max_frame_size"].offered
     assert not ALL["options.flash_policy"].offered
-    assert not ALL["options.compression.deflate.memory_level"].offered
+    assert ALL["options.compression.deflate.memory_level"].offered
     assert not ALL["cookie.name"].offered
-    assert "uncompressed" in ALL["options.compression.deflate.memory_level"].instead
+    assert "Flash is gone" in ALL["options.flash_policy"].instead
     ticket = ALL["auth.ticket"]
     assert (ticket.offered, ticket.refused, ticket.secret) == (False, True, True)
 

@@ -31,9 +31,7 @@ BAD = [
 @pytest.mark.parametrize(("key", "value"), GOOD)
 def test_good_parameter_is_accepted(service, problems, key, value):
     service["options"] = {"compression": {"deflate": {key: value}}}
-    faults, notices = problems(PLACE)
-    assert not faults
-    assert "uncompressed" in notices[""].message
+    assert problems(PLACE) == ({}, {})
 
 
 @pytest.mark.parametrize(("key", "value", "words"), BAD)
@@ -44,10 +42,9 @@ def test_bad_parameter_is_refused(service, problems, key, value, words):
 
 
 @pytest.mark.parametrize("value", [{}, {"deflate": {}}])
-def test_empty_compression_is_accepted_and_told(service, problems, value):
+def test_empty_compression_is_accepted(service, problems, value):
     service["options"] = {"compression": value}
-    faults, notices = problems(PLACE)
-    assert (list(faults), list(notices)) == ([], [""])
+    assert problems(PLACE) == ({}, {})
 
 
 @pytest.mark.parametrize(("value", "path"), [(True, ""), ("deflate", ""), ({"bzip2": {}}, "bzip2"), ([], "")])

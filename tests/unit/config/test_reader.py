@@ -57,7 +57,6 @@ def test_crossbars_default_node_runs(tmp_path):
     assert [notice.path for notice in configuration.report.notices] == [
         "workers[0].transports[0]",
         'workers[0].transports[1].paths["/"].options.enable_directory_listing',
-        "workers[0].transports[1].paths.ws.options.compression",
     ]
 
 

@@ -16,8 +16,8 @@ def test_row_tells_values_default_offer_and_help():
     rows = markdown().splitlines()
     row = next(row for row in rows if row.startswith("| `max_frame_size`"))
     assert "an integer from 0 to 67108864 (bytes) | `0` | yes | Largest frame accepted" in row
-    row = next(row for row in rows if row.startswith("| `compression`"))
-    assert "| ignored: compression is not offered yet" in row
+    row = next(row for row in rows if row.startswith("| `enable_flash_policy`"))
+    assert "| ignored: Flash is gone" in row
     row = next(row for row in rows if row.startswith("| `tls` | any JSON value"))
     assert "| refused: " in row
 
@@ -40,6 +40,6 @@ def test_schema_is_json_with_keys_and_marks():
     options = schema["$defs"]["WebSocketOptions"]["properties"]
     assert options["max_frame_size"]["maximum"] == 64 * 1024 * 1024
     assert options["max_frame_size"]["description"]
-    assert options["compression"]["offered"] is False
+    assert options["flash_policy"]["offered"] is False
     assert "allow-by-default" in schema["$defs"]["RoleSection"]["properties"]
     assert {"type": "string"} in schema["$defs"]["TcpEndpoint"]["properties"]["port"]["anyOf"]

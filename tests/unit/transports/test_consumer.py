@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wamp_transport.config.websocket import WebSocketService
+from wamp_transport.node.connection import Lane
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import (
     AnonymousLogin,
@@ -18,8 +19,10 @@ from wamp_transport.router.options import (
     ServiceOptions,
 )
 from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.serializers.serializer import Serializer
 from wamp_transport.transports import consumer
 from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
+from wamp_transport.transports.lanes import FRAMED
 from wamp_transport.transports.negotiation import Refusal
 from wamp_transport.transports.service import WampService
 
@@ -141,7 +144,8 @@ def test_refused_handshake_is_answered_as_the_server_can(extensions: Any, status
 
 def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_does_the_rest() -> None:
     class Direct:
-        is_framed = True
+        def lane(self, serializer: Serializer) -> Lane:
+            return FRAMED[serializer.name]
 
         def attach(self, connection: Any, *, is_binary: bool) -> None:
             self.connection = connection

@@ -16,6 +16,7 @@ from ... import __version__
 from ...config.websocket import WebSocketOptions
 from ..closing import close_text
 from ..upgrade import UpgradeRequest, switching_protocols
+from .deflate import PerMessageDeflate, agree
 from .options import WAIT_FOR_WHOLE, apply, restart_pings, tune_socket
 from .requests import transport_key
 
@@ -34,6 +35,10 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     data: bytes
     openHandshakeTimeoutCall: Any
     _options: WebSocketOptions | None = None
+    _perMessageCompress: PerMessageDeflate | None
+
+    is_framed = True
+    """Whether the link takes whole frames, the same for all connections on its lane."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,8 +100,17 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "the Sec-WebSocket-Protocol header is not ASCII")  # type: ignore[no-untyped-call]
         if self._options is not None:
-            self.websocket_extensions: list[Any] = []  # none is offered: a strange parameter must not matter
+            self._agree_to_compression(self._options)
+            self.websocket_extensions: list[Any] = []  # settled: Autobahn would refuse a strange parameter
         return super().onConnect(request)
+
+    def _agree_to_compression(self, options: WebSocketOptions) -> None:
+        if options.compression is None or options.compression.deflate is None:
+            return
+        terms = agree(self.websocket_extensions, options.compression.deflate)
+        if terms is not None:
+            self._perMessageCompress = PerMessageDeflate(terms)
+            self.is_framed = self.is_framed and terms.our_reset
 
     def _switch_protocols(self, request: UpgradeRequest, message: dict[str, Any]) -> None:
         """The application takes a connection that :meth:`begin` began: it is open."""
@@ -122,9 +136,12 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     def serverAccept(self, subprotocol: str | None = None) -> None:
         """The application takes the connection; the answer names the software only where it shall."""
+        headers = {}
         if self._options is not None and self._options.show_server_version:
-            subprotocol = (subprotocol, {"Server": SOFTWARE})  # type: ignore[assignment]
-        super().serverAccept(subprotocol)
+            headers["Server"] = SOFTWARE
+        if self._perMessageCompress is not None:
+            headers["Sec-WebSocket-Extensions"] = self._perMessageCompress.terms.answer
+        super().serverAccept((subprotocol, headers))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """ASGI events, those included that Daphne does not know or takes for mistakes."""

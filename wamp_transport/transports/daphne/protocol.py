@@ -1,7 +1,7 @@
 """The WebSocket of a WAMP service: a direct link between the socket and the connection.
 
 Frames of the common shape go both ways on a short path; everything else (fragments, control frames, violations,
-compression) stays with Autobahn's own parser, one frame at a time.
+compressed messages) stays with Autobahn's own parser, one frame at a time.
 """
 
 import asyncio
@@ -15,10 +15,12 @@ from twisted.internet.abstract import FileDescriptor
 from websockets.speedups import apply_mask
 
 from ...config.websocket import WebSocketOptions
-from ...node.connection import Connection
+from ...node.connection import Connection, Lane
+from ...serializers.serializer import Serializer
 from ..closing import close_code, close_text
 from ..consumer import wrong_kind
-from ..frames import BINARY, TEXT, message_frames, whole_masked_frame
+from ..frames import BINARY, COMPRESSED, TEXT, message_frames, whole_masked_frame
+from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
 from .handshake import HandshakeProtocol
 from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings
@@ -33,7 +35,6 @@ class WampWebSocketProtocol(HandshakeProtocol):
     write: Callable[[bytes], None]
     """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
 
-    is_framed = True
     largest_short_frame = 0
     """Largest payload that the short path takes; -1: it takes nothing."""
 
@@ -59,6 +60,15 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._options = options
         apply_live(self, options)
         restart_pings(self)
+
+    def lane(self, serializer: Serializer) -> Lane:
+        """See :class:`~wamp_transport.transports.consumer.DirectLink`."""
+        if not self.is_framed:
+            return UNFRAMED[serializer.name]
+        if self._perMessageCompress is None:
+            return FRAMED[serializer.name]
+        terms = self._perMessageCompress.terms
+        return compressed_lane(serializer.name, terms.our_window, terms.memory_level)
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
         """From now on messages go to ``connection``, frames of the common shape without a detour."""
@@ -94,7 +104,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             if is_between and (not self.data or not self._take_frames(connection) or not self.data):
                 return
             if not self.processData():  # true with nothing left in the buffer: the frame just begun is an empty one
-                return
+                break
         if self.state == self.STATE_CLOSING:
             super().consumeData()
 
@@ -188,8 +198,12 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def _write_message(self, data: bytes) -> None:
         """A message, in frames that are not the same for all."""
         assert self._outgoing is not None  # noqa: S101 - attached before
+        first = self._first_byte
+        if self._perMessageCompress is not None:
+            first |= COMPRESSED
+            data = self._perMessageCompress.compress(data)
         mask = self._mask if self.maskServerFrames else None
-        self._outgoing.write(message_frames(self._first_byte, data, size=self.autoFragmentSize, make_mask=mask))
+        self._outgoing.write(message_frames(first, data, size=self.autoFragmentSize, make_mask=mask))
 
     def _mask(self) -> bytes:
         return os.urandom(4) if self.applyMask else bytes(4)
@@ -199,15 +213,17 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.dropConnection(abort=True)
 
 
-def protocol_with(options: WebSocketOptions, factory: Any) -> type[WampWebSocketProtocol]:
-    """A class whose attributes are what Autobahn else copies from ``factory`` to every connection, and the options.
+def protocol_with(
+    options: WebSocketOptions, factory: Any, base: type[WampWebSocketProtocol] = WampWebSocketProtocol
+) -> type[WampWebSocketProtocol]:
+    """A subclass of ``base`` with the options, and with what Autobahn else copies from ``factory`` to each connection.
 
     That saves much of the time and memory that a connection costs.
     """
-    settings = {name: getattr(factory, name) for name in WampWebSocketProtocol.CONFIG_ATTRS}
+    settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)
     settings |= {"CONFIG_ATTRS": (), "_options": options}
-    return type("ConfiguredProtocol", (WampWebSocketProtocol,), settings)
+    return type("ConfiguredProtocol", (base,), settings)
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:

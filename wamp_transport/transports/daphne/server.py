@@ -42,6 +42,9 @@ class WampServer(Server):  # type: ignore[misc]
     told. ``failure`` says why the server stopped, if it could not start.
     """
 
+    websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
+    """Made for each WebSocket."""
+
     def __init__(
         self,
         application: Any,
@@ -78,7 +81,7 @@ class WampServer(Server):  # type: ignore[misc]
             outgoing.flush()
 
     def _ready(self) -> None:
-        self.ws_factory.protocol = WampWebSocketProtocol
+        self.ws_factory.protocol = self.websocket_protocol
         # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
         self.ws_factory._batched_timer = self.loop
         # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
@@ -133,7 +136,7 @@ class WampServer(Server):  # type: ignore[misc]
             return None
         made = self._protocols.get(id(options))
         if made is None:
-            made = self._protocols[id(options)] = protocol_with(options, self.ws_factory)
+            made = self._protocols[id(options)] = protocol_with(options, self.ws_factory, self.websocket_protocol)
         protocol = made()
         protocol.factory = self.ws_factory
         return protocol

@@ -1,0 +1,160 @@
+"""Compression of messages: which offer of a client is taken, and the compressor and decompressor of a connection.
+
+RFC 7692, "Compression Extensions for WebSocket", section 7, permessage-deflate.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from autobahn.exception import PayloadCorruptError, PayloadExceededError
+
+from ...config.compression import Deflate
+from ..lanes import deflated
+
+NAME: Final = "permessage-deflate"
+
+SMALLEST, LARGEST = 9, 15
+"""Bits of the windows that zlib can do for raw streams. The RFC knows 8 as well; such an offer is declined."""
+
+TRAILER: Final = b"\x00\x00\xff\xff"
+"""End of a flushed block; left out on the wire."""
+
+Offer = tuple[str, Mapping[str, Sequence[Any]]]
+"""Name of an extension, and its parameters: True for one without value, several where it came several times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed for one connection; windows are in bits.
+
+    ``our_reset`` and ``their_reset`` say that the side begins each message with an empty window. ``answer`` is the
+    value of the header that tells the client.
+    """
+
+    our_window: int
+    our_reset: bool
+    their_window: int
+    their_reset: bool
+    memory_level: int
+    answer: str
+
+
+def agree(offers: Iterable[Offer], settings: Deflate) -> Terms | None:
+    """The first offer that can be met; None where there is none, then messages go uncompressed."""
+    for name, parameters in offers:
+        if name == NAME and (terms := _accept(parameters, settings)) is not None:
+            return terms
+    return None
+
+
+def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | None:
+    parameters: dict[str, Any] = {name: values[0] if len(values) == 1 else "" for name, values in offered.items()}
+    our_reset = parameters.pop("server_no_context_takeover", False)
+    their_reset = parameters.pop("client_no_context_takeover", False)
+    our_window = parameters.pop("server_max_window_bits", "15")
+    their_window = parameters.pop("client_max_window_bits", None)
+    has_their_window = their_window is not None
+    if their_window is None or their_window is True:
+        their_window = "15"
+    if parameters or not {type(our_reset), type(their_reset)} <= {bool}:
+        return None  # unknown, given twice, or with a value where there is none
+    if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < SMALLEST:
+        return None
+    if settings.request_max_window_bits and not has_their_window:
+        return None  # this client cannot be told which window to use
+
+    answer = [NAME]
+    if our_reset:
+        answer.append("server_no_context_takeover")
+    if their_reset or settings.request_no_context_takeover:
+        answer.append("client_no_context_takeover")
+    ours = min(int(our_window), settings.max_window_bits or LARGEST)
+    theirs = min(int(their_window), settings.request_max_window_bits or LARGEST)
+    if "server_max_window_bits" in offered:
+        answer.append(f"server_max_window_bits={ours}")
+    if settings.request_max_window_bits:
+        answer.append(f"client_max_window_bits={theirs}")
+    return Terms(
+        our_window=ours,
+        our_reset=our_reset or settings.no_context_takeover is True,
+        their_window=max(theirs, SMALLEST),  # zlib's own compressor takes 9 where it is asked for 8
+        their_reset=their_reset or settings.request_no_context_takeover,
+        memory_level=settings.memory_level or zlib.DEF_MEM_LEVEL,
+        answer="; ".join(answer),
+    )
+
+
+def _is_window(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[89]|1[0-5]", value) is not None
+
+
+class PerMessageDeflate:
+    """Compressor and decompressor of one connection; Autobahn's parser calls the methods for incoming messages.
+
+    Windows are made when first needed, and kept between messages only where the terms say so. After an error what
+    still comes is nothing: the connection is being closed, and Autobahn reads on only to find the peer's close.
+    """
+
+    EXTENSION_NAME = NAME
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self._compressor: Any = None
+        self._decompressor: Any = None
+        self._has_failed = False
+
+    def compress(self, payload: bytes) -> bytes:
+        """The payload of a message as it goes over the wire."""
+        terms = self.terms
+        compressor = self._compressor
+        if compressor is None:
+            compressor = zlib.compressobj(wbits=-terms.our_window, memLevel=terms.memory_level)
+            if not terms.our_reset:
+                self._compressor = compressor
+        return deflated(compressor, payload)
+
+    def start_decompress_message(self) -> None:
+        """A compressed message begins."""
+        if self._decompressor is None:
+            self._decompressor = zlib.decompressobj(-self.terms.their_window)
+
+    def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
+        """A piece of the message, inflated.
+
+        Raises PayloadExceededError where it would be longer than ``max_output_len``, without inflating it all;
+        PayloadCorruptError where it is no such data.
+        """
+        if self._has_failed:
+            return b""
+        room = -1 if max_output_len is None else max(max_output_len, 0)
+        try:
+            payload: bytes = self._decompressor.decompress(data, room + 1)
+        except zlib.error as error:
+            raise self._corrupt(str(error)) from error
+        if 0 <= room < len(payload):
+            self._has_failed = True
+            raise PayloadExceededError(f"more than {max_output_len} octets")
+        if len(self._decompressor.unused_data) > 1:  # the first octet of an empty block may follow the last one
+            raise self._corrupt("data after the last block")
+        return payload
+
+    def end_decompress_message(self) -> None:
+        """The message is complete. Raises PayloadCorruptError where its data is not."""
+        if self._has_failed:
+            return
+        decompressor = self._decompressor
+        try:
+            rest = b"" if decompressor.eof else decompressor.decompress(TRAILER)
+        except zlib.error as error:
+            raise self._corrupt(str(error)) from error
+        if rest:
+            raise self._corrupt("the last block is incomplete")
+        if self.terms.their_reset or decompressor.eof:
+            self._decompressor = None
+
+    def _corrupt(self, message: str) -> PayloadCorruptError:
+        self._has_failed = True
+        return PayloadCorruptError(message)
