@@ -394,3 +394,34 @@ class PastEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uri} {self.time:%Y-%m-%d %H:%M:%S}"
+
+
+class TrackedCookie(models.Model):
+    """A client known by a cookie. The cookie's value is not kept, only its hash.
+
+    The columns of a login are filled where ``logged_in_at`` is.
+    """
+
+    id = models.CharField(
+        _("id"), primary_key=True, max_length=40, help_text=_("Public; the authid of anonymous sessions.")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(_("digest"), max_length=64, unique=True)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+    logged_in_at = models.DateTimeField(_("logged in at"), null=True, blank=True)
+    service = models.CharField(_("service"), max_length=500, blank=True)
+    realm = models.CharField(_("realm"), max_length=255, blank=True)
+    authid = models.CharField(_("authid"), max_length=1000, blank=True)
+    authrole = models.CharField(_("role"), max_length=255, blank=True)
+    authmethod = models.CharField(_("method"), max_length=100, blank=True)
+    authprovider = models.CharField(_("provider"), max_length=255, blank=True)
+    authextra = models.JSONField(_("extra"), null=True, blank=True, default=None)
+
+    class Meta:
+        verbose_name = _("cookie")
+        verbose_name_plural = _("cookies")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id}"

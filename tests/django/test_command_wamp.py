@@ -111,7 +111,7 @@ def test_check_of_a_broken_text_fails(tmp_path):
 
 @pytest.mark.django_db
 def test_import_and_export_give_the_same(tmp_path):
-    file = written(tmp_path, node(ws={"type": "websocket", "cookie": {"store": {"type": "memory"}}}))
+    file = written(tmp_path, node(ws={"type": "websocket", "cookie": {"length": 6}}))
     out, _ = run("import", file)
     assert "+ realm realm1" in out
     assert "+ transport tcp:8080" in out

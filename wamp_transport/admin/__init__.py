@@ -1,9 +1,10 @@
 """The admin: the configuration in forms made from its schema, and what the running nodes make of it."""
 
+from wamp_transport.admin.cookies import TrackedCookieAdmin
 from wamp_transport.admin.nodes import RunningNodeAdmin
 from wamp_transport.admin.realms import RealmAdmin
 from wamp_transport.admin.roles import RoleAdmin
 from wamp_transport.admin.services import PathServiceAdmin
 from wamp_transport.admin.transports import TransportAdmin
 
-__all__ = ["PathServiceAdmin", "RealmAdmin", "RoleAdmin", "RunningNodeAdmin", "TransportAdmin"]
+__all__ = ["PathServiceAdmin", "RealmAdmin", "RoleAdmin", "RunningNodeAdmin", "TrackedCookieAdmin", "TransportAdmin"]

@@ -34,6 +34,22 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         ),
         False,
     ),
+    (
+        _("Cookie"),
+        (
+            "cookie.store.type",
+            "cookie.store.filename",
+            "cookie.store.max_cookies",
+            "cookie.store.purge_on_startup",
+            "cookie.name",
+            "cookie.length",
+            "cookie.max_age",
+            "cookie.secure",
+            "cookie.http_strict",
+            "cookie.same_site",
+        ),
+        True,
+    ),
     (_("Limits"), ("options.max_message_size", "options.max_frame_size", "options.auto_fragment_size"), True),
     (
         _("Pings"),

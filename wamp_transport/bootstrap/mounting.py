@@ -22,6 +22,7 @@ from ..webservices.not_found import NotFound
 from ..webservices.redirect import Redirect
 from ..webservices.static import StaticDirectoryError, StaticFiles
 from ..webservices.websocket_status import WebSocketStatus
+from .cookies import CookieStores
 
 logger = logging.getLogger(__name__)
 
@@ -38,14 +39,14 @@ class Mount:
     websocket_options: WebSocketOptions | None = None
 
 
-def mount(service: PathService, configuration: Configuration, node: Node) -> Mount:
+def mount(service: PathService, configuration: Configuration, node: Node, cookies: CookieStores) -> Mount:
     """Make what answers at a path. Reads directories: call it in a thread.
 
     A service that cannot be made (a directory that is missing, say) answers 404; why is logged.
     """
     config = service.settings
     if isinstance(config, WebSocketSection):
-        wamp = WampService.build(node, service_options(service), config)
+        wamp = WampService.build(node, service_options(service), config, cookies.tracker(service, configuration))
         status = WebSocketStatus(wamp.terms.serializers, is_shown=config.options.enable_webstatus)
         return Mount(service, status, WampConsumer.as_asgi(service=wamp), config.options)
     try:

@@ -17,6 +17,7 @@ from ..config.websocket import WebSocketOptions
 from ..node.node import Node
 from ..stores import nodes
 from ..webservices.paths import PathTable, raw_path
+from .cookies import CookieStores
 from .history import DurableHistory
 from .mounting import Mount, mount
 from .sources import Source, choose_source
@@ -69,6 +70,7 @@ class Runtime:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.node: Node | None = None
         self.history: DurableHistory | None = None
+        self.cookies = CookieStores()
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._is_silent = False
@@ -91,6 +93,7 @@ class Runtime:
             await self.node.stop(GOODBYE_SECONDS)
         if self.history is not None:
             await self.history.flush()
+        self.cookies.close()
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
@@ -116,7 +119,8 @@ class Runtime:
         self.history = DurableHistory(self.node)
         await self._apply(configuration, revision)
         self._tasks = [
-            asyncio.ensure_future(each) for each in (self._watch(), self._report_regularly(), self.history.run())
+            asyncio.ensure_future(each)
+            for each in (self._watch(), self._report_regularly(), self.history.run(), self.cookies.run())
         ]
 
     async def _watch(self) -> None:
@@ -161,6 +165,7 @@ class Runtime:
         first = next(iter(tables.values()), None)
         self.snapshot = Snapshot(configuration, revision, old.generation + 1, mounts, tables, first)
         options = router_options(configuration)
+        await self.cookies.settle(configuration)
         self.node.configure(options)
         if self.history is not None:
             await self.history.restore(options)
@@ -180,7 +185,8 @@ class Runtime:
             key: mounted for key, mounted in old.mounts.items() if old.configuration.base_dir == configuration.base_dir
         }
         return {
-            service.key: self._kept(kept.get(service.key), service) or mount(service, configuration, self.node)
+            service.key: self._kept(kept.get(service.key), service)
+            or mount(service, configuration, self.node, self.cookies)
             for service in configuration.services
         }
 

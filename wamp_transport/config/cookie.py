@@ -10,42 +10,68 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
     "file": ("filename", "purge_on_startup"),
     "database": ("path", "purge_on_startup", "maxsize", "readonly", "sync"),
 }
+"""The attributes that not every kind of store has."""
+
+SAFE_LENGTH = 22
+"""Characters of an id that nobody can guess: 132 bits."""
+
+_ONE_DATABASE = "cookies are kept in the database of the Django project"
 
 
 class CookieStore(Section):
-    """Where cookie records are kept."""
+    """Where cookie records are kept: in memory until the process ends, in a file of one process, in the database.
 
-    type: Literal["memory", "file", "database"] = setting(..., "Kind of store: memory, file or database.")
-    filename: str | None = setting(None, "File of the records, for type file.", min_length=1)
-    path: str | None = setting(None, "Directory of the database, for type database.", min_length=1)
-    purge_on_startup: bool = setting(False, "Drop expired records when the node starts.")
+    Expired records are dropped every minute. Ids are kept as hashes only.
+    """
+
+    type: Literal["memory", "file", "database"] = setting(
+        "database",
+        "Kind of store. memory: lost when the process ends. file: one process at a time. database: Django's, "
+        "for any number of processes.",
+    )
+    filename: str | None = setting(
+        None, "File of the records, for type file; relative to the node's directory.", min_length=1
+    )
+    purge_on_startup: bool = setting(False, "Drop expired records when the node starts, not a minute later.")
+    max_cookies: int = setting(
+        100_000,
+        "Records kept at most, 1 to 100000000. Beyond, the oldest without a login go first.",
+        ge=1,
+        le=100_000_000,
+    )
+    path: str | None = setting(
+        None,
+        "Directory of Crossbar's database, for type database.",
+        min_length=1,
+        ignored=_ONE_DATABASE,
+    )
     maxsize: int = setting(
         2**30,
-        "Largest size of the database in bytes, 131072 to 137438953472 (128 GiB).",
+        "Largest size of Crossbar's database in bytes, 131072 to 137438953472 (128 GiB).",
         unit="bytes",
         ge=2**17,
         le=2**37,
+        ignored=f"{_ONE_DATABASE}; max_cookies limits how many",
     )
-    readonly: bool = setting(False, "Open the database for reading only.")
-    sync: bool = setting(True, "Write every change to disk at once.")
+    readonly: bool = setting(False, "Open Crossbar's database for reading only.", ignored=_ONE_DATABASE)
+    sync: bool = setting(True, "Write every change to Crossbar's database at once.", ignored=_ONE_DATABASE)
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
         """Every kind of store has attributes of its own, some of which must be given."""
-        kind = given.get("type")
+        kind = given.get("type", "database")
         known = _STORE_KEYS.get(kind) if isinstance(kind, str) else None
         if known is None:
             return
         for key in given:
-            if key != "type" and key in cls.model_fields and key not in known:
+            if any(key in keys for keys in _STORE_KEYS.values()) and key not in known:
                 yield Finding((key,), f'`{key}` does not belong to a cookie store of type "{kind}"')
-        needed = {"file": "filename", "database": "path"}.get(str(kind))
-        if needed and given.get(needed) is None:
-            yield Finding((needed,), f'a cookie store of type "{kind}" needs `{needed}`')
+        if kind == "file" and given.get("filename") is None:
+            yield Finding(("filename",), 'a cookie store of type "file" needs `filename`')
 
 
 class Cookie(Section):
-    """The cookie that a client is known by."""
+    """The cookie that a client is known by. Tracking is on where any of this is given."""
 
     name: str = setting(
         "cbtid",
@@ -53,13 +79,46 @@ class Cookie(Section):
         pattern="^[a-z][a-z0-9_]+$",
         expected="at least two of a-z, 0-9 and _, starting with a letter",
     )
-    length: int = setting(24, "Length of the cookie's value in characters, 6 to 64.", unit="characters", ge=6, le=64)
+    length: int = setting(
+        24,
+        "Length of the cookie's value in characters, 6 to 64, six random bits each.",
+        unit="characters",
+        ge=6,
+        le=64,
+    )
     max_age: int = setting(
-        604_800, "Life of the cookie in seconds, 1 to 311040000 (ten years).", unit="s", ge=1, le=311_040_000
+        604_800,
+        "Life of the cookie in seconds, 1 to 311040000 (ten years). The server keeps to it as well.",
+        unit="s",
+        ge=1,
+        le=311_040_000,
     )
-    store: CookieStore = setting(..., "Where the records are kept.")
-    secure: bool = setting(False, "Send the cookie over TLS only.")
-    http_strict: bool = setting(False, "Hide the cookie from scripts (HttpOnly).")
+    store: CookieStore = setting(CookieStore(), "Where the records are kept.")
+    secure: bool | None = setting(
+        None, "Have browsers send the cookie over TLS only. Null: where it was set over TLS. (Crossbar: false.)"
+    )
+    http_strict: bool = setting(True, "Hide the cookie from scripts (HttpOnly). (Crossbar: false.)")
     same_site: Literal["Strict", "Lax", "None"] | None = setting(
-        None, "The cookie's SameSite attribute: Strict, Lax or None."
+        "Lax",
+        "The cookie's SameSite attribute: Strict, Lax or None. Null: not set. Pages of other sites connect with the "
+        "cookie where it is None. (Crossbar: null.)",
     )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Cookies that can be guessed, or that browsers do not take."""
+        length = given.get("length")
+        if isinstance(length, int) and 6 <= length < SAFE_LENGTH:
+            yield Finding(
+                ("length",),
+                f"an id of {length} characters can be guessed by trying",
+                f"take at least {SAFE_LENGTH}",
+                "ignored",
+            )
+        if given.get("same_site") == "None" and given.get("secure") is not True:
+            yield Finding(
+                ("same_site",),
+                "browsers take a cookie with SameSite=None only with Secure",
+                "set `secure` to true",
+                "ignored",
+            )

@@ -137,9 +137,7 @@ class WebSocketSection(Section):
     )
     options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
     auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
-    cookie: Cookie | None = setting(
-        None, "Cookie tracking.", ignored="cookie tracking is not offered yet; no cookie is set"
-    )
+    cookie: Cookie | None = setting(None, "Cookie tracking. Null: clients get no cookie.")
     debug: bool = setting(False, "Log the traffic of this service.", ignored="not offered yet")
 
     @classmethod

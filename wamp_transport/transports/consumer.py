@@ -15,8 +15,9 @@ from channels.consumer import AsyncConsumer
 from ..node.connection import Connection, Lane
 from ..serializers.serializer import Serializer
 from .closing import NORMAL, close_code, close_text
+from .cookies import VISITOR, Visitor
 from .lanes import UNFRAMED
-from .negotiation import Agreement, Refusal, negotiate
+from .negotiation import Agreement, Refusal, can_answer, negotiate
 from .outgoing import QUEUE_LIMIT
 from .service import WampService
 
@@ -60,6 +61,13 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         if isinstance(outcome, Refusal):
             await refuse(scope, send, outcome)
             return
+        if self.service.cookies is not None:
+            visitor = await self.service.cookies.admit(scope)
+            if isinstance(visitor, Refusal):
+                await refuse(scope, send, visitor)
+                return
+            if visitor is not None:
+                scope = {**scope, VISITOR: visitor}
         direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
         if direct is None:
             await self._serve(outcome, scope, receive, send)
@@ -73,14 +81,14 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         serializer = agreement.serializer
         connection = self.service.connect(direct.lane(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
-        await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
+        await send(acceptance(agreement, scope))
 
     async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         serializer = agreement.serializer
         # Servers that know this extension know all close codes; plain Daphne raises for most.
-        has_codes = "websocket.http.response" in (scope.get("extensions") or {})
+        has_codes = can_answer(scope)
         link = QueuedLink(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
-        await send({"type": "websocket.accept", "subprotocol": agreement.subprotocol})
+        await send(acceptance(agreement, scope))
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
         connection = self.service.connect(UNFRAMED[serializer.name], link, scope)
         writer = asyncio.ensure_future(link.drain())
@@ -145,9 +153,16 @@ class QueuedLink:
                 return
 
 
+def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The event that takes a handshake, with the cookie to set if there is one."""
+    event = {"type": "websocket.accept", "subprotocol": agreement.subprotocol}
+    visitor: Visitor | None = scope.get(VISITOR)
+    return event if visitor is None or visitor.set_cookie is None else {**event, "headers": visitor.headers}
+
+
 async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None:
     """Answer a handshake with an HTTP error, or, where the server cannot say which, with its own."""
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
+    if not can_answer(scope):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return
     body = refusal.message.encode() + b"\n"

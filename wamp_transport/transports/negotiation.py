@@ -52,6 +52,11 @@ def negotiate(scope: Mapping[str, Any], terms: Terms) -> Agreement | Refusal:
     return _choose(scope.get("subprotocols") or (), terms)
 
 
+def can_answer(scope: Mapping[str, Any]) -> bool:
+    """Whether the server can be told how to answer a handshake: status, headers, close codes. Plain Daphne cannot."""
+    return "websocket.http.response" in (scope.get("extensions") or {})
+
+
 def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
     """The request's headers by lower-case name; several with one name are one list."""
     headers: dict[bytes, str] = {}

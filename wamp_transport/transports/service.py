@@ -1,7 +1,7 @@
 """A running WAMP service: what the consumer and the server protocol need to know of one configured path."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.websocket import WebSocketOptions, WebSocketSection
@@ -9,6 +9,7 @@ from ..node.connection import Connection, Lane, Link
 from ..node.node import Node
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
+from .cookies import VISITOR, CookieTracker
 from .negotiation import Terms, installed
 from .origins import OriginPolicy
 
@@ -21,9 +22,12 @@ class WampService:
     options: ServiceOptions
     terms: Terms
     websocket: WebSocketOptions
+    cookies: CookieTracker | None = None
 
     @classmethod
-    def build(cls, node: Node, options: ServiceOptions, settings: WebSocketSection) -> "WampService":
+    def build(
+        cls, node: Node, options: ServiceOptions, settings: WebSocketSection, cookies: CookieTracker | None = None
+    ) -> "WampService":
         """The service that a configured section describes."""
         websocket = settings.options
         terms = Terms(
@@ -32,18 +36,25 @@ class WampService:
             external_port=websocket.external_port,
             require_subprotocol=websocket.require_websocket_subprotocol,
         )
-        return cls(node, options, terms, websocket)
+        return cls(node, options, terms, websocket, cookies)
 
     def connect(self, lane: Lane, link: Link, scope: Mapping[str, Any]) -> Connection:
         """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
-        return self.node.connect(self.options, lane, link, transport_details(scope, lane.serializer))
+        return self.node.connect(self._options_for(scope), lane, link, transport_details(scope, lane.serializer))
+
+    def _options_for(self, scope: Mapping[str, Any]) -> ServiceOptions:
+        """Anonymous sessions of a client known by its cookie have its public id as authid, unless one is configured."""
+        anonymous = self.options.anonymous
+        if VISITOR not in scope or anonymous is None or anonymous.authid is not None:
+            return self.options
+        return replace(self.options, anonymous=replace(anonymous, authid=scope[VISITOR].id))
 
 
 def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
     """What the meta API tells of a session's transport, in the words that Crossbar uses."""
     client = scope.get("client")
     is_secure = scope.get("scheme") in ("wss", "https")
-    return {
+    details = {
         "channel_type": "tls" if is_secure else "tcp",
         "channel_framing": "websocket",
         "channel_serializer": serializer.name,
@@ -51,3 +62,6 @@ def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[
         "is_secure": is_secure,
         "websocket_protocol": serializer.subprotocol,
     }
+    if VISITOR in scope:
+        details["http_cbtid"] = scope[VISITOR].id
+    return details

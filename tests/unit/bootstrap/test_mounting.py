@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.bootstrap.mounting import Mount, mount
 from wamp_transport.config.configuration import router_options
 from wamp_transport.config.reader import read_mapping
@@ -24,7 +25,7 @@ def mounted(settings: dict[str, Any], directory: Path = Path("/")) -> Mount:
 
     async def make() -> Mount:
         node = Node(router_options(configuration), asyncio.get_running_loop())
-        return mount(configuration.services[0], configuration, node)
+        return mount(configuration.services[0], configuration, node, CookieStores())
 
     return asyncio.run(make())
 

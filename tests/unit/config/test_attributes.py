@@ -47,7 +47,8 @@ def test_attribute_tells_what_is_offered():
     assert ALL["options.max_frame_size"].offered
     assert not ALL["options.flash_policy"].offered
     assert ALL["options.compression.deflate.memory_level"].offered
-    assert not ALL["cookie.name"].offered
+    assert ALL["cookie.name"].offered
+    assert not ALL["cookie.store.maxsize"].offered
     assert "Flash is gone" in ALL["options.flash_policy"].instead
     ticket = ALL["auth.ticket"]
     assert (ticket.offered, ticket.refused, ticket.secret) == (False, True, True)

@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from wamp_transport.config.cookie import Cookie
 from wamp_transport.config.websocket import WebSocketService
 from wamp_transport.node.connection import Lane
 from wamp_transport.node.node import Node
@@ -20,8 +22,12 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.serializers.serializer import Serializer
+from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies.memory import MemoryCookies
+from wamp_transport.stores.cookies.records import CookieStoreError
 from wamp_transport.transports import consumer
 from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
+from wamp_transport.transports.cookies import CookieTracker
 from wamp_transport.transports.lanes import FRAMED
 from wamp_transport.transports.negotiation import Refusal
 from wamp_transport.transports.service import WampService
@@ -61,6 +67,10 @@ class Client:
         self.events.put_nowait(DISCONNECT)
         await asyncio.wait_for(self.task, 5)
         assert self.node.connections == {}
+
+
+def tracked(store: MemoryCookies, **settings: Any) -> WampService:
+    return replace(service(**settings), cookies=CookieTracker(Cookie(), CookieKeeper(store), "/ws"))
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
@@ -238,5 +248,65 @@ def test_refusal_without_extensions_in_the_scope_closes() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         await refuse({}, sent.put, Refusal(404, "no"))
         assert sent.get_nowait() == {"type": "websocket.close", "code": 1008, "reason": "no"}
+
+    run(scenario)
+
+
+def test_new_client_gets_a_cookie_that_names_its_sessions_later() -> None:
+    async def scenario() -> None:
+        served = tracked(MemoryCookies(10))
+        client = Client(served, extensions=WITH_ANSWERS)
+        ((name, cookie),) = (await client.event())["headers"]
+        assert name == b"set-cookie"
+        client.receive(text=json.dumps(HELLO))
+        authid = json.loads((await client.event())["text"])[2]["authid"]
+        ((_, connection),) = client.node.connections.items()
+        assert connection.transport is not None
+        assert connection.transport["http_cbtid"] == authid
+        assert authid not in cookie.decode()
+        await client.end()
+
+        pair = cookie.partition(b";")[0]
+        again = Client(served, extensions=WITH_ANSWERS, headers=[(b"cookie", b"sessionid=1; " + pair)])
+        assert "headers" not in await again.event()
+        again.receive(text=json.dumps(HELLO))
+        assert json.loads((await again.event())["text"])[2]["authid"] == authid
+        await again.end()
+
+    run(scenario)
+
+
+def test_configured_authid_comes_before_that_of_the_cookie() -> None:
+    async def scenario() -> None:
+        served = tracked(MemoryCookies(10))
+        served = replace(served, options=ServiceOptions("ws", AnonymousLogin(authid="visitor")))
+        client = Client(served, extensions=WITH_ANSWERS)
+        await client.event()
+        client.receive(text=json.dumps(HELLO))
+        assert json.loads((await client.event())["text"])[2]["authid"] == "visitor"
+        await client.end()
+
+    run(scenario)
+
+
+def test_handshake_is_refused_where_the_cookie_store_fails() -> None:
+    class NoCookies(MemoryCookies):
+        def add(self, record: Any) -> None:
+            raise CookieStoreError("disk full")
+
+    async def scenario() -> None:
+        client = Client(tracked(NoCookies(10)), extensions=WITH_ANSWERS)
+        assert (await client.event())["status"] == 503
+        assert b"try again" in (await client.event())["body"]
+        await asyncio.wait_for(client.task, 5)
+
+    run(scenario)
+
+
+def test_server_without_headers_gets_no_cookie() -> None:
+    async def scenario() -> None:
+        client = Client(tracked(MemoryCookies(10)))
+        assert "headers" not in await client.event()
+        await client.end()
 
     run(scenario)

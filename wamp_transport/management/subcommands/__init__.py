@@ -4,9 +4,10 @@ from wamp_transport.management.subcommands.check import Check
 from wamp_transport.management.subcommands.export import Export
 from wamp_transport.management.subcommands.importing import Import
 from wamp_transport.management.subcommands.init import Init
+from wamp_transport.management.subcommands.purge import Purge
 from wamp_transport.management.subcommands.reference import Reference
 from wamp_transport.management.subcommands.subcommand import Subcommand
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (Init(), Check(), Import(), Export(), Reference())
+SUBCOMMANDS: tuple[Subcommand, ...] = (Init(), Check(), Import(), Export(), Purge(), Reference())
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]

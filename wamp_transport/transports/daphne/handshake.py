@@ -40,6 +40,8 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     is_framed = True
     """Whether the link takes whole frames, the same for all connections on its lane."""
 
+    _accept_headers: Iterable[tuple[bytes, bytes]] = ()
+
     def __init__(self) -> None:
         super().__init__()
         self.target = b""
@@ -136,11 +138,13 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     def serverAccept(self, subprotocol: str | None = None) -> None:
         """The application takes the connection; the answer names the software only where it shall."""
-        headers = {}
+        headers: dict[str, list[str]] = {}
+        for name, value in self._accept_headers:
+            headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         if self._options is not None and self._options.show_server_version:
-            headers["Server"] = SOFTWARE
+            headers["Server"] = [SOFTWARE]
         if self._perMessageCompress is not None:
-            headers["Sec-WebSocket-Extensions"] = self._perMessageCompress.terms.answer
+            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.terms.answer]
         super().serverAccept((subprotocol, headers))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
@@ -148,6 +152,9 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         kind = message.get("type")
         if kind == "websocket.accept" and self._upgrade is not None:
             self._switch_protocols(self._upgrade, message)
+        elif kind == "websocket.accept":
+            self._accept_headers = message.get("headers", ())
+            super().handle_reply(message)
         elif kind == "websocket.http.response.start" and self.state == self.STATE_CONNECTING:
             self._refusal = message
         elif kind == "websocket.http.response.body" and self._refusal is not None:

@@ -1,0 +1,143 @@
+"""The cookie of a service: found among others, set when there is none that counts."""
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+import pytest
+
+from wamp_transport.config.cookie import Cookie
+from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies.memory import MemoryCookies
+from wamp_transport.stores.cookies.records import CookieStoreError
+from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named
+from wamp_transport.transports.negotiation import Refusal
+
+VALUE = "abcdefghijklmnopqrstuvw-"
+
+
+def scope(*cookies: str, **more: Any) -> dict[str, Any]:
+    headers = [(b"cookie", one.encode("latin-1")) for one in cookies]
+    return {"headers": headers, "extensions": {"websocket.http.response": {}}, **more}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [f"cbtid={VALUE}"],
+        [f'cbtid="{VALUE}"'],
+        [f"sessionid=x1; csrftoken=y; cbtid={VALUE}"],
+        [f"cbtid={VALUE};sessionid=x1"],
+        [f"sessionid=x1, cbtid={VALUE}"],
+        ["sessionid=x1", f"cbtid={VALUE}"],
+        [f"other=[1]; cbtid={VALUE}"],
+        [f'json={{"a":1}}; q="; cbtid={VALUE}'],
+        [f"; ;=; novalue; cbtid = {VALUE} ;"],
+        [f"caf\xe9=\xff; cbtid={VALUE}"],
+        [f"xcbtid=zzzzzzzz; CBTID=zzzzzzzz; cbtid={VALUE}"],
+        [f"cbtid=; cbtid=short; cbtid={'x' * 65}; cbtid=a%20b c d e; cbtid={VALUE}; cbtid={VALUE}"],
+    ],
+)
+def test_cookie_is_found_whatever_is_beside_it(headers: list[str]) -> None:
+    assert cookies_named("cbtid", scope(*headers)) == [VALUE]
+
+
+@pytest.mark.parametrize(
+    "headers", [[], [""], ["cbtid"], ["cbtid="], ["cbtid=abc"], ["cbtid=\u00fcmlaut-x"], ["=cbtid"]]
+)
+def test_no_cookie_is_found_where_there_is_none(headers: list[str]) -> None:
+    assert cookies_named("cbtid", scope(*headers)) == []
+
+
+def test_only_a_few_of_one_name_are_looked_up() -> None:
+    cookies = "; ".join(f"cbtid=value{number:04}" for number in range(1000))
+    assert cookies_named("cbtid", scope(cookies)) == ["value0000", "value0001", "value0002", "value0003"]
+
+
+def admitted(*scopes: dict[str, Any], **settings: Any) -> list[Visitor]:
+    async def scenario() -> list[Visitor]:
+        tracker = CookieTracker(Cookie(**settings), CookieKeeper(MemoryCookies(100)), "/ws")
+        found = [await tracker.admit(one) for one in scopes]
+        assert all(isinstance(one, Visitor) for one in found)
+        return found  # type: ignore[return-value]
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("settings", "scheme", "attributes"),
+    [
+        ({}, "ws", "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax"),
+        ({}, "wss", "Path=/; Max-Age=604800; Secure; HttpOnly; SameSite=Lax"),
+        ({}, "https", "Path=/; Max-Age=604800; Secure; HttpOnly; SameSite=Lax"),
+        ({"secure": True}, "ws", "Path=/; Max-Age=604800; Secure; HttpOnly; SameSite=Lax"),
+        ({"secure": False}, "wss", "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax"),
+        ({"http_strict": False, "same_site": None, "max_age": 5}, "ws", "Path=/; Max-Age=5"),
+        ({"same_site": "None", "secure": True}, "wss", "Path=/; Max-Age=604800; Secure; HttpOnly; SameSite=None"),
+    ],
+)
+def test_header_has_the_attributes_configured(settings: dict[str, Any], scheme: str, attributes: str) -> None:
+    (visitor,) = admitted(scope(scheme=scheme), **settings)
+    assert visitor.set_cookie is not None
+    pair, _, rest = visitor.set_cookie.decode().partition("; ")
+    assert re.fullmatch(r"cbtid=[A-Za-z0-9_-]{24}", pair)
+    assert rest == attributes
+    assert visitor.headers == [(b"set-cookie", visitor.set_cookie)]
+    assert pair.partition("=")[2] not in repr(visitor)
+
+
+def test_known_cookie_is_kept_and_unknown_one_replaced() -> None:
+    async def scenario() -> None:
+        tracker = CookieTracker(Cookie(name="me", length=64), CookieKeeper(MemoryCookies(10)), "/ws")
+        first = await tracker.admit(scope("me=" + "x" * 64))
+        assert isinstance(first, Visitor)
+        assert first.set_cookie is not None
+        pair = first.set_cookie.decode().partition(";")[0]
+        second = await tracker.admit(scope(f"sessionid=1; me={'y' * 64}; {pair}"))
+        assert second == Visitor(first.id)
+        assert second.headers == []
+
+    asyncio.run(scenario())
+
+
+def test_server_that_cannot_set_cookies_gets_none_and_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        store = MemoryCookies(10)
+        tracker = CookieTracker(Cookie(), CookieKeeper(store), "/ws")
+        for extensions in ({}, None):
+            assert await tracker.admit(scope(extensions=extensions)) is None
+        assert len(store) == 0
+
+    asyncio.run(scenario())
+    (record,) = caplog.records
+    assert record.getMessage() == "No cookies at /ws: this ASGI server sends no headers with a handshake"
+
+
+class BrokenCookies(MemoryCookies):
+    is_broken = True
+
+    def add(self, record: Any) -> None:
+        if self.is_broken:
+            raise CookieStoreError("disk full")
+        super().add(record)
+
+
+def test_broken_store_refuses_and_is_logged_once_and_again_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        store = BrokenCookies(10)
+        tracker = CookieTracker(Cookie(), CookieKeeper(store), "/ws")
+        for _ in range(3):
+            refusal = await tracker.admit(scope())
+            assert isinstance(refusal, Refusal)
+            assert refusal.status == 503
+            assert "disk full" not in refusal.message
+        store.is_broken = False
+        assert isinstance(await tracker.admit(scope()), Visitor)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(scenario())
+    assert [record.getMessage() for record in caplog.records] == [
+        "Nobody can connect to /ws, its cookie store fails: disk full",
+        "The cookie store of /ws works again",
+    ]

@@ -1,0 +1,111 @@
+"""The cookie stores of this process: one for each place that the configuration names, shared by its services."""
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Final
+
+from ..config.configuration import Configuration, PathService
+from ..config.cookie import Cookie
+from ..config.cookie import CookieStore as StoreSection
+from ..config.websocket import WebSocketSection
+from ..stores.cookies.database import DatabaseCookies
+from ..stores.cookies.file import FileCookies
+from ..stores.cookies.keeper import CookieKeeper
+from ..stores.cookies.memory import MemoryCookies
+from ..stores.cookies.records import CookieStore, CookieStoreError
+from ..transports.cookies import CookieTracker
+
+logger = logging.getLogger(__name__)
+
+PURGE_SECONDS: Final = 60.0
+"""How often expired records are dropped."""
+
+
+class CookieStores:
+    """Opens stores as services need them, purges them, and closes those that no service has any more."""
+
+    def __init__(self) -> None:
+        self._keepers: dict[Hashable, CookieKeeper] = {}
+        self._fresh: list[CookieKeeper] = []
+        self._troubled: set[Hashable] = set()
+
+    def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
+        """What tracks the clients of a service, if its configuration has a cookie."""
+        cookie = _cookie(service)
+        if cookie is None:
+            return None
+        place = _place(service, cookie, configuration)
+        keeper = self._keepers.get(place)
+        if keeper is None:
+            keeper = self._keepers[place] = CookieKeeper(_store(cookie, place))
+            if cookie.store.purge_on_startup or cookie.store.type == "file":
+                self._fresh.append(keeper)
+        return CookieTracker(cookie, keeper, service.path)
+
+    async def settle(self, configuration: Configuration) -> None:
+        """The configuration is in place: open and purge what is new, close what it does not name."""
+        wanted = {
+            _place(service, cookie, configuration)
+            for service in configuration.services
+            if (cookie := _cookie(service)) is not None
+        }
+        for place in [place for place in self._keepers if place not in wanted]:
+            self._keepers.pop(place).close()
+        fresh, self._fresh = self._fresh, []
+        for place, keeper in list(self._keepers.items()):
+            if keeper in fresh:
+                await self._purge(place, keeper)
+
+    async def run(self) -> None:
+        """Purge regularly, until cancelled."""
+        while True:
+            await asyncio.sleep(PURGE_SECONDS)
+            await self.purge()
+
+    async def purge(self) -> None:
+        """Drop what has expired from all stores."""
+        for place, keeper in list(self._keepers.items()):
+            await self._purge(place, keeper)
+
+    async def _purge(self, place: Hashable, keeper: CookieKeeper) -> None:
+        try:
+            await keeper.purge()
+        except CookieStoreError as error:
+            if place not in self._troubled:
+                logger.error("A cookie store fails: %s", error)
+            self._troubled.add(place)
+        else:
+            self._troubled.discard(place)
+
+    def close(self) -> None:
+        """The process ends."""
+        for keeper in self._keepers.values():
+            keeper.close()
+        self._keepers.clear()
+
+
+def _cookie(service: PathService) -> Cookie | None:
+    return service.settings.cookie if isinstance(service.settings, WebSocketSection) else None
+
+
+def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
+    """What tells stores apart: memory is a service's own, a file or the database is shared."""
+    section: StoreSection = cookie.store
+    if section.type == "memory":
+        return "memory", service.key, section.max_cookies
+    if section.type == "file":
+        return "file", configuration.resolve(section.filename or "")
+    return "database", section.max_cookies
+
+
+def _store(cookie: Cookie, place: Hashable) -> CookieStore:
+    section = cookie.store
+    if section.type == "memory":
+        return MemoryCookies(section.max_cookies)
+    if section.type == "file":
+        assert isinstance(place, tuple)  # noqa: S101 - as _place makes it
+        path: Path = place[1]
+        return FileCookies(path, section.max_cookies, cookie.name)
+    return DatabaseCookies(section.max_cookies)

@@ -1,0 +1,240 @@
+"""Cookie records in a text file that an operator can read: one JSON object a line, later lines count.
+
+Lines are appended and on the disk before a method returns; a line that a crash cut short is dropped. When most lines
+no longer count, and at the start, the file is written anew beside itself and then put in its place. One process at a
+time has the file, by a lock on ``<file>.lock``; a second one is refused.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Lock
+from typing import Any, BinaryIO, Final
+
+from wamp_transport.stores.cookies.memory import MemoryCookies
+from wamp_transport.stores.cookies.records import CookieRecord, CookieStoreError, Login, digest_of
+
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # pragma: no cover - not on Windows
+    flock = None  # type: ignore[assignment]
+
+SLACK: Final = 1000
+"""Lines that may be in the file beyond twice the records, before it is written anew."""
+
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+"""A time at which nothing has expired."""
+
+_PRIVATE: Final = 0o600
+
+
+class FileCookies:
+    """See :class:`~.records.CookieStore`. ``name`` is that of the cookie, for records in Crossbar's format."""
+
+    threads = 1
+
+    def __init__(self, path: Path, max_cookies: int, name: str = "cbtid") -> None:
+        self._path = path
+        self._name = name
+        self._max_cookies = max_cookies
+        self._records = MemoryCookies(max_cookies)
+        self._mutex = Lock()
+        self._file: BinaryIO | None = None
+        self._lock_file: int | None = None
+        self._lines = 0
+
+    def find(self, digest: str, now: datetime) -> CookieRecord | None:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._open(now)
+            return self._records.find(digest, now)
+
+    def get(self, id: str, now: datetime) -> CookieRecord | None:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._open(now)
+            return self._records.get(id, now)
+
+    def add(self, record: CookieRecord) -> None:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._open(record.created)
+            self._records.put(record)
+            dropped = self._records.make_room()
+            self._append([("created", record), *(("deleted", one) for one in dropped)])
+
+    def remember(self, id: str, login: Login) -> bool:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._open(datetime.now(UTC))
+            record = self._records.get(id, EVER)
+            if record is None:
+                return False
+            record = replace(record, login=login)
+            self._records.put(record)
+            self._append([("modified", record)])
+            return True
+
+    def forget(self, id: str) -> bool:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._open(datetime.now(UTC))
+            record = self._records.get(id, EVER)
+            if record is None:
+                return False
+            self._records.forget(id)
+            self._append([("deleted", record)])
+            return True
+
+    def purge(self, now: datetime) -> int:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._open(now)
+            dropped = self._records.purge(now)
+            if dropped:
+                with self._at_the_disk():
+                    self._write_anew()
+            return dropped
+
+    def close(self) -> None:
+        """See :class:`~.records.CookieStore`."""
+        with self._mutex:
+            self._close()
+
+    # --- the file ------------------------------------------------------------------------------------------------
+
+    def _open(self, now: datetime) -> None:
+        """Take the lock and read the file, unless that is done."""
+        if self._file is not None:
+            return
+        with self._at_the_disk():
+            self._lock()
+            self._read(now)
+            self._write_anew()
+
+    @contextmanager
+    def _at_the_disk(self) -> Iterator[None]:
+        """After trouble the file is closed: what is on the disk counts, and is read again by the next call."""
+        try:
+            yield
+        except OSError as error:
+            self._close()
+            raise CookieStoreError(f"the cookie file {self._path} cannot be used: {error.strerror}") from error
+        except CookieStoreError:
+            self._close()
+            raise
+
+    def _lock(self) -> None:
+        if flock is None:  # pragma: no cover - not on Windows
+            raise CookieStoreError("a cookie store of type file needs a POSIX system; take type database")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        try:
+            flock(self._lock_file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            raise CookieStoreError(
+                f"the cookie file {self._path} belongs to another process that runs; "
+                "give each process a file of its own, or take a store of type database"
+            ) from None
+
+    def _read(self, now: datetime) -> None:
+        records = MemoryCookies(self._max_cookies)
+        content = self._path.read_bytes() if self._path.exists() else b""
+        whole, _, _ = content.rpartition(b"\n")  # what follows the last newline was cut short by a crash
+        for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
+            try:
+                self._take(records, json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+                raise CookieStoreError(
+                    f"line {number} of the cookie file {self._path} is no record of a cookie; move the file away"
+                ) from None
+        records.purge(now)
+        self._records = records
+
+    def _take(self, records: MemoryCookies, line: Mapping[str, Any]) -> None:
+        record = self._from_crossbar(line) if "cbtid" in line else record_from(line)
+        if line["status"] == "deleted":
+            known = records.find(record.digest, EVER)
+            records.forget(known.id if known is not None else record.id)
+        else:
+            records.put(record)
+
+    def _from_crossbar(self, line: Mapping[str, Any]) -> CookieRecord:
+        """A record as Crossbar writes it, with the cookie in the clear; its login is not taken over."""
+        created = datetime.fromisoformat(line.get("created") or line["deleted"])
+        created = created if created.tzinfo is not None else created.replace(tzinfo=UTC)
+        expires = created + timedelta(seconds=line.get("max_age") or 0)
+        return CookieRecord(token_urlsafe(18), self._name, digest_of(self._name, line["cbtid"]), created, expires)
+
+    def _write_anew(self) -> None:
+        """Put a file with just the records that count in the place of the old one."""
+        new = Path(f"{self._path}.new")
+        new.unlink(missing_ok=True)
+        records = self._records.records()
+        file = os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE), "wb")
+        try:
+            file.writelines(_lines(("created" if one.login is None else "modified", one) for one in records))
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(new, self._path)
+            _sync_directory(self._path.parent)
+        except OSError:
+            file.close()
+            raise
+        if self._file is not None:
+            self._file.close()
+        self._file = file
+        self._lines = len(records)
+
+    def _append(self, changes: list[tuple[str, CookieRecord]]) -> None:
+        assert self._file is not None  # noqa: S101 - opened before
+        with self._at_the_disk():
+            self._file.writelines(_lines(changes))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._lines += len(changes)
+            if self._lines > 2 * len(self._records) + SLACK:
+                self._write_anew()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # what could not be written is told already
+                file.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _lines(changes: Iterable[tuple[str, CookieRecord]]) -> Iterator[bytes]:
+    for status, record in changes:
+        line = {"status": status, **asdict(record)}
+        line["created"], line["expires"] = record.created.isoformat(), record.expires.isoformat()
+        yield json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def record_from(line: Mapping[str, Any]) -> CookieRecord:
+    """A record from a line. Raises ValueError, KeyError or TypeError where it holds none."""
+    login = line["login"]
+    return CookieRecord(
+        str(line["id"]),
+        str(line["name"]),
+        str(line["digest"]),
+        datetime.fromisoformat(line["created"]),
+        datetime.fromisoformat(line["expires"]),
+        None if login is None else Login(**login),
+    )
+
+
+def _sync_directory(directory: Path) -> None:
+    """The new name of the file is on the disk as well."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
