@@ -47,8 +47,8 @@ def test_all_transports_are_run_and_shown(tmp_path: Path, started: SimpleNamespa
     assert isinstance(started.source, FileSource)
     assert started.main is None
     assert started.options == {"root_path": "/below"}
-    assert "Transport tcp:9000: tcp:port=9000" in printed.getvalue()
-    assert "Transport tcp:9001: tcp:port=9001" in printed.getvalue()
+    assert "Transport tcp:9000: tcp:*:9000" in printed.getvalue()
+    assert "Transport tcp:9001: tcp:*:9001" in printed.getvalue()
     assert "no realms are given" in printed.getvalue()
 
 

@@ -14,11 +14,14 @@ from django.core.management.commands.runserver import Command as DjangoRunserver
 from django.test import override_settings
 
 from wamp_transport.bootstrap.sources import DatabaseSource, FileSource
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.management import serving
 from wamp_transport.management.commands import runserver as module
-from wamp_transport.management.serving import description, listeners, project_application, tcp_description
+from wamp_transport.management.serving import listeners, project_application
 from wamp_transport.routing import WampApplication
+from wamp_transport.transports.listener import Listener
 
 
 class Started:
@@ -27,10 +30,10 @@ class Started:
     def __init__(self) -> None:
         self.failure: BaseException | None = None
         self.source: Any = None
-        self.main: str | None = None
+        self.main: TcpEndpoint | UnixEndpoint | None = None
         self.options: dict[str, Any] = {}
 
-    def run(self, source: Any, main: str | None, application: Any, **options: Any) -> Any:
+    def run(self, source: Any, main: Any, application: Any, **options: Any) -> Any:
         self.source, self.main, self.options = source, main, options
         return SimpleNamespace(failure=self.failure)
 
@@ -64,36 +67,39 @@ def node(directory: Path, **endpoint: Any) -> str:
 @pytest.mark.parametrize(
     ("endpoint", "arguments", "address"),
     [
-        ({"port": 9000, "interface": "127.0.0.1"}, (), "tcp:port=9000:backlog=50:interface=127.0.0.1"),
-        ({"port": 9000}, (), "tcp:port=9000:backlog=50:interface=0.0.0.0"),
-        ({"port": 9000, "interface": "::1"}, (), r"tcp:port=9000:backlog=50:interface=\:\:1"),
-        ({"port": 9000, "version": 6}, (), r"tcp:port=9000:backlog=50:interface=\:\:"),
-        ({"port": 9000}, ("9001",), "tcp:port=9001:backlog=50:interface=127.0.0.1"),
-        ({"port": 9000}, ("0.0.0.0:9001",), "tcp:port=9001:backlog=50:interface=0.0.0.0"),
-        ({"port": 9000}, ("[::1]:9001",), r"tcp:port=9001:backlog=50:interface=\:\:1"),
-        ({"type": "unix", "path": "s"}, ("9001",), "tcp:port=9001:backlog=50:interface=127.0.0.1"),
-        ({}, (), "tcp:port=8080:backlog=50:interface=127.0.0.1"),
+        ({"port": 9000, "interface": "127.0.0.1"}, (), "tcp:127.0.0.1:9000"),
+        ({"port": 9000}, (), "tcp:*:9000"),
+        ({"port": 9000, "interface": "::1"}, (), "tcp:[::1]:9000"),
+        ({"port": 9000, "version": 6}, (), "tcp:[::]:9000"),
+        ({"port": 9000}, ("9001",), "tcp:127.0.0.1:9001"),
+        ({"port": 9000}, ("0.0.0.0:9001",), "tcp:0.0.0.0:9001"),
+        ({"port": 9000}, ("[::1]:9001",), "tcp:[::1]:9001"),
+        ({"type": "unix", "path": "s"}, ("9001",), "tcp:127.0.0.1:9001"),
+        ({}, (), "tcp:127.0.0.1:8080"),
     ],
 )
 def test_address_is_the_command_lines_or_the_configurations(
     tmp_path: Path, started: Started, endpoint: dict[str, Any], arguments: tuple[str, ...], address: str
 ) -> None:
     runserver(*arguments, "--node", node(tmp_path, **endpoint))
-    assert started.main == address
+    assert started.main is not None
+    assert str(Listener(started.main)) == address
     assert isinstance(started.source, FileSource)
 
 
 def test_unix_socket_of_the_configuration_is_listened_on(tmp_path: Path, started: Started) -> None:
     printed = runserver("--node", node(tmp_path, type="unix", path="s"))
-    assert started.main == f"unix:{tmp_path}/s:mode=660:lockfile=1:backlog=50"
-    assert started.main in printed
+    assert isinstance(started.main, UnixEndpoint)
+    assert started.main.path == f"{tmp_path}/s"
+    assert f"unix:{tmp_path}/s" in printed
 
 
 @pytest.mark.django_db
 def test_nothing_configured_listens_where_django_would(started: Started) -> None:
     runserver()
     assert isinstance(started.source, DatabaseSource)
-    assert started.main == "tcp:port=8000:backlog=50:interface=127.0.0.1"
+    assert started.main is not None
+    assert str(Listener(started.main)) == "tcp:127.0.0.1:8000"
 
 
 def test_greeting_and_notices_are_printed(tmp_path: Path, started: Started) -> None:
@@ -180,22 +186,14 @@ def test_address_of_the_command_line_replaces_that_of_the_first_transport(tmp_pa
     ]
     worker = {"type": "router", "transports": transports}
     configuration = read_mapping({"version": 2, "workers": [worker]}, tmp_path)
-    assert listeners(configuration, None) == {"tcp:1": "tcp:port=1:backlog=50", "tcp:2": "tcp:port=2:backlog=50"}
-    assert listeners(configuration, "here") == {"main": "here", "tcp:2": "tcp:port=2:backlog=50"}
-    assert listeners(read_mapping({"version": 2, "workers": []}, tmp_path), "here") == {"main": "here"}
+    here = TcpEndpoint(type="tcp", port=3)
 
+    def shown(main: TcpEndpoint | None, known: Configuration = configuration) -> dict[str, str]:
+        return {key: str(listener) for key, listener in listeners(known, main).items()}
 
-@pytest.mark.parametrize(("path", "escaped"), [("/a:b", r"/a\:b"), ("/a=b", r"/a\=b"), ("/a\\b", r"/a\\b")])
-def test_signs_of_twisted_in_a_path_are_escaped(path: str, escaped: str) -> None:
-    endpoint = {"type": "unix", "path": path, "backlog": 7}
-    worker = {"type": "router", "transports": [{"type": "web", "endpoint": endpoint, "paths": {}}]}
-    configuration = read_mapping({"version": 2, "workers": [worker]}, "/")
-    address = description(configuration.transports[0].listening, configuration)
-    assert address == f"unix:{escaped}:mode=660:lockfile=1:backlog=7"
-
-
-def test_brackets_of_an_address_are_dropped() -> None:
-    assert tcp_description("[::1]", 1, backlog=2) == r"tcp:port=1:backlog=2:interface=\:\:1"
+    assert shown(None) == {"tcp:1": "tcp:*:1", "tcp:2": "tcp:*:2"}
+    assert shown(here) == {"main": "tcp:*:3", "tcp:2": "tcp:*:2"}
+    assert shown(here, read_mapping({"version": 2, "workers": []}, tmp_path)) == {"main": "tcp:*:3"}
 
 
 def test_application_of_the_project_is_wrapped_once() -> None:

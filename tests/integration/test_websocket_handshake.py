@@ -161,12 +161,12 @@ def test_port_of_the_host_is_the_external_one(port: int, host: str, expected: in
     [
         ("/ws", "13", 101),
         ("/ws", "8", 101),
-        ("/old", "13", 400),
+        ("/old", "13", 426),
         ("/old", "8", 101),
-        ("/new", "8", 400),
+        ("/new", "8", 426),
         ("/new", "13", 101),
-        ("/ws", "7", 400),
-        ("/ws", "14", 400),
+        ("/ws", "7", 426),
+        ("/ws", "14", 426),
     ],
 )
 def test_version_is_one_that_is_switched_on(port: int, path: str, version: str, expected: int) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterable
@@ -57,13 +58,17 @@ def frame(
 class Wire:
     """A TCP or Unix connection, and what is read from it but not used yet."""
 
-    def __init__(self, address: int | str, *, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self, address: int | str, *, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE)
         try:
             self.socket.connect(address if isinstance(address, str) else ("127.0.0.1", address))
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         except OSError:
             self.socket.close()
             raise
@@ -173,7 +178,7 @@ class Wire:
 
 def opened(address: int | str, path: str = "/ws", **options: Any) -> Wire:
     """An open WebSocket."""
-    wire = Wire(address, receive_buffer=options.pop("receive_buffer", None))
+    wire = Wire(address, receive_buffer=options.pop("receive_buffer", None), tls=options.pop("tls", None))
     try:
         head = wire.upgrade(path, **options)
         assert head.startswith("HTTP/1.1 101 "), head

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from wamp_transport.config.certificates import TlsFiles, read
 from wamp_transport.config.endpoint import DEFAULT_ENDPOINT, OtherEndpoint, TcpEndpoint, UnixEndpoint
 from wamp_transport.config.node import Node, RouterWorker
 from wamp_transport.config.paths import OtherService, PathTree
 from wamp_transport.config.realm import RealmSection, RoleSection, open_realm
-from wamp_transport.config.report import Location, Report, path_text
+from wamp_transport.config.report import Location, Problem, Report, path_text
 from wamp_transport.config.section import Finding, Section
 from wamp_transport.config.transport import OtherTransport, WebOptions, WebSocketTransport, WebTransport
 from wamp_transport.config.webservices import StaticService
@@ -53,6 +54,8 @@ class Transport:
     paths: tuple[PathService, ...]
     options: WebOptions = field(default_factory=WebOptions)
     max_connections: int = 50_000
+    max_connections_per_address: int | None = None
+    trusted_proxies: tuple[str, ...] = ()
     config_path: str = field(default="", compare=False)
 
     @property
@@ -79,6 +82,11 @@ class Configuration:
     def resolve(self, path: str) -> Path:
         """A path of the configuration as an absolute one."""
         return Path(os.path.normpath(self.base_dir.absolute() / path))
+
+    def tls_files(self, transport: Transport) -> TlsFiles | None:
+        """The files that a transport's TLS is made from; None where it has none."""
+        tls = getattr(transport.listening, "tls", None)
+        return None if tls is None else TlsFiles.of(tls, self.resolve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,15 @@ def missing_directories(configuration: Configuration) -> Iterator[tuple[PathServ
                 yield service, str(directory)
 
 
+def tls_findings(configuration: Configuration) -> Iterator[Problem]:
+    """What is to be said of the files of TLS endpoints."""
+    for transport in configuration.transports:
+        files = configuration.tls_files(transport)
+        for finding in read(files)[1] if files is not None else ():
+            place = f"{transport.config_path}.endpoint.tls.{path_text(finding.location)}"
+            yield Problem(place, finding.message, finding.hint, finding.level)
+
+
 def router_options(configuration: Configuration) -> RouterOptions:
     """What the router is told."""
     return RouterOptions(realms={realm.name: _realm_options(realm) for realm in configuration.realms})
@@ -195,7 +212,8 @@ def _compare(
 def _content(item: object) -> object:
     """What counts when two versions of an item are compared; as text, in which 1 and true differ."""
     if isinstance(item, Transport):
-        return item.listening, item.options, item.max_connections
+        limits = item.max_connections, item.max_connections_per_address
+        return item.listening, item.options, limits, item.trusted_proxies
     if isinstance(item, PathService):
         return item.type, item.settings.model_dump_json(), item.realms
     return item.model_dump_json() if isinstance(item, Section) else item
@@ -220,7 +238,16 @@ def _transport(
     else:
         service = _as_service(section)
         paths, options = (PathService(f"{key}/", (), "websocket", service, path_text(location)),), WebOptions()
-    return Transport(key, endpoint, paths, options, section.max_connections, path_text(location))
+    return Transport(
+        key,
+        endpoint,
+        paths,
+        options,
+        section.max_connections,
+        section.max_connections_per_address,
+        section.trusted_proxies,
+        path_text(location),
+    )
 
 
 def _services(

@@ -1,4 +1,4 @@
-"""Where a transport listens: TCP and Unix domain sockets."""
+"""Where a transport listens: TCP, with or without TLS, and Unix domain sockets."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -10,6 +10,66 @@ from wamp_transport.config.environment import number_from_environment
 from wamp_transport.config.section import Finding, Section, Unoffered, setting
 
 Port = Annotated[int, BeforeValidator(number_from_environment, json_schema_input_type=int | str)]
+
+
+FILE = r"^[^\x00-\x1f]+$"
+
+
+class TlsSection(Section):
+    """Certificate and key of a TLS endpoint, all as paths of PEM files. TLS 1.2 is the oldest version spoken."""
+
+    key: str = setting(
+        ...,
+        "File of the private key (PEM, without a password), absolute or relative to the directory of the "
+        "configuration file.",
+        pattern=FILE,
+        expected="the path of a file",
+    )
+    certificate: str = setting(
+        ...,
+        "File of the certificate (PEM); certificates after the first one are sent as its chain.",
+        pattern=FILE,
+        expected="the path of a file",
+    )
+    chain_certificates: tuple[Annotated[str, Field(pattern=FILE)], ...] = setting(
+        (), "Files of intermediate certificates (PEM), to be sent after the certificate, in this order."
+    )
+    ca_certificates: tuple[Annotated[str, Field(pattern=FILE)], ...] = setting(
+        (),
+        "Files of the authorities (PEM) whose client certificates are accepted. Where any are given, clients are asked "
+        "for a certificate, and one that none of these has signed is refused.",
+    )
+    require_client_certificate: bool | None = setting(
+        None,
+        "Refuse clients without a certificate, where there are `ca_certificates`. Not said: they are let in without "
+        "one. (Crossbar refuses them.)",
+    )
+    dhparam: str | None = setting(
+        None,
+        "File of Diffie-Hellman parameters (PEM) for DHE ciphers. Not needed for ECDHE.",
+        pattern=FILE,
+        expected="the path of a file",
+    )
+    ciphers: str | None = setting(
+        None,
+        "Ciphers for TLS 1.2 as OpenSSL lists them. Null: those with forward secrecy and authenticated encryption.",
+        pattern=r"^[A-Za-z0-9_:+!@=,\- ]+$",
+        expected="a cipher list of OpenSSL",
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Whether clients need a certificate is told; who signs them must be known."""
+        required, authorities = given.get("require_client_certificate"), given.get("ca_certificates")
+        if required is True and not authorities:
+            yield Finding(("require_client_certificate",), "needs `ca_certificates`, to know whose are accepted")
+        elif required is None and authorities and isinstance(authorities, list | tuple):
+            yield Finding(
+                ("ca_certificates",),
+                "clients are asked for a certificate but let in without one; Crossbar refuses these",
+                "say `require_client_certificate`: true or false",
+                "ignored",
+            )
 
 
 class TcpEndpoint(Section):
@@ -31,25 +91,16 @@ class TcpEndpoint(Section):
     shared: bool = setting(
         False,
         "Lets several processes listen on the same port (SO_REUSEPORT, Linux).",
-        ignored="sharing a port is not offered yet; one process listens",
     )
     user_timeout: int | None = setting(
         None,
         "Time in milliseconds, 0 to 65535, that sent data may stay unacknowledged before the connection is closed "
-        "(TCP_USER_TIMEOUT). 0 or null: the system decides.",
+        "(TCP_USER_TIMEOUT, Linux). 0 or null: the system decides.",
         unit="ms",
         ge=0,
         le=65535,
-        ignored="not offered yet; the system's own limit holds",
-        quiet=(0,),
     )
-    tls: Any = setting(
-        None,
-        "Certificate and key for TLS.",
-        refused="TLS on an endpoint is not offered yet, and running without it would send everything in clear; "
-        "let a TLS proxy stand in front and remove this attribute",
-        secret=True,
-    )
+    tls: TlsSection | None = setting(None, "Certificate and key for TLS. Absent: no TLS.")
     portrange: Any = setting(
         None, "First and last port of a range to choose from.", refused="port ranges are not offered; give `port`"
     )

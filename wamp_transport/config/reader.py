@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wamp_transport.config.checker import check, problems
-from wamp_transport.config.configuration import Configuration, build, missing_directories
+from wamp_transport.config.configuration import Configuration, build, missing_directories, tls_findings
 from wamp_transport.config.crosschecks import check_across, enabled
 from wamp_transport.config.node import Node
 from wamp_transport.config.plain import RepeatedKeys
@@ -60,6 +60,7 @@ def read_mapping(
         raise ConfigError(_report(source, problems(findings, checked.data)))
     configuration, more = build(checked.value, source, Path(base_dir))
     found = problems([*findings, *more], checked.data)
+    found += tls_findings(configuration)
     found += [
         Problem(
             f"{service.config_path}.directory",
@@ -68,6 +69,8 @@ def read_mapping(
         )
         for service, directory in missing_directories(configuration)
     ]
+    if any(problem.level == "fault" for problem in found):
+        raise ConfigError(_report(source, found))
     return replace(configuration, report=_report(source, found))
 
 

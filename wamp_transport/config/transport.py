@@ -1,46 +1,98 @@
 """Transports of a router: the web transport with its paths, the standalone WebSocket one, those not offered."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from wamp_transport.config.endpoint import Endpoint
 from wamp_transport.config.paths import Key, Service
-from wamp_transport.config.section import Section, Unoffered, identifier, setting
+from wamp_transport.config.report import short
+from wamp_transport.config.section import Finding, Section, Unoffered, identifier, setting
 from wamp_transport.config.websocket import WebSocketSection
 
 
 class WebOptions(Section):
     """Options of a web transport."""
 
-    access_log: bool = setting(False, "Log every request.", ignored="requests are logged as Django's logging says")
+    access_log: bool = setting(False, "Log every request, one line each, at level INFO of wamp_transport.access.")
     display_tracebacks: bool = setting(
         False, "Show tracebacks on error pages.", ignored="tracebacks are never shown to clients"
     )
     hsts: bool = setting(
-        False, "Tell browsers to come back by TLS only.", ignored="not offered yet; let the TLS proxy send the header"
+        False,
+        "Tell browsers to come back by TLS only (Strict-Transport-Security), on answers that go out by TLS, be it ours "
+        "or that of a trusted proxy.",
     )
-    hsts_max_age: int = setting(
-        31_536_000, "Time in seconds for that, from 0.", unit="s", ge=0, ignored="not offered yet"
-    )
+    hsts_max_age: int = setting(31_536_000, "Time in seconds for that, from 0.", unit="s", ge=0)
     client_timeout: int | None = setting(
         None,
-        "Time in seconds, 1 to 86400, that an idle HTTP connection may stay open. Null: no limit.",
+        "Time in seconds, 1 to 86400, that an HTTP connection may be idle between requests, or a request's body may "
+        "stand still. Null: 60 seconds.",
         unit="s",
         ge=1,
         le=86_400,
-        ignored="not offered yet; the server's own limit holds",
+    )
+    request_timeout: int = setting(
+        20,
+        "Time in seconds, 1 to 3600, from a connection's beginning, TLS included, or from a request's first byte until "
+        "the whole head of the request is there.",
+        unit="s",
+        ge=1,
+        le=3600,
+    )
+    max_request_head: int = setting(
+        16_384,
+        "Largest head of a request, all lines together, in bytes, 1024 to 1048576.",
+        unit="bytes",
+        ge=1024,
+        le=2**20,
+    )
+    max_request_body: int = setting(
+        128 * 2**20, "Largest body of a request in bytes, from 0. 0: no limit.", unit="bytes", ge=0, le=2**40
     )
 
 
 def _max_connections() -> Any:
     return setting(
-        50_000,
-        "Connections accepted at the same time, from 1.",
-        ge=1,
-        ignored="not offered yet; the number of connections is not limited",
+        50_000, "Connections open at the same time, from 1. What is more is closed right after it is accepted.", ge=1
     )
+
+
+def _max_connections_per_address() -> Any:
+    return setting(
+        None,
+        "Of these, connections from the same IP address, from 1. Trusted proxies and Unix sockets do not count. "
+        "Null: no limit, as many people may share an address.",
+        ge=1,
+    )
+
+
+def _trusted_proxies() -> Any:
+    return setting(
+        (),
+        "Addresses and networks of proxies, and `unix` for a Unix socket, whose Forwarded or X-Forwarded-For, -Proto, "
+        "-Host and -Port headers tell who the client is. Headers from anyone else are not believed.",
+        expected='IP addresses, networks such as 10.0.0.0/8, or "unix"',
+    )
+
+
+def _check_proxies(given: Mapping[str, Any]) -> Iterator[Finding]:
+    proxies = given.get("trusted_proxies")
+    for index, one in enumerate(proxies if isinstance(proxies, list | tuple) else ()):
+        if isinstance(one, str) and not is_proxy(one):
+            expected = 'expected an IP address, a network such as 10.0.0.0/8, or "unix"'
+            yield Finding(("trusted_proxies", index), f"{expected}, found {json.dumps(short(one))}")
+
+
+def is_proxy(text: str) -> bool:
+    """Whether ``text`` names an address, a network or ``unix``."""
+    try:
+        return text == "unix" or bool(ip_network(text))
+    except ValueError:
+        return False
 
 
 class WebTransport(Section):
@@ -58,6 +110,13 @@ class WebTransport(Section):
     )
     options: WebOptions = setting(WebOptions(), "Options of the transport.")
     max_connections: int = _max_connections()
+    max_connections_per_address: int | None = _max_connections_per_address()
+    trusted_proxies: tuple[str, ...] = _trusted_proxies()
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Proxies are addresses."""
+        yield from _check_proxies(given)
 
 
 class WebSocketTransport(WebSocketSection):
@@ -68,8 +127,16 @@ class WebSocketTransport(WebSocketSection):
         None, "Where to listen. Absent: TCP port 8080 of 127.0.0.1. (Crossbar wants it given.)"
     )
     max_connections: int = _max_connections()
+    max_connections_per_address: int | None = _max_connections_per_address()
+    trusted_proxies: tuple[str, ...] = _trusted_proxies()
 
     foreign_keys: ClassVar[Mapping[str, str]] = {"paths": 'a transport with paths is of type "web"'}
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """As of any WebSocket service; and proxies are addresses."""
+        yield from super().check(given)
+        yield from _check_proxies(given)
 
 
 class OtherTransport(Section, extra="allow"):

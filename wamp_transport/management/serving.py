@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..config.configuration import Configuration
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
 from ..transports.daphne import WampServer
+from ..transports.listener import Listener
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
@@ -36,35 +36,19 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
     return WampApplication(application, serve_static=serve_static)
 
 
-def tcp_description(host: str, port: int, *, backlog: int = 50) -> str:
-    """A TCP address as Twisted writes it; an empty host means all interfaces."""
-    return f"tcp:port={port}:backlog={backlog}" + (f":interface={_escaped(host.strip('[]'))}" if host else "")
-
-
-def description(endpoint: TcpEndpoint | UnixEndpoint, configuration: Configuration) -> str:
-    """A configured endpoint as Twisted writes it."""
-    if isinstance(endpoint, UnixEndpoint):
-        path = _escaped(str(configuration.resolve(endpoint.path)))
-        return f"unix:{path}:mode=660:lockfile=1:backlog={endpoint.backlog}"
-    interface = endpoint.interface or ("::" if endpoint.version == 6 else "")
-    return tcp_description(interface, endpoint.port, backlog=endpoint.backlog)
-
-
-def _escaped(value: str) -> str:
-    return re.sub(r"[\\:=]", r"\\\g<0>", value)
-
-
-def listeners(configuration: Configuration, main: str | None) -> dict[str, str]:
-    """Transport keys to addresses. ``main`` is the command line's address for the first transport, if it gives one."""
-    addresses = {one.key: description(one.listening, configuration) for one in configuration.transports}
+def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
+    """Transport keys to where they listen. ``main`` is where the command line has the first one listen, if it says."""
+    own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:
-        return addresses
-    for transport in configuration.transports[:1]:
-        del addresses[transport.key]
-    return {MAIN: main, **addresses}
+        return own
+    first = configuration.transports[:1]
+    for transport in first:
+        del own[transport.key]
+        return {MAIN: Listener.of(configuration, transport, main), **own}
+    return {MAIN: Listener(main)}
 
 
-def run(source: Source, main: str | None, application: Any, **options: Any) -> WampServer:
+def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> WampServer:
     """Serve until stopped; follow the configuration meanwhile. The server returned tells of a ``failure`` to start."""
     runtime = install(Runtime(source))
     limits = {
@@ -87,7 +71,7 @@ def run(source: Source, main: str | None, application: Any, **options: Any) -> W
         server.refresh()
         await server.listen(addresses(configuration))
 
-    def addresses(configuration: Configuration) -> Mapping[str, str]:
+    def addresses(configuration: Configuration) -> Mapping[str, Listener]:
         return listeners(configuration, main)
 
     server = WampServer(application, runtime.find_options, on_start, runtime.stop, **options)

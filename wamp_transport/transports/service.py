@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from ..config.websocket import WebSocketOptions, WebSocketSection
 from ..node.connection import Connection, Lane, Link
@@ -12,6 +12,9 @@ from ..serializers.serializer import Serializer
 from .cookies import VISITOR, CookieTracker
 from .negotiation import Terms, installed
 from .origins import OriginPolicy
+
+TLS_DETAILS: Final = "wamp_transport.tls"
+"""Name of the ASGI scope extension that holds what TLS tells: ``channel_id`` and, if there is one, ``peer_cert``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[
         "peer": f"tcp:{client[0]}:{client[1]}" if client else "unix",
         "is_secure": is_secure,
         "websocket_protocol": serializer.subprotocol,
+        **((scope.get("extensions") or {}).get(TLS_DETAILS) or {}),
     }
     if VISITOR in scope:
         details["http_cbtid"] = scope[VISITOR].id

@@ -15,9 +15,9 @@ from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from ...bootstrap.sources import choose_source
 from ...config.configuration import Configuration
-from ...config.endpoint import TcpEndpoint
+from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
-from ..serving import description, project_application, run, tcp_description
+from ..serving import project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Find the address, then go Django's way (autoreload included)."""
         self.source = choose_source(options["node"])
-        self.main: str | None = None
+        self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["use_asgi"]:
             try:
                 self._take_address(self.source.load(), options)
@@ -60,7 +60,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         }
         server = run(
             self.source,
-            self.main or tcp_description(self.addr, int(self.port)),
+            self.main or TcpEndpoint.model_construct(type="tcp", port=int(self.port), interface=self.addr),
             application,
             **limits,
             signal_handlers=not options["use_reloader"],
@@ -83,18 +83,21 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         if options["addrport"] or not self.source.has_endpoint or not configuration.transports:
             return
         endpoint = configuration.transports[0].listening
+        if isinstance(endpoint, UnixEndpoint):
+            endpoint = endpoint.model_copy(update={"path": str(configuration.resolve(endpoint.path))})
+        self.main = endpoint
         if isinstance(endpoint, TcpEndpoint):
             host = endpoint.interface or ("::" if endpoint.version == 6 else "0.0.0.0")  # noqa: S104 - as configured
             options["use_ipv6"] = options["use_ipv6"] or ":" in host
             options["addrport"] = f"[{host}]:{endpoint.port}" if ":" in host else f"{host}:{endpoint.port}"
-        else:
-            self.main = description(endpoint, configuration)
 
     def _greet(self) -> None:
-        address = f"{self.protocol}://{f'[{self.addr}]' if self._raw_ipv6 else self.addr}:{self.port}/"
+        protocol = "https" if isinstance(self.main, TcpEndpoint) and self.main.tls is not None else self.protocol
+        address = f"{protocol}://{f'[{self.addr}]' if self._raw_ipv6 else self.addr}:{self.port}/"
         self.stdout.write(
             f"{datetime.now():%B %d, %Y - %X}\n"
             f"Django version {self.get_version()}, using settings {settings.SETTINGS_MODULE!r}\n"
-            f"Starting ASGI/Daphne version {daphne_version} development server at {self.main or address}\n"
+            f"Starting ASGI/Daphne version {daphne_version} development server at "
+            f"{f'unix:{self.main.path}' if isinstance(self.main, UnixEndpoint) else address}\n"
             f"Quit the server with {'CTRL-BREAK' if sys.platform == 'win32' else 'CONTROL-C'}.\n"
         )

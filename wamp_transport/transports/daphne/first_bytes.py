@@ -1,7 +1,7 @@
 """What a new connection is: usual WebSocket handshakes go straight to their service, all else to the HTTP server."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
@@ -10,34 +10,35 @@ from twisted.python.failure import Failure
 
 from ..upgrade import ordinary_upgrade
 
-PATIENCE: Final = 60.0
-"""Seconds for the first byte."""
-
-
 class FirstBytes(Protocol):
-    """A connection that has sent nothing yet. It hands the transport on with the first bytes that come."""
+    """A connection that has sent nothing yet, not even through TLS.
+
+    It hands the transport on with the first bytes that come. ``patience`` are the seconds for the whole head of the
+    first request, TLS included.
+    """
 
     factory: Any
 
-    def __init__(self, address: IAddress) -> None:
+    def __init__(self, address: IAddress, patience: float) -> None:
         self._address = address
+        self._patience = patience
         self._give_up: asyncio.TimerHandle | None = None
 
     def connectionMade(self) -> None:
         """Wait, but not for ever."""
         transport: Any = self.transport
-        self._give_up = self.factory.server.loop.call_later(PATIENCE, transport.abortConnection)
+        self._give_up = self.factory.server.loop.call_later(self._patience, transport.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
         """The first bytes."""
-        self._stop_waiting()
+        seconds = self._stop_waiting()
         request = ordinary_upgrade(data)
         protocol = None if request is None else self.factory.server.websocket_for(self.factory.key, request)
         if protocol is not None:
             self._hand_on(protocol)
             protocol.begin(self.transport, request)
         else:
-            protocol = self.factory.build_http(self._address)
+            protocol = self.factory.build_http(self._address, seconds)
             self._hand_on(protocol)
             protocol.makeConnection(self.transport)
             protocol.dataReceived(data)
@@ -48,13 +49,17 @@ class FirstBytes(Protocol):
 
     def _hand_on(self, protocol: Any) -> None:
         transport: Any = self.transport
-        transport.wamp_transport_key = self.factory.key
+        transport.wamp_transport_factory = self.factory
         if isinstance(transport, ProtocolWrapper):  # TLS
             transport.wrappedProtocol = protocol
         else:
             transport.protocol = protocol
 
-    def _stop_waiting(self) -> None:
-        if self._give_up is not None:
-            self._give_up.cancel()
-            self._give_up = None
+    def _stop_waiting(self) -> float:
+        """The seconds that are left of the patience."""
+        if self._give_up is None:
+            return self._patience
+        seconds: float = self._give_up.when() - self.factory.server.loop.time()
+        self._give_up.cancel()
+        self._give_up = None
+        return max(seconds, 0.1)

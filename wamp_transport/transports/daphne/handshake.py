@@ -15,10 +15,13 @@ from twisted.web.http import RESPONSES
 from ... import __version__
 from ...config.websocket import WebSocketOptions
 from ..closing import close_text
+from ..proxies import forward
+from ..service import TLS_DETAILS
 from ..upgrade import UpgradeRequest, switching_protocols
 from .deflate import PerMessageDeflate, agree
 from .options import WAIT_FOR_WHOLE, apply, restart_pings, tune_socket
-from .requests import transport_key
+from .requests import believed_root_path, transport_factory, transport_key
+from .tls import tls_details
 
 SOFTWARE: Final = f"wampnode/{__version__}"
 
@@ -136,6 +139,25 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         if self.data:
             self.consumeData()
 
+    def identify(self, scope: dict[str, Any]) -> None:
+        """Put into the scope of this handshake who asks, by TLS and by what a trusted proxy says."""
+        details = tls_details(self.transport)
+        scope["scheme"] = "wss" if details else "ws"
+        if details:
+            scope["extensions"][TLS_DETAILS] = details
+        factory = transport_factory(self.transport)
+        scope["wamp_transport"] = transport_key(self.transport)
+        if factory is not None:
+            scope["root_path"] = believed_root_path(scope["root_path"], scope["client"], factory, self.server)
+            forward(scope, factory.proxies)
+            self.client_addr = scope["client"]
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Close the socket; with TLS it would stay open for as long as anybody is registered to write more."""
+        super().dropConnection(abort)
+        if self.transport is not None:
+            self.transport.unregisterProducer()
+
     def serverAccept(self, subprotocol: str | None = None) -> None:
         """The application takes the connection; the answer names the software only where it shall."""
         headers: dict[str, list[str]] = {}
@@ -172,6 +194,12 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         """An HTTP answer that is complete, so that clients show it instead of a broken connection."""
         headers = [("Content-Type", "text/plain; charset=utf-8"), *(responseHeaders or ())]
+        if any(name.lower() == "sec-websocket-version" for name, _ in headers):
+            code = 426  # RFC 6455, 4.4: another version would do
+        if code == 426:
+            headers.append(("Upgrade", "websocket"))
+        elif code == 405:
+            headers.append(("Allow", "GET"))
         self._answer(code, headers, reason.encode() + b"\n")
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:

@@ -1,15 +1,27 @@
-"""HTTP requests under this product's server: which transport they came by, and clients that read slowly.
+"""HTTP requests under this product's server: which transport they came by, who sent them, clients that read slowly.
 
 Nothing outside this package may import this module.
 """
 
 import asyncio
-from typing import Any
+import logging
+from typing import Any, Final
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
+from twisted.protocols.policies import ProtocolWrapper
 
+from ..admission import Admission
+from ..listener import Listener
+from ..proxies import TrustedProxies, forward
+from .channel import LimitedChannel
 from .first_bytes import FirstBytes
+from .ports import address_of
+
+access = logging.getLogger("wamp_transport.access")
+logger = logging.getLogger(__name__)
+
+HSTS: Final = b"strict-transport-security"
 
 
 class TransportRequest(WebRequest):  # type: ignore[misc]
@@ -23,20 +35,60 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self.writable = asyncio.Event()
         self.writable.set()
         self._is_watched = False
+        self._is_secure = False
+
+    def identify(self, scope: dict[str, Any]) -> None:
+        """Put into the scope of this request who sent it, by what a trusted proxy says."""
+        factory = self.channel.factory
+        scope["wamp_transport"] = factory.key
+        scope["root_path"] = believed_root_path(scope["root_path"], scope["client"], factory, self.server)
+        forward(scope, factory.proxies)
+        self.client_addr = scope["client"]
+        self._is_secure = scope["scheme"] == "https"
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A piece of the body: too much of it is refused, whatever length was told, if any."""
+        if self.channel.exceeds(self.content.tell() + len(data)):
+            self.channel.refuse_body()
+        else:
+            super().handleContentChunk(data)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """ASGI events of the answer."""
         if message.get("more_body") and not self._is_watched and not self.finished and self.channel is not None:
             self._is_watched = True
             self.registerProducer(self, True)
+        if message.get("type") == "http.response.start":
+            message = self._secured(message)
         super().handle_reply(message)
+
+    def _secured(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The beginning of the answer, with what browsers shall know about TLS here."""
+        options = self.channel.factory.listener.options if self.channel is not None else None
+        if options is None or not (options.hsts and self._is_secure):
+            return message
+        headers = list(message.get("headers") or ())
+        if not any(name.lower() == HSTS for name, _ in headers):
+            headers.append((HSTS, f"max-age={options.hsts_max_age}".encode()))
+        return {**message, "headers": headers}
 
     def finish(self) -> None:
         """The answer is complete."""
         if self._is_watched:
             self._is_watched = False
             self.unregisterProducer()
+        if self.channel is not None and self.channel.factory.listener.options.access_log:
+            self._log()
         super().finish()
+
+    def _log(self) -> None:
+        """One line in the access log; without the query, which may hold what is nobody's business."""
+        client = self.client_addr[0] if self.client_addr else "unix"
+        path = ascii(self.uri.partition(b"?")[0].decode("latin-1"))[1:-1]
+        access.info(
+            '%s "%s %s" %d %d %.3f', client, self.method.decode("latin-1"), path, self.code, self.sentLength,
+            self.duration(),
+        )  # fmt: skip
 
     def connectionLost(self, reason: Any) -> None:
         """The client has gone: nobody needs to wait for it."""
@@ -63,30 +115,62 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         result = super().process()
         if self.transport is None:
             # Now a WebSocket: what came in one piece with the request is for it, not the next request.
-            self.channel.rawDataReceived = transport.protocol.dataReceived
+            is_wrapped = isinstance(transport, ProtocolWrapper)
+            protocol = transport.wrappedProtocol if is_wrapped else transport.protocol
+            self.channel.rawDataReceived = protocol.dataReceived
         return result
 
 
 class TransportFactory(HTTPFactory):  # type: ignore[misc]
     """The HTTP protocol of one configured transport."""
 
-    def __init__(self, server: Server, key: str) -> None:
+    def __init__(self, server: Server, key: str, listener: Listener, admission: Admission) -> None:
         super().__init__(server)
         self.key = key
+        self.admission = admission
+        self.configure(listener)
+
+    def configure(self, listener: Listener) -> None:
+        """Take what holds for connections, in part for those that are open as well."""
+        self.listener = listener
+        self.proxies = TrustedProxies(listener.trusted_proxies)
+        self.admission.most = listener.max_connections
+        self.admission.most_per_address = listener.max_connections_per_address
+        self.admission.exempt = self.proxies
 
     def buildProtocol(self, address: Any) -> Any:
-        """The protocol of a new connection."""
-        protocol = FirstBytes(address)
+        """The protocol of a new connection; None for one too many, which is closed at once."""
+        refusal = self.admission.refusal(address_of(address))
+        if refusal:
+            logger.info("Transport %s: a connection was closed: %s", self.key, refusal)
+            return None
+        protocol = FirstBytes(address, self.listener.options.request_timeout)
         protocol.factory = self
         return protocol
 
-    def build_http(self, address: Any) -> Any:
-        """The protocol of a connection that speaks HTTP."""
-        protocol = super().buildProtocol(address)
-        protocol.requestFactory = TransportRequest
-        return protocol
+    def build_http(self, address: Any, seconds: float) -> Any:
+        """The protocol of a connection that speaks HTTP; ``seconds`` are left for its first request."""
+        channel: Any = LimitedChannel(self.listener.options, seconds)
+        channel.factory = self
+        channel.requestFactory = TransportRequest
+        channel.callLater = self.reactor.callLater
+        channel.timeOut = self.timeOut
+        return channel
+
+
+def believed_root_path(told: str, client: Any, factory: TransportFactory, server: Server) -> str:
+    """The root path of the request's Daphne-Root-Path where it comes from a trusted proxy, else the server's own."""
+    own: str = server.root_path
+    return told if factory.proxies and factory.proxies.trusts(client[0] if client else None) else own
 
 
 def transport_key(transport: Any) -> str:
     """The key of the configured transport that a socket belongs to; empty where nobody set one."""
-    return getattr(transport, "wamp_transport_key", "")
+    factory = transport_factory(transport)
+    return "" if factory is None else factory.key
+
+
+def transport_factory(transport: Any) -> TransportFactory | None:
+    """The factory of the configured transport that a socket belongs to."""
+    factory: TransportFactory | None = getattr(transport, "wamp_transport_factory", None)
+    return factory

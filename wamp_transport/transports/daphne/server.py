@@ -3,23 +3,28 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from daphne.server import Server
 from twisted.internet import defer, reactor
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 
 from ...config.websocket import WebSocketOptions
 from ..consumer import DIRECT_LINK
+from ..listener import Listener
 from ..outgoing import Outgoing
 from ..upgrade import UpgradeRequest
+from .door import Door
 from .options import FindOptions
 from .protocol import WampWebSocketProtocol, protocol_with
-from .requests import TransportFactory, TransportRequest, transport_key
+from .requests import TransportRequest, transport_key
+from .tls import TlsError
 
 logger = logging.getLogger(__name__)
+
+WATCH_SECONDS: Final = 1.0
+"""How often it is looked whether certificates have changed."""
 
 
 def report_bugs(event: Mapping[str, Any]) -> None:
@@ -56,10 +61,11 @@ class WampServer(Server):  # type: ignore[misc]
         options.setdefault("server_name", "")
         super().__init__(application, endpoints=["none: see listen()"], **options)
         self.endpoints: list[str] = []
-        self.wanted: Mapping[str, str] = {}
+        self.wanted: Mapping[str, Listener] = {}
         self.failure: BaseException | None = None
         self.find_options = find_options
-        self._ports: dict[str, Any] = {}
+        self._doors: dict[str, Door] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._on_start = on_start
         self._on_stop = on_stop
         self._unflushed: list[Outgoing] = []
@@ -95,6 +101,7 @@ class WampServer(Server):  # type: ignore[misc]
     async def _start_all(self) -> None:
         await self._on_start(self)
         await self.listen(self.wanted)
+        self._watching = asyncio.ensure_future(self._watch_certificates(), loop=self.loop)
 
     def _started(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -104,26 +111,23 @@ class WampServer(Server):  # type: ignore[misc]
         elif self._announce is not None:
             self._announce()
 
-    async def listen(self, listeners: Mapping[str, str]) -> None:
+    async def listen(self, listeners: Mapping[str, Listener]) -> None:
         """Listen for just these transports: what is new opens, what is gone closes, the rest stays.
 
         Raises ListenError for those that cannot; the others are open then.
         """
-        for key in [key for key in self._ports if listeners.get(key) != self._ports[key][0]]:
-            _, port = self._ports.pop(key)
-            logger.info("No longer listening on %s", port.getHost())
-            await defer.maybeDeferred(port.stopListening).asFuture(self.loop)
+        for key, door in list(self._doors.items()):
+            if key not in listeners or not door.fits(listeners[key]):
+                await self._close(key)
         faults: list[str] = []
-        for key, description in listeners.items():
-            if key not in self._ports:
-                try:
-                    endpoint = serverFromString(reactor, description)  # type: ignore[no-untyped-call]
-                    port = await endpoint.listen(TransportFactory(self, key)).asFuture(self.loop)
-                except (CannotListenError, OSError, ValueError) as error:
-                    faults.append(str(error))
-                    continue
-                self._ports[key] = (description, port)
-                self.listen_success(port)
+        for key, listener in listeners.items():
+            try:
+                await self._open(key, listener)
+            except TlsError as error:
+                place = f"{listener.config_path}.endpoint.tls." if listener.config_path else ""
+                faults.append(f"{place}{error}")
+            except (CannotListenError, OSError, ValueError) as error:
+                faults.append(str(error))
         if faults:
             raise ListenError("; ".join(faults))
 
@@ -140,6 +144,33 @@ class WampServer(Server):  # type: ignore[misc]
         protocol = made()
         protocol.factory = self.ws_factory
         return protocol
+
+    async def _open(self, key: str, listener: Listener) -> None:
+        """Open a door, or let one that is open take what has changed. Raises TlsError, CannotListenError, OSError."""
+        door = self._doors.get(key)
+        if door is not None:
+            try:
+                await door.configure(listener)
+            except TlsError:
+                if door.tls is None:  # where TLS is wanted, what is plain does not go on
+                    await self._close(key)
+                raise
+            return
+        door = self._doors[key] = await Door.open(self, key, listener)
+        self.listen_success(door.port)
+
+    async def _close(self, key: str) -> None:
+        port = self._doors.pop(key).port
+        logger.info("No longer listening on %s", port.getHost())
+        await defer.maybeDeferred(port.stopListening).asFuture(self.loop)
+
+    async def _watch_certificates(self) -> None:
+        """Take certificates that have changed."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for door in list(self._doors.values()):
+                if door.tls is not None and door.tls.needs_renewal():
+                    await asyncio.to_thread(door.tls.renew)
 
     def refresh(self) -> None:
         """The configuration has changed: open connections take the options of their paths."""
@@ -159,9 +190,7 @@ class WampServer(Server):  # type: ignore[misc]
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
             scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
-            scope["wamp_transport"] = transport_key(protocol.transport)
-        else:
-            scope["wamp_transport"] = protocol.channel.factory.key
+        protocol.identify(scope)
         return super().create_application(protocol, scope)
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
@@ -188,15 +217,16 @@ class WampServer(Server):  # type: ignore[misc]
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop_all(), loop=self.loop))
 
     async def _stop_all(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
+        for task in (self._starting, self._watching):
+            if task is not None:
+                task.cancel()
         await self.listen({})
         try:
             await self._on_stop()
         except Exception:
             logger.exception("Saying goodbye failed; the server stops all the same")
         self._flush()
-        tasks = [
+        tasks: list[asyncio.Task[Any]] = [
             details["application_instance"]
             for details in self.connections.values()
             if "application_instance" in details and not details["application_instance"].done()

@@ -1,0 +1,90 @@
+"""Certificates for tests: an authority of our own, and what it signs."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import (
+    BasicConstraints,
+    Certificate,
+    CertificateBuilder,
+    DNSName,
+    IPAddress,
+    Name,
+    NameAttribute,
+    SubjectAlternativeName,
+    random_serial_number,
+)
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate and its key."""
+
+    certificate: Certificate
+    key: EllipticCurvePrivateKey
+
+    @property
+    def certificate_pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def write(self, directory: Path, name: str) -> tuple[Path, Path]:
+        """Put ``name``.key and ``name``.pem into a directory, each in one step; their paths."""
+        paths = directory / f"{name}.key", directory / f"{name}.pem"
+        for path, content in zip(paths, (self.key_pem, self.certificate_pem), strict=True):
+            new = path.with_suffix(".new")
+            new.touch(0o600)
+            new.write_bytes(content)
+            new.rename(path)
+        return paths
+
+
+class Authority:
+    """A certificate authority."""
+
+    def __init__(self, name: str = "Tests") -> None:
+        self.issued = _issue(name, None, is_authority=True)
+
+    def issue(self, name: str = "server", **options: timedelta) -> Issued:
+        """A certificate for 127.0.0.1 and localhost. ``begins`` and ``ends`` are relative to now."""
+        return _issue(name, self.issued, **options)
+
+    def write(self, path: Path) -> Path:
+        """Put its certificate into a file."""
+        path.write_bytes(self.issued.certificate_pem)
+        return path
+
+
+def _issue(
+    name: str,
+    issuer: Issued | None,
+    *,
+    is_authority: bool = False,
+    begins: timedelta = timedelta(days=-1),
+    ends: timedelta = timedelta(days=90),
+) -> Issued:
+    key = generate_private_key(SECP256R1())
+    subject = Name([NameAttribute(NameOID.COMMON_NAME, name), NameAttribute(NameOID.ORGANIZATION_NAME, "Example")])
+    names = SubjectAlternativeName([DNSName("localhost"), IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    builder = (
+        CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(random_serial_number())
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
+        .add_extension(BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(names, critical=False)
+    )
+    return Issued(builder.sign(issuer.key if issuer else key, SHA256()), key)

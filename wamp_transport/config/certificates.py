@@ -1,0 +1,191 @@
+"""The files of a TLS endpoint: read, understood, and checked for what would fail or surprise in a handshake.
+
+It knows what the files hold; how a handshake uses them is left to the transports.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509 import Certificate, load_pem_x509_certificates
+
+from wamp_transport.config.endpoint import TlsSection
+from wamp_transport.config.section import Finding
+
+LARGEST_FILE: Final = 1024 * 1024
+SOON: Final = timedelta(days=7)
+"""How long before its end a certificate is warned of."""
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What a TLS endpoint is made from, paths absolute."""
+
+    key: Path
+    certificate: Path
+    chain: tuple[Path, ...] = ()
+    authorities: tuple[Path, ...] = ()
+    dhparam: Path | None = None
+    ciphers: str | None = None
+    requires_client: bool = False
+
+    @classmethod
+    def of(cls, section: TlsSection, resolve: Callable[[str], Path]) -> "TlsFiles":
+        """The files that a section names."""
+        return cls(
+            resolve(section.key),
+            resolve(section.certificate),
+            tuple(map(resolve, section.chain_certificates)),
+            tuple(map(resolve, section.ca_certificates)),
+            resolve(section.dhparam) if section.dhparam is not None else None,
+            section.ciphers,
+            bool(section.require_client_certificate),
+        )
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files."""
+        dhparam = () if self.dhparam is None else (self.dhparam,)
+        return (self.key, self.certificate, *self.chain, *self.authorities, *dhparam)
+
+    def state(self) -> tuple[object, ...]:
+        """Another value after every change of a file, be it written, replaced or removed."""
+        return tuple(map(_state_of, self.paths))
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the files hold. ``chain`` is sent after the certificate; ``authorities`` sign those of clients."""
+
+    key: PrivateKeyTypes
+    certificate: Certificate
+    chain: tuple[Certificate, ...]
+    authorities: tuple[Certificate, ...]
+
+
+class _Unusable(Exception):
+    """A file that does not do; the message says why."""
+
+
+def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:
+    """What the files hold, None where that does not do, and what is to be said of them.
+
+    Places are relative to the section ``tls``. Never raises for what files hold.
+    """
+    findings: list[Finding] = []
+    key = _try(findings, ("key",), files.key, _key)
+    certificates = _try(findings, ("certificate",), files.certificate, _certificates)
+    chain = [
+        _try(findings, ("chain_certificates", index), path, _certificates) for index, path in enumerate(files.chain)
+    ]
+    authorities = [
+        _try(findings, ("ca_certificates", index), path, _certificates) for index, path in enumerate(files.authorities)
+    ]
+    if files.dhparam is not None:
+        _try(findings, ("dhparam",), files.dhparam, _parameters)
+    if findings or key is None or certificates is None:
+        return None, findings
+    if _public(key) != _public(certificates[0]):
+        message = f"the key in {files.key} is not that of the certificate in {files.certificate}"
+        return None, [Finding(("key",), message, "give the key that the certificate was made for")]
+    findings += _remarks(files, certificates[0], now or datetime.now(UTC))
+    material = Material(
+        key,
+        certificates[0],
+        (*certificates[1:], *(one for some in chain for one in some or ())),
+        tuple(one for some in authorities for one in some or ()),
+    )
+    return material, findings
+
+
+def _try(
+    findings: list[Finding], location: tuple[str | int, ...], path: Path, parse: Callable[[bytes], Parsed]
+) -> Parsed | None:
+    try:
+        return parse(_content(path))
+    except _Unusable as error:
+        findings.append(Finding(location, f"{path}: {error}"))
+    return None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise _Unusable("there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise _Unusable(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(content) > LARGEST_FILE:
+        raise _Unusable(f"larger than {LARGEST_FILE} bytes (1 MiB)")
+    return content
+
+
+def _key(content: bytes) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(content, None)
+    except TypeError:
+        raise _Unusable(
+            "the private key is encrypted; store it without a password, readable by the server alone"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise _Unusable("holds no private key in PEM format") from None
+
+
+def _certificates(content: bytes) -> list[Certificate]:
+    try:
+        return load_pem_x509_certificates(content)
+    except ValueError:
+        raise _Unusable("holds no certificate in PEM format") from None
+
+
+def _parameters(content: bytes) -> None:
+    if b"-----BEGIN DH PARAMETERS-----" not in content:
+        raise _Unusable("holds no Diffie-Hellman parameters in PEM format")
+
+
+def _public(item: Any) -> bytes:
+    encoded: bytes = item.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def _remarks(files: TlsFiles, certificate: Certificate, now: datetime) -> Iterator[Finding]:
+    """What works, but should be looked at."""
+    try:
+        mode = files.key.stat().st_mode
+    except OSError:
+        mode = 0
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        message = f"{files.key}: every user of this machine can read or change this private key"
+        yield Finding(("key",), message, f"chmod o-rw {files.key}", "ignored")
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now >= end:
+        message = f"{files.certificate}: this certificate expired on {end:%Y-%m-%d}, and clients will refuse it"
+        yield Finding(("certificate",), message, "renew it; the new file is taken without a restart", "ignored")
+    elif now < begin:
+        message = f"{files.certificate}: this certificate is not valid before {begin:%Y-%m-%d}"
+        yield Finding(("certificate",), message, "look at the clock of this machine", "ignored")
+    elif end - now < SOON:
+        message = f"{files.certificate}: this certificate expires on {end:%Y-%m-%d}"
+        yield Finding(("certificate",), message, "renew it; the new file is taken without a restart", "ignored")
+
+
+def _state_of(path: Path) -> object:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return error.errno
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode

@@ -1,0 +1,63 @@
+"""Where a transport listens and what holds for its connections, as the server needs it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..config.certificates import TlsFiles
+from ..config.configuration import Configuration, Transport
+from ..config.endpoint import TcpEndpoint, UnixEndpoint
+from ..config.transport import WebOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A transport to listen for. ``path`` is that of a Unix socket, absolute; ``config_path`` is told in errors."""
+
+    endpoint: TcpEndpoint | UnixEndpoint
+    path: Path | None = None
+    tls: TlsFiles | None = None
+    options: WebOptions = field(default_factory=WebOptions)
+    max_connections: int = 50_000
+    max_connections_per_address: int | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    config_path: str = ""
+
+    @classmethod
+    def of(
+        cls, configuration: Configuration, transport: Transport, endpoint: TcpEndpoint | UnixEndpoint | None = None
+    ) -> "Listener":
+        """That of a configured transport; ``endpoint`` instead of its own, with TLS only where that one names any."""
+        endpoint = endpoint or transport.listening
+        has_tls = isinstance(endpoint, TcpEndpoint) and endpoint.tls is not None
+        return cls(
+            endpoint,
+            configuration.resolve(endpoint.path) if isinstance(endpoint, UnixEndpoint) else None,
+            configuration.tls_files(transport) if has_tls else None,
+            transport.options,
+            transport.max_connections,
+            transport.max_connections_per_address,
+            transport.trusted_proxies,
+            transport.config_path,
+        )
+
+    @property
+    def interface(self) -> str:
+        """The address to listen on; empty for all of IPv4."""
+        if isinstance(self.endpoint, UnixEndpoint):
+            return ""
+        return self.endpoint.interface.strip("[]") or ("::" if self.endpoint.version == 6 else "")
+
+    @property
+    def address(self) -> str:
+        """What the socket is made from: another one has to be opened when this has changed."""
+        endpoint = self.endpoint
+        if isinstance(endpoint, UnixEndpoint):
+            return f"unix:{self.path or endpoint.path} backlog {endpoint.backlog}"
+        shared = " shared" if endpoint.shared else ""
+        return f"tcp:{self.interface}:{endpoint.port} backlog {endpoint.backlog}{shared}"
+
+    def __str__(self) -> str:
+        if isinstance(self.endpoint, UnixEndpoint):
+            return f"unix:{self.path or self.endpoint.path}"
+        interface = f"[{self.interface}]" if ":" in self.interface else self.interface or "*"
+        return f"tcp:{interface}:{self.endpoint.port}{' with TLS' if self.tls is not None else ''}"

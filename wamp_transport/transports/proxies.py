@@ -1,0 +1,193 @@
+"""Who the client is behind proxies that are trusted to say so: ``Forwarded`` (RFC 7239) and ``X-Forwarded-*``.
+
+A proxy must set or remove all of these headers: what it passes on from its client is believed as well. Where both
+kinds are there, ``X-Forwarded-*`` count.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, Final
+
+UNIX: Final = "unix"
+"""What stands for Unix domain sockets among the proxies."""
+
+_SECURE: Final = {"https": True, "wss": True, "http": False, "ws": False}
+
+Headers = Sequence[tuple[bytes, bytes]]
+Hop = Mapping[str, str]
+"""What one proxy told of the request as it got it: ``for``, ``proto``, ``host``, ``port``, each where given."""
+
+
+class TrustedProxies:
+    """Addresses, networks and perhaps ``unix`` whose forwarding headers are believed.
+
+    Raises ValueError for what is neither.
+    """
+
+    def __init__(self, proxies: Iterable[str] = ()) -> None:
+        self.names = tuple(proxies)
+        self._unix = UNIX in self.names
+        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(
+            ip_network(name) for name in self.names if name != UNIX
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def trusts(self, peer: str | None) -> bool:
+        """Whether a peer, None for one on a Unix socket, is such a proxy."""
+        if peer is None:
+            return self._unix
+        address = parsed(peer)
+        return address is not None and any(address in network for network in self._networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The request as the outermost trusted proxy got it. None: not told.
+
+    ``host`` is as in a Host header, with the port where it is not the scheme's own.
+    """
+
+    client: tuple[str, int] | None = None
+    is_secure: bool | None = None
+    host: str | None = None
+
+
+def forwarded(headers: Headers, proxies: TrustedProxies) -> Forwarded:
+    """What the headers of a request from a trusted proxy tell. Never raises, whatever they hold."""
+    texts: dict[bytes, str] = {}
+    for name, value in headers:
+        if name == b"forwarded" or name.startswith(b"x-forwarded-"):
+            text = value.decode("latin-1")
+            texts[name] = f"{texts[name]},{text}" if name in texts else text
+    if not texts:
+        return Forwarded()
+    has_x = any(name != b"forwarded" for name in texts)
+    hops = _x_hops(texts) if has_x else _hops(texts[b"forwarded"])
+    return _outermost(hops, proxies)
+
+
+def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
+    """Put the client and the scheme that a trusted proxy tells into an ASGI scope; for WebSockets the Host as well.
+
+    HTTP keeps its headers as they are: which of them count there is said by Django's own settings.
+    """
+    client = scope.get("client")
+    if not proxies or not proxies.trusts(client[0] if client else None):
+        return
+    found = forwarded(scope["headers"], proxies)
+    if found.client is not None:
+        scope["client"] = list(found.client)
+    if found.is_secure is not None:
+        plain = "ws" if scope["type"] == "websocket" else "http"
+        scope["scheme"] = f"{plain}s" if found.is_secure else plain
+    if found.host is not None and scope["type"] == "websocket":
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope["headers"] = [*others, (b"host", found.host.encode("latin-1"))]
+
+
+def parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in a text, without a zone; IPv4 addresses in IPv6 clothes are IPv4. None where it is none."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _outermost(hops: Sequence[Hop], proxies: TrustedProxies) -> Forwarded:
+    """Back from the nearest proxy for as long as the sender is a proxy that is trusted."""
+    client: tuple[str, int] | None = None
+    told: Hop = {}
+    for hop in reversed(hops):
+        told = hop
+        sender = _address(hop.get("for", ""))
+        if sender is None:
+            break
+        client = sender
+        if not proxies.trusts(sender[0]):
+            break
+    is_secure = _SECURE.get(told.get("proto", "").lower())
+    return Forwarded(client, is_secure, _host(told.get("host", ""), told.get("port", ""), is_secure))
+
+
+def _host(host: str, port: str, is_secure: bool | None) -> str | None:
+    if not host or any(character in host for character in " \t/@\\"):
+        return None
+    bare = host.rpartition("]")[2]
+    if ":" in bare or not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
+        return host
+    own = {True: 443, False: 80, None: 0}[is_secure]
+    return host if int(port) == own else f"{host}:{int(port)}"
+
+
+def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
+    """``X-Forwarded-*``: lists that each proxy adds to, or values that the last one has set."""
+    lists = {
+        key: [part.strip() for part in texts.get(b"x-forwarded-" + key.encode(), "").split(",")]
+        for key in ("for", "proto", "host", "port")
+    }
+    count = len(lists["for"])
+    hops: list[Hop] = []
+    for index in range(count):
+        hop = {"for": lists["for"][index]}
+        for key in ("proto", "host", "port"):
+            values = lists[key]
+            hop[key] = values[index] if len(values) == count else values[-1]
+        hops.append(hop)
+    return hops
+
+
+def _hops(text: str) -> list[Hop]:
+    """``Forwarded``: a list of elements, each a list of pairs."""
+    hops: list[Hop] = []
+    for element in _split(text, ","):
+        pairs = (pair.partition("=") for pair in _split(element, ";"))
+        hops.append({name.strip().lower(): _unquoted(value.strip()) for name, _, value in pairs})
+    return hops
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """``text`` at each separator outside quotes."""
+    parts, begin, is_quoted, is_escaped = [], 0, False, False
+    for position, character in enumerate(text):
+        if is_escaped:
+            is_escaped = False
+        elif character == "\\" and is_quoted:
+            is_escaped = True
+        elif character == '"':
+            is_quoted = not is_quoted
+        elif character == separator and not is_quoted:
+            parts.append(text[begin:position])
+            begin = position + 1
+    return [*parts, text[begin:]]
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or not (value[0] == value[-1] == '"'):
+        return value
+    text, is_escaped = "", False
+    for character in value[1:-1]:
+        if character == "\\" and not is_escaped:
+            is_escaped = True
+        else:
+            text += character
+            is_escaped = False
+    return text
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    """An address, perhaps with a port: ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``[2001:db8::1]:80``."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    address = parsed(host)
+    if address is None:
+        return None
+    is_number = port.isascii() and port.isdigit() and len(port) < 6
+    return str(address), int(port) if is_number else 0
