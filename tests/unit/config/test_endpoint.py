@@ -3,6 +3,9 @@ import pytest
 PLACE = "workers[0].transports[0].endpoint"
 
 
+TLS = {"key": "x", "certificate": "y"}
+
+
 def endpoint_problems(transport, problems, **given):
     transport["endpoint"] = given
     return problems(PLACE)
@@ -42,7 +45,16 @@ def test_good_endpoint_is_accepted(transport, problems, given):
         ({"type": "tcp", "port": 80, "backlog": 0}, "backlog", "1 to 65535"),
         ({"type": "tcp", "port": 80, "shared": 1}, "shared", "true or false"),
         ({"type": "tcp", "port": 80, "user_timeout": 65536}, "user_timeout", "0 to 65535 (ms)"),
-        ({"type": "tcp", "port": 80, "tls": {"key": "x"}}, "tls", "in clear"),
+        ({"type": "tcp", "port": 80, "tls": {"key": "x"}}, "tls.certificate", "required and missing"),
+        ({"type": "tcp", "port": 80, "tls": TLS | {"key": "-----BEGIN KEY-----\nabc"}}, "tls.key", "path of a file"),
+        ({"type": "tcp", "port": 80, "tls": TLS | {"ca_certificates": "x"}}, "tls.ca_certificates", "list of strings"),
+        ({"type": "tcp", "port": 80, "tls": TLS | {"chain_certificates": [""]}}, "tls.chain_certificates[0]", "found"),
+        ({"type": "tcp", "port": 80, "tls": TLS | {"ciphers": "a;b"}}, "tls.ciphers", "cipher list"),
+        (
+            {"type": "tcp", "port": 80, "tls": TLS | {"require_client_certificate": True}},
+            "tls.require_client_certificate",
+            "needs `ca_certificates`",
+        ),
         ({"type": "tcp", "port": 80, "portrange": [1, 2]}, "portrange", "`port`"),
         ({"type": "tcp", "port": 80, "prot": 80}, "prot", "unknown attribute"),
         ({"type": "unix"}, "path", "required and missing"),
@@ -80,7 +92,7 @@ def test_certificate_is_never_shown(transport, problems):
     assert "hunter2" not in str(faults)
 
 
-@pytest.mark.parametrize(("key", "value"), [("shared", True), ("user_timeout", 5000)])
-def test_option_not_offered_is_told(transport, problems, key, value):
-    faults, notices = endpoint_problems(transport, problems, type="tcp", port=80, **{key: value})
-    assert (list(faults), list(notices)) == ([], [key])
+def test_clients_let_in_without_certificate_are_told(transport, problems):
+    tls = TLS | {"ca_certificates": ["z"]}
+    _, notices = endpoint_problems(transport, problems, type="tcp", port=80, tls=tls)
+    assert "let in without one" in notices["tls.ca_certificates"].message

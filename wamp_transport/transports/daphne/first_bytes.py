@@ -1,6 +1,7 @@
 """What a new connection is: usual WebSocket handshakes go straight to their service, all else to the HTTP server."""
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
@@ -9,6 +10,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from ..upgrade import ordinary_upgrade
+
 
 class FirstBytes(Protocol):
     """A connection that has sent nothing yet, not even through TLS.
@@ -22,6 +24,7 @@ class FirstBytes(Protocol):
     def __init__(self, address: IAddress, patience: float) -> None:
         self._address = address
         self._patience = patience
+        self._begun = monotonic()
         self._give_up: asyncio.TimerHandle | None = None
 
     def connectionMade(self) -> None:
@@ -57,9 +60,7 @@ class FirstBytes(Protocol):
 
     def _stop_waiting(self) -> float:
         """The seconds that are left of the patience."""
-        if self._give_up is None:
-            return self._patience
-        seconds: float = self._give_up.when() - self.factory.server.loop.time()
-        self._give_up.cancel()
-        self._give_up = None
-        return max(seconds, 0.1)
+        if self._give_up is not None:
+            self._give_up.cancel()
+            self._give_up = None
+        return max(self._patience - (monotonic() - self._begun), 0.1)

@@ -7,10 +7,12 @@ import pytest
 from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
-from wamp_transport.transports.daphne.first_bytes import PATIENCE, FirstBytes
+from wamp_transport.transports.daphne.first_bytes import FirstBytes
 from wamp_transport.transports.upgrade import UpgradeRequest
 
 from .peers import REQUEST, Loop
+
+PATIENCE = 20
 
 
 class Taker:
@@ -47,13 +49,14 @@ class Factory:
         assert key == self.key
         return self.websocket if self.has_service else None
 
-    def build_http(self, address: Any) -> Taker:
+    def build_http(self, address: Any, seconds: float) -> Taker:
         assert address == "address"
+        assert 0 < seconds <= PATIENCE
         return self.http
 
 
 def first_bytes(factory: Factory, transport: Any = None) -> FirstBytes:
-    protocol = FirstBytes("address")  # type: ignore[arg-type]
+    protocol = FirstBytes("address", PATIENCE)  # type: ignore[arg-type]
     protocol.factory = factory
     protocol.makeConnection(StringTransport() if transport is None else transport)
     return protocol
@@ -68,7 +71,7 @@ def test_usual_handshake_goes_to_its_service() -> None:
     assert factory.websocket.transport is transport
     assert factory.websocket.request is not None
     assert factory.websocket.request.path == b"/ws"
-    assert transport.wamp_transport_key == "tcp:1"
+    assert transport.wamp_transport_factory is factory
     assert factory.http.transport is None
     assert factory.loop.timers == []
 
@@ -85,13 +88,13 @@ def test_all_else_goes_to_the_http_server(data: bytes, has_service: bool) -> Non
     assert transport.protocol is factory.http
     assert factory.http.transport is transport
     assert factory.http.data == data
-    assert transport.wamp_transport_key == "tcp:1"
+    assert transport.wamp_transport_factory is factory
     assert factory.loop.timers == []
 
 
 def test_wrapped_transport_is_handed_on_inside_its_wrapper() -> None:
     factory = Factory()
-    protocol = FirstBytes("address")  # type: ignore[arg-type]
+    protocol = FirstBytes("address", PATIENCE)  # type: ignore[arg-type]
     protocol.factory = factory
     wrapper = ProtocolWrapper(WrappingFactory(SimpleNamespace()), protocol)  # type: ignore[arg-type]
     wrapper.makeConnection(StringTransport())

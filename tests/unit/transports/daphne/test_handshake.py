@@ -1,5 +1,6 @@
 """The opening handshake under Daphne: what is asked, what is answered, what is left behind."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from .peers import REQUEST, Peer, Recorder
 
 def test_options_are_found_by_the_path_as_it_was_sent() -> None:
     peer = Peer()
-    peer.transport.wamp_transport_key = "tcp:1"
+    peer.transport.wamp_transport_factory = SimpleNamespace(key="tcp:1")
     peer.ask((REQUEST % b"").replace(b"/ws", b"/%77s;a=b?c=d"))
     assert peer.server.asked == [("tcp:1", b"/%77s;a=b")]
     assert peer.protocol.target == b"/%77s;a=b"
@@ -59,7 +60,7 @@ def test_strange_extension_is_not_taken(header: bytes) -> None:
     ("request_", "status"),
     [
         ((REQUEST % b"").replace(b"GET", b"POST"), 405),
-        ((REQUEST % b"").replace(b"Version: 13", b"Version: 7"), 400),
+        ((REQUEST % b"").replace(b"Version: 13", b"Version: 7"), 426),
         ((REQUEST % b"").replace(b"Version: 13", b"Version: x"), 400),
         ((REQUEST % b"").replace(b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Key: x"), 400),
         ((REQUEST % b"").replace(b"wamp.2.json", b"wamp.2.json, wamp.2.json"), 400),
@@ -86,7 +87,8 @@ def test_version_switched_off_is_refused_naming_the_other(version: bytes, option
     request = (REQUEST % b"").replace(b"Version: 13", b"Version: " + version)
     assert Peer().ask(request) == b""
     answer = Peer(WebSocketOptions(**{option: False})).ask(request)
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert b"Upgrade: websocket\r\n" in answer
     assert f"Sec-WebSocket-Version: {21 - int(version)}".encode() in answer
 
 

@@ -1,11 +1,20 @@
 """HTTP requests of a transport: the server waits for clients that read slowly."""
 
+import logging
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from wamp_transport.config.endpoint import TcpEndpoint
+from wamp_transport.config.transport import WebOptions
+from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.daphne.first_bytes import FirstBytes
 from wamp_transport.transports.daphne.requests import TransportFactory, TransportRequest, transport_key
+from wamp_transport.transports.listener import Listener
+
+LISTENER = Listener(TcpEndpoint(type="tcp", port=1), trusted_proxies=("10.0.0.1",))
 
 
 class Channel:
@@ -51,7 +60,7 @@ def request_() -> TransportRequest:
         server_name="",
         log_action=lambda *arguments: None,
     )
-    request = TransportRequest(Channel(TransportFactory(server, "tcp:1")), False)
+    request = TransportRequest(Channel(TransportFactory(server, "tcp:1", LISTENER, Admission(1))), False)
     request.method, request.uri, request.path, request.clientproto = b"GET", b"/", b"/", b"HTTP/1.1"
     return request
 
@@ -91,4 +100,82 @@ def test_lost_client_is_waited_for_no_more(request_: TransportRequest) -> None:
 
 def test_socket_that_nobody_marked_has_no_transport_key() -> None:
     assert transport_key(object()) == ""
-    assert transport_key(SimpleNamespace(wamp_transport_key="tcp:1")) == "tcp:1"
+    factory = SimpleNamespace(key="tcp:1")
+    assert transport_key(SimpleNamespace(wamp_transport_factory=factory)) == "tcp:1"
+
+
+# --- who asks, and what is added -------------------------------------------------------------------------------------
+
+
+def identified(request: TransportRequest, **changes: Any) -> dict[str, Any]:
+    headers = [(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "scheme": "http", "client": ["10.0.0.1", 5], "headers": headers, "root_path": "/told"}
+    scope |= changes
+    request.server.root_path = "/own"
+    request.identify(scope)
+    return scope
+
+
+def test_trusted_proxy_tells_who_asks(request_: TransportRequest) -> None:
+    scope = identified(request_)
+    assert (scope["client"], scope["scheme"], scope["root_path"]) == (["1.2.3.4", 0], "https", "/told")
+    assert scope["wamp_transport"] == "tcp:1"
+
+
+def test_anyone_else_tells_nothing(request_: TransportRequest) -> None:
+    scope = identified(request_, client=["6.6.6.6", 5])
+    assert (scope["client"], scope["scheme"], scope["root_path"]) == (["6.6.6.6", 5], "http", "/own")
+
+
+@pytest.mark.parametrize(
+    ("hsts", "scheme", "given", "expected"),
+    [
+        (True, "https", [], [b"max-age=7"]),
+        (True, "http", [], []),
+        (False, "https", [], []),
+        (True, "https", [(b"Strict-Transport-Security", b"max-age=9")], [b"max-age=9"]),
+    ],
+)
+def test_browsers_are_told_to_come_back_by_tls(
+    request_: TransportRequest, hsts: bool, scheme: str, given: list[Any], expected: list[bytes]
+) -> None:
+    request_.channel.factory.configure(replace(LISTENER, options=WebOptions(hsts=hsts, hsts_max_age=7)))
+    identified(request_, scheme=scheme, client=["6.6.6.6", 5])
+    request_.handle_reply({**START, "headers": given})
+    found = request_.responseHeaders.getRawHeaders(b"strict-transport-security", [])
+    assert found == expected
+
+
+def test_access_is_logged_without_the_query_where_that_is_wanted(
+    request_: TransportRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    request_.channel.factory.configure(replace(LISTENER, options=WebOptions(access_log=True)))
+    request_.uri = b"/a\x1bb?secret=1"
+    identified(request_)
+    request_.handle_reply(START)
+    with caplog.at_level(logging.INFO, "wamp_transport.access"):
+        request_.handle_reply({"type": "http.response.body", "body": b"xyz"})
+    (record,) = caplog.records
+    assert record.getMessage().startswith('1.2.3.4 "GET /a\\x1bb" 200 3 ')
+
+
+def test_connection_too_many_is_not_taken() -> None:
+    factory = TransportFactory(SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections=1), Admission(9))
+    address = SimpleNamespace(host="10.0.0.1")
+    assert isinstance(factory.buildProtocol(address), FirstBytes)
+    factory.admission.enter("10.0.0.1")
+    assert factory.buildProtocol(address) is None
+
+
+def test_body_over_the_limit_is_refused_by_its_size(request_: TransportRequest) -> None:
+    refused: list[int] = []
+    request_.channel.exceeds = lambda size: size > 3
+    request_.channel.refuse_body = lambda: refused.append(1)
+    request_.gotLength(None)
+    request_.handleContentChunk(b"abc")
+    assert refused == []
+    request_.handleContentChunk(b"d")
+    assert refused == [1]
+    request_.content.seek(0)
+    assert request_.content.read() == b"abc"
+    request_.content.close()

@@ -1,0 +1,75 @@
+"""Sockets that listen and those they accept, over the loop-back: counted exactly."""
+
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.protocol import Factory, Protocol
+
+from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
+from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.daphne.ports import TcpPort, UnixPort, address_of
+from wamp_transport.transports.listener import Listener
+
+FACTORY = Factory.forProtocol(Protocol)
+
+
+def accept(port: Any, client: socket.socket, address: Any) -> Any:
+    """The port's transport for one end of a pair of sockets, as an accept would make it."""
+    protocol = Protocol()
+    return port.transport(client, protocol, address, port, 0, port.reactor)
+
+
+class Reactor(SimpleNamespace):
+    """What a socket asks of a reactor that never runs."""
+
+    def __init__(self) -> None:
+        nothing = lambda *_: None  # noqa: E731
+        super().__init__(addReader=nothing, removeReader=nothing, addWriter=nothing, removeWriter=nothing)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_connection_counts_from_the_accept_to_the_close(tmp_path: Path, kind: str) -> None:
+    admission = Admission(10)
+    if kind == "tcp":
+        listener = Listener(TcpEndpoint(type="tcp", port=1))
+        port: Any = TcpPort(FACTORY, listener, admission)
+    else:
+        listener = Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s")
+        port = UnixPort(FACTORY, listener, admission)
+    port.reactor = Reactor()
+    one, other = socket.socketpair()
+    with one, other:
+        one.setblocking(False)
+        made = accept(port, one, ("10.0.0.1", 5) if kind == "tcp" else "")
+        assert admission.count == 1
+        assert admission.by_address == ({"10.0.0.1": 1} if kind == "tcp" else {})
+        from twisted.internet.error import ConnectionDone
+        from twisted.python.failure import Failure
+
+        for _ in range(2):
+            made.connectionLost(Failure(ConnectionDone()))
+        assert (admission.count, admission.by_address) == (0, {})
+
+
+def test_options_of_the_socket_are_set() -> None:
+    endpoint = TcpEndpoint(type="tcp", port=1, shared=True, user_timeout=4000)
+    port = TcpPort(FACTORY, Listener(endpoint), Admission(10))
+    with port.createInternetSocket() as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 1
+    port.reactor = Reactor()
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        with socket.create_connection(listening.getsockname()):
+            accepted, address = listening.accept()
+            with accepted:
+                accept(port, accepted, address)
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 4000
+
+
+def test_address_of_a_unix_peer_is_none() -> None:
+    assert address_of(SimpleNamespace(host="::1")) == "::1"
+    assert address_of(SimpleNamespace(name=b"")) is None
