@@ -1,8 +1,9 @@
 """What a new connection is: usual WebSocket handshakes go straight to their service, all else to the HTTP server."""
 
 import asyncio
+import logging
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
@@ -10,6 +11,11 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from ..upgrade import ordinary_upgrade
+
+logger = logging.getLogger(__name__)
+
+TLS_HANDSHAKE: Final = b"\x16\x03"
+"""How a TLS client begins. No HTTP request does, and waiting for the rest of one would help nobody."""
 
 
 class FirstBytes(Protocol):
@@ -35,6 +41,11 @@ class FirstBytes(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """The first bytes."""
         seconds = self._stop_waiting()
+        if data.startswith(TLS_HANDSHAKE):
+            transport: Any = self.transport
+            logger.info("%s speaks TLS to a port that does not", transport.getPeer())
+            transport.loseConnection()
+            return
         request = ordinary_upgrade(data)
         protocol = None if request is None else self.factory.server.websocket_for(self.factory.key, request)
         if protocol is not None:

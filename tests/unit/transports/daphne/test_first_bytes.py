@@ -117,3 +117,13 @@ def test_lost_connection_leaves_no_timer() -> None:
     protocol = first_bytes(factory)
     protocol.connectionLost()
     assert factory.loop.timers == []
+
+
+def test_tls_on_a_plain_port_is_closed_at_once() -> None:
+    factory = Factory()
+    protocol = first_bytes(factory)
+    transport: Any = protocol.transport
+    protocol.dataReceived(b"\x16\x03\x01\x02\x00")
+    assert transport.disconnecting
+    assert factory.http.transport is None
+    assert factory.loop.timers == []
