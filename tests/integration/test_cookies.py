@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 
-from .servers import ROOT, Process, assert_quiet, configuration, environment_of, free_port, manage, node, running, web
+from .servers import (
+    ROOT,
+    Process,
+    assert_quiet,
+    configuration,
+    environment_of,
+    free_port,
+    manage,
+    node,
+    running,
+    until,
+    web,
+)
 from .wire import Wire, joined
 
 pytestmark = pytest.mark.integration
@@ -137,6 +149,34 @@ def test_two_hundred_handshakes_at_once_get_a_cookie_each_while_others_are_serve
         with joined(port, "/ws"):
             assert len(set(cookies)) == 200
         assert set(pool.map(lambda cookie: set_by(port, "database", cookie), cookies)) == {None}
+
+
+def test_clients_that_leave_in_mid_handshake_leave_no_connection_behind(server: tuple[int, Process]) -> None:
+    port, process = server
+
+    def sockets() -> int:
+        return len([one for one in Path(f"/proc/{process.process.pid}/fd").iterdir() if "socket:" in str(_target(one))])
+
+    set_by(port, "database")
+    before = sockets()
+    request = (
+        b"GET /database HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        b"Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
+    )
+    for _ in range(100):
+        wire = Wire(port)
+        wire.send(request)
+        wire.reset()
+    set_by(port, "database")
+    until(lambda: sockets() <= before, "all sockets closed")
+
+
+def _target(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def test_no_cookie_is_logged_or_stored(server: tuple[int, Process], directory: Path) -> None:

@@ -24,10 +24,14 @@ PURGE_SECONDS: Final = 60.0
 
 
 class CookieStores:
-    """Opens stores as services need them, purges them, and closes those that no service has any more."""
+    """Opens stores as services need them, purges them, and closes those that no service has any more.
+
+    ``trackers`` are those of the services that have a cookie, by the service's key.
+    """
 
     def __init__(self) -> None:
         self._keepers: dict[Hashable, CookieKeeper] = {}
+        self.trackers: dict[str, CookieTracker] = {}
         self._fresh: list[CookieKeeper] = []
         self._troubled: set[Hashable] = set()
 
@@ -42,16 +46,19 @@ class CookieStores:
             keeper = self._keepers[place] = CookieKeeper(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
                 self._fresh.append(keeper)
-        return CookieTracker(cookie, keeper, service.path)
+        tracker = self.trackers[service.key] = CookieTracker(cookie, keeper, service.path)
+        return tracker
 
     async def settle(self, configuration: Configuration) -> None:
         """The configuration is in place: open and purge what is new, close what it does not name."""
         wanted = {
-            _place(service, cookie, configuration)
+            service.key: _place(service, cookie, configuration)
             for service in configuration.services
             if (cookie := _cookie(service)) is not None
         }
-        for place in [place for place in self._keepers if place not in wanted]:
+        for key in [key for key in self.trackers if key not in wanted]:
+            del self.trackers[key]
+        for place in [place for place in self._keepers if place not in wanted.values()]:
             self._keepers.pop(place).close()
         fresh, self._fresh = self._fresh, []
         for place, keeper in list(self._keepers.items()):

@@ -36,6 +36,7 @@ def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[
     yield from _service_paths(sections)
     yield from _urls(sections)
     yield from _anonymous_roles(sections)
+    yield from _cookies(sections)
 
 
 def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:
@@ -132,6 +133,30 @@ def _urls(sections: list[Found]) -> Iterator[Finding]:
         finding = url_finding(found.given.get("url"), segments)
         if finding is not None:
             yield Finding((*found.location, *finding.location), finding.message, finding.hint)
+
+
+def _cookies(sections: list[Found]) -> Iterator[Finding]:
+    """Browsers have one cookie of a name for a host: services on it that keep records apart would take turns."""
+    first: dict[tuple[Location, object], tuple[object, Location]] = {}
+    for found, transport, _ in _services(sections):
+        cookie = found.given.get("cookie")
+        if not issubclass(found.section, WebSocketSection) or not isinstance(cookie, dict):
+            continue
+        store = cookie.get("store", {})
+        kind = store.get("type", "database") if isinstance(store, dict) else None
+        place = found.location if kind == "memory" else (kind, _in(cookie, "store", "filename"))
+        name = cookie.get("name", "cbtid")
+        if not isinstance(name, str):
+            continue
+        other, where = first.setdefault((transport, name), (place, found.location))
+        if other != place:
+            yield Finding(
+                (*found.location, "cookie", "name") if "name" in cookie else (*found.location, "cookie"),
+                f'{path_text(where)} has a cookie "{short(name)}" too, in another store: each service would replace '
+                "the cookie of the other",
+                "give them different names, or the same store",
+                "ignored",
+            )
 
 
 def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:

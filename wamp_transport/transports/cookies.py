@@ -5,13 +5,15 @@ Section of RFC 6265: 4, "Server Requirements".
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..config.cookie import Cookie
+from ..node.connection import Connection
 from ..stores.cookies.keeper import CookieKeeper
 from ..stores.cookies.records import CookieStoreError
+from ..wamp.errors import CLOSE_LOGOUT
 from .negotiation import Refusal, can_answer
 
 logger = logging.getLogger(__name__)
@@ -88,6 +90,32 @@ class CookieTracker:
         if settings.same_site is not None:
             parts.append(f"SameSite={settings.same_site}")
         return "; ".join(parts).encode()
+
+
+def siblings(connections: Iterable[Connection], connection: Connection) -> list[Connection]:
+    """The other connections of the client that has one, as its cookie tells."""
+    id = _client_of(connection)
+    return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
+
+
+async def log_out(keeper: CookieKeeper, connections: Iterable[Connection], connection: Connection) -> None:
+    """The client of a connection has logged out: its cookie counts no more, its other connections are closed.
+
+    They are closed even where the store raises CookieStoreError.
+    """
+    id = _client_of(connection)
+    if id is None:
+        return
+    try:
+        await keeper.forget(id)
+    finally:
+        for one in siblings(connections, connection):
+            one.is_closed = True
+            one.link.close(CLOSE_LOGOUT, "logged out on another connection")
+
+
+def _client_of(connection: Connection) -> str | None:
+    return (connection.transport or {}).get("http_cbtid")
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:

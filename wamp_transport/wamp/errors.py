@@ -40,6 +40,7 @@ UNREGISTERED = "wamp.error.unregistered"
 
 CLOSE_GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
 CLOSE_KILLED = "wamp.close.killed"
+CLOSE_LOGOUT = "wamp.close.logout"
 CLOSE_NORMAL = "wamp.close.normal"
 CLOSE_REALM = "wamp.close.close_realm"
 CLOSE_SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"

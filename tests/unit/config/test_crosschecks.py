@@ -102,6 +102,28 @@ def test_role_goes_unchecked_where_there_are_no_realms(node, worker, read):
     assert read(node).report.notices == ()
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_told"),
+    [
+        ({}, {}, False),
+        ({}, {"store": {"type": "database"}, "name": "cbtid"}, False),
+        ({}, {"store": {"type": "memory"}}, True),
+        ({"store": {"type": "memory"}}, {"store": {"type": "memory"}}, True),
+        ({"store": {"type": "file", "filename": "a"}}, {"store": {"type": "file", "filename": "a"}}, False),
+        ({"store": {"type": "file", "filename": "a"}}, {"store": {"type": "file", "filename": "b"}}, True),
+        ({"name": "one"}, {"name": "other", "store": {"type": "memory"}}, False),
+        ({}, {"store": 5}, True),
+        ({"name": []}, {"name": []}, False),
+        ({}, None, False),
+    ],
+)
+def test_one_cookie_in_two_stores_is_told(node, transport, read, one, other, is_told):
+    services = {"a": one, "b": other}
+    transport["paths"] = {key: {"type": "websocket", "cookie": cookie} for key, cookie in services.items()}
+    problems = [*read(node).faults.values(), *read(node).notices.values()]
+    assert any("in another store" in problem.message for problem in problems) is is_told
+
+
 def test_disabled_worker_clashes_with_nothing(node, worker, read):
     node["workers"].append({**worker, "options": {"disabled": True}})
     assert not read(node).faults

@@ -3,15 +3,20 @@
 import asyncio
 import logging
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from wamp_transport.config.cookie import Cookie
+from wamp_transport.node.connection import Connection
+from wamp_transport.node.node import Node
+from wamp_transport.router.options import RouterOptions, ServiceOptions
 from wamp_transport.stores.cookies.keeper import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
-from wamp_transport.stores.cookies.records import CookieStoreError
-from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named
+from wamp_transport.stores.cookies.records import CookieStoreError, new_record
+from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named, log_out, siblings
+from wamp_transport.transports.lanes import UNFRAMED
 from wamp_transport.transports.negotiation import Refusal
 
 VALUE = "abcdefghijklmnopqrstuvw-"
@@ -141,3 +146,56 @@ def test_broken_store_refuses_and_is_logged_once_and_again_when_it_works(caplog:
         "Nobody can connect to /ws, its cookie store fails: disk full",
         "The cookie store of /ws works again",
     ]
+
+
+class KnownLink:
+    """A link that knows why it was closed."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError("nothing to say")
+
+    def close(self, reason: str, message: str) -> None:
+        self.reasons.append(reason)
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_logging_out_forgets_the_cookie_and_closes_the_other_connections_of_the_client(is_broken: bool) -> None:
+    class NotForgetting(MemoryCookies):
+        def forget(self, id: str) -> bool:
+            if is_broken:
+                raise CookieStoreError("disk full")
+            return super().forget(id)
+
+    async def scenario() -> None:
+        node = Node(RouterOptions(), asyncio.get_running_loop())
+        store = NotForgetting(10)
+        record, _ = new_record("cbtid", 24, datetime.now(UTC), 60)
+        store.add(record)
+
+        def connect(service: str, transport: dict[str, Any] | None) -> Connection:
+            return node.connect(ServiceOptions(service), UNFRAMED["json"], KnownLink(), transport)
+
+        own, same = connect("ws", {"http_cbtid": record.id}), connect("other", {"http_cbtid": record.id})
+        strangers = [connect("ws", {"http_cbtid": "x"}), connect("ws", {}), connect("ws", None)]
+        assert siblings(node.connections.values(), own) == [same]
+        assert siblings(node.connections.values(), strangers[1]) == []
+        await log_out(CookieKeeper(store), node.connections.values(), strangers[2])
+        if is_broken:
+            with pytest.raises(CookieStoreError):
+                await log_out(CookieKeeper(store), node.connections.values(), own)
+        else:
+            await log_out(CookieKeeper(store), node.connections.values(), own)
+        assert len(store) == is_broken
+        assert same.link.reasons == ["wamp.close.logout"]  # type: ignore[attr-defined]
+        assert same.is_closed
+        assert not own.is_closed
+        assert not any(one.is_closed for one in strangers)
+
+    asyncio.run(scenario())

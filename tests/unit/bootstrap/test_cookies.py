@@ -1,0 +1,87 @@
+"""Cookie stores of a process: shared where services name the same place, closed when none does."""
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wamp_transport.bootstrap.cookies import CookieStores
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.reader import read_mapping
+from wamp_transport.stores.cookies.file import FileCookies
+from wamp_transport.stores.cookies.records import CookieStoreError
+
+
+def configured(directory: Path, **stores: dict[str, Any] | None) -> Configuration:
+    paths = {
+        name: {"type": "websocket", "cookie": None if store is None else {"store": store}}
+        for name, store in stores.items()
+    }
+    worker = {"type": "router", "transports": [{"type": "web", "paths": paths}]}
+    return read_mapping({"version": 2, "workers": [worker]}, directory)
+
+
+def opened(stores: CookieStores, configuration: Configuration) -> dict[str, Any]:
+    return {service.path: stores.tracker(service, configuration) for service in configuration.services}
+
+
+def test_services_share_a_file_and_have_memory_of_their_own(tmp_path: Path) -> None:
+    file, memory = {"type": "file", "filename": "c.txt"}, {"type": "memory"}
+    stores = CookieStores()
+    found = opened(stores, configured(tmp_path, a=file, b=file, c=memory, d=memory, e=None))
+    assert found["/e"] is None
+    assert found["/a"].keeper is found["/b"].keeper
+    assert len({id(found[path].keeper) for path in ("/a", "/c", "/d")}) == 3
+    stores.close()
+
+
+def test_file_is_let_go_when_no_service_names_it_any_more(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        stores = CookieStores()
+        both = configured(tmp_path, a={"type": "file", "filename": "c.txt"}, b={"type": "memory"})
+        opened(stores, both)
+        await stores.settle(both)
+        assert (tmp_path / "c.txt").exists()
+        assert len(stores.trackers) == 2
+        less = configured(tmp_path, b={"type": "memory"})
+        await stores.settle(less)
+        assert [tracker for key, tracker in stores.trackers.items() if key.endswith("/a")] == []
+        other = FileCookies(tmp_path / "c.txt", 5)
+        await asyncio.to_thread(_until_free, other)
+        other.close()
+        stores.close()
+
+    asyncio.run(scenario())
+
+
+def _until_free(store: FileCookies) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            store.find("x", datetime.now(UTC))
+        except CookieStoreError:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        else:
+            return
+
+
+def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "c.txt").write_text("something else\n")
+
+    async def scenario() -> None:
+        stores = CookieStores()
+        configuration = configured(tmp_path, a={"type": "file", "filename": "c.txt"})
+        opened(stores, configuration)
+        await stores.settle(configuration)
+        await stores.purge()
+        (tmp_path / "c.txt").unlink()
+        await stores.purge()
+        stores.close()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(scenario())
+    (record,) = caplog.records
+    assert "is no record of a cookie" in record.getMessage()
