@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..certificates import Authority
 from .servers import (
     ROOT,
     Process,
@@ -270,4 +272,24 @@ def test_other_servers(tmp_path: Path, module: str, option: str, has_cookies: bo
             assert header is None
             process.wait_to_print("No cookies at /database")
         process.stop()
+        assert_quiet(process.output)
+
+
+def test_cookie_is_for_tls_where_the_client_has_it_also_before_a_trusted_proxy(tmp_path: Path) -> None:
+    tls_port, proxied, plain = free_port(), free_port(), free_port()
+    authority = Authority()
+    authority.write(tmp_path / "ca.pem")
+    authority.issue().write(tmp_path, "server")
+    paths = {"ws": {"type": "websocket", "cookie": {"store": {"type": "memory"}}}}
+    secured = web(tls_port, paths)
+    secured["endpoint"]["tls"] = {"key": "../server.key", "certificate": "../server.pem"}
+    behind = web(proxied, paths, trusted_proxies=["127.0.0.1"])
+    forwarded = ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https")
+    with node(tmp_path, configuration(secured, behind, web(plain, paths)), tls_port, proxied, plain) as process:
+        with Wire(tls_port, tls=ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))) as wire:
+            assert "Max-Age=604800; Secure; HttpOnly" in wire.upgrade()
+        told = {port: set_by(port, "ws", headers=forwarded) for port in (proxied, plain)}
+        assert {port: "; Secure" in str(header) for port, header in told.items()} == {proxied: True, plain: False}
+        assert "; Secure" not in str(set_by(proxied, "ws"))
+        assert process.stop() == 0
         assert_quiet(process.output)
