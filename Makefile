@@ -48,8 +48,14 @@ js:
 	  cd tests/js && { [ node_modules/.installed -nt package.json ] || { npm install --no-audit --no-fund --loglevel=error && touch node_modules/.installed; }; }; \
 	else echo "npm is not installed: tests with JavaScript clients will say so (Debian: apt-get install nodejs npm)"; fi
 
+.PHONY: autobahn-testsuite
+autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn TestSuite (some 15 minutes), write docs/websocket-conformance.md
+	@[ -x .venv-testsuite/bin/kosoku ] || { $(PYTHON) -m venv .venv-testsuite \
+	  && .venv-testsuite/bin/python -m pip --disable-pip-version-check --quiet install kosoku==0.1.0; }
+	$(BIN)/python -m tests.conformance.run .venv-testsuite/bin/kosoku build/autobahn-testsuite docs/websocket-conformance.md
+
 clean: ## Remove what was made, but not the database
-	rm -rf $(VENV) build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-testsuite build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -7,13 +7,17 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from wamp_transport.config.websocket import WebSocketOptions
+from wamp_transport.config.configuration import PathService
+from wamp_transport.config.websocket import WebSocketService
 from wamp_transport.transports.consumer import DIRECT_LINK
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import WampServer
 from wamp_transport.transports.frames import BINARY, TEXT
 
-OPTIONS = WebSocketOptions.model_validate({"compression": {"deflate": {}}})
+OPTIONS = {"compression": {"deflate": {}}}
+SERVICE = PathService(
+    "echo", (), "websocket", WebSocketService.model_validate({"type": "websocket", "options": OPTIONS})
+)
 
 
 class Echo:
@@ -84,7 +88,7 @@ def serve(port: int) -> None:
         print(f"messages {Echo.messages} short {Echo.messages - slow}", flush=True)
 
     EchoServer(
-        application, lambda key, path: OPTIONS, on_start, on_stop, ready_callable=lambda: print("ready", flush=True)
+        application, lambda key, path: SERVICE, on_start, on_stop, ready_callable=lambda: print("ready", flush=True)
     ).run()
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from .. import __version__
 from ..config.configuration import Configuration, PathService, service_options
 from ..config.webservices import JsonService, RedirectService, StaticService
-from ..config.websocket import WebSocketOptions, WebSocketSection
+from ..config.websocket import WebSocketSection
 from ..node.node import Node
 from ..transports.consumer import WampConsumer
 from ..transports.service import WampService
@@ -31,12 +31,11 @@ Application = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """What answers at a path: an HTTP application, and for WAMP services a WebSocket one with its options."""
+    """What answers at a path: an HTTP application, and for WAMP services a WebSocket one."""
 
     service: PathService
     http: Application
     websocket: Application | None = None
-    websocket_options: WebSocketOptions | None = None
 
 
 def mount(service: PathService, configuration: Configuration, node: Node, cookies: CookieStores) -> Mount:
@@ -48,7 +47,7 @@ def mount(service: PathService, configuration: Configuration, node: Node, cookie
     if isinstance(config, WebSocketSection):
         wamp = WampService.build(node, service_options(service), config, cookies.tracker(service, configuration))
         status = WebSocketStatus(wamp.terms.serializers, is_shown=config.options.enable_webstatus)
-        return Mount(service, status, WampConsumer.as_asgi(service=wamp), config.options)
+        return Mount(service, status, WampConsumer.as_asgi(service=wamp))
     try:
         return Mount(service, _http(service, config, configuration))
     except (StaticDirectoryError, ValueError, TypeError) as error:

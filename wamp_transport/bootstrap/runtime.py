@@ -13,7 +13,6 @@ from django.db import DatabaseError, connections
 
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
-from ..config.websocket import WebSocketOptions
 from ..node.node import Node
 from ..stores import nodes
 from ..webservices.paths import PathTable, raw_path
@@ -105,10 +104,10 @@ class Runtime:
         table = self.snapshot.table(scope.get("wamp_transport", MAIN))
         return None if table is None else table.resolve(raw_path(scope))
 
-    def find_options(self, key: str, path: bytes) -> WebSocketOptions | None:
-        """The WebSocket options of the service at a path, for the server before the handshake."""
+    def find_service(self, key: str, path: bytes) -> PathService | None:
+        """The WAMP service at a path, for the server before the handshake."""
         found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
-        return None if found is None else found[0].websocket_options
+        return None if found is None or found[0].websocket is None else found[0].service
 
     # --- configuration -------------------------------------------------------------------------------------------
 

@@ -138,7 +138,11 @@ class WebSocketSection(Section):
     options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
     auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
     cookie: Cookie | None = setting(None, "Cookie tracking. Null: clients get no cookie.")
-    debug: bool = setting(False, "Log the traffic of this service.", ignored="not offered yet")
+    debug: bool = setting(
+        False,
+        "Log handshakes, frames (kind, length, flags; no payload) and closes of connections made from now on, with the "
+        "logger wamp_transport.traffic and below it the service's id or path.",
+    )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:

@@ -74,6 +74,6 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
     def addresses(configuration: Configuration) -> Mapping[str, Listener]:
         return listeners(configuration, main)
 
-    server = WampServer(application, runtime.find_options, on_start, runtime.stop, **options)
+    server = WampServer(application, runtime.find_service, on_start, runtime.stop, **options)
     server.run()
     return server

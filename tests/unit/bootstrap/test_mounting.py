@@ -30,12 +30,10 @@ def mounted(settings: dict[str, Any], directory: Path = Path("/")) -> Mount:
     return asyncio.run(make())
 
 
-def test_websocket_service_has_a_page_a_consumer_and_options() -> None:
+def test_websocket_service_has_a_page_and_a_consumer() -> None:
     found = mounted({"type": "websocket", "options": {"max_message_size": 5}})
     assert isinstance(found.http, WebSocketStatus)
     assert found.websocket is not None
-    assert found.websocket_options is not None
-    assert found.websocket_options.max_message_size == 5
 
 
 @pytest.mark.parametrize(
@@ -56,7 +54,6 @@ def test_service_has_the_application_of_its_type(settings: dict[str, Any], kind:
     found = mounted(settings, tmp_path)
     assert isinstance(found.http, kind)
     assert found.websocket is None
-    assert found.websocket_options is None
 
 
 def test_service_that_cannot_be_made_answers_404_and_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

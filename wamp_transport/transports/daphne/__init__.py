@@ -4,7 +4,7 @@
 path; ``protocol`` is the open WebSocket. Importing any of it installs Daphne's reactor.
 """
 
-from .options import FindOptions
+from .options import FindService
 from .server import ListenError, WampServer
 
-__all__ = ["FindOptions", "ListenError", "WampServer"]
+__all__ = ["FindService", "ListenError", "WampServer"]

@@ -13,13 +13,15 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.web.http import RESPONSES
 
 from ... import __version__
+from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions
 from ..closing import close_text
 from ..proxies import forward
 from ..service import TLS_DETAILS
+from ..trace import Trace, traffic_logger
 from ..upgrade import UpgradeRequest, switching_protocols
 from .deflate import PerMessageDeflate, agree
-from .options import WAIT_FOR_WHOLE, apply, restart_pings, tune_socket
+from .options import WAIT_FOR_WHOLE, apply, is_debugged, options_of, restart_pings, tune_socket
 from .requests import believed_root_path, transport_factory, transport_key
 from .tls import tls_details
 
@@ -38,6 +40,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     data: bytes
     openHandshakeTimeoutCall: Any
     _options: WebSocketOptions | None = None
+    _trace: Trace | None = None
     _perMessageCompress: PerMessageDeflate | None
 
     is_framed = True
@@ -95,10 +98,21 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.server = self.factory.server_class
         target = self.data.split(b" ", 2)[1:2]
         self.target = target[0].partition(b"?")[0] if target else b""
-        self._options = self.server.find_options(transport_key(self.transport), self.target)
-        if self._options is not None:
+        service = self.server.find_service(transport_key(self.transport), self.target)
+        if service is not None:
+            self._options = options_of(service)
             apply(self, self._options)
+            if is_debugged(service):
+                self._begin_trace(service)
         super().processHandshake()
+
+    def _begin_trace(self, service: PathService) -> None:
+        """Tell of everything from here on."""
+        trace = self._trace = Trace(traffic_logger(service), str(self.peer))
+        head, _, rest = self.data.partition(b"\r\n\r\n")
+        trace.asked(self.target, (line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]))
+        trace.received(rest)
+        trace.listen(self)
 
     def onConnect(self, request: Any) -> Any:
         """Start the application, unless the request holds what Daphne would stumble over."""

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from ...config.websocket import WebSocketOptions
+from ...config.configuration import PathService
+from ...config.websocket import WebSocketOptions, WebSocketSection
 
 logger = logging.getLogger(__name__)
 
-FindOptions = Callable[[str, bytes], WebSocketOptions | None]
-"""Transport key and raw request path to the WebSocket options of the service there, if any."""
+FindService = Callable[[str, bytes], PathService | None]
+"""Transport key and raw request path to the WAMP service there, if any."""
 
 WAIT_FOR_WHOLE: Final = 128 * 1024
 """Frames up to this size wait until they are whole; Autobahn reads larger ones piece by piece."""
@@ -44,6 +45,18 @@ APPLIED_SECONDS: Final = {
     "auto_ping_timeout": "autoPingTimeout",
 }
 """The same for times, milliseconds in the option and seconds in the attribute."""
+
+
+def options_of(service: PathService) -> WebSocketOptions:
+    """The options of a WAMP service."""
+    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
+    return service.settings.options
+
+
+def is_debugged(service: PathService) -> bool:
+    """Whether a WAMP service tells of its traffic."""
+    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
+    return service.settings.debug
 
 
 def apply(protocol: Any, options: WebSocketOptions) -> None:

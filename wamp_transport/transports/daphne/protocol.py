@@ -77,7 +77,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._outgoing = Outgoing(transport, self.server.flush_soon, self._drop_slow_peer, writes_through=is_plain)
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
-        self.write = self._outgoing.write if self.is_framed else self._write_message
+        self.write = self._way_out() if self.is_framed else self._write_message
         self.muted = True  # the application has nothing more to hear
         self.application_queue = None
         if self.state == self.STATE_CLOSED:  # gone while the handshake was thought about
@@ -157,6 +157,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """What Autobahn sends itself (close, ping, pong) goes after what was written before."""
         if self._outgoing is not None:
             self._outgoing.flush_now()
+        if self._trace is not None:
+            (self._trace.answered if self.state == self.STATE_CONNECTING else self._trace.sent)(data)
         super().sendData(data, sync, chopsize)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -177,6 +179,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self._give_up.cancel()
         if self._connection is not None:
             self._connection.lost()
+        if self._trace is not None:
+            self._trace.ended(wasClean, code, reason)
         if hasattr(self, "path"):
             super().onClose(wasClean, code, reason)
         else:
@@ -197,13 +201,22 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     def _write_message(self, data: bytes) -> None:
         """A message, in frames that are not the same for all."""
-        assert self._outgoing is not None  # noqa: S101 - attached before
         first = self._first_byte
         if self._perMessageCompress is not None:
             first |= COMPRESSED
             data = self._perMessageCompress.compress(data)
         mask = self._mask if self.maskServerFrames else None
-        self._outgoing.write(message_frames(first, data, size=self.autoFragmentSize, make_mask=mask))
+        self._way_out()(message_frames(first, data, size=self.autoFragmentSize, make_mask=mask))
+
+    def _way_out(self) -> Callable[[bytes], None]:
+        assert self._outgoing is not None  # noqa: S101 - attached before
+        return self._outgoing.write if self._trace is None else self._trace_and_write
+
+    def _trace_and_write(self, frames: bytes) -> None:
+        assert self._outgoing is not None  # noqa: S101 - attached before
+        assert self._trace is not None  # noqa: S101 - as _way_out() has found
+        self._trace.sent(frames)
+        self._outgoing.write(frames)
 
     def _mask(self) -> bytes:
         return os.urandom(4) if self.applyMask else bytes(4)

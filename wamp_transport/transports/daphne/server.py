@@ -10,13 +10,13 @@ from twisted.internet import defer, reactor
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 
-from ...config.websocket import WebSocketOptions
+from ...config.configuration import PathService
 from ..consumer import DIRECT_LINK
 from ..listener import Listener
 from ..outgoing import Outgoing
 from ..upgrade import UpgradeRequest
 from .door import Door
-from .options import FindOptions
+from .options import FindService, is_debugged, options_of
 from .protocol import WampWebSocketProtocol, protocol_with
 from .requests import TransportRequest, transport_key
 from .tls import TlsError
@@ -53,7 +53,7 @@ class WampServer(Server):  # type: ignore[misc]
     def __init__(
         self,
         application: Any,
-        find_options: FindOptions,
+        find_service: FindService,
         on_start: Callable[["WampServer"], Awaitable[None]],
         on_stop: Callable[[], Awaitable[None]],
         **options: Any,
@@ -63,7 +63,7 @@ class WampServer(Server):  # type: ignore[misc]
         self.endpoints: list[str] = []
         self.wanted: Mapping[str, Listener] = {}
         self.failure: BaseException | None = None
-        self.find_options = find_options
+        self.find_service = find_service
         self._doors: dict[str, Door] = {}
         self._watching: asyncio.Task[None] | None = None
         self._on_start = on_start
@@ -133,8 +133,11 @@ class WampServer(Server):  # type: ignore[misc]
 
     def websocket_for(self, key: str, request: UpgradeRequest) -> WampWebSocketProtocol | None:
         """The protocol for a usual handshake, where a service is at its path and needs no more to be parsed."""
-        options = self.find_options(key, request.path)
-        if options is None or not options.enable_rfc6455:
+        service = self.find_service(key, request.path)
+        if service is None or is_debugged(service):
+            return None
+        options = options_of(service)
+        if not options.enable_rfc6455:
             return None
         if request.offers_extensions and options.compression is not None:
             return None
@@ -175,13 +178,14 @@ class WampServer(Server):  # type: ignore[misc]
     def refresh(self) -> None:
         """The configuration has changed: open connections take the options of their paths."""
         self._protocols.clear()
-        found: dict[tuple[str, bytes], WebSocketOptions | None] = {}
+        found: dict[tuple[str, bytes], PathService | None] = {}
         for protocol in list(self.connections):
             if isinstance(protocol, WampWebSocketProtocol):
                 place = (transport_key(protocol.transport), protocol.target)
                 if place not in found:
-                    found[place] = self.find_options(*place)
-                protocol.refresh(found[place])
+                    found[place] = self.find_service(*place)
+                service = found[place]
+                protocol.refresh(None if service is None else options_of(service))
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct link in its scope."""

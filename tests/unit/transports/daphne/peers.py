@@ -8,7 +8,8 @@ from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.testing import StringTransport
 
 from tests.integration.wire import Frame, frame
-from wamp_transport.config.websocket import WebSocketOptions
+from wamp_transport.config.configuration import PathService
+from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol, protocol_with
 from wamp_transport.transports.outgoing import Outgoing
 from wamp_transport.transports.upgrade import ordinary_upgrade
@@ -51,8 +52,9 @@ class Server:
     ping_interval = 20
     server_name = ""
 
-    def __init__(self, options: WebSocketOptions | None) -> None:
+    def __init__(self, options: WebSocketOptions | None, *, debug: bool = False) -> None:
         self.options = options
+        self.debug = debug
         self.asked: list[tuple[str, bytes]] = []
         self.unflushed: list[Outgoing] = []
         self.connections: set[Any] = set()
@@ -60,9 +62,9 @@ class Server:
         self.scopes: list[dict[str, Any]] = []
         self.loop = Loop()
 
-    def find_options(self, key: str, path: bytes) -> WebSocketOptions | None:
+    def find_service(self, key: str, path: bytes) -> PathService | None:
         self.asked.append((key, path))
-        return self.options
+        return None if self.options is None else service_with(self.options, debug=self.debug)
 
     def protocol_connected(self, protocol: Any) -> None:
         assert protocol not in self.connections
@@ -85,6 +87,12 @@ class Server:
         unflushed, self.unflushed = self.unflushed, []
         for outgoing in unflushed:
             outgoing.flush()
+
+
+def service_with(options: WebSocketOptions, *, debug: bool = False) -> PathService:
+    """A WAMP service at ``/ws``."""
+    section = WebSocketService(type="websocket", options=options, debug=debug)
+    return PathService("web/ws", ("ws",), "websocket", section)
 
 
 class Recorder:
@@ -117,8 +125,8 @@ class Peer:
     protocol: WampWebSocketProtocol
     connection: Recorder
 
-    def __init__(self, options: WebSocketOptions | None = None, *, short: bool = True) -> None:
-        self.server = Server(WebSocketOptions() if options is None else options)
+    def __init__(self, options: WebSocketOptions | None = None, *, short: bool = True, debug: bool = False) -> None:
+        self.server = Server(WebSocketOptions() if options is None else options, debug=debug)
         self.short = short
         self.transport = Transport()
         self.factory = WebSocketFactory(self.server, server="")

@@ -14,7 +14,7 @@ from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import WampServer, report_bugs
 from wamp_transport.transports.upgrade import ordinary_upgrade
 
-from .peers import REQUEST
+from .peers import REQUEST, service_with
 
 
 def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -38,10 +38,11 @@ def test_server_passes_its_options_to_daphne() -> None:
 
 
 def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
-    found: dict[bytes, WebSocketOptions] = {
-        b"/ws": WebSocketOptions(max_message_size=7),
-        b"/old": WebSocketOptions(enable_rfc6455=False),
-        b"/deflate": WebSocketOptions.model_validate({"compression": {"deflate": {}}}),
+    found = {
+        b"/ws": service_with(WebSocketOptions(max_message_size=7)),
+        b"/old": service_with(WebSocketOptions(enable_rfc6455=False)),
+        b"/deflate": service_with(WebSocketOptions.model_validate({"compression": {"deflate": {}}})),
+        b"/debug": service_with(WebSocketOptions(), debug=True),
     }
     server = WampServer(None, lambda key, path: found.get(path) if key == "tcp:1" else None, _nothing, _nothing)
     server.ws_factory, server.connections = WebSocketFactory(server, server=""), {}
@@ -58,9 +59,10 @@ def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
     assert protocol(b"/other") is None
     assert protocol(b"/ws", key="tcp:2") is None
     assert protocol(b"/old") is None
+    assert protocol(b"/debug") is None
     assert protocol(b"/deflate") is not None
     assert protocol(b"/deflate", b"Sec-WebSocket-Extensions: permessage-deflate\r\n") is None
-    found[b"/ws"] = WebSocketOptions(max_message_size=8)
+    found[b"/ws"] = service_with(WebSocketOptions(max_message_size=8))
     server.refresh()
     changed = protocol(b"/ws")
     assert changed is not None
