@@ -90,13 +90,13 @@ def _matters(value: Any, refused: bool, default: Any, quiet: Any) -> bool:
 
 def _finding_of(details: ErrorDetails, annotation: Any) -> Finding:
     """One of pydantic's errors in our words."""
+    if details["type"] == "extra_forbidden":
+        return _unknown_key(place_at(annotation, details["loc"][:-1]), str(details["loc"][-1]))
     place = place_at(annotation, details["loc"])
     kind, value = details["type"], details["input"]
     if kind == "config":
         context = details.get("ctx", {})
         return Finding(place.location, details["msg"], str(context.get("hint", "")))
-    if kind == "extra_forbidden":
-        return _unknown_key(place)
     if kind == "missing":
         wanted = expected(place.annotation, place.field)
         return Finding(place.location, f"required and missing; expected {wanted}", _help(place))
@@ -107,13 +107,13 @@ def _finding_of(details: ErrorDetails, annotation: Any) -> Finding:
     return Finding(place.location, f"expected {expected(place.annotation, place.field)}, found {_shown(place, value)}")
 
 
-def _unknown_key(place: Place) -> Finding:
-    key = str(place.location[-1])
-    known = [name for name, _ in attributes(place.section)] if place.section else []
-    foreign = place.section.foreign_keys.get(key, "") if place.section else ""
+def _unknown_key(above: Place, key: str) -> Finding:
+    section = next(iter(sections_of(above.annotation)), None)
+    known = [name for name, _ in attributes(section)] if section else []
+    foreign = section.foreign_keys.get(key, "") if section else ""
     near = difflib.get_close_matches(short(key, 100), known, 1, 0.6)
     hint = foreign or (f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}")
-    return Finding(place.location, f"unknown attribute '{short(key)}'", hint)
+    return Finding((*above.location, key), f"unknown attribute '{short(key)}'", hint)
 
 
 def _unknown_type(place: Place, value: Any) -> Finding:

@@ -3,7 +3,7 @@ import json
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wamp_transport.config import ConfigError, Configuration, read_file, read_mapping, read_text, router_options
@@ -333,6 +333,7 @@ def test_any_mutation_is_read_or_refused(mutations):
 
 @settings(max_examples=200, deadline=None)
 @given(value=JSON)
+@example(value={"[key]": None})
 def test_any_json_is_read_or_refused(value):
     assert is_sound(outcome_of(read_text, json.dumps(value), "/nowhere", environ={}))
 
