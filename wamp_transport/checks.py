@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DatabaseError
 
 from .bootstrap.sources import DatabaseSource, choose_source
@@ -14,6 +14,7 @@ from .conf import app_settings
 from .config.configuration import Configuration, anonymous_login
 from .config.report import ConfigError
 from .config.websocket import WebSocketSection
+from .transports.unenforced import in_words
 
 OLDEST_DAPHNE = (4, 2, 2)
 
@@ -41,6 +42,22 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(deploy=True)
+def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """For deployment: which options depend on the server that runs."""
+    configuration = _configuration()
+    names = "" if configuration is None else in_words(configuration)
+    if not names:
+        return []
+    return [
+        Info(
+            f"Only this app's own server carries out these WebSocket options: {names}.",
+            hint="Serve with 'manage.py runnode'; plain daphne, uvicorn and hypercorn leave them out.",
+            id="wamp_transport.I009",
+        )
+    ]
 
 
 @register(Tags.security)

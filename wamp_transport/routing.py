@@ -5,6 +5,7 @@ In ``asgi.py``: ``application = wamp_application(get_asgi_application())``. Or, 
 """
 
 import asyncio
+import logging
 from typing import Any
 
 from django.apps import apps
@@ -14,8 +15,11 @@ from .bootstrap.runtime import Runtime, current_runtime
 from .config.report import ConfigError
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
+from .transports.unenforced import in_words
 from .webservices.django_static import DjangoStaticFiles
 from .webservices.paths import mounted
+
+logger = logging.getLogger(__name__)
 
 
 class WampApplication:
@@ -29,6 +33,7 @@ class WampApplication:
         self._takes_websockets = not isinstance(application, ASGIHandler)
         self._serve_static = serve_static and not self._takes_websockets
         self._application = application
+        self._is_started = False
         self._static: asyncio.Future[Any] | None = None
 
     def without_static(self) -> "WampApplication":
@@ -43,7 +48,7 @@ class WampApplication:
             await self._lifespan(runtime, receive, send)
             return
         if runtime.snapshot is None:
-            await runtime.start()
+            await self._start(runtime)
         found = runtime.resolve(scope) if kind in ("http", "websocket") else None
         if found is not None:
             mount, rest = found
@@ -57,6 +62,17 @@ class WampApplication:
             await refuse(scope, send, Refusal(404, "there is no WebSocket service at this path"))
             return
         await (await self._fallback())(scope, receive, send)
+
+    async def _start(self, runtime: Runtime) -> None:
+        """Begin under a server that is not this product's own, which would have begun before."""
+        await runtime.start()
+        if not self._is_started and runtime.snapshot is not None:
+            self._is_started = True
+            names = in_words(runtime.snapshot.configuration)
+            if names:
+                logger.warning(
+                    "This server does not carry out all WebSocket options, 'manage.py runnode' does. %s", names
+                )
 
     async def _fallback(self) -> Any:
         """Django, with its static files in front; made in a thread, as that reads directories."""
@@ -72,7 +88,7 @@ class WampApplication:
             event = (await receive())["type"]
             if event == "lifespan.startup":
                 try:
-                    await runtime.start()
+                    await self._start(runtime)
                 except ConfigError as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return

@@ -160,6 +160,19 @@ def test_empty_database_is_told_without_debug(settings: Any) -> None:
     assert message.id == "wamp_transport.W008"
 
 
+def test_options_that_need_the_own_server_are_named(settings: Any) -> None:
+    service = {"type": "websocket", "options": {"fail_by_drop": True, "auto_ping_interval": 5000}}
+    endpoint = {"type": "tcp", "port": 8080}
+    transport = {"type": "web", "endpoint": endpoint, "paths": {"ws": service, "other": {"type": "websocket"}}}
+    worker = {"type": "router", "realms": [{"name": "realm1", "roles": []}], "transports": [transport]}
+    settings.WAMP_TRANSPORT = {"CONFIG": {"version": 2, "workers": [worker]}}
+    (message,) = checks.check_enforced_options(None)
+    assert message.id == "wamp_transport.I009"
+    assert "/ws: fail_by_drop, auto_ping_interval." in told(message)
+    service["options"] = {}
+    assert checks.check_enforced_options(None) == []
+
+
 def test_faulty_configuration_is_not_called_empty(settings: Any) -> None:
     settings.DEBUG = False
     settings.WAMP_TRANSPORT = {"CONFIG": {"wokers": []}}

@@ -24,6 +24,7 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         (
             "options.allowed_origins",
             "options.allow_null_origin",
+            "options.allow_missing_origin",
             "options.require_websocket_subprotocol",
             "options.open_handshake_timeout",
             "options.external_port",

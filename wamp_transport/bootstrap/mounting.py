@@ -46,7 +46,7 @@ def mount(service: PathService, configuration: Configuration, node: Node, cookie
     config = service.settings
     if isinstance(config, WebSocketSection):
         wamp = WampService.build(node, service_options(service), config, cookies.tracker(service, configuration))
-        status = WebSocketStatus(wamp.terms.serializers, is_shown=config.options.enable_webstatus)
+        status = WebSocketStatus(wamp.terms.serializers, is_shown=config.options.enable_webstatus, url=config.url)
         return Mount(service, status, WampConsumer.as_asgi(service=wamp))
     try:
         return Mount(service, _http(service, config, configuration))

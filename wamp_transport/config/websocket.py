@@ -53,9 +53,12 @@ class WebSocketOptions(Section):
     allowed_origins: tuple[str, ...] = setting(
         ("*",),
         "Origins whose pages may connect, as scheme://host:port, * for any text; without a port the scheme's own. "
-        "same-origin stands for the node's own. Clients that send no Origin are not asked.",
+        "same-origin stands for the node's own. For clients that send no Origin see allow_missing_origin.",
     )
     allow_null_origin: bool = setting(True, 'Let pages connect whose origin is "null", such as local files.')
+    allow_missing_origin: bool = setting(
+        True, "Let clients connect that send no Origin: devices and programs. False: browsers only."
+    )
     external_port: int | None = setting(
         None,
         "Port that clients see, 1 to 65535, where a proxy stands in front. A request that names another is refused. "

@@ -10,12 +10,14 @@ from ..wamp import errors
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
+TOO_BIG: Final = 1009
 
 REASON_SIZE: Final = 123
 """Octets that a close frame has for its reason."""
 
 CODES: Final = {
     errors.PROTOCOL_VIOLATION: PROTOCOL_ERROR,
+    errors.PAYLOAD_SIZE_EXCEEDED: TOO_BIG,
     errors.CLOSE_SYSTEM_SHUTDOWN: GOING_AWAY,
     errors.CLOSE_REALM: GOING_AWAY,
 }

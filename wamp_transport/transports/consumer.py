@@ -14,6 +14,7 @@ from channels.consumer import AsyncConsumer
 
 from ..node.connection import Connection, Lane
 from ..serializers.serializer import Serializer
+from ..wamp.errors import PAYLOAD_SIZE_EXCEEDED
 from .closing import NORMAL, close_code, close_text
 from .cookies import VISITOR, Visitor
 from .lanes import UNFRAMED
@@ -92,11 +93,17 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
         connection = self.service.connect(UNFRAMED[serializer.name], link, scope)
         writer = asyncio.ensure_future(link.drain())
+        limit = self.service.websocket.max_message_size
         try:
             while (event := await receive())["type"] == "websocket.receive":
                 data = event.get(key)
                 if data is not None:
-                    connection.receive(data if serializer.is_binary else data.encode())
+                    payload = data if serializer.is_binary else data.encode()
+                    if 0 < limit < len(payload):
+                        link.close(PAYLOAD_SIZE_EXCEEDED, f"messages have {limit} octets at most")
+                        connection.lost()
+                        continue
+                    connection.receive(payload)
                 elif event.get(other) is not None:
                     connection.violate(wrong_kind(is_binary=serializer.is_binary))
         finally:

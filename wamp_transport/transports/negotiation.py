@@ -48,6 +48,8 @@ def negotiate(scope: Mapping[str, Any], terms: Terms) -> Agreement | Refusal:
     origin = headers.get(b"origin", headers.get(b"sec-websocket-origin"))
     is_secure = scope.get("scheme") in ("wss", "https")
     if not terms.origins.allows(origin, host, is_secure=is_secure):
+        if origin is None:
+            return Refusal(403, "WebSocket connections without an Origin header are not allowed here")
         return Refusal(403, f"WebSocket connections from pages of {origin!r} are not allowed here")
     return _choose(scope.get("subprotocols") or (), terms)
 

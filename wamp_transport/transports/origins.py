@@ -21,21 +21,22 @@ class OriginPolicy:
     ``same-origin`` admits pages of the host asked. Case does not matter.
     """
 
-    def __init__(self, patterns: Iterable[str], *, allow_null: bool) -> None:
+    def __init__(self, patterns: Iterable[str], *, allow_null: bool, allow_missing: bool = True) -> None:
         patterns = [pattern.lower().rstrip("/") for pattern in patterns]
         self._allow_null = allow_null
+        self._allow_missing = allow_missing
         self._allow_same = SAME_ORIGIN in patterns
         self._allow_all = "*" in patterns
         self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
 
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
-        """Whether a page of ``origin`` may connect. Clients that are no browsers send none, and may.
+        """Whether a page of ``origin`` may connect. Clients that are no browsers send none.
 
         ``host`` is the Host header, ``is_secure`` says that the connection is known to be TLS; both for
         ``same-origin``.
         """
         if origin is None:
-            return True
+            return self._allow_missing
         origin = origin.strip().lower()
         if origin == "null" or origin.startswith("file:"):
             return self._allow_null

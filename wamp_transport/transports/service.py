@@ -35,7 +35,11 @@ class WampService:
         websocket = settings.options
         terms = Terms(
             serializers=installed(settings.offered_serializers),
-            origins=OriginPolicy(websocket.allowed_origins, allow_null=websocket.allow_null_origin),
+            origins=OriginPolicy(
+                websocket.allowed_origins,
+                allow_null=websocket.allow_null_origin,
+                allow_missing=websocket.allow_missing_origin,
+            ),
             external_port=websocket.external_port,
             require_subprotocol=websocket.require_websocket_subprotocol,
         )

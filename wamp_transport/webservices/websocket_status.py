@@ -1,5 +1,6 @@
 """What a plain HTTP request gets at the path of a WAMP service: a page that says what this path is for."""
 
+import json
 from collections.abc import Iterable
 from html import escape
 
@@ -12,31 +13,44 @@ _PAGE = """<!doctype html>
 <body>
 <h1>A WAMP service</h1>
 <p>This path speaks the Web Application Messaging Protocol over WebSocket. It is for programs: connect a WAMP
-client to it, with one of the subprotocols {subprotocols}.</p>
+client to {place}, with one of the subprotocols {subprotocols}.</p>
 </body>
 </html>
 """
-_TEXT = "This path speaks WAMP over WebSocket: connect a WAMP client, with one of {subprotocols}.\n"
+_TEXT = "This path speaks WAMP over WebSocket: connect a WAMP client to {place}, with one of {subprotocols}.\n"
+_JSON = "application/json"
 
 
 class WebSocketStatus:
-    """An ASGI application for plain HTTP requests to a WAMP path; ``is_shown`` False answers 426 instead."""
+    """An ASGI application for plain HTTP requests to a WAMP path; ``is_shown`` False answers 426 instead.
 
-    def __init__(self, serializers: Iterable[str], *, is_shown: bool) -> None:
-        subprotocols = ", ".join(f"wamp.2.{name}" for name in serializers)
-        self._page = _PAGE.format(subprotocols=escape(subprotocols)).encode()
-        self._text = _TEXT.format(subprotocols=subprotocols).encode()
+    ``url`` is what the configuration says that clients use. Nothing of the request and nothing of the machine is shown.
+    """
+
+    def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:
+        subprotocols = [f"wamp.2.{name}" for name in serializers]
+        words = {"subprotocols": ", ".join(subprotocols), "place": url or "it"}
+        self._page = _PAGE.format(**{key: escape(value) for key, value in words.items()}).encode()
+        self._text = _TEXT.format(**words).encode()
+        facts = {"protocol": "wamp", "transport": "websocket", "subprotocols": subprotocols}
+        self._json = json.dumps(facts if url is None else {**facts, "url": url}).encode() + b"\n"
         self._is_shown = is_shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_http(self, scope)
         if scope["method"] not in READ_METHODS:
             await refuse_method(scope, send)
-        elif not self._is_shown:
+            return
+        if not self._is_shown:
             headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
             await send_answer(scope, send, 426, self._text, content_type=TEXT, headers=headers)
-        elif "text/html" in accepted(header(scope, b"accept")):
-            headers = [("Cache-Control", "no-store"), ("Content-Security-Policy", "default-src 'none'")]
+            return
+        kinds = accepted(header(scope, b"accept"))
+        headers = [("Cache-Control", "no-store"), ("Vary", "Accept")]
+        if "text/html" in kinds:
+            headers.append(("Content-Security-Policy", "default-src 'none'"))
             await send_answer(scope, send, 200, self._page, content_type=HTML, headers=headers)
+        elif _JSON in kinds:
+            await send_answer(scope, send, 200, self._json, content_type=_JSON, headers=headers)
         else:
-            await send_answer(scope, send, 200, self._text, content_type=TEXT, headers=[("Cache-Control", "no-store")])
+            await send_answer(scope, send, 200, self._text, content_type=TEXT, headers=headers)

@@ -7,6 +7,7 @@ LIMIT = 64 * 1024 * 1024
 
 BOOLEANS = {
     "allow_null_origin": True,
+    "allow_missing_origin": True,
     "enable_hybi10": True,
     "enable_rfc6455": True,
     "enable_webstatus": True,

@@ -106,3 +106,10 @@ def test_same_origin_allows_pages_of_the_host_asked(origin: str, host: str, secu
 )
 def test_same_origin_refuses_pages_of_others(origin: str, host: str | None, secure: bool) -> None:
     assert not allows(origin, "same-origin", host=host, secure=secure)
+
+
+def test_client_without_an_origin_is_let_in_by_policy() -> None:
+    for allow in (True, False):
+        policy = OriginPolicy(["*"], allow_null=True, allow_missing=allow)
+        assert policy.allows(None, "here", is_secure=False) is allow
+        assert policy.allows("http://there", "here", is_secure=False)
