@@ -11,12 +11,13 @@ from typing import Any
 import msgpack
 import pytest
 
-from .servers import ROOT, Process, assert_quiet, environment_of, free_port, running
+from .servers import ROOT, Process, assert_quiet, configuration, environment_of, free_port, running, websocket
 from .wire import BINARY, CLOSE, TEXT, Wire, frame, joined, opened
 
 pytestmark = pytest.mark.integration
 
 COMMANDS = {
+    "hypercorn": ("-m", "hypercorn", "wampnode.asgi:application", "-w", "0", "--bind"),
     "uvicorn": ("-m", "uvicorn", "wampnode.asgi:application", "--host", "127.0.0.1", "--port"),
     "daphne": ("-m", "daphne", "wampnode.asgi:application", "-b", "127.0.0.1", "-p"),
 }
@@ -35,11 +36,16 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3")}
     migrate = [sys.executable, "manage.py", "migrate", "-v", "0"]
     subprocess.run(migrate, cwd=ROOT, env=environment_of(**environment), check=True)
-    command = [sys.executable, *COMMANDS[request.param], str(port)]
+    command = [sys.executable, *COMMANDS[request.param], address(request.param, port)]
     with running(command, directory, cwd=ROOT, **environment) as process:
         yield Server(request.param, process.wait_for(port), port)
         process.stop()
         assert_quiet(process.output)
+
+
+def address(kind: str, port: int) -> str:
+    """A port as the server's command line wants it."""
+    return f"127.0.0.1:{port}" if kind == "hypercorn" else str(port)
 
 
 def code(head: str) -> int:
@@ -79,12 +85,12 @@ def test_fragments_and_large_messages_pass(server: Server) -> None:
 
 def test_unknown_subprotocol_is_refused(server: Server) -> None:
     with Wire(server.port) as wire:
-        assert code(wire.upgrade(subprotocol="soap")) == {"uvicorn": 400, "daphne": 403}[server.kind]
+        assert code(wire.upgrade(subprotocol="soap")) == (403 if server.kind == "daphne" else 400)
 
 
 def test_path_without_a_service_has_no_websocket(server: Server) -> None:
     with Wire(server.port) as wire:
-        assert code(wire.upgrade("/wsx")) == {"uvicorn": 404, "daphne": 403}[server.kind]
+        assert code(wire.upgrade("/wsx")) == (403 if server.kind == "daphne" else 404)
 
 
 @pytest.mark.parametrize("name", ["json", "msgpack"])
@@ -94,7 +100,7 @@ def test_violation_is_aborted_and_closed(server: Server, name: str) -> None:
         assert b"wamp.error.protocol_violation" in wire.frame().payload
         closing = wire.frame()
         assert closing.opcode == CLOSE
-        assert closing.code == {"uvicorn": 1002, "daphne": 1000}[server.kind]
+        assert closing.code == (1000 if server.kind == "daphne" else 1002)
 
 
 def test_goodbye_and_another_hello_use_the_same_socket(server: Server) -> None:
@@ -146,6 +152,28 @@ def test_sessions_end_when_uvicorn_stops(tmp_path: Path) -> None:
             assert closing.code in (1001, 1012)
             wire.send(frame(CLOSE, closing.payload[:2]))
             process.ended()
+        assert_quiet(process.output)
+
+
+@pytest.mark.parametrize("kind", list(COMMANDS))
+def test_options_that_are_not_carried_out_are_named_once(kind: str, tmp_path: Path) -> None:
+    options = {"fail_by_drop": True, "auto_ping_interval": 5000, "max_message_size": 1000}
+    transport = {"type": "web", "endpoint": {"type": "tcp", "port": 1}, "paths": {"ws": websocket(**options)}}
+    (tmp_path / "strict_settings.py").write_text(
+        f"from wampnode.settings import *\nWAMP_TRANSPORT = {{'CONFIG': {configuration(transport)!r}}}\n"
+    )
+    port = free_port()
+    environment = {"DJANGO_SETTINGS_MODULE": "strict_settings", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, *COMMANDS[kind], address(kind, port)]
+    with running(command, tmp_path, cwd=ROOT, WAMPNODE_DATABASE=str(tmp_path / "db"), **environment) as process:
+        process.wait_for(port)
+        for _ in range(2):
+            with joined(port) as wire:
+                wire.send_json([32, 1, {}, "com." + "x" * 950])
+                assert wire.message()[0] == 33
+                wire.send_json([32, 2, {}, "com." + "x" * 1000])
+                assert wire.frame().code == (1000 if kind == "daphne" else 1009)
+        assert process.output.count("/ws: fail_by_drop, auto_ping_interval") == 1
         assert_quiet(process.output)
 
 
