@@ -90,7 +90,9 @@ class Node:
     def report_bug(self, connection: Connection) -> None:
         """An exception that is no fault of the peer is being handled: log it and end the session it met."""
         logger.exception("Session %s is closed after an error inside the router", connection.session_id)
-        self.violate(connection, "internal error: see the log of the router")
+        message = "internal error: see the log of the router"
+        self.router.violate(connection.session_id, message, errors.INTERNAL_ERROR)
+        self._after_control()
 
     def lost(self, connection: Connection) -> None:
         """The connection's transport is gone."""

@@ -81,11 +81,14 @@ class Router:
         except ProtocolViolation as violation:
             self.violate(session_id, str(violation))
 
-    def violate(self, session_id: int, message: str) -> None:
-        """The peer broke the protocol, before its bytes were a message or after: ABORT, and the transport closes."""
+    def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
+        """The peer broke the protocol, before its bytes were a message or after: ABORT, and the transport closes.
+
+        With another ``reason`` it is not the peer's fault, and ends the same way.
+        """
         session = self.sessions.get(session_id)
         if session is not None:
-            self._abort(session, errors.PROTOCOL_VIOLATION, message)
+            self._abort(session, reason, message)
 
     def undeliverable(self, session_id: int, message: Message, fault: PayloadError) -> None:
         """A message could not be said to this session; see :meth:`Realm.undeliverable`."""

@@ -11,6 +11,7 @@ NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 TOO_BIG: Final = 1009
+INTERNAL_ERROR: Final = 1011
 
 REASON_SIZE: Final = 123
 """Octets that a close frame has for its reason."""
@@ -18,6 +19,7 @@ REASON_SIZE: Final = 123
 CODES: Final = {
     errors.PROTOCOL_VIOLATION: PROTOCOL_ERROR,
     errors.PAYLOAD_SIZE_EXCEEDED: TOO_BIG,
+    errors.INTERNAL_ERROR: INTERNAL_ERROR,
     errors.CLOSE_SYSTEM_SHUTDOWN: GOING_AWAY,
     errors.CLOSE_REALM: GOING_AWAY,
 }

@@ -139,6 +139,7 @@ class TestBugs:
         monkeypatch.setattr(node.router, "receive", lambda *arguments: 1 / 0)
         connection.receive(SUBSCRIBE)
         assert b"internal error" in connection.link.written[0]
+        assert b"wamp.error.internal_error" in connection.link.written[0]
         assert connection.link.closed
         assert not other.link.closed
 

@@ -10,6 +10,8 @@ from wamp_transport.wamp import errors
     ("reason", "code"),
     [
         (errors.PROTOCOL_VIOLATION, 1002),
+        (errors.PAYLOAD_SIZE_EXCEEDED, 1009),
+        (errors.INTERNAL_ERROR, 1011),
         (errors.CLOSE_SYSTEM_SHUTDOWN, 1001),
         (errors.CLOSE_REALM, 1001),
         (errors.CLOSE_NORMAL, 1000),

@@ -124,6 +124,25 @@ def test_message_of_the_wrong_kind_is_aborted_and_closed(extensions: Any, code: 
     run(scenario)
 
 
+@pytest.mark.parametrize(("size", "is_taken"), [(100, True), (101, False)])
+def test_message_above_the_limit_is_closed(size: int, is_taken: bool) -> None:
+    async def scenario() -> None:
+        client = Client(service(options={"max_message_size": 100}), extensions=WITH_ANSWERS)
+        await client.event()
+        client.receive(text=json.dumps(HELLO).ljust(size))
+        client.receive(text="[99]")
+        answer = await client.event()
+        if is_taken:
+            assert json.loads(answer["text"])[0] == 2
+        else:
+            assert answer["code"] == 1009
+            assert answer["reason"].startswith("wamp.error.payload_size_exceeded: messages have 100 octets at most")
+            assert client.node.connections == {}
+        await client.end()
+
+    run(scenario)
+
+
 def test_cancelled_consumer_leaves_nothing_behind() -> None:
     async def scenario() -> None:
         client = Client(service())

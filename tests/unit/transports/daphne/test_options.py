@@ -120,3 +120,24 @@ def test_options_gone_or_unchanged_change_nothing(options: WebSocketOptions | No
     before = dict(vars(peer.protocol))
     peer.protocol.refresh(options)
     assert vars(peer.protocol) == before
+
+
+@pytest.mark.parametrize("is_usual", [True, False])
+def test_handshake_that_takes_too_long_is_dropped(is_usual: bool) -> None:
+    options = WebSocketOptions(open_handshake_timeout=5000)
+    peer = Peer.usual(options) if is_usual else Peer(options)
+    if not is_usual:
+        peer.factory._batched_timer = peer.server.loop
+        peer.ask()
+    (drop,) = [function for seconds, function in peer.server.loop.timers if seconds == 5]
+    drop()
+    assert peer.is_dropped
+
+
+def test_ping_without_an_answer_drops_in_the_end() -> None:
+    peer = Peer.usual(WebSocketOptions(auto_ping_interval=3000, auto_ping_timeout=2000)).open()
+    (ping,) = [function for seconds, function in peer.server.loop.timers if seconds == 3]
+    ping()
+    (drop,) = [function for seconds, function in peer.server.loop.timers if seconds == 2]
+    drop()
+    assert peer.is_dropped
