@@ -43,6 +43,14 @@ class Link(Protocol):
         """Close the transport after what was written. ``reason`` is a URI; calling it again does nothing."""
         ...
 
+    def pause(self) -> None:
+        """Read the peer no further. What was read before may still come."""
+        ...
+
+    def resume(self) -> None:
+        """Read on, not before this call has returned."""
+        ...
+
 
 class Lane:
     """One serializer on one kind of transport. What it encodes is the same for all connections on it.

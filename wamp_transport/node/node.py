@@ -13,8 +13,21 @@ from typing import Any, Final
 
 import msgspec
 
+from ..router.answers import Answer
 from ..router.deadlines import Deadlines
-from ..router.effects import Close, Effect, Mute, Record, Release, Send
+from ..router.effects import (
+    Authenticate,
+    Authorize,
+    Close,
+    Effect,
+    Mute,
+    Pause,
+    Record,
+    Release,
+    Resume,
+    Send,
+    Withdraw,
+)
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.ports import Environment
 from ..router.router import Router
@@ -24,6 +37,7 @@ from ..wamp.errors import PayloadError
 from ..wamp.ids import MAX_ID
 from ..wamp.messages import Message
 from .connection import Connection, Lane, Link
+from .deciding import NOBODY, Authenticator, Authorizer, Deciding
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +46,17 @@ WORK_STEPS: Final = 500
 
 
 class Node:
-    """A running router with its connections."""
+    """A running router with its connections, and those who decide what the core asks."""
 
-    def __init__(self, options: RouterOptions, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        options: RouterOptions,
+        loop: asyncio.AbstractEventLoop,
+        authenticator: Authenticator = NOBODY,
+        authorizer: Authorizer = NOBODY,
+    ) -> None:
         self._loop = loop
+        self._deciding = Deciding(loop, authenticator, authorizer, self._decide)
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
         self._is_working = False
@@ -202,6 +223,26 @@ class Node:
             self._leaving[effect.session_id] = connection
             self._work_soon()
 
+    def _ask(self, effect: Authenticate | Authorize) -> None:
+        self._deciding.ask(effect)
+
+    def _withdraw(self, effect: Withdraw) -> None:
+        self._deciding.withdraw(effect.ticket)
+
+    def _decide(self, ticket: int, answer: Answer) -> None:
+        self.router.decide(ticket, answer)
+        self._after_control()
+
+    def _pause(self, effect: Pause) -> None:
+        connection = self.connections.get(effect.session_id)
+        if connection is not None:
+            connection.link.pause()
+
+    def _resume(self, effect: Resume) -> None:
+        connection = self.connections.get(effect.session_id)
+        if connection is not None:
+            connection.link.resume()
+
     def _record(self, effect: Record) -> None:
         if self.recorder is not None:
             self.recorder(effect)
@@ -251,6 +292,11 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Close: Node._close,  # type: ignore[dict-item]
     Mute: Node._mute,  # type: ignore[dict-item]
     Record: Node._record,  # type: ignore[dict-item]
+    Authenticate: Node._ask,  # type: ignore[dict-item]
+    Authorize: Node._ask,  # type: ignore[dict-item]
+    Withdraw: Node._withdraw,  # type: ignore[dict-item]
+    Pause: Node._pause,  # type: ignore[dict-item]
+    Resume: Node._resume,  # type: ignore[dict-item]
 }
 
 

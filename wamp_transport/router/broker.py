@@ -81,7 +81,7 @@ class Broker:
         """PUBLISH: to every subscription that covers the topic, once each, with the same publication id."""
         topic = message.topic
         role = self._roles[session.authrole]
-        decision = role.publications.get(topic) or role.decide("publish", topic)
+        decision = role.publications.get(topic) or role.check(session, "publish", topic, message.options)
         if not decision.allowed or is_reserved(topic):
             raise refusal(decision, "publish", topic)
         options = message.options
@@ -129,7 +129,7 @@ class Broker:
         """SUBSCRIBE: one subscription a topic and way of matching, shared by all who ask for it."""
         match: Match = message.options.match or "exact"
         topic = message.topic
-        decision = self._roles[session.authrole].decide("subscribe", topic, match)
+        decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
         subscription = self._index.get(match, topic)
@@ -218,7 +218,7 @@ class Broker:
         chosen = chooser(publication.message.options)
         if chosen is not None and not chosen(session):
             return False
-        return self._roles[session.authrole].decide("subscribe", publication.message.topic).allowed
+        return self._roles[session.authrole].covers("subscribe", publication.message.topic)
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ class Broker:
     def _may_receive(self, subscription: Subscription, session_id: int, topic: str) -> bool:
         """A pattern may cover topics that its subscriber's role may not subscribe to."""
         role = self._roles.get(subscription.subscribers[session_id].authrole)
-        return role is not None and role.decide("subscribe", topic).allowed
+        return role is not None and role.covers("subscribe", topic)
 
 
 def event_details(publication: Publication, *, is_pattern: bool, is_retained: bool = False) -> EventDetails:

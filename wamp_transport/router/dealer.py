@@ -38,7 +38,8 @@ from .passthru import check_announced, mirrored, uses_passthru
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
 from .ports import Announce, BuiltIn, Environment
-from .records import Callee, CallRecord, Registration, Session
+from .records import PRESENT, Callee, CallRecord, Registration, Session
+from .waiting import Undecided
 
 NO_DETAILS = InvocationDetails()
 NO_OPTIONS = CallOptions()
@@ -79,18 +80,18 @@ class Dealer:
         open_call = session.calls.get(message.request_id)
         if (open_call is not None or session.ended_streams) and self._continues(session, message, open_call):
             return
+        procedure = message.procedure
+        role = self._roles[session.authrole]
+        decision = role.calls.get(procedure) or role.check(session, "call", procedure, message.options)
         if message.options.progress:
             # Whatever becomes of this part, what follows it is no call of its own.
             self.calls.remember_stream(session, message.request_id)
-        procedure = message.procedure
-        role = self._roles[session.authrole]
-        decision = role.calls.get(procedure) or role.decide("call", procedure)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
         registration = self._index.exact.get(procedure)
         if registration is None:
             if procedure in self._built_in:
-                self._built_in[procedure](session, message)
+                self._answer(session, message)
                 return
             registration = self._best_pattern(procedure)
         limit = self.options.max_calls
@@ -124,6 +125,7 @@ class Dealer:
         elif session.trustlevel is not None:
             details = InvocationDetails(trustlevel=session.trustlevel)
         record = self.calls.open(session, message, registration, callee)
+        record.is_disclosed = disclose
         if options.progress or options.receive_progress:
             record.is_streaming = options.progress is True
             record.wants_progress = details.receive_progress is True
@@ -133,6 +135,14 @@ class Dealer:
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
         self._outbox.append(Send((callee.session.id,), invocation, session.payload_format))
         return record
+
+    def _answer(self, session: Session, message: Call) -> None:
+        """Let a procedure of the router answer, which may ask for permission itself."""
+        try:
+            self._built_in[message.procedure](session, message)
+        except Undecided:  # the call will be handled again
+            session.ended_streams.discard(message.request_id)
+            raise
 
     def _choose(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
         if len(registration.callees) == 1 and not passed_over and message.options.runmode is None:
@@ -173,12 +183,10 @@ class Dealer:
         """The next callee's turn, in what is left of the call's time."""
         caller = record.caller
         tried = (*record.tried, record.callee.session.id)
-        role = self._roles[caller.authrole]
         try:
             if record.is_streaming:
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
-            disclose = role.decide("call", record.call.procedure).disclose
-            again = self._invoke(caller, record.call, record.registration, disclose, tried)
+            again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = list(tried)
             self.calls.keep_time(record, again)
         except RequestRefused as refused:
@@ -190,7 +198,7 @@ class Dealer:
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
         procedure = message.procedure
-        decision = self._roles[session.authrole].decide("register", procedure, match)
+        decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
         limit = self.options.max_registrations
@@ -237,7 +245,7 @@ class Dealer:
 
     def revoke(self, session: Session, registration: Registration, reason: str) -> None:
         """The router takes a registration from a session; a peer that announced revocation is told."""
-        if session.state == "established" and session.has("callee", "registration_revocation"):
+        if session.state in PRESENT and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
         self.remove_callee(session, registration)
@@ -356,7 +364,7 @@ class Dealer:
     def _may_serve(self, callee: Callee, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""
         role = self._roles.get(callee.session.authrole)
-        return role is not None and role.decide("register", procedure).allowed and not is_reserved(procedure)
+        return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
 
     def _create(self, match: Match, procedure: str, invoke: str) -> Registration:
         salt = 0

@@ -1,11 +1,13 @@
 """What the core wants done: a closed set of effects, taken in order and carried out by the node."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from ..wamp.messages import Message
-from .options import Match
+from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..wamp.messages import Hello, Message
+from .options import Action, Match
 from .records import Publication
 
 
@@ -49,4 +51,57 @@ class Record(Struct, gc=False):
     publication: Publication
 
 
-Effect = Send | Release | Mute | Close | Record
+class Authenticate(Struct, gc=False):
+    """Find out who a peer is, and answer with the ticket: Challenge, Admit or Deny.
+
+    ``method`` is the first that the peer offers and ``service`` has. ``message`` is the peer's answer to a challenge,
+    ``pending`` what was kept with that challenge; both None when it has just said hello.
+    """
+
+    ticket: int
+    session_id: int
+    service: str
+    method: str
+    hello: Hello
+    transport: dict[str, Any]
+    message: AuthenticateMessage | None = None
+    pending: Any = None
+
+
+class Authorize(Struct, gc=False):
+    """Ask an authorizer what a session may do, and answer with the ticket: Permit or Deny.
+
+    ``session`` is what the meta API says of it. For a pattern the answer holds for all that the pattern covers.
+    ``options`` are those of the session's message.
+    """
+
+    ticket: int
+    session_id: int
+    realm: str
+    session: dict[str, Any]
+    authorizer: str
+    action: Action
+    uri: str
+    match: Match
+    options: Any
+
+
+class Withdraw(Struct, gc=False):
+    """Nobody waits any more for the answer with this ticket."""
+
+    ticket: int
+
+
+class Pause(Struct, gc=False):
+    """Read no further what a session's peer sends, until :class:`Resume`."""
+
+    session_id: int
+
+
+class Resume(Struct, gc=False):
+    """Read on."""
+
+    session_id: int
+
+
+Effect = Send | Release | Mute | Close | Record | Authenticate | Authorize | Withdraw | Pause | Resume

@@ -12,6 +12,9 @@ Action = Literal["call", "register", "publish", "subscribe"]
 
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
 
+TRUSTED = "trusted"
+"""The role that may do everything. No login leads to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Permission:
@@ -28,16 +31,33 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorizerOptions:
+    """Who is asked what a role may do. ``name`` is for whoever runs it: the URI of a procedure, or another key.
+
+    ``timeout``: seconds after which no answer is a refusal. ``remember_for``: seconds for which an answer that may be
+    remembered is, 0 for as long as the realm's configuration stays. ``is_per_authid``: an answer that is remembered
+    holds for one authid, not for all of the role.
+    """
+
+    name: str
+    timeout: float = 10.0
+    remember_for: float = 0.0
+    is_per_authid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RoleOptions:
     """A role of a realm. ``allow_by_default`` decides where no permission covers a URI.
 
-    ``trustlevel`` is told with each event and invocation that a session of the role causes.
+    ``trustlevel`` is told with each event and invocation that a session of the role causes. Where there is an
+    ``authorizer``, it decides, and the permissions do not count.
     """
 
     name: str
     permissions: tuple[Permission, ...] = ()
     allow_by_default: bool = False
     trustlevel: int | None = None
+    authorizer: AuthorizerOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +106,15 @@ class RouterOptions:
 
     ``hello_timeout``: how long a connection may stay without a session.
     ``goodbye_timeout``: how long the router waits for the answer to its GOODBYE.
+    ``authentication_timeout``: how long an authenticator may take for each of its answers.
+    ``challenge_timeout``: how long a client may take to answer a challenge.
     """
 
     realms: Mapping[str, RealmOptions] = field(default_factory=dict)
     hello_timeout: float = 10.0
     goodbye_timeout: float = 5.0
+    authentication_timeout: float = 10.0
+    challenge_timeout: float = 30.0
     agent: str = "wampnode"
 
 
@@ -108,9 +132,11 @@ class ServiceOptions:
 
     ``key`` names the service for as long as it is configured; its sessions are closed when it goes.
     ``anonymous`` is None where nobody may join without credentials. ``realms`` are those that may be joined, None for
-    all.
+    all. ``authmethods`` are those that an authenticator decides on; ``anonymous`` among them comes before the login
+    of that name.
     """
 
     key: str
     anonymous: AnonymousLogin | None = None
     realms: frozenset[str] | None = None
+    authmethods: frozenset[str] = frozenset()

@@ -1,38 +1,59 @@
 """What a role may do with a URI: the rule that decides, and decisions remembered until the rules change."""
 
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.uris import is_uri
 from .matching import PatternIndex
-from .options import Action, Match, Permission, RoleOptions
+from .options import Action, AuthorizerOptions, Match, Permission, RoleOptions
+from .records import Session
+from .waiting import Question, Undecided
 
 REMEMBERED = 10_000
 """How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
 REMEMBERED_LENGTH = 255
-"""The longest URI that a decision is remembered for."""
+"""The longest URI that a decision is remembered for; of an authorizer's, the encoded options count too."""
 
 ALLOW_ALL = Permission(uri="", match="prefix", call=True, register=True, publish=True, subscribe=True)
 DENY_ALL = Permission(uri="", match="prefix")
 
 
 class Decision:
-    """May the role do it? ``disclose``: the receiver is told who it was. ``is_valid``: the URI keeps the rules."""
+    """May the role do it? ``disclose``: the receiver is told who it was. ``is_valid``: the URI keeps the rules.
 
-    __slots__ = ("allowed", "disclose", "is_valid")
+    ``failure``: the error URI and text where it is not for the role that it may not.
+    """
 
-    def __init__(self, allowed: bool, disclose: bool, is_valid: bool) -> None:
+    __slots__ = ("allowed", "disclose", "failure", "is_valid")
+
+    def __init__(self, allowed: bool, disclose: bool, is_valid: bool, failure: tuple[str, str] | None = None) -> None:
+        self.failure = failure
         self.allowed = allowed
         self.disclose = disclose
         self.is_valid = is_valid
 
 
+ALLOWED = Decision(allowed=True, disclose=False, is_valid=True)
+INVALID = Decision(allowed=False, disclose=False, is_valid=False)
+
+
 class Role:
     """A role of a running realm. ``calls`` and ``publications`` hold the decisions of the hot path, by URI."""
 
-    __slots__ = ("_default", "_loose", "_rules", "calls", "name", "publications", "registers", "subscribes")
+    __slots__ = (
+        "_answers", "_clock", "_default", "_loose", "_rules", "authorizer", "calls", "name", "publications",
+        "registers", "subscribes",
+    )  # fmt: skip
 
-    def __init__(self, options: RoleOptions, *, loose_uris: bool) -> None:
+    def __init__(self, options: RoleOptions, *, loose_uris: bool, clock: Callable[[], float] = float) -> None:
         self.name = options.name
+        self.authorizer = options.authorizer
+        self._clock = clock
+        self._answers: dict[Question, tuple[Decision, float]] = {}
         self._loose = loose_uris
         self._default = ALLOW_ALL if options.allow_by_default else DENY_ALL
         self._rules: PatternIndex[Permission] = PatternIndex()
@@ -42,6 +63,43 @@ class Role:
         self.publications: dict[str, Decision] = {}
         self.registers: dict[str, Decision] = {}
         self.subscribes: dict[str, Decision] = {}
+
+    def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
+        """The decision on what a session asks for now, with the options of its message.
+
+        Raises Undecided where the role's authorizer has to be asked first.
+        """
+        if self.authorizer is None:
+            return self.decide(action, uri, match)
+        if not is_uri(uri, match, loose=self._loose):
+            return INVALID
+        return self._answer(self.authorizer, session, action, uri, options, match)
+
+    def covers(self, action: Action, uri: str) -> bool:
+        """Whether the holder of a pattern may use it for this URI. An authorizer's yes to a pattern covers it all."""
+        return self.authorizer is not None or self.decide(action, uri).allowed
+
+    def remember(self, question: Question, decision: Decision) -> None:
+        """An authorizer's answer holds for the same question, for as long as its options say."""
+        if self.authorizer is None or len(question.uri) + len(question.options) > REMEMBERED_LENGTH:
+            return
+        if len(self._answers) >= REMEMBERED:
+            self._answers.clear()
+        seconds = self.authorizer.remember_for
+        self._answers[question] = (decision, self._clock() + seconds if seconds else float("inf"))
+
+    def _answer(
+        self, authorizer: AuthorizerOptions, session: Session, action: Action, uri: str, options: Any, match: Match
+    ) -> Decision:
+        authid = session.authid if authorizer.is_per_authid else ""
+        question = Question(action, uri, match, msgspec.json.encode(options), authid)
+        if session.waiting is not None and question in session.waiting.decisions:
+            decision: Decision = session.waiting.decisions[question]
+            return decision
+        remembered, until = self._answers.get(question, (None, 0.0))
+        if remembered is not None and self._clock() < until:
+            return remembered
+        raise Undecided(question, authorizer.name, authorizer.timeout, options)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
         """The decision for one action on one URI, or on a pattern of URIs.
@@ -71,7 +129,7 @@ class Role:
 
     def _decide(self, action: Action, uri: str, match: Match) -> Decision:
         if not is_uri(uri, match, loose=self._loose):
-            return Decision(allowed=False, disclose=False, is_valid=False)
+            return INVALID
         rule = self._rule(uri, match)
         disclose = {"call": rule.disclose_caller, "publish": rule.disclose_publisher}.get(action, False)
         return Decision(allowed=getattr(rule, action), disclose=disclose, is_valid=True)
@@ -85,6 +143,8 @@ class Role:
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:
     """Why a session may not do ``action`` with ``uri``."""
+    if decision.failure is not None:
+        return RequestRefused(*decision.failure)
     if not decision.is_valid:
         return RequestRefused(errors.INVALID_URI, f"invalid URI {uri!r}")
     if not decision.allowed:

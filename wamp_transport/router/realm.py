@@ -1,9 +1,10 @@
 """One realm: who is in it, which of its parts handles a message, and what is told of its life."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.features import router_roles
 from ..wamp.messages import (
@@ -32,11 +33,12 @@ from .effects import Effect, Send
 from .meta.context import Context
 from .meta.procedures import built_in
 from .meta.sessions import details_of
-from .options import RealmOptions
-from .permissions import Role
+from .options import Action, Match, RealmOptions
+from .permissions import ALLOWED, Role
 from .ports import BuiltIn, Environment
-from .records import Session
+from .records import PRESENT, Session
 from .testaments import take_testaments
+from .waiting import Undecided, Waiting
 
 Leave = Callable[..., None]
 """Ends a session: id, reason, message, is_quiet=False."""
@@ -58,6 +60,9 @@ class Realm:
         self._outbox = outbox
         self._last_requests: dict[int, int] = {}
         self._leaving: deque[Session] = deque()
+        self._reviews: deque[Iterator[bool]] = deque()
+        self._distrusted: set[str] = set()
+        self._clock = environment.clock
         self._built_in: dict[str, BuiltIn] = {}
         self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
         self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._built_in)
@@ -77,15 +82,21 @@ class Realm:
         self.configure(options)
 
     def configure(self, options: RealmOptions) -> None:
-        """Take new options: what sessions do from now on is decided by them."""
+        """Take new options: what sessions do from now on is decided by them, what they hold is reviewed."""
+        for name, role in options.roles.items():
+            old = self.options.roles.get(name, role)
+            if role.authorizer is not None and (old.authorizer is None or old.authorizer.name != role.authorizer.name):
+                self._distrusted.add(name)
         self.options = options
         if not options.strict_request_ids:
             self._last_requests.clear()
         self.roles.clear()
         for name, role in options.roles.items():
-            self.roles[name] = Role(role, loose_uris=options.loose_uris)
+            self.roles[name] = Role(role, loose_uris=options.loose_uris, clock=self._clock)
         for session in self.sessions.values():
             session.trustlevel = options.roles[session.authrole].trustlevel
+        self._reviews.clear()
+        self._reviews.extend(self._review(session) for session in self.sessions.values())
         self._built_in.clear()
         if options.enable_meta_api:
             self._built_in.update(built_in(self._context, self._outbox))
@@ -113,7 +124,10 @@ class Realm:
         self._announce("wamp.session.on_join", "", details_of(session))
 
     def receive(self, session: Session, message: Message) -> None:
-        """Handle one message of a session that has joined. Raises ProtocolViolation."""
+        """Handle one message of a session that has joined.
+
+        Raises ProtocolViolation; and Undecided where an authorizer must be asked before it can be handled, once more.
+        """
         if self.options.strict_request_ids and type(message) in COUNTED:
             self._count(session, message)
         try:
@@ -138,7 +152,10 @@ class Realm:
         self._leaving.append(session)
 
     def work(self, steps: int) -> int:
-        """Take apart what left sessions held, ``steps`` pieces at most; how many steps are left over."""
+        """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most.
+
+        Returns how many steps are left over.
+        """
         while steps and self._leaving:
             session = self._leaving[0]
             if session.registrations:
@@ -149,12 +166,19 @@ class Realm:
                 self._leaving.popleft()
                 continue
             steps -= 1
+        while steps and self._reviews:
+            if next(self._reviews[0], True):
+                self._reviews.popleft()
+            else:
+                steps -= 1
+        if not self._reviews:
+            self._distrusted.clear()
         return steps
 
     @property
     def has_work(self) -> bool:
         """Whether :meth:`work` has something to do."""
-        return bool(self._leaving)
+        return bool(self._leaving or self._reviews)
 
     def undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
         """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""
@@ -165,15 +189,51 @@ class Realm:
         if self.options.enable_meta_api and not is_reserved(about):
             self.broker.publish_own(topic, *args)
 
+    def _review(self, session: Session) -> Iterator[bool]:
+        """Revoke what the role of ``session`` allows no longer, a piece at each step.
+
+        What an authorizer has allowed stays; where there was none, or another one, nobody has allowed it.
+        """
+        for registration in list(session.registrations.values()):
+            if registration.id in session.registrations:
+                if not self._may_keep(session, "register", registration.procedure, registration.match):
+                    self.dealer.revoke(session, registration, errors.NOT_AUTHORIZED)
+                yield False
+        for subscription in list(session.subscriptions.values()):
+            if subscription.id in session.subscriptions:
+                if not self._may_keep(session, "subscribe", subscription.topic, subscription.match):
+                    self.broker.revoke(session, subscription, errors.NOT_AUTHORIZED)
+                yield False
+        if session.authrole in self._distrusted:
+            for wills in session.testaments.values():
+                wills.clear()
+
+    def _may_keep(self, session: Session, action: Action, uri: str, match: Match) -> bool:
+        if session.state not in PRESENT:
+            return True  # it is taken apart anyway
+        role = self.roles[session.authrole]
+        if role.authorizer is not None:
+            return session.authrole not in self._distrusted
+        return role.decide(action, uri, match).allowed
+
     def _execute(self, session: Session, publish: Publish) -> None:
-        """Publish a testament as if the session still did. What its role may no longer publish is dropped."""
+        """Publish a testament as if the session still did. What its role may no longer publish is dropped.
+
+        An authorizer was asked when the testament was left; there is nobody to wait for another answer.
+        """
         payload_format, session.payload_format = session.payload_format, PYTHON
+        session.waiting = Waiting()
         try:
-            self.broker.on_publish(session, publish)
+            try:
+                self.broker.on_publish(session, publish)
+            except Undecided as undecided:
+                session.waiting.decisions[undecided.question] = ALLOWED
+                self.broker.on_publish(session, publish)
         except (RequestRefused, ProtocolViolation):
             pass
         finally:
             session.payload_format = payload_format
+            session.waiting = None
 
     def _count(self, session: Session, message: Any) -> None:
         """Request ids are 1, 2, 3 and so on (Basic Profile, "IDs"); further parts of a progressive call repeat its id.
@@ -181,6 +241,8 @@ class Realm:
         A session that was there before the realm became strict goes on from where it is.
         """
         request_id = message.request_id
+        if session.waiting is not None and session.waiting.message is message:
+            return  # it was counted before it had to wait
         if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..wamp.messages import PublishOptions
 from .policies import weight
-from .records import Publication, Session, Subscription
+from .records import PRESENT, Publication, Session, Subscription
 
 Chooser = Callable[[Session], bool]
 
@@ -61,7 +61,7 @@ def _one_shard(subscription: Subscription, to: Sequence[int], resource: str) -> 
     One that has left and is still being taken apart is passed over: the event would reach nobody.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
-    shards = [each for each in to if each in keys and subscribers[each].state == "established"]
+    shards = [each for each in to if each in keys and subscribers[each].state in PRESENT]
     one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
     return [session_id for session_id in to if session_id not in keys or session_id == one]
 

@@ -10,8 +10,12 @@ from msgspec import Struct
 from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, RegisterOptions
 from .deadlines import Deadline
 from .options import Match, ServiceOptions
+from .waiting import Login, Waiting
 
-State = Literal["closed", "established", "closing", "gone"]
+State = Literal["closed", "authenticating", "challenging", "established", "deciding", "closing", "gone"]
+
+PRESENT = frozenset({"established", "deciding"})
+"""The states of a session that is a member of its realm."""
 
 
 class Session:
@@ -19,8 +23,8 @@ class Session:
 
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "deadline", "ended_streams", "id",
-        "invocations", "last_invocation", "leave_reason", "payload_format", "realm", "registrations",
-        "roles", "service", "state", "subscriptions", "testaments", "transport", "trustlevel",
+        "invocations", "last_invocation", "leave_reason", "login", "payload_format", "realm", "registrations",
+        "roles", "service", "state", "subscriptions", "testaments", "ticket", "transport", "trustlevel", "waiting",
     )  # fmt: skip
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
@@ -42,6 +46,9 @@ class Session:
         self.last_invocation = 0
         self.leave_reason = ""
         self.deadline: Deadline | None = None
+        self.ticket = 0
+        self.login: Login | None = None
+        self.waiting: Waiting | None = None
         self.ended_streams: set[int] = set()
         self.trustlevel: int | None = None
         self.transport: dict[str, Any] = {}
@@ -129,12 +136,12 @@ class Callee:
     @property
     def is_there(self) -> bool:
         """Whether its session is not leaving."""
-        return self.session.state == "established"
+        return self.session.state in PRESENT
 
     @property
     def is_able(self) -> bool:
         """Whether it can take one more call."""
-        return self.session.state == "established" and not 0 < self.concurrency <= self.in_flight
+        return self.session.state in PRESENT and not 0 < self.concurrency <= self.in_flight
 
 
 class Registration:
@@ -162,12 +169,13 @@ class CallRecord:
 
     ``call`` is the CALL as it came, for another callee should this one be unavailable; ``tried`` holds the sessions
     that were. ``is_streaming``: more parts of the call may follow; ``details`` are what its callee was told with the
-    first. ``is_killed``: the callee was told to stop.
+    first. ``is_disclosed``: the caller's identity is told by its role's rules. ``is_killed``: the callee was told to
+    stop.
     """
 
     __slots__ = (
-        "call", "callee", "caller", "deadline", "details", "invocation_id", "is_killed", "is_streaming",
-        "registration", "request_id", "timeout", "tried", "wants_progress",
+        "call", "callee", "caller", "deadline", "details", "invocation_id", "is_disclosed", "is_killed",
+        "is_streaming", "registration", "request_id", "timeout", "tried", "wants_progress",
     )  # fmt: skip
 
     def __init__(
@@ -182,6 +190,7 @@ class CallRecord:
         self.wants_progress = False
         self.is_streaming = False
         self.is_killed = False
+        self.is_disclosed = False
         self.details: InvocationDetails | None = None
         self.timeout = 0.0
         self.deadline: Deadline | None = None

@@ -9,25 +9,21 @@ from typing import Any
 
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation
-from ..wamp.messages import Abort, Goodbye, Hello, Message, ReasonDetails, Welcome, WelcomeDetails
+from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
+from .answers import Answer
 from .effects import Close, Effect, Mute, Release, Send
-from .options import AnonymousLogin, RouterOptions, ServiceOptions
+from .logins import Logins
+from .options import RouterOptions, ServiceOptions
 from .ports import Environment
+from .questions import Questions
 from .realm import Realm
-from .records import CallRecord, Session
+from .records import PRESENT, CallRecord, Session
 from .session import ACCEPTED, move, unexpected
+from .tickets import Tickets, stop_clock
+from .waiting import Undecided
 
 NO_REASON = ReasonDetails()
-CLIENT_ROLES = ("publisher", "subscriber", "caller", "callee")
-
-
-class Refused(Exception):
-    """A HELLO that leads to no session: the ABORT's reason and message."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class Router:
@@ -40,6 +36,11 @@ class Router:
         self._outbox: list[Effect] = []
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
+        self._tickets = Tickets(self._outbox)
+        self._logins = Logins(options, self.realms, environment, self._outbox, self._tickets, self._abort)
+        self._questions = Questions(self._outbox, environment.deadlines, self._tickets, self.receive)
+        self.on_hello, self.on_authenticate = self._logins.on_hello, self._logins.on_authenticate
+        self.hold = self._questions.hold
         self._handlers: dict[str, dict[type[Message], Callable[[Session, Any], None]]] = {
             state: {kind: getattr(self, name) for kind, name in accepted.items()}
             for state, accepted in ACCEPTED.items()
@@ -48,6 +49,9 @@ class Router:
             "hello": self._on_hello_deadline,
             "goodbye": self._on_goodbye_deadline,
             "call": self._on_call_deadline,
+            "authenticator": self._logins.on_authenticator_deadline,
+            "challenge": self._logins.on_challenge_deadline,
+            "authorizer": self._on_authorizer_deadline,
         }
         self._open_realms(options)
 
@@ -80,6 +84,18 @@ class Router:
             handler(session, message)
         except ProtocolViolation as violation:
             self.violate(session_id, str(violation))
+        except Undecided as undecided:
+            self._questions.ask(session, message, undecided)
+
+    def decide(self, ticket: int, answer: Answer) -> None:
+        """The answer to what was asked with this ticket. One that nobody waits for any more is ignored."""
+        session = self._tickets.take(ticket)
+        if session is None:
+            return
+        if session.state == "deciding":
+            self._questions.answered(session, self.realms[session.realm], answer)
+        else:
+            self._logins.answered(session, answer)
 
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
         """The peer broke the protocol, before its bytes were a message or after: ABORT, and the transport closes.
@@ -111,9 +127,10 @@ class Router:
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
             return
-        if session.state == "closed":
+        if session.state not in PRESENT:
             self._abort(session, reason, message)
             return
+        self._questions.drop(session)
         self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
         self._outbox.append(Mute(session_id))
         session.leave_reason = reason
@@ -133,7 +150,7 @@ class Router:
 
     def configure(self, options: RouterOptions) -> None:
         """Take new options. Sessions stay, but for those whose realm or role is no more."""
-        self._options = options
+        self._options = self._logins.options = options
         for name, realm in list(self.realms.items()):
             new = options.realms.get(name)
             if new is None:
@@ -145,6 +162,7 @@ class Router:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
                 realm.configure(new)
+                self._questions.renew(realm)
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
@@ -153,7 +171,9 @@ class Router:
             self._on_deadline[deadline.kind](deadline.subject)
 
     def work(self, steps: int) -> None:
-        """Take apart what left sessions held, ``steps`` pieces at most, so that others are served in between."""
+        """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most, so that others
+        are served in between.
+        """
         for realm in self.realms.values():
             steps = realm.work(steps)
 
@@ -178,38 +198,9 @@ class Router:
         """A message for the session's realm."""
         self.realms[session.realm].receive(session, message)
 
-    def on_hello(self, session: Session, message: Hello) -> None:
-        """HELLO: WELCOME, or ABORT with the reason."""
-        if not message.details.roles or not any(role in CLIENT_ROLES for role in message.details.roles):
-            raise ProtocolViolation("HELLO.details.roles must name at least one of " + ", ".join(CLIENT_ROLES))
-        try:
-            realm, login = self._admit(session, message)
-        except Refused as refused:
-            self._abort(session, refused.reason, str(refused))
-            return
-        session.realm = realm.options.name
-        session.authrole = login.role
-        session.authid = login.authid or f"anonymous-{self._environment.new_session_id():014x}"
-        session.authmethod = "anonymous"
-        session.authprovider = "static"
-        session.roles = message.details.roles
-        move(session, "join")
-        self._cancel_deadline(session)
-        realm.join(session)
-        details = WelcomeDetails(
-            roles=realm.announced(),
-            realm=session.realm,
-            authid=session.authid,
-            authrole=session.authrole,
-            authmethod=session.authmethod,
-            authprovider=session.authprovider,
-            agent=self._options.agent,
-        )
-        self._send(session, Welcome(session.id, details))
-        realm.joined(session)
-
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """GOODBYE from the client: answered, and the transport is free for another HELLO."""
+        self._questions.drop(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
         # What comes of leaving is for others: its own subscriptions are still there.
         self._outbox.append(Release(session.id))
@@ -229,22 +220,6 @@ class Router:
         """A message that comes too late to count."""
 
     # --- parts of the above --------------------------------------------------------------------------------------
-
-    def _admit(self, session: Session, message: Hello) -> tuple[Realm, AnonymousLogin]:
-        if message.realm is None:
-            raise Refused(errors.NO_SUCH_REALM, "HELLO names no realm")
-        reachable = session.service.realms
-        realm = self.realms.get(message.realm) if reachable is None or message.realm in reachable else None
-        if realm is None:
-            raise Refused(errors.NO_SUCH_REALM, f"there is no realm {message.realm!r}")
-        login = session.service.anonymous
-        if login is None or "anonymous" not in (message.details.authmethods or ["anonymous"]):
-            raise Refused(errors.NO_MATCHING_AUTH_METHOD, "none of the offered authentication methods is available")
-        if login.role not in realm.roles:
-            raise Refused(errors.NO_SUCH_ROLE, f"realm {message.realm!r} has no role {login.role!r}")
-        if 0 < realm.options.max_sessions <= len(realm.sessions):
-            raise Refused(errors.QUOTA_EXCEEDED, f"realm {message.realm!r} has no room for more sessions")
-        return realm, login
 
     def _open_realms(self, options: RouterOptions) -> None:
         for name, realm_options in options.realms.items():
@@ -270,15 +245,12 @@ class Router:
             realm.detach(session, is_quiet=is_quiet)
 
     def _end(self, session: Session) -> None:
-        self._cancel_deadline(session)
+        if session.ticket or session.waiting is not None:
+            self._questions.drop(session)
+        stop_clock(session)
         move(session, "end")
         self._detach(session)
         self.sessions.pop(session.id, None)
-
-    def _cancel_deadline(self, session: Session) -> None:
-        if session.deadline is not None:
-            session.deadline.cancel()
-            session.deadline = None
 
     def _on_hello_deadline(self, session: Session) -> None:
         text = f"no session within {self._options.hello_timeout:g} seconds: HELLO must come first"
@@ -289,3 +261,6 @@ class Router:
 
     def _on_call_deadline(self, record: CallRecord) -> None:
         self.realms[record.caller.realm].dealer.calls.on_timeout(record)
+
+    def _on_authorizer_deadline(self, session: Session) -> None:
+        self._questions.on_deadline(session, self.realms[session.realm])

@@ -1,10 +1,17 @@
 """The life of a session as a table: which messages a state accepts, and what follows.
 
     closed ── HELLO ──► established ── GOODBYE from the client ──► closed (another HELLO may follow)
-      │                      │
-      │                      └── GOODBYE from the router ──► closing ── GOODBYE, or time is up ──► gone
+      │                   ▲  ▲   │
+      │                   │  │   └── GOODBYE from the router ──► closing ── GOODBYE, or time is up ──► gone
+      │                   │  └── a message must be decided on outside, and is ──► deciding
+      │                   └── the authenticator admits
+      ├── HELLO with credentials ──► authenticating ── it challenges ──► challenging ── AUTHENTICATE ──► authenticating
       └── ABORT, a violation, the transport is lost: from every state ──► gone
 
+In ``authenticating`` the client has to wait for the router, in ``challenging`` to answer it: all but ABORT (and
+AUTHENTICATE) is a violation. A session that is ``deciding`` is a member of its realm as before; what it sends is held
+and handled in order, except what is a violation and ABORT, which end it at once. A login that fails ends in ``gone``:
+there is no second try.
 A message that a state does not list is a protocol violation, except in ``closing``, where the specification wants it
 ignored, and in ``gone``, after which nothing counts. ``move`` is the only place that assigns a state.
 Section of the specification: Basic Profile, "Session Management"; "Protocol Violations".
@@ -17,6 +24,7 @@ from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import (
     NAMES,
     Abort,
+    Authenticate,
     Call,
     Cancel,
     Error,
@@ -33,7 +41,7 @@ from ..wamp.messages import (
 )
 from .records import Session, State
 
-Step = Literal["join", "said_goodbye", "leave", "end"]
+Step = Literal["authenticate", "challenge", "join", "ask", "decided", "said_goodbye", "leave", "end"]
 
 ROUTED: tuple[type[Message], ...] = (
     Publish, Subscribe, Unsubscribe, EventReceived, Call, Cancel, Register, Unregister, Yield, Error,
@@ -42,15 +50,21 @@ ROUTED: tuple[type[Message], ...] = (
 
 ACCEPTED: Mapping[State, Mapping[type[Message], str]] = {
     "closed": {Hello: "on_hello", Abort: "on_abort"},
+    "authenticating": {Abort: "on_abort"},
+    "challenging": {Authenticate: "on_authenticate", Abort: "on_abort"},
     "established": {**dict.fromkeys(ROUTED, "on_routed"), Goodbye: "on_goodbye", Abort: "on_abort"},
+    "deciding": {**dict.fromkeys(ROUTED, "hold"), Goodbye: "hold", Abort: "on_abort"},
     "closing": {**dict.fromkeys(NAMES, "_ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
     "gone": dict.fromkeys(NAMES, "_ignore"),
 }
 """State and message to the name of the router's handler."""
 
 NEXT: Mapping[State, Mapping[Step, State]] = {
-    "closed": {"join": "established", "end": "gone"},
-    "established": {"said_goodbye": "closed", "leave": "closing", "end": "gone"},
+    "closed": {"join": "established", "authenticate": "authenticating", "end": "gone"},
+    "authenticating": {"challenge": "challenging", "join": "established", "end": "gone"},
+    "challenging": {"authenticate": "authenticating", "end": "gone"},
+    "deciding": {"decided": "established", "leave": "closing", "end": "gone"},
+    "established": {"ask": "deciding", "said_goodbye": "closed", "leave": "closing", "end": "gone"},
     "closing": {"end": "gone"},
     "gone": {"end": "gone"},
 }
@@ -67,4 +81,8 @@ def unexpected(session: Session, message: Message) -> ProtocolViolation:
     name = NAMES[type(message)]
     if session.state == "closed":
         return ProtocolViolation(f"{name} before a session is established: HELLO must come first")
+    if session.state == "authenticating":
+        return ProtocolViolation(f"{name} while the router decides on HELLO: WELCOME, CHALLENGE or ABORT comes first")
+    if session.state == "challenging":
+        return ProtocolViolation(f"{name} instead of AUTHENTICATE, which a CHALLENGE must be answered with")
     return ProtocolViolation(f"{name} is not for a client to send in an established session")

@@ -15,8 +15,21 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from ..router.answers import Answer
 from ..router.deadlines import Deadlines
-from ..router.effects import Close, Effect, Mute, Record, Release, Send
+from ..router.effects import (
+    Authenticate,
+    Authorize,
+    Close,
+    Effect,
+    Mute,
+    Pause,
+    Record,
+    Release,
+    Resume,
+    Send,
+    Withdraw,
+)
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from ..router.ports import Environment
 from ..router.router import Router
@@ -47,7 +60,8 @@ class MemoryNode:
     """A router with a clock that stands still until told otherwise. Ids count upwards, chance is ``random``.
 
     ``records`` holds what the router wants kept of durable histories. ``works`` False leaves what a left session held
-    in place until :meth:`work`.
+    in place until :meth:`work`. ``questions`` holds what was asked of authenticators and authorizers and is still open,
+    in order; a test answers by :meth:`decide`.
     """
 
     works = True
@@ -56,6 +70,7 @@ class MemoryNode:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
         self.now = 0.0
         self.records: list[Record] = []
+        self.questions: list[Authenticate | Authorize] = []
         self.random = 0
         self.router = Router(
             options,
@@ -72,6 +87,7 @@ class MemoryNode:
         )
         self.peers: dict[int, MemoryPeer] = {}
         self._leaving: dict[int, MemoryPeer] = {}
+        self._paused: list[MemoryPeer] = []
 
     def connect(self, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> "MemoryPeer":
         """A new peer whose transport is open, before its HELLO."""
@@ -96,6 +112,15 @@ class MemoryNode:
         self.router.configure(options)
         self.run_effects()
 
+    def decide(self, answer: Answer, question: Authenticate | Authorize | int = 0) -> None:
+        """Answer a question: one that was asked at any time, or the open one in this place."""
+        if isinstance(question, int):
+            question = self.questions[question]
+        if question in self.questions:
+            self.questions.remove(question)
+        self.router.decide(question.ticket, answer)
+        self.run_effects()
+
     def leave(self, peer: "MemoryPeer", reason: str, message: str = "") -> None:
         """Let the router end a peer's session."""
         self.router.leave(peer.session_id, reason, message)
@@ -115,7 +140,7 @@ class MemoryNode:
 
     def run_effects(self) -> None:
         """Carry out what the router wants done, in order."""
-        while (effects := self.router.take_effects()) or (self.works and self.router.has_work):
+        while (effects := self.router.take_effects()) or (self.works and self.router.has_work) or self._read_on():
             for effect in effects:
                 self._run(effect)
             if self.works:
@@ -125,6 +150,15 @@ class MemoryNode:
         """Let the router take apart all that left sessions held."""
         while self.router.has_work:
             self.router.work(100)
+
+    def _read_on(self) -> bool:
+        """Let the router have one message of a peer that may be read again."""
+        for peer in self._paused:
+            if not peer.is_paused and peer.unread:
+                peer.deliver(peer.unread.popleft())
+                return True
+        self._paused = [peer for peer in self._paused if peer.is_paused]
+        return False
 
     def _run(self, effect: Effect) -> None:
         if isinstance(effect, Send):
@@ -137,8 +171,21 @@ class MemoryNode:
             self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
         elif isinstance(effect, Record):
             self.records.append(effect)
-        else:
+        elif isinstance(effect, Authenticate | Authorize):
+            self.questions.append(effect)
+        elif isinstance(effect, Withdraw):
+            self.questions = [each for each in self.questions if each.ticket != effect.ticket]
+        elif isinstance(effect, Close):
             self._close(effect)
+        else:
+            self._pause(effect)
+
+    def _pause(self, effect: Pause | Resume) -> None:
+        peer = self.peers.get(effect.session_id)
+        if peer is not None:
+            peer.is_paused = isinstance(effect, Pause)
+            if peer.is_paused:
+                self._paused.append(peer)
 
     def _send(self, peer: "MemoryPeer", message: Message, payload_format: str) -> None:
         try:
@@ -156,7 +203,8 @@ class MemoryPeer:
     """The client's end of a transport.
 
     ``inbox`` holds what came and was not yet received, as bytes; ``close_reason`` is the URI that the router closed
-    the transport with, None while it has not.
+    the transport with, None while it has not. ``unread`` holds what the router does not read as long as it
+    ``is_paused``.
     """
 
     def __init__(self, node: MemoryNode, serializer: str, service: ServiceOptions) -> None:
@@ -168,6 +216,8 @@ class MemoryPeer:
         self.is_closed = False
         self.close_reason: str | None = None
         self.close_message = ""
+        self.is_paused = False
+        self.unread: deque[bytes] = deque()
 
     def send(self, message: list[Any]) -> None:
         """Send a message as plain values."""
@@ -177,13 +227,20 @@ class MemoryPeer:
         """Send any bytes. After the close they go nowhere."""
         if self.is_closed:
             return
+        if self.is_paused:
+            self.unread.append(data)
+            return
+        self.deliver(data)
+        self._node.run_effects()
+
+    def deliver(self, data: bytes) -> None:
+        """Let the router have a message."""
         try:
             message = SERIALIZERS[self.serializer].decode(data)
         except ProtocolViolation as violation:
             self._node.router.violate(self.session_id, str(violation))
         else:
             self._node.router.receive(self.session_id, message)
-        self._node.run_effects()
 
     def receive_bytes(self) -> bytes:
         """The oldest message not yet received. Raises AssertionError where there is none."""

@@ -48,6 +48,14 @@ class DirectLink(Protocol):
         """See :class:`~wamp_transport.node.connection.Link`."""
         ...
 
+    def pause(self) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        ...
+
+    def resume(self) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        ...
+
 
 class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     """Carries the WAMP session of one WebSocket of one service: ``WampConsumer.as_asgi(service=...)``."""
@@ -106,6 +114,8 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                     connection.receive(payload)
                 elif event.get(other) is not None:
                     connection.violate(wrong_kind(is_binary=serializer.is_binary))
+                if link.is_paused:
+                    await link.resumed()
         finally:
             connection.lost()
             writer.cancel()
@@ -122,6 +132,8 @@ class QueuedLink:
         self._size = 0
         self._is_ready = asyncio.Event()
         self._closing: dict[str, Any] | None = None
+        self._may_read = asyncio.Event()
+        self._may_read.set()
 
     def write(self, data: bytes) -> None:
         """See :class:`~wamp_transport.node.connection.Link`."""
@@ -140,6 +152,23 @@ class QueuedLink:
             code = close_code(reason) if self._has_close_codes else NORMAL
             self._closing = {"type": "websocket.close", "code": code, "reason": close_text(reason, message)}
             self._is_ready.set()
+
+    def pause(self) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        self._may_read.clear()
+
+    def resume(self) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        self._may_read.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the peer is not to be read for now."""
+        return not self._may_read.is_set()
+
+    async def resumed(self) -> None:
+        """Wait until the peer may be read again."""
+        await self._may_read.wait()
 
     async def drain(self) -> None:
         """Send what is written, in order, until the close has gone out or the peer has gone."""

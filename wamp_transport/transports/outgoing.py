@@ -18,7 +18,8 @@ class Outgoing:
     """
 
     __slots__ = (
-        "_flush_soon", "_frames", "_is_held", "_is_stopped", "_on_overflow", "_size", "_transport", "_writes_through",
+        "_flush_soon", "_frames", "_is_held", "_is_paused", "_is_stopped", "_on_overflow", "_size",
+        "_transport", "_writes_through",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +37,7 @@ class Outgoing:
         self._frames: list[bytes] = []
         self._size = 0
         self._is_held = False
+        self._is_paused = False
         self._is_stopped = False
 
     # Hot path: once per message written, and once per peer and turn of the loop.
@@ -94,7 +96,20 @@ class Outgoing:
         """The transport's buffer is empty again."""
         self._is_held = False
         self.flush_now()
-        if not self._is_held:
+        self._read_on()
+
+    def pause_reading(self) -> None:
+        """The peer is not to be read, however fast it reads itself, until :meth:`resume_reading`."""
+        self._is_paused = True
+        self._transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """The peer may be read again."""
+        self._is_paused = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._is_held or self._is_paused):
             self._transport.resumeProducing()
 
     def stopProducing(self) -> None:

@@ -10,6 +10,7 @@ Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Predefined URIs"; Advanced Profile, "URIs".
 """
 
+AUTHENTICATION_DENIED = "wamp.error.authentication_denied"
 AUTHENTICATION_FAILED = "wamp.error.authentication_failed"
 AUTHORIZATION_FAILED = "wamp.error.authorization_failed"
 CANCELED = "wamp.error.canceled"
@@ -21,6 +22,7 @@ INVALID_PAYLOAD = "wamp.error.invalid_payload"
 INVALID_URI = "wamp.error.invalid_uri"
 NO_AVAILABLE_CALLEE = "wamp.error.no_available_callee"
 NO_MATCHING_AUTH_METHOD = "wamp.error.no_matching_auth_method"
+NO_SUCH_PRINCIPAL = "wamp.error.no_such_principal"
 NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
 NO_SUCH_REALM = "wamp.error.no_such_realm"
 NO_SUCH_REGISTRATION = "wamp.error.no_such_registration"

@@ -29,12 +29,19 @@ class Recorder:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.closed: list[tuple[str, str]] = []
+        self.pauses: list[bool] = []
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
     def close(self, reason: str, message: str) -> None:
         self.closed.append((reason, message))
+
+    def pause(self) -> None:
+        self.pauses.append(True)
+
+    def resume(self) -> None:
+        self.pauses.append(False)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 import pytest
 
 from wamp_transport.router import permissions
-from wamp_transport.router.options import ACTIONS, Permission, RoleOptions
+from wamp_transport.router.options import ACTIONS, AuthorizerOptions, Permission, RoleOptions
 from wamp_transport.router.permissions import Role, refusal
+from wamp_transport.router.waiting import Undecided, Waiting
+from wamp_transport.wamp.messages import SubscribeOptions
 
 EVERYTHING = dict.fromkeys(ACTIONS, True)
 
@@ -107,3 +109,94 @@ def test_refusal_says_why(uri, expected):
     error = refusal(decision, "publish", uri)
     assert error.uri == expected
     assert repr(uri) in str(error)
+
+
+# --- authorizers -----------------------------------------------------------------------------------------------------
+
+OPTIONS = SubscribeOptions()
+
+
+def asking(clock=float, **options):
+    return Role(RoleOptions("role", authorizer=AuthorizerOptions("com.a", **options)), loose_uris=False, clock=clock)
+
+
+def question_of(tested, session, *action):
+    with pytest.raises(Undecided) as undecided:
+        tested.check(session, *action)
+    return undecided.value.question
+
+
+def test_rules_answer_at_once(new_session):
+    assert role(allow_by_default=True).check(new_session(), "call", "com.x", None).allowed
+
+
+def test_authorizer_is_asked(new_session):
+    tested = asking(timeout=3)
+    with pytest.raises(Undecided) as undecided:
+        tested.check(new_session(), "subscribe", "com.", OPTIONS, "prefix")
+    assert undecided.value.question == ("subscribe", "com.", "prefix", b"{}", "")
+    assert (undecided.value.authorizer, undecided.value.timeout, undecided.value.options) == ("com.a", 3, OPTIONS)
+
+
+def test_without_asking_an_authorizers_role_may_do_nothing_new():
+    tested = asking()
+    assert not tested.decide("call", "com.x").allowed
+    assert tested.covers("subscribe", "com.x")
+    assert not role().covers("subscribe", "com.x")
+
+
+def test_invalid_uri_needs_no_answer(new_session):
+    assert not asking().check(new_session(), "call", "com x", None).is_valid
+
+
+def test_answer_at_hand_counts_for_its_question(new_session):
+    tested, session = asking(), new_session()
+    question = question_of(tested, session, "call", "com.x", None)
+    session.waiting = Waiting()
+    session.waiting.decisions[question] = permissions.ALLOWED
+    assert tested.check(session, "call", "com.x", None) is permissions.ALLOWED
+    assert question_of(tested, session, "call", "com.y", None).uri == "com.y"
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_remembered_answer_counts_for_its_time(new_session, seconds):
+    now = [100.0]
+    tested, session = asking(lambda: now[0], remember_for=seconds), new_session()
+    tested.remember(question_of(tested, session, "call", "com.x", None), permissions.ALLOWED)
+    now[0] += 59
+    assert tested.check(new_session(), "call", "com.x", None).allowed
+    now[0] += 2
+    if seconds:
+        question_of(tested, session, "call", "com.x", None)
+    else:
+        assert tested.check(session, "call", "com.x", None).allowed
+
+
+def test_answers_for_one_authid_are_not_for_another(new_session):
+    tested = asking(is_per_authid=True)
+    tested.remember(question_of(tested, new_session(authid="a"), "call", "com.x", None), permissions.ALLOWED)
+    assert tested.check(new_session(authid="a"), "call", "com.x", None).allowed
+    assert question_of(tested, new_session(authid="b"), "call", "com.x", None).authid == "b"
+
+
+def test_memory_of_answers_ends_somewhere(new_session, monkeypatch):
+    monkeypatch.setattr(permissions, "REMEMBERED", 3)
+    tested = asking()
+    for number in range(10):
+        tested.remember(question_of(tested, new_session(), "call", f"com.x{number}", None), permissions.ALLOWED)
+        assert len(tested._answers) <= 3
+    tested.remember(question_of(tested, new_session(), "call", "com." + "x" * 260, None), permissions.ALLOWED)
+    assert len(tested._answers) <= 3
+    assert all(len(question.uri) < 255 for question in tested._answers)
+
+
+def test_answers_are_for_authorizers_roles(new_session):
+    tested = role(allow_by_default=False)
+    tested.remember(question_of(asking(), new_session(), "call", "com.x", None), permissions.ALLOWED)
+    assert not tested.check(new_session(), "call", "com.x", None).allowed
+
+
+def test_failure_of_an_authorizer_is_told():
+    decision = permissions.Decision(False, False, is_valid=True, failure=("com.reason", "it broke"))
+    error = refusal(decision, "call", "com.x")
+    assert (error.uri, str(error)) == ("com.reason", "it broke")

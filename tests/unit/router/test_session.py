@@ -20,7 +20,10 @@ from wamp_transport.wamp.messages import (
     [
         ("closed", "join", "established"), ("closed", "end", "gone"), ("established", "said_goodbye", "closed"),
         ("established", "leave", "closing"), ("established", "end", "gone"), ("closing", "end", "gone"),
-        ("gone", "end", "gone"),
+        ("gone", "end", "gone"), ("closed", "authenticate", "authenticating"),
+        ("authenticating", "challenge", "challenging"), ("challenging", "authenticate", "authenticating"),
+        ("authenticating", "join", "established"), ("established", "ask", "deciding"),
+        ("deciding", "decided", "established"), ("deciding", "leave", "closing"), ("deciding", "end", "gone"),
     ],
 )  # fmt: skip
 def test_step_leads_to_the_next_state(new_session, state, step, following):
@@ -62,5 +65,9 @@ def test_late_messages_of_any_kind_are_taken(state):
 def test_violation_says_what_came_and_when(new_session):
     session = new_session()
     assert "HELLO is not for a client" in str(unexpected(session, Hello("r", HelloDetails())))
+    session.state = "authenticating"
+    assert "while the router decides" in str(unexpected(session, Call(1, CallOptions(), "p")))
+    session.state = "challenging"
+    assert "instead of AUTHENTICATE" in str(unexpected(session, Call(1, CallOptions(), "p")))
     session.state = "closed"
     assert "CALL before a session" in str(unexpected(session, Call(1, CallOptions(), "p")))

@@ -184,6 +184,10 @@ def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_do
 
         def close(self, reason: str, message: str) -> None: ...
 
+        def pause(self) -> None: ...
+
+        def resume(self) -> None: ...
+
     client: Client
 
     async def scenario() -> None:
@@ -326,6 +330,27 @@ def test_server_without_headers_gets_no_cookie() -> None:
     async def scenario() -> None:
         client = Client(tracked(MemoryCookies(10)))
         assert "headers" not in await client.event()
+        await client.end()
+
+    run(scenario)
+
+
+def test_paused_peer_is_read_no_further() -> None:
+    async def scenario() -> None:
+        client = Client(service())
+        await client.event()
+        client.receive(text=json.dumps(HELLO))
+        assert json.loads((await client.event())["text"])[0] == 2
+        (connection,) = client.node.connections.values()
+        connection.link.pause()
+        client.receive(text=json.dumps([32, 1, {}, "com.x"]))
+        client.receive(text=json.dumps([32, 2, {}, "com.y"]))
+        assert json.loads((await client.event())["text"])[1] == 1  # was being waited for when the pause began
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert client.sent.empty()
+        connection.link.resume()
+        assert json.loads((await client.event())["text"])[1] == 2
         await client.end()
 
     run(scenario)

@@ -236,3 +236,18 @@ def test_unsent_counts_both_buffers_of_the_transport() -> None:
     transport.dataBuffer, transport.offset, transport._tempDataLen = b"12345", 2, 10
     assert unsent(transport) == 13
     assert unsent(object()) == 0
+
+
+def test_peer_is_read_when_it_keeps_up_and_may_be() -> None:
+    transport = Transport()
+    tested = Outgoing(transport, lambda each: None, lambda waiting: None)
+    tested.pause_reading()
+    assert not transport.is_reading
+    tested.pauseProducing()
+    tested.resumeProducing()
+    assert not transport.is_reading
+    tested.pauseProducing()
+    tested.resume_reading()
+    assert not transport.is_reading
+    tested.resumeProducing()
+    assert transport.is_reading

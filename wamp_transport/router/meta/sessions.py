@@ -81,7 +81,7 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
     options = arguments.named("publish_options", PublishOptions, PublishOptions())
     options.acknowledge = options.exclude_me = None
     scope = checked_scope(arguments.named("scope", str, "destroyed"))
-    decision = context.broker.role_of(caller).decide("publish", topic)
+    decision = context.broker.role_of(caller).check(caller, "publish", topic, options)
     if not decision.allowed or is_reserved(topic):
         raise refusal(decision, "publish", topic)
     publish = Publish(1, options, topic, ABSENT if args is None else args, ABSENT if kwargs is None else kwargs)

@@ -75,7 +75,8 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
 def get_events(context: Context, caller: Session, arguments: Arguments) -> list[dict[str, Any]]:
     """The past events of a subscription that has a history, oldest first unless reversed."""
     subscription = _subscription(context, arguments)
-    decision = context.broker.role_of(caller).decide("subscribe", subscription.topic, subscription.match)
+    topic, match = subscription.topic, subscription.match
+    decision = context.broker.role_of(caller).check(caller, "subscribe", topic, SubscribeOptions(match=match), match)
     if not decision.allowed:
         raise refusal(decision, "read the history of", subscription.topic)
     history = context.broker.histories.get(subscription.id)

@@ -112,6 +112,17 @@ def restart_pings(protocol: Any) -> None:
         )
 
 
+def stop_pings(protocol: Any) -> None:
+    """No pings until :func:`restart_pings`; the answer to one on its way is not waited for."""
+    if protocol.autoPingPendingCall is not None:
+        protocol.autoPingPendingCall.cancel()
+        protocol.autoPingPendingCall = None
+    if protocol.autoPingTimeoutCall is not None:
+        protocol.autoPingTimeoutCall.cancel()
+        protocol.autoPingTimeoutCall = None
+    protocol.autoPingPending = None
+
+
 def tune_socket(transport: Any, options: WebSocketOptions) -> None:
     """Without pings, keep-alive is what finds out in the end that a peer has vanished."""
     if not (hasattr(transport, "socket") and hasattr(transport, "setTcpNoDelay")):

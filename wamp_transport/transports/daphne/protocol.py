@@ -23,7 +23,7 @@ from ..frames import BINARY, COMPRESSED, TEXT, message_frames, whole_masked_fram
 from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
 from .handshake import HandshakeProtocol
-from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings
+from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings, stop_pings
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._connection: Connection | None = None
         self._outgoing: Outgoing | None = None
         self._first_byte = TEXT
+        self._is_paused = False
         self._give_up: asyncio.TimerHandle | None = None
 
     def onOpen(self) -> None:
@@ -99,7 +100,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         if connection is None or self.state == self.STATE_CONNECTING:
             super().consumeData()
             return
-        while self.state == self.STATE_OPEN:
+        while self.state == self.STATE_OPEN and not self._is_paused:
             is_between = self.current_frame is None and not self.inside_message
             if is_between and (not self.data or not self._take_frames(connection) or not self.data):
                 return
@@ -129,7 +130,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 self._cancelAutoPingTimeoutCall()
             self.data = b""  # a close from within must find nothing left to read
             connection.receive(message)
-            if self.state != self.STATE_OPEN:
+            if self.state != self.STATE_OPEN or self._is_paused:
                 break
         self.data = data[position:]
         return True
@@ -145,6 +146,22 @@ class WampWebSocketProtocol(HandshakeProtocol):
         if self.state == self.STATE_OPEN and self._outgoing is not None:
             super().sendCloseFrame(close_code(reason), close_text(reason, message).encode())
             self._outgoing.stop()
+
+    def pause(self) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`. A peer that is not read cannot be seen to answer pings."""
+        if self._outgoing is not None:
+            self._is_paused = True
+            self._outgoing.pause_reading()
+            stop_pings(self)
+
+    def resume(self) -> None:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        if self._outgoing is not None and self._is_paused:
+            self._is_paused = False
+            self._outgoing.resume_reading()
+            if self.state == self.STATE_OPEN:
+                restart_pings(self)
+            self.server.loop.call_soon(self.consumeData)  # what was read before the pause
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         """A close that the peer began or provoked. The session ends now, whatever the peer does next."""

@@ -38,6 +38,9 @@ class Loop:
         self.timers.append((seconds, function))
         return self
 
+    def call_soon(self, function: Any) -> None:
+        self.timers.append((0.0, function))
+
     def cancel(self) -> None:
         self.timers.clear()
 

@@ -11,7 +11,7 @@ from twisted.internet.abstract import FileDescriptor
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.options import LONGEST_CLOSE
+from wamp_transport.transports.daphne.options import LONGEST_CLOSE, stop_pings
 from wamp_transport.transports.daphne.protocol import is_utf8
 
 from .peers import Peer, Recorder
@@ -345,3 +345,41 @@ def test_socket_of_its_own_kind_is_written_to_directly() -> None:
 def test_utf8_may_be_cut_off_where_it_is_not_all_there(payload: bytes, whole: bool, partial: bool) -> None:
     assert is_utf8(payload) is whole
     assert is_utf8(payload, is_all=False) is partial
+
+
+# --- a peer that is not to be read -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_paused_peer_is_read_no_further(short: bool) -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=10000, auto_ping_timeout=5000), short=short).open()
+    protocol = peer.protocol
+    receive = peer.connection.receive
+
+    def receive_one(data: bytes) -> None:
+        receive(data)
+        protocol.pause()
+
+    peer.connection.receive = receive_one  # type: ignore[method-assign]
+    peer.send(frame(TEXT, b"a") + frame(TEXT, b"b"), frame(TEXT, b"c"))
+    assert peer.connection.messages == [b"a"]
+    assert peer.transport.producerState != "producing"
+    assert protocol.autoPingPendingCall is None
+    for expected in (b"b", b"c"):
+        protocol.resume()
+        (_, read_on) = peer.server.loop.timers.pop()
+        read_on()
+        assert peer.connection.messages[-1] == expected
+    protocol.resume()
+    protocol.resume()
+    assert peer.transport.producerState == "producing"
+    assert protocol.autoPingPendingCall is not None
+    stop_pings(protocol)
+
+
+def test_peer_that_is_closed_while_it_is_not_read_pings_no_more() -> None:
+    peer = Peer(WebSocketOptions(auto_ping_interval=10000)).open()
+    peer.protocol.pause()
+    peer.protocol.close("wamp.close.normal", "")
+    peer.protocol.resume()
+    assert peer.protocol.autoPingPendingCall is None

@@ -1,0 +1,14 @@
+from wamp_transport.router.answers import NEUTRAL, Admit, Deny, Permit
+
+
+def test_denial_tells_nothing_unless_asked_to():
+    assert Deny() == Deny("wamp.error.authentication_denied", NEUTRAL)
+
+
+def test_permit_promises_nothing_beyond_this_once():
+    assert Permit(True) == Permit(True, disclose=False, cache=False)
+
+
+def test_principals_are_compared_by_what_they_say():
+    assert Admit("r", "a", "user", "ticket", "static") == Admit("r", "a", "user", "ticket", "static", None)
+    assert Admit("r", "a", "user", "ticket", "static") != Admit("r", "b", "user", "ticket", "static")

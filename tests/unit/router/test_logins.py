@@ -1,0 +1,147 @@
+import pytest
+
+from wamp_transport.router.answers import Admit, Challenge, Deny, Permit
+from wamp_transport.router.effects import Authenticate, Send
+from wamp_transport.router.logins import Logins, Refused, chosen_method
+from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.realm import Realm
+from wamp_transport.router.records import Session
+from wamp_transport.router.tickets import Tickets
+from wamp_transport.wamp.errors import ProtocolViolation
+from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage
+from wamp_transport.wamp.messages import Challenge as ChallengeMessage
+from wamp_transport.wamp.messages import Hello, HelloDetails, Welcome
+
+ROLES = {name: RoleOptions(name, allow_by_default=True) for name in ("anonymous", "user")}
+ADMIT = Admit("realm1", "alice", "user", "ticket", "static")
+OPEN = ServiceOptions("open", AnonymousLogin())
+TICKET = ServiceOptions("ticket", authmethods=frozenset({"ticket"}))
+BOTH = ServiceOptions("both", AnonymousLogin(authid="guest"), authmethods=frozenset({"ticket"}))
+
+
+class World:
+    def __init__(self, outbox, environment):
+        self.outbox = outbox
+        self.tickets = Tickets(outbox)
+        self.realms = {"realm1": Realm(RealmOptions("realm1", ROLES), outbox, environment, lambda *each: None)}
+        self.aborted = []
+        options = RouterOptions(authentication_timeout=3, challenge_timeout=4, agent="test")
+        self.logins = Logins(options, self.realms, environment, outbox, self.tickets, self.abort)
+
+    def abort(self, session, reason, message):
+        self.aborted.append(reason.rpartition(".")[2])
+
+    def hello(self, service, *methods, realm="realm1", roles=("caller",)):
+        session = Session(1, service, "json")
+        details = HelloDetails(roles=dict.fromkeys(roles), authmethods=list(methods) or None)
+        self.logins.on_hello(session, Hello(realm, details))
+        return session
+
+    def answer(self, session, answer):
+        self.tickets.take(session.ticket)
+        self.logins.answered(session, answer)
+
+
+@pytest.fixture
+def here(outbox, environment):
+    return World(outbox, environment)
+
+
+@pytest.mark.parametrize(
+    ("service", "offered", "expected"),
+    [
+        (OPEN, ["anonymous"], "anonymous"),
+        (BOTH, ["x", "ticket", "anonymous"], "ticket"),
+        (BOTH, ["anonymous"], "anonymous"),
+    ],
+)
+def test_first_known_method_is_chosen(service, offered, expected):
+    assert chosen_method(service, offered) == expected
+
+
+@pytest.mark.parametrize(("service", "offered"), [(OPEN, ["ticket"]), (TICKET, ["anonymous"]), (BOTH, ())])
+def test_no_known_method_is_refused(service, offered):
+    with pytest.raises(Refused) as refused:
+        chosen_method(service, offered)
+    assert refused.value.reason == "wamp.error.no_matching_auth_method"
+
+
+@pytest.mark.parametrize("roles", [(), ("broker",)])
+def test_hello_without_a_client_role_is_a_violation(here, roles):
+    with pytest.raises(ProtocolViolation):
+        here.hello(OPEN, roles=roles)
+
+
+@pytest.mark.parametrize("service", [OPEN, BOTH])
+def test_anonymous_joins_without_a_question(here, service):
+    session = here.hello(service)
+    (welcome,) = [each.message for each in here.outbox]
+    assert isinstance(welcome, Welcome)
+    assert welcome.details.agent == "test"
+    assert session.state == "established"
+    assert session.authid == "guest" if service is BOTH else session.authid.startswith("anonymous-")
+
+
+@pytest.mark.parametrize(
+    ("service", "realm", "reason"),
+    [
+        (OPEN, None, "no_such_realm"),
+        (OPEN, "realm2", "no_such_realm"),
+        (ServiceOptions("few", AnonymousLogin(), frozenset({"realm2"})), "realm1", "no_such_realm"),
+        (ServiceOptions("role", AnonymousLogin("nobody")), "realm1", "no_such_role"),
+        (ServiceOptions("none"), "realm1", "no_matching_auth_method"),
+    ],
+)
+def test_hello_that_leads_nowhere_aborts(here, service, realm, reason):
+    here.hello(service, realm=realm)
+    assert here.aborted == [reason]
+
+
+def test_credentials_are_asked_for(here, environment):
+    session = here.hello(TICKET, "ticket")
+    (asked,) = here.outbox
+    assert isinstance(asked, Authenticate)
+    assert (asked.ticket, asked.service, asked.method, asked.message) == (session.ticket, "ticket", "ticket", None)
+    assert session.state == "authenticating"
+    assert environment.deadlines.next() == 3.0
+    here.answer(session, Challenge("ticket", {}, "kept"))
+    assert here.outbox[-1] == Send((1,), ChallengeMessage("ticket", {}), "python")
+    assert session.state == "challenging"
+    assert environment.deadlines.next() == 4.0
+    here.logins.on_authenticate(session, AuthenticateMessage("sig", {}))
+    asked = here.outbox[-1]
+    assert (asked.message.signature, asked.pending) == ("sig", "kept")
+    here.answer(session, ADMIT)
+    assert (session.authid, session.authrole, session.login) == ("alice", "user", None)
+    assert environment.deadlines.next() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Deny(), "authentication_denied"),
+        (Permit(True), "authentication_failed"),
+        (Admit("realm1", "", "user", "ticket", "static"), "no_such_principal"),
+        (Admit("realm1", "a", "trusted", "ticket", "static"), "no_such_role"),
+        (Admit("realm1", "a", "nobody", "ticket", "static"), "no_such_role"),
+        (Admit("realm2", "a", "user", "ticket", "static"), "no_such_realm"),
+    ],
+)
+def test_answer_that_is_no_admission_aborts(here, answer, reason):
+    here.answer(here.hello(TICKET, "ticket"), answer)
+    assert here.aborted == [reason]
+
+
+def test_late_answers_abort(here):
+    session = here.hello(TICKET, "ticket")
+    here.logins.on_authenticator_deadline(session)
+    here.logins.on_challenge_deadline(session)
+    assert here.aborted == ["authentication_failed"] * 2
+
+
+def test_full_realm_aborts(here, outbox, environment):
+    options = RealmOptions("realm1", ROLES, max_sessions=1)
+    here.realms["realm1"] = Realm(options, outbox, environment, lambda *each: None)
+    here.realms["realm1"].sessions[5] = Session(5, OPEN, "json")
+    here.hello(OPEN)
+    assert here.aborted == ["quota_exceeded"]
