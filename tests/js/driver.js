@@ -2,9 +2,10 @@
  * Drives a WAMP client by commands: the same in Node.js (`main.js`) and in a page (`page.js`).
  *
  * A command is `{id, op, ...}`; its answer `{id, value}` or `{id, error: {uri, args, kwargs}}`. An event that the
- * client receives is reported as `{event: {topic, subscribed, args, kwargs}}`. Binary values travel as
- * `{"$bytes": base64}`. An adapter's `connect(library, options)` gives the client: `subscribe`, `unsubscribe`,
- * `publish`, `register`, `unregister`, `call`, `close`.
+ * client receives is reported as `{event: {topic, subscribed, args, kwargs, details}}`, and so is what happens to a
+ * procedure that hangs (`subscribed` is then "called" or "interrupted"). Binary values travel as `{"$bytes": base64}`.
+ * An adapter's `connect(library, options)` gives the client: `subscribe`, `unsubscribe`, `publish`, `register`,
+ * `unregister`, `call`, `close`. A call gives `{result, cancel}`.
  */
 
 /** An error with a URI, from the router or from a procedure. */
@@ -19,6 +20,17 @@ export class ApplicationError extends Error {
 const PROCEDURES = {
   echo: (args, kwargs) => ({ args, kwargs }),
   add: ([a, b]) => ({ args: [a + b], kwargs: {} }),
+  caller: (args, kwargs, { caller }) => ({ args: [caller ?? null], kwargs: {} }),
+  procedure: (args, kwargs, { procedure }) => ({ args: [procedure ?? null], kwargs: {} }),
+  callee: (args, kwargs, { sessionId }) => ({ args: [sessionId], kwargs: {} }),
+  count: ([count], kwargs, { progress }) => {
+    for (let number = 0; number < count; number++) progress?.([number]);
+    return { args: [count], kwargs: {} };
+  },
+  hang: ([name], kwargs, { report }) => {
+    report({ event: { topic: name, subscribed: "called", args: [], kwargs: {}, details: {} } });
+    return new Promise(() => {});
+  },
   refuse: (args, kwargs) => {
     throw new ApplicationError("com.example.error.refused", ["Not today.", ...args], { colour: "red", ...kwargs });
   },
@@ -62,6 +74,7 @@ export class Driver {
   #client;
   #subscriptions = new Map();
   #registrations = new Map();
+  #started = new Map();
 
   constructor(adapter, library, environment, report) {
     this.#adapter = adapter;
@@ -85,31 +98,58 @@ export class Driver {
     return this.#client.sessionId;
   }
 
-  async subscribe({ topic: subscribed, match }) {
-    const onEvent = (args, kwargs, topic) =>
-      this.#report({ event: encode({ topic, subscribed, args: args ?? [], kwargs: kwargs ?? {} }) });
-    this.#subscriptions.set(subscribed, await this.#client.subscribe(subscribed, match, onEvent));
+  async subscribe({ topic: subscribed, options }) {
+    const onEvent = (args, kwargs, details) => {
+      const { topic = subscribed, publisher, retained } = details;
+      const event = { topic, subscribed, args: args ?? [], kwargs: kwargs ?? {}, details: { publisher, retained } };
+      this.#report({ event: encode(event) });
+    };
+    this.#subscriptions.set(subscribed, await this.#client.subscribe(subscribed, options, onEvent));
   }
 
   async unsubscribe({ topic }) {
     await this.#client.unsubscribe(this.#subscriptions.get(topic));
   }
 
-  async publish({ topic, args, kwargs }) {
-    await this.#client.publish(topic, args, kwargs);
+  async publish({ topic, args, kwargs, options }) {
+    await this.#client.publish(topic, args, kwargs, options);
   }
 
-  async register({ procedure, answer }) {
-    this.#registrations.set(procedure, await this.#client.register(procedure, PROCEDURES[answer]));
+  async register({ procedure, answer, options }) {
+    const own = { sessionId: this.#client.sessionId, report: this.#report };
+    const endpoint = (args, kwargs, details) => PROCEDURES[answer](args, kwargs, { ...details, ...own });
+    this.#registrations.set(procedure, await this.#client.register(procedure, endpoint, options));
   }
 
   async unregister({ procedure }) {
     await this.#client.unregister(this.#registrations.get(procedure));
   }
 
-  async call({ procedure, args, kwargs }) {
-    const result = await this.#client.call(procedure, args, kwargs);
+  async call({ procedure, args, kwargs, options }) {
+    const result = await this.#client.call(procedure, args, kwargs, options).result;
     return { args: result.args ?? [], kwargs: result.kwargs ?? {} };
+  }
+
+  async progress({ procedure, args }) {
+    const progress = [];
+    const onProgress = (part) => progress.push(...part);
+    const result = await this.#client.call(procedure, args, {}, {}, onProgress).result;
+    return { progress, args: result.args ?? [] };
+  }
+
+  async start({ procedure, args }) {
+    const call = this.#client.call(procedure, args, {}, {});
+    call.result.catch(() => {}); // it is waited for later
+    this.#started.set(procedure, call);
+  }
+
+  async cancel({ procedure, mode }) {
+    this.#started.get(procedure).cancel(mode ? { mode } : {});
+  }
+
+  async outcome({ procedure }) {
+    const { args, kwargs } = await this.#started.get(procedure).result;
+    return { args, kwargs };
   }
 
   close() {

@@ -1,4 +1,4 @@
-/** `node main.js LIBRARY`: a client in a process of its own; commands on stdin, answers on stdout, one JSON a line. */
+/** `node main.js LIBRARY`: any number of clients in a process; commands on stdin, answers on stdout, one JSON a line. */
 
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -29,16 +29,26 @@ const LIBRARIES = {
     const { Wampy } = await import("wampy");
     const { JsonSerializer } = await import("wampy/JsonSerializer.js");
     const { MsgpackSerializer } = await import("wampy/MsgpackSerializer.js");
-    return ["wampy", { Wampy, serializers: { json: JsonSerializer, msgpack: MsgpackSerializer } }, { WebSocket }];
+    const { CborSerializer } = await import("wampy/CborSerializer.js");
+    const serializers = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
+    return ["wampy", { Wampy, serializers }, { WebSocket }];
   },
 };
 
 const [adapterName, library, environment] = await LIBRARIES[process.argv[2]]();
 const adapter = await import(`./adapters/${adapterName}.js`);
-const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
-const driver = new Driver(adapter, library, environment, write);
+const drivers = new Map();
+
+/** The driver of a client, made when it is first told something. */
+function driverOf(client) {
+  if (!drivers.has(client)) drivers.set(client, new Driver(adapter, library, environment, writerOf(client)));
+  return drivers.get(client);
+}
+
+const writerOf = (client) => (message) => process.stdout.write(`${JSON.stringify({ client, ...message })}\n`);
 
 for await (const line of createInterface({ input: process.stdin })) {
-  driver.handle(JSON.parse(line)).then(write); // what is rejected ends the process, with a traceback
+  const { client, ...command } = JSON.parse(line);
+  driverOf(client).handle(command).then(writerOf(client)); // what is rejected ends the process, with a traceback
 }
 process.exit(0);

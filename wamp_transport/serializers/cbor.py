@@ -35,14 +35,26 @@ def _refuse_sharing(value: Any, immutable: bool) -> Any:
 SHARING = dict.fromkeys((25, 28, 29, 256), _refuse_sharing)
 """String references and shared values."""
 
+BYTES_AS_ARRAY = 64
+"""RFC 8746: a typed array of bytes. JavaScript clients (cbor-x) mark binary values so; other receivers know bytes."""
+
+
+def _bytes_of_array(value: Any, immutable: bool) -> Any:
+    return value if isinstance(value, bytes) else cbor2.CBORTag(BYTES_AS_ARRAY, value)
+
+
+TAGS = {**SHARING, BYTES_AS_ARRAY: _bytes_of_array}
+"""The tags that are not left to cbor2."""
+
 try:
-    cbor2.loads(b"\xa0", semantic_decoders=SHARING, strict_hashable_types=True)
+    cbor2.loads(b"\xa0", semantic_decoders=TAGS, strict_hashable_types=True)
 except TypeError as too_old:
     raise ImportError("CBOR needs cbor2 6.2 or newer") from too_old
 
 
 class CborSerializer:
-    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, which are refused.
+    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, which are refused,
+    and typed arrays of bytes, which become bytes.
 
     ``undefined`` counts as absent in options.
     """
@@ -113,7 +125,7 @@ class CborSerializer:
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
     # Keys of other types can be made to collide, which costs the square of their number.
-    value = cbor2.load(stream, semantic_decoders=SHARING, strict_hashable_types=len(data) > LARGE)
+    value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
     return value

@@ -11,7 +11,7 @@ function unpack(autobahn, result) {
 }
 
 function open(autobahn, { url, realm, serializer }) {
-  const Serializer = { json: "JSONSerializer", msgpack: "MsgpackSerializer" }[serializer];
+  const Serializer = { json: "JSONSerializer", msgpack: "MsgpackSerializer", cbor: "CBORSerializer" }[serializer];
   const connection = new autobahn.Connection({
     realm,
     transports: [{ type: "websocket", url, serializers: [new autobahn.serializer[Serializer]()] }],
@@ -41,25 +41,37 @@ export async function connect(autobahn, options) {
       throw error instanceof autobahn.Error ? new ApplicationError(error.error, error.args, error.kwargs) : error;
     }
   };
+  const call = (procedure, args, kwargs, options = {}, onProgress) => {
+    const wanted = onProgress ? { ...options, receive_progress: true } : options;
+    const promise = session.call(procedure, args, kwargs, wanted);
+    const notify = (part) => onProgress(unpack(autobahn, part).args);
+    const followed = onProgress ? promise.then((value) => value, undefined, notify) : promise;
+    const result = ask(followed).then((value) => unpack(autobahn, value));
+    return { result, cancel: (how) => promise.cancel(how) };
+  };
   return {
     sessionId: session.id,
-    subscribe: (topic, match, onEvent) =>
-      ask(session.subscribe(topic, (args, kwargs, details) => onEvent(args, kwargs, details.topic), match ? { match } : {})),
+    subscribe: (topic, options, onEvent) =>
+      ask(session.subscribe(topic, (args, kwargs, details) => onEvent(args, kwargs, details), options)),
     unsubscribe: (subscription) => ask(session.unsubscribe(subscription)),
-    publish: (topic, args, kwargs) => ask(session.publish(topic, args, kwargs, { acknowledge: true })),
-    register: (procedure, endpoint) =>
+    publish: (topic, args, kwargs, options) => ask(session.publish(topic, args, kwargs, options)),
+    register: (procedure, endpoint, options) =>
       ask(
-        session.register(procedure, (args, kwargs) => {
-          try {
-            const answer = endpoint(args, kwargs);
-            return new autobahn.Result(answer.args, answer.kwargs);
-          } catch (error) {
-            throw new autobahn.Error(error.uri, error.args, error.kwargs);
-          }
-        }),
+        session.register(
+          procedure,
+          async (args, kwargs, details) => {
+            try {
+              const answer = await endpoint(args, kwargs, details);
+              return new autobahn.Result(answer.args, answer.kwargs);
+            } catch (error) {
+              throw new autobahn.Error(error.uri, error.args, error.kwargs);
+            }
+          },
+          options,
+        ),
       ),
     unregister: (registration) => ask(session.unregister(registration)),
-    call: async (procedure, args, kwargs) => unpack(autobahn, await ask(session.call(procedure, args, kwargs))),
+    call,
     close: () => {
       connection.close();
       return closed;

@@ -19,25 +19,33 @@ export async function connect(library, { url, realm, WebSocket }) {
   const session = await ask(Session.open(url, realm, { WebSocket }));
   return {
     sessionId: session.id,
-    subscribe: (topic, match, onEvent) =>
-      ask(
-        session.subscribe(topic, (args, kwargs, details) => onEvent(args, kwargs, details.topic), match ? { match } : {}),
-      ),
+    subscribe: (topic, options, onEvent) => ask(session.subscribe(topic, onEvent, options)),
     unsubscribe: (subscription) => ask(session.unsubscribe(subscription)),
-    publish: (topic, args, kwargs) => ask(session.publish(topic, args, kwargs, { acknowledge: true })),
-    register: (procedure, endpoint) =>
+    publish: (topic, args, kwargs, options) => ask(session.publish(topic, args, kwargs, options)),
+    register: (procedure, endpoint, options) =>
       ask(
-        session.register(procedure, (args, kwargs) => {
-          try {
-            const answer = endpoint(args, kwargs);
-            return new Result(answer.args, answer.kwargs);
-          } catch (error) {
-            throw new WampError(error.uri, error.args, error.kwargs);
-          }
-        }),
+        session.register(
+          procedure,
+          async (args, kwargs, details) => {
+            try {
+              const answer = await endpoint(args, kwargs, details);
+              return new Result(answer.args, answer.kwargs);
+            } catch (error) {
+              throw new WampError(error.uri, error.args, error.kwargs);
+            }
+          },
+          options,
+        ),
       ),
     unregister: (registration) => ask(session.unregister(registration)),
-    call: (procedure, args, kwargs) => ask(session.call(procedure, args, kwargs)),
+    call: (procedure, args, kwargs, options, onProgress) => ({
+      result: ask(
+        session.call(procedure, args, kwargs, {
+          ...options,
+          ...(onProgress ? { onProgress: (part) => onProgress(part.args) } : {}),
+        }),
+      ),
+    }),
     close: async () => (await session.close()).reason,
   };
 }

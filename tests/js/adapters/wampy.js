@@ -18,6 +18,9 @@ function listening(serializer, ending) {
   return serializer;
 }
 
+/** wampy cannot unsubscribe from what was subscribed to with options, even empty ones. */
+const given = (options) => (Object.keys(options).length ? options : undefined);
+
 /** `library` has `Wampy` and, by subprotocol, the `serializers`. */
 export async function connect({ Wampy, serializers }, { url, realm, serializer, WebSocket }) {
   const ending = { reason: null };
@@ -38,31 +41,33 @@ export async function connect({ Wampy, serializers }, { url, realm, serializer, 
   await ask(wampy.connect());
   return {
     sessionId: wampy.getSessionId(),
-    subscribe: (topic, match, onEvent) =>
+    subscribe: (topic, options, onEvent) =>
+      ask(wampy.subscribe(topic, ({ argsList, argsDict, details }) => onEvent(argsList, argsDict, details), given(options))),
+    unsubscribe: (subscription) => ask(wampy.unsubscribe(subscription.subscriptionKey)),
+    publish: (topic, argsList, argsDict, options) => ask(wampy.publish(topic, { argsList, argsDict }, options)),
+    register: (procedure, endpoint, options) =>
       ask(
-        wampy.subscribe(
-          topic,
-          ({ argsList, argsDict, details }) => onEvent(argsList, argsDict, details.topic ?? topic),
-          match ? { match } : undefined,
+        wampy.register(
+          procedure,
+          async ({ details, argsList, argsDict, result_handler }) => {
+            const progress = (args) => result_handler({ argsList: args, options: { progress: true } });
+            try {
+              const { args, kwargs } = await endpoint(argsList ?? [], argsDict ?? {}, { ...details, progress });
+              return { argsList: args, argsDict: kwargs };
+            } catch (error) {
+              throw { error: error.uri, argsList: error.args, argsDict: error.kwargs };
+            }
+          },
+          options,
         ),
       ),
-    unsubscribe: (subscription) => ask(wampy.unsubscribe(subscription.subscriptionKey)),
-    publish: (topic, argsList, argsDict) => ask(wampy.publish(topic, { argsList, argsDict })),
-    register: (procedure, endpoint) =>
-      ask(
-        wampy.register(procedure, ({ argsList, argsDict }) => {
-          try {
-            const { args, kwargs } = endpoint(argsList ?? [], argsDict ?? {});
-            return { argsList: args, argsDict: kwargs };
-          } catch (error) {
-            throw { error: error.uri, argsList: error.args, argsDict: error.kwargs };
-          }
-        }),
-      ),
     unregister: (registration) => ask(wampy.unregister(registration.topic)),
-    call: async (procedure, argsList, argsDict) => {
-      const result = await ask(wampy.call(procedure, { argsList, argsDict }));
-      return { args: result.argsList, kwargs: result.argsDict };
+    call: (procedure, argsList, argsDict, options, onProgress) => {
+      const notify = onProgress ? { progress_callback: (part) => onProgress(part.argsList) } : {};
+      const promise = wampy.call(procedure, { argsList, argsDict }, { ...options, ...notify });
+      const { reqId } = wampy.getOpStatus();
+      const result = ask(promise).then((found) => ({ args: found.argsList, kwargs: found.argsDict }));
+      return { result, cancel: (how) => wampy.cancel(reqId, how) };
     },
     close: async () => {
       await wampy.disconnect();

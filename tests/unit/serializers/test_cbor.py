@@ -27,6 +27,16 @@ def decode(*payload, options=None):
     return CBOR.decode(cbor2.dumps([16, 1, options or {}, "t", *payload]))
 
 
+def test_array_of_bytes_as_javascript_writes_it_is_bytes():
+    message = decode([cbor2.CBORTag(64, b"\x00\xff")], {"in": [cbor2.CBORTag(64, b"")]})
+    assert CBOR.values(message.args) == [b"\x00\xff"]
+    assert CBOR.values(message.kwargs) == {"in": [b""]}
+
+
+def test_array_of_bytes_that_is_none_stays_as_it_is():
+    assert CBOR.values(decode([cbor2.CBORTag(64, "text")]).args) == [cbor2.CBORTag(64, "text")]
+
+
 @pytest.mark.parametrize("payload", [(), (None,), (None, None), (cbor2.undefined, cbor2.undefined)])
 def test_null_and_undefined_payload_count_as_absent(payload):
     message = decode(*payload)

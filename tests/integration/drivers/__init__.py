@@ -1,0 +1,1 @@
+"""Programs that drive the Python clients: see `clients.py`."""
