@@ -17,7 +17,7 @@ _spec.loader.exec_module(generate)
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-@pytest.mark.parametrize("name", ["features.md", "configuration.md"])
+@pytest.mark.parametrize("name", ["features.md", "configuration.md", "clients.md"])
 def test_generated_page_is_current(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generate.pages()[name], "run 'make docs'"
 

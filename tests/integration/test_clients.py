@@ -3,21 +3,27 @@
 What a library cannot do is in `abilities.py` with its reason, and in `docs/clients.md`.
 """
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from ..requirements import javascript_packages
+from ..requirements import node as node_js
 from .abilities import FEATURES, LACKS, LIBRARIES
 from .clients import Kind, ProcessClient, Program, WampFailure, joined_client, running_program
 from .scenarios import ADVANCED, BETWEEN_TWO
-from .servers import assert_quiet, configuration, free_port, node, web
+from .servers import ROOT, assert_quiet, configuration, free_port, node, web
 
 pytestmark = pytest.mark.integration
 
 REALM = "realm1"
 KINDS = [Kind(library, serializer) for library, (_, serializers) in LIBRARIES.items() for serializer in serializers]
+EXAMPLES = ROOT / "examples" / "clients"
 REFERENCE = Kind("autobahn-python", "msgpack")
 
 
@@ -115,6 +121,16 @@ def test_lost_callee_takes_its_procedures_along(live: str, tmp_path: Path) -> No
         with pytest.raises(WampFailure) as failure:
             caller.call("com.example.short_lived", 1, 1)
         assert failure.value.uri == "wamp.error.no_such_procedure"
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.iterdir()), ids=lambda example: example.name)
+def test_example_of_the_documentation_runs(live: str, example: Path, tmp_path: Path) -> None:
+    program = [sys.executable, str(example)]
+    if example.suffix == ".mjs":
+        (tmp_path / "node_modules").symlink_to(javascript_packages())
+        program = [node_js(), str(shutil.copy(example, tmp_path))]
+    found = subprocess.run([*program, live], check=False, capture_output=True, text=True, timeout=20)
+    assert (found.returncode, found.stdout.splitlines()[:1]) == (0, ["sum: 5"]), found.stderr
 
 
 def test_every_feature_is_needed_by_a_scenario_and_every_lack_names_one() -> None:

@@ -42,7 +42,6 @@ class Adapter:
     async def open(self, url: str, realm: str, serializer: str) -> int:
         """Connect and join; the session id. Events are handled one after the other, calls each in its thread."""
         self.client = Client(url=url, realm=realm, serializers=[serializer], auto_reconnect=False, concurrency_max=1)
-        self.client.sslopt = None
         try:
             await asyncio.to_thread(self.client.start)
         except swampyer.ExAbort as error:
