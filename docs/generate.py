@@ -28,14 +28,13 @@ values, integers up to 2^53, half a megabyte at once, `null` and `undefined` opt
 - Timeouts of calls are milliseconds, as the specification has it. Autobahn|Python's documentation says seconds; what
   it sends is the number it was given.
 - Cancelling with mode `kill` waits for the procedure and passes on what that answers. In Autobahn|Python let the
-    procedure turn `CancelledError` into `ApplicationError("wamp.error.canceled")`; else the caller gets
-  `wamp.error.runtime_error`.
+  procedure turn `CancelledError` into `ApplicationError("wamp.error.canceled")`;
+  else the caller gets `wamp.error.runtime_error`.
 - An option of a wrong type is a protocol violation: the session ends with ABORT, which names the option.
 - Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
   violation and closes the connection.
 - Progressive results need a callee that announces call canceling. Autobahn|JS does not, wampy.js announces neither:
-  the
-  router does not ask them for progressive results, and wampy.js must not send any.
+  the router does not ask them for progressive results, and wampy.js must not send any.
 - wampy.js throws an exception when it unsubscribes from what it subscribed to with options, even `{}`.
 - Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python turns them into
   bytes.
