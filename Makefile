@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ADDRESS ?= 127.0.0.1:8080
+SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test check lint types contracts docs format clean
+.PHONY: soak-router help run test check lint types contracts docs format clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +25,9 @@ test: lint types contracts js ## Run everything that CI runs
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
+
+soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for SECONDS=60
+	$(BIN)/python -m tests.property.soak $(SECONDS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -6,26 +6,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from wamp_transport.router.matching import PatternIndex
 
+from .naive.rights import covers, precedence
 from .strategies import patterns, uris
-
-
-def covers(pattern: tuple[str, str], uri: str) -> bool:
-    match, text = pattern
-    if match == "exact":
-        return text == uri
-    if match == "prefix":
-        return uri.startswith(text)
-    parts, components = text.split("."), uri.split(".")
-    return len(parts) == len(components) and all(
-        component and part in ("", component) for part, component in zip(parts, components, strict=True)
-    )
-
-
-def precedence(pattern: tuple[str, str]) -> tuple:
-    match, text = pattern
-    if match == "prefix":
-        return (1, -len(text))
-    return (0,) if match == "exact" else (2, [part == "" for part in text.split(".")])
 
 
 class IndexMachine(RuleBasedStateMachine):
@@ -55,7 +37,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(uri=uris | patterns.map(lambda pattern: pattern[1]))
     def match(self, uri):
-        covering = sorted((each for each in self.model if covers(each, uri)), key=precedence)
+        covering = sorted((each for each in self.model if covers(*each, uri)), key=lambda each: precedence(*each))
         expected = [self.model[each] for each in covering]
         assert self.index.best(uri) == (expected[0] if expected else None)
         assert self.index.patterns(uri) == [each for each in expected if each[0][0] != "exact"]

@@ -137,3 +137,15 @@ def test_progressive_call_stays_with_its_callee(node, serializer):
     caller.send([CALL, 7, {}, PROCEDURE])
     assert not caller.inbox
     assert not callees[1].inbox
+
+
+def test_progressive_call_that_is_complete_is_not_begun_again_with_its_first_part(node, serializer):
+    features = ("call_reroute", "call_canceling", "progressive_call_invocations")
+    callees = callees_of(node, serializer, "first", features=features)
+    caller = joined(node, serializer, caller=["progressive_call_invocations"])
+    caller.send([CALL, 7, {"progress": True}, PROCEDURE, ["first"]])
+    caller.send([CALL, 7, {}, PROCEDURE, ["last"]])
+    refuse(callees[0])
+    assert [error[:5] for error in caller.receive_all()] == [[ERROR, CALL, 7, {}, NO_AVAILABLE_CALLEE]]
+    assert not callees[1].inbox
+    assert not open_calls(node)

@@ -184,7 +184,8 @@ class Dealer:
         caller = record.caller
         tried = (*record.tried, record.callee.session.id)
         try:
-            if record.is_streaming:
+            if record.call.options.progress:
+                # Its further parts went to the callee that did not take it; they are not kept.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = list(tried)

@@ -1,0 +1,56 @@
+"""Matching and permissions, by looking at every pattern in turn."""
+
+from wamp_transport.router.options import Permission, RealmOptions
+
+MALFORMED = {("exact", ""), ("exact", "a..b"), ("exact", "a b"), ("prefix", "a..b"), ("wildcard", "A.b")}
+"""The malformed URIs that the machine uses."""
+
+
+def covers(match: str, pattern: str, uri: str) -> bool:
+    if match == "exact":
+        return pattern == uri
+    if match == "prefix":
+        return uri.startswith(pattern)
+    parts, components = pattern.split("."), uri.split(".")
+    return len(parts) == len(components) and all(
+        component and part in ("", component) for part, component in zip(parts, components, strict=True)
+    )
+
+
+def precedence(match: str, pattern: str) -> tuple:
+    if match == "prefix":
+        return (1, -len(pattern))
+    return (0,) if match == "exact" else (2, [part == "" for part in pattern.split(".")])
+
+
+def is_reserved(uri: str) -> bool:
+    return uri.split(".", maxsplit=1)[0] == "wamp"
+
+
+def rule_for(options: RealmOptions, role: str, uri: str, match: str = "exact") -> Permission:
+    """The permission that decides. A role that is no more may nothing."""
+    role_options = options.roles.get(role)
+    if role_options is None:
+        return Permission("")
+    rules = {(rule.match, rule.uri): rule for rule in role_options.permissions}
+    if match != "exact" and (match, uri) in rules:
+        return rules[match, uri]
+    matches = ("exact", "prefix", "wildcard") if match == "exact" else ("prefix", "wildcard")
+    found = [rule for rule in rules.values() if rule.match in matches and covers(rule.match, rule.uri, uri)]
+    if found:
+        return min(found, key=lambda rule: precedence(rule.match, rule.uri))
+    allowed = role_options.allow_by_default
+    return Permission("", "prefix", call=allowed, register=allowed, publish=allowed, subscribe=allowed)
+
+
+def refusal(options: RealmOptions, role: str, action: str, uri: str, match: str = "exact") -> str | None:
+    """The error that ``action`` meets, if any."""
+    if (match, uri) in MALFORMED:
+        return "wamp.error.invalid_uri"
+    if not getattr(rule_for(options, role, uri, match), action):
+        return "wamp.error.not_authorized"
+    return "wamp.error.invalid_uri" if action in ("publish", "register") and is_reserved(uri) else None
+
+
+def may_subscribe(options: RealmOptions, role: str, topic: str) -> bool:
+    return ("exact", topic) not in MALFORMED and rule_for(options, role, topic).subscribe
