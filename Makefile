@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: soak-router help run test check lint types contracts docs format clean
+.PHONY: soak-router fuzz help run test check lint types contracts docs format clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,13 +21,16 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
 test: lint types contracts js ## Run everything that CI runs
-	$(BIN)/python -m pytest tests/unit tests/protocol tests/property tests/django tests/house tests/integration tests/browser
+	$(BIN)/python -m pytest tests/unit tests/protocol tests/property tests/fuzz tests/django tests/house tests/integration tests/browser
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
 
 soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for SECONDS=60
 	$(BIN)/python -m tests.property.soak $(SECONDS)
+
+fuzz: $(VENV)/.installed-dev ## Throw damaged messages at decoders and connections for SECONDS=60
+	$(BIN)/python -m tests.fuzz.run $(SECONDS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
