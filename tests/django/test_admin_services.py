@@ -32,6 +32,7 @@ OTHER_VALUES = {
     "options.allowed_origins": ["https://example.com", "same-origin"],
     "options.mime_types": {".md": "text/markdown"},
     "options.default_file": "index.html",
+    "options.outgoing_policy": "drop",
     "cookie.name": "visitor",
     "cookie.store.type": "memory",
     "cookie.store.filename": "cookies.txt",

@@ -304,12 +304,17 @@ def test_router_goodbye_before_hello_is_an_abort(peer, node):
 
 
 def test_no_hello_in_time_is_aborted(node, serializer):
-    node.configure(anonymous_options("realm1", hello_timeout=3.0))
-    peer = node.connect(serializer)
+    peer = node.connect(serializer, ServiceOptions("", AnonymousLogin(), hello_timeout=3.0))
     node.pass_time(2.9)
     assert not peer.is_closed
     node.pass_time(0.1)
     assert "HELLO" in assert_aborted(peer)
+
+
+def test_hello_may_be_waited_for_without_end(node, serializer):
+    peer = node.connect(serializer, ServiceOptions("", AnonymousLogin(), hello_timeout=0.0))
+    node.pass_time(10_000.0)
+    assert not peer.is_closed
 
 
 # --- ABORT ---

@@ -174,8 +174,14 @@ def router_options(configuration: Configuration) -> RouterOptions:
 def service_options(path_service: PathService) -> ServiceOptions:
     """What the router is told about a service; nobody joins through one that is no WebSocket service."""
     settings = path_service.settings
-    login = anonymous_login(settings) if isinstance(settings, WebSocketSection) else None
-    return ServiceOptions(key=path_service.key, anonymous=login, realms=path_service.realms)
+    if not isinstance(settings, WebSocketSection):
+        return ServiceOptions(key=path_service.key, realms=path_service.realms)
+    return ServiceOptions(
+        key=path_service.key,
+        anonymous=anonymous_login(settings),
+        realms=path_service.realms,
+        hello_timeout=settings.hello_timeout / 1000,
+    )
 
 
 def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:

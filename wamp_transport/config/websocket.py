@@ -18,6 +18,7 @@ OFFERED_SERIALIZERS = ("cbor", "msgpack", "json")
 OTHER_SERIALIZERS = ("ubjson", "flatbuffers")
 
 LARGEST = 64 * 1024 * 1024
+SMALLEST_OUTGOING = 64 * 1024
 _LONGEST = 2**31 - 1
 
 
@@ -82,6 +83,26 @@ class WebSocketOptions(Section):
     echo_close_codereason: bool = setting(False, "Answer a close with the code and reason received.")
     open_handshake_timeout: Milliseconds = _time(0, "Time for the opening handshake; 0: no limit.")
     close_handshake_timeout: Milliseconds = _time(0, "Time for the closing handshake; 0: 30 seconds.")
+    message_timeout: Milliseconds = _time(
+        120_000, "Time for a message to arrive whole, from its first byte; 0: no limit. Ends peers that dribble."
+    )
+    outgoing_limit: int = _size(
+        1024 * 1024, "What may wait for a peer that reads too slowly, for longer than the grace period."
+    )
+    outgoing_grace_period: Milliseconds = _time(10_000, "How long more than that may wait, as after a burst.")
+    outgoing_policy: Literal["close", "drop"] = setting(
+        "close",
+        "What becomes of a peer that does not catch up. close: its session ends. drop: it misses events, and calls to "
+        "it are answered with wamp.error.unavailable, until it has caught up.",
+    )
+    max_outgoing_size: int = setting(
+        16 * 1024 * 1024,
+        "What may wait for a peer at all: beyond it the grace period counts as over, beyond twice of it the connection "
+        f"is closed in any case. In bytes, {SMALLEST_OUTGOING} (64 KiB) to {LARGEST} (64 MiB).",
+        unit="bytes",
+        ge=SMALLEST_OUTGOING,
+        le=LARGEST,
+    )
     tcp_nodelay: bool = setting(True, "Send small packets at once (TCP_NODELAY).")
     auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")
     auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: for ever.")
@@ -141,6 +162,7 @@ class WebSocketSection(Section):
     options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
     auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
     cookie: Cookie | None = setting(None, "Cookie tracking. Null: clients get no cookie.")
+    hello_timeout: Milliseconds = _time(10_000, "Time for a client to open a session with HELLO; 0: no limit.")
     debug: bool = setting(
         False,
         "Log handshakes, frames (kind, length, flags; no payload) and closes of connections made from now on, with the "

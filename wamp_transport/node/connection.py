@@ -31,6 +31,14 @@ class Receiver(Protocol):
         """The connection's transport is gone."""
         ...
 
+    def congested(self, connection: "Connection", is_congested: bool) -> None:
+        """The connection's peer is to be left out, or no longer."""
+        ...
+
+    def overflowed(self, connection: "Connection", waiting: int) -> None:
+        """The connection is to be closed, as ``waiting`` bytes wait for a peer that does not catch up."""
+        ...
+
 
 class Link(Protocol):
     """What a transport offers a connection."""
@@ -74,7 +82,7 @@ class Lane:
 class Connection:
     """A transport and the session it carries now."""
 
-    __slots__ = ("_decode", "_node", "is_closed", "lane", "link", "service", "session_id", "transport")
+    __slots__ = ("_decode", "_node", "is_closed", "is_congested", "lane", "link", "service", "session_id", "transport")
 
     def __init__(
         self,
@@ -93,6 +101,7 @@ class Connection:
         self.session_id = session_id
         self.transport = transport
         self.is_closed = False
+        self.is_congested = False
 
     def receive(self, data: bytes) -> None:
         """One message from the peer, as bytes. Hot path. After the close nothing counts."""
@@ -114,3 +123,11 @@ class Connection:
     def lost(self) -> None:
         """The transport is gone."""
         self._node.lost(self)
+
+    def congested(self, is_congested: bool) -> None:
+        """The peer reads too slowly: it misses events, and gets no calls; or it has caught up."""
+        self._node.congested(self, is_congested)
+
+    def overflowed(self, waiting: int) -> None:
+        """The peer has read too slowly for too long: ``waiting`` bytes wait for it."""
+        self._node.overflowed(self, waiting)

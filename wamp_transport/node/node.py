@@ -35,7 +35,7 @@ from ..serializers.registry import values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.ids import MAX_ID
-from ..wamp.messages import Message
+from ..wamp.messages import Event, Invocation, Message
 from .connection import Connection, Lane, Link
 from .deciding import NOBODY, Authenticator, Authorizer, Deciding
 
@@ -78,6 +78,8 @@ class Node:
         )
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
+        self._congested = 0
+        self.events_dropped = 0
         self._when_empty: asyncio.Future[None] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
@@ -118,6 +120,7 @@ class Node:
     def lost(self, connection: Connection) -> None:
         """The connection's transport is gone."""
         connection.is_closed = True
+        self.congested(connection, False)
         session_id = connection.session_id
         if self.connections.get(session_id) is connection or self._leaving.get(session_id) is connection:
             self.connections.pop(session_id, None)
@@ -126,6 +129,21 @@ class Node:
             self._after_control()
         if not (self.connections or self._leaving) and self._when_empty is not None and not self._when_empty.done():
             self._when_empty.set_result(None)
+
+    def congested(self, connection: Connection, is_congested: bool) -> None:
+        """The connection's peer is left out from now on, or no longer."""
+        if connection.is_congested != is_congested:
+            connection.is_congested = is_congested
+            self._congested += 1 if is_congested else -1
+            said = "is congested: it misses events and calls" if is_congested else "is congested no longer"
+            logger.warning("Session %s %s", connection.session_id, said)
+
+    def overflowed(self, connection: Connection, waiting: int) -> None:
+        """The connection is closed: GOODBYE goes after what is on its way already."""
+        text = f"the peer reads too slowly: {waiting} bytes wait for it"
+        logger.warning("Session %s is closed, as %s", connection.session_id, text)
+        self.router.leave(connection.session_id, errors.SLOW_CONSUMER, text)
+        self._after_control()
 
     # --- control -------------------------------------------------------------------------------------------------
 
@@ -180,7 +198,7 @@ class Node:
         encoded_for: Lane | None = None
         encoded: dict[Lane, bytes | None] = {}
         data: bytes | None = None
-        for session_id in effect.recipients:
+        for session_id in self._able(effect) if self._congested else effect.recipients:
             connection = connections.get(session_id)
             if connection is None:
                 continue
@@ -193,6 +211,23 @@ class Node:
                     data = encoded[lane] = self._encode(lane, session_id, message, payload_format)
             if data is not None:
                 connection.link.write(data)
+
+    def _able(self, effect: Send) -> list[int]:
+        """The recipients without those that are left out of this message."""
+        kind = type(effect.message)
+        if kind is not Event and kind is not Invocation:
+            return list(effect.recipients)
+        able = []
+        for session_id in effect.recipients:
+            connection = self.connections.get(session_id)
+            if connection is None or not connection.is_congested:
+                able.append(session_id)
+            elif kind is Event:
+                self.events_dropped += 1
+            else:
+                fault = PayloadError("the callee reads too slowly", errors.UNAVAILABLE)
+                self.router.undeliverable(session_id, effect.message, fault)
+        return able
 
     def _encode(self, lane: Lane, session_id: int, message: Message, payload_format: str) -> bytes | None:
         try:

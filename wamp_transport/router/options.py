@@ -104,14 +104,12 @@ class RealmOptions:
 class RouterOptions:
     """Everything the router is told. Times in seconds.
 
-    ``hello_timeout``: how long a connection may stay without a session.
     ``goodbye_timeout``: how long the router waits for the answer to its GOODBYE.
     ``authentication_timeout``: how long an authenticator may take for each of its answers.
     ``challenge_timeout``: how long a client may take to answer a challenge.
     """
 
     realms: Mapping[str, RealmOptions] = field(default_factory=dict)
-    hello_timeout: float = 10.0
     goodbye_timeout: float = 5.0
     authentication_timeout: float = 10.0
     challenge_timeout: float = 30.0
@@ -131,6 +129,7 @@ class ServiceOptions:
     """What a path service says about the sessions that come through it.
 
     ``key`` names the service for as long as it is configured; its sessions are closed when it goes.
+    ``hello_timeout``: seconds that a connection may stay without a session, 0 for ever.
     ``anonymous`` is None where nobody may join without credentials. ``realms`` are those that may be joined, None for
     all. ``authmethods`` are those that an authenticator decides on; ``anonymous`` among them comes before the login
     of that name.
@@ -140,3 +139,4 @@ class ServiceOptions:
     anonymous: AnonymousLogin | None = None
     realms: frozenset[str] | None = None
     authmethods: frozenset[str] = frozenset()
+    hello_timeout: float = 10.0

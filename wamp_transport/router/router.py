@@ -69,7 +69,8 @@ class Router:
             session_id = self._environment.new_session_id()
         session = self.sessions[session_id] = Session(session_id, service, payload_format)
         session.transport = transport or {}
-        session.deadline = self._deadlines.after(self._options.hello_timeout, "hello", session)
+        if service.hello_timeout:
+            session.deadline = self._deadlines.after(service.hello_timeout, "hello", session)
         return session_id
 
     def receive(self, session_id: int, message: Message) -> None:
@@ -253,7 +254,7 @@ class Router:
         self.sessions.pop(session.id, None)
 
     def _on_hello_deadline(self, session: Session) -> None:
-        text = f"no session within {self._options.hello_timeout:g} seconds: HELLO must come first"
+        text = f"no session within {session.service.hello_timeout:g} seconds: HELLO must come first"
         self._abort(session, errors.PROTOCOL_VIOLATION, text)
 
     def _on_goodbye_deadline(self, session: Session) -> None:

@@ -19,7 +19,7 @@ from .closing import NORMAL, close_code, close_text
 from .cookies import VISITOR, Visitor
 from .lanes import UNFRAMED
 from .negotiation import Agreement, Refusal, can_answer, negotiate
-from .outgoing import QUEUE_LIMIT
+from .pressure import Bounds, Pressure
 from .service import WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -100,6 +100,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         await send(acceptance(agreement, scope))
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
         connection = self.service.connect(UNFRAMED[serializer.name], link, scope)
+        link.watch(connection, Bounds.of(self.service.websocket))
         writer = asyncio.ensure_future(link.drain())
         limit = self.service.websocket.max_message_size
         try:
@@ -134,6 +135,17 @@ class QueuedLink:
         self._closing: dict[str, Any] | None = None
         self._may_read = asyncio.Event()
         self._may_read.set()
+        self._pressure: Pressure | None = None
+
+    def watch(self, connection: Connection, bounds: Bounds) -> None:
+        """Tell ``connection`` when its peer is too slow."""
+
+        def overflowed(waiting: int) -> None:
+            self._queue.clear()
+            self._size = 0
+            connection.overflowed(waiting)
+
+        self._pressure = Pressure(bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed)
 
     def write(self, data: bytes) -> None:
         """See :class:`~wamp_transport.node.connection.Link`."""
@@ -141,10 +153,12 @@ class QueuedLink:
             return
         self._queue.append(data)
         self._size += len(data)
-        if self._size > QUEUE_LIMIT:
-            self._queue.clear()
-            self.close("wamp.error.slow_consumer", "the peer reads more slowly than it is sent to")
+        self._weigh()
         self._is_ready.set()
+
+    def _weigh(self) -> None:
+        if self._pressure is not None:
+            self._pressure.weigh(self._size)
 
     def close(self, reason: str, message: str) -> None:
         """See :class:`~wamp_transport.node.connection.Link`."""
@@ -172,8 +186,12 @@ class QueuedLink:
 
     async def drain(self) -> None:
         """Send what is written, in order, until the close has gone out or the peer has gone."""
-        with suppress(OSError):
-            await self._drain()
+        try:
+            with suppress(OSError):
+                await self._drain()
+        finally:
+            if self._pressure is not None:
+                self._pressure.relieve()
 
     async def _drain(self) -> None:
         while True:
@@ -184,6 +202,7 @@ class QueuedLink:
                 self._size -= len(data)
                 value = data if self._key == "bytes" else data.decode()
                 await self._send({"type": "websocket.send", self._key: value})
+                self._weigh()
             if self._closing is not None:
                 await self._send(self._closing)
                 return

@@ -6,33 +6,36 @@ It is the producer that a Twisted transport tells of its full and empty buffer, 
 from collections.abc import Callable
 from typing import Any, Final
 
-QUEUE_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes that may wait for a peer that reads too slowly, before its connection is closed."""
+from .pressure import Pressure
+
+PIECE: Final = 256 * 1024
+"""Bytes that go to the transport at a time when a slow peer has read what it had."""
 
 
 class Outgoing:
     """The bytes on their way to one peer.
 
-    ``flush_soon`` has :meth:`flush` called at the end of this turn of the loop. ``on_overflow`` is told how much waits
-    when that is more than the limit; it drops the connection.
+    ``flush_soon`` has :meth:`flush` called at the end of this turn of the loop. ``weigh_with`` makes the scales for a
+    peer that does not keep up.
     """
 
     __slots__ = (
-        "_flush_soon", "_frames", "_is_held", "_is_paused", "_is_stopped", "_on_overflow", "_size",
-        "_transport", "_writes_through",
+        "_flush_soon", "_frames", "_is_held", "_is_paused", "_is_stopped", "_pressure", "_size", "_transport",
+        "_weigh_with", "_writes_through",
     )  # fmt: skip
 
     def __init__(
         self,
         transport: Any,
         flush_soon: Callable[["Outgoing"], None],
-        on_overflow: Callable[[int], None],
+        weigh_with: Callable[[], Pressure],
         *,
         writes_through: bool = False,
     ) -> None:
         self._transport = transport
         self._flush_soon = flush_soon
-        self._on_overflow = on_overflow
+        self._weigh_with = weigh_with
+        self._pressure: Pressure | None = None
         self._writes_through = writes_through
         self._frames: list[bytes] = []
         self._size = 0
@@ -49,9 +52,8 @@ class Outgoing:
             self._flush_soon(self)
         frames.append(data)
         self._size += len(data)
-        if self._is_held and (waiting := self._size + unsent(self._transport)) > QUEUE_LIMIT:
-            self.stop()
-            self._on_overflow(waiting)
+        if self._pressure is not None:
+            self._pressure.weigh(self._size + unsent(self._transport))
 
     def flush(self) -> None:
         """Send what was written, in one piece; hold it back while the peer does not keep up."""
@@ -80,22 +82,35 @@ class Outgoing:
 
     # End of the hot path.
 
+    def discard(self) -> None:
+        """What waits here is dropped; what is written from now on goes after what the transport has."""
+        self._frames.clear()
+        self._size = 0
+
     def stop(self) -> None:
         """Nothing more goes out: what waits is dropped, and what is still written as well."""
         self._is_stopped = True
         self._is_held = False
-        self._frames.clear()
-        self._size = 0
+        self.discard()
+        self._keeps_up()
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: the peer reads too slowly. It is read no faster itself."""
         self._is_held = not self._is_stopped
+        if self._is_held and self._pressure is None:
+            self._pressure = self._weigh_with()
         self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """The transport's buffer is empty again."""
         self._is_held = False
-        self.flush_now()
+        while self._frames and not self._is_held:
+            self._flush_piece()
+        if self._pressure is not None:
+            if self._is_held:
+                self._pressure.weigh(self._size + unsent(self._transport))
+            else:
+                self._keeps_up()
         self._read_on()
 
     def pause_reading(self) -> None:
@@ -111,6 +126,22 @@ class Outgoing:
     def _read_on(self) -> None:
         if not (self._is_held or self._is_paused):
             self._transport.resumeProducing()
+
+    def _flush_piece(self) -> None:
+        size = count = 0
+        for count, frame in enumerate(self._frames, 1):  # noqa: B007 - how many there are is wanted after the loop
+            size += len(frame)
+            if size >= PIECE:
+                break
+        piece = b"".join(self._frames[:count])
+        del self._frames[:count]
+        self._size -= size
+        self._transport.write(piece)
+
+    def _keeps_up(self) -> None:
+        if self._pressure is not None:
+            self._pressure.relieve()
+            self._pressure = None
 
     def stopProducing(self) -> None:
         """The transport is gone."""

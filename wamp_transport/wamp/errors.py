@@ -39,6 +39,7 @@ QUOTA_EXCEEDED = "wamp.error.quota_exceeded"
 TESTAMENT_ERROR = "wamp.error.testament_error"
 TIMEOUT = "wamp.error.timeout"
 UNAVAILABLE = "wamp.error.unavailable"
+SLOW_CONSUMER = "wamp.error.slow_consumer"
 UNREGISTERED = "wamp.error.unregistered"
 
 CLOSE_GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"

@@ -29,9 +29,18 @@ NUMBERS = {  # default, lowest, highest
     "max_message_size": (16 * 1024 * 1024, 0, LIMIT),
     "auto_fragment_size": (0, 0, LIMIT),
     "auto_ping_size": (12, 12, 125),
+    "outgoing_limit": (2**20, 0, 2**26),
+    "max_outgoing_size": (2**24, 2**16, 2**26),
 }
-TIMES = ["open_handshake_timeout", "close_handshake_timeout", "auto_ping_interval", "auto_ping_timeout"]
-OTHERS = {"allowed_origins": ("*",), "compression": None, "flash_policy": None}
+TIMES = {
+    "open_handshake_timeout": 0,
+    "close_handshake_timeout": 0,
+    "auto_ping_interval": 0,
+    "auto_ping_timeout": 0,
+    "message_timeout": 120_000,
+    "outgoing_grace_period": 10_000,
+}
+OTHERS = {"outgoing_policy": "close", "allowed_origins": ("*",), "compression": None, "flash_policy": None}
 
 
 def option_faults(service, problems, **options):
@@ -40,7 +49,7 @@ def option_faults(service, problems, **options):
 
 
 def test_every_option_has_its_default():
-    expected = BOOLEANS | {key: numbers[0] for key, numbers in NUMBERS.items()} | dict.fromkeys(TIMES, 0) | OTHERS
+    expected = BOOLEANS | {key: numbers[0] for key, numbers in NUMBERS.items()} | TIMES | OTHERS
     assert WebSocketOptions().model_dump() == expected
 
 

@@ -55,7 +55,7 @@ def loop() -> Iterator[Loop]:
 @pytest.fixture
 def options() -> RouterOptions:
     """One realm in which everything is allowed."""
-    return RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES)}, hello_timeout=10, goodbye_timeout=5)
+    return RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES)}, goodbye_timeout=5)
 
 
 @pytest.fixture

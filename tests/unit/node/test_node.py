@@ -312,3 +312,54 @@ def test_time_is_read_and_without_a_zone_it_is_utc(text):
 def test_text_that_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match="RFC3339"):
         time_from(text)
+
+
+# --- peers that read too slowly ---------------------------------------------------------------------------------------
+
+
+def test_congested_peer_misses_events_and_the_others_do_not(node, join):
+    publisher, slow, quick = join(), join(), join()
+    for subscriber in (slow, quick):
+        subscriber.receive(SUBSCRIBE)
+        subscriber.link.written.clear()
+    slow.congested(True)
+    publisher.receive(PUBLISH)
+    assert slow.link.written == []
+    assert len(quick.link.written) == 1
+    assert node.events_dropped == 1
+    slow.congested(False)
+    publisher.receive(PUBLISH.replace(b"16,1", b"16,2"))
+    assert len(slow.link.written) == 1
+    assert node.events_dropped == 1
+
+
+def test_call_to_a_congested_callee_is_answered_at_once(join):
+    callee, caller = join(), join()
+    callee.receive(b'[64,1,{},"com.x"]')
+    callee.link.written.clear()
+    callee.congested(True)
+    caller.receive(b'[48,1,{},"com.x"]')
+    assert callee.link.written == []
+    (error,) = caller.link.written
+    assert error.startswith(b'[8,48,1,{},"wamp.error.unavailable"')
+    callee.receive(b'[48,1,{},"com.nobody"]')
+    assert callee.link.written[0].startswith(b"[8,48,1,")  # what it asks for itself is answered
+
+
+def test_congested_peer_that_is_gone_leaves_nothing(node, join):
+    slow = join()
+    slow.congested(True)
+    slow.congested(True)
+    slow.lost()
+    assert node._congested == 0
+
+
+def test_peer_that_does_not_catch_up_is_told_why_it_goes(join, caplog):
+    slow = join()
+    with caplog.at_level(logging.WARNING):
+        slow.overflowed(12345)
+    (goodbye,) = slow.link.written
+    assert goodbye.startswith(b"[6,")
+    assert b"wamp.error.slow_consumer" in goodbye
+    assert b"12345" in goodbye
+    assert "12345" in caplog.text

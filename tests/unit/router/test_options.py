@@ -38,7 +38,7 @@ def test_options_cannot_be_changed(value):
 
 
 def test_times_have_limits():
-    assert 0 < RouterOptions().hello_timeout < 3600
+    assert 0 < ServiceOptions("").hello_timeout < 3600
     assert 0 < RouterOptions().goodbye_timeout < 3600
 
 

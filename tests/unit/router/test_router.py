@@ -32,7 +32,7 @@ SUBSCRIBE = Subscribe(1, SubscribeOptions(), "com.x")
 
 @pytest.fixture
 def router(environment):
-    options = RouterOptions(realms=REALMS, agent="test", hello_timeout=10, goodbye_timeout=5)
+    options = RouterOptions(realms=REALMS, agent="test", goodbye_timeout=5)
     return Router(options, environment)
 
 

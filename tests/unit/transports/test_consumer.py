@@ -25,11 +25,11 @@ from wamp_transport.serializers.serializer import Serializer
 from wamp_transport.stores.cookies.keeper import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError
-from wamp_transport.transports import consumer
 from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
 from wamp_transport.transports.cookies import CookieTracker
 from wamp_transport.transports.lanes import FRAMED
 from wamp_transport.transports.negotiation import Refusal
+from wamp_transport.transports.pressure import Bounds
 from wamp_transport.transports.service import WampService
 
 HELLO = [1, "realm1", {"roles": {"subscriber": {}}}]
@@ -230,18 +230,47 @@ def test_queue_sends_in_order_and_ends_with_the_close() -> None:
     run(scenario)
 
 
-def test_queue_beyond_the_limit_is_dropped_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "QUEUE_LIMIT", 10)
+class Watched:
+    """A connection that notes how its link does."""
 
+    def __init__(self) -> None:
+        self.notes: list[Any] = []
+
+    def congested(self, is_congested: bool) -> None:
+        self.notes.append(is_congested)
+
+    def overflowed(self, waiting: int) -> None:
+        self.notes.append(waiting)
+
+
+def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue = link(sent.put)
+        queue, connection = link(sent.put), Watched()
+        queue.watch(connection, Bounds(5, 1.0, 10, "close"))  # type: ignore[arg-type]
         queue.write(b"x" * 6)
         queue.write(b"x" * 6)
+        assert connection.notes == [12]
+        queue.write(b"bye")
+        queue.close("wamp.error.slow_consumer", "")
         await asyncio.wait_for(queue.drain(), 5)
-        closing = sent.get_nowait()
-        assert closing["reason"].startswith("wamp.error.slow_consumer")
+        assert sent.get_nowait()["bytes"] == b"bye"
+        assert sent.get_nowait()["reason"] == "wamp.error.slow_consumer"
         assert sent.empty()
+
+    run(scenario)
+
+
+def test_queue_that_is_sent_has_caught_up() -> None:
+    async def scenario() -> None:
+        sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        queue, connection = link(sent.put), Watched()
+        queue.watch(connection, Bounds(5, 1.0, 10, "drop"))  # type: ignore[arg-type]
+        queue.write(b"x" * 12)
+        assert connection.notes == [True]
+        queue.close("wamp.close.normal", "")
+        await asyncio.wait_for(queue.drain(), 5)
+        assert connection.notes == [True, False]
 
     run(scenario)
 

@@ -6,6 +6,7 @@ import pytest
 
 from wamp_transport.transports import outgoing
 from wamp_transport.transports.outgoing import Outgoing, unsent
+from wamp_transport.transports.pressure import Bounds, Pressure
 
 FULL = 100
 
@@ -62,20 +63,28 @@ class Peer:
         self.transport = Transport(room)
         self.asked: list[Outgoing] = []
         self.overflows: list[int] = []
-        self.outgoing = Outgoing(
-            self.transport, self.asked.append, self.overflows.append, writes_through=writes_through
-        )
+        self.timers = 0
+        self.outgoing = Outgoing(self.transport, self.asked.append, self.scales, writes_through=writes_through)
         self.transport.producer = self.outgoing
+
+    def scales(self) -> Pressure:
+        return Pressure(Bounds(200, 5.0, 1000, "close"), self.call_later, lambda is_congested: None, self.overflowed)
+
+    def call_later(self, delay: float, callback: Any, /) -> Any:
+        self.timers += 1
+        return self
+
+    def cancel(self) -> None:
+        self.timers -= 1
+
+    def overflowed(self, waiting: int) -> None:
+        self.overflows.append(waiting)
+        self.outgoing.discard()
 
     def turn(self) -> None:
         asked, self.asked[:] = list(self.asked), []
         for each in asked:
             each.flush()
-
-
-@pytest.fixture(autouse=True)
-def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "QUEUE_LIMIT", 1000)
 
 
 def test_frames_of_one_turn_go_out_in_one_piece() -> None:
@@ -169,7 +178,7 @@ def test_slow_peer_that_is_slow_again_at_once_stays_unread() -> None:
     assert peer.transport.is_reading
 
 
-def test_slow_peer_beyond_the_limit_overflows_once() -> None:
+def test_slow_peer_beyond_the_most_overflows_and_may_still_be_told_so() -> None:
     peer = Peer()
     peer.outgoing.write(b"x" * 600)
     peer.turn()
@@ -177,10 +186,48 @@ def test_slow_peer_beyond_the_limit_overflows_once() -> None:
     assert peer.overflows == []
     peer.outgoing.write(b"z")
     assert peer.overflows == [1001]
-    peer.outgoing.write(b"z" * 2000)
+    peer.outgoing.write(b"goodbye")
     peer.turn()
     assert peer.overflows == [1001]
-    assert peer.transport._tempDataBuffer == [b"x" * 600]
+    peer.transport.drain()
+    peer.transport.drain()
+    assert peer.transport.sent == [b"x" * 600, b"goodbye"]
+
+
+def test_slow_peer_has_time_until_it_has_caught_up() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * 150)
+    peer.turn()
+    peer.outgoing.write(b"y" * 150)
+    peer.turn()
+    assert peer.timers == 1
+    peer.transport.drain()
+    assert not peer.transport.is_reading  # the second part fills its buffer again, but is no more than may wait
+    assert peer.timers == 0
+    peer.transport.drain()
+    assert b"".join(peer.transport.sent) == b"x" * 150 + b"y" * 150
+
+
+def test_stopped_peer_has_no_timer() -> None:
+    peer = Peer()
+    peer.outgoing.write(b"x" * 300)
+    peer.turn()
+    peer.outgoing.write(b"y")
+    assert peer.timers == 1
+    peer.outgoing.stop()
+    assert peer.timers == 0
+
+
+def test_much_for_a_slow_peer_goes_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "PIECE", 10)
+    peer = Peer()
+    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.turn()
+    for data in (b"a" * 6, b"b" * 6, b"c" * 6):
+        peer.outgoing.write(data)
+    peer.turn()
+    peer.transport.drain()
+    assert peer.transport._tempDataBuffer == [b"a" * 6 + b"b" * 6, b"c" * 6]
 
 
 def test_burst_to_a_quick_peer_does_not_overflow() -> None:
@@ -207,7 +254,6 @@ def test_flushed_past_the_hold_still_counts() -> None:
     for _ in range(3):
         peer.outgoing.write(b"x" * 400)
         peer.outgoing.flush_now()
-    peer.outgoing.write(b"x")
     assert peer.overflows == [1200]
 
 
@@ -239,8 +285,8 @@ def test_unsent_counts_both_buffers_of_the_transport() -> None:
 
 
 def test_peer_is_read_when_it_keeps_up_and_may_be() -> None:
-    transport = Transport()
-    tested = Outgoing(transport, lambda each: None, lambda waiting: None)
+    peer = Peer()
+    transport, tested = peer.transport, peer.outgoing
     tested.pause_reading()
     assert not transport.is_reading
     tested.pauseProducing()

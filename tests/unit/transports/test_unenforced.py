@@ -27,6 +27,8 @@ CHANGED = {
     "compression": {"deflate": {}},
     "flash_policy": "x",
     "auto_ping_size": 20,
+    "outgoing_policy": "drop",
+    "max_outgoing_size": 70_000,
 }
 
 

@@ -43,6 +43,7 @@ APPLIED: Final = {
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
     "auto_ping_timeout": "autoPingTimeout",
+    "message_timeout": "message_timeout",
 }
 """The same for times, milliseconds in the option and seconds in the attribute."""
 

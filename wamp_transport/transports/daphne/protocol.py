@@ -22,6 +22,7 @@ from ..consumer import wrong_kind
 from ..frames import BINARY, COMPRESSED, TEXT, message_frames, whole_masked_frame
 from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
+from ..pressure import Bounds, Pressure
 from .handshake import HandshakeProtocol
 from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings, stop_pings
 
@@ -38,6 +39,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
     largest_short_frame = 0
     """Largest payload that the short path takes; -1: it takes nothing."""
 
+    message_timeout = 0.0
+    """Seconds in which a message must come whole; 0: any time."""
+
     def __init__(self) -> None:
         super().__init__()
         self._connection: Connection | None = None
@@ -45,6 +49,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._first_byte = TEXT
         self._is_paused = False
         self._give_up: asyncio.TimerHandle | None = None
+        self._begun = 0.0
 
     def onOpen(self) -> None:
         """The handshake is done: watch how fast the peer reads."""
@@ -75,7 +80,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """From now on messages go to ``connection``, frames of the common shape without a detour."""
         transport = self.transport
         is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
-        self._outgoing = Outgoing(transport, self.server.flush_soon, self._drop_slow_peer, writes_through=is_plain)
+        self._outgoing = Outgoing(transport, self.server.flush_soon, self._scales, writes_through=is_plain)
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
         self.write = self._way_out() if self.is_framed else self._write_message
@@ -126,6 +131,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             if self._first_byte == TEXT and not message.isascii() and not is_utf8(message):
                 break
             position = end
+            self._begun = 0.0
             if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic:
                 self._cancelAutoPingTimeoutCall()
             self.data = b""  # a close from within must find nothing left to read
@@ -181,6 +187,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """A message that came on Autobahn's path."""
         connection = self._connection
+        self._begun = 0.0
         if connection is None:
             super().onMessage(payload, isBinary)
         elif isBinary != (self._first_byte == BINARY):
@@ -204,9 +211,18 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self.factory.server_class.protocol_disconnected(self)
 
     def check_timeouts(self) -> None:
-        """Daphne's limit of a day and its pings are not for WAMP services: they have options of their own."""
+        """Daphne's limit of a day and its pings are not for WAMP services: they have options of their own.
+
+        Called every few seconds: a message that takes its time is noticed here, and not where bytes come in.
+        """
         if self._connection is None:
             super().check_timeouts()
+        elif not (self.data or self.inside_message or self.current_frame is not None):
+            self._begun = 0.0
+        elif not self._begun:
+            self._begun = self.server.loop.time()
+        elif 0 < self.message_timeout < self.server.loop.time() - self._begun:
+            self._connection.violate(f"a message was not whole within {self.message_timeout:g} seconds")
 
     def dropConnection(self, abort: bool = False) -> None:
         """Close the socket. A peer that does not read what is on its way to it cannot hold it open."""
@@ -238,9 +254,17 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def _mask(self) -> bytes:
         return os.urandom(4) if self.applyMask else bytes(4)
 
-    def _drop_slow_peer(self, waiting: int) -> None:
-        logger.warning("%s reads more slowly than it is sent to: %d bytes wait, closed", self, waiting)
-        self.dropConnection(abort=True)
+    def _scales(self) -> Pressure:
+        assert self._connection is not None  # noqa: S101 - attached before
+        assert self._options is not None  # noqa: S101 - a service has them
+        bounds = Bounds.of(self._options)
+        return Pressure(bounds, self.server.loop.call_later, self._connection.congested, self._overflowed)
+
+    def _overflowed(self, waiting: int) -> None:
+        """What waits is dropped, so that the peer, should it still read, learns why it is closed."""
+        if self._outgoing is not None and self._connection is not None:
+            self._outgoing.discard()
+            self._connection.overflowed(waiting)
 
 
 def protocol_with(

@@ -33,6 +33,10 @@ class Loop:
 
     def __init__(self) -> None:
         self.timers: list[tuple[float, Any]] = []
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
 
     def call_later(self, seconds: float, function: Any) -> "Loop":
         self.timers.append((seconds, function))
@@ -107,6 +111,14 @@ class Recorder:
         self.messages: list[bytes] = []
         self.violations: list[str] = []
         self.losses = 0
+        self.congestions: list[bool] = []
+        self.overflows: list[int] = []
+
+    def congested(self, is_congested: bool) -> None:
+        self.congestions.append(is_congested)
+
+    def overflowed(self, waiting: int) -> None:
+        self.overflows.append(waiting)
 
     def receive(self, data: bytes) -> None:
         self.messages.append(data)

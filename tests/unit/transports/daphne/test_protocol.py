@@ -281,15 +281,68 @@ def test_connection_attached_after_the_socket_was_lost_is_told_at_once() -> None
     assert connection.losses == 1
 
 
-def test_slow_peer_beyond_the_limit_is_dropped(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("wamp_transport.transports.outgoing.QUEUE_LIMIT", 1000)
-    peer = Peer().open()
+def test_slow_peer_beyond_its_bounds_is_told_of_and_gets_what_comes_after() -> None:
+    peer = Peer(WebSocketOptions(outgoing_limit=10, max_outgoing_size=70_000)).open()
     peer.transport.producer.pauseProducing()
-    peer.protocol.write(b"x" * 1001)
-    assert peer.is_dropped
-    assert "more slowly" in caplog.text
+    peer.protocol.write(b"x" * 70_001)
+    assert peer.connection.overflows == [70_001]
+    peer.protocol.write(b"goodbye")
+    peer.transport.producer.resumeProducing()
+    assert peer.sent() == b"goodbye"
+
+
+def test_slow_peer_is_left_out_where_the_policy_is_to_drop() -> None:
+    peer = Peer(WebSocketOptions(outgoing_limit=10, outgoing_policy="drop", outgoing_grace_period=3000)).open()
+    peer.transport.producer.pauseProducing()
+    peer.protocol.write(b"x" * 11)
+    ((seconds, judge),) = peer.server.loop.timers
+    assert seconds == 3.0
+    judge()
+    assert peer.connection.congestions == [True]
+    peer.transport.producer.resumeProducing()
+    assert peer.connection.congestions == [True, False]
+
+
+# --- messages that take their time -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", [frame(TEXT, b"hello")[:-1], frame(TEXT, b"hello", fin=False), b"\x81"])
+def test_message_that_is_not_whole_in_time_is_a_violation(begun: bytes) -> None:
+    peer = Peer(WebSocketOptions(message_timeout=5000)).open().send(begun)
+    peer.protocol.check_timeouts()
+    peer.server.loop.now += 5.0
+    peer.protocol.check_timeouts()
+    assert peer.connection.violations == []
+    peer.server.loop.now += 0.1
+    peer.protocol.check_timeouts()
+    assert peer.connection.violations == ["a message was not whole within 5 seconds"]
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_messages_that_come_whole_begin_the_time_anew(short: bool) -> None:
+    peer = Peer(WebSocketOptions(message_timeout=5000), short=short).open()
+    whole = frame(TEXT, b"hello")
+    peer.send(whole[:-1])
+    for _ in range(5):
+        peer.protocol.check_timeouts()
+        peer.server.loop.now += 4.0
+        peer.send(whole[-1:] + whole[:-1])  # there is always a part of one
+    peer.protocol.check_timeouts()
+    assert peer.connection.violations == []
+    assert len(peer.connection.messages) == 5
+    peer.send(whole[-1:])
+    peer.protocol.check_timeouts()
+    peer.server.loop.now += 100.0
+    peer.protocol.check_timeouts()
+    assert peer.connection.violations == []
+
+
+def test_messages_may_take_any_time_without_a_limit() -> None:
+    peer = Peer(WebSocketOptions(message_timeout=0)).open().send(b"\x81")
+    for _ in range(3):
+        peer.protocol.check_timeouts()
+        peer.server.loop.now += 10_000.0
+    assert peer.connection.violations == []
 
 
 # --- frames that are not the same for all ----------------------------------------------------------------------------
