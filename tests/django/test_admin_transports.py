@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.certificates import Authority
 from tests.django.configurations import node
 from wamp_transport.models import PathService, Transport
 from wamp_transport.stores import configuration as store
@@ -150,3 +151,39 @@ def test_transport_with_two_services_on_a_path_can_still_be_opened(pages):
     PathService.objects.create(transport=transport, path="a", type="websocket")
     pages.get("transport_change", transport.pk)
     assert "two services on /a" in pages.get("runningnode_changelist").content.decode()
+
+
+# --- TLS, limits, proxies --------------------------------------------------------------------------------------------
+
+
+def test_tls_is_given_as_paths_of_files_that_are_looked_at(pages, tmp_path):
+    key, certificate = Authority().issue().write(tmp_path, "server")
+    given = {"endpoint_type": "tcp", "port": "8443", "attr_endpoint__tls__certificate": str(certificate)}
+    page = pages.get("transport_add", type="web")
+    errors = pages.refused(page, **given)
+    assert list(errors) == ["attr_endpoint__tls__key"]
+    errors = pages.refused(page, **given, attr_endpoint__tls__key=str(tmp_path / "gone"))
+    assert "there is no such file" in errors["attr_endpoint__tls__key"][0]
+    pages.save(page, **given, attr_endpoint__tls__key=str(key))
+    (built,) = store.load(".").transports
+    assert built.listening.tls.key == str(key)
+    shown = pages.get("transport_change", Transport.objects.get().pk).content.decode()
+    assert "PRIVATE KEY" not in shown
+    assert str(key) in shown
+
+
+def test_key_itself_in_the_place_of_its_path_is_refused_and_not_shown_in_the_message(pages):
+    text = Authority().issue().key_pem.decode()
+    page = pages.get("transport_add", type="web")
+    errors = pages.refused(page, endpoint_type="tcp", port="8443", attr_endpoint__tls__key=text)
+    assert "expected the path of a file" in errors["attr_endpoint__tls__key"][0]
+    assert "BEGIN" not in str(errors)
+
+
+def test_limits_and_proxies_have_fields(pages, transport):
+    page = pages.get("transport_change", transport.pk)
+    errors = pages.refused(page, attr_trusted_proxies="10.0.0.1/8", attr_max_connections_per_address="0")
+    assert set(errors) == {"attr_trusted_proxies", "attr_max_connections_per_address"}
+    pages.save(page, attr_trusted_proxies="10.0.0.0/8\nunix", attr_max_connections="7", attr_options__hsts="true")
+    (built,) = store.load(".").transports
+    assert (built.trusted_proxies, built.max_connections, built.options.hsts) == (("10.0.0.0/8", "unix"), 7, True)

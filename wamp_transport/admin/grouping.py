@@ -89,6 +89,33 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         ),
         True,
     ),
+    (
+        _("TLS: paths of files on the machine of the node; on where a certificate and its key are given"),
+        (
+            "endpoint.tls.certificate",
+            "endpoint.tls.key",
+            "endpoint.tls.chain_certificates",
+            "endpoint.tls.ca_certificates",
+            "endpoint.tls.require_client_certificate",
+            "endpoint.tls.ciphers",
+            "endpoint.tls.dhparam",
+        ),
+        True,
+    ),
+    (_("Connections and proxies"), ("max_connections", "max_connections_per_address", "trusted_proxies"), True),
+    (
+        _("HTTP"),
+        (
+            "options.request_timeout",
+            "options.client_timeout",
+            "options.max_request_head",
+            "options.max_request_body",
+            "options.hsts",
+            "options.hsts_max_age",
+            "options.access_log",
+        ),
+        True,
+    ),
     (_("Endpoint, further options"), ("endpoint.version", "endpoint.shared", "endpoint.user_timeout"), True),
     (_("Name for management"), ("id",), True),
 )

@@ -49,7 +49,7 @@ class TransportForm(WebSocketForm):
         endpoint = settings.get("endpoint")
         kind = self.cleaned_data.get("endpoint_type", "")
         if isinstance(endpoint, dict) and "endpoint_type" in self.changed_data:
-            fitting = {attribute.path for attribute in fields_of(kind)} if kind else set()
+            fitting = {attribute.path.partition(".")[0] for attribute in fields_of(kind)} if kind else set()
             kept = {key: value for key, value in endpoint.items() if key in fitting}
             settings["endpoint"] = kept
             if not kept:

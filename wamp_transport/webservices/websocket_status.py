@@ -42,7 +42,7 @@ class WebSocketStatus:
             await refuse_method(scope, send)
             return
         if not self._is_shown:
-            headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+            headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
             await send_answer(scope, send, 426, self._text, content_type=TEXT, headers=headers)
             return
         kinds = accepted(header(scope, b"accept"))

@@ -110,7 +110,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         transport = self.transport
         upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
         if upgrade.lower() == b"websocket" and self.clientproto != b"HTTP/1.1":
-            self.basic_error(505, b"HTTP Version Not Supported", "WebSocket needs HTTP/1.1")
+            self.channel.refuse(505, "WebSocket needs HTTP/1.1")
             return None
         result = super().process()
         if self.transport is None:
