@@ -1,0 +1,34 @@
+"""SASLprep: user names and passwords in the one form that both ends compute with. RFC 4013."""
+
+import stringprep
+import unicodedata
+
+_PROHIBITED = (
+    stringprep.in_table_c12,
+    stringprep.in_table_c21_c22,
+    stringprep.in_table_c3,
+    stringprep.in_table_c4,
+    stringprep.in_table_c5,
+    stringprep.in_table_c6,
+    stringprep.in_table_c7,
+    stringprep.in_table_c8,
+    stringprep.in_table_c9,
+)
+
+
+def saslprep(text: str) -> str:
+    """``text`` normalized, as a query: code points that Unicode 3.2 has not assigned pass.
+
+    Raises ValueError for what the profile prohibits.
+    """
+    mapped = [" " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one)]
+    result = unicodedata.normalize("NFKC", "".join(mapped))
+    for one in result:
+        if any(prohibits(one) for prohibits in _PROHIBITED):
+            raise ValueError(f"the character U+{ord(one):04X} is not allowed")
+    if any(stringprep.in_table_d1(one) for one in result):
+        if any(stringprep.in_table_d2(one) for one in result):
+            raise ValueError("text that runs from right to left is mixed with text that runs from left to right")
+        if not (stringprep.in_table_d1(result[0]) and stringprep.in_table_d1(result[-1])):
+            raise ValueError("text that runs from right to left must begin and end with such a character")
+    return result

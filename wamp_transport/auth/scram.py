@@ -1,0 +1,137 @@
+"""The computations of SCRAM, in the form of the specification and in the dialect that Autobahn and Crossbar speak.
+
+The method's name tells them apart: ``wamp-scram`` is the specification's, ``scram`` the dialect. What the dialect has
+of its own: server nonces are joined as octets, ``c=`` stays empty, the name of a user is not escaped, and with Argon2
+the key is the base64 text of the hash. A principal's keys therefore serve one of the two; the name of the key
+derivation function tells which: ``argon2id13`` or ``argon2id-13``. With ``pbkdf2`` they serve both.
+
+Section of the specification: Advanced Profile, "Salted Challenge Response Authentication"; RFC 5802, RFC 7677.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from hashlib import pbkdf2_hmac, sha256
+from typing import Final, Literal
+
+from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
+
+from .saslprep import saslprep
+
+Kdf = Literal["argon2id13", "argon2id-13", "pbkdf2"]
+
+STANDARD: Final = "wamp-scram"
+DIALECT: Final = "scram"
+METHODS: Final = (STANDARD, DIALECT)
+
+KDFS: Final[dict[str, tuple[Kdf, ...]]] = {STANDARD: ("argon2id13", "pbkdf2"), DIALECT: ("argon2id-13", "pbkdf2")}
+"""The key derivation functions by method."""
+
+KEY_SIZE: Final = 32
+NONCE_SIZE: Final = 16
+"""Octets of a server nonce, as the specification recommends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How keys are derived from a password. ``memory`` is in KiB and None for PBKDF2."""
+
+    kdf: Kdf
+    salt: bytes
+    iterations: int
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ScramKeys:
+    """What the server keeps of a password."""
+
+    stored_key: bytes
+    server_key: bytes
+
+
+def salted_password(password: str, derivation: Derivation) -> bytes:
+    """The key that all others come from. Slow on purpose. Raises ValueError for a password that SASLprep prohibits."""
+    secret = (password if derivation.kdf == "argon2id-13" else saslprep(password)).encode()
+    if derivation.kdf == "pbkdf2":
+        return pbkdf2_hmac("sha256", secret, derivation.salt, derivation.iterations, KEY_SIZE)
+    raw = hash_secret_raw(
+        secret,
+        derivation.salt,
+        time_cost=derivation.iterations,
+        memory_cost=derivation.memory or 0,
+        parallelism=1,
+        hash_len=KEY_SIZE,
+        type=Type.ID,
+        version=ARGON2_VERSION,
+    )
+    return raw if derivation.kdf == "argon2id13" else b64encode(raw).rstrip(b"=")
+
+
+def keys_of(salted: bytes) -> ScramKeys:
+    """What the server keeps, from :func:`salted_password`."""
+    return ScramKeys(sha256(client_key(salted)).digest(), hmac.digest(salted, b"Server Key", "sha256"))
+
+
+def client_key(salted: bytes) -> bytes:
+    """The key that only the client has."""
+    return hmac.digest(salted, b"Client Key", "sha256")
+
+
+def joined_nonce(method: str, client_nonce: str, server: bytes) -> str:
+    """The nonce of CHALLENGE. Raises ValueError where the client's is not base64."""
+    octets = b64decode(client_nonce, validate=True)
+    if not octets:
+        raise ValueError("the nonce is empty")
+    if method == DIALECT:
+        return b64encode(octets + server).decode()
+    return client_nonce + b64encode(server).decode()
+
+
+def auth_message(
+    method: str,
+    authid: str,
+    client_nonce: str,
+    nonce: str,
+    derivation: Derivation,
+    channel: tuple[str, bytes] | None = None,
+) -> bytes:
+    """What both sides sign. ``channel`` is the name of a channel binding and its data."""
+    name = _prepared(authid)
+    salt = b64encode(derivation.salt).decode()
+    binding = ""
+    if method == STANDARD:
+        name = name.replace("=", "=3D").replace(",", "=2C")
+        flag, data = (f"p={channel[0]}", channel[1]) if channel else ("n", b"")
+        binding = b64encode(f"{flag},,".encode() + data).decode()
+    return f"n={name},r={client_nonce},r={nonce},s={salt},i={derivation.iterations},c={binding},r={nonce}".encode()
+
+
+def client_proof(salted: bytes, message: bytes) -> bytes:
+    """What a client answers a challenge with."""
+    key = client_key(salted)
+    return _xor(key, hmac.digest(sha256(key).digest(), message, "sha256"))
+
+
+def server_signature(keys: ScramKeys, message: bytes) -> bytes:
+    """What the server proves itself with."""
+    return hmac.digest(keys.server_key, message, "sha256")
+
+
+def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
+    """Whether a client's proof shows that it has the key that belongs to these."""
+    if len(proof) != KEY_SIZE:
+        return False
+    recovered = _xor(proof, hmac.digest(keys.stored_key, message, "sha256"))
+    return hmac.compare_digest(sha256(recovered).digest(), keys.stored_key)
+
+
+def _prepared(authid: str) -> str:
+    try:
+        return saslprep(authid)
+    except ValueError:  # it was found under this name, so both sides know it
+        return authid
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
