@@ -1,0 +1,153 @@
+"""What finding subscriptions and registrations costs, and what each takes in memory: ``python -m benchmarks.matching``.
+
+A look-up goes through a running realm's broker and dealer, filled by SUBSCRIBE and REGISTER. Where one URI is looked up
+again and again, everything it touches is in the processor's cache: that is the cost of the algorithm. Where the URIs
+are taken at random from all that match, memory is waited for as well.
+"""
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+from random import Random
+from statistics import median
+from time import thread_time_ns
+
+from wamp_transport.router.options import Match
+from wamp_transport.router.records import Session
+from wamp_transport.router.router import Router
+from wamp_transport.testing import MemoryNode, anonymous_options
+from wamp_transport.wamp.messages import Register, RegisterOptions, Subscribe, SubscribeOptions
+
+SIZES = (10, 1_000, 100_000)
+KINDS: tuple[Match, ...] = ("exact", "prefix", "wildcard")
+LOOK_UPS = 10_000
+ROUNDS = 31
+MEASURED = 20_000
+"""Subscriptions and registrations that memory is divided by."""
+
+
+def pattern(match: Match, number: int) -> str:
+    """One of many patterns of a kind; those of any number of them are equally long."""
+    return {
+        "exact": f"com.example.n{number:06}.event",
+        "prefix": f"com.example.n{number:06}.",
+        "wildcard": f"com..n{number:06}.event",
+    }[match]
+
+
+def uri(number: int) -> str:
+    """What the pattern of that number covers, and no other."""
+    return f"com.example.n{number:06}.event"
+
+
+def fill(router: Router, session: Session, what: str, match: Match, count: int) -> None:
+    """As many subscriptions or registrations of one session."""
+    for number in range(count):
+        if what == "subscription":
+            router.receive(session.id, Subscribe(number + 1, SubscribeOptions(match=match), pattern(match, number)))
+        else:
+            router.receive(session.id, Register(number + 1, RegisterOptions(match=match), pattern(match, number)))
+        router.take_effects()
+
+
+def realm_with(what: str, match: Match, count: int) -> MemoryNode:
+    """A node with one session that holds ``count`` of them."""
+    node = MemoryNode(anonymous_options("realm1"))
+    peer = node.join("realm1")
+    fill(node.router, node.router.sessions[peer.session_id], what, match, count)
+    return node
+
+
+def look_ups() -> None:
+    """The table of times."""
+    print(
+        f"{'ns of CPU time each':<24}{'URIs':<12}"
+        + "".join(f"{size:>10,}" for size in SIZES)
+        + "   ratios to the first"
+    )
+    for what in ("subscription", "registration"):
+        for match in KINDS:
+            nodes = [realm_with(what, match, size) for size in SIZES]
+            for choice in ("one", "at random"):
+                runs = [measured(node, what, size, choice) for node, size in zip(nodes, SIZES, strict=True)]
+                # In turns, so that what else the machine does befalls all alike.
+                rounds = [[nanoseconds(*run) for run in runs] for _ in range(ROUNDS)]
+                times = [median(column) for column in zip(*rounds, strict=True)]
+                ratios = [median(each[place] / each[0] for each in rounds) for place in range(1, len(SIZES))]
+                cells = (
+                    "".join(f"{time:>10,.0f}" for time in times) + "   " + "  ".join(f"{each:.2f}" for each in ratios)
+                )
+                print(f"{what + ', ' + match:<24}{choice:<12}{cells}")
+
+
+LookUp = Callable[[str], object]
+
+
+def measured(node: MemoryNode, what: str, size: int, choice: str) -> tuple[LookUp, list[str]]:
+    """What to look up, and how."""
+    realm = node.router.realms["realm1"]
+    look_up: LookUp = realm.broker.covering if what == "subscription" else realm.dealer.best
+    if not look_up(uri(size - 1)):
+        raise SystemExit("what was put in is not found")
+    random = Random(1)  # noqa: S311 - the same each time
+    numbers = [size // 2] * LOOK_UPS if choice == "one" else [random.randrange(size) for _ in range(LOOK_UPS)]
+    return look_up, [uri(number) for number in numbers]
+
+
+def nanoseconds(look_up: LookUp, uris: list[str]) -> float:
+    """What one look-up takes, without the loop around it."""
+    begin = thread_time_ns()
+    for each in uris:
+        look_up(each)
+    middle = thread_time_ns()
+    for each in uris:
+        _nothing(each)
+    return (2 * middle - begin - thread_time_ns()) / len(uris)
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+def memory() -> None:
+    """The table of bytes."""
+    print(f"\nbytes each, of {MEASURED:,}" + "".join(f"{match:>12}" for match in KINDS))
+    for what in ("subscription", "registration"):
+        print(f"{what:<24}" + "".join(f"{bytes_each(what, match):>12,.0f}" for match in KINDS))
+    print(f"{'one more subscriber':<24}" + "".join(f"{bytes_of_one_more(match):>12,.0f}" for match in KINDS))
+
+
+def bytes_each(what: str, match: Match) -> float:
+    """What one of a session's subscriptions or registrations takes, its index entry and URI included."""
+    node = MemoryNode(anonymous_options("realm1"))
+    session = node.router.sessions[node.join("realm1").session_id]
+    return _growth(node, session, what, match) / MEASURED
+
+
+def bytes_of_one_more(match: Match) -> float:
+    """What it takes that a second session subscribes to the same."""
+    node = realm_with("subscription", match, MEASURED)
+    session = node.router.sessions[node.join("realm1").session_id]
+    return _growth(node, session, "subscription", match) / MEASURED
+
+
+def _growth(node: MemoryNode, session: Session, what: str, match: Match) -> int:
+    role = node.router.realms["realm1"].roles["anonymous"]
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    fill(node.router, session, what, match, MEASURED)
+    # Decisions are remembered for so many URIs at most; they are no part of a subscription.
+    role.subscribes.clear()
+    role.registers.clear()
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return after - before
+
+
+if __name__ == "__main__":
+    print(f"Python {sys.version.split()[0]}, medians of {ROUNDS} rounds of {LOOK_UPS:,} look-ups")
+    look_ups()
+    memory()
