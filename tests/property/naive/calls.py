@@ -97,6 +97,7 @@ class Calls(PubSub):
             if fault is not None:
                 raise Refused(fault)
             if not self.is_built_in(procedure):
+                call.is_disclosed = rule_for(self.options, session.role, procedure).disclose_caller
                 self.invoke(call, self.registration_for(procedure))
                 return
             session.receives([50, request_id, {}, [self.built_in(session, procedure, args, options)]])
@@ -198,8 +199,7 @@ class Calls(PubSub):
         trustlevel = self.options.roles[caller.role].trustlevel
         if trustlevel is not None:
             details["trustlevel"] = trustlevel
-        is_disclosed = rule_for(self.options, caller.role, call.procedure).disclose_caller
-        if is_disclosed or options.get("disclose_me") or callee.discloses:
+        if call.is_disclosed or options.get("disclose_me") or callee.discloses:
             details |= {"caller": caller.id, "caller_authid": caller.authid, "caller_authrole": caller.role}
         return details
 

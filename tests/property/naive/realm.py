@@ -1,13 +1,13 @@
 """A realm: who is in it, the meta procedures, and the end of sessions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wamp_transport.router.options import RealmOptions
 
 from .calls import Calls, Refused, describe
 from .records import ANYTHING, Registration, Session, Subscription
-from .rights import covers, precedence
+from .rights import covers, precedence, rule_for
 
 META = (
     "wamp.session.count", "wamp.session.list", "wamp.session.get", "wamp.session.kill", "wamp.session.kill_by_authid",
@@ -25,6 +25,7 @@ class Realm(Calls):
         self.options, self.now, self.chance = options, now, chance
         self.sessions: list[Session] = []
         self.leaving: list[Session] = []
+        self.reviews: list[Iterator[None]] = []
 
     # --- the end of a session ---
 
@@ -57,7 +58,42 @@ class Realm(Calls):
                 self.leaving.pop(0)
                 continue
             steps -= 1
+        while steps and self.reviews:
+            try:
+                next(self.reviews[0])
+            except StopIteration:
+                self.reviews.pop(0)
+            else:
+                steps -= 1
         return steps
+
+    def configure(self, options: RealmOptions) -> None:
+        """What sessions hold is looked at again, a piece at each step of work."""
+        self.options = options
+        if not options.strict_request_ids:
+            for session in self.sessions:
+                session.last_request = None
+        self.reviews = [self.review(session) for session in self.sessions]
+
+    def review(self, session: Session) -> Iterator[None]:
+        for registration in list(session.registrations):
+            if registration in session.registrations:
+                if not self.may_keep(session, "register", registration.procedure, registration.match):
+                    self.revoke(session, registration, "wamp.error.not_authorized")
+                yield
+        for subscription in list(session.subscriptions):
+            if subscription in session.subscriptions:
+                if not self.may_keep(session, "subscribe", subscription.topic, subscription.match):
+                    self.revoke_subscription(session, subscription, "wamp.error.not_authorized")
+                yield
+
+    def may_keep(self, session: Session, action: str, uri: str, match: str) -> bool:
+        return not session.is_there or getattr(rule_for(self.options, session.role, uri, match), action)
+
+    def revoke_subscription(self, session: Session, subscription: Subscription, reason: str) -> None:
+        if session.has("subscription_revocation"):
+            session.receives([35, 0, {"subscription": subscription.id, "reason": reason}])
+        self.drop_subscriber(session, subscription)
 
     # --- meta procedures ---
 
@@ -172,10 +208,7 @@ class Realm(Calls):
         subscription = self.subscription(subscription_id)
         for session in subscription.subscribers:
             if session.id == session_id:
-                if session.has("subscription_revocation"):
-                    reason = {"subscription": subscription.id, "reason": "wamp.error.unregistered"}
-                    session.receives([35, 0, reason])
-                self.drop_subscriber(session, subscription)
+                self.revoke_subscription(session, subscription, "wamp.error.unregistered")
                 return
         raise Refused("wamp.error.no_such_session")
 

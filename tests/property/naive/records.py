@@ -129,6 +129,6 @@ class OpenCall:
         self.details: dict[str, Any] = {}
         self.tried: list[Session] = []
         self.is_streaming = options.get("progress") is True
-        self.wants_progress = self.is_killed = False
+        self.wants_progress = self.is_killed = self.is_disclosed = False
         self.timeout = 0.0
         self.due: tuple[float, int] | None = None

@@ -29,7 +29,7 @@ class NaiveRouter:
     def opens(self, client: Client) -> None:
         """Its transport is there, without a session."""
         client.state, client.session = "open", None
-        client.due = self.now() + self.options.hello_timeout
+        client.due = self.now() + client.peer.service.hello_timeout
 
     def joins(self, client: Client, name: str, role: str, authid: str, features: set[str]) -> None:
         realm = self.realms.get(name)
@@ -151,8 +151,6 @@ class NaiveRouter:
             if new is None:
                 del self.realms[name]
                 continue
-            realm.options = new
-            if not new.strict_request_ids:
-                for session in realm.sessions:
-                    session.last_request = None
+            if new != realm.options:
+                realm.configure(new)
         self.open_realms()
