@@ -64,8 +64,18 @@ autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn Test
 	  && .venv-testsuite/bin/python -m pip --disable-pip-version-check --quiet install kosoku==0.1.0; }
 	$(BIN)/python -m tests.conformance.run .venv-testsuite/bin/kosoku build/autobahn-testsuite docs/websocket-conformance.md
 
+.PHONY: differences
+differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Crossbar.io on the wire (installs it beside) and write docs/differences.md
+	$(BIN)/python -m tests.differences .venv-crossbar
+
+.venv-crossbar/.installed:
+	@echo "Installing Crossbar.io into .venv-crossbar ..."
+	@$(PYTHON) -m venv .venv-crossbar
+	@.venv-crossbar/bin/python -m pip --disable-pip-version-check --quiet install "crossbar==26.10.*"
+	@touch $@
+
 clean: ## Remove what was made, but not the database
-	rm -rf $(VENV) .venv-testsuite build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-testsuite .venv-crossbar build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -1,7 +1,9 @@
 """Writes the generated pages of the documentation: ``python docs/generate.py``.
 
-``features.md`` comes from the announced features and the protocol test of each; ``configuration.md`` from the schema;
+``features.md`` comes from the announced features and the protocol test of each; ``configuration.md`` and what
+``migrating.md`` says of configurations from the schema;
 ``clients.md`` from the table that the tests of client libraries run by, and the examples.
+(``differences.md`` needs Crossbar: ``make differences``.)
 """
 
 import ast
@@ -13,7 +15,7 @@ ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.integration.abilities import FEATURES, LACKS, LIBRARIES  # noqa: E402 - found by the line above
-from wamp_transport.config.reference import markdown  # noqa: E402 - found by the line above
+from wamp_transport.config.reference import markdown, unoffered  # noqa: E402 - found by the line above
 from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noqa: E402
 
 CLIENTS_HEAD = """# Client libraries
@@ -95,9 +97,61 @@ def clients() -> str:
     return text
 
 
+MIGRATING_HEAD = """# Coming from Crossbar.io
+
+    python manage.py wamp check path/to/node        # what is understood, what is ignored, what must change
+    python manage.py runserver --node path/to/node  # run config.json as it is
+    python manage.py wamp import path/to/node       # or take it into the database, to be edited in the admin
+
+`check` names every attribute by its path in the file. *Refused* ones keep the configuration from being used, because
+running without them would be unsafe or pointless; *ignored* ones are reported and have no effect.
+
+## What behaves differently
+
+[Where Crossbar.io and wampnode differ](differences.md) tells it all, by scenario, as observed. What is met first:
+
+| what | here | to have it as before |
+|---|---|---|
+| URIs | `a-z`, `0-9` and `_` only | realm option `uri_check: "loose"`, Crossbar's default |
+| timeouts of calls | milliseconds, `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
+| protocol violations | ABORT with the reason, then close 1002; faults that went unnoticed count | mend the client |
+| ABORT | ends the connection | connect again for another try |
+| `wamp.session.on_leave` | three arguments: session, authid, authrole | take the first |
+| progressive results | only for callers that ask with `receive_progress` | ask |
+| `disclose_me` | honoured | realm option `allow_disclose_me: false` refuses it |
+| RESULT | does not name the callee | let the callee tell it in the result |
+| empty `eligible` lists | nobody receives the event | leave the list out |
+| permissions | exact before longest prefix before wildcard, of those that match | look at overlapping rules |
+| pattern subscriptions | never deliver what the role may not subscribe to | allow the topics |
+| refused origins | 403; a pattern without port means the scheme's own | |
+| session details | no `x_cb_*` keys; `agent` names the router | |
+
+## What of a configuration is not carried out
+
+Everything else of Crossbar's `config.json` is; see the [configuration reference](configuration.md).
+
+| where | keys | | why, or what to do |
+|---|---|---|---|
+"""
+
+
+def migrating() -> str:
+    """How to come from Crossbar, and what of its configuration is not carried out."""
+    rows = []
+    for place, keys, refused, instead in unoffered():
+        named = ", ".join(f"`{key}`" for key in keys) or "all of it"
+        rows.append(f"| `{place}` | {named} | {'refused' if refused else 'ignored'} | {instead} |\n")
+    return MIGRATING_HEAD + "".join(sorted(rows, key=lambda row: "| refused |" not in row))
+
+
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
-    return {"features.md": features(), "configuration.md": markdown(), "clients.md": clients()}
+    return {
+        "features.md": features(),
+        "configuration.md": markdown(),
+        "clients.md": clients(),
+        "migrating.md": migrating(),
+    }
 
 
 if __name__ == "__main__":

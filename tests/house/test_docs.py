@@ -14,10 +14,13 @@ assert _spec.loader is not None
 generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
+from tests.differences.page import names_in  # noqa: E402 - beside the other generator
+from tests.differences.scenarios import SCENARIOS  # noqa: E402
+
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-@pytest.mark.parametrize("name", ["features.md", "configuration.md", "clients.md"])
+@pytest.mark.parametrize("name", ["features.md", "configuration.md", "clients.md", "migrating.md"])
 def test_generated_page_is_current(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generate.pages()[name], "run 'make docs'"
 
@@ -26,3 +29,13 @@ def test_generated_page_is_current(name: str) -> None:
 def test_links_lead_to_files(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_differences_tell_of_the_present_scenarios() -> None:
+    page = (ROOT / "docs" / "differences.md").read_text()
+    assert sorted(names_in(page)) == sorted(one.name for one in SCENARIOS), "run 'make differences'"
+
+
+def test_differing_scenarios_say_what_it_means() -> None:
+    page = (ROOT / "docs" / "differences.md").read_text().partition("## Alike")[0]
+    assert [name for name in names_in(page) if not {one.name: one.means for one in SCENARIOS}[name]] == []

@@ -31,6 +31,27 @@ def markdown() -> str:
     return "\n".join(parts)
 
 
+def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
+    """What is known but not carried out: place, keys (none: all of it), whether it is refused, and what that means.
+
+    Keys of one place that share a meaning come together.
+    """
+    for section, places in _sections():
+        place = places[0] if places else ""
+        whole = section.unoffered
+        if whole is not None:
+            kinds = " ".join(map(str, types_of(section)))
+            yield f"{place} {kinds}".strip(), [], whole.level == "fault", whole.message.format(type="...")
+            continue
+        reasons: dict[tuple[bool, str], list[str]] = {}
+        for key, field in attributes(section):
+            attribute = describe(key, field)
+            if not attribute.offered:
+                reasons.setdefault((attribute.refused, attribute.instead), []).append(key)
+        for (refused, instead), keys in reasons.items():
+            yield place, keys, refused, instead
+
+
 def _sections() -> list[tuple[type[Section], list[str]]]:
     """Every section, in reading order, with the key paths where it stands."""
     places: dict[type[Section], list[str]] = {}

@@ -1,6 +1,6 @@
 import json
 
-from wamp_transport.config.reference import _sections, json_schema, markdown
+from wamp_transport.config.reference import _sections, json_schema, markdown, unoffered
 from wamp_transport.config.walk import attributes
 
 
@@ -43,3 +43,15 @@ def test_schema_is_json_with_keys_and_marks():
     assert options["flash_policy"]["offered"] is False
     assert "allow-by-default" in schema["$defs"]["RoleSection"]["properties"]
     assert {"type": "string"} in schema["$defs"]["TcpEndpoint"]["properties"]["port"]["anyOf"]
+
+
+def test_unoffered_attributes_come_with_place_and_reason():
+    told = {(place, key): (refused, reason) for place, keys, refused, reason in unoffered() for key in keys}
+    assert told["controller", "id"] == (False, "there is no controller process")
+    assert all(reason for _, _, _, reason in unoffered())
+    assert any(refused for _, _, refused, _ in unoffered())
+
+
+def test_unoffered_section_is_told_as_a_whole():
+    wholes = {place: refused for place, keys, refused, _ in unoffered() if not keys}
+    assert wholes["workers[] container guest websocket-testee proxy hostmonitor"] is False

@@ -1,0 +1,344 @@
+"""Calls: results, progress, canceling, timeouts, identification, and payload that not everybody can carry."""
+
+from typing import Any
+
+from .scenario import ADVANCED, BASIC, scenario
+from .stage import PLAIN_ROLES, ROLES, Peer, Stage, told
+
+CANCELING = f'{ADVANCED}, "Call Canceling"'
+TIMEOUTS = f'{ADVANCED}, "Call Timeouts"'
+PROGRESS = f'{ADVANCED}, "Progressive Call Results"'
+INVOCATIONS = f'{ADVANCED}, "Progressive Call Invocations"'
+SERIALIZERS = f'{BASIC}, "Serializers"'
+CANCELED = "ERROR wamp.error.canceled"
+NO_HANGING = "Canceled calls end; callers need no timer of their own."
+
+
+def pair(stage: Stage, callee_roles: Any = ROLES, **connection: Any) -> tuple[Peer, Peer]:
+    """A callee that has registered, and a caller."""
+    callee, caller = stage.join(roles=callee_roles), stage.join(**connection)
+    callee.register(stage.uri())
+    return callee, caller
+
+
+def without_text(heard: str) -> str:
+    """An error without its arguments, which are for people."""
+    return "; ".join(one.partition(" [")[0] if one.startswith("ERROR") else one for one in heard.split("; "))
+
+
+def canceled(
+    name: str, demands: str, keeps: str, options: dict[str, Any], *, roles: Any = ROLES, means: str = ""
+) -> None:
+    """A scenario of a call in flight and CANCEL, with what the caller and the callee hear then."""
+
+    def steps(stage: Stage) -> str:
+        callee, caller = pair(stage, roles)
+        request = caller.start_call(stage.uri())
+        callee.invocation()
+        caller.send(49, request, options)
+        return f"caller: {without_text(caller.heard())} | callee: {callee.heard()}"
+
+    scenario(name, CANCELING, demands, keeps=keeps, means=means)(steps)
+
+
+canceled(
+    "CANCEL, mode skip",
+    "The caller gets ERROR wamp.error.canceled at once, the callee nothing.",
+    f"caller: {CANCELED} | callee: nothing",
+    {"mode": "skip"},
+    means=NO_HANGING,
+)
+canceled(
+    "CANCEL, mode killnowait",
+    "The caller gets ERROR at once, the callee INTERRUPT.",
+    f'caller: {CANCELED} | callee: INTERRUPT {{"mode": "killnowait"}}',
+    {"mode": "killnowait"},
+)
+canceled(
+    "CANCEL, mode kill",
+    "The callee gets INTERRUPT, and the caller waits for its answer.",
+    'caller: nothing | callee: INTERRUPT {"mode": "kill"}',
+    {"mode": "kill"},
+)
+canceled(
+    "CANCEL, mode kill, callee without canceling",
+    "The router acts as for skip.",
+    f"caller: {CANCELED} | callee: nothing",
+    {"mode": "kill"},
+    roles=PLAIN_ROLES,
+    means=NO_HANGING,
+)
+canceled("CANCEL without mode", "No default mode is named.", "", {}, means=NO_HANGING)
+
+
+@scenario(
+    "A result after CANCEL, mode kill",
+    CANCELING,
+    "If the callee answers with its result in spite of INTERRUPT, that result counts.",
+    keeps='RESULT ["done"]',
+    means="A result that came in time is not lost.",
+)
+def result_after_kill(stage: Stage) -> str:
+    callee, caller = pair(stage)
+    request = caller.start_call(stage.uri())
+    invocation = callee.invocation()
+    caller.send(49, request, {"mode": "kill"})
+    callee.read()
+    callee.send(70, invocation[1], {}, ["done"])
+    return without_text(caller.heard())
+
+
+@scenario(
+    "The callee's error after CANCEL, mode kill",
+    CANCELING,
+    "The caller gets what the callee answers.",
+    keeps='ERROR com.example.stopped ["half"]',
+    means="The callee's own error arrives.",
+)
+def error_after_kill(stage: Stage) -> str:
+    callee, caller = pair(stage)
+    request = caller.start_call(stage.uri())
+    invocation = callee.invocation()
+    caller.send(49, request, {"mode": "kill"})
+    callee.read()
+    callee.send(8, 68, invocation[1], {}, stage.uri("stopped"), ["half"])
+    return caller.heard()
+
+
+@scenario(
+    "CANCEL of a call that does not exist", CANCELING, "It is ignored: the result may have crossed it.", keeps="nothing"
+)
+def cancel_unknown(stage: Stage) -> str:
+    caller = stage.join()
+    caller.send(49, 1, {"mode": "kill"})
+    return caller.heard()
+
+
+@scenario("The caller leaves", CANCELING, "The callee is interrupted.", keeps='INTERRUPT {"mode": "killnowait"}')
+def caller_leaves(stage: Stage) -> str:
+    callee, caller = pair(stage)
+    caller.start_call(stage.uri())
+    callee.invocation()
+    caller.close()
+    return callee.heard()
+
+
+@scenario("The callee leaves", CANCELING, "The caller gets an error.", keeps=(CANCELED, "ERROR wamp.error.unavailable"))
+def callee_leaves(stage: Stage) -> str:
+    callee, caller = pair(stage)
+    caller.start_call(stage.uri())
+    callee.invocation()
+    callee.close()
+    return without_text(caller.heard())
+
+
+def timed(name: str, milliseconds: int, demands: str, keeps: str, means: str = "", caller_roles: Any = ROLES) -> None:
+    """A scenario of a call with a timeout that nobody answers within two seconds."""
+
+    def steps(stage: Stage) -> str:
+        callee, caller = pair(stage, roles=caller_roles)
+        caller.start_call(stage.uri(), timeout=milliseconds)
+        callee.invocation()
+        message = caller.read(2.0)
+        return without_text(told(message))
+
+    scenario(name, TIMEOUTS, demands, keeps=keeps, means=means)(steps)
+
+
+IN_MILLISECONDS = "The caller gets an error when the time, in milliseconds, is over."
+timed(
+    "A timeout of 300",
+    300,
+    IN_MILLISECONDS,
+    "ERROR wamp.error.timeout",
+    "Timeouts are milliseconds and have an error of their own. `timeouts_in_seconds` of a realm keeps Crossbar's unit.",
+)
+timed(
+    "A timeout of 1",
+    1,
+    IN_MILLISECONDS,
+    "ERROR wamp.error.timeout",
+    "Clients that think in seconds: set `timeouts_in_seconds`, or multiply.",
+)
+timed(
+    "A timeout, from a caller without canceling",
+    300,
+    IN_MILLISECONDS,
+    "ERROR wamp.error.timeout",
+    "Timeouts hold for every caller.",
+    PLAIN_ROLES,
+)
+
+
+def progressive(name: str, demands: str, keeps: str, *, asks: bool, means: str = "") -> None:
+    """A scenario of a callee that sends progress and then its result."""
+
+    def steps(stage: Stage) -> str:
+        callee, caller = pair(stage)
+        caller.start_call(stage.uri(), **({"receive_progress": True} if asks else {}))
+        request = callee.invocation()[1]
+        callee.send(70, request, {"progress": True}, ["half"])
+        callee.send(70, request, {}, ["done"])
+        return caller.heard()
+
+    scenario(name, PROGRESS, demands, keeps=keeps, means=means)(steps)
+
+
+progressive(
+    "Progress for a caller that asked",
+    "It gets all results in order.",
+    'RESULT {"progress": true} ["half"]; RESULT ["done"]',
+    asks=True,
+)
+progressive(
+    "Progress for a caller that did not ask",
+    "It gets the final result only.",
+    'RESULT ["done"]',
+    asks=False,
+    means="Callers get progress only when they ask with `receive_progress`.",
+)
+
+
+@scenario(
+    "A progressive call",
+    INVOCATIONS,
+    "Parts of one call reach the callee under one invocation id.",
+    keeps='INVOCATION {"progress": true} [1]; INVOCATION [2]; one invocation id',
+    means="Callers may stream arguments.",
+)
+def progressive_call(stage: Stage) -> str:
+    roles = {role: {"features": {"progressive_call_invocations": True, "call_canceling": True}} for role in ROLES}
+    callee, caller = pair(stage, roles)
+    caller = stage.join(roles=roles)
+    caller.send(48, 1, {"progress": True}, stage.uri(), [1])
+    caller.send(48, 1, {}, stage.uri(), [2])
+    heard = callee.messages()
+    same = len({message[1] for message in heard if isinstance(message, list)}) == 1
+    return f"{told(*heard)}; {'one invocation id' if same else 'several invocation ids'}"
+
+
+def identified(name: str, demands: str, keeps: str, means: str = "", *, realm: str = "realm1", **options: Any) -> None:
+    """A scenario of a call and what the callee learns of the caller."""
+
+    def steps(stage: Stage) -> str:
+        callee, caller = stage.join(realm=realm), stage.join(realm=realm)
+        callee.register(stage.uri())
+        caller.start_call(stage.uri(), **options)
+        details = callee.invocation()[3]
+        return ", ".join(sorted(key for key in details if key.startswith("caller"))) or "nothing of the caller"
+
+    scenario(name, f'{ADVANCED}, "Caller Identification"', demands, keeps=keeps, means=means)(steps)
+
+
+CALLER = "caller, caller_authid, caller_authrole"
+identified(
+    "disclose_me on CALL",
+    "A caller may ask to be disclosed.",
+    CALLER,
+    "Callers that ask are named. `allow_disclose_me: false` of a realm refuses it with an error.",
+    disclose_me=True,
+)
+identified("A caller that does not ask", "Callers are not disclosed unasked.", "nothing of the caller")
+identified("A role whose callers are disclosed", "A router may disclose by configuration.", CALLER, realm="disclosing")
+
+
+@scenario(
+    "disclose_caller on REGISTER",
+    f'{ADVANCED}, "Caller Identification"',
+    "A callee may ask that its callers are disclosed; the router may refuse.",
+    means="Callees that ask learn who calls.",
+)
+def disclose_caller(stage: Stage) -> str:
+    callee, caller = stage.join(), stage.join()
+    callee.register(stage.uri(), disclose_caller=True)
+    caller.start_call(stage.uri())
+    details = callee.invocation()[3]
+    return ", ".join(sorted(key for key in details if key.startswith("caller"))) or "nothing of the caller"
+
+
+@scenario(
+    "What RESULT tells of the callee",
+    f'{BASIC}, "Remote Procedure Calls"',
+    "RESULT names no callee.",
+    keeps="nothing of the callee",
+    means="Callers no more learn `callee`, `callee_authid` and `callee_authrole`.",
+)
+def callee_identity(stage: Stage) -> str:
+    callee, caller = pair(stage)
+    request = caller.start_call(stage.uri())
+    callee.send(70, callee.invocation()[1], {}, [1])
+    details = caller.answer(request)[2]
+    return ", ".join(sorted(key for key in details if key.startswith("callee"))) or "nothing of the callee"
+
+
+@scenario(
+    "An error of the callee",
+    f'{BASIC}, "Remote Procedure Calls"',
+    "URI and arguments are passed on.",
+    keeps='ERROR com.example.wrong [1] {"a": 2}',
+)
+def error(stage: Stage) -> str:
+    callee, caller = pair(stage)
+    caller.start_call(stage.uri())
+    callee.send(8, 68, callee.invocation()[1], {}, stage.uri("wrong"), [1], {"a": 2})
+    return caller.heard()
+
+
+@scenario(
+    "CALL of nothing",
+    f'{BASIC}, "Remote Procedure Calls"',
+    "ERROR wamp.error.no_such_procedure.",
+    keeps="ERROR wamp.error.no_such_procedure",
+)
+def no_such_procedure(stage: Stage) -> str:
+    return without_text(told(stage.join().call(stage.uri())))
+
+
+def carried(
+    name: str, sender: str, receiver: str, payload: Any, demands: str, keeps: tuple[str, ...], means: str
+) -> None:
+    """A scenario of an argument that crosses from one serializer to another. ``payload`` may be the bytes of JSON."""
+
+    def steps(stage: Stage) -> str:
+        callee, caller = stage.join(serializer=receiver), stage.join(serializer=sender)
+        callee.register(stage.uri())
+        if isinstance(payload, bytes) and sender == "json":
+            caller.send_bytes(f'[48, 1, {{}}, "{stage.uri()}", ['.encode() + payload + b"]]")
+        else:
+            caller.send(48, 1, {}, stage.uri(), [payload])
+        return f"callee: {callee.heard()} | caller: {without_text(caller.heard())}"
+
+    scenario(name, SERIALIZERS, demands, keeps=keeps, means=means)(steps)
+
+
+ANSWERED = "What the receiver cannot be told is answered with an error, and nobody loses the connection."
+REFUSED = tuple(
+    f"callee: nothing | caller: ERROR wamp.error.{name}" for name in ("invalid_payload", "invalid_argument")
+)
+carried(
+    "An integer beyond 64 bits, from JSON to MessagePack",
+    "json",
+    "msgpack",
+    b"1" + b"0" * 30,
+    ANSWERED,
+    REFUSED,
+    "Such calls fail with an error instead of hanging.",
+)
+carried(
+    "NaN, from MessagePack to JSON",
+    "msgpack",
+    "json",
+    float("nan"),
+    ANSWERED,
+    REFUSED,
+    "JSON clients never get NaN, which is no JSON.",
+)
+carried(
+    "Bytes, from MessagePack to JSON",
+    "msgpack",
+    "json",
+    b"\x00\xff",
+    "Bytes become a string of U+0000 and base64.",
+    ('callee: INVOCATION ["\\u0000AP8="] | caller: nothing',),
+    "",
+)

@@ -1,0 +1,334 @@
+"""The meta API: sessions, registrations, subscriptions, testaments, history."""
+
+from typing import Any
+
+from .scenario import ADVANCED, scenario
+from .stage import Stage, told
+
+SESSIONS = f'{ADVANCED}, "Session Meta API"'
+REGISTRATIONS = f'{ADVANCED}, "Registration Meta API"'
+SUBSCRIPTIONS = f'{ADVANCED}, "Subscription Meta API"'
+TESTAMENTS = f'{ADVANCED}, "Session Testament"'
+HISTORY = f'{ADVANCED}, "Event History"'
+
+
+def refused(
+    name: str, section: str, demands: str, keeps: str, procedure: str, *args: Any, means: str = "", **kwargs: Any
+) -> None:
+    """A scenario of one meta call; "me" and "other" in the arguments are session ids."""
+
+    def steps(stage: Stage) -> str:
+        peer, other = stage.join(), stage.join()
+        ids = {"me": peer.session_id, "other": other.session_id}
+        own = [ids.get(item, item) if isinstance(item, str) else item for item in args]
+        heard = told(peer.call(procedure, *own, **kwargs))
+        return heard.partition(" [")[0] if heard.startswith("ERROR") else heard
+
+    scenario(name, section, demands, keeps=keeps, means=means)(steps)
+
+
+NO_SESSION = "ERROR wamp.error.no_such_session"
+refused(
+    "wamp.session.get of nobody",
+    SESSIONS,
+    f"{NO_SESSION}.",
+    NO_SESSION,
+    "wamp.session.get",
+    4711,
+    means="The URI to look for is the specification's.",
+)
+refused("wamp.session.kill of nobody", SESSIONS, f"{NO_SESSION}.", NO_SESSION, "wamp.session.kill", 4711)
+refused(
+    "wamp.session.kill of oneself",
+    SESSIONS,
+    f"{NO_SESSION}: a session cannot kill itself.",
+    NO_SESSION,
+    "wamp.session.kill",
+    "me",
+    means="To leave, send GOODBYE.",
+)
+refused(
+    "wamp.session.kill with a reason that is no URI",
+    SESSIONS,
+    "ERROR wamp.error.invalid_uri.",
+    "ERROR wamp.error.invalid_uri",
+    "wamp.session.kill",
+    "other",
+    means="Reasons are checked.",
+    reason="not a uri",
+)
+refused(
+    "wamp.session.get without arguments",
+    SESSIONS,
+    "An error; wamp.error.invalid_argument fits.",
+    "ERROR wamp.error.invalid_argument",
+    "wamp.session.get",
+    means="One URI for all wrong arguments.",
+)
+refused(
+    "wamp.session.get of a text",
+    SESSIONS,
+    "An error; wamp.error.invalid_argument fits.",
+    "ERROR wamp.error.invalid_argument",
+    "wamp.session.get",
+    "text",
+    means="One URI for all wrong arguments.",
+)
+refused(
+    "wamp.registration.get of nothing",
+    REGISTRATIONS,
+    "ERROR wamp.error.no_such_registration.",
+    "ERROR wamp.error.no_such_registration",
+    "wamp.registration.get",
+    4711,
+)
+refused(
+    "wamp.subscription.get of nothing",
+    SUBSCRIPTIONS,
+    "ERROR wamp.error.no_such_subscription.",
+    "ERROR wamp.error.no_such_subscription",
+    "wamp.subscription.get",
+    4711,
+)
+refused(
+    "wamp.registration.lookup of nothing",
+    REGISTRATIONS,
+    "null.",
+    "RESULT [null]",
+    "wamp.registration.lookup",
+    "com.example.nothing",
+)
+refused(
+    "wamp.registration.match of nothing",
+    REGISTRATIONS,
+    "null.",
+    "RESULT [null]",
+    "wamp.registration.match",
+    "com.example.nothing",
+)
+refused(
+    "wamp.subscription.match of nothing",
+    SUBSCRIPTIONS,
+    "null.",
+    "RESULT [null]",
+    "wamp.subscription.match",
+    "com.example.nothing",
+)
+refused(
+    "A testament of a scope that does not exist",
+    TESTAMENTS,
+    "The scopes are detached and destroyed; no error is named for others.",
+    "",
+    "wamp.session.add_testament",
+    "com.example.it",
+    [],
+    {},
+    scope="forever",
+    means="It is a wrong argument like any other.",
+)
+
+
+@scenario(
+    "GOODBYE of a killed session",
+    SESSIONS,
+    "The reason is wamp.close.killed where none is given.",
+    keeps=("GOODBYE wamp.close.killed", "GOODBYE wamp.close.killed; close 1000"),
+    means="Clients can tell being killed from a usual end.",
+)
+def killed(stage: Stage) -> str:
+    killer, victim = stage.join(), stage.join()
+    killer.call("wamp.session.kill", victim.session_id)
+    return told(victim.read())
+
+
+def many(procedure: str, returned: str, *args: str) -> None:
+    """A scenario of killing several sessions: three guests, one of which kills."""
+
+    def steps(stage: Stage) -> str:
+        killer, *others = (stage.join("/guest", realm="realm1") for _ in range(3))
+        heard = told(killer.call(procedure, *args)).partition(" {")[0]
+        gone = sum(other.heard() != "nothing" for other in others)
+        alive = "lives" if killer.heard() == "nothing" else "is killed"
+        result = "RESULT, a list of ids" if heard.startswith("RESULT [[") else heard
+        return f"{result}; {gone} of 2 others gone; the caller {alive}"
+
+    demands = f"All but the caller are killed; {returned}."
+    means = "The caller is spared; the result is the specification's."
+    kept = "RESULT [2]" if "number" in returned else "RESULT, a list of ids"
+    keeps = f"{kept}; 2 of 2 others gone; the caller lives"
+    scenario(procedure, SESSIONS, demands, keeps=keeps, means=means)(steps)
+
+
+many("wamp.session.kill_by_authid", "the result is a list of their ids", "guest")
+many("wamp.session.kill_by_authrole", "the result is their number", "guest")
+
+
+@scenario(
+    "wamp.session.kill_all",
+    SESSIONS,
+    "All but the caller are killed; the result is their number.",
+    keeps="RESULT [1]",
+    means="The procedure exists.",
+)
+def kill_all(stage: Stage) -> str:
+    killer, _ = stage.join(realm="realm2"), stage.join(realm="realm2")
+    return told(killer.call("wamp.session.kill_all")).partition(' ["')[0]
+
+
+def left(name: str, *, lost: bool) -> None:
+    """A scenario of a session that ends and what on_leave tells."""
+
+    def steps(stage: Stage) -> str:
+        watcher, leaver = stage.join(), stage.join()
+        watcher.subscribe("wamp.session.on_leave")
+        if lost:
+            leaver.wire.reset()
+        else:
+            leaver.send(6, {}, "wamp.close.normal")
+        event = watcher.read()
+        args = event[4] if isinstance(event, list) and len(event) > 4 else []
+        first = "the session" if args[:1] == [leaver.session_id] else repr(args[:1])
+        return f"{len(args)} arguments, the first {first}"
+
+    demands = "The event carries session, authid and authrole."
+    means = "Subscribers that take just one argument need to take three."
+    scenario(name, SESSIONS, demands, keeps="3 arguments, the first the session", means=means)(steps)
+
+
+left("wamp.session.on_leave after GOODBYE", lost=False)
+left("wamp.session.on_leave after a lost connection", lost=True)
+
+
+@scenario(
+    "Subscription events after a lost connection",
+    SUBSCRIPTIONS,
+    "on_unsubscribe and on_delete carry the session that left.",
+    keeps="on_unsubscribe: the session; on_delete: the session",
+    means="The events tell whose subscription it was.",
+)
+def lost_subscription(stage: Stage) -> str:
+    watcher, leaver = stage.join(), stage.join()
+    names = {watcher.subscribe(f"wamp.subscription.{name}"): name for name in ("on_unsubscribe", "on_delete")}
+    subscription = leaver.subscribe(stage.uri())
+    leaver.wire.reset()
+    events = [one for one in watcher.messages() if one[0] == 36 and one[4][1:] == [subscription]]
+    who = [f"{names[one[1]]}: {'the session' if one[4][0] == leaver.session_id else one[4][0]}" for one in events]
+    return "; ".join(who) or "nothing"
+
+
+@scenario(
+    "Subscription events",
+    SUBSCRIPTIONS,
+    "on_create, then on_subscribe; on_unsubscribe, then on_delete.",
+    keeps="on_create, on_subscribe, on_unsubscribe, on_delete",
+)
+def subscription_events(stage: Stage) -> str:
+    watcher, peer = stage.join(), stage.join()
+    kinds = ("on_create", "on_subscribe", "on_unsubscribe", "on_delete")
+    names = {watcher.subscribe(f"wamp.subscription.{kind}"): kind for kind in kinds}
+    peer.request(34, peer.subscribe(stage.uri()))
+    return ", ".join(names[one[1]] for one in watcher.messages() if one[0] == 36)
+
+
+@scenario(
+    "Registration events",
+    REGISTRATIONS,
+    "on_create, then on_register; on_unregister, then on_delete.",
+    keeps="on_create, on_register, on_unregister, on_delete",
+)
+def registration_events(stage: Stage) -> str:
+    watcher, peer = stage.join(), stage.join()
+    kinds = ("on_create", "on_register", "on_unregister", "on_delete")
+    names = {watcher.subscribe(f"wamp.registration.{kind}"): kind for kind in kinds}
+    peer.request(66, peer.register(stage.uri()))
+    return ", ".join(names[one[1]] for one in watcher.messages() if one[0] == 36)
+
+
+@scenario(
+    "Registration events of force_reregister",
+    REGISTRATIONS,
+    "The registration taken away is told like any other.",
+    means="Watchers see every change.",
+)
+def forced_events(stage: Stage) -> str:
+    watcher, old, new = stage.join(), stage.join(), stage.join()
+    old.register(stage.uri())
+    kinds = ("on_create", "on_register", "on_unregister", "on_delete")
+    names = {watcher.subscribe(f"wamp.registration.{kind}"): kind for kind in kinds}
+    new.register(stage.uri(), force_reregister=True)
+    return ", ".join(names[one[1]] for one in watcher.messages() if one[0] == 36) or "nothing"
+
+
+def patterns(name: str, kind: str, code: int, section: str) -> None:
+    """A scenario of a list that should hold an id of each way of matching."""
+
+    def steps(stage: Stage) -> str:
+        peer = stage.join()
+        ids = {}
+        for match in ("exact", "prefix", "wildcard"):
+            answer = peer.request(code, {"match": match}, stage.uri("a..c" if match == "wildcard" else "a"))
+            ids[match] = peer.id_from(answer, code + 1)
+        lists = peer.call(f"wamp.{kind}.list")[3][0]
+        return ", ".join(match for match, one in ids.items() if one in lists[match])
+
+    means = "Wildcards are listed."
+    scenario(
+        name, section, "The list has ids by exact, prefix and wildcard.", keeps="exact, prefix, wildcard", means=means
+    )(steps)
+
+
+patterns("wamp.subscription.list", "subscription", 32, SUBSCRIPTIONS)
+patterns("wamp.registration.list", "registration", 64, REGISTRATIONS)
+
+
+@scenario("wamp.session.count and list by role", SESSIONS, "They can be restricted to roles.", keeps="1, the session")
+def by_role(stage: Stage) -> str:
+    peer, guest = stage.join(), stage.join("/guest")
+    count = peer.call("wamp.session.count", ["guest"])
+    ids = peer.call("wamp.session.list", ["guest"])
+    if not isinstance(count, list) or count[0] != 50:
+        return told(count)
+    return f"{count[3][0]}, {'the session' if ids[3][0] == [guest.session_id] else ids[3][0]}"
+
+
+@scenario("A testament", TESTAMENTS, "It is published when the session ends.", keeps='EVENT ["gone"]')
+def testament(stage: Stage) -> str:
+    watcher, leaver = stage.join(), stage.join()
+    watcher.subscribe(stage.uri())
+    leaver.call("wamp.session.add_testament", stage.uri(), ["gone"], {})
+    leaver.wire.reset()
+    return watcher.heard()
+
+
+@scenario(
+    "What adding and flushing testaments return",
+    TESTAMENTS,
+    "Nothing is specified to be returned.",
+    means="Do not rely on what Crossbar returned.",
+)
+def testament_results(stage: Stage) -> str:
+    peer = stage.join()
+    added = told(peer.call("wamp.session.add_testament", stage.uri(), ["gone"], {}))
+    return (
+        f"{added}; {told(peer.call('wamp.session.flush_testaments'))}".replace("[null]", "").replace(" ;", ";").strip()
+    )
+
+
+@scenario(
+    "Event history",
+    HISTORY,
+    "Oldest first, each with timestamp, subscription, publication and details.",
+    keeps="1, 2; details, publication, subscription, timestamp",
+    means="The order and the keys are the specification's; `reverse` turns it round.",
+)
+def history(stage: Stage) -> str:
+    publisher, reader = stage.join(), stage.join()
+    subscription = reader.subscribe("com.history.kept")
+    for number in (1, 2):
+        publisher.publish("com.history.kept", number)
+    answer = reader.call("wamp.subscription.get_events", subscription)
+    if not isinstance(answer, list) or answer[0] != 50:
+        return told(answer)
+    events = answer[3][0] if answer[3] and isinstance(answer[3][0], list) else answer[3]
+    keys = sorted({key for event in events for key in event} - {"args", "kwargs"})
+    return f"{', '.join(str((event.get('args') or ['-'])[0]) for event in events)}; {', '.join(keys)}"

@@ -1,0 +1,89 @@
+"""What a role may do, where several rules of its configuration touch a URI."""
+
+from .scenario import ADVANCED, BASIC, scenario
+from .stage import Stage, told
+
+SECURITY = f'{BASIC}, "Security Model"'
+FREE = "How a router is configured is its own business."
+RULES = (
+    "Rules are found by exact URI, then longest prefix, then wildcard; one that does not match hides none that does."
+)
+
+
+def ruled(name: str, uri: str, means: str = RULES) -> None:
+    """A scenario of one SUBSCRIBE under the rules of the realm "rules"."""
+
+    def steps(stage: Stage) -> str:
+        peer = stage.join(realm="rules")
+        return "allowed" if (heard := told(peer.request(32, {}, uri))) == "SUBSCRIBED" else heard.partition(" [")[0]
+
+    scenario(name, SECURITY, FREE, means=means)(steps)
+
+
+ruled("Rules: prefix a. allows, exact a.b does not; a.b.c", "a.b.c")
+ruled("Rules: prefix a. allows, exact a.b does not; a.b", "a.b")
+ruled("Rules: wildcard w..c allows, wildcard w..d does not; w.b.c", "w.b.c")
+ruled("Rules: wildcard w..c allows, wildcard w..d does not; w.b.d", "w.b.d")
+ruled("Rules: wildcard .tail allows; any.tail", "any.tail")
+ruled("Rules: prefix deny. denies, wildcard deny..c allows; deny.b.c", "deny.b.c")
+ruled("Rules: none that matches", "nowhere.at.all")
+
+
+def widened(name: str, pattern: str, match: str, topic: str, keeps: str) -> None:
+    """A scenario of a pattern that covers a topic its subscriber may not have."""
+
+    def steps(stage: Stage) -> str:
+        publisher, subscriber = stage.join(realm="rules"), stage.join(realm="rules")
+        answer = told(subscriber.request(32, {"match": match}, pattern)).partition(" [")[0]
+        publisher.publish(topic, 1)
+        return f"{answer}; {subscriber.heard()}"
+
+    demands = "A subscriber gets no event of a topic that it may not subscribe to."
+    means = "Pattern subscribers no more receive what their role may not."
+    scenario(name, SECURITY, demands, keeps=(keeps, "ERROR wamp.error.not_authorized; nothing"), means=means)(steps)
+
+
+widened("A prefix subscription under a rule for an exact URI", "com", "prefix", "com.secret", "SUBSCRIBED; nothing")
+widened("A prefix subscription over a topic that is denied", "open.", "prefix", "open.secret", "SUBSCRIBED; nothing")
+
+
+@scenario(
+    "REGISTER that is denied, of a procedure that exists",
+    f'{ADVANCED}, "Authorization"',
+    "What is not allowed is answered with wamp.error.not_authorized.",
+    keeps="ERROR wamp.error.not_authorized",
+    means="Clients do not learn which procedures exist where they may not register.",
+)
+def existence(stage: Stage) -> str:
+    peer = stage.join(realm="rules")
+    return told(peer.request(64, {}, "nowhere.at.all")).partition(" [")[0]
+
+
+@scenario("CALL that is denied", SECURITY, "ERROR wamp.error.not_authorized.", keeps="ERROR wamp.error.not_authorized")
+def denied_call(stage: Stage) -> str:
+    return told(stage.join(realm="rules").call("nowhere.at.all")).partition(" [")[0]
+
+
+@scenario(
+    "PUBLISH that is denied, with nobody subscribed",
+    SECURITY,
+    "With acknowledge: ERROR wamp.error.not_authorized.",
+    keeps="ERROR wamp.error.not_authorized",
+)
+def denied_publish(stage: Stage) -> str:
+    peer = stage.join(realm="rules")
+    return told(peer.request(16, {"acknowledge": True}, "nowhere.at.all")).partition(" [")[0]
+
+
+def covered(name: str, realm: str) -> None:
+    """A scenario of killing a session where a rule covers all URIs, or wamp. ones."""
+
+    def steps(stage: Stage) -> str:
+        killer, victim = stage.join(realm=realm), stage.join(realm=realm)
+        return told(killer.call("wamp.session.kill", victim.session_id)).partition(" [")[0]
+
+    scenario(name, f'{ADVANCED}, "Session Meta API"', "Who may kill is the router's decision.")(steps)
+
+
+covered('wamp.session.kill under a rule for prefix ""', "realm1")
+covered('wamp.session.kill under a rule for prefix "wamp."', "rules")

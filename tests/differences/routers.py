@@ -1,0 +1,132 @@
+"""Both routers, started with one and the same configuration."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import wamp_transport
+
+from ..integration.servers import free_port, manage, running, until, write_config
+from ..integration.wire import Wire
+
+OPEN = {"call": True, "register": True, "publish": True, "subscribe": True}
+
+
+def rule(uri: str, match: str, *actions: str, **more: Any) -> dict[str, Any]:
+    """A permission."""
+    return {"uri": uri, "match": match, "allow": dict.fromkeys(OPEN, False) | dict.fromkeys(actions, True), **more}
+
+
+def realm(name: str, *rules: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A realm with one role."""
+    return {"name": name, "roles": [{"name": "anonymous", "permissions": list(rules)}], **more}
+
+
+ALL = rule("", "prefix", *OPEN)
+REALMS = [
+    {
+        "name": "realm1",
+        "roles": [{"name": name, "permissions": [ALL]} for name in ("anonymous", "guest")],
+        "store": {"type": "memory", "event-history": [{"uri": "com.history.kept", "match": "exact", "limit": 10}]},
+    },
+    realm("realm2", ALL),
+    realm("disclosing", rule("", "prefix", *OPEN, disclose={"caller": True, "publisher": True})),
+    realm(
+        "rules",
+        rule("wamp.", "prefix", "call"),
+        rule("a.", "prefix", *OPEN),
+        rule("a.b", "exact"),
+        rule("w..c", "wildcard", *OPEN),
+        rule("w..d", "wildcard"),
+        rule(".tail", "wildcard", *OPEN),
+        rule("deny.", "prefix"),
+        rule("deny..c", "wildcard", *OPEN),
+        rule("com", "exact", *OPEN),
+        rule("com.secret", "exact", "publish"),
+        rule("open.", "prefix", "subscribe", "publish"),
+        rule("open.secret", "exact", "publish"),
+    ),
+    {"name": "roleless", "roles": [{"name": "somebody", "permissions": [ALL]}]},
+]
+
+
+def configuration(port: int) -> dict[str, Any]:
+    """What both are given; only the port differs."""
+    service = {"type": "websocket", "auth": {"anonymous": {"type": "static"}}}
+    guest = {"type": "static", "role": "guest", "authid": "guest"}
+    paths = {
+        "/": {"type": "json", "value": {}},
+        "ws": service,
+        "guest": {**service, "auth": {"anonymous": guest}},
+        "origins": {
+            **service,
+            "options": {"allowed_origins": ["https://example.com", "HTTPS://LOUD.ORG:443"], "allow_null_origin": False},
+        },
+        "deflate": {**service, "options": {"compression": {"deflate": {}}}},
+        "taking": {**service, "options": {"compression": {"deflate": {"no_context_takeover": False}}}},
+        "narrow": {**service, "options": {"compression": {"deflate": {"max_window_bits": 12}}}},
+        "small": {**service, "options": {"max_message_size": 4000, "max_frame_size": 4000}},
+        "quiet": {**service, "options": {"enable_webstatus": False}},
+        "static": {"type": "static", "directory": "../public"},
+    }
+    endpoint = {"type": "tcp", "interface": "127.0.0.1", "port": port}
+    worker = {"type": "router", "realms": REALMS, "transports": [{"type": "web", "endpoint": endpoint, "paths": paths}]}
+    return {"version": 2, "controller": {}, "workers": [worker]}
+
+
+def _prepared(directory: Path) -> int:
+    port = free_port()
+    directory.mkdir()
+    (directory / "public").mkdir()
+    (directory / "public" / "page.txt").write_text("a page")
+    write_config(directory, configuration(port))
+    return port
+
+
+@contextmanager
+def ours(directory: Path) -> Iterator[int]:
+    """This project's router; its port."""
+    port = _prepared(directory)
+    environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3")}
+    with running(manage("migrate", "--verbosity", "0"), directory, **environment) as migrate:
+        assert migrate.ended(seconds=60) == 0, migrate.output
+    with running(manage("runnode", "--node", str(directory)), directory, **environment) as process:
+        process.wait_for(port, seconds=60)
+        yield port
+        process.stop()
+
+
+@contextmanager
+def crossbar(directory: Path, environment: Path) -> Iterator[int]:
+    """Crossbar from its virtual environment; its port."""
+    port = _prepared(directory)
+    command = [str(environment / "bin" / "crossbar"), "start", "--loglevel", "warn"]
+    command += ["--cbdir", str(directory / ".crossbar")]
+    with running(command, directory, PATH=f"{environment / 'bin'}:{os.environ['PATH']}", PYTHONPATH="") as process:
+        process.wait_for(port, seconds=120)
+        until(lambda: _is_serving(port), "the last of the paths is served", seconds=30)
+        yield port
+        process.stop(seconds=30)
+
+
+def _is_serving(port: int) -> bool:
+    """Crossbar listens before it has its paths, which come in the order of their names; ``ws`` is the last."""
+    with Wire(port) as wire:
+        return " 101 " in wire.upgrade("/ws")
+
+
+def versions(environment: Path) -> tuple[str, str]:
+    """The versions of Crossbar and of this project."""
+    program = "import importlib.metadata as m; print(m.version('crossbar'))"
+    python = str(environment / "bin" / "python")
+    found = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+    return found, wamp_transport.__version__
+
+
+if __name__ == "__main__":
+    json.dump(configuration(8080), sys.stdout, indent=2)

@@ -1,0 +1,293 @@
+"""Where a scenario plays: a running router, its peers, and words for what they hear."""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import msgpack
+
+from ..integration.wire import BINARY, CLOSE, PING, PONG, TEXT, Wire, frame
+
+ANSWER = 4.0
+"""Seconds after which an answer counts as never given."""
+
+SILENCE = 0.4
+"""Seconds without a frame, after a ping was answered, that count as the end."""
+
+NAMES = {1: "HELLO", 2: "WELCOME", 3: "ABORT", 4: "CHALLENGE", 6: "GOODBYE", 8: "ERROR", 17: "PUBLISHED"}
+NAMES |= {33: "SUBSCRIBED", 35: "UNSUBSCRIBED", 36: "EVENT", 50: "RESULT", 65: "REGISTERED", 67: "UNREGISTERED"}
+NAMES |= {68: "INVOCATION", 69: "INTERRUPT"}
+
+ROLES: Mapping[str, Any] = {
+    "publisher": {"features": {"publisher_identification": True}},
+    "subscriber": {"features": {"subscription_revocation": True, "pattern_based_subscription": True}},
+    "caller": {"features": {"call_canceling": True, "call_timeout": True, "progressive_call_results": True}},
+    "callee": {
+        "features": {
+            "call_canceling": True,
+            "progressive_call_results": True,
+            "pattern_based_registration": True,
+            "shared_registration": True,
+            "registration_revocation": True,
+            "progressive_call_invocations": True,
+        }
+    },
+}
+PLAIN_ROLES: Mapping[str, Any] = {role: {} for role in ROLES}
+
+SHOWN = ("progress", "retained", "mode")
+
+
+class Unexpected(Exception):
+    """A scenario cannot go on; what was heard instead is the observation."""
+
+
+class Ended(NamedTuple):
+    """The router has closed the connection, or says nothing."""
+
+    how: str
+
+
+class Peer:
+    """A WAMP client of bytes."""
+
+    def __init__(self, wire: Wire, serializer: str = "json") -> None:
+        self.wire = wire
+        self.serializer = serializer
+        self.inbox: list[list[Any]] = []
+        self.request_id = 0
+        self.session_id = 0
+
+    def send(self, *message: Any) -> None:
+        """Send a message, whatever it is."""
+        self.send_bytes(json.dumps(message).encode() if self.serializer == "json" else msgpack.packb(message))
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send one frame of the serializer's kind."""
+        with suppress(OSError):
+            self.wire.send(frame(TEXT if self.serializer == "json" else BINARY, data))
+
+    def next_id(self) -> int:
+        """The next request id."""
+        self.request_id += 1
+        return self.request_id
+
+    def read(self, seconds: float = ANSWER) -> Any:
+        """The next message, or how it ended."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.wire.socket.settimeout(left)
+            try:
+                received = self.wire.frame()
+            except TimeoutError:
+                break
+            except (EOFError, OSError):
+                return Ended("the connection drops")
+            if received.opcode == CLOSE:
+                with suppress(OSError):
+                    self.wire.send(frame(CLOSE, received.payload[:2]))
+                return Ended(f"close {received.code}" if received.payload else "close without code")
+            if received.opcode == PONG:
+                return Ended("pong")
+            if received.opcode in (TEXT, BINARY):
+                try:
+                    return (
+                        json.loads(received.payload) if received.opcode == TEXT else msgpack.unpackb(received.payload)
+                    )
+                except ValueError:
+                    return Ended("something unreadable")
+        return Ended("nothing")
+
+    def request(self, code: int, *rest: Any) -> Any:
+        """Send a request with the next id; its answer. Other messages are kept for ``heard``."""
+        request_id = self.next_id()
+        self.send(code, request_id, *rest)
+        return self.answer(request_id)
+
+    def answer(self, request_id: int) -> Any:
+        """The answer to a request; how it ended where there is none."""
+        deadline = time.monotonic() + ANSWER
+        while isinstance(message := self.read(max(0.01, deadline - time.monotonic())), list):
+            if message[0] == 8 and message[2] == request_id and message[1] != 68:
+                return message
+            if message[0] in (17, 33, 35, 50, 65, 67) and message[1] == request_id:
+                return message
+            self.inbox.append(message)
+        return Ended("no answer") if message.how == "nothing" else message
+
+    def id_from(self, message: Any, code: int) -> int:
+        """The id that a positive answer gives."""
+        if not isinstance(message, list) or message[0] != code:
+            raise Unexpected(told(message))
+        return int(message[2])
+
+    def subscribe(self, topic: str, **options: Any) -> int:
+        """Subscribe; the subscription id."""
+        return self.id_from(self.request(32, options, topic), 33)
+
+    def register(self, procedure: str, **options: Any) -> int:
+        """Register; the registration id."""
+        return self.id_from(self.request(64, options, procedure), 65)
+
+    def publish(self, topic: str, *args: Any, **options: Any) -> int:
+        """Publish, acknowledged; the publication id."""
+        return self.id_from(self.request(16, {"acknowledge": True, **options}, topic, list(args)), 17)
+
+    def start_call(self, procedure: str, *args: Any, **options: Any) -> int:
+        """Send a CALL; its request id."""
+        request_id = self.next_id()
+        self.send(48, request_id, options, procedure, list(args))
+        return request_id
+
+    def call(self, procedure: str, *args: Any, **kwargs: Any) -> Any:
+        """Call and wait for the answer."""
+        return self.request(48, {}, procedure, list(args), kwargs)
+
+    def messages(self) -> list[Any]:
+        """Everything that comes until nothing more does; the end of the connection is the last."""
+        heard: list[Any] = [*self.inbox]
+        self.inbox.clear()
+        with suppress(OSError):
+            self.wire.send(frame(PING, b"still there"))
+        seconds = ANSWER
+        while True:
+            message = self.read(seconds)
+            if message == Ended("pong"):
+                seconds = SILENCE
+            elif message == Ended("nothing"):
+                return heard
+            else:
+                heard.append(message)
+                if isinstance(message, Ended) and message.how != "something unreadable":
+                    return heard
+
+    def heard(self, *shown: str) -> str:
+        """Everything that comes, in words, with these details beside the usual ones."""
+        return told(*self.messages(), shown=shown)
+
+    def invocation(self) -> list[Any]:
+        """The next INVOCATION."""
+        for index, message in enumerate(self.inbox):
+            if message[0] == 68:
+                return self.inbox.pop(index)
+        while isinstance(message := self.read(), list):
+            if message[0] == 68:
+                return message
+            self.inbox.append(message)
+        raise Unexpected(f"no INVOCATION, {told(message)}")
+
+    def close(self) -> None:
+        """Leave, with the closing handshake, so that what follows meets nothing of this peer."""
+        with suppress(OSError):
+            self.wire.socket.settimeout(ANSWER)
+            self.wire.send(frame(CLOSE, b"\x03\xe8"))
+            self.wire.read_to_end()
+        self.wire.socket.close()
+
+
+class Stage:
+    """A router, and names that no other scenario uses."""
+
+    def __init__(self, port: int, number: int) -> None:
+        self.port = port
+        self.prefix = f"com.s{number:03}"
+        self.peers: list[Peer] = []
+
+    def uri(self, name: str = "it") -> str:
+        """A URI of this scenario's own."""
+        return f"{self.prefix}.{name}"
+
+    def wire(self) -> Wire:
+        """A TCP connection."""
+        peer = Peer(Wire(self.port))
+        self.peers.append(peer)
+        return peer.wire
+
+    def connect(self, path: str = "/ws", serializer: str = "json", **options: Any) -> Peer:
+        """An open WebSocket without a session."""
+        peer = Peer(Wire(self.port), serializer)
+        self.peers.append(peer)
+        status = peer.wire.upgrade(path, subprotocol=f"wamp.2.{serializer}", **options).split("\r\n")[0]
+        if " 101 " not in f"{status} ":
+            raise Unexpected(status)
+        return peer
+
+    def join(self, path: str = "/ws", *, realm: str = "realm1", roles: Any = ROLES, serializer: str = "json") -> Peer:
+        """A session."""
+        peer = self.connect(path, serializer)
+        peer.send(1, realm, {"roles": roles})
+        welcome = peer.read()
+        if not isinstance(welcome, list) or welcome[0] != 2:
+            raise Unexpected(told(welcome))
+        peer.session_id = welcome[1]
+        return peer
+
+    def answer(self, request: bytes | str) -> str:
+        """What an HTTP request is answered with: the status, or that there is no answer."""
+        wire = self.wire()
+        wire.socket.settimeout(ANSWER)
+        wire.send(request.encode("latin-1") if isinstance(request, str) else request)
+        return self.status(wire)
+
+    @staticmethod
+    def status(wire: Wire) -> str:
+        """The status that comes."""
+        try:
+            return wire.head().split()[1]
+        except TimeoutError:
+            return "no answer"
+        except (EOFError, OSError):
+            return "the connection drops"
+
+    def upgrade(self, path: str = "/ws", *headers: str, **options: Any) -> str:
+        """Ask for a WebSocket; the status."""
+        return self.head(path, *headers, **options).split(" ")[1]
+
+    def head(self, path: str = "/ws", *headers: str, **options: Any) -> str:
+        """Ask for a WebSocket; the head of the answer, or an imitation that tells there is none."""
+        wire = self.wire()
+        wire.socket.settimeout(ANSWER)
+        try:
+            return wire.upgrade(path, headers=headers, **options)
+        except TimeoutError:
+            return "- never"
+        except (EOFError, OSError):
+            return "- dropped"
+
+    def close(self) -> None:
+        """Let all peers leave."""
+        for peer in self.peers:
+            peer.close()
+
+
+def told(*messages: Any, shown: Iterable[str] = ()) -> str:
+    """Messages in words: no ids, and of the details only those that matter."""
+    return "; ".join(_told(message, (*SHOWN, *shown)) for message in messages) or "nothing"
+
+
+def _told(message: Any, shown: Sequence[str]) -> str:
+    if not isinstance(message, list):
+        return str(getattr(message, "how", message))
+    name = NAMES.get(message[0], str(message[0]))
+    if message[0] in (3, 6):
+        return f"{name} {message[2]}"
+    if message[0] == 8:
+        return f"{name} {message[4]}{_payload(message[5:])}"
+    place = {36: 3, 50: 2, 68: 3, 69: 2}.get(message[0])
+    if place is None:
+        return name
+    details = {key: message[place][key] for key in shown if key in message[place]}
+    return " ".join([name, *([text(details)] if details else [])]) + _payload(message[place + 1 :])
+
+
+def _payload(parts: Sequence[Any]) -> str:
+    return "".join(f" {text(part)}" for part in parts if part)
+
+
+def text(value: Any) -> str:
+    """A value as JSON, with what differs from run to run left out."""
+    written = json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
+    return re.sub(r"\b\d{8,}\b", "id", written)
