@@ -19,16 +19,19 @@ export const SUBPROTOCOL = "wamp.2.json";
 const HELLO = 1, WELCOME = 2, ABORT = 3, CHALLENGE = 4, GOODBYE = 6, ERROR = 8;
 const PUBLISH = 16, PUBLISHED = 17;
 const SUBSCRIBE = 32, SUBSCRIBED = 33, UNSUBSCRIBE = 34, UNSUBSCRIBED = 35, EVENT = 36;
-const CALL = 48, RESULT = 50;
-const REGISTER = 64, REGISTERED = 65, UNREGISTER = 66, UNREGISTERED = 67, INVOCATION = 68, YIELD = 70;
+const CALL = 48, CANCEL = 49, RESULT = 50;
+const REGISTER = 64, REGISTERED = 65, UNREGISTER = 66, UNREGISTERED = 67, INVOCATION = 68, INTERRUPT = 69, YIELD = 70;
 
 /** What this client can do, told to the router in HELLO. */
 const ROLES = {
   publisher: { features: { publisher_exclusion: true, publisher_identification: true, subscriber_blackwhite_listing: true } },
   subscriber: { features: { pattern_based_subscription: true, publisher_identification: true } },
-  caller: { features: { caller_identification: true, call_timeout: true, progressive_call_results: true } },
+  caller: {
+    features: { call_canceling: true, call_timeout: true, caller_identification: true, progressive_call_results: true },
+  },
   callee: {
     features: {
+      call_canceling: true,
       caller_identification: true,
       pattern_based_registration: true,
       progressive_call_results: true,
@@ -86,6 +89,7 @@ export class Session {
   #ending = null; // what `closed` will say
   #settle = {}; // resolvers of the promises `open` and `closed`
   #lastRequestId = 0;
+  #running = new Map(); // invocation's request id -> AbortController
   #requests = new Map(); // request id -> {resolve, reject, onReply, onProgress}
   #subscriptions = new Map(); // subscription id -> Set of handlers
   #registrations = new Map(); // registration id -> procedure
@@ -163,7 +167,8 @@ export class Session {
   /**
    * Offer a procedure: `procedure(args, kwargs, details)` returns a value, a `Result` or a promise of either.
    * A `WampError` it throws reaches the caller as it is, anything else as `wamp.error.runtime_error`.
-   * When the caller wants progressive results, `details.progress(args, kwargs)` sends one.
+   * When the caller wants progressive results, `details.progress(args, kwargs)` sends one. `details.signal` (an
+   * AbortSignal) tells when the call was canceled: it has been answered then, whatever the procedure does.
    * @returns {Promise<{id: number, procedure: string}>} the receipt that `unregister` takes
    */
   register(uri, procedure, options = {}) {
@@ -180,13 +185,24 @@ export class Session {
 
   /**
    * Call a procedure.
-   * @param {Object} [options] WAMP's own, e.g. `{timeout: 1000}`, and `onProgress(result)` for progressive results
+   * @param {Object} [options] WAMP's own, e.g. `{timeout: 1000}`, `onProgress(result)` for progressive results, and
+   *   `signal`, an AbortSignal that cancels the call: `abort("skip")` or `abort("killnowait")` in that mode, else "kill"
    * @returns {Promise<Result>}
    */
-  call(procedure, args = [], kwargs = {}, { onProgress, ...options } = {}) {
+  async call(procedure, args = [], kwargs = {}, { onProgress, signal, ...options } = {}) {
+    signal?.throwIfAborted();
     if (onProgress) options.receive_progress = true;
     const message = [CALL, options, procedure, ...payload(args, kwargs)];
-    return this.#request(message, ([, , details, ...data]) => new Result(data[0], data[1], details), onProgress);
+    const reply = this.#request(message, ([, , details, ...data]) => new Result(data[0], data[1], details), onProgress);
+    const requestId = this.#lastRequestId;
+    const mode = () => (typeof signal.reason === "string" ? signal.reason : "kill");
+    const cancel = () => this.#send([CANCEL, requestId, { mode: mode() }]);
+    signal?.addEventListener("abort", cancel);
+    try {
+      return await reply;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
   }
 
   /** Leave in good manners: GOODBYE both ways, then hang up. Resolves like `closed`. */
@@ -279,6 +295,7 @@ export class Session {
       }
     },
     [INVOCATION]: (message) => this.#invoke(message),
+    [INTERRUPT]: ([, requestId]) => this.#running.get(requestId)?.abort(),
     [SUBSCRIBED]: (message) => this.#reply(message),
     [UNSUBSCRIBED]: (message) => this.#reply(message),
     [PUBLISHED]: (message) => this.#reply(message),
@@ -299,17 +316,24 @@ export class Session {
 
   async #invoke([, requestId, registrationId, details, args = [], kwargs = {}]) {
     const registration = this.#registrations.get(registrationId);
-    const progress = (...data) => this.#send([YIELD, requestId, { progress: true }, ...payload(...data)]);
-    const extra = details.receive_progress ? { progress } : {};
-    const answer = (message) => this.isOpen && this.#send(message);
+    const running = new AbortController();
+    this.#running.set(requestId, running);
+    const progress = (...data) => {
+      if (this.#running.has(requestId)) this.#send([YIELD, requestId, { progress: true }, ...payload(...data)]);
+    };
+    const answer = (message) => {
+      if (this.#running.delete(requestId) && this.isOpen) this.#send(message);
+    };
+    const fail = ({ uri, args, kwargs }) => answer([ERROR, INVOCATION, requestId, {}, uri, ...payload(args, kwargs)]);
+    running.signal.addEventListener("abort", () => fail(new WampError("wamp.error.canceled")));
+    const extra = { signal: running.signal, ...(details.receive_progress ? { progress } : {}) };
     try {
       if (!registration) throw new WampError("wamp.error.no_such_procedure");
       const value = await registration.procedure(args, kwargs, { procedure: registration.uri, ...details, ...extra });
       const result = value instanceof Result ? value : new Result(value === undefined ? [] : [value]);
       answer([YIELD, requestId, {}, ...payload(result.args, result.kwargs)]);
     } catch (error) {
-      const known = error instanceof WampError ? error : new WampError("wamp.error.runtime_error", [String(error)]);
-      answer([ERROR, INVOCATION, requestId, {}, known.uri, ...payload(known.args, known.kwargs)]);
+      fail(error instanceof WampError ? error : new WampError("wamp.error.runtime_error", [String(error)]));
     }
   }
 

@@ -85,9 +85,5 @@ LACKS: dict[str, dict[str, str]] = {
         **_NO_CANCEL,
         **_NO_INTERRUPT,
     },
-    "demo": {
-        "sends progress": _NO_PROGRESS,
-        **_NO_CANCEL,
-        **_NO_INTERRUPT,
-    },
+    "demo": {},
 }

@@ -27,8 +27,10 @@ const PROCEDURES = {
     for (let number = 0; number < count; number++) progress?.([number]);
     return { args: [count], kwargs: {} };
   },
-  hang: ([name], kwargs, { report }) => {
-    report({ event: { topic: name, subscribed: "called", args: [], kwargs: {}, details: {} } });
+  hang: ([name], kwargs, { report, signal }) => {
+    const tell = (subscribed) => report({ event: { topic: name, subscribed, args: [], kwargs: {}, details: {} } });
+    tell("called");
+    signal?.addEventListener("abort", () => tell("interrupted"));
     return new Promise(() => {});
   },
   refuse: (args, kwargs) => {

@@ -38,14 +38,13 @@ export async function connect(library, { url, realm, WebSocket }) {
         ),
       ),
     unregister: (registration) => ask(session.unregister(registration)),
-    call: (procedure, args, kwargs, options, onProgress) => ({
-      result: ask(
-        session.call(procedure, args, kwargs, {
-          ...options,
-          ...(onProgress ? { onProgress: (part) => onProgress(part.args) } : {}),
-        }),
-      ),
-    }),
+    call: (procedure, args, kwargs, options, onProgress) => {
+      const canceling = new AbortController();
+      const followed = onProgress ? { onProgress: (part) => onProgress(part.args) } : {};
+      const wanted = { ...options, ...followed, signal: canceling.signal };
+      const result = ask(session.call(procedure, args, kwargs, wanted));
+      return { result, cancel: ({ mode }) => canceling.abort(mode) };
+    },
     close: async () => (await session.close()).reason,
   };
 }
