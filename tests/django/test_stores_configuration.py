@@ -190,7 +190,7 @@ def test_change_and_generation_share_a_transaction(monkeypatch):
     def fail(using=None):
         raise RuntimeError
 
-    monkeypatch.setattr("wamp_transport.models.touch", fail)
+    monkeypatch.setattr("wamp_transport.models.configuration.touch", fail)
     with pytest.raises(RuntimeError):
         Realm.objects.create(name="realm1")
     assert not Realm.objects.exists()

@@ -1,0 +1,90 @@
+"""What running nodes write down: themselves, past events, the clients they know by a cookie."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .configuration import MATCHES
+
+
+class RunningNode(models.Model):
+    """A running node, as it reports itself: which generation it runs, and why it refused a newer one."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    host = models.CharField(_("host"), max_length=255, blank=True)
+    pid = models.PositiveBigIntegerField(_("process"))
+    source = models.CharField(_("configured by"), max_length=500, blank=True)
+    generation = models.PositiveBigIntegerField(
+        _("generation"), default=0, help_text=_("How many configurations the process has put in place.")
+    )
+    revision = models.PositiveBigIntegerField(
+        _("generation in the database"),
+        null=True,
+        blank=True,
+        help_text=_("Which one it runs; empty for a node that is configured by a file or by the settings."),
+    )
+    problem = models.TextField(_("problem"), blank=True)
+    started_at = models.DateTimeField(_("started at"), default=timezone.now)
+    applied_at = models.DateTimeField(_("running since"), default=timezone.now)
+    seen_at = models.DateTimeField(_("seen at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("running node")
+        verbose_name_plural = _("running configuration")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PastEvent(models.Model):
+    """A publication of a durable event history; of each history the latest ones are kept."""
+
+    id = models.BigAutoField(primary_key=True)
+    realm = models.CharField(_("realm"), max_length=255)
+    match = models.CharField(_("match"), max_length=8, choices=MATCHES)
+    uri = models.CharField(_("topic or pattern"), max_length=1000)
+    publication = models.BigIntegerField(_("publication id"))
+    time = models.DateTimeField(_("time"))
+    content = models.BinaryField(_("content"))
+
+    class Meta:
+        verbose_name = _("past event")
+        verbose_name_plural = _("past events")
+        ordering = ["id"]
+        indexes = [models.Index(fields=["realm", "match", "uri", "id"], name="wamp_past_event_history")]
+
+    def __str__(self) -> str:
+        return f"{self.uri} {self.time:%Y-%m-%d %H:%M:%S}"
+
+
+class TrackedCookie(models.Model):
+    """A client known by a cookie. The cookie's value is not kept, only its hash.
+
+    The columns of a login are filled where ``logged_in_at`` is.
+    """
+
+    id = models.CharField(
+        _("id"), primary_key=True, max_length=40, help_text=_("Public; the authid of anonymous sessions.")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(_("digest"), max_length=64, unique=True)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+    logged_in_at = models.DateTimeField(_("logged in at"), null=True, blank=True)
+    service = models.CharField(_("service"), max_length=500, blank=True)
+    realm = models.CharField(_("realm"), max_length=255, blank=True)
+    authid = models.CharField(_("authid"), max_length=1000, blank=True)
+    authrole = models.CharField(_("role"), max_length=255, blank=True)
+    authmethod = models.CharField(_("method"), max_length=100, blank=True)
+    authprovider = models.CharField(_("provider"), max_length=255, blank=True)
+    authextra = models.JSONField(_("extra"), null=True, blank=True, default=None)
+
+    class Meta:
+        verbose_name = _("cookie")
+        verbose_name_plural = _("cookies")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id}"
