@@ -1,10 +1,23 @@
 """The admin: the configuration in forms made from its schema, and what the running nodes make of it."""
 
+from wamp_transport.admin.audit import AuditEntryAdmin
 from wamp_transport.admin.cookies import TrackedCookieAdmin
 from wamp_transport.admin.nodes import RunningNodeAdmin
+from wamp_transport.admin.principals import PrincipalAdmin
 from wamp_transport.admin.realms import RealmAdmin
 from wamp_transport.admin.roles import RoleAdmin
 from wamp_transport.admin.services import PathServiceAdmin
 from wamp_transport.admin.transports import TransportAdmin
+from wamp_transport.admin.user_roles import UserRoleAdmin
 
-__all__ = ["PathServiceAdmin", "RealmAdmin", "RoleAdmin", "RunningNodeAdmin", "TrackedCookieAdmin", "TransportAdmin"]
+__all__ = [
+    "AuditEntryAdmin",
+    "PathServiceAdmin",
+    "PrincipalAdmin",
+    "RealmAdmin",
+    "RoleAdmin",
+    "RunningNodeAdmin",
+    "TrackedCookieAdmin",
+    "TransportAdmin",
+    "UserRoleAdmin",
+]

@@ -6,105 +6,271 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('wamp_transport', '0002_tracked_cookie'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("wamp_transport", "0002_tracked_cookie"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='time')),
-                ('kind', models.CharField(choices=[('login', 'login'), ('failure', 'failed login'), ('lockout', 'refused: too many failed logins'), ('denial', 'denied action'), ('closed', 'session closed by a change of the user')], max_length=10, verbose_name='event')),
-                ('realm', models.CharField(blank=True, max_length=255, verbose_name='realm')),
-                ('authid', models.CharField(blank=True, max_length=255, verbose_name='authid')),
-                ('authrole', models.CharField(blank=True, max_length=255, verbose_name='role')),
-                ('authmethod', models.CharField(blank=True, max_length=100, verbose_name='method')),
-                ('address', models.CharField(blank=True, max_length=100, verbose_name='address')),
-                ('service', models.CharField(blank=True, max_length=500, verbose_name='service')),
-                ('session', models.BigIntegerField(blank=True, null=True, verbose_name='session')),
-                ('reason', models.CharField(blank=True, max_length=255, verbose_name='reason')),
-                ('detail', models.CharField(blank=True, max_length=500, verbose_name='detail')),
-                ('count', models.PositiveIntegerField(default=1, verbose_name='count')),
-                ('node', models.CharField(blank=True, max_length=200, verbose_name='node')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name="time")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("login", "login"),
+                            ("failure", "failed login"),
+                            ("lockout", "refused: too many failed logins"),
+                            ("denial", "denied action"),
+                            ("closed", "session closed by a change of the user"),
+                        ],
+                        max_length=10,
+                        verbose_name="event",
+                    ),
+                ),
+                ("realm", models.CharField(blank=True, max_length=255, verbose_name="realm")),
+                ("authid", models.CharField(blank=True, max_length=255, verbose_name="authid")),
+                ("authrole", models.CharField(blank=True, max_length=255, verbose_name="role")),
+                ("authmethod", models.CharField(blank=True, max_length=100, verbose_name="method")),
+                ("address", models.CharField(blank=True, max_length=100, verbose_name="address")),
+                ("service", models.CharField(blank=True, max_length=500, verbose_name="service")),
+                ("session", models.BigIntegerField(blank=True, null=True, verbose_name="session")),
+                ("reason", models.CharField(blank=True, max_length=255, verbose_name="reason")),
+                ("detail", models.CharField(blank=True, max_length=500, verbose_name="detail")),
+                ("count", models.PositiveIntegerField(default=1, verbose_name="count")),
+                ("node", models.CharField(blank=True, max_length=200, verbose_name="node")),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit trail',
-                'ordering': ['-id'],
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit trail",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='IdentityChange',
+            name="IdentityChange",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('user', 'user'), ('session', 'session'), ('principal', 'principal'), ('everybody', 'everybody')], max_length=10)),
-                ('key', models.CharField(blank=True, max_length=600)),
-                ('changed_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("user", "user"),
+                            ("session", "session"),
+                            ("principal", "principal"),
+                            ("everybody", "everybody"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("key", models.CharField(blank=True, max_length=600)),
+                ("changed_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
             ],
             options={
-                'verbose_name': 'change of identities',
-                'verbose_name_plural': 'changes of identities',
-                'ordering': ['id'],
+                "verbose_name": "change of identities",
+                "verbose_name_plural": "changes of identities",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Principal',
+            name="Principal",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('realm', models.CharField(help_text='Name of the realm this principal belongs to.', max_length=255, verbose_name='realm')),
-                ('authid', models.CharField(help_text='The name it logs in with.', max_length=255, verbose_name='authid')),
-                ('role', models.CharField(help_text='Name of the role its sessions get in the realm.', max_length=255, verbose_name='role')),
-                ('is_active', models.BooleanField(default=True, help_text='Nobody logs in as a principal that is not active; open sessions close.', verbose_name='active')),
-                ('expires_at', models.DateTimeField(blank=True, help_text='From then on nobody logs in as it. Empty: never.', null=True, verbose_name='expires at')),
-                ('authextra', models.JSONField(blank=True, default=None, help_text='An object that its clients are told in WELCOME.', null=True, verbose_name='extra')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "realm",
+                    models.CharField(
+                        help_text="Name of the realm this principal belongs to.", max_length=255, verbose_name="realm"
+                    ),
+                ),
+                (
+                    "authid",
+                    models.CharField(help_text="The name it logs in with.", max_length=255, verbose_name="authid"),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        help_text="Name of the role its sessions get in the realm.", max_length=255, verbose_name="role"
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Nobody logs in as a principal that is not active; open sessions close.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="From then on nobody logs in as it. Empty: never.",
+                        null=True,
+                        verbose_name="expires at",
+                    ),
+                ),
+                (
+                    "authextra",
+                    models.JSONField(
+                        blank=True,
+                        default=None,
+                        help_text="An object that its clients are told in WELCOME.",
+                        null=True,
+                        verbose_name="extra",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created at"),
+                ),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
             ],
             options={
-                'verbose_name': 'principal',
-                'verbose_name_plural': 'principals',
-                'ordering': ['realm', 'authid'],
-                'constraints': [models.UniqueConstraint(fields=('realm', 'authid'), name='wamp_transport_principal_once', violation_error_message='This realm has a principal with that authid already.')],
+                "verbose_name": "principal",
+                "verbose_name_plural": "principals",
+                "ordering": ["realm", "authid"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("realm", "authid"),
+                        name="wamp_transport_principal_once",
+                        violation_error_message="This realm has a principal with that authid already.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('method', models.CharField(choices=[('ticket', 'ticket: the secret itself is sent'), ('wampcra', 'WAMP-CRA: answers a challenge'), ('wamp-scram', 'SCRAM with Argon2id, as the specification has it (wamp-scram)'), ('scram', 'SCRAM with Argon2id, as Autobahn and Crossbar have it (scram)'), ('scram-pbkdf2', 'SCRAM with PBKDF2 (wamp-scram and scram)'), ('cryptosign', 'cryptosign: a public key'), ('tls', 'TLS client certificate: its fingerprint')], max_length=20, verbose_name='method')),
-                ('label', models.CharField(blank=True, help_text='For people: where it is in use.', max_length=100, verbose_name='label')),
-                ('data', models.JSONField(default=dict, editable=False, verbose_name='data')),
-                ('fingerprint', models.CharField(db_index=True, editable=False, max_length=100, verbose_name='fingerprint')),
-                ('expires_at', models.DateTimeField(blank=True, help_text='From then on it does not count. Empty: never.', null=True, verbose_name='expires at')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
-                ('principal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='wamp_transport.principal', verbose_name='principal')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[
+                            ("ticket", "ticket: the secret itself is sent"),
+                            ("wampcra", "WAMP-CRA: answers a challenge"),
+                            ("wamp-scram", "SCRAM with Argon2id, as the specification has it (wamp-scram)"),
+                            ("scram", "SCRAM with Argon2id, as Autobahn and Crossbar have it (scram)"),
+                            ("scram-pbkdf2", "SCRAM with PBKDF2 (wamp-scram and scram)"),
+                            ("cryptosign", "cryptosign: a public key"),
+                            ("tls", "TLS client certificate: its fingerprint"),
+                        ],
+                        max_length=20,
+                        verbose_name="method",
+                    ),
+                ),
+                (
+                    "label",
+                    models.CharField(
+                        blank=True, help_text="For people: where it is in use.", max_length=100, verbose_name="label"
+                    ),
+                ),
+                ("data", models.JSONField(default=dict, editable=False, verbose_name="data")),
+                (
+                    "fingerprint",
+                    models.CharField(db_index=True, editable=False, max_length=100, verbose_name="fingerprint"),
+                ),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="From then on it does not count. Empty: never.",
+                        null=True,
+                        verbose_name="expires at",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created at"),
+                ),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
+                (
+                    "principal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="credentials",
+                        to="wamp_transport.principal",
+                        verbose_name="principal",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'credential',
-                'verbose_name_plural': 'credentials',
-                'ordering': ['principal', 'id'],
+                "verbose_name": "credential",
+                "verbose_name_plural": "credentials",
+                "ordering": ["principal", "id"],
             },
         ),
         migrations.CreateModel(
-            name='UserRole',
+            name="UserRole",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('order', models.PositiveIntegerField(default=0, help_text='Lines are tried by this number, those with the same one by age.', verbose_name='order')),
-                ('realm', models.CharField(blank=True, help_text='Name of a realm. Empty: all realms.', max_length=255, verbose_name='realm')),
-                ('kind', models.CharField(choices=[('group', 'members of the group'), ('permission', 'users with the permission'), ('staff', 'staff'), ('superuser', 'superusers'), ('everybody', 'every active user')], default='group', max_length=10, verbose_name='users')),
-                ('permission', models.CharField(blank=True, help_text='Name of a Django permission, such as shop.change_order.', max_length=255, verbose_name='permission')),
-                ('role', models.CharField(blank=True, help_text='Name of the role they get. Empty: they may not join.', max_length=255, verbose_name='role')),
-                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='auth.group', verbose_name='group')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "order",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Lines are tried by this number, those with the same one by age.",
+                        verbose_name="order",
+                    ),
+                ),
+                (
+                    "realm",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of a realm. Empty: all realms.",
+                        max_length=255,
+                        verbose_name="realm",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("group", "members of the group"),
+                            ("permission", "users with the permission"),
+                            ("staff", "staff"),
+                            ("superuser", "superusers"),
+                            ("everybody", "every active user"),
+                        ],
+                        default="group",
+                        max_length=10,
+                        verbose_name="users",
+                    ),
+                ),
+                (
+                    "permission",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of a Django permission, such as shop.change_order.",
+                        max_length=255,
+                        verbose_name="permission",
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of the role they get. Empty: they may not join.",
+                        max_length=255,
+                        verbose_name="role",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="auth.group",
+                        verbose_name="group",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'role of Django users',
-                'verbose_name_plural': 'roles of Django users',
-                'ordering': ['order', 'id'],
+                "verbose_name": "role of Django users",
+                "verbose_name_plural": "roles of Django users",
+                "ordering": ["order", "id"],
             },
         ),
     ]

@@ -1,0 +1,149 @@
+"""The pages on principals: a secret is typed once, kept as a hash or derived key, and never shown again."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelAdmin, AnyModelForm, AnyTabularInline
+from wamp_transport.models import Credential, Principal
+from wamp_transport.router.options import TRUSTED
+from wamp_transport.stores.identity.credentials import PUBLIC, keep, public
+
+MOST_VALID = 2
+"""Secrets of one method that may count at the same time: the old one and the new one."""
+
+
+class PrincipalForm(AnyModelForm):
+    """A principal. The router's own role is for nobody."""
+
+    def clean_role(self) -> str:
+        """A role that logins may lead to."""
+        role: str = self.cleaned_data["role"]
+        if role == TRUSTED:
+            raise ValidationError(gettext("The role trusted is the router's own."))
+        return role
+
+    def clean_authextra(self) -> Any:
+        """An object or nothing."""
+        extra = self.cleaned_data["authextra"]
+        if extra is not None and not isinstance(extra, dict):
+            raise ValidationError(gettext("Enter an object, such as {}."))
+        return extra
+
+
+class CredentialForm(AnyModelForm):
+    """A credential: a new one takes the secret, one that is kept only a label and an end."""
+
+    secret = forms.CharField(
+        label=_("secret, key or fingerprint"),
+        required=False,
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Only of a new one. It is not shown again: a secret is replaced by a new credential."),
+    )
+
+    class Meta:
+        model = Credential
+        fields = ("method", "label", "secret", "expires_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.fields["method"].disabled = True
+            self.fields["secret"].disabled = True
+
+    def has_changed(self) -> bool:
+        """A new line counts once it has a secret or a label; the method alone is what the browser sends."""
+        return super().has_changed() and (self.instance.pk is not None or self.changed_data != ["method"])
+
+    def clean(self) -> None:
+        """A new credential needs a secret that suits its method."""
+        super().clean()
+        method, secret = self.cleaned_data.get("method"), self.cleaned_data.get("secret")
+        if self.instance.pk is not None or not method:
+            return
+        if not secret:
+            self.add_error("secret", gettext("Enter the secret, the public key or the fingerprint."))
+        elif method in PUBLIC:
+            try:
+                public(method, secret)
+            except ValueError as fault:
+                self.add_error("secret", str(fault))
+
+
+class CredentialFormSet(AnyInlineFormSet):
+    """The credentials of a principal. Old and new secrets of a method may count side by side, no more than two."""
+
+    def clean(self) -> None:
+        """Derive what is kept of new secrets, where everything else is right: that is slow."""
+        super().clean()
+        if any(self.errors):
+            return
+        now = timezone.now()
+        counting: dict[str, list[Credential]] = {}
+        forms_left = [form for form in self.forms if form.has_changed() or form.instance.pk is not None]
+        for form in sorted(forms_left, key=lambda form: form.instance.pk is None):
+            if form.cleaned_data.get("DELETE"):
+                continue
+            row, method = form.instance, form.cleaned_data["method"]
+            others = counting.setdefault(method, [])
+            if row.pk is None:
+                self._derive(form, others[-1] if others else None)
+            if row.expires_at is None or row.expires_at > now:
+                others.append(row)
+            if method not in PUBLIC and len(others) > MOST_VALID:
+                raise ValidationError(
+                    gettext("Two secrets of a method may count at the same time. Delete one or let it expire: %s.")
+                    % row.get_method_display()
+                )
+
+    @staticmethod
+    def _derive(form: Any, other: Credential | None) -> None:
+        try:
+            kept = keep(form.cleaned_data["method"], form.cleaned_data["secret"], None if other is None else other.data)
+        except ValueError as fault:
+            form.add_error("secret", str(fault))
+            raise ValidationError(gettext("A secret cannot be used.")) from fault
+        form.instance.data, form.instance.fingerprint = kept.data, kept.fingerprint
+
+
+class CredentialInline(AnyTabularInline):
+    """What a principal proves itself with."""
+
+    model = Credential
+    form = CredentialForm
+    formset = CredentialFormSet
+    extra = 1
+    fields = ("method", "label", "secret", "expires_at", "fingerprint", "created_at", "last_used_at")
+    readonly_fields = ("fingerprint", "created_at", "last_used_at")
+
+
+@admin.register(Principal)
+class PrincipalAdmin(AnyModelAdmin):
+    """Those who log in with credentials of the database."""
+
+    form = PrincipalForm
+    fields = ("realm", "authid", "role", "is_active", "expires_at", "authextra", "created_at", "last_used_at")
+    readonly_fields = ("created_at", "last_used_at")
+    list_display = ("authid", "realm", "role", "is_active", "expires_at", "last_used_at", "methods")
+    list_filter = ("is_active", "realm", "role")
+    search_fields = ("authid", "credentials__label", "credentials__fingerprint")
+    inlines = (CredentialInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Principal]:
+        """With the credentials, which the list names."""
+        rows: QuerySet[Principal] = super().get_queryset(request).prefetch_related("credentials")
+        return rows
+
+    @admin.display(description=_("methods"))
+    def methods(self, row: Principal) -> str:
+        """The methods of its credentials."""
+        return ", ".join(sorted({one.method for one in row.credentials.all()}))

@@ -1,0 +1,52 @@
+"""The table that says which roles Django's users have."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+
+from wamp_transport.admin.generics import AnyModelAdmin, AnyModelForm
+from wamp_transport.models import UserRole
+from wamp_transport.router.options import TRUSTED
+
+
+class UserRoleForm(AnyModelForm):
+    """A line of the table: a group or a permission is named where the kind of users needs it, and only there."""
+
+    class Meta:
+        model = UserRole
+        fields = ("order", "realm", "kind", "group", "permission", "role")
+
+    def clean(self) -> None:
+        """What belongs to the kind is there; what does not is dropped."""
+        super().clean()
+        kind = self.cleaned_data.get("kind")
+        for name, text in (
+            ("group", gettext("Choose the group.")),
+            ("permission", gettext("Enter a permission, such as shop.change_order.")),
+        ):
+            given: Any = self.cleaned_data.get(name)
+            if kind != name:
+                self.cleaned_data[name] = None if name == "group" else ""
+            elif not given or (name == "permission" and given.count(".") != 1):
+                self.add_error(name, text)
+
+    def clean_role(self) -> str:
+        """A role that logins may lead to."""
+        role: str = self.cleaned_data["role"]
+        if role == TRUSTED:
+            raise ValidationError(gettext("The role trusted is the router's own."))
+        return role
+
+
+@admin.register(UserRole)
+class UserRoleAdmin(AnyModelAdmin):
+    """Lines in the order in which they are tried."""
+
+    form = UserRoleForm
+    list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")
+    list_display_links = ("__str__",)
+    list_editable = ("order",)
+    list_filter = ("realm", "kind", "role")
+    search_fields = ("role", "permission", "group__name")

@@ -1,0 +1,110 @@
+"""From a secret that a person types to what is kept of it. The secret itself is not.
+
+Where a principal changes its secret, both count for a time. A challenge tells the client one salt alone, so the
+second secret takes the salt of the first: then the answer to one challenge shows the one or the other.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth.hashers import make_password
+from django.utils.translation import gettext as _
+
+from wamp_transport.auth import cryptosign, scram, wampcra
+from wamp_transport.auth.fingerprints import fingerprint
+
+ITERATIONS: Final = 600_000
+"""Rounds of PBKDF2, as is advised for HMAC-SHA256."""
+
+ARGON2_PASSES: Final = 3
+ARGON2_MEMORY: Final = 64 * 1024
+"""KiB. Clients compute with it as well, so it has to suit browsers and small devices."""
+
+SALT_SIZE: Final = 16
+SHORTEST: Final = {"ticket": 16, "wampcra": 8, "wamp-scram": 8, "scram": 8, "scram-pbkdf2": 8}
+"""Characters. A ticket is sent as it is and may be made by a machine; the others are passwords."""
+
+KDFS: Final[dict[str, scram.Kdf]] = {"wamp-scram": "argon2id13", "scram": "argon2id-13", "scram-pbkdf2": "pbkdf2"}
+PUBLIC: Final = ("cryptosign", "tls")
+"""Methods whose credentials are no secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a credential. See :class:`~wamp_transport.models.Credential`."""
+
+    data: dict[str, Any]
+    fingerprint: str
+
+
+def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Kept:
+    """What is kept of ``secret``. Slow on purpose: not on the event loop.
+
+    ``other`` is the data of a credential of the same principal and method that counts beside this one. Raises
+    ValueError with a sentence for people where the secret is none of the method.
+    """
+    if len(secret) < SHORTEST.get(method, 1):
+        raise ValueError(_("Too short: at least %d characters.") % SHORTEST[method])
+    if method == "ticket":
+        return _named({"hash": make_password(secret)})
+    if method == "wampcra":
+        return _named(_wampcra(secret, other))
+    if method in KDFS:
+        return _named(_scram(KDFS[method], secret, other))
+    return Kept({}, public(method, secret))
+
+
+def public(method: str, text: str) -> str:
+    """A public key or the fingerprint of a certificate in the form that is looked up. Raises ValueError."""
+    if method == "cryptosign":
+        key = cryptosign.public_key(text.strip())
+        if key is None:
+            raise ValueError(_("A public key is 64 hexadecimal digits."))
+        return key
+    digits = text.strip().replace(":", "")
+    try:
+        return fingerprint("sha1" if len(digits) == 40 else "sha256", digits)
+    except ValueError:
+        raise ValueError(_("A fingerprint is 64 hexadecimal digits (SHA-256), or 40 (SHA-1).")) from None
+
+
+def _wampcra(secret: str, other: Mapping[str, Any] | None) -> dict[str, Any]:
+    salting = (
+        wampcra.Salting(secrets.token_urlsafe(SALT_SIZE), ITERATIONS, 32)
+        if other is None
+        else wampcra.Salting(other["salt"], other["iterations"], other["keylen"])
+    )
+    return {**salting.extra(), "key": wampcra.derive_key(secret, salting)}
+
+
+def _scram(kdf: scram.Kdf, secret: str, other: Mapping[str, Any] | None) -> dict[str, Any]:
+    if other is not None:
+        derivation = derivation_of(other)
+    elif kdf == "pbkdf2":
+        derivation = scram.Derivation(kdf, secrets.token_bytes(SALT_SIZE), ITERATIONS)
+    else:
+        derivation = scram.Derivation(kdf, secrets.token_bytes(SALT_SIZE), ARGON2_PASSES, ARGON2_MEMORY)
+    try:
+        keys = scram.keys_of(scram.salted_password(secret, derivation))
+    except ValueError as fault:
+        raise ValueError(_("Not allowed in a password: %s.") % fault) from None
+    return {
+        "kdf": derivation.kdf,
+        "salt": derivation.salt.hex(),
+        "iterations": derivation.iterations,
+        "memory": derivation.memory,
+        "stored_key": keys.stored_key.hex(),
+        "server_key": keys.server_key.hex(),
+    }
+
+
+def derivation_of(data: Mapping[str, Any]) -> scram.Derivation:
+    """How the keys of a SCRAM credential were derived."""
+    return scram.Derivation(data["kdf"], bytes.fromhex(data["salt"]), data["iterations"], data["memory"])
+
+
+def _named(data: dict[str, Any]) -> Kept:
+    """The fingerprint is random: nothing of the secret follows from it."""
+    return Kept(data, secrets.token_hex(8))

@@ -1,0 +1,88 @@
+"""Principals and their credentials as logins need them. Synchronous: call it in a thread."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import Q
+from django.utils import timezone
+
+from wamp_transport.models import Credential, Principal
+
+USED_EVERY: Final = timedelta(minutes=1)
+"""How often at most it is written down that a principal or credential is in use."""
+
+MOST_CREDENTIALS: Final = 10
+"""Credentials of one principal and method that are looked at: the latest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredential:
+    """A credential that counts now. See :class:`~wamp_transport.models.Credential`."""
+
+    id: int
+    method: str
+    data: dict[str, Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrincipal:
+    """A principal that may log in now, and what it may prove itself with, the latest first."""
+
+    id: int
+    realm: str
+    authid: str
+    role: str
+    authextra: dict[str, Any] | None
+    credentials: tuple[StoredCredential, ...]
+
+
+def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
+    """The principal with this authid and its credentials of these methods; None where there is none that counts.
+
+    Without a realm it is the one that has the authid in any realm, if it is the only one.
+    """
+    rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "")
+    if realm is not None:
+        rows = rows.filter(realm=realm)
+    found = list(rows[:2])
+    if len(found) != 1:
+        return None
+    wanted = _counting(Credential.objects.filter(principal=found[0], method__in=list(methods)), "")
+    return _stored(found[0], wanted.order_by("-id")[:MOST_CREDENTIALS])
+
+
+def find_by_fingerprint(
+    realm: str | None, method: str, fingerprints: Iterable[str], authid: str | None = None
+) -> StoredPrincipal | None:
+    """The one principal that has a key or certificate with one of these fingerprints; None where it is not clear."""
+    rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
+    rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal")
+    if realm is not None:
+        rows = rows.filter(principal__realm=realm)
+    if authid is not None:
+        rows = rows.filter(principal__authid=authid)
+    found = list(rows[:2])
+    if len({row.principal_id for row in found}) != 1:
+        return None
+    return _stored(found[0].principal, found)
+
+
+def used(principal: int, credential: int) -> None:
+    """Somebody has logged in with this."""
+    now = timezone.now()
+    is_due = Q(last_used_at=None) | Q(last_used_at__lt=now - USED_EVERY)
+    Principal.objects.filter(is_due, pk=principal).update(last_used_at=now)
+    Credential.objects.filter(is_due, pk=credential).update(last_used_at=now)
+
+
+def _counting(rows: Any, path: str) -> Any:
+    """Those that have not expired."""
+    return rows.filter(Q(**{f"{path}expires_at": None}) | Q(**{f"{path}expires_at__gt": timezone.now()}))
+
+
+def _stored(row: Principal, credentials: Iterable[Credential]) -> StoredPrincipal:
+    kept = tuple(StoredCredential(one.pk, one.method, one.data, one.fingerprint) for one in credentials)
+    return StoredPrincipal(row.pk, row.realm, row.authid, row.role, row.authextra, kept)
