@@ -74,6 +74,10 @@ differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Cr
 	@.venv-crossbar/bin/python -m pip --disable-pip-version-check --quiet install "crossbar==26.10.*"
 	@touch $@
 
+.PHONY: soak
+soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 shows most) and watch its memory
+	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
 clean: ## Remove what was made, but not the database
 	rm -rf $(VENV) .venv-testsuite .venv-crossbar build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
