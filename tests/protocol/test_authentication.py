@@ -8,14 +8,21 @@ from typing import Any
 import pytest
 
 from wamp_transport.router.answers import Admit, Challenge, Deny, Permit
-from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.options import (
+    AnonymousLogin,
+    Limits,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
 from wamp_transport.testing import MemoryNode, MemoryPeer
 
 ROLES = {name: RoleOptions(name, allow_by_default=True) for name in ("anonymous", "user", "trusted")}
 OPTIONS = RouterOptions(
     realms={
         "realm1": RealmOptions("realm1", ROLES),
-        "realm2": RealmOptions("realm2", {"user": ROLES["user"]}, max_sessions=1),
+        "realm2": RealmOptions("realm2", {"user": ROLES["user"]}, limits=Limits(sessions=1)),
         "other": RealmOptions("other", ROLES),
     },
     authentication_timeout=7,

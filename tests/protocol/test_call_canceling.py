@@ -176,3 +176,16 @@ def test_cancel_in_an_unknown_mode_is_a_violation(node, serializer, mode):
     _, caller = called(node, serializer, *CANCELING)
     caller.send([CANCEL, 7, {"mode": mode}])
     assert caller.close_reason == "wamp.error.protocol_violation"
+
+
+def test_killed_call_that_times_out_is_not_interrupted_again(node, serializer):
+    features = ["call_canceling", "call_timeout"]
+    caller, callee = joined(node, serializer, caller=features), joined(node, serializer, callee=["call_canceling"])
+    callee.request([REGISTER, 1, {}, "com.example.killed"])
+    caller.send([CALL, 1, {"timeout": 1000}, "com.example.killed"])
+    callee.receive()
+    caller.send([CANCEL, 1, {"mode": "kill"}])
+    assert callee.receive()[0] == INTERRUPT
+    node.pass_time(2.0)
+    assert caller.receive()[4] == "wamp.error.timeout"
+    assert not callee.inbox

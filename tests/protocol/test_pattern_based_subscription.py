@@ -69,8 +69,8 @@ def test_pattern_that_is_unsubscribed_is_gone(alice, bob, node):
 
 
 def test_patterns_with_very_many_components_harm_nobody(alice, bob):
-    topic = ".".join("a" * 20_000)
-    subscribe(bob, 1, "wildcard", ".".join(["a", ""] * 10_000))
+    topic = ".".join("a" * 500)
+    subscribe(bob, 1, "wildcard", ".".join(["a", ""] * 250))
     answer = alice.request([PUBLISH, 1, {"acknowledge": True}, topic])
     assert answer[0] == PUBLISHED
     assert bob.receive()[0] == EVENT

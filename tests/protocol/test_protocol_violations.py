@@ -201,3 +201,26 @@ class TestStrictRequestIds:
         alice.request([SUBSCRIBE, 1, {}, "com.x"])
         alice.send([SUBSCRIBE, 1, {}, "com.x"])
         assert_aborted(alice)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [48, 1, {"ppt_scheme": "x_any"}, "com.example.unknown"],
+        [48, 1, {"progress": True}, "com.example.unknown"],
+        [16, 1, {"ppt_scheme": "x_any"}, "wamp.not_for_clients"],
+    ],
+)
+def test_option_of_a_feature_not_announced_is_a_violation_wherever_it_goes(alice, message):
+    answer = alice.request(message)
+    assert answer[0] == 3
+    assert answer[2] == "wamp.error.protocol_violation"
+
+
+@pytest.mark.parametrize("message", [[48, 1, {}, "com.p", [], {5: 1}], [48, 1, {5: 1}, "com.p"]])
+@pytest.mark.parametrize("other", ["msgpack", "cbor"])
+def test_numbers_as_keys_of_kwargs_and_options_are_a_violation(node, other, message):
+    peer = node.join("realm1", other)
+    answer = peer.request(message)
+    assert answer[0] == 3
+    assert "str" in answer[1]["message"] or "text keys" in answer[1]["message"]

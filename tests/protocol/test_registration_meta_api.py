@@ -211,3 +211,28 @@ def test_realm_without_the_meta_api_has_none(serializer):
     registered(bob)
     assert not alice.inbox
     assert alice.request([CALL, 2, {}, "wamp.registration.list"])[4] == NO_SUCH_PROCEDURE
+
+
+def test_session_that_is_still_taken_apart_is_out_at_once(node, alice, bob, join):
+    carol = join()
+    policy = {"invoke": "roundrobin"}
+    shared = alice.request([REGISTER, 1, policy, "com.example.shared"])[2]
+    own = alice.request([REGISTER, 2, {}, "com.example.own"])[2]
+    assert bob.request([REGISTER, 1, policy, "com.example.shared"])[2] == shared
+    pattern = bob.request([REGISTER, 2, {"match": "prefix"}, "com.example."])[2]
+    node.works = False
+    leaving = alice.session_id
+    alice.lose()
+    asked = iter(range(10, 30))
+
+    def ask(name, *args):
+        return carol.request([CALL, next(asked), {}, f"wamp.registration.{name}", list(args)])
+
+    assert ask("list_callees", shared)[3] == [[bob.session_id]]
+    assert ask("count_callees", shared)[3] == [1]
+    assert ask("remove_callee", shared, leaving)[4] == "wamp.error.no_such_session"
+    for name in ("get", "list_callees", "count_callees"):
+        assert ask(name, own)[4] == "wamp.error.no_such_registration"
+    assert ask("lookup", "com.example.own")[3] == [None]
+    assert ask("match", "com.example.own")[3] == [pattern]
+    assert ask("list")[3] == [{"exact": [shared], "prefix": [pattern], "wildcard": []}]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from wamp_transport.router.options import Limits
 from wamp_transport.testing import MemoryNode, anonymous_options
 
 from .codes import (
@@ -187,7 +188,7 @@ def test_id_of_a_call_that_has_ended_may_be_used_again(alice, bob, registration)
 
 
 def test_session_has_no_more_calls_in_flight_than_the_realm_allows(serializer):
-    node = limited(max_calls=2)
+    node = limited(limits=Limits(calls=2))
     callee, caller, other = (node.join("realm1", serializer) for _ in range(3))
     callee.request([REGISTER, 1, {}, PROCEDURE])
     for request_id in (1, 2):
@@ -205,7 +206,7 @@ def test_session_has_no_more_calls_in_flight_than_the_realm_allows(serializer):
 
 
 def test_session_has_no_more_registrations_than_the_realm_allows(serializer):
-    node = limited(max_registrations=2)
+    node = limited(limits=Limits(registrations=2))
     callee, other = node.join("realm1", serializer), node.join("realm1", serializer)
     ids = [callee.request([REGISTER, number, {}, f"{PROCEDURE}{number}"])[2] for number in (1, 2)]
     error = callee.request([REGISTER, 3, {}, PROCEDURE])

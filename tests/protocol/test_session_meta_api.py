@@ -4,6 +4,7 @@ import pytest
 
 from wamp_transport.router.options import (
     AnonymousLogin,
+    Limits,
     Permission,
     RealmOptions,
     RoleOptions,
@@ -392,7 +393,7 @@ def test_registered_patterns_do_not_come_before_the_meta_procedures(alice, bob):
 
 
 def test_session_beyond_the_limit_of_the_realm_is_refused(serializer):
-    node = node_with(max_sessions=2)
+    node = node_with(limits=Limits(sessions=2))
     alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
     late = node.connect(serializer)
     assert late.request([1, "realm1", {"roles": {"caller": {}}}])[::2] == [3, QUOTA_EXCEEDED]
@@ -404,7 +405,7 @@ def test_session_beyond_the_limit_of_the_realm_is_refused(serializer):
 
 
 def test_killed_session_makes_room_at_once(serializer):
-    node = node_with(max_sessions=2)
+    node = node_with(limits=Limits(sessions=2))
     alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
     call(alice, "kill", bob.session_id)
     node.join("realm1", serializer)

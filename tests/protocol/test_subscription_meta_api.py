@@ -2,7 +2,7 @@
 
 import pytest
 
-from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
+from wamp_transport.router.options import Limits, Permission, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.testing import MemoryNode
 
 from .codes import (
@@ -287,7 +287,7 @@ def test_nobody_else_may_publish_meta_events(alice, bob):
 
 
 def test_subscription_beyond_the_limit_is_refused_and_others_are_not(serializer):
-    node = node_with(max_subscriptions=2)
+    node = node_with(limits=Limits(subscriptions=2))
     alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
     first = subscribe(alice, "com.a")
     subscribe(alice, "com.b")
@@ -300,3 +300,26 @@ def test_subscription_beyond_the_limit_is_refused_and_others_are_not(serializer)
     assert call(alice, "lookup", "com.c") is None
     alice.request([UNSUBSCRIBE, 6, first])
     subscribe(alice, "com.c")
+
+
+def test_session_that_is_still_taken_apart_is_out_at_once(node, alice, bob, join):
+    carol = join()
+    shared = alice.request([SUBSCRIBE, 1, {}, "com.example.shared"])[2]
+    own = alice.request([SUBSCRIBE, 2, {}, "com.example.own"])[2]
+    assert bob.request([SUBSCRIBE, 1, {}, "com.example.shared"])[2] == shared
+    node.works = False
+    leaving = alice.session_id
+    alice.lose()
+    asked = iter(range(10, 30))
+
+    def ask(name, *args):
+        return carol.request([CALL, next(asked), {}, f"wamp.subscription.{name}", list(args)])
+
+    assert ask("list_subscribers", shared)[3] == [[bob.session_id]]
+    assert ask("count_subscribers", shared)[3] == [1]
+    assert ask("remove_subscriber", shared, leaving)[4] == "wamp.error.no_such_session"
+    for name in ("get", "list_subscribers", "count_subscribers"):
+        assert ask(name, own)[4] == "wamp.error.no_such_subscription"
+    assert ask("lookup", "com.example.own")[3] == [None]
+    assert ask("match", "com.example.own")[3] == [None]
+    assert ask("list")[3] == [{"exact": [shared], "prefix": [], "wildcard": []}]

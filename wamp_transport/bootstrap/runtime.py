@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError, connections
@@ -165,13 +165,15 @@ class Runtime:
         self.snapshot = Snapshot(configuration, revision, old.generation + 1, mounts, tables, first)
         options = router_options(configuration)
         await self.cookies.settle(configuration)
-        self.node.configure(options)
+        services = [(service_options(old), service_options(new)) for old, new in difference.services_changed]
+        limited = {new.key: new for old, new in services if replace(old, limits=new.limits) == new}
+        self.node.configure(options, limited)
         if self.history is not None:
             await self.history.restore(options)
         for service in difference.services_removed:
             self.node.leave_service(service.key, f"the service at {service.path} was removed")
         for before, after in difference.services_changed:
-            if service_options(before) != service_options(after):
+            if before.key not in limited:
                 self.node.leave_service(before.key, f"who may use the service at {after.path} has changed")
         if self.on_applied is not None:
             await self.on_applied(configuration)

@@ -181,6 +181,7 @@ def service_options(path_service: PathService) -> ServiceOptions:
         anonymous=anonymous_login(settings),
         realms=path_service.realms,
         hello_timeout=settings.hello_timeout / 1000,
+        limits=settings.options.limits(),
     )
 
 
@@ -292,10 +293,7 @@ def _realm_options(realm: RealmSection) -> RealmOptions:
         enable_meta_api=options.enable_meta_api,
         allow_disclose_me=options.allow_disclose_me,
         max_call_timeout=options.max_call_timeout / 1000,
-        max_sessions=options.max_sessions,
-        max_subscriptions=options.max_subscriptions,
-        max_registrations=options.max_registrations,
-        max_calls=options.max_calls,
+        limits=options.limits(),
         max_retained=options.max_retained,
         history=realm.store.history_options() if realm.store is not None else (),
     )
@@ -309,6 +307,7 @@ def _role_options(role: RoleSection) -> RoleOptions:
         permissions=tuple(permissions.values()),
         allow_by_default=role.allow_by_default and role.permissions is None,
         trustlevel=role.trustlevel,
+        limits=role.limits(),
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 from wamp_transport.router.options import HistoryOptions, Match, Permission
@@ -84,7 +85,7 @@ class PermissionSection(Section):
         )
 
 
-class RoleSection(Section):
+class RoleSection(LimitsSection):
     """A role of a realm and its permissions."""
 
     id: str | None = identifier()
@@ -125,7 +126,7 @@ class RoleSection(Section):
             seen[key] = index
 
 
-class RealmOptionsSection(Section):
+class RealmOptionsSection(RealmLimitsSection):
     """Options of a realm."""
 
     uri_check: Literal["strict", "loose"] = setting(
@@ -160,10 +161,6 @@ class RealmOptionsSection(Section):
         unit="ms",
         ge=0,
     )
-    max_sessions: int = setting(0, "Sessions in the realm at the same time, from 0. 0: no limit.", ge=0)
-    max_subscriptions: int = setting(0, "Subscriptions of one session, from 0. 0: no limit.", ge=0)
-    max_registrations: int = setting(0, "Registrations of one session, from 0. 0: no limit.", ge=0)
-    max_calls: int = setting(0, "Calls of one session in flight, from 0. 0: no limit.", ge=0)
     max_retained: int = setting(10_000, "Topics whose last event is retained, from 0. 0: no limit.", ge=0)
 
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from wamp_transport.config.auth import Auth
 from wamp_transport.config.compression import Compression
 from wamp_transport.config.cookie import Cookie
+from wamp_transport.config.limits import LimitsSection
 from wamp_transport.config.report import short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 
@@ -48,8 +49,8 @@ def _size(default: int, help: str) -> Any:
     return setting(default, f"{help} In bytes, 0 to {LARGEST} (64 MiB).", unit="bytes", ge=0, le=LARGEST)
 
 
-class WebSocketOptions(Section):
-    """Options of WebSocket connections."""
+class WebSocketOptions(LimitsSection):
+    """Options of WebSocket connections, and limits of the sessions that come through them."""
 
     allowed_origins: tuple[str, ...] = setting(
         ("*",),

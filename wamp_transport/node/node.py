@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from ..router.effects import (
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.ports import Environment
 from ..router.router import Router
-from ..serializers.registry import values_of
+from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.ids import MAX_ID
@@ -73,6 +73,7 @@ class Node:
                 new_publication_id=lambda: quick.getrandbits(53) + 1,
                 random_below=quick.randrange,
                 values_of=values_of,
+                is_deeper=is_deeper,
                 deadlines=self._deadlines,
             ),
         )
@@ -80,6 +81,8 @@ class Node:
         self._leaving: dict[int, Connection] = {}
         self._congested = 0
         self.events_dropped = 0
+        self.undelivered_events = 0
+        """Events that a receiver's serialization could not say, once for each receiver."""
         self._when_empty: asyncio.Future[None] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
@@ -147,9 +150,12 @@ class Node:
 
     # --- control -------------------------------------------------------------------------------------------------
 
-    def configure(self, options: RouterOptions) -> None:
-        """Take new router options; sessions they do not touch go on."""
-        self.router.configure(options)
+    def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
+        """Take new router options; sessions they do not touch go on. ``services`` are those with other limits."""
+        self.router.configure(options, services)
+        if services:
+            for connection in self.connections.values():
+                connection.service = services.get(connection.service.key, connection.service)
         self._after_control()
 
     def leave_service(self, key: str, message: str) -> None:
@@ -211,6 +217,8 @@ class Node:
                     data = encoded[lane] = self._encode(lane, session_id, message, payload_format)
             if data is not None:
                 connection.link.write(data)
+            elif type(message) is Event:
+                self.undelivered_events += 1
 
     def _able(self, effect: Send) -> list[int]:
         """The recipients without those that are left out of this message."""

@@ -34,6 +34,7 @@ from .permissions import Role, refusal
 from .ports import Announce, Environment
 from .receivers import Chooser, chooser, receivers
 from .records import Publication, Session, Subscription
+from .sizes import check_sizes
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
@@ -80,11 +81,15 @@ class Broker:
     def on_publish(self, session: Session, message: Publish) -> None:
         """PUBLISH: to every subscription that covers the topic, once each, with the same publication id."""
         topic = message.topic
+        options = message.options
+        if options.ppt_scheme is not None:
+            check_announced(session, "publisher", options, "PUBLISH")
+        if len(topic) + len(message.args) + len(message.kwargs) > session.limits.unchecked:
+            check_sizes(session, topic, message, self._environment.is_deeper)
         role = self._roles[session.authrole]
         decision = role.publications.get(topic) or role.check(session, "publish", topic, message.options)
         if not decision.allowed or is_reserved(topic):
             raise refusal(decision, "publish", topic)
-        options = message.options
         if options not in (NO_OPTIONS, ACKNOWLEDGED):
             self.check_options(session, message)
         publication = Publication(
@@ -129,15 +134,16 @@ class Broker:
         """SUBSCRIBE: one subscription a topic and way of matching, shared by all who ask for it."""
         match: Match = message.options.match or "exact"
         topic = message.topic
+        if len(topic) > session.limits.uri_length:
+            raise session.limits.refusal("uri_length")
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
         subscription = self._index.get(match, topic)
         is_new = subscription is None
         is_joining = subscription is None or session.id not in subscription.subscribers
-        limit = self.options.max_subscriptions
-        if is_joining and 0 < limit <= len(session.subscriptions):
-            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} subscriptions")
+        if is_joining and len(session.subscriptions) >= session.limits.subscriptions:
+            raise session.limits.refusal("subscriptions")
         if subscription is None:
             subscription = self._create(match, topic)
         subscription.add(session, message.options.nkey)
@@ -185,9 +191,8 @@ class Broker:
         self._dispatch(Publication(self._environment.new_publication_id(), message, PYTHON, 0, "", "", False))
 
     def check_options(self, session: Session, message: Publish) -> None:
-        """Whether a session may publish with these options. Raises RequestRefused and ProtocolViolation."""
+        """Whether a session may publish with these options. Raises RequestRefused."""
         options = message.options
-        check_announced(session, "publisher", options, "PUBLISH")
         if options.disclose_me and not self.options.allow_disclose_me:
             raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
         if options.retain and self.retained.is_full_for(message.topic):

@@ -5,7 +5,7 @@ Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced
 """
 
 from ..wamp import errors
-from ..wamp.errors import PayloadError, ProtocolViolation
+from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.ids import MAX_ID
 from ..wamp.messages import (
     CODES,
@@ -22,11 +22,12 @@ from ..wamp.messages import (
     Yield,
 )
 from ..wamp.payload import PYTHON, positional
-from .deadlines import Deadlines
 from .effects import Effect, Send
 from .options import RealmOptions
 from .passthru import check_announced, mirrored, uses_passthru
+from .ports import Environment
 from .records import Callee, CallRecord, Registration, Session
+from .sizes import check_sizes
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -41,9 +42,10 @@ REMEMBERED_STREAMS = 1000
 class Calls:
     """The calls in flight in one realm. A record hangs on its caller's request and its callee's invocation."""
 
-    def __init__(self, outbox: list[Effect], deadlines: Deadlines) -> None:
+    def __init__(self, outbox: list[Effect], environment: Environment) -> None:
         self._outbox = outbox
-        self._deadlines = deadlines
+        self._deadlines = environment.deadlines
+        self._is_deeper = environment.is_deeper
         self.options = RealmOptions("")
 
     # Hot path.
@@ -75,6 +77,8 @@ class Calls:
         if record is None:
             self._check_invoked(session, message.request_id, "YIELD")
             return
+        if len(message.args) + len(message.kwargs) > session.limits.unchecked and self._is_oversized(record, message):
+            return
         details = NO_RESULT_DETAILS
         if options.progress or uses_passthru(options) or options.enc_algo is not None:
             if not self._may_pass(session, record, message):
@@ -96,6 +100,8 @@ class Calls:
             self._check_invoked(session, message.request_id, "ERROR")
             return None
         check_announced(session, "callee", message.details, "ERROR")
+        if self._is_oversized(record, message, message.error):
+            return None
         self.end(record)
         return record
 
@@ -108,6 +114,11 @@ class Calls:
         """End a call with an ERROR from the router."""
         self.end(record)
         self.refuse(record.caller, record.request_id, uri, text)
+
+    def give_up(self, record: CallRecord, refused: RequestRefused) -> None:
+        """End a call that its caller cannot go on with: the callee is interrupted if it can be, the caller told."""
+        self._interrupt(record, "killnowait", refused.uri)
+        self.fail(record, refused.uri, str(refused))
 
     def refuse(self, caller: Session, request_id: int, uri: str, text: str) -> None:
         """Tell a caller that its call has failed."""
@@ -124,7 +135,7 @@ class Calls:
             return
         mode = message.options.mode or "killnowait"
         can_interrupt = record.callee.session.has("callee", *CANCELING)
-        if mode != "skip" and can_interrupt:
+        if mode != "skip":
             self._interrupt(record, mode, errors.CANCELED)
         if mode == "kill" and can_interrupt:
             record.is_killed = True
@@ -162,7 +173,7 @@ class Calls:
 
     def on_timeout(self, record: CallRecord) -> None:
         """Time is up: the callee is interrupted if it can be, the caller told."""
-        if record.callee.session.has("callee", *CANCELING):
+        if not record.is_killed:
             self._interrupt(record, "killnowait", errors.TIMEOUT)
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
@@ -171,7 +182,7 @@ class Calls:
         # Its own calls first: of a call to itself it is not told after its end.
         for record in list(session.calls.values()):
             self.end(record)
-            if record.callee.session.has("callee", *CANCELING) and not record.is_killed:
+            if not record.is_killed:
                 self._interrupt(record, "killnowait", errors.CANCELED)
         for record in list(session.invocations.values()):
             self.fail(record, errors.CANCELED, "the callee has left")
@@ -211,7 +222,21 @@ class Calls:
             record.deadline = self._deadlines.after(record.timeout, "call", record)
         return True
 
+    def _is_oversized(self, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
+        """Whether an answer exceeds its callee's limits; then the caller is told instead, and the call has ended."""
+        try:
+            check_sizes(record.callee.session, uri, message, self._is_deeper)
+        except RequestRefused as refused:
+            if type(message) is Yield and message.options.progress:
+                self._interrupt(record, "killnowait", refused.uri)
+            self.fail(record, refused.uri, f"the callee answered with {refused}")
+            return True
+        return False
+
     def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
+        """Tell the callee to stop, if it can be told."""
+        if not record.callee.session.has("callee", *CANCELING):
+            return
         options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
         self._outbox.append(Send((record.callee.session.id,), Interrupt(record.invocation_id, options), PYTHON))
 

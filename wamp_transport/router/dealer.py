@@ -39,10 +39,12 @@ from .permissions import Role, refusal
 from .policies import choose, choose_by_key
 from .ports import Announce, BuiltIn, Environment
 from .records import PRESENT, Callee, CallRecord, Registration, Session
+from .sizes import check_sizes
 from .waiting import Undecided
 
 NO_DETAILS = InvocationDetails()
 NO_OPTIONS = CallOptions()
+PROGRESSIVE = "progressive_call_invocations"
 
 
 class Dealer:
@@ -67,7 +69,7 @@ class Dealer:
         self._index: PatternIndex[Registration] = PatternIndex()
         self.registrations: dict[int, Registration] = {}
         self.options = RealmOptions(realm)
-        self.calls = Calls(outbox, environment.deadlines)
+        self.calls = Calls(outbox, environment)
 
     def configure(self, options: RealmOptions) -> None:
         """Take new options."""
@@ -80,12 +82,20 @@ class Dealer:
         open_call = session.calls.get(message.request_id)
         if (open_call is not None or session.ended_streams) and self._continues(session, message, open_call):
             return
+        options = message.options
+        if options.progress:
+            check_progress_announced(session)
+        if options.ppt_scheme is not None:
+            check_announced(session, "caller", options, "CALL")
         procedure = message.procedure
         role = self._roles[session.authrole]
-        decision = role.calls.get(procedure) or role.check(session, "call", procedure, message.options)
-        if message.options.progress:
+        decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
+        if options.progress:
             # Whatever becomes of this part, what follows it is no call of its own.
             self.calls.remember_stream(session, message.request_id)
+        limits = session.limits
+        if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked:
+            check_sizes(session, procedure, message, self._environment.is_deeper)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
         registration = self._index.exact.get(procedure)
@@ -94,9 +104,8 @@ class Dealer:
                 self._answer(session, message)
                 return
             registration = self._best_pattern(procedure)
-        limit = self.options.max_calls
-        if limit and len(session.calls) >= limit:
-            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} calls in flight")
+        if len(session.calls) >= limits.calls:
+            raise limits.refusal("calls")
         try:
             self._invoke(session, message, registration, decision.disclose, ())
         except RequestRefused:
@@ -199,13 +208,15 @@ class Dealer:
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
         procedure = message.procedure
+        if len(procedure) > session.limits.uri_length:
+            raise session.limits.refusal("uri_length")
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
-        limit = self.options.max_registrations
-        if limit and len(session.registrations) >= limit:
-            raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {limit} registrations")
         registration = self._index.get(match, procedure)
+        is_held = registration is not None and session.id in registration.callees
+        if not is_held and len(session.registrations) >= session.limits.registrations:
+            raise session.limits.refusal("registrations")
         if registration is not None and (options.force_reregister or not registration.is_staffed):
             self._throw_out(registration)
             registration = None
@@ -257,7 +268,8 @@ class Dealer:
 
     def best(self, procedure: str) -> Registration | None:
         """The registration that a CALL would go to."""
-        return self._index.best(procedure)
+        exact = self._index.exact.get(procedure)
+        return exact if exact is not None and exact.is_staffed else self._staffed_pattern(procedure)
 
     def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
         """See :meth:`.calls.Calls.undeliverable`."""
@@ -286,6 +298,11 @@ class Dealer:
         if is_last:
             session.ended_streams.discard(message.request_id)
         check_announced(session, "caller", message.options, "CALL")
+        try:
+            check_sizes(session, message.procedure, message, self._environment.is_deeper)
+        except RequestRefused as refused:
+            self.calls.give_up(record, refused)
+            return True
         details = replace(
             record.details or NO_DETAILS,
             progress=None if is_last else True,
@@ -298,12 +315,18 @@ class Dealer:
         return True
 
     def _best_pattern(self, procedure: str) -> Registration:
+        registration = self._staffed_pattern(procedure)
+        if registration is None:
+            raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
+        return registration
+
+    def _staffed_pattern(self, procedure: str) -> Registration | None:
         """The best pattern that has a callee that may serve: one that may not, or is leaving, hides no others."""
         for registration in self._index.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_there and self._may_serve(callee, procedure) for callee in callees):
                 return registration
-        raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
+        return None
 
     def _choose_among(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
         options = message.options
@@ -312,10 +335,9 @@ class Dealer:
         elif options.runmode == "partition" and options.rkey is not None:
             callee = choose_by_key(registration, options.rkey, passed_over)
         else:
-            text = (
-                "CALL.options.runmode 'partition' needs an rkey" if options.runmode == "partition" else "runmode 'all'"
-            )
-            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, text)
+            # Of 'all' the specification says "Write me": nothing tells how several results become one.
+            text = "'partition' needs an rkey" if options.runmode == "partition" else "'all' is not offered"
+            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"CALL.options.runmode {text}")
         if callee is None:
             text = f"no callee of {registration.procedure!r} is available"
             raise RequestRefused(errors.NO_AVAILABLE_CALLEE, text)
@@ -325,11 +347,10 @@ class Dealer:
         self, session: Session, message: Call, registration: Registration, callee: Callee, disclose: bool
     ) -> InvocationDetails:
         options = message.options
-        check_announced(session, "caller", options, "CALL")
         peer = callee.session
         if uses_passthru(options) and not peer.has("callee", "payload_passthru_mode"):
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, "the callee does not support payload_passthru_mode")
-        self._check_progress(session, message, peer)
+        check_progress_supported(options, peer)
         details = InvocationDetails(
             procedure=None if registration.match == "exact" else message.procedure,
             progress=True if options.progress else None,
@@ -346,15 +367,6 @@ class Dealer:
             details.caller_authid = session.authid
             details.caller_authrole = session.authrole
         return details
-
-    def _check_progress(self, session: Session, message: Call, peer: Session) -> None:
-        if not message.options.progress:
-            return
-        feature = "progressive_call_invocations"
-        if not session.has("caller", feature):
-            raise ProtocolViolation(f"CALL.options.progress without the feature {feature} announced")
-        if not peer.has("callee", feature) or not peer.has("callee", *CANCELING):
-            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {feature}")
 
     def _passes_progress(self, session: Session, message: Call, peer: Session) -> bool:
         feature = "progressive_call_results"
@@ -386,6 +398,18 @@ class Dealer:
     def _throw_out(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
             self.revoke(callee.session, registration, errors.UNREGISTERED)
+
+
+def check_progress_announced(session: Session) -> None:
+    """Raises ProtocolViolation where a caller goes on with a call without having said that it might."""
+    if not session.has("caller", PROGRESSIVE):
+        raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE} announced")
+
+
+def check_progress_supported(options: CallOptions, peer: Session) -> None:
+    """Raises RequestRefused where a call is to go on and its callee cannot take that."""
+    if options.progress and not (peer.has("callee", PROGRESSIVE) and peer.has("callee", *CANCELING)):
+        raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {PROGRESSIVE}")
 
 
 def describe(registration: Registration) -> dict[str, object]:

@@ -8,13 +8,15 @@ Sections of the specification: Basic Profile, "Session Establishment"; Advanced 
 from collections.abc import Callable, Mapping
 
 from ..wamp import errors
-from ..wamp.errors import ProtocolViolation
+from ..wamp.errors import ProtocolViolation, RequestRefused
+from ..wamp.features import known_roles
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from ..wamp.messages import Challenge as ChallengeMessage
 from ..wamp.messages import Hello, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
 from .answers import Admit, Answer, Challenge, Deny
 from .effects import Authenticate, Effect, Send
+from .limits import Census
 from .options import TRUSTED, RouterOptions, ServiceOptions
 from .ports import Environment
 from .realm import Realm
@@ -56,13 +58,14 @@ class Logins:
         self._outbox = outbox
         self._tickets = tickets
         self._abort = abort
+        self.census = Census()
 
     def on_hello(self, session: Session, message: Hello) -> None:
         """HELLO: WELCOME, a question to the authenticator, or ABORT with the reason."""
         details = message.details
         if not details.roles or not any(role in CLIENT_ROLES for role in details.roles):
             raise ProtocolViolation("HELLO.details.roles must name at least one of " + ", ".join(CLIENT_ROLES))
-        session.roles = details.roles
+        session.roles = known_roles(details.roles)
         service = session.service
         try:
             if not service.authmethods:
@@ -156,8 +159,11 @@ class Logins:
             raise Refused(errors.NO_SUCH_PRINCIPAL, "the authenticator assigned no authid")
         if role not in realm.roles:
             raise Refused(errors.NO_SUCH_ROLE, f"realm {principal.realm!r} has no role {role!r}")
-        if 0 < realm.options.max_sessions <= len(realm.sessions):
-            raise Refused(errors.QUOTA_EXCEEDED, f"realm {principal.realm!r} has no room for more sessions")
+        owners = realm.owners(role, session.service)
+        try:
+            self.census.check(*owners)
+        except RequestRefused as refused:
+            raise Refused(refused.uri, str(refused)) from refused
         session.login = None
         session.realm = realm.options.name
         session.authrole = role
@@ -168,6 +174,7 @@ class Logins:
         move(session, "join")
         stop_clock(session)
         realm.join(session)
+        self.census.enter(owners)
         details = WelcomeDetails(
             roles=realm.announced(),
             realm=session.realm,

@@ -17,6 +17,29 @@ TRUSTED = "trusted"
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a realm, a role or a service allows; 0 means no limit. The strictest one counts for a session.
+
+    ``sessions``: members of the realm or of the role, or sessions that came through the service, at the same time.
+    ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session. ``uri_length``: characters of a topic,
+    procedure or error URI. ``depth``: lists and dictionaries inside each other in args or kwargs, themselves counted.
+    ``payload_size``: bytes of args and kwargs of one message, as received.
+    """
+
+    sessions: int = 0
+    subscriptions: int = 0
+    registrations: int = 0
+    calls: int = 0
+    uri_length: int = 0
+    depth: int = 0
+    payload_size: int = 0
+
+
+DEFAULT_LIMITS = Limits(uri_length=1024, depth=100)
+"""A realm's: safe for receivers, whose libraries take fewer levels than this router, and far above what is in use."""
+
+
+@dataclass(frozen=True, slots=True)
 class Permission:
     """What a role may do with the URIs that a pattern covers. What is not allowed is denied."""
 
@@ -58,6 +81,7 @@ class RoleOptions:
     allow_by_default: bool = False
     trustlevel: int | None = None
     authorizer: AuthorizerOptions | None = None
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +100,7 @@ class HistoryOptions:
 
 @dataclass(frozen=True, slots=True)
 class RealmOptions:
-    """A realm: its roles by name, its manners and limits. Limits are per session but for ``max_sessions`` and
-    ``max_retained`` (topics); 0 means no limit.
+    """A realm: its roles by name, its manners and limits. ``max_retained``: topics, 0 means no limit.
 
     ``loose_uris``: components may hold anything but white space, ``#`` and ``.``. ``strict_request_ids``: a session's
     request ids must count 1, 2, 3. ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as Crossbar has it,
@@ -92,11 +115,8 @@ class RealmOptions:
     enable_meta_api: bool = True
     allow_disclose_me: bool = True
     max_call_timeout: float = 0.0
-    max_sessions: int = 0
-    max_subscriptions: int = 0
-    max_registrations: int = 0
-    max_calls: int = 0
     max_retained: int = 10_000
+    limits: Limits = DEFAULT_LIMITS
     history: tuple[HistoryOptions, ...] = ()
 
 
@@ -140,3 +160,4 @@ class ServiceOptions:
     realms: frozenset[str] | None = None
     authmethods: frozenset[str] = frozenset()
     hello_timeout: float = 10.0
+    limits: Limits = Limits()

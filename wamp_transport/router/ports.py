@@ -21,7 +21,8 @@ class Environment:
     ``clock`` tells steady seconds, ``utc_now`` the time of day as a datetime; ``time_from`` reads one from RFC 3339
     text and raises ValueError. ``new_session_id`` gives unguessable ids,
     ``new_publication_id`` quick ones, both uniform in [1, 2^53]; ``random_below(n)`` a number from 0 to n - 1.
-    ``values_of(format, raw)`` reads raw payload.
+    ``values_of(format, raw)`` reads raw payload; ``is_deeper(format, raw, depth)`` says whether more than ``depth``
+    lists and dictionaries are inside each other there, in a time that grows with its size alone.
     """
 
     clock: Callable[[], float]
@@ -31,6 +32,7 @@ class Environment:
     new_publication_id: Callable[[], int]
     random_below: Callable[[int], int]
     values_of: Callable[[str, Any], Any]
+    is_deeper: Callable[[str, Any, int], bool]
     deadlines: Deadlines
 
     def timestamp(self) -> str:

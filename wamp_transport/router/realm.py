@@ -30,10 +30,11 @@ from ..wamp.uris import is_reserved
 from .broker import Broker
 from .dealer import Dealer
 from .effects import Effect, Send
+from .limits import Owner, SessionLimits
 from .meta.context import Context
 from .meta.procedures import built_in
 from .meta.sessions import details_of
-from .options import Action, Match, RealmOptions
+from .options import Action, Match, RealmOptions, ServiceOptions
 from .permissions import ALLOWED, Role
 from .ports import BuiltIn, Environment
 from .records import PRESENT, Session
@@ -59,6 +60,7 @@ class Realm:
         self.sessions: dict[int, Session] = {}
         self._outbox = outbox
         self._last_requests: dict[int, int] = {}
+        self._limits: dict[tuple[str, ServiceOptions], SessionLimits] = {}
         self._leaving: deque[Session] = deque()
         self._reviews: deque[Iterator[bool]] = deque()
         self._distrusted: set[str] = set()
@@ -93,8 +95,9 @@ class Realm:
         self.roles.clear()
         for name, role in options.roles.items():
             self.roles[name] = Role(role, loose_uris=options.loose_uris, clock=self._clock)
+        self._limits.clear()
         for session in self.sessions.values():
-            session.trustlevel = options.roles[session.authrole].trustlevel
+            self.take_terms(session)
         self._reviews.clear()
         self._reviews.extend(self._review(session) for session in self.sessions.values())
         self._built_in.clear()
@@ -115,7 +118,7 @@ class Realm:
     def join(self, session: Session) -> None:
         """``session`` is in the realm from now on."""
         self.sessions[session.id] = session
-        session.trustlevel = self.options.roles[session.authrole].trustlevel
+        self.take_terms(session)
         if self.options.strict_request_ids:
             self._last_requests[session.id] = 0
 
@@ -135,13 +138,30 @@ class Realm:
         except RequestRefused as refusal:
             self._refuse(session, message, refusal)
 
-    def detach(self, session: Session, *, is_quiet: bool = False) -> None:
+    def owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
+        """Whose limits hold for a session of this role that comes through this service."""
+        name = self.options.name
+        return (
+            (f"realm {name!r}", self.options.limits),
+            (f"role {authrole!r} of realm {name!r}", self.options.roles[authrole].limits),
+            (f"service {service.key!r}", service.limits),
+        )
+
+    def take_terms(self, session: Session) -> None:
+        """What realm, role and service say holds for ``session`` from now on."""
+        key = (session.authrole, session.service)
+        if key not in self._limits:
+            self._limits[key] = SessionLimits(*self.owners(*key))
+        session.limits = self._limits[key]
+        session.trustlevel = self.options.roles[session.authrole].trustlevel
+
+    def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
         """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`.
 
-        ``is_quiet``: without its testaments, and nobody is told.
+        ``is_quiet``: without its testaments, and nobody is told. Returns whether it was still there.
         """
         if self.sessions.pop(session.id, None) is None:
-            return
+            return False
         self._last_requests.pop(session.id, None)
         self.dealer.calls.detach(session)
         testaments = take_testaments(session)
@@ -150,6 +170,7 @@ class Realm:
                 self._execute(session, publish)
             self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
         self._leaving.append(session)
+        return True
 
     def work(self, steps: int) -> int:
         """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most.

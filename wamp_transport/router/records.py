@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, RegisterOptions
 from .deadlines import Deadline
+from .limits import NO_LIMITS, SessionLimits
 from .options import Match, ServiceOptions
 from .waiting import Login, Waiting
 
@@ -23,7 +24,7 @@ class Session:
 
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "deadline", "ended_streams", "id",
-        "invocations", "last_invocation", "leave_reason", "login", "payload_format", "realm", "registrations",
+        "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format", "realm", "registrations",
         "roles", "service", "state", "subscriptions", "testaments", "ticket", "transport", "trustlevel", "waiting",
     )  # fmt: skip
 
@@ -45,6 +46,7 @@ class Session:
         self.invocations: dict[int, CallRecord] = {}
         self.last_invocation = 0
         self.leave_reason = ""
+        self.limits: SessionLimits = NO_LIMITS
         self.deadline: Deadline | None = None
         self.ticket = 0
         self.login: Login | None = None
@@ -93,6 +95,11 @@ class Subscription:
         self.subscribers.pop(session.id, None)
         self.node_keys.pop(session.id, None)
         self._receivers = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has a subscriber that is not leaving, or stays without."""
+        return self.is_kept or any(session.state in PRESENT for session in self.subscribers.values())
 
     @property
     def receivers(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ Synchronous and without I/O. Whoever owns a router feeds it from one thread, wak
 to do, and carries out the effects in order after each call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..wamp import errors
@@ -149,16 +149,22 @@ class Router:
         for session_id in list(self.sessions):
             self.leave(session_id, reason, message)
 
-    def configure(self, options: RouterOptions) -> None:
-        """Take new options. Sessions stay, but for those whose realm or role is no more."""
+    def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
+        """Take new options. Sessions stay, but for those whose realm or role is no more.
+
+        ``services`` are path services, by key, whose limits have changed.
+        """
         self._options = self._logins.options = options
+        if services:
+            for session in self.sessions.values():
+                session.service = services.get(session.service.key, session.service)
         for name, realm in list(self.realms.items()):
             new = options.realms.get(name)
             if new is None:
                 for session_id in list(realm.sessions):
                     self.leave(session_id, errors.CLOSE_REALM, f"realm {name!r} was closed")
                 del self.realms[name]
-            elif new != realm.options:
+            elif new != realm.options or services:
                 for session in [each for each in realm.sessions.values() if each.authrole not in new.roles]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
@@ -242,8 +248,8 @@ class Router:
 
     def _detach(self, session: Session, *, is_quiet: bool = False) -> None:
         realm = self.realms.get(session.realm)
-        if realm is not None:
-            realm.detach(session, is_quiet=is_quiet)
+        if realm is not None and realm.detach(session, is_quiet=is_quiet):
+            self._logins.census.leave(realm.owners(session.authrole, session.service))
 
     def _end(self, session: Session) -> None:
         if session.ticket or session.waiting is not None:

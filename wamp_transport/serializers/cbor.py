@@ -3,8 +3,9 @@
 A message's head is checked by the same types as in the other serializations; its payload is kept as CBOR.
 """
 
+from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import cbor2
 import msgspec
@@ -21,10 +22,17 @@ from .structs import (
     split_elements,
     unsayable,
     violation,
+    without_payload,
     wrong_payload,
 )
 
 FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
+
+
+ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
+"""Every byte that no list, dictionary or tag begins with."""
+TOO_DEEP_TEXT: Final = "nesting depth"
+"""What cbor2 says, and no exception of its own."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
@@ -78,6 +86,8 @@ class CborSerializer:
         except FAULTS as fault:
             if isinstance(fault.__cause__, ProtocolViolation):
                 raise fault.__cause__ from fault
+            if _is_too_deep(fault):
+                return without_payload(_elements(data), FAULTS)
             raise violation(fault) from fault
         return message
 
@@ -97,6 +107,17 @@ class CborSerializer:
             return bytes((head[0] + len(parts),)) + head[1:] + b"".join(parts)
         except FAULTS as fault:
             raise unsayable(self.name, fault) from fault
+
+    def is_deeper(self, raw: Any, depth: int) -> bool:
+        """See :class:`~.serializer.Serializer`. Tags count, too; an empty list innermost does not."""
+        data = bytes(raw)
+        if len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
+            return False
+        try:
+            cbor2.loads(data, max_depth=depth)
+        except FAULTS as fault:
+            return _is_too_deep(fault)
+        return False
 
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
@@ -129,6 +150,20 @@ def _loads(data: bytes) -> Any:
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
     return value
+
+
+def _is_too_deep(fault: Exception) -> bool:
+    return isinstance(fault, RecursionError) or TOO_DEEP_TEXT in str(fault)
+
+
+def _elements(data: bytes) -> Iterator[Any]:
+    """The elements of a message, read no further than asked for; ``undefined`` as None."""
+    stream = BytesIO(data)
+    count = stream.read(1)[0] - 0x80
+    decoder = cbor2.CBORDecoder(stream, semantic_decoders=SHARING)
+    for _ in range(count if count < 24 else 0):
+        value = decoder.decode()
+        yield None if _is_undefined(value) else value
 
 
 def _is_undefined(value: Any) -> bool:

@@ -1,12 +1,16 @@
 """``wamp.2.json``: RFC 8259, UTF-8; binary is a string marked with U+0000, in base64."""
 
-from typing import Any
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
+from .depth import has_towers, is_nested_deeper
 from .payloads import from_json_values, to_json_values
 from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayable, wrong_payload
 
@@ -14,6 +18,10 @@ LIST, DICTIONARY, STRING, NULL = b'[{"n'
 BACKSLASH = b"\\"
 MARK = b"\\u0000"
 """How U+0000 is written in JSON. Most payload has not even a backslash, and that is found faster."""
+
+ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+SEPARATOR: Final = re.compile(r"[ \t\r\n]*[\[,][ \t\r\n]*")
 
 
 class JsonSerializer(StructSerializer):
@@ -40,6 +48,35 @@ class JsonSerializer(StructSerializer):
     def from_values(self, values: Any) -> Any:
         """See :class:`~.structs.StructSerializer`."""
         return to_json_values(values)
+
+    def is_deeper(self, raw: Any, depth: int) -> bool:
+        """See :class:`~.serializer.Serializer`."""
+        data = bytes(raw)
+        if len(data) <= 2 * depth:
+            return False
+        if BACKSLASH in data:
+            data = data.replace(rb"\\", b"").replace(rb"\"", b"")
+        # What is left of text without brackets is two quotes. A level takes two brackets.
+        brackets = data.translate(SQUARE, ALL_BUT_STRUCTURE).replace(b'""', b"")
+        if len(brackets) <= 2 * depth:
+            return False
+        if b'"' not in brackets:
+            return has_towers(brackets, depth)
+        try:
+            data = bytes(raw)
+            return is_nested_deeper(msgspec.json.decode(data), depth)
+        except DECODE_FAULTS as fault:
+            return isinstance(fault, RecursionError)
+
+    def elements(self, data: bytes) -> Iterator[Any]:
+        """See :class:`~.structs.StructSerializer`."""
+        text = data.decode()
+        read = json.JSONDecoder().raw_decode
+        separator = SEPARATOR.match(text)
+        while separator is not None:
+            value, end = read(text, separator.end())
+            yield value
+            separator = SEPARATOR.match(text, end)
 
     def check_args(self, message: Any) -> None:
         """See :class:`~.structs.StructSerializer`."""

@@ -1,5 +1,6 @@
 """``wamp.2.msgpack``: MessagePack with text and binary told apart."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgpack
@@ -8,6 +9,7 @@ import msgspec
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
+from .depth import is_nested_deeper
 from .structs import (
     DECODE_FAULTS,
     LARGE,
@@ -18,6 +20,7 @@ from .structs import (
     split_elements,
     unsayable,
     violation,
+    without_payload,
     wrong_payload,
 )
 
@@ -27,6 +30,8 @@ NOTHING: Final = (b"\xc0", b"\xd4\x00\x00")
 """Nil, and ``undefined`` as wampy.js writes it."""
 
 UNPACK_FAULTS: Final = (*DECODE_FAULTS, msgpack.UnpackException)
+ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
+"""Every byte that no list or dictionary begins with."""
 SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
 
@@ -47,9 +52,30 @@ class MsgPackSerializer(StructSerializer):
 
     def decode(self, data: bytes) -> Message:
         """See :class:`~.serializer.Serializer`."""
-        if len(data) > LARGE:
-            check_large(data)
-        return super().decode(data)
+        try:
+            if len(data) > LARGE:
+                check_large(data)
+            return super().decode(data)
+        except (RecursionError, msgpack.StackError):
+            return without_payload(self.elements(data), UNPACK_FAULTS)
+
+    def elements(self, data: bytes) -> Iterator[Any]:
+        """See :class:`~.structs.StructSerializer`."""
+        unpacker = msgpack.Unpacker(max_buffer_size=0, ext_hook=lambda code, content: None)
+        unpacker.feed(data)
+        for _ in range(unpacker.read_array_header()):
+            yield unpacker.unpack()
+
+    def is_deeper(self, raw: Any, depth: int) -> bool:
+        """See :class:`~.serializer.Serializer`."""
+        data = bytes(raw)
+        # Most payload has few bytes that a list or a dictionary may begin with, and that is found in one go.
+        if len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
+            return False
+        try:
+            return is_nested_deeper(self._any.decode(data), depth)
+        except DECODE_FAULTS as fault:
+            return isinstance(fault, RecursionError)
 
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
@@ -66,6 +92,8 @@ class MsgPackSerializer(StructSerializer):
             elements = self._elements.decode(data)
             head, payload = split_elements(elements, self._any.decode(elements[0]))
             message: Any = message_from_head([self._any.decode(each) for each in head], _is_undefined)
+        except RecursionError:
+            raise
         except DECODE_FAULTS as second:
             raise violation(second) from second
         for part, raw in zip(("args", "kwargs"), payload, strict=False):
@@ -77,6 +105,8 @@ class MsgPackSerializer(StructSerializer):
         try:
             # What is large has been decoded already.
             (self._list if len(message.args) <= LARGE else self._elements).decode(message.args)
+        except RecursionError:
+            raise
         except DECODE_FAULTS as fault:
             if bytes(message.args) in NOTHING:
                 message.args = ABSENT
@@ -87,6 +117,8 @@ class MsgPackSerializer(StructSerializer):
         """See :class:`~.structs.StructSerializer`."""
         try:
             (self._dictionary if len(message.kwargs) <= LARGE else self._shallow_dictionary).decode(message.kwargs)
+        except RecursionError:
+            raise
         except DECODE_FAULTS as fault:
             if bytes(message.kwargs) not in NOTHING:
                 raise wrong_payload(message, "kwargs", fault) from fault
@@ -109,6 +141,8 @@ def check_large(data: bytes) -> None:
                 raise
             # Not all keys are text or binary. With this hook no map is built.
             msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
+    except msgpack.StackError:
+        raise
     except UNPACK_FAULTS as fault:
         raise violation(fault) from fault
 

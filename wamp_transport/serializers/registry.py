@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from ..wamp.payload import PYTHON
+from .depth import is_nested_deeper
 from .json import JsonSerializer
 from .msgpack import MsgPackSerializer
 from .serializer import Serializer
@@ -11,6 +12,13 @@ from .serializer import Serializer
 def values_of(payload_format: str, raw: Any) -> Any:
     """Payload in ``payload_format`` as Python values; binary as bytes."""
     return raw if payload_format == PYTHON else SERIALIZERS[payload_format].values(raw)
+
+
+def is_deeper(payload_format: str, raw: Any, depth: int) -> bool:
+    """Whether more than ``depth`` lists and dictionaries are inside each other in payload of any format."""
+    if payload_format == PYTHON:
+        return is_nested_deeper(raw, depth)
+    return SERIALIZERS[payload_format].is_deeper(raw, depth)
 
 
 def _installed() -> list[Serializer]:

@@ -16,7 +16,7 @@ class Serializer(Protocol):
     """Whether its messages are binary WebSocket messages, not text."""
 
     def decode(self, data: bytes) -> Message:
-        """The message in ``data``, its payload raw but valid.
+        """The message in ``data``, its payload raw but valid; ``args`` is TOO_DEEP where it cannot be told whether.
 
         Raises ProtocolViolation, naming the element at fault. For a text serialization ``data`` is valid UTF-8:
         the transport has checked it.
@@ -28,6 +28,10 @@ class Serializer(Protocol):
 
         Raises PayloadError where the payload cannot be said in this serialization.
         """
+        ...
+
+    def is_deeper(self, raw: Any, depth: int) -> bool:
+        """Whether more than ``depth`` lists and dictionaries are inside each other in raw payload of this format."""
         ...
 
     def values(self, raw: Any) -> Any:

@@ -1,6 +1,7 @@
 """What the serializers of msgspec's formats have in common: the order of steps, and what counts as a fault."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.ids import MAX_ID
 from ..wamp.messages import CODES, NAMES, PAYLOAD_MESSAGES, Message
-from ..wamp.payload import ABSENT
+from ..wamp.payload import ABSENT, TOO_DEEP
 from ..wamp.wire import FIXED_FIELDS, WRITERS
 
 Values = Callable[[str, Any], Any]
@@ -42,6 +43,8 @@ class StructSerializer:
         """See :class:`~.serializer.Serializer`."""
         try:
             message = self._decode(data)
+        except RecursionError:
+            return without_payload(self.elements(data))
         except DECODE_FAULTS as fault:
             message = self.decode_leniently(data, fault)
         if type(message) in CARRIES_PAYLOAD:
@@ -66,6 +69,10 @@ class StructSerializer:
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
         """A second look at bytes that are no message. Raises ProtocolViolation where they really are none."""
         raise violation(fault) from fault
+
+    def elements(self, data: bytes) -> Iterator[Any]:
+        """The elements of a message as values, one after the other, read no further than asked for."""
+        raise NotImplementedError
 
     def check_args(self, message: Any) -> None:
         """Raises ProtocolViolation unless args are a valid list; null counts as absent."""
@@ -98,6 +105,21 @@ def unsayable(name: str, fault: Exception) -> PayloadError:
     """The error that a failure to encode, or to read payload for another serialization, is."""
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
     return PayloadError(f"{name} cannot say this payload: {because}")
+
+
+def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...] = DECODE_FAULTS) -> Message:
+    """The message that the first of these make, its payload being nested deeper than can be read.
+
+    Raises ProtocolViolation where it has none, or the nesting is elsewhere. ``faults`` are what reading may raise.
+    """
+    try:
+        code: Any = next(elements, None)
+        head = [code, *islice(elements, PAYLOAD_POSITION.get(code, 1) - 1)]
+        message: Any = message_from_head(head, lambda value: False)
+        message.args = TOO_DEEP
+    except faults as fault:
+        raise ProtocolViolation("malformed message: nested too deeply") from fault
+    return message  # type: ignore[no-any-return]
 
 
 def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:

@@ -33,7 +33,7 @@ from ..router.effects import (
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from ..router.ports import Environment
 from ..router.router import Router
-from ..serializers.registry import SERIALIZERS, values_of
+from ..serializers.registry import SERIALIZERS, is_deeper, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
 from . import plain
@@ -82,6 +82,7 @@ class MemoryNode:
                 new_publication_id=lambda: next(publication_ids),
                 random_below=lambda end: self.random % end,
                 values_of=values_of,
+                is_deeper=is_deeper,
                 deadlines=Deadlines(lambda: self.now),
             ),
         )

@@ -3,6 +3,11 @@
 Section of the specification: Advanced Profile, "Feature Announcement".
 """
 
+from collections.abc import Mapping
+from typing import Final
+
+from .messages import ClientRole
+
 BROKER_FEATURES: tuple[str, ...] = (
     "event_history",
     "event_retention",
@@ -38,6 +43,23 @@ DEALER_FEATURES: tuple[str, ...] = (
     "shared_registration",
     "testament_meta_api",
 )
+
+
+CLIENT_ROLES: Final = frozenset({"publisher", "subscriber", "caller", "callee"})
+CLIENT_FEATURES: Final = frozenset({*BROKER_FEATURES, *DEALER_FEATURES, "call_cancelling"})
+"""What a client may announce that means something here; one has two spellings in the specification."""
+
+
+def known_roles(announced: Mapping[str, ClientRole | None]) -> dict[str, ClientRole | None]:
+    """``HELLO.Details.roles`` without the roles and features that mean nothing here; peers choose their names."""
+    return {name: known_features(role) for name, role in announced.items() if name in CLIENT_ROLES}
+
+
+def known_features(role: ClientRole | None) -> ClientRole | None:
+    """A role with those features alone that mean something here."""
+    if role is None or role.features is None:
+        return None
+    return ClientRole({name: on for name, on in role.features.items() if name in CLIENT_FEATURES})
 
 
 def router_roles() -> dict[str, dict[str, dict[str, bool]]]:

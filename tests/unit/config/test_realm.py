@@ -221,10 +221,6 @@ def realm_of(node, read):
         ("strict_request_ids", True, True),
         ("timeouts_in_seconds", True, True),
         ("max_call_timeout", 1500, 1.5),
-        ("max_sessions", 3, 3),
-        ("max_subscriptions", 3, 3),
-        ("max_registrations", 3, 3),
-        ("max_calls", 3, 3),
         ("max_retained", 0, 0),
     ],
 )
@@ -233,7 +229,7 @@ def test_realm_option_reaches_the_router(worker, node, read, key, value, expecte
     assert getattr(realm_of(node, read), key) == expected
 
 
-@pytest.mark.parametrize("key", ["max_call_timeout", "max_sessions", "max_calls", "max_retained"])
+@pytest.mark.parametrize("key", ["max_call_timeout", "max_retained"])
 @pytest.mark.parametrize("value", [-1, True, "1", 1.5])
 def test_limit_that_is_no_count_is_refused(worker, problems, key, value):
     worker["realms"][0]["options"] = {key: value}

@@ -1,5 +1,6 @@
 import pytest
 
+from wamp_transport.config.limits import LimitsSection
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService, url_finding
 
 PLACE = "workers[0].transports[0].paths.ws"
@@ -50,6 +51,7 @@ def option_faults(service, problems, **options):
 
 def test_every_option_has_its_default():
     expected = BOOLEANS | {key: numbers[0] for key, numbers in NUMBERS.items()} | TIMES | OTHERS
+    expected |= LimitsSection().model_dump()
     assert WebSocketOptions().model_dump() == expected
 
 

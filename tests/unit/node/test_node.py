@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node.connection import Lane
 from wamp_transport.node.node import time_from
-from wamp_transport.router.options import HistoryOptions, RealmOptions, RoleOptions, RouterOptions
+from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.ids import MAX_ID
 
@@ -52,6 +53,27 @@ def test_event_is_encoded_once_for_each_lane(join, lane):
     assert first is third
     assert second is fourth is fifth
     assert first != second
+
+
+def test_event_that_a_serialization_cannot_say_is_counted_for_each_receiver(node, join, lane):
+    other = Lane(SERIALIZERS["msgpack"])
+    subscribers = [join(other), join(lane), join(other)]
+    for subscriber in subscribers:
+        subscriber.receive(SUBSCRIBE if subscriber.lane is lane else b"\x94\x20\x01\x80\xa5com.x")
+        subscriber.link.written.clear()
+    join().receive(b'[16,1,{},"com.x",[123456789012345678901234567890]]')
+    assert [len(subscriber.link.written) for subscriber in subscribers] == [0, 1, 0]
+    assert node.undelivered_events == 2
+
+
+def test_changed_limits_of_a_service_reach_its_connections(node, join, options):
+    connection = join()
+    changed = replace(OPEN, limits=Limits(subscriptions=1))
+    node.configure(options, {OPEN.key: changed})
+    assert connection.service is changed
+    connection.receive(SUBSCRIBE)
+    connection.receive(b'[32,2,{},"com.y"]')
+    assert b"the limit of service" in connection.link.written[-1]
 
 
 def test_bytes_that_are_no_message_close(join):

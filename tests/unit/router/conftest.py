@@ -13,7 +13,7 @@ from wamp_transport.router.options import Permission, RoleOptions, ServiceOption
 from wamp_transport.router.permissions import Role
 from wamp_transport.router.ports import Environment
 from wamp_transport.router.records import Session
-from wamp_transport.serializers.registry import values_of
+from wamp_transport.serializers.registry import is_deeper, values_of
 from wamp_transport.wamp.messages import ClientRole
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +35,7 @@ class World:
             new_publication_id=lambda: next(publication_ids),
             random_below=lambda end: self.random % end,
             values_of=values_of,
+            is_deeper=is_deeper,
             deadlines=Deadlines(lambda: self.now),
         )
 

@@ -3,7 +3,8 @@ import pytest
 from wamp_transport.router import broker as broker_module
 from wamp_transport.router.broker import Broker
 from wamp_transport.router.effects import Record, Send
-from wamp_transport.router.options import HistoryOptions, RealmOptions
+from wamp_transport.router.limits import SessionLimits
+from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions
 from wamp_transport.router.records import Publication
 from wamp_transport.wamp.errors import ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import (
@@ -211,8 +212,8 @@ class TestAnnouncing:
 
 class TestLimits:
     def test_subscriptions_beyond_the_limit_are_refused(self, broker, subscribe, new_session):
-        broker.configure(RealmOptions("realm1", max_subscriptions=1))
         session = new_session()
+        session.limits = SessionLimits(("realm1", Limits(subscriptions=1)))
         subscribe(session, "com.x")
         with pytest.raises(RequestRefused) as caught:
             subscribe(session, "com.y")

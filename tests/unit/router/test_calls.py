@@ -28,7 +28,7 @@ from wamp_transport.wamp.messages import (
 
 @pytest.fixture
 def calls(outbox, environment):
-    return Calls(outbox, environment.deadlines)
+    return Calls(outbox, environment)
 
 
 @pytest.fixture

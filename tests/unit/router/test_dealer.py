@@ -3,7 +3,8 @@ import pytest
 from wamp_transport.router import dealer as dealer_module
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Send
-from wamp_transport.router.options import RealmOptions
+from wamp_transport.router.limits import SessionLimits
+from wamp_transport.router.options import Limits, RealmOptions
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import (
     Call,
@@ -593,17 +594,17 @@ class TestRerouting:
 
 class TestLimits:
     def test_registrations_beyond_the_limit_are_refused(self, dealer, register, new_session):
-        dealer.configure(RealmOptions("realm1", max_registrations=1))
         session = new_session()
+        session.limits = SessionLimits(("realm1", Limits(registrations=1)))
         register(session, "com.x")
         with pytest.raises(RequestRefused) as caught:
             register(session, "com.y")
         assert caught.value.uri == "wamp.error.quota_exceeded"
 
     def test_calls_beyond_the_limit_are_refused(self, dealer, register, new_session):
-        dealer.configure(RealmOptions("realm1", max_calls=1))
         register(new_session(), "com.x")
         caller = new_session()
+        caller.limits = SessionLimits(("realm1", Limits(calls=1)))
         call(dealer, caller, "com.x", 1)
         with pytest.raises(RequestRefused) as caught:
             call(dealer, caller, "com.x", 2)

@@ -3,7 +3,14 @@ import pytest
 from wamp_transport.router.answers import Admit, Challenge, Deny, Permit
 from wamp_transport.router.effects import Authenticate, Send
 from wamp_transport.router.logins import Logins, Refused, chosen_method
-from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.options import (
+    AnonymousLogin,
+    Limits,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Session
 from wamp_transport.router.tickets import Tickets
@@ -140,8 +147,9 @@ def test_late_answers_abort(here):
 
 
 def test_full_realm_aborts(here, outbox, environment):
-    options = RealmOptions("realm1", ROLES, max_sessions=1)
+    options = RealmOptions("realm1", ROLES, limits=Limits(sessions=1))
     here.realms["realm1"] = Realm(options, outbox, environment, lambda *each: None)
-    here.realms["realm1"].sessions[5] = Session(5, OPEN, "json")
+    here.hello(OPEN)
+    assert here.aborted == []
     here.hello(OPEN)
     assert here.aborted == ["quota_exceeded"]

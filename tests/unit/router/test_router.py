@@ -1,7 +1,14 @@
 import pytest
 
 from wamp_transport.router.effects import Close, Mute, Release, Send
-from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.options import (
+    AnonymousLogin,
+    Limits,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
 from wamp_transport.router.router import Router
 from wamp_transport.wamp.errors import PayloadError
 from wamp_transport.wamp.messages import (
@@ -164,7 +171,7 @@ def test_realm_that_a_service_reaches_is_joined(router):
 
 
 def test_full_realm_takes_no_more_sessions(router):
-    router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES, max_sessions=1)}))
+    router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES, limits=Limits(sessions=1))}))
     for _ in range(2):
         router.receive(router.open_session(OPEN, "json"), Hello("realm1", HELLO))
     welcome, abort = messages(router)

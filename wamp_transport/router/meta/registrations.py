@@ -18,7 +18,8 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
     """The ids of all registrations, by way of matching."""
     ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
     for registration in context.dealer.registrations.values():
-        ids[registration.match].append(registration.id)
+        if registration.is_staffed:
+            ids[registration.match].append(registration.id)
     return ids
 
 
@@ -27,7 +28,7 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
     procedure = arguments.required(0, "procedure", str)
     options = arguments.optional(1, "options", RegisterOptions, RegisterOptions())
     found = context.dealer.lookup(options.match or "exact", procedure)
-    return None if found is None else found.id
+    return found.id if found is not None and found.is_staffed else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
@@ -43,12 +44,13 @@ def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, An
 
 def list_callees(context: Context, caller: Session, arguments: Arguments) -> list[int]:
     """The ids of the sessions that carry out a registration."""
-    return list(_registration(context, arguments).callees)
+    callees = _registration(context, arguments).callees
+    return [session_id for session_id, callee in callees.items() if callee.is_there]
 
 
 def count_callees(context: Context, caller: Session, arguments: Arguments) -> int:
     """How many sessions carry out a registration."""
-    return len(_registration(context, arguments).callees)
+    return len(list_callees(context, caller, arguments))
 
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -57,7 +59,7 @@ def remove_callee(context: Context, caller: Session, arguments: Arguments) -> No
     session_id = arguments.required(1, "session")
     reason = arguments.optional(2, "reason", str) or arguments.named("reason", str, errors.UNREGISTERED)
     callee = registration.callees.get(session_id)
-    if callee is None:
+    if callee is None or not callee.is_there:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this registration")
     context.dealer.revoke(callee.session, registration, reason)
 
@@ -65,7 +67,7 @@ def remove_callee(context: Context, caller: Session, arguments: Arguments) -> No
 def _registration(context: Context, arguments: Arguments) -> Registration:
     registration_id = arguments.required(0, "registration")
     found = context.dealer.registrations.get(registration_id)
-    if found is None:
+    if found is None or not found.is_staffed:
         raise RequestRefused(errors.NO_SUCH_REGISTRATION, f"there is no registration {registration_id}")
     return found
 

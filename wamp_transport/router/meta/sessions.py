@@ -12,6 +12,7 @@ from ...wamp.errors import RequestRefused
 from ...wamp.messages import Publish, PublishOptions
 from ...wamp.payload import ABSENT
 from ...wamp.uris import is_reserved, is_uri
+from ..passthru import check_announced
 from ..permissions import refusal
 from ..records import Session
 from ..testaments import add_testament, checked_scope, flush_testaments
@@ -81,10 +82,13 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
     options = arguments.named("publish_options", PublishOptions, PublishOptions())
     options.acknowledge = options.exclude_me = None
     scope = checked_scope(arguments.named("scope", str, "destroyed"))
+    if len(topic) > caller.limits.uri_length:
+        raise caller.limits.refusal("uri_length")
     decision = context.broker.role_of(caller).check(caller, "publish", topic, options)
     if not decision.allowed or is_reserved(topic):
         raise refusal(decision, "publish", topic)
     publish = Publish(1, options, topic, ABSENT if args is None else args, ABSENT if kwargs is None else kwargs)
+    check_announced(caller, "publisher", options, "publish_options")
     context.broker.check_options(caller, publish)
     add_testament(caller, scope, publish)
 

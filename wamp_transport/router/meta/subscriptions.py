@@ -16,7 +16,7 @@ from ..broker import describe, event_details
 from ..history import Query
 from ..permissions import refusal
 from ..ports import rfc3339
-from ..records import Publication, Session, Subscription
+from ..records import PRESENT, Publication, Session, Subscription
 from .arguments import Arguments, typed
 from .context import Context, Procedure
 
@@ -28,7 +28,8 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
     """The ids of all subscriptions, by way of matching."""
     ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
     for subscription in context.broker.subscriptions.values():
-        ids[subscription.match].append(subscription.id)
+        if subscription.is_held:
+            ids[subscription.match].append(subscription.id)
     return ids
 
 
@@ -37,13 +38,13 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
     topic = arguments.required(0, "topic", str)
     options = arguments.optional(1, "options", SubscribeOptions, SubscribeOptions())
     found = context.broker.lookup(options.match or "exact", topic)
-    return None if found is None else found.id
+    return found.id if found is not None and found.is_held else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
     """The ids of the subscriptions that an event of this topic goes to; null if none."""
     found = context.broker.covering(arguments.required(0, "topic", str))
-    return [subscription.id for subscription in found] or None
+    return [subscription.id for subscription in found if subscription.is_held] or None
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
@@ -53,12 +54,13 @@ def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, An
 
 def list_subscribers(context: Context, caller: Session, arguments: Arguments) -> list[int]:
     """The ids of the sessions that hold a subscription."""
-    return list(_subscription(context, arguments).subscribers)
+    subscribers = _subscription(context, arguments).subscribers
+    return [session.id for session in subscribers.values() if session.state in PRESENT]
 
 
 def count_subscribers(context: Context, caller: Session, arguments: Arguments) -> int:
     """How many sessions hold a subscription."""
-    return len(_subscription(context, arguments).subscribers)
+    return len(list_subscribers(context, caller, arguments))
 
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -67,7 +69,7 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
     session_id = arguments.required(1, "session")
     reason = arguments.optional(2, "reason", str) or arguments.named("reason", str, errors.UNREGISTERED)
     session = subscription.subscribers.get(session_id)
-    if session is None:
+    if session is None or session.state not in PRESENT:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this subscription")
     context.broker.revoke(session, subscription, reason)
 
@@ -140,7 +142,7 @@ def _time(context: Context, name: str, text: str) -> Any:
 def _subscription(context: Context, arguments: Arguments) -> Subscription:
     subscription_id = typed(arguments.required(0, "subscription"), "subscription", Id)
     found = context.broker.subscriptions.get(subscription_id)
-    if found is None:
+    if found is None or not found.is_held:
         raise RequestRefused(errors.NO_SUCH_SUBSCRIPTION, f"there is no subscription {subscription_id}")
     return found
 

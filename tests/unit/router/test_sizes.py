@@ -1,0 +1,40 @@
+import msgspec
+import pytest
+
+from wamp_transport.router.limits import SessionLimits
+from wamp_transport.router.options import Limits
+from wamp_transport.router.sizes import check_sizes
+from wamp_transport.serializers.registry import is_deeper
+from wamp_transport.wamp.errors import RequestRefused
+from wamp_transport.wamp.messages import Call, CallOptions
+from wamp_transport.wamp.payload import ABSENT, TOO_DEEP
+
+
+def refused(session, uri="com.x", args=ABSENT, kwargs=ABSENT, **limits):
+    session.limits = SessionLimits(("the test", Limits(**limits)))
+    try:
+        check_sizes(session, uri, Call(1, CallOptions(), uri, args, kwargs), is_deeper)
+    except RequestRefused as refusal:
+        return refusal.uri
+    return None
+
+
+RAW = msgspec.Raw
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"uri": "abc", "uri_length": 3}, None),
+        ({"uri": "abcd", "uri_length": 3}, "wamp.error.invalid_uri"),
+        ({"args": RAW(b"[1]"), "kwargs": RAW(b"{}"), "payload_size": 5}, None),
+        ({"args": RAW(b"[1]"), "kwargs": RAW(b"{}"), "payload_size": 4}, "wamp.error.payload_size_exceeded"),
+        ({"args": RAW(b"[[[1]]]"), "depth": 3}, None),
+        ({"args": RAW(b"[[[1]]]"), "depth": 2}, "wamp.error.invalid_payload"),
+        ({"kwargs": RAW(b'{"a":[[1]]}'), "depth": 2}, "wamp.error.invalid_payload"),
+        ({"args": TOO_DEEP}, "wamp.error.invalid_payload"),
+        ({"args": TOO_DEEP, "payload_size": 5}, "wamp.error.invalid_payload"),
+    ],
+)
+def test_message_beyond_a_limit_is_refused(new_session, given, error):
+    assert refused(new_session(), **given) == error

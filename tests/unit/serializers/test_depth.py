@@ -1,0 +1,61 @@
+import json
+
+import cbor2
+import msgpack
+import msgspec
+import pytest
+
+from wamp_transport.serializers.depth import has_towers, is_nested_deeper
+from wamp_transport.serializers.registry import is_deeper
+
+DUMP = {"json": lambda value: json.dumps(value).encode(), "msgpack": msgpack.packb, "cbor": cbor2.dumps}
+
+
+def nested(depth):
+    """Lists and dictionaries in turn, with text that looks like brackets."""
+    value = "]}]}"
+    for level in range(depth):
+        value = [value, 1, "\\"] if level % 2 else {'"[{': value, "b": "["}
+    return value
+
+
+@pytest.mark.parametrize("payload_format", ["python", "json", "msgpack", "cbor"])
+@pytest.mark.parametrize("depth", [2, 9, 10, 30])
+def test_depth_is_exact_in_every_format(payload_format, depth):
+    value = nested(depth)
+    raw = value if payload_format == "python" else msgspec.Raw(DUMP[payload_format](value))
+    assert not is_deeper(payload_format, raw, depth)
+    assert is_deeper(payload_format, raw, depth - 1)
+
+
+@pytest.mark.parametrize("payload_format", DUMP)
+def test_wide_payload_is_not_deep(payload_format):
+    for value in ([{"a": [1, 2], "b": "text"}] * 500, ["[" * 5000], ["ä" * 5000], [b"\x91" * 5000]):
+        if payload_format != "json" or value != [b"\x91" * 5000]:
+            assert not is_deeper(payload_format, msgspec.Raw(DUMP[payload_format](value)), 10)
+
+
+@pytest.mark.parametrize("payload_format", DUMP)
+def test_many_towers_are_measured(payload_format):
+    value = [nested(19)] * 50
+    raw = msgspec.Raw(DUMP[payload_format](value))
+    assert not is_deeper(payload_format, raw, 20)
+    assert is_deeper(payload_format, raw, 19)
+
+
+@pytest.mark.parametrize("payload_format", ["json", "msgpack"])
+def test_what_cannot_be_read_for_its_depth_is_deeper(payload_format):
+    deep = {"json": b'["]",' + b"[" * 100_000 + b"]" * 100_001, "msgpack": b"\x91" * 100_000 + b"\xc0"}
+    assert is_deeper(payload_format, msgspec.Raw(deep[payload_format]), 100)
+
+
+def test_brackets_are_counted_by_pairs():
+    assert not has_towers(b"[]" * 1000, 1)
+    assert has_towers(b"[" * 30 + b"]" * 30, 29)
+    assert not has_towers((b"[" * 30 + b"]" * 30) * 9, 30)
+
+
+def test_values_without_lists_have_no_depth():
+    assert not is_nested_deeper("text", 0)
+    assert is_nested_deeper([], 0)
+    assert not is_nested_deeper([], 1)

@@ -1,0 +1,46 @@
+"""The limits that a realm, a role and a service may each set, under the same names."""
+
+from typing import Any
+
+from wamp_transport.config.section import Section, setting
+from wamp_transport.router.options import DEFAULT_LIMITS, Limits
+
+
+def limit(default: int, help: str, unit: str = "") -> Any:
+    """A limit as an attribute."""
+    return setting(default, f"{help}, from 0. 0: no limit.", unit=unit, ge=0)
+
+
+URI_LENGTH = "Length of a topic, procedure or error URI in characters"
+DEPTH = "Lists and dictionaries inside each other in the args or kwargs of a message"
+
+
+class LimitsSection(Section):
+    """Limits. Of those that a realm, a role and a service set the strictest one counts for a session."""
+
+    max_sessions: int = limit(0, "Sessions at the same time: of the realm, of the role, or through the service")
+    max_subscriptions: int = limit(0, "Subscriptions of one session")
+    max_registrations: int = limit(0, "Registrations of one session")
+    max_calls: int = limit(0, "Calls of one session in flight")
+    max_uri_length: int = limit(0, URI_LENGTH)
+    max_depth: int = limit(0, DEPTH)
+    max_payload_size: int = limit(0, "Size of the args and kwargs of one message in bytes, as received", unit="bytes")
+
+    def limits(self) -> Limits:
+        """The limits as the router takes them."""
+        return Limits(
+            sessions=self.max_sessions,
+            subscriptions=self.max_subscriptions,
+            registrations=self.max_registrations,
+            calls=self.max_calls,
+            uri_length=self.max_uri_length,
+            depth=self.max_depth,
+            payload_size=self.max_payload_size,
+        )
+
+
+class RealmLimitsSection(LimitsSection):
+    """A realm's, with defaults that are safe for receivers."""
+
+    max_uri_length: int = limit(DEFAULT_LIMITS.uri_length, URI_LENGTH)
+    max_depth: int = limit(DEFAULT_LIMITS.depth, DEPTH)

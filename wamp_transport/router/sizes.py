@@ -1,0 +1,23 @@
+"""What a message may be: the length of its URI, the size of its payload and how deep that is nested."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..wamp.payload import TOO_DEEP
+from .records import Session
+
+
+def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
+    """Raises RequestRefused where ``message`` exceeds a limit of its sender; for those that ``unchecked`` lets pass."""
+    limits = session.limits
+    if len(uri) > limits.uri_length:
+        raise limits.refusal("uri_length")
+    args, kwargs = message.args, message.kwargs
+    if args is TOO_DEEP:
+        raise limits.refusal("depth")
+    if len(args) + len(kwargs) > limits.payload_size:
+        raise limits.refusal("payload_size")
+    for part in (args, kwargs):
+        # Each level takes a byte at least.
+        if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
+            raise limits.refusal("depth")
