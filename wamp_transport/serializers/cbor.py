@@ -111,7 +111,7 @@ class CborSerializer:
     def is_deeper(self, raw: Any, depth: int) -> bool:
         """See :class:`~.serializer.Serializer`. Tags count, too; an empty list innermost does not."""
         data = bytes(raw)
-        if len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
+        if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False
         try:
             cbor2.loads(data, max_depth=depth)

@@ -52,7 +52,8 @@ class JsonSerializer(StructSerializer):
     def is_deeper(self, raw: Any, depth: int) -> bool:
         """See :class:`~.serializer.Serializer`."""
         data = bytes(raw)
-        if len(data) <= 2 * depth:
+        # A level begins with a byte of its own: past the first ones it takes another to go deeper.
+        if len(data) <= 2 * depth or (data.find(b"[", depth) < 0 and data.find(b"{", depth) < 0):
             return False
         if BACKSLASH in data:
             data = data.replace(rb"\\", b"").replace(rb"\"", b"")

@@ -69,8 +69,8 @@ class MsgPackSerializer(StructSerializer):
     def is_deeper(self, raw: Any, depth: int) -> bool:
         """See :class:`~.serializer.Serializer`."""
         data = bytes(raw)
-        # Most payload has few bytes that a list or a dictionary may begin with, and that is found in one go.
-        if len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
+        # Most payload has few bytes that a list or a dictionary may begin with; none of them is ASCII.
+        if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False
         try:
             return is_nested_deeper(self._any.decode(data), depth)
