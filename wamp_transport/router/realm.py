@@ -170,6 +170,8 @@ class Realm:
                 self._execute(session, publish)
             self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
         self._leaving.append(session)
+        if not self.sessions:
+            self._limits.clear()
         return True
 
     def work(self, steps: int) -> int:

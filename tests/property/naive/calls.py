@@ -33,7 +33,7 @@ class Calls(PubSub):
         fault = refusal(self.options, session.role, "register", procedure, match)
         held = [each for each in self.registrations if (each.match, each.procedure) == (match, procedure)]
         if fault is None and held:
-            if options.get("force_reregister") or not any(callee.session.is_there for callee in held[0].callees):
+            if options.get("force_reregister") or not held[0].is_there:
                 for callee in list(held[0].callees):
                     self.revoke(callee.session, held[0], "wamp.error.unregistered")
                 held = []
@@ -89,6 +89,8 @@ class Calls(PubSub):
             if is_last:
                 session.streams.discard(request_id)
             return
+        if not is_last and not session.has("progressive_call_invocations"):
+            raise Violation
         if not is_last:
             session.streams.add(request_id)
         call = OpenCall(session, request_id, procedure, options, args)
@@ -170,8 +172,6 @@ class Calls(PubSub):
         caller, options = call.caller, call.options
         callee = self.choose(registration, call.procedure, call.tried)
         streams = {"progressive_call_invocations", "call_canceling"}
-        if options.get("progress") and not caller.has("progressive_call_invocations"):
-            raise Violation
         if options.get("progress") and not streams <= callee.session.features:
             raise Refused("wamp.error.feature_not_supported")
         if options.get("disclose_me") and not self.options.allow_disclose_me:
@@ -282,7 +282,8 @@ class Calls(PubSub):
             self.fail(call, "wamp.error.canceled")
 
     def time_out(self, call: OpenCall) -> None:
-        self.interrupt(call, "killnowait", "timeout")
+        if not call.is_killed:
+            self.interrupt(call, "killnowait", "timeout")
         self.fail(call, "wamp.error.timeout")
 
     def detach_calls(self, session: Session) -> None:

@@ -7,7 +7,7 @@ from wamp_transport.router.options import RealmOptions
 
 from .calls import Calls, Refused, describe
 from .records import ANYTHING, Registration, Session, Subscription
-from .rights import covers, precedence, rule_for
+from .rights import rule_for
 
 META = (
     "wamp.session.count", "wamp.session.list", "wamp.session.get", "wamp.session.kill", "wamp.session.kill_by_authid",
@@ -159,16 +159,19 @@ class Realm(Calls):
         return count
 
     def meta_registration_match(self, caller: Session, procedure: str) -> Any:
-        found = [each for each in self.registrations if covers(each.match, each.procedure, procedure)]
-        return min(found, key=lambda each: precedence(each.match, each.procedure)).id if found else None
+        try:
+            return self.registration_for(procedure).id
+        except Refused:
+            return None
 
     def meta_registration_lookup(self, caller: Session, procedure: str, options: dict[str, Any]) -> Any:
         key = (options.get("match", "exact"), procedure)
-        return next((each.id for each in self.registrations if (each.match, each.procedure) == key), None)
+        found = (each for each in self.registrations if (each.match, each.procedure) == key and each.is_there)
+        return next((each.id for each in found), None)
 
     def registration(self, registration_id: int) -> Registration:
         for registration in self.registrations:
-            if registration.id.value == registration_id:
+            if registration.id.value == registration_id and registration.is_there:
                 return registration
         raise Refused("wamp.error.no_such_registration")
 
@@ -176,22 +179,23 @@ class Realm(Calls):
         return describe(self.registration(registration_id))
 
     def meta_registration_list_callees(self, caller: Session, registration_id: int) -> list[int]:
-        return [callee.session.id for callee in self.registration(registration_id).callees]
+        callees = self.registration(registration_id).callees
+        return [callee.session.id for callee in callees if callee.session.is_there]
 
     def meta_registration_remove_callee(self, caller: Session, registration_id: int, session_id: int) -> None:
         registration = self.registration(registration_id)
         for callee in registration.callees:
-            if callee.session.id == session_id:
+            if callee.session.id == session_id and callee.session.is_there:
                 self.revoke(callee.session, registration, "wamp.error.unregistered")
                 return
         raise Refused("wamp.error.no_such_session")
 
     def meta_subscription_match(self, caller: Session, topic: str) -> Any:
-        return [subscription.id for subscription in self.covering(topic)] or None
+        return [subscription.id for subscription in self.covering(topic) if subscription.is_there] or None
 
     def subscription(self, subscription_id: int) -> Subscription:
         for subscription in self.subscriptions:
-            if subscription.id.value == subscription_id:
+            if subscription.id.value == subscription_id and subscription.is_there:
                 return subscription
         raise Refused("wamp.error.no_such_subscription")
 
@@ -202,12 +206,12 @@ class Realm(Calls):
         }  # fmt: skip
 
     def meta_subscription_list_subscribers(self, caller: Session, subscription_id: int) -> list[int]:
-        return [session.id for session in self.subscription(subscription_id).subscribers]
+        return [session.id for session in self.subscription(subscription_id).subscribers if session.is_there]
 
     def meta_subscription_remove_subscriber(self, caller: Session, subscription_id: int, session_id: int) -> None:
         subscription = self.subscription(subscription_id)
         for session in subscription.subscribers:
-            if session.id == session_id:
+            if session.id == session_id and session.is_there:
                 self.revoke_subscription(session, subscription, "wamp.error.unregistered")
                 return
         raise Refused("wamp.error.no_such_session")

@@ -96,6 +96,10 @@ class Subscription:
         self.id = Unknown("subscription")
         self.subscribers: list[Session] = []
 
+    @property
+    def is_there(self) -> bool:
+        return any(session.is_there for session in self.subscribers)
+
 
 class Callee:
     def __init__(self, session: Session, number: int, options: dict[str, Any]) -> None:
@@ -112,6 +116,10 @@ class Registration:
         self.id = Unknown("registration")
         self.callees: list[Callee] = []
         self.last = 0
+
+    @property
+    def is_there(self) -> bool:
+        return any(callee.session.is_there for callee in self.callees)
 
     def in_flight(self, callee: Callee) -> int:
         return sum(call.callee is callee for call in callee.session.invocations.values())
