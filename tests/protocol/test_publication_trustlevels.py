@@ -8,7 +8,7 @@ from wamp_transport.testing import MemoryNode
 from .codes import CALL, EVENT, PUBLISH, SUBSCRIBE
 
 TOPIC = "com.example.topic"
-LEVELS = {"anonymous": None, "lowest": 0, "trusted": 7}
+LEVELS = {"anonymous": None, "lowest": 0, "high": 7}
 SERVICES = {role: ServiceOptions(role, AnonymousLogin(role)) for role in LEVELS}
 
 
@@ -31,7 +31,7 @@ def details(peer):
 
 @pytest.mark.parametrize(
     ("role", "expected"),
-    [("anonymous", {}), ("lowest", {"trustlevel": 0}), ("trusted", {"trustlevel": 7})],
+    [("anonymous", {}), ("lowest", {"trustlevel": 0}), ("high", {"trustlevel": 7})],
 )
 def test_event_tells_the_level_of_its_publishers_role(node, alice, serializer, role, expected):
     alice.request([SUBSCRIBE, 1, {}, TOPIC])
@@ -41,7 +41,7 @@ def test_event_tells_the_level_of_its_publishers_role(node, alice, serializer, r
 
 
 def test_subscribers_own_level_does_not_count(node, bob, serializer):
-    subscriber = node.join("realm1", serializer, SERVICES["trusted"])
+    subscriber = node.join("realm1", serializer, SERVICES["high"])
     subscriber.request([SUBSCRIBE, 1, {}, TOPIC])
     bob.send([PUBLISH, 1, {}, TOPIC])
     assert details(subscriber) == {}
@@ -49,7 +49,7 @@ def test_subscribers_own_level_does_not_count(node, bob, serializer):
 
 def test_level_is_told_to_patterns_with_other_details(node, alice, serializer):
     alice.request([SUBSCRIBE, 1, {"match": "prefix"}, "com."])
-    publisher = node.join("realm1", serializer, SERVICES["trusted"])
+    publisher = node.join("realm1", serializer, SERVICES["high"])
     publisher.send([PUBLISH, 1, {"disclose_me": True}, TOPIC])
     told = details(alice)
     assert (told["trustlevel"], told["topic"], told["publisher"]) == (7, TOPIC, publisher.session_id)
@@ -63,22 +63,22 @@ def test_publisher_cannot_claim_a_level(alice, bob):
 
 def test_meta_event_has_no_level(node, alice, serializer):
     alice.request([SUBSCRIBE, 1, {}, "wamp.session.on_join"])
-    node.join("realm1", serializer, SERVICES["trusted"])
+    node.join("realm1", serializer, SERVICES["high"])
     assert details(alice) == {}
 
 
 def test_testament_has_the_level_of_who_left_it(node, alice, serializer):
     alice.request([SUBSCRIBE, 1, {}, TOPIC])
-    publisher = node.join("realm1", serializer, SERVICES["trusted"])
+    publisher = node.join("realm1", serializer, SERVICES["high"])
     publisher.request([CALL, 1, {}, "wamp.session.add_testament", [TOPIC]])
     publisher.lose()
     assert details(alice) == {"trustlevel": 7}
 
 
 def test_changed_level_holds_for_running_sessions_and_not_for_past_events(node, alice, serializer):
-    publisher = node.join("realm1", serializer, SERVICES["trusted"])
+    publisher = node.join("realm1", serializer, SERVICES["high"])
     publisher.send([PUBLISH, 1, {"retain": True}, TOPIC])
-    node.configure(options_with(anonymous=None, lowest=None, trusted=3))
+    node.configure(options_with(anonymous=None, lowest=None, high=3))
     alice.request([SUBSCRIBE, 1, {"get_retained": True}, TOPIC])
     assert details(alice) == {"trustlevel": 7, "retained": True}
     publisher.send([PUBLISH, 2, {}, TOPIC])

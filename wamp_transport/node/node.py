@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..router.answers import Answer
+from ..router.answers import Admit, Answer
 from ..router.deadlines import Deadlines
 from ..router.effects import (
     Authenticate,
@@ -35,7 +35,7 @@ from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.ids import MAX_ID
-from ..wamp.messages import Event, Invocation, Message
+from ..wamp.messages import Event, Hello, Invocation, Message
 from .connection import Connection, Lane, Link
 from .deciding import NOBODY, Authenticator, Authorizer, Deciding
 
@@ -96,6 +96,11 @@ class Node:
         self.connections[session_id] = connection
         self._keep_time()
         return connection
+
+    def admit(self, connection: Connection, hello: Hello, principal: Admit) -> None:
+        """The peer of a new connection is inside the process: it joins as ``principal``, without a login."""
+        self.router.admit(self.router.sessions[connection.session_id], hello, principal)
+        self._after_control()
 
     def receive(self, connection: Connection, message: Message) -> None:
         """Route one message. Hot path."""

@@ -75,7 +75,18 @@ class Logins:
                 session.login = Login(message, method)
                 self._ask(session, session.login)
             else:
-                self._join(session, self._anonymous(service, message))
+                self._log_in(session, self._anonymous(service, message))
+        except Refused as refused:
+            self._abort(session, refused.reason, str(refused))
+
+    def admit(self, session: Session, hello: Hello, principal: Admit) -> None:
+        """A peer inside the process joins as ``principal`` without a login, and may have the role ``trusted``.
+
+        WELCOME, or ABORT with the reason.
+        """
+        session.roles = hello.details.roles or {}
+        try:
+            self._join(session, principal)
         except Refused as refused:
             self._abort(session, refused.reason, str(refused))
 
@@ -88,9 +99,7 @@ class Logins:
         """The authenticator has answered. What is no answer to it counts as a failure."""
         try:
             if isinstance(answer, Admit):
-                if answer.authrole == TRUSTED:
-                    raise Refused(errors.NO_SUCH_ROLE, f"the role {TRUSTED!r} is not for logins")
-                self._join(session, answer)
+                self._log_in(session, answer)
             elif isinstance(answer, Challenge):
                 self._challenge(session, answer)
             elif isinstance(answer, Deny):
@@ -151,6 +160,11 @@ class Logins:
         if realm is None:
             raise Refused(errors.NO_SUCH_REALM, f"there is no realm {name!r}")
         return realm
+
+    def _log_in(self, session: Session, principal: Admit) -> None:
+        if principal.authrole == TRUSTED:
+            raise Refused(errors.NO_SUCH_ROLE, f"the role {TRUSTED!r} is not for logins")
+        self._join(session, principal)
 
     def _join(self, session: Session, principal: Admit) -> None:
         realm = self._realm(session.service, principal.realm)

@@ -46,11 +46,12 @@ class Role:
 
     __slots__ = (
         "_answers", "_clock", "_default", "_loose", "_rules", "authorizer", "calls", "name", "publications",
-        "registers", "subscribes",
+        "registers", "subscribes", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, options: RoleOptions, *, loose_uris: bool, clock: Callable[[], float] = float) -> None:
         self.name = options.name
+        self.trustlevel = options.trustlevel
         self.authorizer = options.authorizer
         self._clock = clock
         self._answers: dict[Question, tuple[Decision, float]] = {}

@@ -34,12 +34,16 @@ from .limits import Owner, SessionLimits
 from .meta.context import Context
 from .meta.procedures import built_in
 from .meta.sessions import details_of
-from .options import Action, Match, RealmOptions, ServiceOptions
+from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
 from .permissions import ALLOWED, Role
 from .ports import BuiltIn, Environment
 from .records import PRESENT, Session
 from .testaments import take_testaments
 from .waiting import Undecided, Waiting
+
+EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
+TRUSTED_ROLE = RoleOptions(TRUSTED, (EVERYTHING,))
+"""The role of sessions from inside the process, in every realm. Who they are is always told, as Crossbar does."""
 
 Leave = Callable[..., None]
 """Ends a session: id, reason, message, is_quiet=False."""
@@ -93,8 +97,8 @@ class Realm:
         if not options.strict_request_ids:
             self._last_requests.clear()
         self.roles.clear()
-        for name, role in options.roles.items():
-            self.roles[name] = Role(role, loose_uris=options.loose_uris, clock=self._clock)
+        for role in (*options.roles.values(), TRUSTED_ROLE):
+            self.roles[role.name] = Role(role, loose_uris=options.loose_uris, clock=self._clock)
         self._limits.clear()
         for session in self.sessions.values():
             self.take_terms(session)
@@ -140,6 +144,8 @@ class Realm:
 
     def owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
         """Whose limits hold for a session of this role that comes through this service."""
+        if authrole == TRUSTED:
+            return ()
         name = self.options.name
         return (
             (f"realm {name!r}", self.options.limits),
@@ -153,7 +159,7 @@ class Realm:
         if key not in self._limits:
             self._limits[key] = SessionLimits(*self.owners(*key))
         session.limits = self._limits[key]
-        session.trustlevel = self.options.roles[session.authrole].trustlevel
+        session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
         """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`.
@@ -280,6 +286,11 @@ class Realm:
         request_type = CODES[type(message)]
         error = Error(request_type, message.request_id, ErrorDetails(), refusal.uri, positional(str(refusal)))
         self._outbox.append(Send((session.id,), error, PYTHON))
+
+
+def has_role(options: RealmOptions, name: str) -> bool:
+    """Whether a session may have this role in a realm."""
+    return name in options.roles or name == TRUSTED
 
 
 def _nothing(session: Session, message: Message) -> None:

@@ -17,7 +17,7 @@ from .logins import Logins
 from .options import RouterOptions, ServiceOptions
 from .ports import Environment
 from .questions import Questions
-from .realm import Realm
+from .realm import Realm, has_role
 from .records import PRESENT, CallRecord, Session
 from .session import ACCEPTED, move, unexpected
 from .tickets import Tickets, stop_clock
@@ -41,6 +41,7 @@ class Router:
         self._questions = Questions(self._outbox, environment.deadlines, self._tickets, self.receive)
         self.on_hello, self.on_authenticate = self._logins.on_hello, self._logins.on_authenticate
         self.hold = self._questions.hold
+        self.admit = self._logins.admit
         self._handlers: dict[str, dict[type[Message], Callable[[Session, Any], None]]] = {
             state: {kind: getattr(self, name) for kind, name in accepted.items()}
             for state, accepted in ACCEPTED.items()
@@ -165,7 +166,7 @@ class Router:
                     self.leave(session_id, errors.CLOSE_REALM, f"realm {name!r} was closed")
                 del self.realms[name]
             elif new != realm.options or services:
-                for session in [each for each in realm.sessions.values() if each.authrole not in new.roles]:
+                for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
                 realm.configure(new)

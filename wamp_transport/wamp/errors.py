@@ -4,11 +4,15 @@
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
      +- RequestRefused      this one request fails: an ERROR is the answer, the session lives on
      +- PayloadError        this payload cannot be said in the receiver's serialization, or is too large for it
+     +- ApplicationError    what an application answers a call with, or is answered with
      +- TransportError      the connection is gone
+         +- SessionEnded    the session is over, or has never begun
 
 Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Predefined URIs"; Advanced Profile, "URIs".
 """
+
+from typing import Any
 
 AUTHENTICATION_DENIED = "wamp.error.authentication_denied"
 AUTHENTICATION_FAILED = "wamp.error.authentication_failed"
@@ -74,5 +78,29 @@ class PayloadError(WampError):
         self.uri = uri
 
 
+class ApplicationError(WampError):
+    """A request has failed: ``uri`` says why to programs; ``args`` and ``kwargs`` are what came with it.
+
+    Raised by code that carries out a procedure, it is the answer to the caller.
+    """
+
+    def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args)
+        self.uri = uri
+        self.kwargs = kwargs
+
+    def __str__(self) -> str:
+        said = [str(value) for value in self.args] + [f"{name}={value}" for name, value in self.kwargs.items()]
+        return f"{self.uri}: {', '.join(said)}" if said else self.uri
+
+
 class TransportError(WampError):
     """The connection to a peer is gone."""
+
+
+class SessionEnded(TransportError):
+    """A session is over, or the router did not let it join. ``reason`` is a URI, the message for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message or reason)
+        self.reason = reason

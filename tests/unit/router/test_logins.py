@@ -139,6 +139,31 @@ def test_answer_that_is_no_admission_aborts(here, answer, reason):
     assert here.aborted == [reason]
 
 
+def test_nobody_is_trusted_for_being_anonymous(here):
+    here.hello(ServiceOptions("open", AnonymousLogin("trusted")))
+    assert here.aborted == ["no_such_role"]
+
+
+def admit(here, role, realm="realm1"):
+    session = Session(1, ServiceOptions("local"), "python")
+    hello = Hello(realm, HelloDetails(roles={"caller": None}))
+    here.logins.admit(session, hello, Admit(realm, "me", role, "local", "local"))
+    return session
+
+
+@pytest.mark.parametrize("role", ["user", "trusted"])
+def test_peer_inside_the_process_is_admitted(here, role):
+    session = admit(here, role)
+    assert (session.state, session.authrole, list(session.roles)) == ("established", role, ["caller"])
+    assert [type(effect.message) for effect in here.outbox] == [Welcome]
+
+
+def test_peer_inside_the_process_is_refused_where_it_cannot_join(here):
+    admit(here, "nobody")
+    admit(here, "user", "nowhere")
+    assert here.aborted == ["no_such_role", "no_such_realm"]
+
+
 def test_late_answers_abort(here):
     session = here.hello(TICKET, "ticket")
     here.logins.on_authenticator_deadline(session)

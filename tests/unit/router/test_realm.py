@@ -223,7 +223,7 @@ class TestMetaProcedures:
 
 def test_roles_follow_the_options(realm, session, outbox):
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all", trustlevel=2)}))
-    assert realm.roles.keys() == {"all"}
+    assert realm.roles.keys() == {"all", "trusted"}
     assert session.trustlevel == 2
     realm.receive(session, subscribe(1))
     assert outbox[0].message.error == "wamp.error.not_authorized"

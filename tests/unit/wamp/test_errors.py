@@ -24,3 +24,19 @@ def test_refusal_carries_uri_and_message():
 def test_payload_error_carries_uri_and_message():
     assert errors.PayloadError("a sentence").uri == errors.INVALID_PAYLOAD
     assert errors.PayloadError("big", errors.PAYLOAD_SIZE_EXCEEDED).uri == errors.PAYLOAD_SIZE_EXCEEDED
+
+
+def test_application_error_says_what_came_with_it():
+    fault = errors.ApplicationError("com.error", "no", 1, uri="x")
+    assert (fault.uri, fault.args, fault.kwargs) == ("com.error", ("no", 1), {"uri": "x"})
+    assert str(fault) == "com.error: no, 1, uri=x"
+    assert str(errors.ApplicationError("com.error")) == "com.error"
+
+
+def test_ended_session_says_why():
+    fault = errors.SessionEnded("com.reason", "because")
+    assert (fault.reason, str(fault), str(errors.SessionEnded("com.reason", ""))) == (
+        "com.reason",
+        "because",
+        "com.reason",
+    )

@@ -1,0 +1,105 @@
+import asyncio
+
+import pytest
+
+from wamp_transport.node.handling import Event, Handling, Invocation, Result
+from wamp_transport.wamp import errors
+from wamp_transport.wamp.errors import ApplicationError
+from wamp_transport.wamp.messages import Error, Yield
+
+HELD = Event("com.x", [], {}, {})
+
+
+@pytest.fixture
+def answers():
+    return []
+
+
+@pytest.fixture
+def handling(loop, answers):
+    return Handling(loop, answers.append, lambda: None)
+
+
+def invocation(*args, **details):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    return Invocation(7, "com.x", list(args), {}, details, send), sent
+
+
+def turn(loop, times=3):
+    for _ in range(times):
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+
+
+def test_value_is_the_result(handling, answers):
+    handling.handle_invocation(lambda call: call.args[0], invocation(5)[0])
+    assert [type(answer) for answer in answers] == [Yield]
+    assert (answers[0].request_id, answers[0].args) == (7, [5])
+
+
+def test_result_of_a_coroutine_comes_later(loop, handling, answers):
+    async def later(call):
+        return Result([], {"k": 1})
+
+    handling.handle_invocation(later, invocation()[0])
+    assert not answers
+    assert len(handling) == 1
+    turn(loop)
+    assert answers[0].kwargs == {"k": 1}
+    assert len(handling) == 0
+
+
+def test_exception_is_an_error(handling, answers):
+    def fail(call):
+        raise ApplicationError("com.error", 1, k=2)
+
+    handling.handle_invocation(fail, invocation()[0])
+    assert isinstance(answers[0], Error)
+    assert (answers[0].error, answers[0].args, answers[0].kwargs) == ("com.error", [1], {"k": 2})
+
+
+def test_interrupted_call_is_answered_even_if_it_has_not_begun(loop, handling, answers):
+    begun = []
+
+    async def wait(call):
+        begun.append(True)
+
+    handling.handle_invocation(wait, invocation()[0])
+    handling.interrupt(7)
+    handling.interrupt(8)
+    turn(loop)
+    assert not begun
+    assert answers[0].error == errors.CANCELED
+
+
+def test_parts_are_sent_where_they_are_wanted(loop, handling, answers):
+    wanted, sent = invocation(receive_progress=True)
+    unwanted, kept = invocation()
+    for each in (wanted, unwanted):
+        loop.run_until_complete(each.progress([1]))
+    assert [(part.options.progress, part.args) for part in sent] == [(True, [1])]
+    assert not kept
+
+
+def test_failing_subscriber_is_logged(loop, handling, caplog):
+    async def fail(event):
+        raise ZeroDivisionError
+
+    handling.handle_event(fail, HELD)
+    handling.handle_event(lambda event: 1 / 0, HELD)
+    turn(loop)
+    assert caplog.text.count("The handler of com.x failed") == 2
+
+
+def test_stop_cancels_what_runs(loop, handling):
+    async def forever(event):
+        await asyncio.Event().wait()
+
+    handling.handle_event(forever, HELD)
+    handling.stop()
+    turn(loop)
+    assert len(handling) == 0

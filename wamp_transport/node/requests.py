@@ -1,0 +1,168 @@
+"""What a session inside the process has asked for and is not answered yet."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, Final
+
+import msgspec
+
+from ..wamp import errors
+from ..wamp.errors import ApplicationError, SessionEnded
+from ..wamp.messages import Cancel, CancelOptions, Error, Message
+from ..wamp.messages import Result as ResultMessage
+from .handling import Result
+from .inbox import Delivery, Inbox
+
+MAX_PARTS: Final = 1_000
+"""Progressive results that may wait for whoever reads them."""
+TURN: Final = 64
+"""Messages that one session sends before others have their turn."""
+
+
+class Request:
+    """Something asked for. ``made_of`` makes of the router's answer what the asker gets; ``parts`` takes results."""
+
+    __slots__ = ("answer", "id", "made_of", "parts")
+
+    def __init__(self, answer: "asyncio.Future[Any]", made_of: Callable[[Any], Any]) -> None:
+        self.id = 0
+        self.answer = answer
+        self.made_of = made_of
+        self.parts: asyncio.Queue[Result | None] | None = None
+
+    async def part(self) -> Result | None:
+        """The next part of the result; None where there are no more."""
+        assert self.parts is not None  # noqa: S101 - it was asked for
+        return await self.parts.get()
+
+
+class Requests:
+    """The open requests of one session. ``send`` takes its messages; ``unwanted`` what is granted too late."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        inbox: Inbox,
+        send: Callable[[Message], None],
+        unwanted: Callable[[Any], None],
+    ) -> None:
+        self._loop = loop
+        self._inbox = inbox
+        self._send = send
+        self._unwanted = unwanted
+        self._ids = count(1)
+        self._turns = 0
+        self._open: dict[int, Request] = {}
+        self._end: SessionEnded | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def turn(self) -> None:
+        """Wait until the session may send. Raises SessionEnded."""
+        self._turns += 1
+        if self._turns % TURN == 0:
+            await asyncio.sleep(0)
+        while self._inbox.is_paused and self._end is None:
+            await self._inbox.readable()
+        if self._end is not None:
+            raise again(self._end)
+
+    async def begin(self, make: Callable[[int], Message], request: Request | None = None) -> None:
+        """Send what ``make`` makes of the next request id. Raises SessionEnded."""
+        await self.turn()
+        request_id = next(self._ids)
+        if request is not None:
+            request.id = request_id
+            self._open[request_id] = request
+        self._send(make(request_id))
+
+    async def ask(self, make: Callable[[int], Message], made_of: Callable[[Any], Any] = lambda answer: answer) -> Any:
+        """Send a request and wait for its answer. Raises SessionEnded, and ApplicationError."""
+        request = Request(self._loop.create_future(), made_of)
+        await self.begin(make, request)
+        return await request.answer
+
+    async def call(self, make: Callable[[int], Message], *, has_parts: bool = False) -> Request:
+        """Begin a call; :meth:`abandon` is to follow."""
+        request = Request(self._loop.create_future(), lambda answer: answer)
+        if has_parts:
+            parts = request.parts = asyncio.Queue()
+            request.answer.add_done_callback(lambda _: parts.put_nowait(None))
+        await self.begin(make, request)
+        return request
+
+    @contextmanager
+    def within(self, seconds: float | None, request: Request) -> Iterator[None]:
+        """Let a call fail when it takes longer."""
+        timer = None
+        if seconds is not None:
+            fault = ApplicationError(errors.TIMEOUT, f"no result within {seconds:g} seconds")
+            timer = self._loop.call_later(seconds, self.abandon, request, fault)
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def abandon(self, request: Request, fault: Exception | None = None) -> None:
+        """Cancel a call, unless it has its result."""
+        if self._open.pop(request.id, None) is None:
+            return
+        if fault is not None and not request.answer.done():
+            request.answer.set_exception(fault)
+        else:
+            request.answer.cancel()
+        self._send(Cancel(request.id, CancelOptions("killnowait")))
+
+    def end(self, end: SessionEnded) -> None:
+        """The session is over: nothing will be answered."""
+        self._end = end
+        for request in self._open.values():
+            if not request.answer.done():
+                request.answer.set_exception(again(end))
+        self._open.clear()
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def on_answer(self, delivery: Delivery, message: Any) -> None:
+        """What was asked for is granted."""
+        request = self._open.pop(message.request_id, None)
+        if request is None:
+            return
+        outcome = request.made_of(message)
+        if request.answer.done():
+            self._unwanted(outcome)
+        else:
+            request.answer.set_result(outcome)
+
+    def on_error(self, delivery: Delivery, message: Error) -> None:
+        """It is refused, or has failed."""
+        request = self._open.pop(message.request_id, None)
+        if request is not None and not request.answer.done():
+            kwargs = {str(name): value for name, value in (delivery.kwargs or {}).items()}
+            request.answer.set_exception(ApplicationError(message.error, *(delivery.args or ()), **kwargs))
+
+    def on_result(self, delivery: Delivery, message: ResultMessage) -> None:
+        """A call has a result, or a part of it."""
+        request = self._open.get(message.request_id)
+        if request is None:
+            return
+        result = Result(delivery.args or [], delivery.kwargs or {}, msgspec.to_builtins(message.details))
+        if not message.details.progress:
+            del self._open[message.request_id]
+            if not request.answer.done():
+                request.answer.set_result(result)
+        elif request.parts is not None:
+            if request.parts.qsize() < MAX_PARTS:
+                request.parts.put_nowait(result)
+            else:
+                text = f"{MAX_PARTS} parts of the result wait to be read"
+                self.abandon(request, ApplicationError(errors.SLOW_CONSUMER, text))
+
+
+def again(end: SessionEnded) -> SessionEnded:
+    """The same fault, for one more who has to know."""
+    return SessionEnded(end.reason, str(end))
