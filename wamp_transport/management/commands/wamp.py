@@ -1,4 +1,4 @@
-"""``manage.py wamp``: configuration files, and their way into the database and out of it."""
+"""``manage.py wamp``: configuration files, their way into the database and out of it, cookies and tokens."""
 
 from typing import Any
 

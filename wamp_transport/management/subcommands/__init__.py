@@ -7,7 +7,8 @@ from wamp_transport.management.subcommands.init import Init
 from wamp_transport.management.subcommands.purge import Purge
 from wamp_transport.management.subcommands.reference import Reference
 from wamp_transport.management.subcommands.subcommand import Subcommand
+from wamp_transport.management.subcommands.token import Token
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (Init(), Check(), Import(), Export(), Purge(), Reference())
+SUBCOMMANDS: tuple[Subcommand, ...] = (Init(), Check(), Import(), Export(), Purge(), Reference(), Token())
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]
