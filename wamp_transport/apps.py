@@ -12,5 +12,8 @@ class WampTransportConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and listen to what live sessions hang on."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
+        from .stores.identity import changes  # noqa: PLC0415 - as above
+
+        changes.connect()

@@ -2,19 +2,29 @@
 
 Keys: ``CONFIG``, the path of a Crossbar node directory, ``.crossbar`` directory or configuration file, or a mapping
 of the same form; without it the configuration is in the database.
+
+Hooks, each a callable or its dotted path, called in a thread: ``USER_AUTHID(user)`` returns the authid of a Django
+user instead of the username. ``USER_ROLE(user, realm)`` returns the role there, or None to leave it to the table in
+the admin. ``TOKEN_VERIFIER(token, details)`` is shown what is no token of :mod:`wamp_transport.tokens`, such as a JWT:
+it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and ``realm`` and ``extra`` if
+it wants. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none.
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 
 SETTING = "WAMP_TRANSPORT"
-KEYS = ("CONFIG",)
+HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
+KEYS = ("CONFIG", *HOOKS, "AUDIT_DAYS")
+
+Hook = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,13 @@ class AppSettings:
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
+    hooks: Mapping[str, str | Hook] = field(default_factory=dict)
+    audit_days: int = 90
+
+    def hook(self, name: str) -> Hook | None:
+        """A hook of the project, if it has one. Raises ImportError where there is nothing at its path."""
+        given = self.hooks.get(name)
+        return import_string(given) if isinstance(given, str) else given
 
 
 @cache
@@ -36,7 +53,16 @@ def app_settings() -> AppSettings:
     if config is not None and not isinstance(config, str | os.PathLike | Mapping):
         faults.append(f"settings.{SETTING}['CONFIG'] must be a path or a dictionary, not {type(config).__name__}")
         config = None
-    return AppSettings(config, tuple(faults))
+    hooks = {name: given[name] for name in HOOKS if given.get(name) is not None}
+    for name, hook in list(hooks.items()):
+        if not callable(hook) and not (isinstance(hook, str) and "." in hook):
+            faults.append(f"settings.{SETTING}[{name!r}] must be a callable or its dotted path")
+            del hooks[name]
+    days = given.get("AUDIT_DAYS", 90)
+    if not isinstance(days, int) or isinstance(days, bool) or days < 0:
+        faults.append(f"settings.{SETTING}['AUDIT_DAYS'] must be a number of days, 0 for none")
+        days = 90
+    return AppSettings(config, tuple(faults), hooks, days)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

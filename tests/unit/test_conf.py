@@ -1,5 +1,6 @@
 """The project's settings about this app: read once, faults told."""
 
+import os.path
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,24 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         (None, "settings.WAMP_TRANSPORT must be a dictionary, not NoneType"),
         ([], "settings.WAMP_TRANSPORT must be a dictionary, not list"),
         ({"CONFIG": 1}, "settings.WAMP_TRANSPORT['CONFIG'] must be a path or a dictionary, not int"),
-        ({"CONFGI": "x"}, "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG"),
+        (
+            {"CONFGI": "x"},
+            "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
+            "AUDIT_DAYS",
+        ),
+        ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
+        ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for none"),
     ],
 )
 def test_fault_is_told_and_not_raised(given: Any, fault: str) -> None:
     with override_settings(WAMP_TRANSPORT=given):
         assert app_settings().config is None
         assert app_settings().faults == (fault,)
+
+
+def test_hooks_are_callables_or_their_paths() -> None:
+    with override_settings(WAMP_TRANSPORT={"USER_ROLE": len, "USER_AUTHID": "os.path.basename", "AUDIT_DAYS": 7}):
+        assert app_settings().hook("USER_ROLE") is len
+        assert app_settings().hook("USER_AUTHID") is os.path.basename
+        assert app_settings().hook("TOKEN_VERIFIER") is None
+        assert (app_settings().audit_days, app_settings().faults) == (7, ())

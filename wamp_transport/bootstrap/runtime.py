@@ -7,9 +7,9 @@ import socket
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
@@ -20,6 +20,7 @@ from .cookies import CookieStores
 from .history import DurableHistory
 from .mounting import Mount, mount
 from .sources import Source, choose_source
+from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,6 @@ GOODBYE_SECONDS: Final = 4.0
 FORGET_SECONDS: Final = 1.0
 """How long the process then waits to be forgotten by the database."""
 
-Result = TypeVar("Result")
 
 Table = PathTable[Mount]
 OnApplied = Callable[[Configuration], Awaitable[None]]
@@ -224,19 +224,6 @@ class Runtime:
             self._is_silent = True
         else:
             self._is_silent = False
-
-
-async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
-    """``function`` in a worker thread; after trouble with the database the thread's connections are made anew."""
-
-    def call() -> Result:
-        try:
-            return function(*args, **kwargs)
-        except DatabaseError:
-            connections.close_all()
-            raise
-
-    return await asyncio.to_thread(call)
 
 
 _runtime: Runtime | None = None

@@ -124,9 +124,10 @@ class IdentityChange(models.Model):
     """Something changed that live sessions may hang on; every process reads this and looks at its sessions again.
 
     ``key`` is the primary key of a user, the digest of a Django session's key, or realm and authid of a principal.
+    ``session`` and ``logout`` say that a Django session, and all of a user's, have ended.
     """
 
-    KINDS = [("user", "user"), ("session", "session"), ("principal", "principal"), ("everybody", "everybody")]
+    KINDS = [(kind, kind) for kind in ("user", "session", "logout", "principal", "everybody")]
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=10, choices=KINDS)

@@ -11,7 +11,7 @@ import pytest
 from django.db import DatabaseError
 
 from wamp_transport.bootstrap import runtime as module
-from wamp_transport.bootstrap.runtime import MAIN, Runtime, current_runtime, in_thread, install
+from wamp_transport.bootstrap.runtime import MAIN, Runtime, current_runtime, install
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
@@ -427,17 +427,3 @@ def test_farewell_to_the_database_is_not_waited_for_long(monkeypatch: pytest.Mon
         release.set()
 
     asyncio.run(whole())
-
-
-def test_connections_are_made_anew_after_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[int] = []
-    monkeypatch.setattr(module.connections, "close_all", lambda: closed.append(1))
-
-    def fail(error: Exception) -> None:
-        raise error
-
-    assert asyncio.run(in_thread(lambda one, *, two: one + two, 1, two=2)) == 3
-    for error in (DatabaseError("x"), ValueError("y")):
-        with pytest.raises(type(error)):
-            asyncio.run(in_thread(fail, error))
-    assert closed == [1]

@@ -1,0 +1,167 @@
+"""Live sessions follow what they hang on: a Django user, a Django session, a principal of the database.
+
+Every process reads the changes that Django's signals write down, and looks again at the sessions concerned. What sends
+no signal (``QuerySet.update``, the end of a Django session's time) is found by looking at all of them now and then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from django.db import DatabaseError
+
+from ...stores.identity import changes, users
+from ...stores.identity.users import Identity
+from ...wamp.errors import CLOSE_LOGOUT
+from ..threads import in_thread
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 1.0
+"""How often changes are asked for."""
+
+REVIEW_SECONDS: Final = 60.0
+"""How often all sessions are looked at again."""
+
+CHUNK: Final = 100
+"""Sessions that are looked at in one go."""
+
+LOGGED_OUT: Final = "the user has logged out"
+NO_LONGER: Final = "who logged in may no longer be here"
+OTHERWISE: Final = "who logged in has another name or role now: log in again"
+
+Leave = Callable[[int, str, str], None]
+"""Ends a session: id, reason, message."""
+
+
+class LiveIdentities:
+    """The identities of a node's sessions. ``is_there(session_id)`` tells whether a session still is.
+
+    ``on_closed(identity, message)`` is told of each session that is ended here.
+    """
+
+    def __init__(
+        self,
+        is_there: Callable[[int], bool],
+        leave: Leave,
+        on_closed: Callable[[int, Identity, str], None] = lambda *_: None,
+    ) -> None:
+        self._is_there = is_there
+        self._leave = leave
+        self._on_closed = on_closed
+        self._identities: dict[int, Identity] = {}
+        self._seen: int | None = None
+        self._due: set[int] = set()
+        self._is_troubled = False
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    @property
+    def mark(self) -> int | None:
+        """What to tell :meth:`watch`, taken before an identity is looked up."""
+        return self._seen
+
+    def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
+        """From now on the session ends when it may no longer be. What changed meanwhile makes it be looked at again."""
+        self._identities[session_id] = identity
+        if mark is None or mark != self._seen:
+            self._due.add(session_id)
+
+    async def run(self) -> None:
+        """Follow, until cancelled."""
+        loop = asyncio.get_running_loop()
+        review_at = loop.time() + REVIEW_SECONDS
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self.poll()
+                if loop.time() >= review_at:
+                    review_at = loop.time() + REVIEW_SECONDS
+                    await self.review()
+            except DatabaseError as error:
+                if not self._is_troubled:
+                    logger.error("Sessions cannot follow their users, the database does not answer: %s", error)
+                self._is_troubled = True
+            else:
+                self._is_troubled = False
+
+    async def poll(self) -> None:
+        """Look again at what the latest changes concern. With no sessions to follow nothing is asked."""
+        if not self._identities:
+            self._seen = None
+            return
+        if self._seen is None:
+            self._seen = await in_thread(changes.latest)
+            self._due.update(self._identities)
+        else:
+            found = await in_thread(changes.since, self._seen)
+            for _, kind, key in found:
+                self._take(kind, key)
+            if found:
+                self._seen = found[-1][0]
+        due, self._due = self._due, set()
+        try:
+            await self._check(due)
+        except BaseException:
+            self._due |= due
+            raise
+
+    async def review(self) -> None:
+        """Look again at all sessions, and drop old changes."""
+        await self._check(list(self._identities))
+        await in_thread(changes.purge)
+
+    def _take(self, kind: str, key: str) -> None:
+        """One change: who has logged out goes at once, others are looked at again."""
+        for session_id, identity in list(self._identities.items()):
+            if not is_concerned(identity, kind, key):
+                continue
+            if kind in ("session", "logout"):
+                self._end(session_id, LOGGED_OUT)
+            else:
+                self._due.add(session_id)
+
+    async def _check(self, session_ids: Iterable[int]) -> None:
+        waiting = iter(session_ids)
+        while chunk := list(islice(waiting, CHUNK)):
+            looked_at = {one: self._identities[one] for one in self._present(chunk)}
+            now = await in_thread(_again, list(looked_at.values()))
+            for (session_id, before), after in zip(looked_at.items(), now, strict=True):
+                if self._identities.get(session_id) is not before:
+                    continue
+                if after is None or after.role is None:
+                    self._end(session_id, NO_LONGER)
+                elif (after.authid, after.role) != (before.authid, before.role):
+                    self._end(session_id, OTHERWISE)
+
+    def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
+        """Those of the sessions that still are; the others are forgotten."""
+        for session_id in session_ids:
+            if not self._is_there(session_id):
+                self._identities.pop(session_id, None)
+            elif session_id in self._identities:
+                yield session_id
+
+    def _end(self, session_id: int, message: str) -> None:
+        identity = self._identities.pop(session_id)
+        if self._is_there(session_id):
+            self._on_closed(session_id, identity, message)
+            self._leave(session_id, CLOSE_LOGOUT, message)
+
+
+def is_concerned(identity: Identity, kind: str, key: str) -> bool:
+    """Whether a change may be about this identity."""
+    if kind in ("user", "logout"):
+        return identity.user == key and (kind == "user" or identity.session_key is not None)
+    if kind == "session":
+        return identity.session_key is not None and changes.session_digest(identity.session_key) == key
+    if kind == "principal":
+        return identity.is_stored and changes.principal_key(identity.realm or "", identity.authid) == key
+    return identity.user is not None
+
+
+def _again(identities: list[Identity]) -> list[Identity | None]:
+    return [users.again(one) for one in identities]

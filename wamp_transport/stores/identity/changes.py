@@ -1,0 +1,142 @@
+"""Changes of users, groups, roles and principals that live sessions hang on: written down after commit, read by nodes.
+
+Synchronous: call it in a thread.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.contrib.auth.signals import user_logged_out
+from django.db import router, transaction
+from django.db.models import Max
+from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.utils import timezone
+
+from wamp_transport.models import IdentityChange, Principal, UserRole
+
+KEPT: Final = timedelta(hours=1)
+"""How long changes are kept. A process that was not looking for longer looks at all its sessions."""
+
+PURGE_EVERY: Final = 100
+"""Changes between two looks for old ones, where no node runs to do it."""
+
+KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
+"""The session engine that keeps nothing on the server: there a logout can end all sessions of the user alone."""
+
+EVERYBODY: Final = "everybody"
+
+
+def session_digest(session_key: str) -> str:
+    """What a Django session is called in a change; its key is a secret."""
+    return sha256(b"wamp_transport" + session_key.encode()).hexdigest()
+
+
+def principal_key(realm: str, authid: str) -> str:
+    """What a principal is called in a change."""
+    return f"{realm}\n{authid}"
+
+
+def record(kind: str, key: str = "", using: str | None = None) -> None:
+    """Something has changed: write it down once that is committed. A failure is logged, and stops nobody."""
+    using = using or router.db_for_write(IdentityChange)
+    transaction.on_commit(lambda: _write(kind, key), using=using, robust=True)
+
+
+def latest() -> int:
+    """The number of the latest change."""
+    return IdentityChange.objects.aggregate(latest=Max("id"))["latest"] or 0
+
+
+def since(number: int) -> list[tuple[int, str, str]]:
+    """The changes after the one with this number: number, kind, key."""
+    rows = IdentityChange.objects.filter(id__gt=number).order_by("id")
+    return list(rows.values_list("id", "kind", "key"))
+
+
+def purge() -> int:
+    """Drop changes that every node has seen."""
+    deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - KEPT).delete()[0]
+    return deleted
+
+
+def connect() -> None:
+    """Listen to Django's signals."""
+    users = get_user_model()
+    prefix = "wamp_transport.identity."
+    post_save.connect(_user_saved, sender=users, dispatch_uid=prefix + "user_saved")
+    post_delete.connect(_user_deleted, sender=users, dispatch_uid=prefix + "user_deleted")
+    user_logged_out.connect(_logged_out, dispatch_uid=prefix + "logged_out")
+    for name in ("groups", "user_permissions"):
+        if hasattr(users, name):
+            through = getattr(users, name).through
+            m2m_changed.connect(_memberships_changed, sender=through, dispatch_uid=prefix + name)
+    m2m_changed.connect(
+        _group_permissions_changed, sender=Group.permissions.through, dispatch_uid=prefix + "group_permissions"
+    )
+    for sender in (Group, UserRole):
+        post_delete.connect(_roles_changed, sender=sender, dispatch_uid=f"{prefix}{sender.__name__}_deleted")
+    post_save.connect(_roles_changed, sender=UserRole, dispatch_uid=prefix + "role_saved")
+    for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
+        signal.connect(_principal_changed, sender=Principal, dispatch_uid=f"{prefix}principal_{name}")
+
+
+def _write(kind: str, key: str) -> None:
+    row = IdentityChange.objects.create(kind=kind, key=key)
+    if row.pk % PURGE_EVERY == 0:
+        purge()
+
+
+def _user_saved(
+    instance: Any, created: bool, using: str, update_fields: Iterable[str] | None = None, **_event: Any
+) -> None:
+    """A login writes when it was: that changes nothing."""
+    if not created and set(update_fields or ()) != {"last_login"}:
+        record("user", str(instance.pk), using)
+
+
+def _user_deleted(instance: Any, using: str, **_event: Any) -> None:
+    record("user", str(instance.pk), using)
+
+
+def _logged_out(request: Any = None, user: Any = None, **_event: Any) -> None:
+    """The Django session ends after this signal, so it is named instead of looked at again."""
+    session_key = getattr(getattr(request, "session", None), "session_key", None)
+    if session_key is None or user is None:
+        return
+    if settings.SESSION_ENGINE == KEYLESS_SESSIONS:
+        record("logout", str(user.pk))
+    else:
+        record("session", session_digest(session_key))
+
+
+def _memberships_changed(
+    instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, using: str, **_event: Any
+) -> None:
+    """From the user's side ``instance`` is the user; from the group's side users are in ``pk_set``, none for all."""
+    if action not in ("post_add", "post_remove", "post_clear"):
+        return
+    if not reverse:
+        record("user", str(instance.pk), using)
+    elif pk_set is None:
+        record(EVERYBODY, using=using)
+    else:
+        for pk in pk_set:
+            record("user", str(pk), using)
+
+
+def _group_permissions_changed(action: str, using: str, **_event: Any) -> None:
+    if action.startswith("post_"):
+        record(EVERYBODY, using=using)
+
+
+def _roles_changed(using: str, **_event: Any) -> None:
+    record(EVERYBODY, using=using)
+
+
+def _principal_changed(instance: Principal, using: str, **_event: Any) -> None:
+    record("principal", principal_key(instance.realm, instance.authid), using)

@@ -1,0 +1,187 @@
+"""Django's users as WAMP identities: who a session cookie or a token stands for, and which role that user has.
+
+Synchronous: call it in a thread.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth import get_user, get_user_model
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+
+from wamp_transport.conf import app_settings
+from wamp_transport.models import UserRole
+from wamp_transport.stores.identity import principals
+from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
+
+ONCE: Final = "wamp_transport.token.%s"
+"""Key in Django's cache of a token that has been used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is in a realm. ``user`` is the primary key of a Django user as text; None for anybody else.
+
+    ``user_hash`` and ``session_key`` are what the identity hangs on: a token made for the user, a Django session.
+    ``is_role_given``: the role came with the token, and no table changes it. ``is_stored``: it is a principal of the
+    database.
+    """
+
+    realm: str | None
+    authid: str
+    role: str | None
+    extra: Mapping[str, Any] | None = None
+    user: str | None = None
+    user_hash: str | None = None
+    session_key: str | None = None
+    is_role_given: bool = False
+    is_stored: bool = False
+
+
+def of_session(session_key: str, realm: str | None) -> Identity | None:
+    """The user who is logged in with this Django session; None where nobody is (any more).
+
+    The role is None where the user has none in the realm.
+    """
+    user = _session_user(session_key)
+    if user is None:
+        return None
+    return Identity(realm, authid_of(user), role_of(user, realm), user=str(user.pk), session_key=session_key)
+
+
+def of_token(token: str, realm: str | None, details: Mapping[str, Any]) -> Identity | None:
+    """Who shows this token to join a realm; None where it does not count there."""
+    try:
+        claims = read_token(token)
+    except InvalidToken:
+        return _of_foreign_token(token, realm, details)
+    if claims.realm is not None and realm is not None and claims.realm != realm:
+        return None
+    identity = _of_claims(claims, claims.realm or realm)
+    if identity is None or (claims.id is not None and not _first_use(claims)):
+        return None
+    return identity
+
+
+def again(identity: Identity) -> Identity | None:
+    """The same identity as it is now, for a session that goes on; None where it may not."""
+    if identity.is_stored:
+        found = principals.find(identity.realm, identity.authid, ())
+        return None if found is None else replace(identity, role=found.role)
+    if identity.user is None:
+        return identity
+    if identity.session_key is not None:
+        now = of_session(identity.session_key, identity.realm)
+        return now if now is not None and now.user == identity.user else None
+    user = _user(identity.user)
+    if user is None or (identity.user_hash is not None and not fits(_tie(identity), user)):
+        return None
+    role = identity.role if identity.is_role_given else role_of(user, identity.realm)
+    return replace(identity, authid=authid_of(user), role=role)
+
+
+def authid_of(user: Any) -> str:
+    """The authid of a user: the username, or what the project's hook says."""
+    hook = app_settings().hook("USER_AUTHID")
+    return str(user.get_username() if hook is None else hook(user))
+
+
+def role_of(user: Any, realm: str | None) -> str | None:
+    """The role of an active user in a realm: what the project's hook says, else the first line that fits."""
+    hook = app_settings().hook("USER_ROLE")
+    role = None if hook is None else hook(user, realm)
+    if role is not None:
+        return str(role)
+    lines = list(UserRole.objects.filter(Q(realm="") | Q(realm=realm or "")).order_by("order", "id"))
+    groups: set[Any] = set()
+    if any(line.kind == "group" for line in lines) and hasattr(user, "groups"):
+        groups = set(user.groups.values_list("pk", flat=True))
+    return next((line.role or None for line in lines if _is_meant(line, user, groups)), None)
+
+
+def _is_meant(line: UserRole, user: Any, groups: set[Any]) -> bool:
+    if line.kind == "group":
+        return line.group_id in groups
+    if line.kind == "permission":
+        return bool(user.has_perm(line.permission)) if hasattr(user, "has_perm") else False
+    if line.kind in ("staff", "superuser"):
+        return bool(getattr(user, f"is_{line.kind}", False))
+    return line.kind == "everybody"
+
+
+class _LoadedSession(dict[str, Any]):
+    """A Django session to look at: what Django does to a stored one while it looks for the user stays undone here.
+
+    The browser would have to be told of a new key, and it is not asking.
+    """
+
+    def cycle_key(self) -> None:
+        """Not here."""
+
+    def flush(self) -> None:
+        """Not here."""
+
+
+def _session_user(session_key: str) -> Any:
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user: Any = get_user(SimpleNamespace(session=_LoadedSession(store.load())))  # type: ignore[arg-type]
+    return user if user.is_authenticated and user.is_active else None
+
+
+def _user(pk: str) -> Any:
+    users = get_user_model()
+    try:
+        user = users._default_manager.filter(pk=pk).first()
+    except (ValueError, ValidationError):
+        return None
+    return user if user is not None and user.is_active else None
+
+
+def _of_claims(claims: Claims, realm: str | None) -> Identity | None:
+    if claims.user is None:
+        return Identity(realm, claims.authid or "", claims.role, claims.extra, is_role_given=True)
+    user = _user(claims.user)
+    if user is None or not fits(claims, user):
+        return None
+    is_given = claims.role is not None
+    role = claims.role if is_given else role_of(user, realm)
+    return Identity(realm, authid_of(user), role, claims.extra, claims.user, claims.user_hash, None, is_given)
+
+
+def _of_foreign_token(token: str, realm: str | None, details: Mapping[str, Any]) -> Identity | None:
+    verify = app_settings().hook("TOKEN_VERIFIER")
+    found = None if verify is None else verify(token, {**details, "realm": realm})
+    if found is None:
+        return None
+    realm, role, extra = found.get("realm") or realm, found.get("role"), found.get("extra")
+    user = found.get("user")
+    if user is None:
+        return Identity(realm, found.get("authid") or "", role, extra, is_role_given=True)
+    if not user.is_active:
+        return None
+    is_given = role is not None
+    return Identity(
+        realm,
+        found.get("authid") or authid_of(user),
+        role if is_given else role_of(user, realm),
+        extra,
+        str(user.pk),
+        is_role_given=is_given,
+    )
+
+
+def _first_use(claims: Claims) -> bool:
+    """Whether nobody has used the token before; afterwards somebody has."""
+    lasts = max(1, int(claims.expires - time.time()) + 1)
+    return bool(cache.add(ONCE % claims.id, 1, lasts))
+
+
+def _tie(identity: Identity) -> Claims:
+    return Claims(None, None, None, 0, identity.user, identity.user_hash)
