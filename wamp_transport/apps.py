@@ -1,6 +1,6 @@
 """The Django app."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,6 +14,8 @@ class WampTransportConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and listen to what live sessions hang on."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
-        from .stores.identity import changes  # noqa: PLC0415 - as above
 
-        changes.connect()
+        if apps.is_installed("django.contrib.auth"):
+            from .stores.identity import changes  # noqa: PLC0415 - as above
+
+            changes.connect()
