@@ -2,9 +2,11 @@ import pytest
 
 from wamp_transport.router.effects import Send
 from wamp_transport.router.meta.sessions import details_of
-from wamp_transport.router.options import RealmOptions, RoleOptions
+from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
+from wamp_transport.router.permissions import ALLOWED
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.testaments import add_testament
+from wamp_transport.router.waiting import Question, Undecided, Waiting
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.features import router_roles
 from wamp_transport.wamp.messages import (
@@ -12,6 +14,7 @@ from wamp_transport.wamp.messages import (
     CallOptions,
     Cancel,
     CancelOptions,
+    ClientRole,
     Error,
     Event,
     EventDetails,
@@ -289,3 +292,92 @@ class TestStrictRequestIds:
         realm.receive(callee, Yield(1, YieldOptions()))
         realm.receive(caller, Call(1, CallOptions(), "com.x"))
         realm.receive(caller, subscribe(2))
+
+
+# --- changed rules ---------------------------------------------------------------------------------------------------
+
+ASKED = {"all": RoleOptions("all", authorizer=AuthorizerOptions("com.a"))}
+
+
+@pytest.fixture
+def holder(realm, session, outbox):
+    """A session with a subscription, a registration and a testament."""
+    session.roles = {
+        "subscriber": ClientRole({"subscription_revocation": True}),
+        "callee": ClientRole({"registration_revocation": True}),
+    }
+    realm.receive(session, subscribe(1))
+    realm.receive(session, Register(2, RegisterOptions(), "com.x"))
+    add_testament(session, "destroyed", Publish(3, PublishOptions(), "com.x"))
+    outbox.clear()
+    return session
+
+
+@pytest.mark.parametrize(
+    ("roles", "revoked"),
+    [
+        (ROLES, []),
+        ({"all": RoleOptions("all")}, ["Unregistered", "Unsubscribed"]),
+        (ASKED, ["Unregistered", "Unsubscribed"]),
+    ],
+)
+def test_what_is_no_longer_allowed_is_revoked_piece_by_piece(realm, holder, outbox, roles, revoked):
+    realm.configure(RealmOptions("realm1", roles))
+    assert not outbox
+    assert realm.has_work
+    assert realm.work(1) == 0
+    assert len(outbox) <= 1
+    assert realm.work(10) == 9
+    assert [type(each.message).__name__ for each in outbox] == revoked
+    assert not realm.has_work
+    assert bool(holder.testaments["destroyed"]) is (roles is not ASKED)
+
+
+def test_holder_that_leaves_is_not_reviewed(realm, holder, outbox):
+    realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
+    holder.state = "closing"
+    realm.work(10)
+    assert not outbox
+
+
+def test_authorizer_that_stays_is_trusted(new_realm, new_session, outbox):
+    realm = new_realm(RealmOptions("realm1", ASKED))
+    session = new_session()
+    realm.join(session)
+    session.waiting = Waiting()
+    question = Question("subscribe", "com.x", "exact", b"{}", "")
+    session.waiting.decisions[question] = ALLOWED
+    realm.receive(session, subscribe(1))
+    session.waiting = None
+    realm.configure(RealmOptions("realm1", ASKED, allow_disclose_me=False))
+    realm.work(10)
+    assert session.subscriptions
+
+
+def test_testament_needs_no_second_answer(new_realm, new_session, outbox):
+    realm = new_realm(RealmOptions("realm1", {**ASKED, "open": RoleOptions("open", allow_by_default=True)}))
+    session, other = new_session(), new_session("open")
+    for each in (session, other):
+        realm.join(each)
+    realm.receive(other, subscribe(1))
+    add_testament(session, "destroyed", Publish(3, PublishOptions(), "com.x"))
+    outbox.clear()
+    realm.detach(session)
+    assert [type(each.message).__name__ for each in outbox] == ["Event"]
+    assert session.waiting is None
+
+
+def test_message_that_waited_is_counted_once(new_realm, new_session):
+    realm = new_realm(RealmOptions("realm1", ASKED, strict_request_ids=True))
+    session = new_session()
+    realm.join(session)
+    message = subscribe(1)
+    with pytest.raises(Undecided) as undecided:
+        realm.receive(session, message)
+    session.waiting = Waiting()
+    session.waiting.message = message
+    session.waiting.decisions[undecided.value.question] = ALLOWED
+    realm.receive(session, message)
+    assert session.subscriptions
+    with pytest.raises(ProtocolViolation):
+        realm.receive(session, subscribe(3))

@@ -1,8 +1,10 @@
 import pytest
 
-from wamp_transport.router.effects import Close, Mute, Release, Send
+from wamp_transport.router.answers import Admit, Deny, Permit
+from wamp_transport.router.effects import Close, Mute, Release, Send, Withdraw
 from wamp_transport.router.options import (
     AnonymousLogin,
+    AuthorizerOptions,
     Limits,
     RealmOptions,
     RoleOptions,
@@ -362,3 +364,69 @@ def test_session_that_is_gone_is_not_aborted_again(router, joined):
     router.close_session(joined)
     router._abort(session, "com.reason", "again")
     assert router.take_effects() == []
+
+
+# --- decisions from outside ------------------------------------------------------------------------------------------
+
+TICKET = ServiceOptions("ticket", AnonymousLogin(), authmethods=frozenset({"ticket"}))
+WITH_TICKET = HelloDetails(roles={"caller": None}, authmethods=["ticket"])
+
+
+@pytest.fixture
+def asking(environment):
+    roles = {"anonymous": RoleOptions("anonymous", authorizer=AuthorizerOptions("com.a", timeout=3))}
+    return Router(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}), environment)
+
+
+def test_login_is_decided_by_ticket(asking):
+    opened = asking.open_session(TICKET, "json")
+    asking.receive(opened, Hello("realm1", WITH_TICKET))
+    (asked,) = asking.take_effects()
+    asking.decide(asked.ticket + 1, Deny())
+    assert not asking.take_effects()
+    asking.decide(asked.ticket, Admit("realm1", "alice", "anonymous", "ticket", "static"))
+    asking.decide(asked.ticket, Deny())
+    assert [type(each).__name__ for each in messages(asking)] == ["Welcome"]
+
+
+@pytest.mark.parametrize("way", ["leave", "close"])
+def test_end_withdraws_the_question(asking, way):
+    opened = asking.open_session(TICKET, "json")
+    asking.receive(opened, Hello("realm1", WITH_TICKET))
+    (asked,) = asking.take_effects()
+    if way == "leave":
+        asking.leave(opened, "com.reason", "")
+    else:
+        asking.close_session(opened)
+    assert Withdraw(asked.ticket) in asking.take_effects()
+    assert asking.next_deadline() is None
+
+
+@pytest.mark.parametrize("way", ["decided", "time", "rules"])
+def test_message_waits_for_its_decision(asking, world, way):
+    opened = asking.open_session(TICKET, "json")
+    asking.receive(opened, Hello("realm1", HELLO))
+    asking.take_effects()
+    asking.receive(opened, SUBSCRIBE)
+    (asked,) = asking.take_effects()
+    assert asking.next_deadline() == 3.0
+    if way == "decided":
+        asking.decide(asked.ticket, Permit(True))
+    elif way == "time":
+        world.now = 3.0
+        asking.advance(3.0)
+    else:
+        asking.configure(RouterOptions(realms=REALMS))
+    (answer,) = messages(asking)
+    assert type(answer).__name__ == ("Error" if way == "time" else "Subscribed")
+
+
+def test_held_goodbye_is_answered_in_its_turn(asking):
+    opened = asking.open_session(TICKET, "json")
+    asking.receive(opened, Hello("realm1", HELLO))
+    asking.receive(opened, SUBSCRIBE)
+    asking.receive(opened, Goodbye(ReasonDetails(), "wamp.close.normal"))
+    asked = asking.take_effects()[-1]
+    asking.decide(asked.ticket, Permit(True))
+    assert [type(each).__name__ for each in messages(asking)] == ["Subscribed", "Goodbye"]
+    assert opened not in asking.sessions
