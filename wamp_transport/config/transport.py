@@ -17,7 +17,11 @@ from wamp_transport.config.websocket import WebSocketSection
 class WebOptions(Section):
     """Options of a web transport."""
 
-    access_log: bool = setting(False, "Log every request, one line each, at level INFO of wamp_transport.access.")
+    access_log: bool = setting(
+        False,
+        "Log every request and WebSocket handshake, one line each: client, method, path, status, octets of the body, "
+        "seconds. At level INFO of wamp_transport.access; on standard error where nothing else is set up.",
+    )
     display_tracebacks: bool = setting(
         False, "Show tracebacks on error pages.", ignored="tracebacks are never shown to clients"
     )

@@ -82,6 +82,11 @@ class Outgoing:
 
     # End of the hot path.
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the peer does not keep up: it is sent nothing, and not read, until it does."""
+        return self._is_held
+
     def discard(self) -> None:
         """What waits here is dropped; what is written from now on goes after what the transport has."""
         self._frames.clear()

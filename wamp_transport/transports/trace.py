@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..config.configuration import PathService
 from .frames import COMPRESSED, FINAL, LENGTH_16, LENGTH_64, MASKED
+from .logs import visible
 
 TRAFFIC: Final = "wamp_transport.traffic"
 
@@ -39,12 +40,7 @@ SMALL: Final = 125
 def traffic_logger(service: PathService) -> logging.Logger:
     """The logger of a service, named by its id or its path. It shows what it is told unless logging is set up else."""
     name = getattr(service.settings, "id", None) or ".".join(service.segments) or "root"
-    traffic = logging.getLogger(TRAFFIC)
-    if traffic.level == logging.NOTSET:
-        traffic.setLevel(logging.INFO)
-    if not traffic.hasHandlers():
-        traffic.addHandler(logging.StreamHandler())
-    return traffic.getChild(name)
+    return visible(logging.getLogger(TRAFFIC)).getChild(name)
 
 
 class Trace:

@@ -15,6 +15,9 @@ from msgspec import Struct
 LONGEST: Final = 8 * 1024
 """Bytes of the longest request that is read here."""
 
+MOST_HEADERS: Final = 100
+"""Headers of a request that is read here."""
+
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 REQUEST_LINE: Final = re.compile(rb"GET (/[!-\"$-~]*) HTTP/1\.1", re.ASCII)
@@ -45,14 +48,17 @@ class UpgradeRequest(Struct, gc=False):
     rest: bytes
 
 
-def ordinary_upgrade(data: bytes) -> UpgradeRequest | None:
-    """The request that the first bytes of a connection hold. None: it is not whole, or not an ordinary one."""
-    end = data.find(b"\r\n\r\n", 0, LONGEST)
+def ordinary_upgrade(data: bytes, longest: int = LONGEST) -> UpgradeRequest | None:
+    """The request that the first bytes of a connection hold.
+
+    None: it is not whole, or has more than ``longest`` bytes, or is not an ordinary one.
+    """
+    end = data.find(b"\r\n\r\n", 0, min(longest, LONGEST))
     if end < 0 or not data.startswith(b"GET /"):
         return None
     lines = data[:end].split(b"\r\n")
     request = REQUEST_LINE.fullmatch(lines[0])
-    if request is None:
+    if request is None or len(lines) - 1 > MOST_HEADERS:
         return None
     headers: list[tuple[bytes, bytes]] = []
     fields: dict[str, str] = {}

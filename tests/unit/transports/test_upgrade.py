@@ -2,7 +2,7 @@
 
 import pytest
 
-from wamp_transport.transports.upgrade import LONGEST, ordinary_upgrade, switching_protocols
+from wamp_transport.transports.upgrade import LONGEST, MOST_HEADERS, ordinary_upgrade, switching_protocols
 
 REQUEST = (
     b"GET /a%20b?x=1&y HTTP/1.1\r\nHost: here:8080\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -86,6 +86,14 @@ def test_request_that_is_not_whole_is_left_alone(size: int) -> None:
 def test_whatever_is_unusual_is_left_to_others(usual: bytes, unusual: bytes) -> None:
     assert usual in REQUEST
     assert ordinary_upgrade(REQUEST.replace(usual, unusual, 1)) is None
+
+
+def test_request_beyond_its_limits_is_left_to_others() -> None:
+    assert ordinary_upgrade(REQUEST, len(REQUEST)) is not None
+    assert ordinary_upgrade(REQUEST, len(REQUEST) - 1) is None
+    many = b"".join(b"x-%d: y\r\n" % number for number in range(MOST_HEADERS - 7))
+    assert ordinary_upgrade(REQUEST[:-2] + many + b"\r\n") is not None
+    assert ordinary_upgrade(REQUEST[:-2] + many + b"z: y\r\n\r\n") is None
 
 
 def test_answer_holds_the_accept_key_of_the_specification() -> None:

@@ -3,6 +3,7 @@
 Section of RFC 9110: 15.5, "Client Error 4xx".
 """
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from twisted.protocols.basic import LineReceiver
@@ -18,6 +19,16 @@ IDLE_SECONDS: Final = 60
 
 LINGER_SECONDS: Final = 1.0
 """How long what a refused client still sends is thrown away, so that it gets to read why."""
+
+
+def phrase(status: int) -> bytes:
+    """The name of an HTTP status, those included that Twisted does not know; empty where it is none at all."""
+    if status in RESPONSES:
+        return RESPONSES[status]
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""
 
 
 class LimitedChannel(HTTPChannel):
@@ -137,7 +148,7 @@ class LimitedChannel(HTTPChannel):
         self.persistent = 0
         body = reason.encode() + b"\n"
         head = [
-            f"HTTP/1.1 {status} {RESPONSES.get(status, b'Refused').decode()}",
+            f"HTTP/1.1 {status} {phrase(status).decode()}",
             "Content-Type: text/plain; charset=utf-8",
             f"Content-Length: {len(body)}",
             "Connection: close",

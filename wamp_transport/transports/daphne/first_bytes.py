@@ -46,7 +46,7 @@ class FirstBytes(Protocol):
             logger.info("%s speaks TLS to a port that does not", transport.getPeer())
             transport.loseConnection()
             return
-        request = ordinary_upgrade(data)
+        request = ordinary_upgrade(data, self.factory.listener.options.max_request_head)
         protocol = None if request is None else self.factory.server.websocket_for(self.factory.key, request)
         if protocol is not None:
             self._hand_on(protocol)

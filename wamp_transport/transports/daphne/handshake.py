@@ -6,20 +6,20 @@ Section of RFC 6455: 4.2, "Server-Side Requirements".
 import time
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
-from twisted.web.http import RESPONSES
 
 from ... import __version__
 from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions
 from ..closing import close_text
+from ..logs import log_access
 from ..proxies import forward
 from ..service import TLS_DETAILS
 from ..trace import Trace, traffic_logger
 from ..upgrade import UpgradeRequest, switching_protocols
+from .channel import phrase
 from .deflate import PerMessageDeflate, agree
 from .options import WAIT_FOR_WHOLE, apply, is_debugged, options_of, restart_pings, tune_socket
 from .requests import believed_root_path, transport_factory, transport_key
@@ -47,6 +47,9 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     """Whether the link takes whole frames, the same for all connections on its lane."""
 
     _accept_headers: Iterable[tuple[bytes, bytes]] = ()
+    _method = b"GET"
+    socket_opened: float | None = None
+    client_addr: Any = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +82,6 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.server.protocol_connected(self)
         scope = {
             "type": "websocket",
-            "path": unquote(self.request.path),
             "root_path": self.root_path,
             "headers": request.headers,
             "query_string": request.query,
@@ -96,7 +98,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
                 self.transport.pauseProducing()
             return
         self.server = self.factory.server_class
-        target = self.data.split(b" ", 2)[1:2]
+        self._method, *target = self.data.split(b" ", 2)[:2]
         self.target = target[0].partition(b"?")[0] if target else b""
         service = self.server.find_service(transport_key(self.transport), self.target)
         if service is not None:
@@ -217,10 +219,22 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self._answer(code, headers, reason.encode() + b"\n")
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
-        lines = [f"HTTP/1.1 {status} {RESPONSES.get(status, b'Refused').decode()}"]
+        lines = [f"HTTP/1.1 {status} {phrase(status).decode()}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() not in ("content-length", "connection")]
         lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
         self.sendData("\r\n".join(lines).encode("latin-1") + body)
+
+    def _answered(self, answer: bytes) -> None:
+        """The handshake is answered, one way or the other."""
+        if self._trace is not None:
+            self._trace.answered(answer)
+        factory = transport_factory(self.transport)
+        if factory is not None and factory.listener.options.access_log:
+            now = time.time()
+            head, _, body = answer.partition(b"\r\n\r\n")
+            client = self.client_addr or [getattr(self.transport.getPeer(), "host", "unix")]
+            seconds = now - (self.socket_opened or now)
+            log_access(client, self._method, self.target, int(head.split(b" ", 2)[1]), len(body), seconds)
 
     def handle_exception(self, exception: BaseException) -> None:
         """The application failed; see Daphne's."""

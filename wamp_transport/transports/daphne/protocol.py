@@ -33,6 +33,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     """One WebSocket. For WAMP services it is a direct link; for others it is Daphne's protocol as it was."""
 
     autoPingPendingCall: Any
+    maxMessagePayloadSize: int
     write: Callable[[bytes], None]
     """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
 
@@ -41,6 +42,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     message_timeout = 0.0
     """Seconds in which a message must come whole; 0: any time."""
+
+    _is_closed_by_peer = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,9 +183,19 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """What Autobahn sends itself (close, ping, pong) goes after what was written before."""
         if self._outgoing is not None:
             self._outgoing.flush_now()
-        if self._trace is not None:
-            (self._trace.answered if self.state == self.STATE_CONNECTING else self._trace.sent)(data)
+        if self.state == self.STATE_CONNECTING:
+            self._answered(data)
+        elif self._trace is not None:
+            self._trace.sent(data)
         super().sendData(data, sync, chopsize)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """A frame of a message begins. One that is compressed may be a little longer on the wire than it really is."""
+        most = self.maxMessagePayloadSize
+        if self._isMessageCompressed and most:
+            self.maxMessagePayloadSize = longest_compressed(most)
+        super().onMessageFrameBegin(length)
+        self.maxMessagePayloadSize = most
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """A message that came on Autobahn's path."""
@@ -217,16 +230,27 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """
         if self._connection is None:
             super().check_timeouts()
-        elif not (self.data or self.inside_message or self.current_frame is not None):
+        elif self._is_unread or not (self.data or self.inside_message or self.current_frame is not None):
             self._begun = 0.0
         elif not self._begun:
             self._begun = self.server.loop.time()
         elif 0 < self.message_timeout < self.server.loop.time() - self._begun:
             self._connection.violate(f"a message was not whole within {self.message_timeout:g} seconds")
 
+    @property
+    def _is_unread(self) -> bool:
+        """Whether the peer is not read for now, so that it is not to blame for what does not come."""
+        return self._is_paused or (self._outgoing is not None and self._outgoing.is_held)
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
+        """The peer closes, or answers our close. What it is told about a close that is none goes out first."""
+        self._is_closed_by_peer = True
+        return super().onCloseFrame(code, reasonRaw)  # type: ignore[no-any-return]
+
     def dropConnection(self, abort: bool = False) -> None:
         """Close the socket. A peer that does not read what is on its way to it cannot hold it open."""
-        super().dropConnection(abort)
+        is_gentle = self._is_closed_by_peer and self._outgoing is not None and not self.failByDrop
+        super().dropConnection(abort and not is_gentle)
         if self._outgoing is not None:
             self._outgoing.stop()
             if not abort and self._give_up is None:
@@ -278,6 +302,11 @@ def protocol_with(
     settings |= attributes(options)
     settings |= {"CONFIG_ATTRS": (), "_options": options}
     return type("ConfiguredProtocol", (base,), settings)
+
+
+def longest_compressed(size: int) -> int:
+    """Octets that a message of ``size`` may have when it is compressed, however badly that works."""
+    return size + size // 8 + 64
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:

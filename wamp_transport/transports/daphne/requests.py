@@ -13,12 +13,12 @@ from twisted.protocols.policies import ProtocolWrapper
 
 from ..admission import Admission
 from ..listener import Listener
+from ..logs import ACCESS, log_access, visible
 from ..proxies import TrustedProxies, forward
-from .channel import LimitedChannel
+from .channel import LimitedChannel, phrase
 from .first_bytes import FirstBytes
 from .ports import address_of
 
-access = logging.getLogger("wamp_transport.access")
 logger = logging.getLogger(__name__)
 
 HSTS: Final = b"strict-transport-security"
@@ -53,6 +53,10 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         else:
             super().handleContentChunk(data)
 
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """The status of the answer, with its name where Twisted does not know it."""
+        super().setResponseCode(code, message or phrase(code))
+
     def handle_reply(self, message: dict[str, Any]) -> None:
         """ASGI events of the answer."""
         if message.get("more_body") and not self._is_watched and not self.finished and self.channel is not None:
@@ -78,17 +82,8 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
             self._is_watched = False
             self.unregisterProducer()
         if self.channel is not None and self.channel.factory.listener.options.access_log:
-            self._log()
+            log_access(self.client_addr, self.method, self.uri, self.code, self.sentLength, self.duration())
         super().finish()
-
-    def _log(self) -> None:
-        """One line in the access log; without the query, which may hold what is nobody's business."""
-        client = self.client_addr[0] if self.client_addr else "unix"
-        path = ascii(self.uri.partition(b"?")[0].decode("latin-1"))[1:-1]
-        access.info(
-            '%s "%s %s" %d %d %.3f', client, self.method.decode("latin-1"), path, self.code, self.sentLength,
-            self.duration(),
-        )  # fmt: skip
 
     def connectionLost(self, reason: Any) -> None:
         """The client has gone: nobody needs to wait for it."""
@@ -133,6 +128,8 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
     def configure(self, listener: Listener) -> None:
         """Take what holds for connections, in part for those that are open as well."""
         self.listener = listener
+        if listener.options.access_log:
+            visible(ACCESS)
         self.proxies = TrustedProxies(listener.trusted_proxies)
         self.admission.most = listener.max_connections
         self.admission.most_per_address = listener.max_connections_per_address

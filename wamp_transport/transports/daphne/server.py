@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from daphne.server import Server
 from twisted.internet import defer, reactor
@@ -190,9 +191,11 @@ class WampServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct link in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
-            # As they came: not percent-decoded, and no ";" cut off.
+            # As they came: subprotocols not percent-decoded, no ";" and no "//host" cut off the path.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
+            if protocol.target.startswith(b"/"):
+                scope["path"] = unquote(protocol.target.decode("ascii"))
             scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
         protocol.identify(scope)
         return super().create_application(protocol, scope)

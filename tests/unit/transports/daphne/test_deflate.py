@@ -1,6 +1,7 @@
 """Compression: which offers are taken, and what a compressor and a decompressor do with good and bad data."""
 
 import os
+import random
 import zlib
 from typing import Any
 
@@ -9,7 +10,7 @@ from autobahn.exception import PayloadCorruptError, PayloadExceededError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.integration.wire import CLOSE, CONTINUATION, PING, PONG, TEXT, frame
+from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 from wamp_transport.config.compression import Deflate
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.serializers.registry import SERIALIZERS
@@ -265,6 +266,18 @@ def test_violation_is_closed_with_its_code(bad: bytes, code: int) -> None:
     peer = compressing(max_message_size=1000).open().send(small(b"x" * 1000), bad, frame(TEXT, b"late"))
     assert peer.connection.messages == [b"x" * 1000]
     assert [each.code for each in peer.frames() if each.opcode == CLOSE] == [code]
+
+
+@pytest.mark.parametrize("level", [1, 9])
+@pytest.mark.parametrize("size", [1000, 70_000])
+def test_message_of_the_largest_size_is_taken_though_it_is_longer_on_the_wire(size: int, level: int) -> None:
+    payload = random.Random(1).randbytes(size)
+    data = extension(memory_level=level).compress(payload)
+    assert len(data) > size
+    peer = compressing(max_message_size=size).open(binary=True)
+    peer.send(frame(BINARY, data, rsv=4), frame(BINARY, data + data, rsv=4))
+    assert peer.connection.messages == [payload]
+    assert [each.code for each in peer.frames()] == [1009]
 
 
 def test_bomb_is_closed_in_pieces_as_well() -> None:

@@ -7,7 +7,10 @@ import pytest
 from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
+from wamp_transport.config.endpoint import TcpEndpoint
+from wamp_transport.config.transport import WebOptions
 from wamp_transport.transports.daphne.first_bytes import FirstBytes
+from wamp_transport.transports.listener import Listener
 from wamp_transport.transports.upgrade import UpgradeRequest
 
 from .peers import REQUEST, Loop
@@ -37,6 +40,7 @@ class Factory:
     """What a connection asks of its factory and the server behind it."""
 
     key = "tcp:1"
+    listener = Listener(TcpEndpoint.model_construct(type="tcp", port=1), options=WebOptions(max_request_head=1024))
 
     def __init__(self, *, has_service: bool = True) -> None:
         self.loop = Loop()
@@ -78,7 +82,13 @@ def test_usual_handshake_goes_to_its_service() -> None:
 
 @pytest.mark.parametrize(
     ("data", "has_service"),
-    [(REQUEST % b"", False), (b"G", True), (b"GET / HTTP/1.1\r\n\r\n", True), ((REQUEST % b"")[:-1], True)],
+    [
+        (REQUEST % b"", False),
+        (b"G", True),
+        (b"GET / HTTP/1.1\r\n\r\n", True),
+        (REQUEST % (b"x: %0999d\r\n" % 0), True),
+        ((REQUEST % b"")[:-1], True),
+    ],
 )
 def test_all_else_goes_to_the_http_server(data: bytes, has_service: bool) -> None:
     factory = Factory(has_service=has_service)

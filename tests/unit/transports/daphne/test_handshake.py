@@ -1,13 +1,19 @@
 """The opening handshake under Daphne: what is asked, what is answered, what is left behind."""
 
+import logging
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.integration.wire import BINARY, TEXT, Frame, frame
+from wamp_transport.config.endpoint import TcpEndpoint
+from wamp_transport.config.transport import WebOptions
 from wamp_transport.config.websocket import WebSocketOptions
+from wamp_transport.transports.admission import Admission
 from wamp_transport.transports.daphne.options import WAIT_FOR_WHOLE
+from wamp_transport.transports.daphne.requests import TransportFactory
+from wamp_transport.transports.listener import Listener
 
 from .peers import REQUEST, Peer, Recorder
 
@@ -185,10 +191,9 @@ def test_scope_says_the_same_either_way() -> None:
         peer = way(request=request)
         (scope,) = peer.server.scopes
         scopes.append({**scope, "headers": sorted(scope["headers"]), "target": peer.protocol.target})
-        scopes[-1].pop("subprotocols", None)  # WampServer sets those two
-        scopes[-1].pop("raw_path", None)
+        for name in ("subprotocols", "path", "raw_path"):  # WampServer sets those
+            scopes[-1].pop(name, None)
     assert scopes[0] == scopes[1]
-    assert scopes[0]["path"] == "/ws"
 
 
 @pytest.mark.parametrize("shows", [True, False])
@@ -230,6 +235,21 @@ def test_refusal_and_rejection_and_failure_are_whole_answers(way: Any) -> None:
         assert peer.is_dropped
         peer.lose()
         assert peer.server.connections == set()
+
+
+@pytest.mark.parametrize(("logs", "status"), [(True, 101), (True, 403), (False, 101)])
+def test_handshake_is_in_the_access_log_where_that_is_wanted(
+    way: Any, logs: bool, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener(TcpEndpoint.model_construct(type="tcp", port=1), options=WebOptions(access_log=logs))
+    peer = way(request=(REQUEST % b"").replace(b"/ws", b"/ws?secret"))
+    factory = TransportFactory(peer.server, "tcp:1", listener, Admission(1))
+    peer.transport.wamp_transport_factory = factory
+    with caplog.at_level(logging.INFO, "wamp_transport.access"):
+        peer.protocol.handle_reply(ACCEPT if status == 101 else {"type": "websocket.close"})
+    lines = [record.getMessage().split('"') for record in caplog.records if record.name == "wamp_transport.access"]
+    assert [(client, asked) for client, asked, _ in lines] == [("192.168.1.1 ", "GET /ws")] * logs
+    assert all(rest.startswith(f" {status} ") for _, _, rest in lines)
 
 
 def test_options_reach_a_usual_connection() -> None:

@@ -246,6 +246,23 @@ def test_answer_to_our_close_drops_the_socket() -> None:
     assert peer.is_dropped
 
 
+@pytest.mark.parametrize(
+    ("bad", "code"), [(b"\x03\xe7", 1002), (b"\x03\xed", 1002), (b"\x03", 1002), (b"\x03\xe8\xff", 1007)]
+)
+def test_close_that_is_none_is_told_so_before_the_socket_closes(bad: bytes, code: int) -> None:
+    peer = Peer().open().send(frame(CLOSE, bad))
+    assert [each.code for each in peer.frames()] == [code]
+    assert not peer.transport.disconnected
+    assert peer.connection.losses == 1
+
+
+def test_answer_to_our_close_closes_the_socket_without_a_reset() -> None:
+    peer = Peer().open().send(frame(TEXT, b"close"), frame(CLOSE, b"\x03\xe8"))
+    assert (peer.is_dropped, peer.transport.disconnected) == (True, False)
+    peer = Peer(WebSocketOptions(fail_by_drop=True)).open().send(frame(CLOSE, b"\x03"))
+    assert peer.transport.disconnected
+
+
 def test_close_of_the_peer_ends_the_session_before_the_socket_closes() -> None:
     peer = Peer().open().send(frame(CLOSE))
     assert peer.connection.losses == 1
@@ -335,6 +352,31 @@ def test_messages_that_come_whole_begin_the_time_anew(short: bool) -> None:
     peer.server.loop.now += 100.0
     peer.protocol.check_timeouts()
     assert peer.connection.violations == []
+
+
+@pytest.mark.parametrize(
+    ("stop", "go_on"),
+    [
+        (lambda peer: peer.protocol.pause(), lambda peer: peer.protocol.resume()),
+        (
+            lambda peer: peer.transport.producer.pauseProducing(),
+            lambda peer: peer.transport.producer.resumeProducing(),
+        ),
+    ],
+    ids=["flood", "slow reader"],
+)
+def test_time_does_not_run_while_the_peer_is_not_read(stop: Any, go_on: Any) -> None:
+    peer = Peer(WebSocketOptions(message_timeout=5000)).open().send(frame(TEXT, b"hello")[:-1])
+    stop(peer)
+    for _ in range(3):
+        peer.protocol.check_timeouts()
+        peer.server.loop.now += 100.0
+    go_on(peer)
+    peer.protocol.check_timeouts()
+    assert peer.connection.violations == []
+    peer.server.loop.now += 5.1
+    peer.protocol.check_timeouts()
+    assert len(peer.connection.violations) == 1
 
 
 def test_messages_may_take_any_time_without_a_limit() -> None:

@@ -159,6 +159,12 @@ def test_access_is_logged_without_the_query_where_that_is_wanted(
     assert record.getMessage().startswith('1.2.3.4 "GET /a\\x1bb" 200 3 ')
 
 
+@pytest.mark.parametrize(("status", "name"), [(426, b"Upgrade Required"), (404, b"Not Found"), (799, b"")])
+def test_status_has_its_name(request_: TransportRequest, status: int, name: bytes) -> None:
+    request_.setResponseCode(status)
+    assert (request_.code, request_.code_message) == (status, name)
+
+
 def test_connection_too_many_is_not_taken() -> None:
     factory = TransportFactory(SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections=1), Admission(9))
     address = SimpleNamespace(host="10.0.0.1")
