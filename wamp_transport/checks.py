@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DatabaseError
 
+from .bootstrap.functions import Functions
 from .bootstrap.sources import DatabaseSource, choose_source
 from .conf import app_settings
 from .config.configuration import Configuration, anonymous_login
@@ -137,6 +138,26 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
             id="wamp_transport.W008",
         )
     ]
+
+
+@register()
+def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """The functions that the configuration names are there."""
+    configuration = _configuration()
+    if configuration is None:
+        return []
+    functions = Functions()
+    try:
+        return [
+            Error(
+                fault,
+                hint="Give the dotted path of a function, with its module on the Python path.",
+                id="wamp_transport.E010",
+            )
+            for fault in functions.faults(configuration)
+        ]
+    finally:
+        functions.close()
 
 
 @register(Tags.security, deploy=True)

@@ -139,3 +139,29 @@ def test_lists_show_what_is_below(pages, role):
 def test_deleting_the_realm_leaves_a_configuration_that_loads(pages, role):
     pages.client.post(f"/admin/wamp_transport/realm/{role.realm_id}/delete/", {"post": "yes"})
     assert store.load(".").realms == ()
+
+
+def test_authorizer_is_given_in_the_form_of_a_role(pages, role):
+    role.permissions.all().delete()
+    fields = {"attr_authorizer": "com.shop.authorize", "attr_authorizer_timeout": "500"}
+    pages.save(pages.get("role_change", role.pk), **fields)
+    (stored,) = store.load(".").realms[0].roles
+    assert (stored.authorizer, stored.authorizer_timeout, stored.permissions) == ("com.shop.authorize", 500, ())
+    fields = {"attr_authorizer": "", "attr_authorizer_function": "shop.wamp.authorize"}
+    pages.save(pages.get("role_change", role.pk), **fields)
+    (stored,) = store.load(".").realms[0].roles
+    assert (stored.authorizer, stored.authorizer_function) == (None, "shop.wamp.authorize")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"attr_authorizer": "com.Shop"}, "attr_authorizer", "the URI of a procedure"),
+        ({"attr_authorizer_function": "authorize"}, "attr_authorizer_function", "dotted path"),
+        ({"attr_authorizer": "com.shop.authorize"}, "attr_authorizer", "together with `permissions`"),
+        ({"attr_authorizer_timeout": "0"}, "attr_authorizer_timeout", "an integer from 1"),
+    ],
+)
+def test_wrong_authorizer_is_refused_at_its_field(pages, role, changes, field, message):
+    errors = pages.refused(pages.get("role_change", role.pk), **changes)
+    assert message in " ".join(errors[field])

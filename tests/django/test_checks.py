@@ -173,6 +173,29 @@ def test_options_that_need_the_own_server_are_named(settings: Any) -> None:
     assert checks.check_enforced_options(None) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("django.contrib.auth.get_user", None),
+        ("nowhere.authorize", "ModuleNotFoundError"),
+        ("django.contrib.auth.nothing", "ImportError"),
+        ("django.conf.settings", "TypeError"),
+    ],
+)
+def test_authorizer_that_is_no_function_is_an_error(settings: Any, path: str, words: str | None) -> None:
+    roles = [{"name": "anonymous", "authorizer_function": path}, {"name": "other"}]
+    worker = {"type": "router", "realms": [{"name": "realm1", "roles": roles}]}
+    settings.WAMP_TRANSPORT = {"CONFIG": {"version": 2, "workers": [worker]}}
+    messages = checks.check_functions(None)
+    assert [message.id for message in messages] == (["wamp_transport.E010"] if words else [])
+    assert all(words in told(message) and path in told(message) for message in messages)
+
+
+def test_functions_of_a_faulty_configuration_are_left_to_the_other_check(settings: Any) -> None:
+    settings.WAMP_TRANSPORT = {"CONFIG": {"wokers": []}}
+    assert checks.check_functions(None) == []
+
+
 def test_faulty_configuration_is_not_called_empty(settings: Any) -> None:
     settings.DEBUG = False
     settings.WAMP_TRANSPORT = {"CONFIG": {"wokers": []}}

@@ -13,10 +13,13 @@ from django.db import DatabaseError
 
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
+from ..node.authorizing import Authorizers
 from ..node.node import Node
+from ..node.service_sessions import ServiceSessions
 from ..stores import nodes
 from ..webservices.paths import PathTable, raw_path
 from .cookies import CookieStores
+from .functions import Functions
 from .history import DurableHistory
 from .mounting import Mount, mount
 from .sources import Source, choose_source
@@ -70,6 +73,8 @@ class Runtime:
         self.node: Node | None = None
         self.history: DurableHistory | None = None
         self.cookies = CookieStores()
+        self.services = ServiceSessions()
+        self.functions = Functions()
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._is_silent = False
@@ -93,6 +98,7 @@ class Runtime:
         if self.history is not None:
             await self.history.flush()
         self.cookies.close()
+        self.functions.close()
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
@@ -114,7 +120,10 @@ class Runtime:
     async def _start(self) -> None:
         revision = await in_thread(self.source.revision)
         configuration = await in_thread(self.source.load)
-        self.node = Node(router_options(configuration), asyncio.get_running_loop())
+        authorizers = Authorizers(self.services, self.functions.run)
+        self.node = self.services.node = Node(
+            router_options(configuration), asyncio.get_running_loop(), authorizer=authorizers
+        )
         self.history = DurableHistory(self.node)
         await self._apply(configuration, revision)
         self._tasks = [
@@ -180,8 +189,10 @@ class Runtime:
         logger.info("Configuration generation %d runs (%s)", self.snapshot.generation, configuration.source)
 
     def _mounts(self, configuration: Configuration, old: Snapshot) -> dict[str, Mount]:
-        """What answers at each service's path; what has not changed is kept."""
+        """What answers at each service's path; what has not changed is kept. Functions that are missing are told."""
         assert self.node is not None  # noqa: S101 - started before
+        for fault in self.functions.faults(configuration):
+            logger.error("%s", fault)
         kept = {
             key: mounted for key, mounted in old.mounts.items() if old.configuration.base_dir == configuration.base_dir
         }

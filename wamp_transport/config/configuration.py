@@ -307,6 +307,7 @@ def _role_options(role: RoleSection) -> RoleOptions:
         permissions=tuple(permissions.values()),
         allow_by_default=role.allow_by_default and role.permissions is None,
         trustlevel=role.trustlevel,
+        authorizer=role.authorizer_options(),
         limits=role.limits(),
     )
 

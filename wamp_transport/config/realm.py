@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
-from wamp_transport.router.options import HistoryOptions, Match, Permission
+from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission
 from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
+_STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
+
+FUNCTION: Final = "function:"
+"""How the name of an authorizer begins that is no procedure but a function; a URI holds no colon here."""
 
 
 class Allow(Section):
@@ -99,11 +103,35 @@ class RoleSection(LimitsSection):
     trustlevel: int | None = setting(
         None, "Trust level that receivers of the role's calls and events are told, from 0. Null: none.", ge=0
     )
-    authorizer: Any = setting(
+    authorizer: str | None = setting(
         None,
-        "Procedure that decides on every action.",
-        refused="dynamic authorizers are not offered yet, and running without one would decide wrongly; "
-        "use `permissions`",
+        "Procedure that decides on every action instead of `permissions`. It is called with the session's details, the "
+        "URI, the action and the options, and answers with true, false or a dictionary.",
+        pattern=_STRICT,
+        expected="the URI of a procedure",
+    )
+    authorizer_function: str | None = setting(
+        None,
+        "Python function that decides instead of a procedure, by its dotted path. It takes the same arguments and "
+        "gives the same answers; it may be a coroutine function.",
+        pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$",
+        expected="the dotted path of a function, such as shop.wamp.authorize",
+    )
+    authorizer_timeout: int = setting(
+        10_000,
+        "Time in milliseconds that the authorizer may take, from 1. After that the action fails.",
+        unit="ms",
+        ge=1,
+    )
+    authorizer_cache_time: int = setting(
+        300,
+        "Time in seconds for which an answer with `cache` true is remembered, from 0. 0: until the realm's "
+        "configuration changes, as in Crossbar.",
+        unit="s",
+        ge=0,
+    )
+    authorizer_cache_per_authid: bool = setting(
+        False, "Remember an answer for the authid that it was given for only, not for all of the role."
     )
 
     @classmethod
@@ -111,6 +139,7 @@ class RoleSection(LimitsSection):
         """The router's own role stays its own; what is said twice or in vain is told."""
         if given.get("name") == "trusted":
             yield Finding(("name",), "role trusted is the router's own and cannot be defined")
+        yield from _authorizer_findings(given)
         permissions = given.get("permissions")
         if given.get("allow-by-default") is True and isinstance(permissions, tuple):
             yield Finding(("allow-by-default",), "has no effect where `permissions` are given", level="ignored")
@@ -124,6 +153,14 @@ class RoleSection(LimitsSection):
                     level="ignored",
                 )
             seen[key] = index
+
+    def authorizer_options(self) -> AuthorizerOptions | None:
+        """Who decides for the role, as the router takes it; None where the permissions do."""
+        name = self.authorizer or (self.authorizer_function and FUNCTION + self.authorizer_function)
+        if not name:
+            return None
+        timeout, seconds = self.authorizer_timeout / 1000, self.authorizer_cache_time
+        return AuthorizerOptions(name, timeout, seconds, self.authorizer_cache_per_authid)
 
 
 class RealmOptionsSection(RealmLimitsSection):
@@ -262,6 +299,20 @@ def open_realm() -> dict[str, Any]:
             }
         ],
     }
+
+
+def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
+    """One of permissions, procedure and function decides."""
+    named = [name for name in ("authorizer", "authorizer_function") if given.get(name) is not None]
+    if len(named) > 1:
+        yield Finding(("authorizer_function",), "cannot be given together with `authorizer`", "leave out one of them")
+    if named and given.get("permissions"):
+        yield Finding((named[0],), "cannot be given together with `permissions`", "leave out one of them")
+    if named and given.get("allow-by-default") is True:
+        yield Finding(("allow-by-default",), "has no effect where an authorizer decides", level="ignored")
+    for name in ("authorizer_timeout", "authorizer_cache_time", "authorizer_cache_per_authid"):
+        if name in given and not named:
+            yield Finding((name,), "has no effect without an authorizer", level="ignored")
 
 
 def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:

@@ -60,20 +60,24 @@ class Deciding:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._decide = decide
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._asked: dict[int, tuple[asyncio.Task[None], Authenticate | Authorize]] = {}
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._asked)
 
     def ask(self, request: Authenticate | Authorize) -> None:
         """Begin to find the answer."""
-        self._tasks[request.ticket] = self._loop.create_task(self._run(request))
+        self._asked[request.ticket] = self._loop.create_task(self._run(request)), request
 
-    def withdraw(self, ticket: int) -> None:
-        """Nobody waits for this answer any more."""
-        task = self._tasks.pop(ticket, None)
-        if task is not None:
-            task.cancel()
+    def withdraw(self, ticket: int, *, is_late: bool = False) -> None:
+        """Nobody waits for this answer any more; ``is_late``, as it did not come in time, which is logged."""
+        asked = self._asked.pop(ticket, None)
+        if asked is None:
+            return
+        task, request = asked
+        task.cancel()
+        if is_late:
+            logger.error("The %s did not answer in time for session %s", *about(request))
 
     async def _run(self, request: Authenticate | Authorize) -> None:
         answer: Answer
@@ -83,10 +87,10 @@ class Deciding:
             else:
                 answer = await self._authorizer.authorize(request)
         except Exception:
-            name, reason, text = FAILURES[type(request)]
-            logger.exception("The %s failed for session %s", name, request.session_id)
+            _, reason, text = FAILURES[type(request)]
+            logger.exception("The %s failed for session %s", *about(request))
             answer = Deny(reason, text)
-        if self._tasks.pop(request.ticket, None) is not None:
+        if self._asked.pop(request.ticket, None) is not None:
             self._decide(request.ticket, answer)
 
 
@@ -94,3 +98,9 @@ FAILURES = {
     Authenticate: ("authenticator", errors.AUTHENTICATION_FAILED, "the authenticator failed"),
     Authorize: ("authorizer", errors.AUTHORIZATION_FAILED, "the authorizer failed"),
 }
+
+
+def about(request: Authenticate | Authorize) -> tuple[str, int]:
+    """Who was asked, and about which session."""
+    name = FAILURES[type(request)][0]
+    return (f"{name} {request.authorizer}" if isinstance(request, Authorize) else name), request.session_id

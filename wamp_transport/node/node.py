@@ -275,7 +275,7 @@ class Node:
         self._deciding.ask(effect)
 
     def _withdraw(self, effect: Withdraw) -> None:
-        self._deciding.withdraw(effect.ticket)
+        self._deciding.withdraw(effect.ticket, is_late=effect.is_late)
 
     def _decide(self, ticket: int, answer: Answer) -> None:
         self.router.decide(ticket, answer)

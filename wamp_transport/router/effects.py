@@ -87,9 +87,10 @@ class Authorize(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Nobody waits any more for the answer with this ticket."""
+    """Nobody waits any more for the answer with this ticket. ``is_late``: it did not come in time."""
 
     ticket: int
+    is_late: bool = False
 
 
 class Pause(Struct, gc=False):

@@ -85,7 +85,7 @@ class Questions:
 
     def on_deadline(self, session: Session, realm: Realm) -> None:
         """The authorizer takes too long."""
-        self._tickets.withdraw(session)
+        self._tickets.withdraw(session, is_late=True)
         self.answered(session, realm, Deny(errors.AUTHORIZATION_FAILED, "the authorizer did not answer in time"))
 
     def renew(self, realm: Realm) -> None:

@@ -28,11 +28,11 @@ class Tickets:
             stop_clock(session)
         return session
 
-    def withdraw(self, session: Session) -> None:
-        """``session`` waits no longer."""
+    def withdraw(self, session: Session, *, is_late: bool = False) -> None:
+        """``session`` waits no longer, as it has gone or, ``is_late``, as it has waited long enough."""
         if session.ticket:
             del self._open[session.ticket]
-            self._outbox.append(Withdraw(session.ticket))
+            self._outbox.append(Withdraw(session.ticket, is_late))
             session.ticket = 0
             stop_clock(session)
 

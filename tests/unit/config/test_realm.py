@@ -2,7 +2,7 @@ import pytest
 
 from wamp_transport.config import router_options
 from wamp_transport.config.realm import PermissionSection, open_realm, pattern_of
-from wamp_transport.router.options import HistoryOptions, Permission
+from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Permission
 
 PLACE = "workers[0].realms[0]"
 
@@ -147,7 +147,18 @@ def test_allow_by_default_counts_without_permissions_only(worker, node, read):
         ({"name": ""}, "name", "name of a role"),
         ({"name": "a b"}, "name", "name of a role"),
         ({"name": "trusted"}, "name", "router's own"),
-        ({"name": "x", "authorizer": "com.example.authorize"}, "authorizer", "dynamic authorizers"),
+        ({"name": "x", "authorizer": "com.Example"}, "authorizer", "URI of a procedure"),
+        ({"name": "x", "authorizer": {}}, "authorizer", "URI of a procedure"),
+        (
+            {"name": "x", "authorizer": "com.x", "permissions": [{"uri": "a"}]},
+            "authorizer",
+            "together with `permissions`",
+        ),
+        ({"name": "x", "authorizer_function": "authorize"}, "authorizer_function", "dotted path"),
+        ({"name": "x", "authorizer_function": "a.b:c"}, "authorizer_function", "dotted path"),
+        ({"name": "x", "authorizer_function": "a.b", "authorizer": "a.b"}, "authorizer_function", "together with"),
+        ({"name": "x", "authorizer": "a.b", "authorizer_timeout": 0}, "authorizer_timeout", "from 1"),
+        ({"name": "x", "authorizer": "a.b", "authorizer_cache_time": -1}, "authorizer_cache_time", "from 0"),
         ({"name": "x", "permissions": {}}, "permissions", "a list of objects"),
         ({"name": "x", "permission": []}, "permission", "unknown attribute"),
         ({"name": "x", "allow_by_default": True}, "allow_by_default", "unknown attribute"),
@@ -158,6 +169,31 @@ def test_allow_by_default_counts_without_permissions_only(worker, node, read):
 def test_bad_role_is_refused(worker, problems, given, path, words):
     worker["realms"][0]["roles"].append(given)
     assert words in problems(f"{PLACE}.roles[1]")[0][path].message
+
+
+def test_authorizer_decides_for_a_role(worker, node, read):
+    more = {"authorizer_timeout": 1500, "authorizer_cache_time": 0, "authorizer_cache_per_authid": True}
+    worker["realms"][0]["roles"] = [
+        {"name": "anonymous", "authorizer": "com.example.authorize"},
+        {"name": "own", "authorizer_function": "shop.wamp.authorize", **more},
+        {"name": "none", "authorizer": None},
+        {"name": "empty", "authorizer": "com.example.authorize", "permissions": []},
+    ]
+    roles = roles_of(node, read)
+    assert roles["anonymous"].authorizer == AuthorizerOptions("com.example.authorize", 10.0, 300)
+    assert roles["own"].authorizer == AuthorizerOptions("function:shop.wamp.authorize", 1.5, 0, True)
+    assert roles["none"].authorizer is None
+    assert roles["empty"].authorizer == AuthorizerOptions("com.example.authorize", 10.0, 300)
+    assert not read(node).notices
+
+
+def test_what_has_no_effect_beside_an_authorizer_or_without_is_told(worker, node, read):
+    worker["realms"][0]["roles"] = [
+        {"name": "anonymous", "authorizer": "com.example.authorize", "allow-by-default": True},
+        {"name": "static", "authorizer_timeout": 1000},
+    ]
+    place = f"{PLACE}.roles"
+    assert {f"{place}[0].allow-by-default", f"{place}[1].authorizer_timeout"} == set(read(node).notices)
 
 
 def test_role_given_twice_is_refused(worker, problems):

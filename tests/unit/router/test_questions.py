@@ -108,7 +108,7 @@ def test_late_answer_is_a_refusal(here, outbox):
     ticket = here.session.ticket
     held = here.session.waiting
     here.questions.on_deadline(here.session, here.realm)
-    assert outbox[-1] == Withdraw(ticket)
+    assert outbox[-1] == Withdraw(ticket, is_late=True)
     assert held.decisions[UNDECIDED.question].failure[0] == "wamp.error.authorization_failed"
 
 
