@@ -94,6 +94,20 @@ class PatternIndex(Generic[T]):
             found.extend(_walk(self._wildcards, uri.split(".")))
         return found
 
+    def containing(self, match: Match, pattern: str) -> list[T]:
+        """The values of prefixes and wildcards that cover all that a prefix or wildcard covers, as :meth:`patterns`."""
+        if match == "prefix":
+            return list(self._matching_prefixes(pattern))
+        components = pattern.split(".")
+        literal = ""
+        for component in components:
+            if not component:
+                break
+            literal += component + "."
+        else:
+            literal = pattern
+        return [*self._matching_prefixes(literal), *_walk(self._wildcards, components, is_pattern=True)]
+
     def _matching_prefixes(self, uri: str) -> Iterator[T]:
         prefixes = self._prefixes
         size = len(uri)
@@ -127,9 +141,10 @@ class PatternIndex(Generic[T]):
                 del parent.children[component]
 
 
-def _walk(root: _Node[T], components: list[str]) -> Iterator[T]:
+def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) -> Iterator[T]:
     """Values below ``root`` that match, a literal before a wildcard at each component.
 
+    ``is_pattern``: the components are themselves a pattern, all of which has to be covered.
     Without recursion: clients choose how many components there are.
     """
     depths = len(components)
@@ -142,11 +157,11 @@ def _walk(root: _Node[T], components: list[str]) -> Iterator[T]:
             continue
         component = components[depth]
         # An empty component in a pattern stands for exactly one that is not empty.
-        if component:
+        if component or is_pattern:
             children = node.children
             wildcard = children.get("")
             if wildcard is not None:
                 waiting.append((wildcard, depth + 1))
-            literal = children.get(component)
+            literal = children.get(component) if component else None
             if literal is not None:
                 waiting.append((literal, depth + 1))

@@ -8,9 +8,9 @@ import msgspec
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.uris import is_uri
-from .matching import PatternIndex
 from .options import Action, AuthorizerOptions, Match, Permission, RoleOptions
 from .records import Session
+from .rules import Rules
 from .waiting import Question, Undecided
 
 REMEMBERED = 10_000
@@ -57,9 +57,7 @@ class Role:
         self._answers: dict[Question, tuple[Decision, float]] = {}
         self._loose = loose_uris
         self._default = ALLOW_ALL if options.allow_by_default else DENY_ALL
-        self._rules: PatternIndex[Permission] = PatternIndex()
-        for permission in options.permissions:
-            self._rules.put(permission.match, permission.uri, permission)
+        self._rules = Rules(options.permissions)
         self.calls: dict[str, Decision] = {}
         self.publications: dict[str, Decision] = {}
         self.registers: dict[str, Decision] = {}
@@ -105,8 +103,8 @@ class Role:
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
         """The decision for one action on one URI, or on a pattern of URIs.
 
-        Exact rules come before prefix rules (longest first), those before wildcard rules. A pattern is never decided
-        by an exact rule: what it covers is checked again, topic by topic and procedure by procedure, in use.
+        See :mod:`.rules` for which rule decides. What a pattern covers is checked again, topic by topic and procedure
+        by procedure, in use.
         """
         if match != "exact":
             return self._decide(action, uri, match)
@@ -131,15 +129,10 @@ class Role:
     def _decide(self, action: Action, uri: str, match: Match) -> Decision:
         if not is_uri(uri, match, loose=self._loose):
             return INVALID
-        rule = self._rule(uri, match)
+        covering = self._rules.covering(uri, match)
+        rule = covering[0] if covering else self._default
         disclose = {"call": rule.disclose_caller, "publish": rule.disclose_publisher}.get(action, False)
         return Decision(allowed=getattr(rule, action), disclose=disclose, is_valid=True)
-
-    def _rule(self, uri: str, match: Match) -> Permission:
-        if match == "exact":
-            return self._rules.best(uri) or self._default
-        covering = self._rules.patterns(uri)
-        return self._rules.get(match, uri) or (covering[0] if covering else self._default)
 
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:

@@ -17,10 +17,36 @@ def covers(match: str, pattern: str, uri: str) -> bool:
     )
 
 
+def contains(match: str, pattern: str, inner_match: str, inner: str) -> bool:
+    """Whether a prefix or wildcard covers all that another one does: it covers what the other must have in common."""
+    if match == "exact":
+        return False
+    if inner_match == "prefix":
+        return match == "prefix" and inner.startswith(pattern)
+    parts = inner.split(".")
+    if match == "prefix":
+        literal = ""
+        for part in parts:
+            if not part:
+                return literal.startswith(pattern)
+            literal += part + "."
+        return inner.startswith(pattern)
+    own = pattern.split(".")
+    return len(own) == len(parts) and all(one in ("", other) for one, other in zip(own, parts, strict=True))
+
+
 def precedence(match: str, pattern: str) -> tuple:
     if match == "prefix":
         return (1, -len(pattern))
     return (0,) if match == "exact" else (2, [part == "" for part in pattern.split(".")])
+
+
+def rank(match: str, pattern: str) -> tuple:
+    """As precedence, but of wildcards that with the most literal components comes first."""
+    if match != "wildcard":
+        return precedence(match, pattern)
+    empty = [part == "" for part in pattern.split(".")]
+    return (2, -empty.count(False), empty)
 
 
 def is_reserved(uri: str) -> bool:
@@ -33,12 +59,12 @@ def rule_for(options: RealmOptions, role: str, uri: str, match: str = "exact") -
     if role_options is None:
         return Permission("")
     rules = {(rule.match, rule.uri): rule for rule in role_options.permissions}
-    if match != "exact" and (match, uri) in rules:
-        return rules[match, uri]
-    matches = ("exact", "prefix", "wildcard") if match == "exact" else ("prefix", "wildcard")
-    found = [rule for rule in rules.values() if rule.match in matches and covers(rule.match, rule.uri, uri)]
+    if match == "exact":
+        found = [rule for rule in rules.values() if covers(rule.match, rule.uri, uri)]
+    else:
+        found = [rule for rule in rules.values() if contains(rule.match, rule.uri, match, uri)]
     if found:
-        return min(found, key=lambda rule: precedence(rule.match, rule.uri))
+        return min(found, key=lambda rule: rank(rule.match, rule.uri))
     allowed = role_options.allow_by_default
     return Permission("", "prefix", call=allowed, register=allowed, publish=allowed, subscribe=allowed)
 
