@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from wamp_transport.config.configuration import PathService
+from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.websocket import WebSocketService
 from wamp_transport.transports.consumer import DIRECT_LINK
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import WampServer
 from wamp_transport.transports.frames import BINARY, TEXT
+from wamp_transport.transports.listener import Listener
 
 OPTIONS = {"compression": {"deflate": {}}}
 SERVICE = PathService(
@@ -81,7 +83,8 @@ def serve(port: int) -> None:
     """Serve on this port of the local address."""
 
     async def on_start(started: WampServer) -> None:
-        started.wanted = {"echo": f"tcp:port={port}:interface=127.0.0.1"}
+        endpoint = {"type": "tcp", "port": port, "interface": "127.0.0.1"}
+        started.wanted = {"echo": Listener(TcpEndpoint.model_validate(endpoint))}
 
     async def on_stop() -> None:
         slow = EchoProtocol.slow_messages

@@ -13,8 +13,8 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from ...config.configuration import PathService
 from ..consumer import DIRECT_LINK
+from ..flushing import Flushing
 from ..listener import Listener
-from ..outgoing import Outgoing
 from ..upgrade import UpgradeRequest
 from .door import Door
 from .options import FindService, is_debugged, options_of
@@ -69,23 +69,13 @@ class WampServer(Server):  # type: ignore[misc]
         self._watching: asyncio.Task[None] | None = None
         self._on_start = on_start
         self._on_stop = on_stop
-        self._unflushed: list[Outgoing] = []
         self._protocols: dict[int, type[WampWebSocketProtocol]] = {}
         self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+        self._flushing = Flushing(self.loop)
+        self.flush_soon = self._flushing.flush_soon
         self._announce: Callable[[], None] | None = options.get("ready_callable")
         self.ready_callable = self._ready
-
-    def flush_soon(self, outgoing: Outgoing) -> None:
-        """Flush ``outgoing`` at the end of this turn of the loop."""
-        if not self._unflushed:
-            self.loop.call_soon(self._flush)
-        self._unflushed.append(outgoing)
-
-    def _flush(self) -> None:
-        unflushed, self._unflushed = self._unflushed, []
-        for outgoing in unflushed:
-            outgoing.flush()
 
     def _ready(self) -> None:
         self.ws_factory.protocol = self.websocket_protocol
@@ -232,7 +222,7 @@ class WampServer(Server):  # type: ignore[misc]
             await self._on_stop()
         except Exception:
             logger.exception("Saying goodbye failed; the server stops all the same")
-        self._flush()
+        self._flushing.flush_all()
         tasks: list[asyncio.Task[Any]] = [
             details["application_instance"]
             for details in self.connections.values()

@@ -1,0 +1,80 @@
+"""The least that the short path can do, to compare the router with: ``python -m benchmarks.bare PORT``.
+
+At ``/echo`` a message goes back to where it came from. At ``/all`` it goes to every connection there is at that path,
+the sender included, framed once: the frames of an acknowledged publication, without WAMP.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from wamp_transport.config.configuration import PathService
+from wamp_transport.config.endpoint import TcpEndpoint
+from wamp_transport.config.websocket import WebSocketService
+from wamp_transport.transports.consumer import DIRECT_LINK
+from wamp_transport.transports.daphne.server import WampServer
+from wamp_transport.transports.frames import text_frame
+from wamp_transport.transports.listener import Listener
+
+SERVICE = PathService("bare", (), "websocket", WebSocketService.model_validate({"type": "websocket"}))
+
+
+class Echo:
+    """Takes the place of a WAMP connection: what comes goes back."""
+
+    def __init__(self, link: Any) -> None:
+        self.link = link
+
+    def receive(self, data: bytes) -> None:
+        """One message from the peer."""
+        self.link.write(text_frame(data))
+
+    def lost(self) -> None:
+        """The peer has gone."""
+
+
+class ToAll(Echo):
+    """What comes goes to all."""
+
+    everyone: dict["ToAll", None] = {}
+
+    def __init__(self, link: Any) -> None:
+        super().__init__(link)
+        self.everyone[self] = None
+
+    def receive(self, data: bytes) -> None:
+        """One message from a peer."""
+        frame = text_frame(data)
+        for each in self.everyone:
+            each.link.write(frame)
+
+    def lost(self) -> None:
+        """The peer has gone."""
+        self.everyone.pop(self, None)
+
+
+async def application(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
+    """Accept every WebSocket."""
+    await receive()
+    direct = scope["extensions"][DIRECT_LINK]
+    direct.attach((ToAll if scope["path"] == "/all" else Echo)(direct), is_binary=False)
+    await send({"type": "websocket.accept"})
+
+
+def serve(port: int) -> None:
+    """Serve on this port of the local address."""
+
+    async def on_start(server: WampServer) -> None:
+        endpoint = {"type": "tcp", "port": port, "interface": "127.0.0.1", "backlog": 4096}
+        server.wanted = {"bare": Listener(TcpEndpoint.model_validate(endpoint))}
+
+    async def on_stop() -> None:
+        pass
+
+    WampServer(application, lambda key, path: SERVICE, on_start, on_stop).run()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

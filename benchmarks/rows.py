@@ -1,0 +1,106 @@
+"""What is measured beside other routers: each load, the figure that counts, and by how much ours has to be better."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+CPU = "server_cpu_us_each"
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The same frames by a server without WAMP: ``times`` of this load's figure are one operation of the row."""
+
+    load: str
+    options: Mapping[str, Any]
+    path: str = "/echo"
+    times: float = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    ``targets`` say by which factor the other's figure has to exceed ours, by server. ``load`` is one of the
+    generator's, one of :mod:`benchmarks.driver` after a slash, or ``start``. ``is_fresh``: new servers each round.
+    """
+
+    key: str
+    title: str
+    load: str
+    options: Mapping[str, Any]
+    targets: Mapping[str, float]
+    figure: str = CPU
+    unit: str = "µs CPU"
+    rate: str = "calls_per_s"
+    bare: Bare | None = None
+    is_fresh: bool = False
+    websocket: Mapping[str, Any] = field(default_factory=dict)
+
+
+RPC = {"depth": 64, "payload": 64}
+
+
+def echoed(size: int, depth: int = 32, connections: int = 2) -> Bare:
+    """A call is four frames, an echo two."""
+    return Bare("echo", {"payload": size, "depth": depth, "connections": connections}, times=2)
+
+
+def rpc(key: str, title: str, targets: tuple[float, float], *, bare: int = 0, **options: Any) -> Row:
+    """Calls; ``bare`` is the size of a message."""
+    named = dict(zip(("crossbar", "xconn"), targets, strict=True))
+    return Row(key, title, "rpc", RPC | options, named, bare=echoed(bare) if bare else None)
+
+
+def pubsub(serializer: str, subscribers: int, targets: tuple[float, float]) -> Row:
+    """Acknowledged publications to one topic."""
+    bare = Bare("/to-all", {"subscribers": subscribers, "payload": 110, "window": 16}, path="/all")
+    return Row(
+        f"pubsub-{subscribers}-{serializer}",
+        f"events to {subscribers:,} subscribers, {NAMES[serializer]}",
+        "pubsub",
+        {"subscribers": subscribers, "serializer": serializer},
+        dict(zip(("crossbar", "xconn"), targets, strict=True)),
+        rate="events_per_s",
+        bare=bare if serializer == "json" else None,
+    )
+
+
+NAMES = {"json": "JSON", "msgpack": "MessagePack"}
+
+ROWS: tuple[Row, ...] = (
+    rpc("rpc-json", "calls, JSON, 64 outstanding", (10, 2.2), bare=110),
+    rpc("rpc-msgpack", "calls, MessagePack", (8, 2), serializer="msgpack"),
+    rpc("rpc-json-4k", "calls, JSON, 4 KiB", (7, 2), bare=4096 + 46, payload=4096),
+    rpc("rpc-json-64k", "calls, JSON, 64 KiB", (7, 2), bare=65536 + 46, payload=65536, depth=16),
+    rpc("rpc-20", "calls, JSON, 20 callers, 4 callees", (10, 2.2), callers=20, callees=4, depth=8),
+    *(pubsub(serializer, 10, (10, 6)) for serializer in NAMES),
+    *(pubsub(serializer, count, (10, 8)) for count in (100, 1000) for serializer in NAMES),
+    Row(
+        "latency", "a call at a time, JSON, p50", "rpc-latency", {"payload": 64},
+        {"crossbar": 1 / 0.45, "xconn": 1 / 0.8}, figure="latency_ms.p50", unit="ms",
+    ),
+    Row(
+        "joins", "sessions opened, 16 at once", "connect", {"sessions": 1000}, {"crossbar": 3, "xconn": 1.3},
+        rate="sessions_per_s",
+    ),
+    Row(
+        "idle", "memory of an idle session", "idle", {"sessions": 2000}, {"crossbar": 1 / 0.7, "xconn": 1 / 0.95},
+        figure="bytes_per_session", unit="bytes", rate="", is_fresh=True,
+    ),
+    Row("mixed", "calls, JSON caller, MessagePack callee", "/mixed", RPC, {"crossbar": 7}),
+    Row(
+        "deflate", "calls, JSON, permessage-deflate", "/deflate", RPC, {"crossbar": 3},
+        websocket={"compression": {"deflate": {}}},
+    ),
+    Row(
+        "start", "start to the first session served", "start", {}, {"crossbar": 1 / 0.5}, figure="seconds", unit="s",
+        rate="", is_fresh=True,
+    ),
+)  # fmt: skip
+
+QUICK = ("rpc-json", "rpc-json-4k", "pubsub-10-json", "pubsub-100-json")
+"""Rows that are compared with a bare server in two minutes."""
+
+BARE_LIMIT = 1.6
+"""How much more CPU than the bare server a router may take."""

@@ -1,0 +1,97 @@
+"""When what waits for peers is sent: at the end of each turn of the loop, and for a great many peers in slices.
+
+What an event for ten thousand subscribers costs is the writing to ten thousand sockets. Others are served in between.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+WAVE: Final = 256
+"""Peers that are served in one go; a turn that wrote to more of them is sliced."""
+
+SLICE_SECONDS: Final = 0.005
+"""How long peers are served at a time."""
+
+STRIDE: Final = 16
+"""Peers between two looks at the clock."""
+
+
+class Loop(Protocol):
+    """What is needed of an event loop."""
+
+    def call_soon(self, callback: Callable[[], None], /) -> object: ...
+
+    def time(self) -> float: ...
+
+
+class Flushable(Protocol):
+    """What collects bytes for a peer."""
+
+    def flush(self) -> None:
+        """Send what was collected."""
+        ...
+
+
+class Flushing:
+    """The peers for whom something waits. Each is flushed once, however much is written until then.
+
+    Order is kept for each peer, as its bytes wait with itself. While a slice is left over, peers that are written to
+    later, if they are few, are served before it.
+    """
+
+    __slots__ = ("_backlog", "_ended", "_fresh", "_is_due", "_loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._fresh: list[Flushable] = []
+        self._backlog: deque[Flushable] = deque()
+        self._is_due = False
+        self._ended = 0.0
+
+    # Hot path.
+
+    def flush_soon(self, peer: Flushable) -> None:
+        """Flush ``peer`` at the end of this turn of the loop, or, with many others, within the next ones."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._flush)
+        self._fresh.append(peer)
+
+    def _flush(self) -> None:
+        self._is_due = False
+        fresh, self._fresh = self._fresh, []
+        if len(fresh) > WAVE or self._backlog:
+            self._flush_slice(fresh)
+        else:
+            for peer in fresh:
+                peer.flush()
+
+    # End of the hot path.
+
+    def _flush_slice(self, fresh: list[Flushable]) -> None:
+        backlog, time = self._backlog, self._loop.time
+        begin = time()
+        # As long as all else took since the last slice: who publishes without a pause is read no faster than sent.
+        end = begin + max(SLICE_SECONDS, begin - self._ended if backlog else 0.0)
+        if len(fresh) > WAVE:
+            backlog.extend(fresh)
+        else:
+            for peer in fresh:
+                peer.flush()
+        while backlog:
+            for peer in [backlog.popleft() for _ in range(min(STRIDE, len(backlog)))]:
+                peer.flush()
+            if time() >= end:
+                break
+        self._ended = time()
+        if backlog and not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._flush)
+
+    def flush_all(self) -> None:
+        """Flush everybody now: the loop is about to end."""
+        fresh, self._fresh = self._fresh, []
+        for peer in (*self._backlog, *fresh):
+            peer.flush()
+        self._backlog.clear()
