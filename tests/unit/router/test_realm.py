@@ -333,6 +333,18 @@ def test_what_is_no_longer_allowed_is_revoked_piece_by_piece(realm, holder, outb
     assert bool(holder.testaments["destroyed"]) is (roles is not ASKED)
 
 
+def test_what_is_given_up_in_mid_review_is_passed_over(realm, holder, outbox):
+    realm.receive(holder, Subscribe(4, SubscribeOptions(), "com.y"))
+    realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
+    realm.work(2)
+    (left,) = holder.subscriptions.values()
+    realm.broker.remove_subscriber(holder, left)
+    outbox.clear()
+    realm.work(10)
+    assert not outbox
+    assert not realm.has_work
+
+
 def test_holder_that_leaves_is_not_reviewed(realm, holder, outbox):
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
     holder.state = "closing"
