@@ -55,7 +55,8 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
     return [
         Info(
             f"Only this app's own server carries out these WebSocket options: {names}.",
-            hint="Serve with 'manage.py runnode'; plain daphne, uvicorn and hypercorn leave them out.",
+            hint="Serve with 'manage.py runnode'; plain daphne, uvicorn and hypercorn leave them out; of the "
+            "bounds for slow peers (outgoing_*, max_outgoing_size) plain daphne alone.",
             id="wamp_transport.I009",
         )
     ]

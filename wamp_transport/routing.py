@@ -63,12 +63,15 @@ class WampApplication:
             return
         await (await self._fallback())(scope, receive, send)
 
-    async def _start(self, runtime: Runtime) -> None:
-        """Begin under a server that is not this product's own, which would have begun before."""
+    async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
+        """Begin under a server that is not this product's own, which would have begun before.
+
+        ``waits`` says that it waits for clients that read slowly.
+        """
         await runtime.start()
         if not self._is_started and runtime.snapshot is not None:
             self._is_started = True
-            names = in_words(runtime.snapshot.configuration)
+            names = in_words(runtime.snapshot.configuration, waits=waits)
             if names:
                 logger.warning(
                     "This server does not carry out all WebSocket options, 'manage.py runnode' does. %s", names
@@ -88,7 +91,7 @@ class WampApplication:
             event = (await receive())["type"]
             if event == "lifespan.startup":
                 try:
-                    await self._start(runtime)
+                    await self._start(runtime, waits=True)  # all servers but Daphne announce themselves, and wait
                 except ConfigError as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return

@@ -9,7 +9,7 @@ from wamp_transport.config.configuration import Configuration, PathService, Tran
 from wamp_transport.config.section import Section
 from wamp_transport.config.webservices import JsonService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
-from wamp_transport.transports.unenforced import BY_THE_CONSUMER, WITHOUT_EFFECT, in_words, unenforced
+from wamp_transport.transports.unenforced import BY_THE_CONSUMER, BY_WAITING, WITHOUT_EFFECT, in_words, unenforced
 
 
 def section(**settings: Any) -> WebSocketService:
@@ -39,6 +39,14 @@ def test_changed_option_is_named_unless_the_consumer_carries_it_out(name: str) -
     named = unenforced(section(options={name: value}))
     assert named == (() if name in BY_THE_CONSUMER | WITHOUT_EFFECT else (name,))
     assert unenforced(section(options={name: default})) == ()
+
+
+@pytest.mark.parametrize("name", sorted(BY_WAITING))
+def test_bounds_for_slow_peers_hold_where_the_server_waits_for_them(name: str) -> None:
+    changed = section(options={name: CHANGED.get(name, 5000), "fail_by_drop": True})
+    assert unenforced(changed, waits=True) == ("fail_by_drop",)
+    assert set(unenforced(changed)) == {"fail_by_drop", name}
+    assert in_words(configured(a=changed), waits=True) == "/a: fail_by_drop"
 
 
 def test_debug_is_named() -> None:
