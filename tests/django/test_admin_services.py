@@ -29,6 +29,21 @@ OTHER_VALUES = {
     "auth.anonymous.type": "static",
     "auth.anonymous.role": "guest",
     "auth.anonymous.authid": "someone",
+    "auth.ticket.type": "static",
+    "auth.ticket.principals": {"joe": {"ticket": "${HOME}"}, "jim": {"ticket": "hush", "role": "guest"}},
+    "auth.ticket.default-role": "guest",
+    "auth.ticket.authenticator": "com.example.other",
+    "auth.ticket.authenticator-realm": "realm1",
+    "auth.ticket.authenticator-role": "guest",
+    "auth.ticket.create": "package.module.other",
+    "auth.ticket.config": {"a": [1]},
+    "auth.wampcra.users": {"joe": {"secret": "hush", "salt": "s", "iterations": 3, "keylen": 16}},
+    "auth.scram.principals": {
+        "joe": {"kdf": "pbkdf2", "iterations": 3, "salt": "00" * 8, "stored-key": "11" * 32, "server-key": "22" * 32}
+    },
+    "auth.cryptosign.principals": {"joe": {"authorized_keys": ["ab" * 32]}},
+    "auth.tls.principals": {"joe": {"certificate-sha1": "AB" * 20}},
+    "auth.cookie": {},
     "options.allowed_origins": ["https://example.com", "same-origin"],
     "options.mime_types": {".md": "text/markdown"},
     "options.default_file": "index.html",
@@ -40,11 +55,32 @@ OTHER_VALUES = {
     "directory": "elsewhere",
     "value": {"a": [1, None, "ü"]},
 }
+TWINS = ("anonymous", "wampcra", "scram", "cryptosign", "tls")
+
+
+def is_twin(path):
+    """Whether an attribute is the same as one of the ticket method, in another place."""
+    *above, key = path.split(".")
+    return above in [["auth", name] for name in TWINS] and f"auth.ticket.{key}" in SHARED and path not in OTHER_VALUES
+
+
+SHARED = {
+    f"auth.ticket.{key}"
+    for key in (
+        "type",
+        "default-role",
+        "authenticator",
+        "authenticator-realm",
+        "authenticator-role",
+        "create",
+        "config",
+    )
+}
 OFFERED = [
     (kind, attribute)
     for kind in service_types()
     for attribute in fields_of(kind)
-    if attribute.offered and attribute.path not in ("paths", "package", "resource")
+    if attribute.offered and attribute.path not in ("paths", "package", "resource") and not is_twin(attribute.path)
 ]
 
 
@@ -59,7 +95,24 @@ def other_value(kind, attribute):
     return attribute.maximum or 20_000
 
 
-CONTEXT = {"cookie.store.filename": {"cookie": {"store": {"type": "file", "filename": "first.txt"}}}}
+TICKETS = {"type": "static", "principals": {"joe": {"ticket": "hush"}}}
+DYNAMIC = {"auth": {"ticket": {"type": "dynamic", "authenticator": "com.example.first"}}}
+FUNCTION = {"auth": {"ticket": {"type": "function", "create": "package.module.first"}}}
+CONTEXT = {
+    "cookie.store.filename": {"cookie": {"store": {"type": "file", "filename": "first.txt"}}},
+    "auth.ticket.type": {"auth": {"ticket": TICKETS}},
+    "auth.ticket.default-role": {"auth": {"ticket": TICKETS}},
+    "auth.ticket.authenticator": DYNAMIC,
+    "auth.ticket.authenticator-realm": DYNAMIC,
+    "auth.ticket.authenticator-role": DYNAMIC,
+    "auth.ticket.create": FUNCTION,
+    "auth.ticket.config": FUNCTION,
+    "auth.ticket.principals": {"auth": {"ticket": TICKETS}},
+    "auth.wampcra.users": {},
+    "auth.scram.principals": {},
+    "auth.cryptosign.principals": {},
+    "auth.tls.principals": {},
+}
 """What a service must have before an attribute makes sense."""
 
 
@@ -133,7 +186,7 @@ def test_every_option_has_a_help_text_and_a_group(pages, kind, attribute):
         ("serializers", "[]", "expected at least one serializer, found an empty list"),
         ("id", "X", "3 to 64 of a-z"),
         ("auth.anonymous.role", "trusted", "role trusted is the router's own"),
-        ("auth.anonymous.type", "dynamic", "is not offered yet"),
+        ("auth.ticket.principals", '{"joe": {"ticket": "********"}}', "enter it"),
         ("auth.anonymous.type", "nothing", "expected one of"),
         ("url", "http://localhost/here", "begins with ws:// or wss://"),
         ("url", "ws://localhost/there", 'expected a URL with the path of the service, "/here"'),
@@ -352,6 +405,21 @@ def test_secret_values_are_not_shown(pages):
     row = service("websocket")
     PathService.objects.filter(pk=row.pk).update(settings={"auth": {"ticket": {"secret": "hush"}}})
     assert "hush" not in pages.get("pathservice_change", row.pk).content.decode()
+
+
+def test_secret_that_is_not_shown_is_kept_when_the_form_is_saved(pages):
+    principals = {"joe": {"ticket": "hush", "role": "guest"}, "jim": {"ticket": "${HOME}"}}
+    row = service("websocket", auth={"ticket": {"type": "static", "principals": principals}})
+    page = pages.get("pathservice_change", row.pk)
+    assert "hush" not in page.content.decode()
+    assert "${HOME}" in page.content.decode()
+    changed = {"joe": {"ticket": "********", "role": "anonymous"}, "new": {"ticket": "psst"}}
+    pages.save(page, **{named("auth.ticket.principals"): json.dumps(changed)})
+    row.refresh_from_db()
+    assert row.settings["auth"]["ticket"]["principals"] == {
+        "joe": {"ticket": "hush", "role": "anonymous"},
+        "new": {"ticket": "psst"},
+    }
 
 
 def test_deleted_service_is_gone_from_the_configuration(pages):

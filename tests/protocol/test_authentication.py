@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.router.answers import Admit, Challenge, Deny, Permit
+from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
 from wamp_transport.router.options import (
     AnonymousLogin,
     Limits,
@@ -88,6 +88,39 @@ def test_authenticator_may_admit_without_a_challenge(node: MemoryNode, peer: Mem
     assert peer.receive()[0] == 2
     node.pass_time(100)
     assert not peer.is_closed
+
+
+def test_method_that_does_not_apply_gives_way_to_the_next(node: MemoryNode, peer: MemoryPeer) -> None:
+    hello(peer, "wampcra", "newest", "wampcra", "ticket")
+    assert node.questions[0].method == "wampcra"
+    node.decide(Skip())
+    assert [each.method for each in node.questions] == ["ticket"]
+    assert not peer.inbox
+    node.decide(ALICE)
+    assert peer.receive()[0] == 2
+
+
+def test_anonymous_login_may_be_what_is_left(node: MemoryNode, serializer: str) -> None:
+    peer = node.connect(serializer, MIXED)
+    hello(peer, "ticket", "anonymous")
+    node.decide(Skip())
+    assert peer.receive()[2]["authmethod"] == "anonymous"
+
+
+def test_peer_for_whom_no_method_applies_is_aborted(node: MemoryNode, peer: MemoryPeer) -> None:
+    hello(peer, "wampcra", "ticket")
+    node.decide(Skip())
+    node.decide(Skip())
+    assert aborted(peer)[0] == "wamp.error.no_matching_auth_method"
+
+
+def test_method_that_has_challenged_applies(node: MemoryNode, peer: MemoryPeer) -> None:
+    hello(peer, "wampcra", "ticket")
+    node.decide(Challenge("wampcra", {}))
+    peer.receive()
+    peer.send([5, "answer", {}])
+    node.decide(Skip())
+    assert aborted(peer)[0] == "wamp.error.authentication_failed"
 
 
 def test_several_challenges_may_follow_each_other(node: MemoryNode, peer: MemoryPeer) -> None:

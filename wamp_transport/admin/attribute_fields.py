@@ -33,12 +33,13 @@ _SPELLINGS = {
     "dhparam": "DH parameters",
     "mime": "MIME",
     "uri": "URI",
+    "wampcra": "WAMP-CRA",
+    "scram": "SCRAM",
     "rfc6455": "RFC 6455",
     "websocket": "WebSocket",
     "closehandshake": "close handshake",
 }
 _UNSAID = ("options", "auth", "endpoint")
-_HIDDEN_CHOICES = {"auth.anonymous.type": ("dynamic", "function")}
 _INTEGER = re.compile(r"\s*([+-]?[0-9]{1,40})\s*", re.ASCII)
 _WORDS = {"true": True, "false": False, "null": None}
 
@@ -146,8 +147,7 @@ def _choices(attribute: Attribute) -> list[tuple[str, str]]:
     first = gettext("Default (%s)") % default if default else gettext("Default")
     if attribute.kind == "bool":
         return [("", first), ("true", gettext("Yes")), ("false", gettext("No"))]
-    hidden = _HIDDEN_CHOICES.get(attribute.path, ())
-    values = [to_text(attribute, choice) for choice in attribute.choices if choice not in hidden]
+    values = [to_text(attribute, choice) for choice in attribute.choices]
     return [("", first), *((value, value) for value in values)]
 
 

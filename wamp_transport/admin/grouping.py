@@ -11,6 +11,13 @@ from wamp_transport.config.attributes import Attribute
 
 Fieldset = tuple[Any, dict[str, Any]]
 
+
+def _decided(method: str) -> tuple[str, ...]:
+    """What says who decides on a method, and the role where nobody does."""
+    names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
+    return tuple(f"auth.{method}.{name}" for name in names)
+
+
 # Title, attributes, and whether the group is of rare use.
 _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
     (
@@ -18,7 +25,18 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         ("directory", "package", "resource", "value", "url", "serializers", "debug", "options.uri_check"),
         False,
     ),
-    (_("Authentication"), ("auth.anonymous.type", "auth.anonymous.role", "auth.anonymous.authid"), False),
+    (_("Login: anonymous"), ("auth.anonymous.type", "auth.anonymous.role", "auth.anonymous.authid"), False),
+    (_("Login: anonymous, as a procedure or function decides"), _decided("anonymous"), True),
+    (_("Login: ticket"), ("auth.ticket.type", "auth.ticket.principals", *_decided("ticket")), True),
+    (_("Login: WAMP-CRA"), ("auth.wampcra.type", "auth.wampcra.users", *_decided("wampcra")), True),
+    (_("Login: SCRAM"), ("auth.scram.type", "auth.scram.principals", *_decided("scram")), True),
+    (
+        _("Login: cryptosign"),
+        ("auth.cryptosign.type", "auth.cryptosign.principals", *_decided("cryptosign")),
+        True,
+    ),
+    (_("Login: TLS certificate"), ("auth.tls.type", "auth.tls.principals", *_decided("tls")), True),
+    (_("Login: cookie"), ("auth.cookie",), True),
     (
         _("Handshake and origins"),
         (

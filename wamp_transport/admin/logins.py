@@ -4,14 +4,16 @@ from typing import Any
 
 from wamp_transport.admin.row_form import RowForm
 
+_TYPES = {"authenticator": "dynamic", "create": "function"}
+
 
 class WebSocketForm(RowForm):
     """A form whose row may be a WebSocket service."""
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """A role or authid for anonymous clients says how they log in: the type need not be chosen."""
+        """What is given of a method says who decides on it: the type need not be chosen."""
         auth = settings.get("auth")
-        anonymous = auth.get("anonymous") if isinstance(auth, dict) else None
-        if isinstance(anonymous, dict) and "type" not in anonymous:
-            anonymous["type"] = "static"
+        for name, method in auth.items() if isinstance(auth, dict) else ():
+            if name != "cookie" and isinstance(method, dict) and "type" not in method:
+                method["type"] = next((kind for key, kind in _TYPES.items() if key in method), "static")
         return settings

@@ -10,16 +10,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from wamp_transport.admin.attribute_fields import ABSENT
+from wamp_transport.admin.masking import MASK, masked
 from wamp_transport.admin.row_form import put_at, value_at
 from wamp_transport.config.attributes import Attribute
 
 
 def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) -> SafeString:
     """A mapping as pretty JSON; secrets are not shown."""
-    shown = copy.deepcopy(dict(mapping))
+    shown = masked(copy.deepcopy(dict(mapping)))
     for attribute in attributes:
         if attribute.secret and value_at(shown, attribute.path) is not ABSENT:
-            put_at(shown, attribute.path, "********")
+            put_at(shown, attribute.path, MASK)
     return format_html('<pre class="wamp-json">{}</pre>', json.dumps(shown, indent=2, ensure_ascii=False))
 
 

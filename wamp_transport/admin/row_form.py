@@ -9,6 +9,7 @@ from django import forms
 
 from wamp_transport.admin.attribute_fields import ABSENT, AttributeField, field_name, from_text, to_text
 from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelForm
+from wamp_transport.admin.masking import masked, unmasked
 from wamp_transport.admin.whole import Told, faults_caused
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.report import Problem
@@ -34,7 +35,7 @@ class RowForm(AnyModelForm):
             self.instance.type = self.type
         self.stored = copy.deepcopy(self.instance.settings)
         for name, attribute in self.attributes.items():
-            self.initial[name] = to_text(attribute, value_at(self.stored, attribute.path))
+            self.initial[name] = to_text(attribute, masked(value_at(self.stored, attribute.path)))
 
     def problems(self) -> list[Problem]:
         """What the schema says of the row by itself, with paths relative to it."""
@@ -48,7 +49,8 @@ class RowForm(AnyModelForm):
             if name not in self.changed_data or name not in self.cleaned_data:
                 continue
             try:
-                put_at(settings, attribute.path, from_text(attribute, self.cleaned_data[name]))
+                value = from_text(attribute, self.cleaned_data[name])
+                put_at(settings, attribute.path, unmasked(value, value_at(self.stored, attribute.path)))
             except forms.ValidationError as error:
                 self.add_error(name, error)
         self.instance.settings = self.completed(settings)

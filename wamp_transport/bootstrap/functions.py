@@ -60,7 +60,7 @@ class Functions:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _with_clean_connections, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, with_clean_connections, work)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -69,7 +69,7 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-def _with_clean_connections(work: Callable[[], Any]) -> Any:
+def with_clean_connections(work: Callable[[], Any]) -> Any:
     """Run ``work`` as Django does a request: without database connections that are old or broken, before and after."""
     close_old_connections()
     try:

@@ -16,8 +16,13 @@ from ..config.report import ConfigError
 from ..node.authorizing import Authorizers
 from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
+from ..router.options import ServiceOptions
+from ..router.records import PRESENT
 from ..stores import nodes
+from ..wamp.errors import NO_SUCH_PRINCIPAL
 from ..webservices.paths import PathTable, raw_path
+from .authentication import Authentication
+from .cookie_logins import CookieLogins
 from .cookies import CookieStores
 from .functions import Functions
 from .history import DurableHistory
@@ -75,6 +80,8 @@ class Runtime:
         self.cookies = CookieStores()
         self.services = ServiceSessions()
         self.functions = Functions()
+        self.authentication: Authentication | None = None
+        self._cookie_logins = CookieLogins(self.cookies)
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._is_silent = False
@@ -99,6 +106,8 @@ class Runtime:
             await self.history.flush()
         self.cookies.close()
         self.functions.close()
+        if self.authentication is not None:
+            self.authentication.close()
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
@@ -121,9 +130,11 @@ class Runtime:
         revision = await in_thread(self.source.revision)
         configuration = await in_thread(self.source.load)
         authorizers = Authorizers(self.services, self.functions.run)
+        self.authentication = Authentication(self._cookie_logins, self.services)
         self.node = self.services.node = Node(
-            router_options(configuration), asyncio.get_running_loop(), authorizer=authorizers
+            router_options(configuration), asyncio.get_running_loop(), self.authentication, authorizers
         )
+        self._cookie_logins.watch(self.node)
         self.history = DurableHistory(self.node)
         await self._apply(configuration, revision)
         self._tasks = [
@@ -166,6 +177,7 @@ class Runtime:
         old = self.snapshot or Snapshot(Configuration("", configuration.base_dir, (), ()))
         difference = diff(old.configuration, configuration)
         mounts = await asyncio.to_thread(self._mounts, configuration, old)
+        await self._configure_logins(configuration)
         tables = {
             transport.key: PathTable((service.segments, mounts[service.key]) for service in transport.paths)
             for transport in configuration.transports
@@ -175,7 +187,7 @@ class Runtime:
         options = router_options(configuration)
         await self.cookies.settle(configuration)
         services = [(service_options(old), service_options(new)) for old, new in difference.services_changed]
-        limited = {new.key: new for old, new in services if replace(old, limits=new.limits) == new}
+        limited = {new.key: new for old, new in services if not is_narrowed(old, new)}
         self.node.configure(options, limited)
         if self.history is not None:
             await self.history.restore(options)
@@ -184,9 +196,24 @@ class Runtime:
         for before, after in difference.services_changed:
             if before.key not in limited:
                 self.node.leave_service(before.key, f"who may use the service at {after.path} has changed")
+        self._end_stale_logins()
         if self.on_applied is not None:
             await self.on_applied(configuration)
         logger.info("Configuration generation %d runs (%s)", self.snapshot.generation, configuration.source)
+
+    async def _configure_logins(self, configuration: Configuration) -> None:
+        """Who may log in where, from now on."""
+        assert self.authentication is not None  # noqa: S101 - started before
+        services = {service.key: service for service in configuration.services}
+        await asyncio.to_thread(self.authentication.configure, services)
+        self._cookie_logins.configure(configuration.services)
+
+    def _end_stale_logins(self) -> None:
+        """End the sessions of principals that are no more, or have another role now."""
+        assert self.node is not None and self.authentication is not None  # noqa: S101, PT018 - started before
+        for session in list(self.node.router.sessions.values()):
+            if session.state in PRESENT and self.authentication.is_stale(session):
+                self.node.leave(session.id, NO_SUCH_PRINCIPAL, "who this principal is has changed: log in again")
 
     def _mounts(self, configuration: Configuration, old: Snapshot) -> dict[str, Mount]:
         """What answers at each service's path; what has not changed is kept. Functions that are missing are told."""
@@ -235,6 +262,12 @@ class Runtime:
             self._is_silent = True
         else:
             self._is_silent = False
+
+
+def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
+    """Whether sessions of a service could not have come as they have. More methods take nothing from anybody."""
+    rest = replace(before, authmethods=after.authmethods, limits=after.limits)
+    return rest != after or bool(before.authmethods - after.authmethods)
 
 
 _runtime: Runtime | None = None

@@ -1,20 +1,109 @@
 """How clients of a service log in: the authentication methods."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from wamp_transport.config.principals import (
+    CraPrincipal,
+    CryptosignPrincipal,
+    ScramPrincipal,
+    StaticPrincipal,
+    TicketPrincipal,
+    TlsPrincipal,
+)
+from wamp_transport.config.report import short
 from wamp_transport.config.section import Finding, Section, setting
+from wamp_transport.wamp.uris import is_uri
 
-METHODS_OFFERED = "offered now: anonymous, type static"
-_DYNAMIC = "this belongs to types dynamic and function, which are not offered yet"
+Kind = Literal["static", "dynamic", "function"]
+
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "dynamic": ("authenticator", "authenticator-realm", "authenticator-role"),
+    "function": ("create", "config", "expose_controller"),
+}
+"""The attributes that belong to one type of authentication alone, beside those of type static."""
+
+PRINCIPALS = ("principals", "users")
 
 
-class AnonymousAuth(Section):
+class MethodAuth(Section):
+    """What all methods have in common: who decides."""
+
+    static_keys: ClassVar[tuple[str, ...]] = ("principals",)
+
+    type: Kind = setting(
+        ...,
+        "Who decides. static: what is given here. dynamic: a WAMP procedure, called as (realm, authid, details). "
+        "function: a Python callable with the same arguments.",
+    )
+    default_role: str | None = setting(
+        None,
+        "Role of sessions for which nothing else says one. Null: they are refused.",
+        alias="default-role",
+        min_length=1,
+        expected="the name of a role",
+    )
+    authenticator: str | None = setting(None, "URI of the procedure that decides, for type dynamic.")
+    authenticator_realm: str | None = setting(
+        None,
+        "Realm of that procedure. Null: the realm that the client asks for.",
+        alias="authenticator-realm",
+        min_length=1,
+        expected="the name of a realm",
+    )
+    authenticator_role: str | None = setting(
+        None,
+        "Role that the procedure is called as. Null: the router's own, which may call anything.",
+        alias="authenticator-role",
+        min_length=1,
+        expected="the name of a role",
+    )
+    create: str | None = setting(
+        None,
+        "For type function: package.module.name of a callable. It is called once as create(config, controller) and "
+        "returns the function that decides.",
+        pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$",
+        expected="package.module.name",
+    )
+    config: dict[str, Any] | None = setting(None, "Parameters of that callable.")
+    expose_controller: bool = setting(
+        False,
+        "Hand the node's controller to that callable.",
+        ignored="there is no controller here: the callable gets None",
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Each type has attributes of its own, some of which must be given."""
+        kind = given.get("type")
+        if not isinstance(kind, str) or kind not in ("static", *_KEYS):
+            return
+        keys: dict[str, tuple[str, ...]] = {**_KEYS, "static": cls.static_keys}
+        for owner, names in keys.items():
+            for name in names:
+                if owner != kind and given.get(name) not in (None, False):
+                    yield Finding((name,), f'belongs to type {owner}, not to type "{kind}"')
+        needed = {"dynamic": "authenticator", "function": "create"}.get(kind)
+        if needed is not None and given.get(needed) is None:
+            yield Finding((needed,), f'type "{kind}" needs `{needed}`')
+        if kind == "static" and cls.static_keys[0] in PRINCIPALS and given.get(cls.static_keys[0]) is None:
+            yield Finding((cls.static_keys[0],), f'type "static" needs `{cls.static_keys[0]}`')
+        uri = given.get("authenticator")
+        if kind == "dynamic" and isinstance(uri, str) and not is_uri(uri, "exact", loose=False):
+            yield Finding(("authenticator",), f'expected the URI of a procedure, found "{short(uri)}"')
+        if given.get("default-role") == "trusted":
+            yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
+
+    def listed(self) -> Mapping[str, StaticPrincipal]:
+        """The principals of type static, by the name they are listed under."""
+        return {}
+
+
+class AnonymousAuth(MethodAuth):
     """Login without credentials."""
 
-    type: Literal["static", "dynamic", "function"] = setting(
-        ..., "static: role and authid are given here. dynamic and function are not offered yet."
-    )
+    static_keys = ("role", "authid", "realm")
+
     role: str = setting("anonymous", "Role that these sessions get.", min_length=1, expected="the name of a role")
     authid: str | None = setting(
         None, "Authid that all these sessions get. Null: a random one each.", min_length=1, expected="an authid"
@@ -24,32 +113,87 @@ class AnonymousAuth(Section):
         "Accepted, as Crossbar does, and without effect: the client names its realm.",
         ignored="the realm is the one that the client asks for",
     )
-    authenticator: Any = setting(None, "Procedure that decides.", refused=_DYNAMIC)
-    authenticator_realm: Any = setting(None, "Realm of that procedure.", alias="authenticator-realm", refused=_DYNAMIC)
-    authenticator_role: Any = setting(
-        None, "Role that procedure is called as.", alias="authenticator-role", refused=_DYNAMIC
-    )
-    create: Any = setting(None, "Function that decides.", refused=_DYNAMIC)
-    config: Any = setting(None, "Parameters of that function.", refused=_DYNAMIC)
-    expose_controller: Any = setting(None, "Hand the node's controller to it.", refused=_DYNAMIC)
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Only static login is offered, and never as the router's own role."""
-        kind = given.get("type")
-        if kind in ("dynamic", "function"):
-            yield Finding(("type",), f'anonymous authentication of type "{kind}" is not offered yet', METHODS_OFFERED)
+        """Nobody is given the router's own role."""
+        yield from super().check(given)
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
 
 
-def _method(name: str) -> Any:
+def _listed(help: str) -> Any:
+    return setting(None, f"{help}, by authid, for type static.", secret=True)
+
+
+class TicketAuth(MethodAuth):
+    """Login with a ticket: a password or token that the client sends as it is. Use TLS."""
+
+    principals: dict[str, TicketPrincipal] | None = _listed("Principals and their tickets")
+
+    def listed(self) -> Mapping[str, TicketPrincipal]:
+        """The principals of type static."""
+        return self.principals or {}
+
+
+class CraAuth(MethodAuth):
+    """Login with a shared secret that is not sent: WAMP-CRA."""
+
+    static_keys = ("users",)
+
+    users: dict[str, CraPrincipal] | None = _listed("Users and their secrets")
+
+    def listed(self) -> Mapping[str, CraPrincipal]:
+        """The users of type static."""
+        return self.users or {}
+
+
+class ScramAuth(MethodAuth):
+    """Login with a password that neither is sent nor known to the server: methods wamp-scram and scram."""
+
+    principals: dict[str, ScramPrincipal] | None = _listed("Principals and the keys derived from their passwords")
+
+    def listed(self) -> Mapping[str, ScramPrincipal]:
+        """The principals of type static."""
+        return self.principals or {}
+
+
+class CryptosignAuth(MethodAuth):
+    """Login with a private key: WAMP-cryptosign."""
+
+    principals: dict[str, CryptosignPrincipal] | None = setting(
+        None, "Principals and their public keys, by authid, for type static."
+    )
+    trustroots: Any = setting(
+        None,
+        "Roots of certificate chains, by realm.",
+        refused="certificates of cryptosign are not offered, and without them nobody could log in as configured; "
+        "use `principals`",
+    )
+
+    def listed(self) -> Mapping[str, CryptosignPrincipal]:
+        """The principals of type static."""
+        return self.principals or {}
+
+
+class TlsAuth(MethodAuth):
+    """Login with the client's TLS certificate. The endpoint needs `ca_certificates` to ask for one."""
+
+    principals: dict[str, TlsPrincipal] | None = setting(
+        None, "Principals and the fingerprints of their certificates, by authid, for type static."
+    )
+
+    def listed(self) -> Mapping[str, TlsPrincipal]:
+        """The principals of type static."""
+        return self.principals or {}
+
+
+def _internal(name: str) -> Any:
     return setting(
         None,
         f"Authentication method {name}.",
         alias=name,
-        refused=f'authentication method "{name}" is not offered yet, so nobody could log in as configured; '
-        f"{METHODS_OFFERED}",
+        refused=f'authentication method "{name}" belongs to parts of Crossbar that are not here',
         secret=True,
     )
 
@@ -58,14 +202,18 @@ class Auth(Section):
     """Authentication methods of a service. None given: anonymous, with role anonymous."""
 
     anonymous: AnonymousAuth | None = setting(None, "Login without credentials.")
-    ticket: Any = _method("ticket")
-    wampcra: Any = _method("wampcra")
-    scram: Any = _method("scram")
-    cryptosign: Any = _method("cryptosign")
-    tls: Any = _method("tls")
-    cookie: Any = _method("cookie")
-    anonymous_proxy: Any = _method("anonymous-proxy")
-    cryptosign_proxy: Any = _method("cryptosign-proxy")
+    ticket: TicketAuth | None = setting(None, "Login with a ticket.")
+    wampcra: CraAuth | None = setting(None, "Login with a shared secret.")
+    scram: ScramAuth | None = setting(None, "Login with a password that the server does not know.")
+    cryptosign: CryptosignAuth | None = setting(None, "Login with a private key.")
+    tls: TlsAuth | None = setting(None, "Login with a TLS certificate.", secret=True)
+    cookie: dict[str, Any] | None = setting(
+        None,
+        "Login of a client that has logged in before, by its cookie: an empty object. The service needs `cookie`.",
+        secret=True,
+    )
+    anonymous_proxy: Any = _internal("anonymous-proxy")
+    cryptosign_proxy: Any = _internal("cryptosign-proxy")
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -73,3 +221,8 @@ class Auth(Section):
         for method, parameters in given.items():
             if parameters is None:
                 yield Finding((method,), "expected an object, found null", "leave out methods that are not used")
+
+    def methods(self) -> Mapping[str, MethodAuth]:
+        """The methods that are configured, without cookie, by the key they have here."""
+        names = ("anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls")
+        return {name: method for name in names if (method := getattr(self, name)) is not None}

@@ -16,7 +16,13 @@ from wamp_transport.config.section import Finding, Section
 from wamp_transport.config.transport import OtherTransport, WebOptions, WebSocketTransport, WebTransport
 from wamp_transport.config.webservices import StaticService
 from wamp_transport.config.websocket import WebSocketSection, WebSocketService
-from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.options import (
+    AnonymousLogin,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
 
 UNOFFERED = "none"
 
@@ -182,6 +188,7 @@ def service_options(path_service: PathService) -> ServiceOptions:
         realms=path_service.realms,
         hello_timeout=settings.hello_timeout / 1000,
         limits=settings.options.limits(),
+        authmethods=asked_methods(settings),
     )
 
 
@@ -193,6 +200,19 @@ def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
     if auth.anonymous is None or auth.anonymous.type != "static":
         return None
     return AnonymousLogin(role=auth.anonymous.role, authid=auth.anonymous.authid)
+
+
+def asked_methods(service: WebSocketSection) -> frozenset[str]:
+    """The authentication methods of a service that an authenticator is asked for, as clients call them."""
+    auth = service.auth
+    if auth is None:
+        return frozenset()
+    names = {name for name, method in auth.methods().items() if name != "anonymous" or method.type != "static"}
+    if "scram" in names:
+        names.add("wamp-scram")
+    if auth.cookie is not None and service.cookie is not None:
+        names.add("cookie")
+    return frozenset(names)
 
 
 def diff(old: Configuration, new: Configuration) -> Difference:

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
+from wamp_transport.config.auth import AnonymousAuth, MethodAuth
 from wamp_transport.config.environment import number_in, switch_in
 from wamp_transport.config.node import RouterWorker
 from wamp_transport.config.paths import PathTree, segments_at
+from wamp_transport.config.principals import StaticPrincipal
 from wamp_transport.config.realm import RealmSection, RoleSection
 from wamp_transport.config.report import Location, path_text, short
 from wamp_transport.config.section import Finding
@@ -36,6 +38,7 @@ def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[
     yield from _service_paths(sections)
     yield from _urls(sections)
     yield from _anonymous_roles(sections)
+    yield from _login_roles(sections)
     yield from _cookies(sections)
 
 
@@ -171,12 +174,37 @@ def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
         role = anonymous.get("role", "anonymous") if isinstance(anonymous, dict) else "anonymous"
         if (anonymous is None and found.given.get("auth")) or not isinstance(role, str) or role in known:
             continue
+        if isinstance(anonymous, dict) and anonymous.get("type") in ("dynamic", "function"):
+            continue
         given = isinstance(anonymous, dict) and "role" in anonymous
         yield Finding(
             (*found.location, "auth", "anonymous", "role") if given else found.location,
             f'no realm has the role "{short(role)}", so anonymous clients of this service may do nothing',
             level="ignored",
         )
+
+
+def _login_roles(sections: list[Found]) -> Iterator[Finding]:
+    """Roles and realms that logins lead to or need, and that there are not."""
+    if not any(found.section is RealmSection for found in sections):
+        return
+    realms, roles = _names(sections, RealmSection), _names(sections, RoleSection)
+    for found in sections:
+        if issubclass(found.section, StaticPrincipal | MethodAuth) and found.section is not AnonymousAuth:
+            yield from _unknown(found, ("role", "default-role", "authenticator-role"), roles, "no realm has the role")
+            yield from _unknown(found, ("realm", "authenticator-realm"), realms, "there is no realm")
+
+
+def _names(sections: list[Found], kind: type) -> list[Any]:
+    return [found.given.get("name") for found in sections if found.section is kind]
+
+
+def _unknown(found: Found, keys: tuple[str, ...], known: list[Any], text: str) -> Iterator[Finding]:
+    for key in keys:
+        name = found.given.get(key)
+        if isinstance(name, str) and name and name not in known and name != "trusted":
+            message = f'{text} "{short(name)}", so whoever needs it cannot log in'
+            yield Finding((*found.location, key), message, level="ignored")
 
 
 def _in(given: Mapping[str, Any], *keys: str) -> Any:

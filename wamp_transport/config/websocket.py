@@ -172,7 +172,15 @@ class WebSocketSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Names of serializers: at least one that is offered, none that nobody knows."""
+        """Names of serializers: at least one that is offered, none that nobody knows. Cookies that are tracked."""
+        auth = given.get("auth")
+        if isinstance(auth, dict) and isinstance(auth.get("cookie"), dict) and given.get("cookie") is None:
+            yield Finding(
+                ("auth", "cookie"),
+                "has no effect, as this service does not track its clients by a cookie",
+                "give the service `cookie`, beside `auth`",
+                "ignored",
+            )
         names = given.get("serializers")
         if not isinstance(names, tuple):
             return

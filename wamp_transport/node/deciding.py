@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from ..router.answers import Admit, Answer, Challenge, Deny, Permit
+from ..router.answers import Admit, Answer, Challenge, Deny, Permit, Skip
 from ..router.effects import Authenticate, Authorize
 from ..wamp import errors
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Authenticator(Protocol):
     """Finds out who a peer is."""
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """The next step of a login. It is cancelled when the peer has gone or time is up."""
         ...
 
@@ -34,7 +34,7 @@ class Authorizer(Protocol):
 class Nobody:
     """Stands in where there is nobody to ask: nobody joins, nothing is allowed."""
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """No."""
         return Deny(errors.AUTHENTICATION_FAILED, "this router has no authenticator")
 

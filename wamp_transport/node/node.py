@@ -46,7 +46,10 @@ WORK_STEPS: Final = 500
 
 
 class Node:
-    """A running router with its connections, and those who decide what the core asks."""
+    """A running router with its connections, and those who decide what the core asks.
+
+    ``recorder`` takes what durable histories keep; ``on_goodbye`` is told when a client has said goodbye, and why.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Node:
         self._is_running_effects = False
         self._is_working = False
         self.recorder: Callable[[Record], None] | None = None
+        self.on_goodbye: Callable[[Connection, str], None] | None = None
         self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
         self.router = Router(
@@ -168,6 +172,11 @@ class Node:
         self.router.leave_service(key, errors.CLOSE_REALM, message)
         self._after_control()
 
+    def leave(self, session_id: int, reason: str, message: str) -> None:
+        """A session is to end: it gets GOODBYE and is closed."""
+        self.router.leave(session_id, reason, message)
+        self._after_control()
+
     async def stop(self, seconds: float) -> None:
         """Say GOODBYE to all and wait until they have gone, ``seconds`` at most; then close what is left."""
         self.router.leave_all(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
@@ -258,6 +267,8 @@ class Node:
         """The session has ended, its transport waits for another HELLO."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
+            if self.on_goodbye is not None:
+                self.on_goodbye(connection, effect.reason)
             lane = connection.lane
             name = lane.serializer.name
             connection.session_id = self.router.open_session(connection.service, name, connection.transport)

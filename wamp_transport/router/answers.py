@@ -29,6 +29,10 @@ class Admit(Struct, gc=False):
     authextra: dict[str, Any] | None = None
 
 
+class Skip(Struct, gc=False):
+    """This method does not apply to the peer: the next one that it offers is to be tried. Only before a challenge."""
+
+
 class Permit(Struct, gc=False):
     """An authorizer has decided. ``disclose``: the receiver is told who it was; ``cache``: so it is for the next."""
 
@@ -44,4 +48,4 @@ class Deny(Struct, gc=False):
     message: str = NEUTRAL
 
 
-Answer = Challenge | Admit | Permit | Deny
+Answer = Challenge | Admit | Skip | Permit | Deny

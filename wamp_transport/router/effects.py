@@ -20,9 +20,13 @@ class Send(Struct, gc=False):
 
 
 class Release(Struct, gc=False):
-    """A session ended with GOODBYE on both sides; its transport stays and may open another one."""
+    """A session ended with GOODBYE on both sides; its transport stays and may open another one.
+
+    ``reason`` is the URI that the client gave.
+    """
 
     session_id: int
+    reason: str = ""
 
 
 class Close(Struct, gc=False):

@@ -5,7 +5,7 @@ transport is closed, so that nobody can try one secret after another over one co
 Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..wamp import errors
 from ..wamp.errors import ProtocolViolation, RequestRefused
@@ -14,7 +14,7 @@ from ..wamp.messages import Authenticate as AuthenticateMessage
 from ..wamp.messages import Challenge as ChallengeMessage
 from ..wamp.messages import Hello, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
-from .answers import Admit, Answer, Challenge, Deny
+from .answers import Admit, Answer, Challenge, Deny, Skip
 from .effects import Authenticate, Effect, Send
 from .limits import Census
 from .options import TRUSTED, RouterOptions, ServiceOptions
@@ -70,7 +70,7 @@ class Logins:
         try:
             if not service.authmethods:
                 self._realm(service, message.realm)
-            method = chosen_method(service, details.authmethods or (ANONYMOUS,))
+            method = chosen_method(service, details.authmethods)
             if method in service.authmethods:
                 session.login = Login(message, method)
                 self._ask(session, session.login)
@@ -102,6 +102,8 @@ class Logins:
                 self._log_in(session, answer)
             elif isinstance(answer, Challenge):
                 self._challenge(session, answer)
+            elif isinstance(answer, Skip) and session.login is not None and not session.login.is_challenged:
+                self._try_next(session, session.login)
             elif isinstance(answer, Deny):
                 raise Refused(answer.reason, answer.message)
             else:
@@ -119,6 +121,15 @@ class Logins:
         self._abort(session, errors.AUTHENTICATION_FAILED, text)
 
     # --- parts of the above --------------------------------------------------------------------------------------
+
+    def _try_next(self, session: Session, login: Login) -> None:
+        """The method does not apply: the next one that the peer offers, each once."""
+        login.skipped.add(login.method)
+        login.method = chosen_method(session.service, login.hello.details.authmethods, login.skipped)
+        if login.method in session.service.authmethods:
+            self._ask(session, login)
+        else:
+            self._join(session, self._anonymous(session.service, login.hello))
 
     def _ask(self, session: Session, login: Login, message: AuthenticateMessage | None = None) -> None:
         stop_clock(session)
@@ -142,6 +153,7 @@ class Logins:
     def _challenge(self, session: Session, answer: Challenge) -> None:
         assert session.login is not None  # noqa: S101 - it was asked about
         session.login.pending = answer.pending
+        session.login.is_challenged = True
         move(session, "challenge")
         session.deadline = self._environment.deadlines.after(self.options.challenge_timeout, "challenge", session)
         self._outbox.append(Send((session.id,), ChallengeMessage(answer.method, answer.extra), PYTHON))
@@ -203,9 +215,14 @@ class Logins:
         realm.joined(session)
 
 
-def chosen_method(service: ServiceOptions, offered: list[str] | tuple[str, ...]) -> str:
-    """The first method that the client offers and the service has. Raises Refused where there is none."""
-    for method in offered:
-        if method in service.authmethods or (method == ANONYMOUS and service.anonymous is not None):
+def chosen_method(service: ServiceOptions, offered: Sequence[str] | None, skipped: Collection[str] = ()) -> str:
+    """The first method that the client offers, the service has, and was not skipped. Raises Refused without one.
+
+    A client that offers none offers to be anonymous.
+    """
+    for method in offered or (ANONYMOUS,):
+        if method not in skipped and (
+            method in service.authmethods or (method == ANONYMOUS and service.anonymous is not None)
+        ):
             return method
     raise Refused(errors.NO_MATCHING_AUTH_METHOD, "none of the offered authentication methods is available")

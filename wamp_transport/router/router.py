@@ -211,7 +211,7 @@ class Router:
         self._questions.drop(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
         # What comes of leaving is for others: its own subscriptions are still there.
-        self._outbox.append(Release(session.id))
+        self._outbox.append(Release(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session)
         del self.sessions[session.id]

@@ -61,7 +61,12 @@ ACCEPTED: Mapping[State, Mapping[type[Message], str]] = {
 
 NEXT: Mapping[State, Mapping[Step, State]] = {
     "closed": {"join": "established", "authenticate": "authenticating", "end": "gone"},
-    "authenticating": {"challenge": "challenging", "join": "established", "end": "gone"},
+    "authenticating": {
+        "authenticate": "authenticating",
+        "challenge": "challenging",
+        "join": "established",
+        "end": "gone",
+    },
     "challenging": {"authenticate": "authenticating", "end": "gone"},
     "deciding": {"decided": "established", "leave": "closing", "end": "gone"},
     "established": {"ask": "deciding", "said_goodbye": "closed", "leave": "closing", "end": "gone"},

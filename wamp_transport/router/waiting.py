@@ -37,14 +37,16 @@ class Undecided(Exception):
 
 
 class Login:
-    """A HELLO on its way to a session. ``method`` is the first offered that is available."""
+    """A HELLO on its way to a session. ``method`` is the first offered that is available and not ``skipped``."""
 
-    __slots__ = ("hello", "method", "pending")
+    __slots__ = ("hello", "is_challenged", "method", "pending", "skipped")
 
     def __init__(self, hello: Hello, method: str) -> None:
         self.hello = hello
         self.method = method
         self.pending: Any = None
+        self.is_challenged = False
+        self.skipped: set[str] = set()
 
 
 class Waiting:

@@ -27,7 +27,8 @@ def test_leaves_of_a_section_have_dotted_paths():
         ("serializers", "list[str]"),
         ("options.allowed_origins", "list[str]"),
         ("cookie.same_site", "choice"),
-        ("auth.ticket", "json"),
+        ("auth.ticket.principals", "json"),
+        ("auth.ticket.type", "choice"),
     ],
 )
 def test_kind_follows_the_type(path, kind):
@@ -50,8 +51,9 @@ def test_attribute_tells_what_is_offered():
     assert ALL["cookie.name"].offered
     assert not ALL["cookie.store.maxsize"].offered
     assert "Flash is gone" in ALL["options.flash_policy"].instead
-    ticket = ALL["auth.ticket"]
-    assert (ticket.offered, ticket.refused, ticket.secret) == (False, True, True)
+    proxy = ALL["auth.anonymous-proxy"]
+    assert (proxy.offered, proxy.refused, proxy.secret) == (False, True, True)
+    assert ALL["auth.ticket.principals"].secret
 
 
 def test_choices_and_required_are_told():

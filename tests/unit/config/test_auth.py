@@ -4,28 +4,33 @@ from wamp_transport.config import service_options
 from wamp_transport.router.options import AnonymousLogin
 
 PLACE = "workers[0].transports[0].paths.ws.auth"
+TICKETS = {"type": "static", "principals": {"joe": {"ticket": "hunter2", "role": "anonymous"}}}
+KEY = "545efb0a2192db8d43f118e9bf9aee081466e1ef36c708b96ee6f62dddad9122"
+SHA1 = "B6:E5:E6:F2:2A:86:DB:3C:DC:9F:51:42:58:39:9B:14:92:5D:A1:EB"
 
 
-def login(node, read):
-    outcome = read(node)
-    return service_options(outcome.configuration.services[1]).anonymous
+def options(node, read, **environ):
+    outcome = read(node, **environ)
+    assert outcome.configuration is not None, outcome.report
+    return service_options(outcome.configuration.services[1])
 
 
 @pytest.mark.parametrize("given", [None, {}])
 def test_no_method_means_anonymous(node, service, read, given):
     service["auth"] = given
-    assert login(node, read) == AnonymousLogin("anonymous", None)
+    assert options(node, read).anonymous == AnonymousLogin("anonymous", None)
+    assert options(node, read).authmethods == frozenset()
 
 
 def test_static_anonymous_gives_role_and_authid(node, worker, service, read):
     worker["realms"][0]["roles"].append({"name": "guest"})
     service["auth"] = {"anonymous": {"type": "static", "role": "guest", "authid": "joe"}}
-    assert login(node, read) == AnonymousLogin("guest", "joe")
+    assert options(node, read).anonymous == AnonymousLogin("guest", "joe")
 
 
 def test_static_anonymous_has_defaults(node, service, read):
     service["auth"] = {"anonymous": {"type": "static"}}
-    assert login(node, read) == AnonymousLogin("anonymous", None)
+    assert options(node, read).anonymous == AnonymousLogin("anonymous", None)
 
 
 def test_realm_of_anonymous_is_told_to_be_ignored(service, problems):
@@ -34,31 +39,86 @@ def test_realm_of_anonymous_is_told_to_be_ignored(service, problems):
     assert (list(faults), list(notices)) == ([], ["anonymous.realm"])
 
 
-METHODS = ["ticket", "wampcra", "scram", "cryptosign", "tls", "cookie", "anonymous-proxy", "cryptosign-proxy"]
+CROSSBAR = {
+    "anonymous": {"type": "dynamic", "authenticator": "com.example.authenticate"},
+    "ticket": {"type": "static", "principals": {"joe": {"ticket": "secret!!!", "role": "anonymous"}}},
+    "wampcra": {
+        "type": "static",
+        "users": {
+            "joe": {"secret": "secret2", "role": "anonymous"},
+            "peter": {"secret": "secret1", "role": "anonymous", "salt": "salt123", "iterations": 100, "keylen": 16},
+        },
+    },
+    "scram": {
+        "type": "static",
+        "principals": {
+            "carol": {
+                "kdf": "argon2id-13", "iterations": 4096, "memory": 512, "salt": "00" * 16,
+                "stored-key": "11" * 32, "server-key": "22" * 32, "role": "anonymous",
+            }
+        },
+    },
+    "cryptosign": {
+        "type": "static",
+        "principals": {"c@example.com": {"realm": "realm1", "role": "anonymous", "authorized_keys": [KEY]}},
+    },
+    "tls": {"type": "static", "principals": {"client_0": {"certificate-sha1": SHA1, "role": "anonymous"}}},
+}  # fmt: skip
+"""A block of each method as Crossbar's documentation has it."""
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_method_not_offered_is_refused_naming_those_offered(service, problems, method):
-    service["auth"] = {method: {"type": "static", "principals": {"joe": {"ticket": "hunter2"}}}}
-    faults, _ = problems(PLACE)
-    assert f'"{method}" is not offered yet' in faults[method].message
-    assert "anonymous, type static" in faults[method].message
-    assert "hunter2" not in str(faults)
+@pytest.mark.parametrize("method", CROSSBAR)
+def test_block_of_crossbar_is_taken_as_it_is(node, service, read, method):
+    service["auth"] = {method: CROSSBAR[method]}
+    outcome = read(node)
+    assert (outcome.faults, [each for each in outcome.notices if ".auth" in each]) == ({}, [])
+    given = service_options(outcome.configuration.services[1])
+    assert given.anonymous is None
+    assert given.authmethods == ({"scram", "wamp-scram"} if method == "scram" else {method})
 
 
-def test_method_not_offered_is_refused_beside_anonymous_too(service, problems):
-    service["auth"] = {"anonymous": {"type": "static"}, "ticket": {}}
-    assert list(problems(PLACE)[0]) == ["ticket"]
+def test_methods_are_there_together(node, service, read):
+    service["cookie"] = {}
+    service["auth"] = {**CROSSBAR, "anonymous": {"type": "static"}, "cookie": {}}
+    given = options(node, read)
+    assert given.anonymous == AnonymousLogin()
+    assert given.authmethods == {"ticket", "wampcra", "scram", "wamp-scram", "cryptosign", "tls", "cookie"}
+
+
+def test_login_by_cookie_needs_a_cookie(node, service, read):
+    service["auth"] = {"cookie": {}, "ticket": TICKETS}
+    assert f"{PLACE}.cookie" in read(node).notices
+    assert options(node, read).authmethods == {"ticket"}
+
+
+@pytest.mark.parametrize("method", ["anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "dynamic", "authenticator": "com.example.authenticate"},
+        {"type": "dynamic", "authenticator": "a.b", "authenticator-realm": "realm1", "authenticator-role": "anonymous"},
+        {"type": "function", "create": "pack.module.create"},
+        {"type": "function", "create": "pack.module.create", "config": {"a": [1]}, "default-role": "anonymous"},
+    ],
+)
+def test_any_method_may_be_decided_on_elsewhere(node, service, read, method, given):
+    service["auth"] = {method: given}
+    assert method in options(node, read).authmethods
+    assert options(node, read).anonymous is None
+
+
+def test_controller_is_told_to_be_missing(service, problems):
+    service["auth"] = {"ticket": {"type": "function", "create": "a.b", "expose_controller": True}}
+    assert "ticket.expose_controller" in problems(PLACE)[1]
 
 
 @pytest.mark.parametrize(
     ("given", "path", "words"),
     [
         ({"anonymous": {}}, "anonymous.type", "required and missing"),
-        ({"anonymous": {"type": "dynamic", "authenticator": "a.b"}}, "anonymous.type", "not offered yet"),
-        ({"anonymous": {"type": "function", "create": "a.b"}}, "anonymous.type", "not offered yet"),
         ({"anonymous": {"type": "statik"}}, "anonymous.type", 'found "statik"'),
         ({"anonymous": {"type": "static", "authenticator": "a.b"}}, "anonymous.authenticator", "dynamic"),
+        ({"anonymous": {"type": "dynamic", "authenticator": "a.b", "role": "x"}}, "anonymous.role", "type static"),
         ({"anonymous": {"type": "static", "role": ""}}, "anonymous.role", "name of a role"),
         ({"anonymous": {"type": "static", "role": 5}}, "anonymous.role", "found 5"),
         ({"anonymous": {"type": "static", "role": "trusted"}}, "anonymous.role", "router's own"),
@@ -69,6 +129,17 @@ def test_method_not_offered_is_refused_beside_anonymous_too(service, problems):
         ({"tickt": {}}, "tickt", "unknown attribute"),
         ("anonymous", "", "an object"),
         ([], "", "an object"),
+        ({"ticket": None}, "ticket", "found null"),
+        ({"ticket": {"type": "static"}}, "ticket.principals", "needs `principals`"),
+        ({"wampcra": {"type": "static", "principals": {}}}, "wampcra.principals", "unknown attribute"),
+        ({"ticket": {"type": "dynamic"}}, "ticket.authenticator", "needs `authenticator`"),
+        ({"ticket": {"type": "dynamic", "authenticator": "a b"}}, "ticket.authenticator", "URI"),
+        ({"ticket": {"type": "dynamic", "authenticator": "a", "create": "b.c"}}, "ticket.create", "type function"),
+        ({"ticket": {"type": "function"}}, "ticket.create", "needs `create`"),
+        ({"ticket": {"type": "function", "create": "nodot"}}, "ticket.create", "package.module.name"),
+        ({"ticket": {**TICKETS, "default-role": "trusted"}}, "ticket.default-role", "router's own"),
+        ({"cryptosign": {"type": "static", "trustroots": {}}}, "cryptosign.trustroots", "not offered"),
+        ({"anonymous-proxy": {}}, "anonymous-proxy", "not here"),
     ],
 )
 def test_bad_auth_is_refused(service, problems, given, path, words):
@@ -79,3 +150,30 @@ def test_bad_auth_is_refused(service, problems, given, path, words):
 def test_misspelt_method_gets_a_suggestion(service, problems):
     service["auth"] = {"tickt": {}}
     assert problems(PLACE)[0]["tickt"].hint == "did you mean 'ticket'?"
+
+
+@pytest.mark.parametrize("value", ["hunter2", {"ticket": ["hunter2"]}, {"ticket": ""}])
+def test_secret_is_not_told_in_problems(service, problems, value):
+    service["auth"] = {"ticket": {"type": "static", "principals": {"joe": value}}}
+    faults = problems(PLACE)[0]
+    assert faults
+    assert "hunter2" not in str(faults)
+
+
+def test_role_and_realm_that_there_are_not_are_told(service, problems):
+    service["auth"] = {
+        "ticket": {
+            "type": "static",
+            "default-role": "nobody",
+            "principals": {"joe": {"ticket": "x", "role": "none", "realm": "away"}},
+        },
+        "wampcra": {"type": "dynamic", "authenticator": "a.b", "authenticator-realm": "far"},
+    }
+    faults, notices = problems(PLACE)
+    assert not faults
+    assert set(notices) == {
+        "ticket.default-role",
+        "ticket.principals.joe.role",
+        "ticket.principals.joe.realm",
+        "wampcra.authenticator-realm",
+    }

@@ -136,7 +136,7 @@ def test_allow_by_default_counts_without_permissions_only(worker, node, read):
         {"name": "listed", "allow-by-default": True, "permissions": []},
     ]
     roles = roles_of(node, read)
-    assert [role.allow_by_default for role in roles.values()] == [True, False, False]
+    assert [roles[name].allow_by_default for name in ("open", "closed", "listed")] == [True, False, False]
     assert f"{PLACE}.roles[2].allow-by-default" in read(node).notices
 
 

@@ -18,7 +18,7 @@ def test_row_tells_values_default_offer_and_help():
     assert "an integer from 0 to 67108864 (bytes) | `0` | yes | Largest frame accepted" in row
     row = next(row for row in rows if row.startswith("| `enable_flash_policy`"))
     assert "| ignored: Flash is gone" in row
-    row = next(row for row in rows if row.startswith("| `tls` | any JSON value"))
+    row = next(row for row in rows if row.startswith("| `anonymous-proxy`"))
     assert "| refused: " in row
 
 

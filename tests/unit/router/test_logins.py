@@ -66,11 +66,19 @@ def test_first_known_method_is_chosen(service, offered, expected):
     assert chosen_method(service, offered) == expected
 
 
-@pytest.mark.parametrize(("service", "offered"), [(OPEN, ["ticket"]), (TICKET, ["anonymous"]), (BOTH, ())])
+@pytest.mark.parametrize(
+    ("service", "offered"), [(OPEN, ["ticket"]), (TICKET, ["anonymous"]), (TICKET, ()), (TICKET, None)]
+)
 def test_no_known_method_is_refused(service, offered):
     with pytest.raises(Refused) as refused:
         chosen_method(service, offered)
     assert refused.value.reason == "wamp.error.no_matching_auth_method"
+
+
+def test_method_that_was_skipped_is_not_chosen_again():
+    assert chosen_method(BOTH, ["ticket", "ticket", "anonymous"], {"ticket"}) == "anonymous"
+    with pytest.raises(Refused):
+        chosen_method(BOTH, ["ticket"], {"ticket"})
 
 
 @pytest.mark.parametrize("roles", [(), ("broker",)])

@@ -185,7 +185,7 @@ def test_goodbye_is_answered_and_releases_the_transport(router, joined):
     router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.normal"))
     send, release = router.take_effects()
     assert send.message == Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out")
-    assert release == Release(joined)
+    assert release == Release(joined, "wamp.close.normal")
     assert not router.sessions
     assert not router.realms["realm1"].sessions
 

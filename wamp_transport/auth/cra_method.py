@@ -1,0 +1,87 @@
+"""The steps of WAMP-CRA; its computations are in :mod:`.wampcra`."""
+
+from base64 import b64encode
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ..router.answers import Admit, Challenge, Deny
+from ..router.effects import Authenticate
+from ..wamp.messages import Authenticate as AuthenticateMessage
+from . import decoys
+from .principals import CraKeys, CraPassword, Principal, Principals, World, admission, lookup_of
+from .wampcra import Salting, challenge_text, derive_key, is_signature
+
+NAME: Final = "wampcra"
+
+NONCE_SIZE: Final = 48
+"""Octets: 64 characters of base64, as many as Crossbar's nonce has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A login that waits for its signature. ``principal`` is None for a peer that is none."""
+
+    principal: Principal | None
+    challenge: str
+    keys: tuple[str, ...] = field(repr=False)
+
+
+class CraMethod:
+    """Challenges everybody: who is no principal gets a challenge that looks like one's, and is denied at the end."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._world = world
+        self._default_role = default_role
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """CHALLENGE with the text to sign."""
+        asked = request.hello.details.authid
+        found = await self._principals.find(lookup_of(request, NAME))
+        credential = found.credential if found is not None else None
+        principal = found if isinstance(credential, CraKeys | CraPassword) else None
+        shown = principal or self._decoy(asked or "")
+        text = challenge_text(
+            request.session_id,
+            shown.authid or asked or "",
+            shown.role or self._default_role or "",
+            self._principals.provider,
+            nonce=b64encode(self._world.random_bytes(NONCE_SIZE)).decode(),
+            timestamp=self._world.timestamp(),
+        )
+        salting = shown.credential.salting if isinstance(shown.credential, CraKeys | CraPassword) else None
+        keys: tuple[str, ...] = ()
+        if isinstance(shown.credential, CraPassword):
+            password, how = shown.credential.password, shown.credential.salting
+            derived = await self._world.offload(lambda: derive_key(password, how))
+            keys = (derived,) if principal is not None else ()
+        elif principal is not None and isinstance(credential, CraKeys):
+            keys = credential.keys
+        extra = {"challenge": text, **(salting.extra() if salting is not None else {})}
+        return Challenge(NAME, extra, Pending(principal, text, keys))
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """WELCOME where the signature is right."""
+        # An unknown peer's signature is compared as well, with one that nobody can know.
+        keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)
+        is_right = is_signature(keys, pending.challenge, message.signature)
+        if not is_right or pending.principal is None:
+            return Deny()
+        return admission(request, pending.principal, self._principals.provider, self._default_role)
+
+    def _decoy(self, authid: str) -> Principal:
+        """A principal that there is not, made after one that there is."""
+        key = self._world.secret_key
+        model = self._principals.model(decoys.choice(key, NAME, authid)) or Principal()
+        credential = model.credential
+        if isinstance(credential, CraKeys | CraPassword) and credential.salting is not None:
+            salt = decoys.text_like(credential.salting.salt, key, NAME, authid)
+            credential = replace(credential, salting=replace(credential.salting, salt=salt))
+        return Principal(model.role, authid, credential=credential)
+
+
+def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
+    """How a key is derived, where all is given that it takes."""
+    if salt is None or iterations is None or keylen is None:
+        return None
+    return Salting(salt, iterations, keylen)

@@ -1,0 +1,60 @@
+"""The steps of WAMP-cryptosign; its computations are in :mod:`.cryptosign`."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..router.answers import Admit, Challenge, Deny
+from ..router.effects import Authenticate
+from ..wamp.messages import Authenticate as AuthenticateMessage
+from .cryptosign import SIZE, is_answer, message_of, public_key
+from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
+
+NAME: Final = "cryptosign"
+
+BINDINGS: Final = ("tls-unique", "tls-exporter")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A login that waits for its signature. ``principal`` is None for a peer that is none."""
+
+    principal: Principal | None
+    key: str
+    message: bytes
+
+
+class CryptosignMethod:
+    """Challenges every key; one that is not known is denied at the end."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._world = world
+        self._default_role = default_role
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """CHALLENGE with the octets to sign."""
+        extra = request.hello.details.authextra or {}
+        key = public_key(extra.get("pubkey"))
+        if key is None:
+            return Deny(message="authextra must hold the client's pubkey, which is 64 hex digits")
+        binding = extra.get("channel_binding")
+        channel = None
+        if binding is not None:
+            found = (request.transport.get("channel_id") or {}).get(binding) if binding in BINDINGS else None
+            if found is None:
+                return Deny(message="the channel binding asked for is not to be had on this connection")
+            channel = bytes.fromhex(found)
+        principal = await self._principals.find(lookup_of(request, NAME, public_key=key))
+        credential = principal.credential if principal is not None else None
+        if not isinstance(credential, PublicKeys) or key not in credential.keys:
+            principal = None
+        challenge = self._world.random_bytes(SIZE)
+        pending = Pending(principal, key, message_of(challenge, channel))
+        return Challenge(NAME, {"challenge": challenge.hex(), "channel_binding": binding}, pending)
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """WELCOME where the signature is right."""
+        is_right = is_answer(pending.key, pending.message, message.signature)
+        if not is_right or pending.principal is None:
+            return Deny()
+        return admission(request, pending.principal, self._principals.provider, self._default_role, authid=pending.key)

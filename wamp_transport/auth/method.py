@@ -1,0 +1,22 @@
+"""The shape of a method: what it answers to HELLO, and what to AUTHENTICATE."""
+
+from typing import Any, Protocol
+
+from ..router.answers import Admit, Challenge, Deny
+from ..router.effects import Authenticate
+from ..wamp.messages import Authenticate as AuthenticateMessage
+
+
+class Method(Protocol):
+    """An authentication method of one service. ``Deny()`` without arguments is the neutral answer.
+
+    Sources of principals may raise LoginDenied through both.
+    """
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """The answer to HELLO."""
+        ...
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """The answer to AUTHENTICATE. ``pending`` is what was kept with the challenge."""
+        ...

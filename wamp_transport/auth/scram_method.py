@@ -1,0 +1,140 @@
+"""The steps of SCRAM, in both forms; its computations are in :mod:`.scram`."""
+
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..router.answers import Admit, Challenge, Deny
+from ..router.effects import Authenticate
+from ..wamp.messages import Authenticate as AuthenticateMessage
+from . import decoys
+from .principals import Principal, Principals, ScramCredential, World, admission, lookup_of
+from .scram import (
+    DIALECT,
+    KDFS,
+    NONCE_SIZE,
+    STANDARD,
+    Derivation,
+    ScramKeys,
+    auth_message,
+    is_proof,
+    joined_nonce,
+    server_signature,
+)
+
+CONFIGURED: Final = "scram"
+"""What the method is called in a configuration, in either form."""
+
+BINDING: Final = "tls-exporter"
+"""The one channel binding that is offered, in the form of the specification."""
+
+LONGEST_NONCE: Final = 512
+
+DEFAULT: Final = {
+    STANDARD: Derivation("argon2id13", b"\0" * 16, 3, 64 * 1024),
+    DIALECT: Derivation("argon2id-13", b"\0" * 16, 4096, 512),
+}
+"""What a decoy is made after where there is no principal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A login that waits for its proof. ``principal`` is None for a peer that is none."""
+
+    principal: Principal | None
+    keys: tuple[ScramKeys, ...]
+    nonce: str
+    message: bytes
+    channel: tuple[str, bytes] | None
+
+
+class ScramMethod:
+    """Challenges everybody: who is no principal gets a challenge that looks like one's, and is denied at the end."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._world = world
+        self._default_role = default_role
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """CHALLENGE with the nonce and how to derive the key."""
+        method, authid = request.method, request.hello.details.authid or ""
+        extra = request.hello.details.authextra or {}
+        client_nonce = extra.get("nonce")
+        if not isinstance(client_nonce, str) or len(client_nonce) > LONGEST_NONCE:
+            return Deny(message="authextra must hold a nonce, which is base64 text")
+        try:
+            nonce = joined_nonce(method, client_nonce, self._world.random_bytes(NONCE_SIZE))
+            channel = _channel(method, extra.get("channel_binding"), request.transport)
+        except ValueError as fault:
+            return Deny(message=f"authextra is no use for {method}: {fault}")
+        found = await self._principals.find(lookup_of(request, CONFIGURED))
+        credential = found.credential if found is not None else None
+        if isinstance(credential, ScramCredential) and credential.derivation.kdf in KDFS[method]:
+            principal, derivation, keys = found, credential.derivation, credential.keys
+        else:
+            principal, derivation, keys = None, self._decoy(method, authid), ()
+        message = auth_message(method, authid, client_nonce, nonce, derivation, channel)
+        return Challenge(method, _extra(method, nonce, derivation), Pending(principal, keys, nonce, message, channel))
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """WELCOME, with the server's own signature, where the proof is right."""
+        if request.method == STANDARD and not _repeats(message.extra, pending):
+            return Deny()
+        try:
+            proof = b64decode(message.signature, validate=True)
+        except (Error, ValueError):
+            return Deny()
+        unknown = ScramKeys(self._world.random_bytes(32), b"")
+        fitting = [keys for keys in pending.keys or (unknown,) if is_proof(keys, pending.message, proof)]
+        if not fitting or pending.principal is None:
+            return Deny()
+        signature = b64encode(server_signature(fitting[0], pending.message)).decode()
+        name = "verifier" if request.method == STANDARD else "scram_server_signature"
+        return admission(
+            request, pending.principal, self._principals.provider, self._default_role, extra={name: signature}
+        )
+
+    def _decoy(self, method: str, authid: str) -> Derivation:
+        """How the key of a principal that there is not was derived, after one that there is."""
+        key = self._world.secret_key
+        model = self._principals.model(decoys.choice(key, CONFIGURED, authid))
+        like = DEFAULT[method]
+        if model is not None and isinstance(model.credential, ScramCredential):
+            fits = model.credential.derivation.kdf in KDFS[method]
+            like = model.credential.derivation if fits else like
+        salt = decoys.octets(key, CONFIGURED, authid, len(like.salt))
+        return Derivation(like.kdf, salt, like.iterations, like.memory)
+
+
+def _extra(method: str, nonce: str, derivation: Derivation) -> dict[str, Any]:
+    extra = {
+        "nonce": nonce,
+        "salt": b64encode(derivation.salt).decode(),
+        "kdf": derivation.kdf,
+        "iterations": derivation.iterations,
+    }
+    # Clients of the dialect read the memory as a number wherever it is there at all.
+    if method == STANDARD or derivation.memory is not None:
+        extra["memory"] = derivation.memory
+    return extra
+
+
+def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Name and data of the channel binding that is asked for. Raises ValueError for one that is not offered here."""
+    if binding is None or (binding == "" and method == DIALECT):
+        return None
+    data = (transport.get("channel_id") or {}).get(BINDING)
+    if method != STANDARD or binding != BINDING or data is None:
+        raise ValueError("this channel binding is not offered here")
+    return BINDING, bytes.fromhex(data)
+
+
+def _repeats(extra: Mapping[str, Any], pending: Pending) -> bool:
+    """Whether AUTHENTICATE repeats what went before: the nonce, the channel binding and its data."""
+    name, data = pending.channel or (None, b"")
+    given = extra.get("cbind_data")
+    expected = b64encode(data).decode() if name is not None else None
+    return bool(extra.get("nonce") == pending.nonce and extra.get("channel_binding") == name and given == expected)

@@ -1,0 +1,102 @@
+"""Principals that the configuration names."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..config.auth import MethodAuth
+from ..config.principals import (
+    CraPrincipal,
+    CryptosignPrincipal,
+    ScramPrincipal,
+    StaticPrincipal,
+    TicketPrincipal,
+    TlsPrincipal,
+)
+from .cra_method import salting_of
+from .fingerprints import fingerprint
+from .principals import CraKeys, CraPassword, Credential, Lookup, Principal, PublicKeys, ScramCredential
+from .scram import Derivation, ScramKeys
+from .ticket import PlainTickets
+
+STATIC: Final = "static"
+
+
+class StaticPrincipals:
+    """The principals of one method of one service, in memory."""
+
+    provider = STATIC
+
+    def __init__(self, settings: MethodAuth) -> None:
+        listed = settings.listed()
+        self._principals = {authid: _principal(authid, each) for authid, each in listed.items()}
+        self._by_key = _by_key(listed)
+        self._default_role = settings.default_role
+        self._by_fingerprint = {
+            one: authid
+            for authid, each in listed.items()
+            if isinstance(each, TlsPrincipal)
+            for one in _fingerprints(each)
+        }
+
+    async def find(self, lookup: Lookup) -> Principal | None:
+        """By certificate where there is one, by authid, or without one by a key that only one principal has."""
+        authid = lookup.authid
+        if lookup.fingerprints:
+            known = [self._by_fingerprint[one] for one in lookup.fingerprints if one in self._by_fingerprint]
+            authid = known[0] if known else None
+        elif authid is None and lookup.public_key is not None:
+            owners = self._by_key.get(lookup.public_key, [])
+            authid = owners[0] if len(owners) == 1 else None
+        return self._principals.get(authid) if authid is not None else None
+
+    def model(self, choice: int) -> Principal | None:
+        """See :class:`~.principals.Principals`."""
+        names = sorted(self._principals)
+        return self._principals[names[choice % len(names)]] if names else None
+
+    def has(self, authid: str, role: str) -> bool:
+        """Whether a principal's sessions have this authid and role."""
+        return any(
+            each.authid == authid and (each.role or self._default_role) == role for each in self._principals.values()
+        )
+
+
+def _principal(authid: str, settings: StaticPrincipal) -> Principal:
+    return Principal(settings.role, settings.authid or authid, settings.realm, settings.extra, _credential(settings))
+
+
+def _credential(settings: StaticPrincipal) -> Credential | None:
+    if isinstance(settings, TicketPrincipal):
+        return PlainTickets((settings.ticket.reveal(),))
+    if isinstance(settings, CraPrincipal):
+        return _cra(settings)
+    if isinstance(settings, ScramPrincipal):
+        derivation = Derivation(settings.kdf, bytes.fromhex(settings.salt), settings.iterations, settings.memory)
+        stored, server = settings.stored_key.reveal(), settings.server_key.reveal()
+        return ScramCredential(derivation, (ScramKeys(bytes.fromhex(stored), bytes.fromhex(server)),))
+    if isinstance(settings, CryptosignPrincipal):
+        return PublicKeys(tuple(key.lower() for key in settings.authorized_keys))
+    return None
+
+
+def _cra(settings: CraPrincipal) -> CraKeys | CraPassword | None:
+    salting = salting_of(settings.salt, settings.iterations, settings.keylen)
+    if settings.derived_key is not None:
+        return CraKeys((settings.derived_key.reveal(),), salting)
+    if settings.secret is None:
+        return None
+    secret = settings.secret.reveal()
+    return CraKeys((secret,)) if salting is None else CraPassword(secret, salting)
+
+
+def _by_key(listed: Mapping[str, StaticPrincipal]) -> dict[str, list[str]]:
+    owners: dict[str, list[str]] = {}
+    for authid, each in listed.items():
+        for key in {one.lower() for one in each.authorized_keys} if isinstance(each, CryptosignPrincipal) else ():
+            owners.setdefault(key, []).append(authid)
+    return owners
+
+
+def _fingerprints(settings: TlsPrincipal) -> list[str]:
+    given = {"sha1": settings.certificate_sha1, "sha256": settings.certificate_sha256}
+    return [fingerprint(algorithm, text) for algorithm, text in given.items() if text is not None]

@@ -1,0 +1,58 @@
+"""The ticket method: the client sends a password or token as it is.
+
+Section of the specification: Advanced Profile, "Ticket-based Authentication".
+"""
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..router.answers import Admit, Challenge, Deny
+from ..router.effects import Authenticate
+from ..wamp.messages import Authenticate as AuthenticateMessage
+from .principals import CraKeys, CraPassword, Principals, PublicKeys, ScramCredential, World, admission, lookup_of
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTickets:
+    """Tickets known in the clear, any of which counts."""
+
+    tickets: tuple[str, ...] = field(repr=False)
+    is_slow: bool = False
+
+    def accepts(self, ticket: str) -> bool:
+        """See :class:`~.principals.TicketCheck`."""
+        given = ticket.encode("utf-8", "surrogatepass")
+        return any([hmac.compare_digest(each.encode("utf-8", "surrogatepass"), given) for each in self.tickets])
+
+
+class TicketMethod:
+    """Challenges everybody, and looks nobody up before the ticket is there."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._world = world
+        self._default_role = default_role
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """CHALLENGE for the ticket."""
+        return Challenge("ticket", {})
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """WELCOME where the ticket is right."""
+        principal = await self._principals.find(lookup_of(request, "ticket", ticket=message.signature))
+        if principal is None:
+            return Deny()
+        check = principal.credential
+        if isinstance(check, CraKeys | CraPassword | ScramCredential | PublicKeys):
+            return Deny()
+        if check is not None:
+            accepts = check.accepts
+            is_right = (
+                await self._world.offload(lambda: accepts(message.signature))
+                if check.is_slow
+                else accepts(message.signature)
+            )
+            if not is_right:
+                return Deny()
+        return admission(request, principal, self._principals.provider, self._default_role)

@@ -1,0 +1,53 @@
+"""The methods without a challenge: anonymous where somebody decides on it, and TLS client certificates."""
+
+from typing import Any
+
+from ..router.answers import Admit, Challenge, Deny
+from ..router.effects import Authenticate
+from ..wamp.messages import Authenticate as AuthenticateMessage
+from .fingerprints import fingerprints_of
+from .principals import Principals, World, admission, lookup_of
+
+
+class AnonymousMethod:
+    """Who comes without credentials. The authid that it asks for is not its own to choose."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._world = world
+        self._default_role = default_role
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """WELCOME, where the source of principals says so."""
+        principal = await self._principals.find(lookup_of(request, "anonymous"))
+        if principal is None:
+            return Deny()
+        request.hello.details.authid = None
+        authid = request.transport.get("http_cbtid") or f"anonymous-{self._world.random_bytes(7).hex()}"
+        return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """There is no challenge."""
+        return Deny()
+
+
+class TlsMethod:
+    """Who has shown a TLS certificate that is known. The authid that it asks for does not count."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._default_role = default_role
+
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+        """WELCOME for the principal with this certificate."""
+        fingerprints = fingerprints_of(request.transport.get("peer_cert"))
+        if not fingerprints:
+            return Deny()
+        principal = await self._principals.find(lookup_of(request, "tls", fingerprints=fingerprints))
+        if principal is None:
+            return Deny()
+        return admission(request, principal, self._principals.provider, self._default_role)
+
+    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+        """There is no challenge."""
+        return Deny()

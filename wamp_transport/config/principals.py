@@ -1,0 +1,182 @@
+"""Principals that a configuration names: who may log in, with which credentials, as what."""
+
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from wamp_transport.config.secret import Secret
+from wamp_transport.config.section import Finding, Section, setting
+
+MOST_ITERATIONS = 10_000_000
+MOST_MEMORY = 4 * 1024 * 1024
+
+_SHA1 = r"^([0-9a-fA-F]{2}:){19}[0-9a-fA-F]{2}$|^[0-9a-fA-F]{40}$"
+_SHA256 = r"^([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$|^[0-9a-fA-F]{64}$"
+_SALTING = ("salt", "iterations", "keylen")
+
+
+def _is_key(secret: Secret) -> Secret:
+    if not re.fullmatch("[0-9a-fA-F]{64}", secret.reveal()):
+        raise PydanticCustomError("config", "expected 64 hex digits (32 octets)")
+    return secret
+
+
+Key = Annotated[Secret, AfterValidator(_is_key)]
+
+
+class StaticPrincipal(Section):
+    """What sessions of a principal get."""
+
+    role: str | None = setting(
+        None, "Role of its sessions. Null: the method's `default-role`.", min_length=1, expected="the name of a role"
+    )
+    authid: str | None = setting(
+        None, "Authid of its sessions. Null: the one it is listed under.", min_length=1, expected="an authid"
+    )
+    realm: str | None = setting(
+        None, "Realm that its sessions join. Null: the one they ask for.", min_length=1, expected="the name of a realm"
+    )
+    extra: dict[str, Any] | None = setting(None, "What WELCOME tells them as authextra.")
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Nobody is given the router's own role."""
+        if given.get("role") == "trusted":
+            yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
+
+
+class TicketPrincipal(StaticPrincipal):
+    """A principal with a ticket."""
+
+    ticket: Secret = setting(
+        ...,
+        'The ticket that it must show, or "${NAME}" for an environment variable.',
+        expected="the ticket as text",
+        secret=True,
+    )
+
+
+class CraPrincipal(StaticPrincipal):
+    """A principal that shares a secret, in the clear (`secret`) or as the key derived from it (`derived_key`)."""
+
+    secret: Secret | None = setting(
+        None,
+        'The secret in the clear, as Crossbar takes it, or "${NAME}" for an environment variable. With salt, '
+        "iterations and keylen the key is derived from it.",
+        expected="the secret as text",
+        secret=True,
+    )
+    derived_key: Secret | None = setting(
+        None,
+        "Instead of `secret`: the key derived from it with salt, iterations and keylen, in base64. The secret itself "
+        "is then nowhere on the server. `manage.py wamp secret wampcra` makes one.",
+        expected="a key in base64",
+        secret=True,
+    )
+    salt: str | None = setting(None, "Salt of the key.", min_length=1, expected="a text")
+    iterations: int | None = setting(None, f"Iterations of PBKDF2, 1 to {MOST_ITERATIONS}.", ge=1, le=MOST_ITERATIONS)
+    keylen: int | None = setting(None, "Length of the key in octets, 1 to 1024.", unit="octets", ge=1, le=1024)
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """One of the two forms of the secret, and all of the salting or nothing."""
+        yield from super().check(given)
+        missing = [key for key in _SALTING if given.get(key) is None]
+        if (given.get("secret") is None) == (given.get("derived_key") is None):
+            yield Finding((), "expected either `secret` (in the clear) or `derived_key`")
+        elif given.get("derived_key") is not None and missing:
+            yield Finding(("derived_key",), f"needs {', '.join(missing)}, to tell clients how to derive the key")
+        elif missing and len(missing) < len(_SALTING):
+            kept = next(key for key in _SALTING if key not in missing)
+            yield Finding((kept,), f"has no effect without {', '.join(missing)}: no key is derived", level="ignored")
+        elif not missing and _is_derived(given.get("secret"), given.get("keylen")):
+            yield Finding(
+                ("secret",),
+                "looks like a derived key, and is taken as the secret in the clear, as Crossbar does",
+                "give it as `derived_key` if clients log in with the password that it was derived from",
+                "ignored",
+            )
+
+
+class ScramPrincipal(StaticPrincipal):
+    """A principal of which only what SCRAM derives from a password is known. Octets are given in hex."""
+
+    kdf: Literal["argon2id13", "argon2id-13", "pbkdf2"] = setting(
+        ...,
+        "How the keys were derived. argon2id13: for clients of the specification's method wamp-scram. argon2id-13: for "
+        "the dialect of Autobahn and Crossbar, method scram. pbkdf2: for both.",
+    )
+    iterations: int = setting(..., f"Iterations, 1 to {MOST_ITERATIONS}.", ge=1, le=MOST_ITERATIONS)
+    memory: int | None = setting(
+        None, f"Memory of Argon2 in KiB, 8 to {MOST_MEMORY}.", unit="KiB", ge=8, le=MOST_MEMORY
+    )
+    salt: str = setting(..., "Salt, in hex, at least 8 octets.", pattern=r"^([0-9a-fA-F]{2}){8,1024}$", expected="hex")
+    stored_key: Key = setting(
+        ..., "StoredKey, 32 octets in hex.", alias="stored-key", expected="64 hex digits", secret=True
+    )
+    server_key: Key = setting(
+        ..., "ServerKey, 32 octets in hex.", alias="server-key", expected="64 hex digits", secret=True
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Argon2 needs its memory."""
+        yield from super().check(given)
+        kdf = given.get("kdf")
+        if isinstance(kdf, str) and kdf.startswith("argon2") and given.get("memory") is None:
+            yield Finding(("memory",), f'is needed with kdf "{kdf}"')
+
+
+class CryptosignPrincipal(StaticPrincipal):
+    """A principal known by its public keys."""
+
+    authorized_keys: tuple[str, ...] = setting(
+        ..., "Its public keys (Ed25519), each 32 octets in hex. Several let a key be replaced without a gap."
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Keys are keys."""
+        yield from super().check(given)
+        keys = given.get("authorized_keys")
+        for index, key in enumerate(keys if isinstance(keys, tuple) else ()):
+            if isinstance(key, str) and not re.fullmatch("[0-9a-fA-F]{64}", key):
+                yield Finding(("authorized_keys", index), "expected a public key of 64 hex digits (32 octets)")
+
+
+class TlsPrincipal(StaticPrincipal):
+    """A principal known by its TLS certificate. Fingerprints are in hex, with or without colons."""
+
+    certificate_sha1: str | None = setting(
+        None,
+        "SHA-1 fingerprint of its certificate.",
+        alias="certificate-sha1",
+        pattern=_SHA1,
+        expected="a fingerprint of 20 octets in hex",
+    )
+    certificate_sha256: str | None = setting(
+        None,
+        "SHA-256 fingerprint of its certificate. The better one.",
+        alias="certificate-sha256",
+        pattern=_SHA256,
+        expected="a fingerprint of 32 octets in hex",
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """One fingerprint at least."""
+        yield from super().check(given)
+        if given.get("certificate-sha1") is None and given.get("certificate-sha256") is None:
+            yield Finding((), "expected `certificate-sha256` or `certificate-sha1`")
+
+
+def _is_derived(secret: object, keylen: object) -> bool:
+    try:
+        return isinstance(secret, str) and len(b64decode(secret, validate=True)) == keylen
+    except (Error, ValueError):
+        return False

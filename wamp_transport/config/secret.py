@@ -1,0 +1,73 @@
+"""Secrets in a configuration: text that does not show itself, given as it is or taken from the environment."""
+
+import hmac
+import secrets
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from wamp_transport.config.environment import environment_of, variable_name
+
+_MARK: Final = secrets.token_bytes(32)
+"""With it secrets are told apart in dumps of this process, and mean nothing outside of it."""
+
+
+class Secret:
+    """A secret text. What it holds is got by :meth:`reveal` and by nothing else.
+
+    In a configuration ``"${NAME}"`` stands for the environment variable NAME.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self.mark())
+
+    def mark(self) -> str:
+        """The same for the same text, for as long as the process runs, without telling the text."""
+        return hmac.new(_MARK, self._text.encode(), "sha256").hexdigest()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            _secret, serialization=core_schema.plain_serializer_function_ser_schema(cls.mark)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "minLength": 1, "writeOnly": True}
+
+
+def is_reference(value: object) -> bool:
+    """Whether ``value`` is ``"${NAME}"``. ``"$NAME"`` is not: it may well be a password."""
+    return isinstance(value, str) and value.startswith("${") and variable_name(value) is not None
+
+
+def _secret(value: Any, info: ValidationInfo) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("config", "expected a secret as text, or ${{NAME}} for an environment variable")
+    if is_reference(value):
+        name = variable_name(value) or ""
+        value = environment_of(info).get(name)
+        if not value:
+            raise PydanticCustomError("config", "environment variable {name} is not set, or empty", {"name": name})
+    if not value:
+        raise PydanticCustomError("config", "expected a secret, found an empty text")
+    return Secret(value)
