@@ -1,4 +1,4 @@
-"""``manage.py wamp``: configuration files, their way into the database and out of it, cookies and tokens."""
+"""``manage.py wamp``: configuration files, their way into the database and out of it, cookies, tokens, secrets."""
 
 from typing import Any
 

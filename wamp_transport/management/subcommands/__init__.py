@@ -4,11 +4,23 @@ from wamp_transport.management.subcommands.check import Check
 from wamp_transport.management.subcommands.export import Export
 from wamp_transport.management.subcommands.importing import Import
 from wamp_transport.management.subcommands.init import Init
+from wamp_transport.management.subcommands.keygen import Keygen
 from wamp_transport.management.subcommands.purge import Purge
 from wamp_transport.management.subcommands.reference import Reference
+from wamp_transport.management.subcommands.secret import Secret
 from wamp_transport.management.subcommands.subcommand import Subcommand
 from wamp_transport.management.subcommands.token import Token
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (Init(), Check(), Import(), Export(), Purge(), Reference(), Token())
+SUBCOMMANDS: tuple[Subcommand, ...] = (
+    Init(),
+    Check(),
+    Import(),
+    Export(),
+    Purge(),
+    Reference(),
+    Token(),
+    Keygen(),
+    Secret(),
+)
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]

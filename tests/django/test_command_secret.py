@@ -1,0 +1,83 @@
+"""``manage.py wamp keygen`` and ``wamp secret``: what they make is what the configuration takes and clients prove."""
+
+import io
+import json
+import re
+import stat
+import sys
+
+import pytest
+from pydantic import TypeAdapter
+
+from tests.django.test_command_wamp import refused, run
+from wamp_transport.auth import cryptosign, scram, wampcra
+from wamp_transport.config.principals import CraPrincipal, ScramPrincipal
+from wamp_transport.management.subcommands import secret as secret_module
+
+PASSWORD = "correct horse"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def type_in(monkeypatch):
+    """Lets standard input hold a text."""
+    return lambda text: monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_key_pair_belongs_together():
+    out, _ = run("keygen")
+    private, public = re.fullmatch(r"private key: ([0-9a-f]{64})\npublic key: ([0-9a-f]{64})\n", out).groups()
+    assert cryptosign.public_key_of(bytes.fromhex(private)) == public
+    assert run("keygen")[0] != out
+
+
+def test_private_key_goes_to_a_file_of_its_owner(tmp_path):
+    file = tmp_path / "key"
+    out, _ = run("keygen", "--file", file)
+    assert out == f"public key: {cryptosign.public_key_of(bytes.fromhex(file.read_text().strip()))}\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    before = file.read_text()
+    assert "cannot be written" in refused("keygen", "--file", file)[0]
+    assert file.read_text() == before
+
+
+def test_derived_key_of_cra_is_taken_and_serves(type_in):
+    type_in(f"{PASSWORD}\n")
+    given = json.loads(run("secret", "wampcra")[0])
+    principal = TypeAdapter(CraPrincipal).validate_python(given)
+    salting = wampcra.Salting(principal.salt, principal.iterations, principal.keylen)
+    assert principal.derived_key.reveal() == wampcra.derive_key(PASSWORD, salting)
+    assert list(CraPrincipal.check(given)) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "kdf"), [("wamp-scram", "argon2id13"), ("scram", "argon2id-13"), ("scram-pbkdf2", "pbkdf2")]
+)
+def test_keys_of_scram_are_taken_and_serve(type_in, method, kdf):
+    type_in(PASSWORD)
+    given = json.loads(run("secret", method)[0])
+    principal = TypeAdapter(ScramPrincipal).validate_python(given)
+    way = scram.Derivation(principal.kdf, bytes.fromhex(principal.salt), principal.iterations, principal.memory)
+    keys = scram.keys_of(scram.salted_password(PASSWORD, way))
+    assert principal.kdf == kdf
+    assert (principal.stored_key.reveal(), principal.server_key.reveal()) == (
+        keys.stored_key.hex(),
+        keys.server_key.hex(),
+    )
+
+
+def test_password_is_asked_for_twice_at_a_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    answers = iter([PASSWORD, PASSWORD, PASSWORD, "another"])
+    monkeypatch.setattr(secret_module, "getpass", lambda prompt: next(answers))
+    assert "derived_key" in run("secret", "wampcra")[0]
+    assert "not the same" in refused("secret", "wampcra")[0]
+
+
+def test_short_password_is_refused(type_in):
+    type_in("short")
+    assert "Too short" in refused("secret", "wampcra")[0]

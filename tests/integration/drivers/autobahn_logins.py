@@ -1,0 +1,93 @@
+"""Autobahn|Python logs in as each line of stdin says, and answers with a line on how that ended."""
+
+import asyncio
+import json
+import sys
+from types import ModuleType
+from typing import Any
+
+from wamp_transport.auth.saslprep import saslprep
+
+
+def stand_in(name: str, **content: Any) -> None:
+    """Let ``import name`` give this."""
+    sys.modules[name] = ModuleType(name)
+    sys.modules[name].__dict__.update(content)
+
+
+# For SCRAM Autobahn takes one function of passlib, which does not start on newer Pythons; for cryptosign it loads
+# libraries of wallets, which it then does not need.
+stand_in("passlib")
+stand_in("passlib.utils", saslprep=saslprep)
+stand_in("autobahn.wamp.mnemonic", mnemonic_to_private_key=None)
+
+from autobahn.asyncio.wamp import ApplicationRunner, ApplicationSession  # noqa: E402
+from autobahn.wamp.auth import create_authenticator  # noqa: E402
+
+_OUTPUT, sys.stdout = sys.stdout, sys.stderr
+
+
+class Session(ApplicationSession):
+    """Joins by one method, tells how that ended, and leaves."""
+
+    def __init__(self, config: Any, login: dict[str, Any], outcome: "asyncio.Future[dict[str, Any]]") -> None:
+        super().__init__(config)
+        self.login = login
+        self.outcome = outcome
+        secret = {"ticket": "ticket", "wampcra": "secret", "scram": "password", "cryptosign": "privkey"}
+        given = {secret[login["method"]]: login["secret"], "authid": login["authid"]}
+        if login["method"] == "cryptosign":
+            del given["authid"]
+            if "channel_binding" in login:
+                given["authextra"] = {"channel_binding": login["channel_binding"]}
+        self.authenticator = create_authenticator(login["method"], **given)
+
+    def onConnect(self) -> None:
+        """The transport is open."""
+        self.join(
+            self.login["realm"],
+            authmethods=[self.login["method"]],
+            authid=self.login["authid"],
+            authextra=self.authenticator.authextra,
+        )
+
+    def onChallenge(self, challenge: Any) -> Any:
+        """CHALLENGE: Autobahn's own authenticators answer it."""
+        answer = self.authenticator.on_challenge(self, challenge)
+        return answer.decode() if isinstance(answer, bytes) else answer
+
+    def onWelcome(self, welcome: Any) -> str | None:
+        """WELCOME: the authenticator may refuse the router."""
+        refusal: str | None = self.authenticator.on_welcome(self, welcome.authextra)
+        return refusal
+
+    def onJoin(self, details: Any) -> None:
+        """Let in."""
+        told = {"authid": details.authid, "authrole": details.authrole, "authmethod": details.authmethod}
+        self.outcome.set_result(told)
+        self.leave()
+
+    def onLeave(self, details: Any) -> None:
+        """Kept out, or gone."""
+        if not self.outcome.done():
+            self.outcome.set_result({"reason": details.reason, "message": details.message})
+        self.disconnect()
+
+
+async def main() -> None:
+    """One login after the other."""
+    loop = asyncio.get_running_loop()
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        login = json.loads(line)
+        outcome: asyncio.Future[dict[str, Any]] = loop.create_future()
+        runner = ApplicationRunner(login["url"], login["realm"])
+
+        def make(config: Any, login: dict[str, Any] = login, outcome: Any = outcome) -> Session:
+            return Session(config, login, outcome)
+
+        await runner.run(make, start_loop=False)
+        print(json.dumps(await outcome), file=_OUTPUT, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,37 @@
+"""``wamp keygen``: makes a key pair for the authentication method cryptosign."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from wamp_transport.auth.cryptosign import SIZE, public_key_of
+
+
+class Keygen:
+    """The private key is for the client alone; the configuration and the admin want the public one."""
+
+    name = "keygen"
+    help = "Make an Ed25519 key pair for cryptosign, in hex: the private key for the client, the public one for here."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument(
+            "--file", metavar="PATH", help="write the private key to a new file that only you can read, and not here"
+        )
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        private = secrets.token_bytes(SIZE)
+        path = options["file"]
+        if path is None:
+            command.stdout.write(f"private key: {private.hex()}")
+        else:
+            try:
+                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                    file.write(f"{private.hex()}\n")
+            except OSError as error:
+                raise CommandError(f"{path} cannot be written: {error.strerror}", returncode=1) from None
+        command.stdout.write(f"public key: {public_key_of(private)}")
