@@ -30,7 +30,8 @@ class StaticPrincipals:
         listed = settings.listed()
         self._principals = {authid: _principal(authid, each) for authid, each in listed.items()}
         self._by_key = _by_key(listed)
-        self._default_role = settings.default_role
+        self._names = sorted(self._principals)
+        self._identities = {(each.authid, each.role or settings.default_role) for each in self._principals.values()}
         self._by_fingerprint = {
             one: authid
             for authid, each in listed.items()
@@ -51,14 +52,11 @@ class StaticPrincipals:
 
     def model(self, choice: int) -> Principal | None:
         """See :class:`~.principals.Principals`."""
-        names = sorted(self._principals)
-        return self._principals[names[choice % len(names)]] if names else None
+        return self._principals[self._names[choice % len(self._names)]] if self._names else None
 
     def has(self, authid: str, role: str) -> bool:
         """Whether a principal's sessions have this authid and role."""
-        return any(
-            each.authid == authid and (each.role or self._default_role) == role for each in self._principals.values()
-        )
+        return (authid, role) in self._identities
 
 
 def _principal(authid: str, settings: StaticPrincipal) -> Principal:

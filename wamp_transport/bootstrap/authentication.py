@@ -57,6 +57,9 @@ METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     "tls": TlsMethod,
 }
 
+UNREMEMBERED: Final = ("anonymous", "tls")
+"""Methods after which a cookie stands for no login: there is none, or a certificate must be shown each time."""
+
 Result = TypeVar("Result")
 
 
@@ -138,7 +141,7 @@ class Authentication:
             return Deny(denied.reason, str(denied))
         except Busy:
             return Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
-        if isinstance(answer, Admit) and request.method != "anonymous":
+        if isinstance(answer, Admit) and request.method not in UNREMEMBERED:
             await self._cookies.remember(request, answer)
         return answer
 
