@@ -1,7 +1,9 @@
 """Settings of the test suite."""
 
 from wampnode.settings import *  # noqa: F403
+from wampnode.settings import INSTALLED_APPS
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop"]
 SECRET_KEY = "for-tests-only"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -15,6 +15,7 @@ from .conf import app_settings
 from .config.configuration import Configuration, anonymous_login
 from .config.report import ConfigError
 from .config.websocket import WebSocketSection
+from .handlers.discovery import discover
 from .transports.unenforced import in_words
 
 OLDEST_DAPHNE = (4, 2, 2)
@@ -159,6 +160,12 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         ]
     finally:
         functions.close()
+
+
+@register()
+def check_handlers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """The ``wamp.py`` modules of the apps can be imported, and what they declare can be carried out."""
+    return [Error(f"{problem}.", id="wamp_transport.E013") for problem in discover().problems]
 
 
 @register(Tags.security, deploy=True)

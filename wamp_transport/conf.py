@@ -7,7 +7,8 @@ Hooks, each a callable or its dotted path, called in a thread: ``USER_AUTHID(use
 user instead of the username. ``USER_ROLE(user, realm)`` returns the role there, or None to leave it to the table in
 the admin. ``TOKEN_VERIFIER(token, details)`` is shown what is no token of :mod:`wamp_transport.tokens`, such as a JWT:
 it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and ``realm`` and ``extra`` if
-it wants. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none.
+it wants. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none. ``HANDLER_THREADS``: how many
+threads run the synchronous handlers of the apps' ``wamp.py`` modules, 8 by default.
 """
 
 import os
@@ -22,7 +23,7 @@ from django.utils.module_loading import import_string
 
 SETTING = "WAMP_TRANSPORT"
 HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
-KEYS = ("CONFIG", *HOOKS, "AUDIT_DAYS")
+KEYS = ("CONFIG", *HOOKS, "AUDIT_DAYS", "HANDLER_THREADS")
 
 Hook = Callable[..., Any]
 
@@ -35,6 +36,7 @@ class AppSettings:
     faults: tuple[str, ...] = ()
     hooks: Mapping[str, str | Hook] = field(default_factory=dict)
     audit_days: int = 90
+    handler_threads: int = 8
 
     def hook(self, name: str) -> Hook | None:
         """A hook of the project, if it has one. Raises ImportError where there is nothing at its path."""
@@ -62,7 +64,11 @@ def app_settings() -> AppSettings:
     if not isinstance(days, int) or isinstance(days, bool) or days < 0:
         faults.append(f"settings.{SETTING}['AUDIT_DAYS'] must be a number of days, 0 for none")
         days = 90
-    return AppSettings(config, tuple(faults), hooks, days)
+    threads = given.get("HANDLER_THREADS", 8)
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        faults.append(f"settings.{SETTING}['HANDLER_THREADS'] must be a number of threads, 1 or more")
+        threads = 8
+    return AppSettings(config, tuple(faults), hooks, days, threads)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

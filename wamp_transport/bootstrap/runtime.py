@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
+from ..conf import app_settings
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
 from ..node.authorizing import Authorizers
@@ -25,6 +26,7 @@ from .authentication import Authentication
 from .cookie_logins import CookieLogins
 from .cookies import CookieStores
 from .functions import Functions
+from .handlers import AppHandlers
 from .history import DurableHistory
 from .mounting import Mount, mount
 from .sources import Source, choose_source
@@ -77,6 +79,7 @@ class Runtime:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.node: Node | None = None
         self.history: DurableHistory | None = None
+        self.handlers: AppHandlers | None = None
         self.cookies = CookieStores()
         self.services = ServiceSessions()
         self.functions = Functions()
@@ -102,6 +105,8 @@ class Runtime:
         await asyncio.gather(*ending, return_exceptions=True)
         if self.node is not None:
             await self.node.stop(GOODBYE_SECONDS)
+        if self.handlers is not None:
+            self.handlers.close()
         if self.history is not None:
             await self.history.flush()
         self.cookies.close()
@@ -136,10 +141,18 @@ class Runtime:
         )
         self._cookie_logins.watch(self.node)
         self.history = DurableHistory(self.node)
+        self.handlers = AppHandlers(self.node, app_settings().handler_threads)
+        await self.handlers.start()
         await self._apply(configuration, revision)
         self._tasks = [
             asyncio.ensure_future(each)
-            for each in (self._watch(), self._report_regularly(), self.history.run(), self.cookies.run())
+            for each in (
+                self._watch(),
+                self._report_regularly(),
+                self.history.run(),
+                self.handlers.run(),
+                self.cookies.run(),
+            )
         ]
 
     async def _watch(self) -> None:
@@ -191,6 +204,8 @@ class Runtime:
         self.node.configure(options, limited)
         if self.history is not None:
             await self.history.restore(options)
+        if self.handlers is not None:
+            await self.handlers.settle(options.realms)
         for service in difference.services_removed:
             self.node.leave_service(service.key, f"the service at {service.path} was removed")
         for before, after in difference.services_changed:

@@ -64,6 +64,11 @@ class LiveIdentities:
         """What to tell :meth:`watch`, taken before an identity is looked up."""
         return self._seen
 
+    def user_of(self, session_id: int) -> str | None:
+        """The primary key of the Django user behind a session, as text; None where it is another's."""
+        identity = self._identities.get(session_id)
+        return None if identity is None else identity.user
+
     def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
         """From now on the session ends when it may no longer be. What changed meanwhile makes it be looked at again."""
         self._identities[session_id] = identity

@@ -2,6 +2,7 @@
 
 from wamp_transport.management.subcommands.check import Check
 from wamp_transport.management.subcommands.export import Export
+from wamp_transport.management.subcommands.handlers import Handlers
 from wamp_transport.management.subcommands.importing import Import
 from wamp_transport.management.subcommands.init import Init
 from wamp_transport.management.subcommands.keygen import Keygen
@@ -21,6 +22,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     Token(),
     Keygen(),
     Secret(),
+    Handlers(),
 )
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]

@@ -1,0 +1,104 @@
+"""Clients call the Django code of a project, which asks its database, over a real socket."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from .clients import Kind, ProcessClient, WampFailure, joined_client
+from .servers import Process, assert_quiet, configuration, free_port, manage, node, realm, running, until, web
+
+pytestmark = pytest.mark.integration
+
+CALLS = 1000
+PRODUCTS = (
+    "from tests.shop.models import Product; "
+    "Product.objects.bulk_create([Product(sku='tea', price='2.50'), Product(sku='ink', price='7.25')])"
+)
+THREADS = 8
+
+
+class Shop(NamedTuple):
+    """A running server with the shop in it, and a client of it."""
+
+    process: Process
+    database: Path
+    client: ProcessClient
+
+    @property
+    def connections(self) -> int:
+        """How many times the server has its database open."""
+        links = Path(f"/proc/{self.process.process.pid}/fd").iterdir()
+        return sum(1 for link in links if _target(link) == str(self.database))
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    directory = tmp_path_factory.mktemp("shop")
+    database = directory / "db.sqlite3"
+    environment = {"WAMPNODE_DATABASE": str(database), "DJANGO_SETTINGS_MODULE": "tests.shop.settings"}
+    for command in (("migrate", "--run-syncdb", "--verbosity", "0"), ("shell", "--verbosity", "0", "-c", PRODUCTS)):
+        with running(manage(*command), directory, **environment) as process:
+            assert process.ended(seconds=60) == 0, process.output
+    port = free_port()
+    open_realm = realm("realm1", call=True, publish=True, subscribe=True, register=True)
+    with node(directory, configuration(web(port), realms=[open_realm]), port, **environment) as process:
+        url = f"ws://127.0.0.1:{port}/ws"
+        with joined_client(Kind("autobahn-python", "json"), url, "realm1", directory) as client:
+            yield Shop(process, database, client)
+        assert process.stop() == 0, process.output
+        assert_quiet(process.output)
+
+
+def value(outcome: tuple[list[Any], dict[str, Any]]) -> Any:
+    return outcome[0][0]
+
+
+def test_autobahn_calls_a_function_that_asks_the_database(shop: Shop) -> None:
+    assert value(shop.client.call("com.shop.price", "tea", 3)) == "7.50"
+    assert value(shop.client.call("com.shop.price", sku="ink")) == "7.25"
+    assert value(shop.client.call("com.shop.async_price", "ink")) == "7.25"
+
+
+def test_autobahn_gets_progressive_results(shop: Shop) -> None:
+    both = [{"sku": "ink", "price": "7.25"}, {"sku": "tea", "price": "2.50"}]
+    parts, _ = shop.client.call_with_progress("com.shop.all")
+    assert [part["sku"] for part in parts] == ["ink", "tea"]
+    assert value(shop.client.call("com.shop.all")) == both
+
+
+@pytest.mark.parametrize(("arguments", "uri", "said"), [
+    (("com.shop.price", "tea", "many"), "wamp.error.invalid_argument", "parameter 'quantity'"),
+    (("com.shop.delete", "tea"), "wamp.error.not_authorized", "shop.delete_product"),
+])  # fmt: skip
+def test_autobahn_is_told_why_not(shop: Shop, arguments: tuple[Any, ...], uri: str, said: str) -> None:
+    with pytest.raises(WampFailure) as caught:
+        shop.client.call(*arguments)
+    assert caught.value.uri == uri
+    assert said in caught.value.arguments[0]
+
+
+def test_event_is_handled_by_a_function_that_writes_to_the_database(shop: Shop) -> None:
+    shop.client.publish("com.shop.added.pen", "1.10")
+
+    def is_there() -> bool:
+        return any(one["sku"] == "pen" for one in value(shop.client.call("com.shop.all")))
+
+    until(is_there, "the product that was published")
+
+
+def test_thousand_calls_leave_no_connections_behind(shop: Shop) -> None:
+    before = shop.connections
+    for _ in range(CALLS // 2):
+        value(shop.client.call("com.shop.price", "tea"))
+        value(shop.client.call("com.shop.async_price", "tea"))
+    # A connection is closed with each call: what is left belongs to the node's own threads, which look at the database.
+    assert shop.connections <= before + 3

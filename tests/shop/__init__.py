@@ -1,0 +1,1 @@
+"""A small shop: the app of a project whose handlers the tests call."""

@@ -1,0 +1,6 @@
+"""The project with the shop in it, for servers that tests start."""
+
+from wampnode.settings import *  # noqa: F403
+from wampnode.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop", "tests.shop.live"]

@@ -1,0 +1,86 @@
+"""The threads of synchronous handlers: bounded, shared fairly, with clean connections."""
+
+import asyncio
+import threading
+
+import pytest
+
+from wamp_transport.handlers import threads as module
+from wamp_transport.handlers.threads import Threads
+
+
+def play(scenario, size=2):
+    async def whole():
+        threads = Threads(size)
+        try:
+            return await asyncio.wait_for(scenario(threads), 10)
+        finally:
+            threads.close()
+
+    return asyncio.run(whole())
+
+
+def test_work_runs_beside_the_loop_and_gives_its_outcome():
+    async def scenario(threads):
+        assert (await threads.run(lambda: threading.current_thread().name)).startswith("wamp-handler")
+        with pytest.raises(ZeroDivisionError):
+            await threads.run(lambda: 1 // 0)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("size", "share"), [(1, 1), (2, 1), (8, 4), (9, 4)])
+def test_one_handler_may_have_half_of_the_threads(size, share):
+    threads = Threads(size)
+    assert threads.share == share
+    threads.close()
+
+
+def test_turn_lasts_until_the_thread_is_free_even_when_nobody_waits():
+    async def scenario(threads):
+        begun, go_on = threading.Event(), threading.Event()
+        turns = asyncio.Semaphore(1)
+
+        def slow():
+            begun.set()
+            assert go_on.wait(10)
+
+        first = asyncio.ensure_future(threads.run(slow, turns))
+        await asyncio.to_thread(begun.wait, 10)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert turns.locked()
+        second = asyncio.ensure_future(threads.run(lambda: 2, turns))
+        go_on.set()
+        assert await second == 2
+
+    play(scenario)
+
+
+def test_connections_are_looked_after_before_and_after(monkeypatch):
+    steps = []
+    monkeypatch.setattr(module, "close_old_connections", lambda: steps.append("close"))
+    monkeypatch.setattr(module, "reset_queries", lambda: steps.append("reset"))
+
+    def work():
+        steps.append("work")
+        raise ValueError("of the handler")
+
+    async def scenario(threads):
+        with pytest.raises(ValueError, match="of the handler"):
+            await threads.run(work)
+
+    play(scenario)
+    assert steps == ["reset", "close", "work", "close"]
+
+
+def test_after_the_end_nothing_begins():
+    async def scenario(threads):
+        threads.close()
+        turns = asyncio.Semaphore(1)
+        with pytest.raises(RuntimeError):
+            await threads.run(lambda: 1, turns)
+        assert not turns.locked()
+
+    play(scenario)

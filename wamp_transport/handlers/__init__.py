@@ -1,0 +1,19 @@
+"""What an app's ``wamp.py`` imports: procedures and subscribers in Django code, declared by decorators.
+
+    from wamp_transport.handlers import Caller, register, subscribe
+
+    @register("com.shop.price", permission="shop.view_product")
+    def price(sku: str, quantity: int = 1) -> Decimal: ...
+
+    @subscribe("com.shop.order.", match="prefix")
+    async def on_order(event: Event, number: int) -> None: ...
+
+Section of the specification: Basic Profile, "Publish and Subscribe" and "Remote Procedure Calls".
+"""
+
+from ..node.handling import Event, Invocation, Result
+from ..wamp.errors import ApplicationError
+from .declarations import register, subscribe
+from .parameters import Caller
+
+__all__ = ["ApplicationError", "Caller", "Event", "Invocation", "Result", "register", "subscribe"]

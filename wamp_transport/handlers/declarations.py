@@ -1,0 +1,165 @@
+"""The decorators, and the list of what they have declared. Nothing runs here."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar, cast, get_args
+
+from ..wamp.uris import is_reserved, is_uri
+
+Match = Literal["exact", "prefix", "wildcard"]
+Invoke = Literal["single", "first", "last", "roundrobin", "random", "queue_least_loaded"]
+Kind = Literal["procedure", "subscriber"]
+Target = TypeVar("Target", bound=Callable[..., Any])
+"""A function, a method, or a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One use of a decorator. ``realms`` is None for every realm, ``owner`` the class of a method."""
+
+    kind: Kind
+    uri: str
+    function: Callable[..., Any]
+    owner: type | None = None
+    attribute: str = ""
+    match: Match = "exact"
+    realms: tuple[str, ...] | None = None
+    invoke: Invoke | None = None
+    concurrency: int | None = None
+    permissions: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Module and name of the function."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    @property
+    def where(self) -> str:
+        """File and line of the function."""
+        function = inspect.unwrap(self.function)
+        code = getattr(function, "__code__", None)
+        return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else self.function.__module__
+
+    def faults(self) -> list[str]:
+        """What is wrong with the arguments of the decorator, as sentences."""
+        faults = []
+        if self.match not in get_args(Match):
+            faults.append(f"match is {self.match!r}, not one of {', '.join(get_args(Match))}")
+        elif not is_uri(self.uri, self.match, loose=True):
+            faults.append(f"{self.uri!r} is no URI{'' if self.match == 'exact' else f' for match={self.match!r}'}")
+        elif self.kind == "procedure" and is_reserved(self.uri):
+            faults.append(f"{self.uri!r} begins with 'wamp.', which belongs to the router")
+        if self.invoke is not None and self.invoke not in get_args(Invoke):
+            faults.append(f"invoke is {self.invoke!r}, not one of {', '.join(get_args(Invoke))}")
+        if self.concurrency is not None and (not isinstance(self.concurrency, int) or self.concurrency < 1):
+            faults.append(f"concurrency is {self.concurrency!r}, not a number from 1 on")
+        faults += [
+            f"permission {one!r} is not of the form 'app.codename'" for one in self.permissions if "." not in one
+        ]
+        return faults
+
+
+class Registry:
+    """What has been declared in this process, in the order of declaration."""
+
+    def __init__(self) -> None:
+        self.declarations: list[Declaration] = []
+
+    def add(self, declaration: Declaration) -> None:
+        """Take one more; a module that is imported again replaces what it had declared."""
+        key = _key(declaration)
+        self.declarations = [one for one in self.declarations if _key(one) != key] + [declaration]
+
+
+def _key(one: Declaration) -> tuple[object, ...]:
+    return one.kind, one.uri, one.match, one.realms, one.name
+
+
+REGISTRY: Final = Registry()
+"""The one that the decorators fill."""
+
+
+class _Method:
+    """Stands for a decorated method until its class is there, which then gets the method itself."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.declarers: list[Callable[[type, str], None]] = []
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        setattr(owner, name, self.function)
+        for declare in self.declarers:
+            declare(owner, name)
+
+
+def register(
+    procedure: str,
+    *,
+    match: Match = "exact",
+    invoke: Invoke | None = None,
+    concurrency: int | None = None,
+    permission: str | Iterable[str] = (),
+    realm: str | Iterable[str] | None = None,
+) -> Callable[[Target], Target]:
+    """Let a function carry out a procedure; let the public methods of a class carry out ``<procedure>.<method>``.
+
+    ``invoke`` is the invocation policy where several sessions register it, ``concurrency`` how many calls the router
+    lets run at the same time (more are refused). ``permission``: Django permissions, such as ``"shop.view_price"``,
+    that the user who calls must have. ``realm``: one or several names; without it the procedure is in every realm.
+
+    What is decorated stays what it was. A class is made without arguments, once in a process.
+    Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
+    """
+    permissions = (permission,) if isinstance(permission, str) else tuple(permission)
+    options = {"match": match, "invoke": invoke, "concurrency": concurrency, "permissions": permissions}
+    return _decorator("procedure", procedure, realm, options)
+
+
+def subscribe(
+    topic: str,
+    *,
+    match: Match = "exact",
+    concurrency: int = 1,
+    realm: str | Iterable[str] | None = None,
+) -> Callable[[Target], Target]:
+    """Let a function hear a topic; let the public methods of a class hear ``<topic>.<method>``.
+
+    Events are handled one after the other, in the order in which they come, or ``concurrency`` of them at the same
+    time. ``realm``: one or several names; without it the topic is heard in every realm.
+    Advanced Profile, "Pattern-based Subscriptions".
+    """
+    return _decorator("subscriber", topic, realm, {"match": match, "concurrency": concurrency})
+
+
+def _decorator(
+    kind: Kind, uri: str, realm: str | Iterable[str] | None, options: dict[str, Any]
+) -> Callable[[Target], Target]:
+    realms = None if realm is None else (realm,) if isinstance(realm, str) else tuple(realm)
+
+    def declare(function: Callable[..., Any], uri: str, owner: type | None = None, attribute: str = "") -> None:
+        REGISTRY.add(Declaration(kind, uri, function, owner, attribute, realms=realms, **options))
+
+    def decorate(target: Target) -> Target:
+        if isinstance(target, type):
+            for name, member in list(vars(target).items()):
+                if not name.startswith("_") and inspect.isfunction(plain := _plain(member)):
+                    declare(plain, f"{uri.rstrip('.')}.{name}", target, name)
+            return target
+        if isinstance(target, _Method) or _is_in_class(_plain(target)):
+            method = target if isinstance(target, _Method) else _Method(target)
+            method.declarers.append(lambda owner, name: declare(_plain(method.function), uri, owner, name))
+            return cast(Target, method)
+        declare(target, uri)
+        return target
+
+    return decorate
+
+
+def _plain(member: Any) -> Any:
+    return member.__func__ if isinstance(member, staticmethod | classmethod) else member
+
+
+def _is_in_class(function: Any) -> bool:
+    """Whether a function is being defined in the body of a class."""
+    return "." in getattr(function, "__qualname__", "").rpartition("<locals>.")[2]

@@ -1,0 +1,149 @@
+"""From the payload of a message to the parameters of a function: by their annotations, checked and converted."""
+
+import inspect
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+
+from ..node.handling import Event, Invocation
+from ..wamp import errors
+from ..wamp.errors import ApplicationError
+
+Wanted = Literal["message", "caller", "user", "user_or_none"]
+"""What a parameter may be given besides payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls a procedure, or has published an event. For an event all is None unless the router may tell."""
+
+    session: int | None
+    authid: str | None
+    authrole: str | None
+
+    @classmethod
+    def of(cls, message: Invocation | Event) -> "Caller":
+        """What the router tells of the sender of a message."""
+        who = "caller" if isinstance(message, Invocation) else "publisher"
+        details = message.details
+        return cls(details.get(who), details.get(f"{who}_authid"), details.get(f"{who}_authrole"))
+
+
+class UnusableParameter(TypeError):
+    """A function has a parameter that no payload can fill. The message names it."""
+
+
+class Parameters:
+    """The parameters of a function, as a message fills them. Raises UnusableParameter.
+
+    ``wanted`` are those that get no payload, by name: they are annotated with Invocation, Event, :class:`Caller`, or a
+    user model.
+    """
+
+    def __init__(self, function: Callable[..., Any], kind: str) -> None:
+        self._signature = inspect.signature(function)
+        hints = _hints(function)
+        self.wanted: dict[str, Wanted] = {}
+        self._adapters: dict[str, TypeAdapter[Any]] = {}
+        for name, parameter in self._signature.parameters.items():
+            hint = hints.get(name, Any)
+            wanted = _wanted(hint, kind, name)
+            if wanted is None:
+                self._adapters[name] = _adapter(name, hint)
+            elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise UnusableParameter(f"parameter {name!r}: only one can be given, not any number")
+            else:
+                self.wanted[name] = wanted
+        self._payload = self._signature.replace(
+            parameters=[one for one in self._signature.parameters.values() if one.name in self._adapters]
+        )
+
+    @property
+    def wants_user(self) -> bool:
+        """Whether a parameter is the Django user."""
+        return "user" in self.wanted.values() or "user_or_none" in self.wanted.values()
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], given: Mapping[str, Any]) -> inspect.BoundArguments:
+        """The arguments to call the function with; ``given`` holds the values of :attr:`wanted` by name.
+
+        Raises ApplicationError ``wamp.error.invalid_argument``, which names the parameters at fault.
+        """
+        try:
+            payload = self._payload.bind(*args, **kwargs)
+        except TypeError as fault:
+            raise ApplicationError(errors.INVALID_ARGUMENT, str(fault)) from None
+        values: dict[str, Any] = dict(given)
+        faults: dict[str, str] = {}
+        for name, value in payload.arguments.items():
+            try:
+                values[name] = self._converted(name, value)
+            except ValidationError as fault:
+                faults[name] = "; ".join(_said(one) for one in fault.errors(include_url=False, include_input=False))
+        if faults:
+            text = "; ".join(f"parameter {name!r}: {fault}" for name, fault in faults.items())
+            raise ApplicationError(errors.INVALID_ARGUMENT, text, parameters=faults)
+        in_order = {name: values[name] for name in self._signature.parameters if name in values}
+        return inspect.BoundArguments(self._signature, in_order)
+
+    def _converted(self, name: str, value: Any) -> Any:
+        convert = self._adapters[name].validate_python
+        kind = self._signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            return tuple(convert(one) for one in value)
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            return {key: convert(one) for key, one in value.items()}
+        return convert(value)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as fault:
+        raise UnusableParameter(f"an annotation cannot be understood: {fault}") from None
+
+
+def _wanted(hint: Any, kind: str, name: str) -> Wanted | None:
+    hint, is_optional = _without_none(hint)
+    if not isinstance(hint, type):
+        return None
+    if hint in (Invocation, Event):
+        if (hint is Invocation) != (kind == "procedure"):
+            raise UnusableParameter(f"parameter {name!r}: a {kind} gets no {hint.__name__}")
+        return "message"
+    if hint is Caller:
+        return "caller"
+    if issubclass(hint, AbstractBaseUser):
+        return "user_or_none" if is_optional else "user"
+    return None
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    """What ``X``, ``X | None`` and ``Annotated[X, ...]`` are about, and whether None will do."""
+    if get_origin(hint) is Annotated:
+        return _without_none(get_args(hint)[0])
+    if get_origin(hint) in (Union, types.UnionType):
+        kinds = [one for one in get_args(hint) if one is not type(None)]
+        if len(kinds) == 1:
+            return kinds[0], len(get_args(hint)) == 2
+    return hint, False
+
+
+def _adapter(name: str, hint: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(hint)
+    except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
+        said = getattr(hint, "__name__", str(hint))
+        raise UnusableParameter(
+            f"parameter {name!r}: no payload can be made a {said}; "
+            "annotate it with a plain type, a dataclass or a pydantic model"
+        ) from None
+
+
+def _said(error: Any) -> str:
+    place = ".".join(map(str, error["loc"]))
+    return f"{place}: {error['msg']}" if place else str(error["msg"])

@@ -1,0 +1,65 @@
+"""The threads that synchronous handlers run in: a bounded pool of their own, with clean database connections."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from typing import Any, Final, TypeVar
+
+from django.db import close_old_connections, reset_queries
+
+Outcome = TypeVar("Outcome")
+
+DEFAULT_THREADS: Final = 8
+
+
+class Threads:
+    """The pool. Threads begin when they are needed. ``size`` of them at most."""
+
+    def __init__(self, size: int = DEFAULT_THREADS) -> None:
+        self.size = size
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="wamp-handler")
+
+    @property
+    def share(self) -> int:
+        """How many of the threads one handler may have, so that a slow one leaves some to others."""
+        return max(1, self.size // 2)
+
+    async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
+        """``work`` in a thread, once it has its turn; the turn lasts until the thread is free, even when cancelled."""
+        turns = turns or asyncio.Semaphore(1)
+        await turns.acquire()
+        loop = asyncio.get_running_loop()
+
+        def free(_: Future[Any]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits for a turn any more
+                loop.call_soon_threadsafe(turns.release)
+
+        try:
+            future = self._pool.submit(copy_context().run, _clean, work)
+        except RuntimeError:  # the process ends
+            turns.release()
+            raise
+        future.add_done_callback(free)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Begin nothing more; what runs comes to its end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _clean(work: Callable[[], Outcome]) -> Outcome:
+    with clean_connections():
+        return work()
+
+
+@contextmanager
+def clean_connections() -> Iterator[None]:
+    """As for a request: no connection that is too old or broken goes in, and none stays behind."""
+    reset_queries()
+    close_old_connections()
+    try:
+        yield
+    finally:
+        close_old_connections()

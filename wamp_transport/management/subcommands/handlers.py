@@ -1,0 +1,83 @@
+"""``wamp handlers``: what the apps' ``wamp.py`` modules declare, where, and what is wrong with it."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from wamp_transport.handlers.discovery import Discovery, Found, discover
+
+HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
+
+
+class Handlers:
+    """Imports the modules, as a server does, and lists what was found."""
+
+    name = "handlers"
+    help = "List the procedures and subscribers that the apps declare in wamp.py. The exit code is 1 if one has faults."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument("--json", action="store_true", help="write JSON")
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        discovery = discover()
+        if options["json"]:
+            command.stdout.write(json.dumps(as_mapping(discovery), indent=2))
+        else:
+            for line in table(discovery.found):
+                command.stdout.write(line)
+            for problem in discovery.problems:
+                command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
+        count = len(discovery.problems)
+        if count:
+            raise CommandError(f"{count} {'fault' if count == 1 else 'faults'}", returncode=1)
+
+
+def as_mapping(discovery: Discovery) -> dict[str, Any]:
+    """All of it for programs."""
+    return {
+        "handlers": [
+            {
+                "kind": one.declaration.kind,
+                "uri": one.declaration.uri,
+                "match": one.declaration.match,
+                "realms": one.declaration.realms,
+                "function": one.declaration.name,
+                "invoke": one.declaration.invoke,
+                "concurrency": one.declaration.concurrency,
+                "permissions": one.declaration.permissions,
+                "defined_at": one.declaration.where,
+                "faults": one.faults,
+            }
+            for one in discovery.found
+        ],
+        "broken_modules": [{"module": one.module, "error": str(one.error)} for one in discovery.broken],
+    }
+
+
+def table(found: Sequence[Found]) -> Iterable[str]:
+    """Lines for people."""
+    if not found:
+        yield "No app declares a handler: there is none in a wamp.py."
+        return
+    rows = [HEAD, *(_row(one) for one in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(found: Found) -> tuple[str, ...]:
+    one = found.declaration
+    options = {"invoke": one.invoke, "concurrency": one.concurrency, "permission": ", ".join(one.permissions)}
+    return (
+        one.kind,
+        one.uri,
+        one.match,
+        "all" if one.realms is None else ", ".join(one.realms),
+        one.name,
+        " ".join(f"{name}={value}" for name, value in options.items() if value) or "-",
+        one.where,
+    )
