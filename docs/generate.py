@@ -22,7 +22,8 @@ CLIENTS_HEAD = """# Client libraries
 
 These libraries are tried against the router in its tests, each with itself and with others, in every serializer it has:
 joining, leaving and joining again, topics, patterns, calls, errors with arguments, shared procedures, unicode, binary
-values, integers up to 2^53, half a megabyte at once, `null` and `undefined` options.
+values, integers up to 2^53 (64 bits where the language has them), half a megabyte at once, `null` and `undefined`
+options.
 
 ## What to watch for
 
@@ -32,15 +33,22 @@ values, integers up to 2^53, half a megabyte at once, `null` and `undefined` opt
 - Cancelling with mode `kill` waits for the procedure and passes on what that answers. In Autobahn|Python let the
   procedure turn `CancelledError` into `ApplicationError("wamp.error.canceled")`;
   else the caller gets `wamp.error.runtime_error`.
-- An option of a wrong type is a protocol violation: the session ends with ABORT, which names the option.
+- An option of a wrong type, or with a value that its list does not have (`match: "regex"`), is a protocol violation:
+  the session ends with ABORT, which names the option. A message that cannot be read ends the session by the
+  specification ("Protocol Errors"), and its own test vectors count such options among those. `null` and `undefined`
+  are no fault: the option counts as not given. A URI that is invalid fails its request alone.
 - Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
   violation and closes the connection.
 - Progressive results need a callee that announces call canceling. Autobahn|JS does not, wampy.js announces neither:
-  the router does not ask them for progressive results, and wampy.js must not send any.
+  the router does not ask them for progressive results, and wampy.js must not send any. The realm option
+  `lenient_progress` changes both: every callee is asked, and what it sends is passed on to callers that want it. Such a
+  callee cannot be told to stop when its caller has left.
 - wampy.js throws an exception when it unsubscribes from what it subscribed to with options, even `{}`.
 - Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python turns them into
   bytes.
 - xconn takes messages of a megabyte at most and ends the session at a larger one.
+- Progressive call invocations: no callee of these libraries announces them. wampy.js can send them and does not
+  announce that either, which is a violation.
 - Not tried: wampy for Python (1.1.0), whose requirements are pinned to old versions of packages.
 """
 
@@ -118,6 +126,7 @@ running without them would be unsafe or pointless; *ignored* ones are reported a
 | ABORT | ends the connection | connect again for another try |
 | `wamp.session.on_leave` | three arguments: session, authid, authrole | take the first |
 | progressive results | only for callers that ask with `receive_progress` | ask |
+| such results of Autobahn JS and wampy.js | not asked for | realm option `lenient_progress: true` |
 | `disclose_me` | honoured | realm option `allow_disclose_me: false` refuses it |
 | RESULT | does not name the callee | let the callee tell it in the result |
 | empty `eligible` lists | nobody receives the event | leave the list out |

@@ -36,13 +36,18 @@ FEATURES: dict[str, str] = {
     "cancels by killnowait": "cancel mode `killnowait`",
     "is interrupted": "INTERRUPT reaches the procedure",
     "times out": "`timeout` of calls, in milliseconds",
+    "has large integers": "integers beyond 2^53",
+    "passes payload through": "payload passthru (`ppt_*`)",
 }
 
 _NO_CANCEL = dict.fromkeys(
     ("cancels", "cancels by kill", "cancels by skip", "cancels by killnowait"), "it has no CANCEL"
 )
 _NO_INTERRUPT = {"is interrupted": "its callee does not announce call canceling"}
+_NUMBERS = {"has large integers": "numbers of JavaScript are not exact there"}
+_NO_PASSTHRU = {"passes payload through": "it does not announce it"}
 _NO_PROGRESS = "its callee does not announce call canceling, which the specification demands with progressive results"
+_LENIENT = "the realm option `lenient_progress` helps"
 _CLOSES = "it forgets the call, then takes the router's answer for a violation and closes: use `kill`"
 
 #: By library, what it lacks and why.
@@ -54,11 +59,14 @@ LACKS: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             ("cancels by kill", "cancels by skip", "cancels by killnowait"), "a cancelled future names no mode"
         ),
+        "passes payload through": "it has the older `enc_*` instead",
     },
     "autobahn-js": {
         **dict.fromkeys(("cancels", "cancels by skip", "cancels by killnowait"), _CLOSES),
-        "sends progress": _NO_PROGRESS,
+        "sends progress": f"{_NO_PROGRESS}; {_LENIENT}",
         **_NO_INTERRUPT,
+        **_NUMBERS,
+        **_NO_PASSTHRU,
     },
     "wampy": {
         "receives own events": "it sends `exclude_me` only where it is true",
@@ -67,17 +75,20 @@ LACKS: dict[str, dict[str, str]] = {
         "unacceptable URI": "it checks them",
         "unregisters wildcards": "it takes the pattern for an invalid URI",
         "unsubscribes from patterns": "it throws an exception when the router has agreed",
-        "sends progress": "its callee does not announce progressive results: sending one is a violation",
+        "sends progress": "its callee does not announce progressive results: sending one is a violation; " + _LENIENT,
         **_NO_INTERRUPT,
+        **_NUMBERS,
     },
     "xconn": {
         "own errors with kwargs": "it sends only positional arguments",
+        **_NO_PASSTHRU,
         **dict.fromkeys(("sees progress", "sends progress"), "it has no progressive results"),
         **_NO_CANCEL,
         **_NO_INTERRUPT,
     },
     "swampyer": {
         "goodbye": "it closes at once",
+        **_NO_PASSTHRU,
         "gets retained": "it may lose an event that comes right behind SUBSCRIBED, before its handler is in place",
         "answers at length": "what a procedure returns becomes the one positional argument",
         **dict.fromkeys(("own errors", "own errors with kwargs"), "every error is `error.invoke.failure`"),
@@ -85,5 +96,5 @@ LACKS: dict[str, dict[str, str]] = {
         **_NO_CANCEL,
         **_NO_INTERRUPT,
     },
-    "demo": {},
+    "demo": {**_NUMBERS, **_NO_PASSTHRU},
 }

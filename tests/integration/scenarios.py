@@ -415,6 +415,46 @@ def forbidden_uri_is_refused(one: Client, other: Client) -> None:
     expect(failure.value.uri, "wamp.error.not_authorized")
 
 
+@needs()
+def options_that_are_null_count_as_absent(one: Client, other: Client) -> None:
+    """Where a library sends null or undefined for an option, the option is not given."""
+    topic, procedure = uri("topic"), uri("add")
+    other.subscribe(topic, get_retained=None)
+    one.publish_with({"acknowledge": True, "exclude_me": None, "retain": None}, topic, 1)
+    expect(other.next_event().args, [1])
+    _unsubscribe(other, topic)
+    other.register(procedure, "add", match=None, invoke=None)
+    expect(one.call_with({"timeout": None}, procedure, 1, 2), ([3], {}))
+    other.unregister(procedure)
+
+
+@needs(first="has large integers", second="has large integers")
+def large_integers_arrive(publisher: Client, subscriber: Client) -> None:
+    """Integers beyond 2^53 arrive exactly, in every serializer as far as it can say them all: 64 bits."""
+    topic = uri("topic")
+    subscriber.subscribe(topic)
+    numbers = [2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**64 - 1]
+    publisher.publish(topic, *numbers, named=numbers)
+    event = subscriber.next_event()
+    expect((event.args, event.kwargs), (numbers, {"named": numbers}))
+    subscriber.unsubscribe(topic)
+
+
+@needs(first="passes payload through", second="passes payload through")
+def payload_is_passed_through(one: Client, other: Client) -> None:
+    """What is packed for the peers alone arrives at them, as an event and as a call."""
+    topic, procedure = uri("topic"), uri("add")
+    packed = {"ppt_scheme": "x_own", "ppt_serializer": "native"}
+    other.subscribe(topic)
+    one.publish_with({"acknowledge": True, **packed}, topic, "sealed", of="wax")
+    event = other.next_event()
+    expect((event.args, event.kwargs), (["sealed"], {"of": "wax"}))
+    other.unsubscribe(topic)
+    other.register(procedure, "add")
+    expect(one.call_with(packed, procedure, 1, 2), ([3], {}))
+    other.unregister(procedure)
+
+
 @needs(second="answers at length")
 def large_payloads_pass(caller: Client, callee: Client) -> None:
     """Half a megabyte goes to the procedure and back. Some libraries refuse messages beyond a megabyte."""
@@ -460,4 +500,7 @@ ADVANCED = (
     invalid_uri_is_refused,
     forbidden_uri_is_refused,
     large_payloads_pass,
+    options_that_are_null_count_as_absent,
+    large_integers_arrive,
+    payload_is_passed_through,
 )

@@ -30,10 +30,11 @@ def test_not_authorized_answers_every_action(serializer):
         assert error[:5] == [ERROR, code, 1, {}, "wamp.error.not_authorized"]
 
 
-def test_protocol_violation_and_no_such_realm_are_reasons_of_abort(node, serializer):
+def test_protocol_violation_invalid_uri_and_no_such_realm_are_reasons_of_abort(node, serializer):
     for message, uri in (
         ([CALL, 1, {}, "com.x"], "wamp.error.protocol_violation"),
         ([HELLO, "nowhere", {"roles": {"caller": {}}}], "wamp.error.no_such_realm"),
+        ([HELLO, "no where", {"roles": {"caller": {}}}], "wamp.error.invalid_uri"),
     ):
         abort = node.connect(serializer).request(message)
         assert abort[::2] == [ABORT, uri]

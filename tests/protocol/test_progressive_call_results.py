@@ -1,6 +1,10 @@
 """Advanced Profile, "Progressive Call Results"."""
 
+from dataclasses import replace
+
 import pytest
+
+from wamp_transport.testing import MemoryNode, anonymous_options
 
 from .codes import CALL, CANCEL, CANCELED, ERROR, INTERRUPT, INVOCATION, PROTOCOL_VIOLATION, REGISTER, RESULT, YIELD
 from .roles import joined, open_calls
@@ -17,6 +21,12 @@ def called(node, serializer, caller=(FEATURE,), callee=ABLE, **options):
     callee_peer.request([REGISTER, 1, {}, PROCEDURE])
     caller_peer.send([CALL, 7, options, PROCEDURE])
     return callee_peer, caller_peer, callee_peer.receive()[3]
+
+
+def lenient_node():
+    """A router that asks any callee for progressive results."""
+    options = anonymous_options("realm1")
+    return MemoryNode(replace(options, realms={"realm1": replace(options.realms["realm1"], lenient_progress=True)}))
 
 
 def progress(*args):
@@ -71,6 +81,39 @@ def test_progress_of_a_callee_that_did_not_announce_is_a_violation(node, seriali
     assert callee.close_reason == PROTOCOL_VIOLATION
     assert FEATURE in callee.receive()[1]["message"]
     assert caller.receive()[:5] == [ERROR, CALL, 7, {}, CANCELED]
+
+
+@pytest.mark.parametrize("callee_has", [[], [FEATURE], ["call_canceling"], ABLE], ids=str)
+def test_lenient_router_takes_results_of_callees_that_announce_too_little(serializer, callee_has):
+    node = lenient_node()
+    callee, caller, details = called(node, serializer, callee=callee_has, receive_progress=True)
+    assert details == {"receive_progress": True}
+    callee.send(progress(1))
+    callee.send([YIELD, 1, {}, [2]])
+    assert caller.receive_all() == [[RESULT, 7, {"progress": True}, [1]], [RESULT, 7, {}, [2]]]
+    assert not open_calls(node)
+
+
+@pytest.mark.parametrize(
+    ("caller_has", "options"),
+    [([FEATURE], {}), ([], {"receive_progress": True})],
+    ids=["not asked", "caller did not announce"],
+)
+def test_lenient_router_still_spares_callers_that_take_no_progress(serializer, caller_has, options):
+    callee, caller, details = called(lenient_node(), serializer, caller_has, [], **options)
+    assert details == {}
+    callee.send(progress(1))
+    assert not caller.inbox
+    assert not callee.is_closed
+
+
+def test_callee_that_cannot_be_interrupted_may_go_on_when_the_caller_has_left(serializer):
+    callee, caller, _ = called(lenient_node(), serializer, callee=[FEATURE], receive_progress=True)
+    caller.lose()
+    callee.send(progress(1))
+    callee.send([YIELD, 1, {}])
+    assert not callee.inbox
+    assert not callee.is_closed
 
 
 def test_second_spelling_of_canceling_counts(node, serializer):

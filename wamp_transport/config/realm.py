@@ -192,6 +192,11 @@ class RealmOptionsSection(RealmLimitsSection):
     timeouts_in_seconds: bool = setting(
         False, "Take the timeout of a call as seconds, as Crossbar does, instead of milliseconds."
     )
+    lenient_progress: bool = setting(
+        False,
+        "Ask every callee for the progressive results that a caller wants, and take them. False: only callees that "
+        "announced both these and call canceling, as specified; Autobahn|JS and wampy.js do not.",
+    )
     max_call_timeout: int = setting(
         0,
         "Time in milliseconds after which any call ends with an error, from 0. 0: calls may last for ever.",

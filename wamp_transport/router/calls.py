@@ -213,7 +213,7 @@ class Calls:
             return False
         if not options.progress:
             return True
-        if not session.has("callee", "progressive_call_results"):
+        if not (self.options.lenient_progress or session.has("callee", "progressive_call_results")):
             raise ProtocolViolation("YIELD.options.progress without the feature progressive_call_results announced")
         if not record.wants_progress:
             return False

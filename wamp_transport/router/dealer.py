@@ -372,7 +372,7 @@ class Dealer:
         feature = "progressive_call_results"
         if not message.options.receive_progress or not session.has("caller", feature):
             return False
-        return peer.has("callee", feature) and peer.has("callee", *CANCELING)
+        return self.options.lenient_progress or (peer.has("callee", feature) and peer.has("callee", *CANCELING))
 
     def _may_serve(self, callee: Callee, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""

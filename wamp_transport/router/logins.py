@@ -14,6 +14,7 @@ from ..wamp.messages import Authenticate as AuthenticateMessage
 from ..wamp.messages import Challenge as ChallengeMessage
 from ..wamp.messages import Hello, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
+from ..wamp.uris import is_uri
 from .answers import Admit, Answer, Challenge, Deny, Skip
 from .effects import Authenticate, Effect, Send
 from .limits import Census
@@ -169,6 +170,8 @@ class Logins:
             raise Refused(errors.NO_SUCH_REALM, "HELLO names no realm")
         reachable = service.realms
         realm = self._realms.get(name) if reachable is None or name in reachable else None
+        if realm is None and not is_uri(name, loose=True):
+            raise Refused(errors.INVALID_URI, f"HELLO.realm is not a URI: {name[:100]!r}")
         if realm is None:
             raise Refused(errors.NO_SUCH_REALM, f"there is no realm {name!r}")
         return realm

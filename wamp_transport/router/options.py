@@ -104,7 +104,8 @@ class RealmOptions:
 
     ``loose_uris``: components may hold anything but white space, ``#`` and ``.``. ``strict_request_ids``: a session's
     request ids must count 1, 2, 3. ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as Crossbar has it,
-    not in milliseconds. ``max_call_timeout``: seconds after which any call ends.
+    not in milliseconds. ``max_call_timeout``: seconds after which any call ends. ``lenient_progress``: progressive
+    results are taken from callees that did not announce them, or no call canceling.
     """
 
     name: str
@@ -112,6 +113,7 @@ class RealmOptions:
     loose_uris: bool = False
     strict_request_ids: bool = False
     timeouts_in_seconds: bool = False
+    lenient_progress: bool = False
     enable_meta_api: bool = True
     allow_disclose_me: bool = True
     max_call_timeout: float = 0.0

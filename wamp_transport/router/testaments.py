@@ -25,12 +25,9 @@ def add_testament(session: Session, scope: str, publish: Publish) -> None:
     wills.append(publish)
 
 
-def flush_testaments(session: Session, scope: str) -> int:
-    """Forget those of one scope; how many there were. Raises RequestRefused."""
-    wills = session.testaments[checked_scope(scope)]
-    count = len(wills)
-    wills.clear()
-    return count
+def flush_testaments(session: Session, scope: str) -> None:
+    """Forget those of one scope. Raises RequestRefused."""
+    session.testaments[checked_scope(scope)].clear()
 
 
 def take_testaments(session: Session) -> list[Publish]:

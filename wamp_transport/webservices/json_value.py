@@ -12,10 +12,15 @@ from wamp_transport.webservices.answers import (
     require_http,
     send_answer,
 )
+from wamp_transport.webservices.not_found import send_not_found
+from wamp_transport.webservices.paths import rest_of
+
+ITS_OWN = ((), ("",))
+"""What is left of the service's own path, without and with a slash at the end."""
 
 
 class JsonValue:
-    """An ASGI application that answers GET and HEAD at every path below its own with the same value.
+    """An ASGI application that answers GET and HEAD at its own path; below it there is nothing.
 
     Raises ValueError or TypeError if the value cannot be said in JSON (NaN and infinities cannot).
     """
@@ -39,6 +44,9 @@ class JsonValue:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_http(self, scope)
+        if rest_of(scope) not in ITS_OWN:
+            await send_not_found(scope, send)
+            return
         if scope["method"] not in READ_METHODS:
             await refuse_method(scope, send)
             return

@@ -150,13 +150,11 @@ class Realm(Calls):
             raise Refused(fault)
         caller.testaments[scope].append((topic, options, args))
 
-    def meta_session_flush_testaments(self, caller: Session, more: dict[str, Any]) -> int:
+    def meta_session_flush_testaments(self, caller: Session, more: dict[str, Any]) -> None:
         scope = more.get("scope", "destroyed")
         if scope not in caller.testaments:
             raise Refused("wamp.error.testament_error")
-        count = len(caller.testaments[scope])
         caller.testaments[scope].clear()
-        return count
 
     def meta_registration_match(self, caller: Session, procedure: str) -> Any:
         try:

@@ -256,6 +256,7 @@ def realm_of(node, read):
         ("allow_disclose_me", False, False),
         ("strict_request_ids", True, True),
         ("timeouts_in_seconds", True, True),
+        ("lenient_progress", True, True),
         ("max_call_timeout", 1500, 1.5),
         ("max_retained", 0, 0),
     ],

@@ -5,6 +5,7 @@ import pytest
 
 from wamp_transport.webservices.answers import UnsupportedScope
 from wamp_transport.webservices.json_value import JsonValue
+from wamp_transport.webservices.paths import REST
 
 VALUES = [None, True, 0, -1.5, "", "é\u20ac\U0001f600", "\ud800", [], {}, {"b": 1, "a": [1, {"c": None}]}, 2**70]
 
@@ -38,6 +39,11 @@ def test_head_is_answered_and_other_methods_refused(ask):
     for method in ("POST", "PUT", "OPTIONS", "get"):
         reply = ask(JsonValue(1), method=method)
         assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(("rest", "status"), [((), 200), (("",), 200), (("below",), 404), (("", ""), 404)])
+def test_nothing_is_below_the_value(ask, rest, status):
+    assert ask(JsonValue(1), **{REST: rest}).status == status
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object(), b"x", [float("-inf")]])

@@ -93,9 +93,9 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
     add_testament(caller, scope, publish)
 
 
-def flush(context: Context, caller: Session, arguments: Arguments) -> int:
-    """Forget the testaments of a scope; how many there were."""
-    return flush_testaments(caller, arguments.named("scope", str, "destroyed"))
+def flush(context: Context, caller: Session, arguments: Arguments) -> None:
+    """Forget the testaments of a scope."""
+    flush_testaments(caller, arguments.named("scope", str, "destroyed"))
 
 
 def _session(context: Context, session_id: int) -> Session:

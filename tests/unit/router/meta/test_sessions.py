@@ -104,9 +104,10 @@ class TestTestaments:
         assert refused("session.add_testament", "com.x", scope="x") == "testament_error"
         assert refused("session.flush_testaments", scope="x") == "testament_error"
 
-    def test_flushed_testaments_are_counted(self, ask):
+    def test_flush_forgets_the_testaments_of_a_scope(self, ask, caller):
         for scope in ("detached", "destroyed", "destroyed"):
             ask("session.add_testament", "com.x", scope=scope)
-        assert ask("session.flush_testaments") == 2
-        assert ask("session.flush_testaments", scope="detached") == 1
-        assert ask("session.flush_testaments", scope="detached") == 0
+        assert ask("session.flush_testaments") is None
+        assert [len(wills) for wills in caller.testaments.values()] == [1, 0]
+        assert ask("session.flush_testaments", scope="detached") is None
+        assert not any(caller.testaments.values())
