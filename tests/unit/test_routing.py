@@ -62,8 +62,9 @@ def ask(application: Any, runtime: Runtime, *events: dict[str, Any], **scope: An
 
 def test_configured_path_answers_before_django(runtime: Runtime) -> None:
     django = Django()
-    sent = ask(wamp_application(django), runtime, type="http", path="/value/x")
-    assert sent[0]["status"] == 200
+    for path, status in (("/value", 200), ("/value/", 200), ("/value/x", 404)):
+        sent = ask(wamp_application(django), runtime, type="http", path=path)
+        assert sent[0]["status"] == status
     assert django.asked == []
 
 
