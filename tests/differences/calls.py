@@ -9,7 +9,8 @@ CANCELING = f'{ADVANCED}, "Call Canceling"'
 TIMEOUTS = f'{ADVANCED}, "Call Timeouts"'
 PROGRESS = f'{ADVANCED}, "Progressive Call Results"'
 INVOCATIONS = f'{ADVANCED}, "Progressive Call Invocations"'
-SERIALIZERS = f'{BASIC}, "Serializers"'
+CALLS = f'{BASIC}, "Remote Procedure Calls"'
+URIS = f'{BASIC}, "Basic Profile URIs"'
 CANCELED = "ERROR wamp.error.canceled"
 NO_HANGING = "Canceled calls end; callers need no timer of their own."
 
@@ -74,7 +75,7 @@ canceled("CANCEL without mode", "No default mode is named.", "", {}, means=NO_HA
 @scenario(
     "A result after CANCEL, mode kill",
     CANCELING,
-    "If the callee answers with its result in spite of INTERRUPT, that result counts.",
+    "The caller gets RESULT or ERROR, whichever the callee finishes first.",
     keeps='RESULT ["done"]',
     means="A result that came in time is not lost.",
 )
@@ -91,7 +92,7 @@ def result_after_kill(stage: Stage) -> str:
 @scenario(
     "The callee's error after CANCEL, mode kill",
     CANCELING,
-    "The caller gets what the callee answers.",
+    "The caller gets ERROR when the callee has answered; which one is told by a picture: the callee's.",
     keeps='ERROR com.example.stopped ["half"]',
     means="The callee's own error arrives.",
 )
@@ -105,16 +106,19 @@ def error_after_kill(stage: Stage) -> str:
     return caller.heard()
 
 
-@scenario(
-    "CANCEL of a call that does not exist", CANCELING, "It is ignored: the result may have crossed it.", keeps="nothing"
-)
+@scenario("CANCEL of a call that does not exist", CANCELING, "Not said; the result may have crossed it.")
 def cancel_unknown(stage: Stage) -> str:
     caller = stage.join()
     caller.send(49, 1, {"mode": "kill"})
     return caller.heard()
 
 
-@scenario("The caller leaves", CANCELING, "The callee is interrupted.", keeps='INTERRUPT {"mode": "killnowait"}')
+@scenario(
+    "The caller leaves",
+    f'{BASIC}, "Caller Leaving During an RPC Invocation"',
+    "A callee that supports canceling gets INTERRUPT in mode killnowait.",
+    keeps='INTERRUPT {"mode": "killnowait"}',
+)
 def caller_leaves(stage: Stage) -> str:
     callee, caller = pair(stage)
     caller.start_call(stage.uri())
@@ -123,7 +127,12 @@ def caller_leaves(stage: Stage) -> str:
     return callee.heard()
 
 
-@scenario("The callee leaves", CANCELING, "The caller gets an error.", keeps=(CANCELED, "ERROR wamp.error.unavailable"))
+@scenario(
+    "The callee leaves",
+    f'{BASIC}, "Callee Leaving During an RPC Invocation"',
+    "The caller should get ERROR wamp.error.canceled (there with two l, elsewhere with one).",
+    keeps=(CANCELED, "ERROR wamp.error.cancelled"),
+)
 def callee_leaves(stage: Stage) -> str:
     callee, caller = pair(stage)
     caller.start_call(stage.uri())
@@ -145,7 +154,7 @@ def timed(name: str, milliseconds: int, demands: str, keeps: str, means: str = "
     scenario(name, TIMEOUTS, demands, keeps=keeps, means=means)(steps)
 
 
-IN_MILLISECONDS = "The caller gets an error when the time, in milliseconds, is over."
+IN_MILLISECONDS = "Times are milliseconds; the error is wamp.error.timeout."
 timed(
     "A timeout of 300",
     300,
@@ -192,8 +201,8 @@ progressive(
 )
 progressive(
     "Progress for a caller that did not ask",
-    "It gets the final result only.",
-    'RESULT ["done"]',
+    "receive_progress says that a caller is prepared for progress; what others get of it is not said.",
+    "",
     asks=False,
     means="Callers get progress only when they ask with `receive_progress`.",
 )
@@ -233,19 +242,24 @@ def identified(name: str, demands: str, keeps: str, means: str = "", *, realm: s
 CALLER = "caller, caller_authid, caller_authrole"
 identified(
     "disclose_me on CALL",
-    "A caller may ask to be disclosed.",
+    "A caller may ask to be disclosed, a dealer may deny it. Where it is allowed, details name the caller.",
     CALLER,
     "Callers that ask are named. `allow_disclose_me: false` of a realm refuses it with an error.",
     disclose_me=True,
 )
-identified("A caller that does not ask", "Callers are not disclosed unasked.", "nothing of the caller")
+identified(
+    "A caller that does not ask",
+    "Callers are disclosed at their wish, a callee's, or by the router's configuration.",
+    "nothing of the caller",
+)
 identified("A role whose callers are disclosed", "A router may disclose by configuration.", CALLER, realm="disclosing")
 
 
 @scenario(
     "disclose_caller on REGISTER",
     f'{ADVANCED}, "Caller Identification"',
-    "A callee may ask that its callers are disclosed; the router may refuse.",
+    "With disclose_caller the procedure is called with the caller's session id.",
+    keeps=CALLER,
     means="Callees that ask learn who calls.",
 )
 def disclose_caller(stage: Stage) -> str:
@@ -258,8 +272,8 @@ def disclose_caller(stage: Stage) -> str:
 
 @scenario(
     "What RESULT tells of the callee",
-    f'{BASIC}, "Remote Procedure Calls"',
-    "RESULT names no callee.",
+    f'{BASIC}, "Extensibility"',
+    "Keys of RESULT.Details that are not predefined begin with an underscore; none is predefined for the callee.",
     keeps="nothing of the callee",
     means="Callers no more learn `callee`, `callee_authid` and `callee_authrole`.",
 )
@@ -273,7 +287,7 @@ def callee_identity(stage: Stage) -> str:
 
 @scenario(
     "An error of the callee",
-    f'{BASIC}, "Remote Procedure Calls"',
+    CALLS,
     "URI and arguments are passed on.",
     keeps='ERROR com.example.wrong [1] {"a": 2}',
 )
@@ -286,7 +300,7 @@ def error(stage: Stage) -> str:
 
 @scenario(
     "CALL of nothing",
-    f'{BASIC}, "Remote Procedure Calls"',
+    URIS,
     "ERROR wamp.error.no_such_procedure.",
     keeps="ERROR wamp.error.no_such_procedure",
 )
@@ -295,7 +309,14 @@ def no_such_procedure(stage: Stage) -> str:
 
 
 def carried(
-    name: str, sender: str, receiver: str, payload: Any, demands: str, keeps: tuple[str, ...], means: str
+    name: str,
+    sender: str,
+    receiver: str,
+    payload: Any,
+    demands: str,
+    keeps: tuple[str, ...],
+    means: str,
+    section: str = CALLS,
 ) -> None:
     """A scenario of an argument that crosses from one serializer to another. ``payload`` may be the bytes of JSON."""
 
@@ -308,10 +329,10 @@ def carried(
             caller.send(48, 1, {}, stage.uri(), [payload])
         return f"callee: {callee.heard()} | caller: {without_text(caller.heard())}"
 
-    scenario(name, SERIALIZERS, demands, keeps=keeps, means=means)(steps)
+    scenario(name, section, demands, keeps=keeps, means=means)(steps)
 
 
-ANSWERED = "What the receiver cannot be told is answered with an error, and nobody loses the connection."
+ANSWERED = "A call that fails at the dealer, before it is forwarded, is answered with ERROR; which one is not said."
 REFUSED = tuple(
     f"callee: nothing | caller: ERROR wamp.error.{name}" for name in ("invalid_payload", "invalid_argument")
 )
@@ -341,4 +362,5 @@ carried(
     "Bytes become a string of U+0000 and base64.",
     ('callee: INVOCATION ["\\u0000AP8="] | caller: nothing',),
     "",
+    f'{ADVANCED}, "Binary support in JSON"',
 )

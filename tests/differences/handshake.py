@@ -8,7 +8,7 @@ from .scenario import scenario
 from .stage import Stage, told
 
 HANDSHAKE = "RFC 6455, 4.2"
-DEFLATE = "RFC 7692, 5 and 7.1"
+DEFLATE = "RFC 7692, 7 and 7.1"
 TRANSPORT = 'Basic Profile, "Transports": WebSocket'
 
 
@@ -94,7 +94,7 @@ asked(
 )
 asked(
     "The same subprotocol twice",
-    HANDSHAKE,
+    "RFC 6455, 4.1",
     "The elements of the list must be unique.",
     "400",
     "/ws",
@@ -178,7 +178,7 @@ def two_lines(stage: Stage) -> str:
     return " ".join([head.split(" ")[1], *chosen])
 
 
-@scenario("Two subprotocols", "RFC 6455, 1.9", "The client's order is its preference.", keeps="wamp.2.msgpack")
+@scenario("Two subprotocols", "RFC 6455, 4.1", "The client's order is its preference.", keeps="wamp.2.msgpack")
 def preference(stage: Stage) -> str:
     head = stage.head("/ws", subprotocol="soap, wamp.2.msgpack, wamp.2.json")
     return next(
@@ -269,7 +269,7 @@ request(
     "A path below a json service",
     "Not specified.",
     "",
-    "A `json` service answers at every path below its own that no other service has.",
+    "",
     line="GET /nothing HTTP/1.1",
     without=PLAIN,
     section="RFC 9110, 15.5.5",

@@ -5,6 +5,8 @@ from .stage import Stage, told
 
 IDS = f'{BASIC}, "IDs"'
 URIS = f'{BASIC}, "URIs"'
+PREDEFINED = f'{BASIC}, "Basic Profile URIs"'
+RESERVED = "Application URIs must not begin with wamp; an incorrect URI is answered with wamp.error.invalid_uri."
 INVALID = "ERROR wamp.error.invalid_uri"
 LIVES = "The session lives on; the client is told which request was wrong."
 
@@ -12,7 +14,7 @@ LIVES = "The session lives on; the client is told which request was wrong."
 @scenario(
     "Request ids that leave numbers out",
     IDS,
-    "Ids in the session scope count 1, 2, 3; a broken sequence is a protocol violation.",
+    "Ids in the session scope count 1, 2, 3; a broken sequence is a protocol error (though its own examples break it).",
     means="Accepted, as some clients in use send random ids. `strict_request_ids` of a realm keeps the specification.",
 )
 def gaps(stage: Stage) -> str:
@@ -24,7 +26,7 @@ def gaps(stage: Stage) -> str:
 @scenario(
     "CALL with the id of a call in flight",
     IDS,
-    "A request id that is still in use is a protocol violation.",
+    "Ids in the session scope count 1, 2, 3: one that comes again is a protocol error.",
     keeps="ABORT wamp.error.protocol_violation; close 1002",
     means="Clients that reuse ids are told; before, one of both calls was lost.",
 )
@@ -56,7 +58,12 @@ def invocation_ids(stage: Stage) -> str:
     return "first 1, then 2" if ids == [1, 2] else "not from 1, or with gaps"
 
 
-@scenario("Subscription ids", IDS, "One id for all who subscribe to the same, whoever they are.", keeps="the same")
+@scenario(
+    "Subscription ids",
+    f'{ADVANCED}, "Pattern-based Subscription"',
+    "All subscribers of the same subscription are given the same id.",
+    keeps="the same",
+)
 def subscription_ids(stage: Stage) -> str:
     first, second = stage.join(), stage.join()
     same = first.subscribe(stage.uri()) == second.subscribe(stage.uri()) == first.subscribe(stage.uri())
@@ -71,8 +78,9 @@ def invalid(name: str, code: int, uri: str, options: dict | None = None, *, keep
         first = told(peer.request(code, options or {}, uri.format(stage.prefix)))
         return first if first.startswith("close") or "drops" in first else f"{first.partition(' [')[0]}"
 
-    demands = more.pop("demands", "A URI that breaks the rules is answered with ERROR wamp.error.invalid_uri.")
-    scenario(name, URIS, demands, keeps=keeps, **{"means": LIVES, **more})(steps)
+    demands = more.pop("demands", "An incorrect URI is answered with ERROR wamp.error.invalid_uri.")
+    section = more.pop("section", PREDEFINED)
+    scenario(name, section, demands, keeps=keeps, **{"means": LIVES, **more})(steps)
 
 
 invalid("CALL of a URI with an empty component", 48, "{}..it")
@@ -83,27 +91,30 @@ invalid("SUBSCRIBE to a URI with an empty component", 32, "{}..it")
 invalid("REGISTER of a URI with an empty component", 64, "{}..it")
 invalid("REGISTER of a URI that ends with a line feed", 64, "{}.it\n")
 invalid("SUBSCRIBE to a URI with #", 32, "{}.a#b")
-invalid("REGISTER of wamp.my.procedure", 64, "wamp.my.procedure", demands="URIs that begin with wamp. are reserved.")
+invalid("REGISTER of wamp.my.procedure", 64, "wamp.my.procedure", section=URIS, demands=RESERVED)
 invalid(
     "PUBLISH to wamp.my.topic",
     16,
     "wamp.my.topic",
     {"acknowledge": True},
-    demands="URIs that begin with wamp. are reserved.",
+    section=URIS,
+    demands=RESERVED,
 )
 invalid(
     "PUBLISH to wamp.session.on_join",
     16,
     "wamp.session.on_join",
     {"acknowledge": True},
-    demands="URIs that begin with wamp. are reserved.",
+    section=URIS,
+    demands=RESERVED,
 )
 invalid(
     "A URI of letters that the strict rules do not know",
     32,
     "{}.Grüße-7",
     keeps="",
-    demands="The strict rules allow a-z, 0-9 and _ only; a router may use the loose ones.",
+    section=URIS,
+    demands="The loose rules must be kept; the strict ones, with a-z, 0-9 and _ only, are recommended.",
     means="Crossbar's default for `uri_check` is loose, here it is strict: set `loose` where capitals, `-` and the "
     "like are in use.",
 )
@@ -112,16 +123,25 @@ invalid(
     32,
     "{}.",
     {"match": "prefix"},
-    keeps="SUBSCRIBED",
-    demands="A prefix may end in an empty component.",
+    keeps="",
+    section=URIS,
+    demands="Empty components are allowed for some messages of the advanced profile; whether in a prefix is not said.",
 )
-invalid("The empty prefix", 32, "", {"match": "prefix"}, keeps="", demands="Not said whether a prefix may be empty.")
+invalid(
+    "The empty prefix",
+    32,
+    "",
+    {"match": "prefix"},
+    keeps="",
+    section=URIS,
+    demands="Empty components are allowed for some messages of the advanced profile; whether in a prefix is not said.",
+)
 
 
 @scenario(
     "PUBLISH without acknowledgement to an invalid URI",
-    URIS,
-    "Nothing is answered to a PUBLISH without acknowledge; the session goes on.",
+    f'{BASIC}, "Publish and Subscribe"',
+    "To a PUBLISH without acknowledge the broker does not respond, whether it was successful or not.",
     keeps="nothing; SUBSCRIBED",
     means=LIVES,
 )
@@ -134,8 +154,9 @@ def silent(stage: Stage) -> str:
 
 @scenario(
     "A matching rule that does not exist",
-    f'{ADVANCED}, "Pattern-based Subscriptions"',
-    "match is exact, prefix or wildcard; what else follows is not said.",
+    f'{BASIC}, "Protocol Errors"',
+    "A protocol-incompatible message ends the session with ABORT; the specification's test vectors name this one.",
+    keeps="ABORT wamp.error.protocol_violation; close 1002",
     means="ABORT says what is wrong.",
 )
 def unknown_match(stage: Stage) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .scenario import ADVANCED, scenario
+from .scenario import ADVANCED, BASIC, scenario
 from .stage import Stage, told
 
 SESSIONS = f'{ADVANCED}, "Session Meta API"'
@@ -10,6 +10,8 @@ REGISTRATIONS = f'{ADVANCED}, "Registration Meta API"'
 SUBSCRIPTIONS = f'{ADVANCED}, "Subscription Meta API"'
 TESTAMENTS = f'{ADVANCED}, "Session Testament"'
 HISTORY = f'{ADVANCED}, "Event History"'
+ARGUMENTS = f'{BASIC}, "Basic Profile URIs"'
+UNACCEPTABLE = "wamp.error.invalid_argument is for arguments that are not acceptable to the procedure."
 
 
 def refused(
@@ -59,16 +61,16 @@ refused(
 )
 refused(
     "wamp.session.get without arguments",
-    SESSIONS,
-    "An error; wamp.error.invalid_argument fits.",
+    ARGUMENTS,
+    UNACCEPTABLE,
     "ERROR wamp.error.invalid_argument",
     "wamp.session.get",
     means="One URI for all wrong arguments.",
 )
 refused(
     "wamp.session.get of a text",
-    SESSIONS,
-    "An error; wamp.error.invalid_argument fits.",
+    ARGUMENTS,
+    UNACCEPTABLE,
     "ERROR wamp.error.invalid_argument",
     "wamp.session.get",
     "text",
@@ -124,7 +126,6 @@ refused(
     [],
     {},
     scope="forever",
-    means="It is a wrong argument like any other.",
 )
 
 
@@ -247,7 +248,8 @@ def registration_events(stage: Stage) -> str:
 @scenario(
     "Registration events of force_reregister",
     REGISTRATIONS,
-    "The registration taken away is told like any other.",
+    "on_unregister and on_delete are fired when a callee is removed, and when the last one was.",
+    keeps="on_unregister, on_delete, on_create, on_register",
     means="Watchers see every change.",
 )
 def forced_events(stage: Stage) -> str:
@@ -303,7 +305,8 @@ def testament(stage: Stage) -> str:
 @scenario(
     "What adding and flushing testaments return",
     TESTAMENTS,
-    "Nothing is specified to be returned.",
+    "Neither returns a value.",
+    keeps="RESULT; RESULT",
     means="Do not rely on what Crossbar returned.",
 )
 def testament_results(stage: Stage) -> str:
@@ -317,7 +320,7 @@ def testament_results(stage: Stage) -> str:
 @scenario(
     "Event history",
     HISTORY,
-    "Oldest first, each with timestamp, subscription, publication and details.",
+    "In order of occurrence, each with timestamp, subscription, publication and details; args may be omitted.",
     keeps="1, 2; details, publication, subscription, timestamp",
     means="The order and the keys are the specification's; `reverse` turns it round.",
 )

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from .scenario import ADVANCED, scenario
+from .scenario import ADVANCED, BASIC, scenario
 from .stage import PLAIN_ROLES, Stage, told
 
 LISTS = f'{ADVANCED}, "Subscriber Black- and Whitelisting"'
 RETENTION = f'{ADVANCED}, "Event Retention"'
-PATTERNS = f'{ADVANCED}, "Pattern-based Subscriptions"'
+PATTERNS = f'{ADVANCED}, "Pattern-based Subscription"'
 IDENTIFICATION = f'{ADVANCED}, "Publisher Identification"'
-WHITELIST = "Of a white list only its members get the event; an empty one has no members."
+WHITELIST = "Where a white list is present, only its members get the event; an empty one has none."
 
 
 def listed(name: str, demands: str, keeps: str, means: str = "", **lists: Any) -> None:
@@ -65,7 +65,7 @@ def retained(name: str, topic: str, pattern: str, match: str, keeps: str, means:
         subscriber.subscribe(stage.uri(pattern), match=match, get_retained=True)
         return subscriber.heard("topic")
 
-    demands = "The latest retained event for which the subscriber is eligible follows SUBSCRIBED."
+    demands = "The most recent retained event that the subscriber would have received then, and no other."
     scenario(name, RETENTION, demands, keeps=keeps, means=means)(steps)
 
 
@@ -104,8 +104,8 @@ retained("Retained event for nobody", "it", "it", "exact", "nothing", LEAK, elig
 
 @scenario(
     "The publication id of a retained event",
-    RETENTION,
-    "A publication has one id, whenever it is delivered.",
+    f'{BASIC}, "Publish and Subscribe"',
+    "EVENT has the id of the publication of the published event.",
     keeps="as published",
     means="Events can be recognised by publication id.",
 )
@@ -120,7 +120,7 @@ def retained_id(stage: Stage) -> str:
 @scenario(
     "An event that is not retained after one that is",
     RETENTION,
-    "The retained event stays.",
+    "What is retained is what was published with retain, even if other events are being delivered.",
     keeps='EVENT {"retained": true} [1]',
 )
 def not_cleared(stage: Stage) -> str:
@@ -148,14 +148,17 @@ ALL_KEYS = "publisher, publisher_authid, publisher_authrole"
 disclosed(
     "disclose_me on PUBLISH",
     "realm1",
-    "A publisher may ask to be disclosed.",
+    "A publisher may ask to be disclosed, a broker may deny it.",
     ALL_KEYS,
     "Publishers that ask are named. `allow_disclose_me: false` of a realm refuses it with an error.",
     disclose_me=True,
 )
 disclosed("A role whose publishers are disclosed", "disclosing", "A router may disclose by configuration.", ALL_KEYS)
 disclosed(
-    "A publisher that does not ask", "realm1", "Publishers are not disclosed unasked.", "nothing of the publisher"
+    "A publisher that does not ask",
+    "realm1",
+    "Publishers are disclosed at their wish or by configuration.",
+    "nothing of the publisher",
 )
 
 
@@ -222,7 +225,7 @@ matching(
 
 @scenario(
     "UNSUBSCRIBE of what one does not have",
-    'Basic Profile, "Publish and Subscribe"',
+    f'{BASIC}, "Publish and Subscribe"',
     "ERROR wamp.error.no_such_subscription.",
     keeps="ERROR wamp.error.no_such_subscription",
 )
@@ -233,7 +236,7 @@ def no_subscription(stage: Stage) -> str:
 @scenario(
     "A subscription taken away, from a client that did not announce revocation",
     f'{ADVANCED}, "Subscription Revocation"',
-    "Only clients that announced it get UNSUBSCRIBED with request 0.",
+    "A client that did not announce it must not be sent UNSUBSCRIBED.",
     keeps="nothing",
 )
 def revoked_silently(stage: Stage) -> str:
@@ -246,7 +249,7 @@ def revoked_silently(stage: Stage) -> str:
 @scenario(
     "A subscription taken away",
     f'{ADVANCED}, "Subscription Revocation"',
-    "The subscriber gets UNSUBSCRIBED with request 0, the subscription and the reason.",
+    "The subscriber gets UNSUBSCRIBED with request 0, the subscription and, optionally, the reason.",
     keeps="request 0, reason com.example.why, subscription",
 )
 def revoked(stage: Stage) -> str:
@@ -279,8 +282,8 @@ def passthru(stage: Stage) -> str:
 
 @scenario(
     "Private options of PUBLISH",
-    'Basic Profile, "Messages"',
-    "Unknown options are ignored by who does not know them.",
+    f'{BASIC}, "Extensibility"',
+    "Attributes unknown to an implementation must be ignored.",
     keeps="EVENT [1]",
 )
 def private(stage: Stage) -> str:
@@ -293,7 +296,7 @@ def private(stage: Stage) -> str:
 @scenario(
     "A sharded subscription",
     f'{ADVANCED}, "Sharded Subscription"',
-    "With rkey an event goes to the subscribers whose nkey is its shard's, not to all.",
+    "rkey names a resource, nkey a node; who gets the event is not said.",
     means="`rkey` and `nkey` take effect.",
 )
 def sharded(stage: Stage) -> str:

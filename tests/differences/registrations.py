@@ -7,6 +7,7 @@ from .stage import Peer, Stage, told
 
 SHARED = f'{ADVANCED}, "Shared Registration"'
 PATTERNS = f'{ADVANCED}, "Pattern-based Registrations"'
+URIS = f'{BASIC}, "Basic Profile URIs"'
 REVOCATION = f'{ADVANCED}, "Registration Revocation"'
 
 
@@ -24,10 +25,11 @@ def twice(
     first: dict[str, Any],
     second: dict[str, Any],
     demands: str,
-    keeps: str,
+    keeps: str | tuple[str, ...],
     means: str = "",
     *,
     same: bool = False,
+    section: str = URIS,
 ) -> None:
     """A scenario of two REGISTER for one procedure."""
 
@@ -37,9 +39,7 @@ def twice(
         other = one if same else stage.join()
         return told(other.request(64, second, stage.uri())).partition(" [")[0]
 
-    scenario(
-        name, SHARED if "invoke" in second else f'{BASIC}, "Remote Procedure Calls"', demands, keeps=keeps, means=means
-    )(steps)
+    scenario(name, SHARED if "invoke" in second else section, demands, keeps=keeps, means=means)(steps)
 
 
 EXISTS = "ERROR wamp.error.procedure_already_exists"
@@ -56,16 +56,23 @@ twice(
     "A shared procedure, another policy",
     {"invoke": "roundrobin"},
     {"invoke": "random"},
-    "It is an error; which is not said.",
-    "ERROR wamp.error.procedure_exists_with_different_invocation_policy",
+    "The attempt must fail; with which error is not said.",
+    ("ERROR wamp.error.procedure_exists_with_different_invocation_policy", EXISTS),
 )
-twice("A prefix like an existing exact procedure", {}, {"match": "prefix"}, "Both can be.", "REGISTERED")
+twice(
+    "A prefix like an existing exact procedure",
+    {},
+    {"match": "prefix"},
+    "A call may match an exact and a prefix registration.",
+    "REGISTERED",
+    section=PATTERNS,
+)
 
 
 @scenario(
     "force_reregister with three callees",
     SHARED,
-    "The newcomer takes the place of all others, who are told.",
+    "Not in the specification: an option of Autobahn's.",
     means="All former callees go, not every second one.",
 )
 def force(stage: Stage) -> str:
@@ -81,7 +88,7 @@ def force(stage: Stage) -> str:
 
 @scenario(
     "UNREGISTER of what one does not have",
-    f'{BASIC}, "Remote Procedure Calls"',
+    URIS,
     "ERROR wamp.error.no_such_registration.",
     keeps="ERROR wamp.error.no_such_registration",
 )
@@ -119,7 +126,9 @@ precedence(
     "prefix",
 )
 precedence("The longest prefix", {"short": ("a", "prefix"), "long": ("a.b", "prefix")}, "a.b.c", "The longest.", "long")
-BY_RUNS = "Of wildcards the one with the most components before its first empty one, then the next run, and so on."
+BY_RUNS = (
+    "The longest portion of components before the first wildcard; of equal ones the longer second portion, and on."
+)
 RANKED = "Overlapping wildcards are told apart as specified, whatever the order of registration."
 precedence(
     "The wildcard that begins with more",
@@ -150,7 +159,7 @@ precedence(
 @scenario(
     "A registration taken away",
     REVOCATION,
-    "The callee gets UNREGISTERED with request 0, the registration and the reason.",
+    "The callee gets UNREGISTERED with request 0, the registration and, optionally, the reason.",
     keeps="request 0, reason com.example.why, registration",
     means="`wamp.registration.remove_callee` works.",
 )
@@ -187,7 +196,12 @@ def reroute(stage: Stage) -> str:
     return told(caller.answer(request))
 
 
-@scenario("Round robin", SHARED, "Callees take turns.", keeps="first, second, first")
+@scenario(
+    "Round robin",
+    SHARED,
+    "Callees are picked subsequently, in the order of registration.",
+    keeps="first, second, first",
+)
 def roundrobin(stage: Stage) -> str:
     first, second, caller = stage.join(), stage.join(), stage.join()
     for callee in (first, second):

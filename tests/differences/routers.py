@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ def rule(uri: str, match: str, *actions: str, **more: Any) -> dict[str, Any]:
     return {"uri": uri, "match": match, "allow": dict.fromkeys(OPEN, False) | dict.fromkeys(actions, True), **more}
 
 
-def realm(name: str, *rules: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """A realm with one role."""
-    return {"name": name, "roles": [{"name": "anonymous", "permissions": list(rules)}], **more}
+def realm(name: str, *rules: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """A realm whose anonymous clients are under these rules, and with other roles."""
+    return {"name": name, "roles": [{"name": "anonymous", "permissions": list(rules)}, *others]}
 
 
 ALL = rule("", "prefix", *OPEN)
@@ -50,6 +50,7 @@ REALMS = [
         rule("com.secret", "exact", "publish"),
         rule("open.", "prefix", "subscribe", "publish"),
         rule("open.secret", "exact", "publish"),
+        others=({"name": "guest", "permissions": [ALL]},),
     ),
     {"name": "roleless", "roles": [{"name": "somebody", "permissions": [ALL]}]},
 ]

@@ -1,19 +1,26 @@
 """Opening and ending sessions, and what breaks the protocol."""
 
-from .scenario import BASIC, scenario
+from typing import Any
+
+from .scenario import ADVANCED, BASIC, scenario
 from .stage import ROLES, Peer, Stage, told
 
-VIOLATIONS = f'{BASIC}, "Protocol Violations"'
+VIOLATIONS = f'{BASIC}, "Protocol Errors"'
 ESTABLISHMENT = f'{BASIC}, "Session Establishment"'
 CLOSING = f'{BASIC}, "Session Closing"'
+LIFETIME = f'{BASIC}, "Transport and Session Lifetime"'
+EXTENSIBILITY = f'{BASIC}, "Extensibility"'
 
 ABORTED = "ABORT wamp.error.protocol_violation; close 1002"
-DEMAND = "A protocol violation is answered with ABORT wamp.error.protocol_violation, and the session ends."
+DEMAND = "ABORT wamp.error.protocol_violation must be sent and the session aborted; the connection should be dropped."
+ROLES_DEMAND = "A client must announce at least one of the four roles; what follows an invalid HELLO is ABORT."
 SAYS_WHY = "Clients are told what they did wrong before the connection closes."
 NOTICED = "A faulty client that went unnoticed is told, and loses its session."
 
 
-def violation(name: str, *message: object, joined: bool = True, means: str = NOTICED) -> None:
+def violation(
+    name: str, *message: object, joined: bool = True, means: str = NOTICED, section: str = VIOLATIONS
+) -> None:
     """A scenario of one message that is not allowed."""
 
     def steps(stage: Stage) -> str:
@@ -21,7 +28,8 @@ def violation(name: str, *message: object, joined: bool = True, means: str = NOT
         peer.send(*message)
         return peer.heard()
 
-    scenario(name, VIOLATIONS, DEMAND, keeps=ABORTED, means=means)(steps)
+    demands = ROLES_DEMAND if section == ESTABLISHMENT else DEMAND
+    scenario(name, section, demands, keeps=ABORTED, means=means)(steps)
 
 
 violation("A second HELLO", 1, "realm1", {"roles": ROLES})
@@ -42,9 +50,16 @@ violation("YIELD for an invocation that was never sent", 70, 4711, {})
 violation("Request id 0", 32, 0, {}, "com.example.it", means=SAYS_WHY)
 violation("A request id above 2^53", 32, 2**53 + 1, {}, "com.example.it", means=SAYS_WHY)
 violation("A negative request id", 32, -1, {}, "com.example.it", means=SAYS_WHY)
-violation("HELLO without roles", 1, "realm1", {}, joined=False, means=SAYS_WHY)
-violation("HELLO with no role in roles", 1, "realm1", {"roles": {}}, joined=False, means=SAYS_WHY)
-violation("HELLO with a role that does not exist", 1, "realm1", {"roles": {"wizard": {}}}, joined=False, means=SAYS_WHY)
+
+
+def hello(name: str, details: dict[str, Any]) -> None:
+    """A scenario of a HELLO whose roles are not as they should be."""
+    violation(name, 1, "realm1", details, joined=False, means=SAYS_WHY, section=ESTABLISHMENT)
+
+
+hello("HELLO without roles", {})
+hello("HELLO with no role in roles", {"roles": {}})
+hello("HELLO with a role that does not exist", {"roles": {"wizard": {}}})
 
 
 def raw(name: str, data: bytes, *, binary: bool = False) -> None:
@@ -71,7 +86,7 @@ raw("A binary frame on a JSON connection", b'[32, 1, {}, "com.example.it"]', bin
 @scenario(
     "YIELD for the invocation of another session",
     VIOLATIONS,
-    "A callee answers only what it was asked; whatever comes of it, the caller gets no forged result.",
+    "A YIELD with an invalid request id is a protocol error.",
     keeps=ABORTED + " | the caller: nothing",
     means=SAYS_WHY,
 )
@@ -86,8 +101,8 @@ def foreign_yield(stage: Stage) -> str:
 @scenario(
     "An unknown realm",
     ESTABLISHMENT,
-    "ABORT wamp.error.no_such_realm.",
-    keeps="ABORT wamp.error.no_such_realm; close 1000",
+    "The router may create the realm, or deny with ABORT; the example has wamp.error.no_such_realm.",
+    keeps=("ABORT wamp.error.no_such_realm; close 1000", "ABORT wamp.error.no_such_realm"),
     means="After ABORT the connection closes: a client that tries another realm opens a new one.",
 )
 def unknown_realm(stage: Stage) -> str:
@@ -98,9 +113,8 @@ def unknown_realm(stage: Stage) -> str:
 
 @scenario(
     "A second HELLO after ABORT",
-    ESTABLISHMENT,
-    "ABORT ends the attempt, and the router closes the transport: nothing more is handled on it.",
-    keeps="ABORT wamp.error.no_such_realm; close 1000",
+    LIFETIME,
+    "Whether a connection may serve another session is the implementation's choice.",
     means="One attempt to log in per connection; credentials cannot be guessed over one connection.",
 )
 def hello_after_abort(stage: Stage) -> str:
@@ -110,7 +124,7 @@ def hello_after_abort(stage: Stage) -> str:
     return peer.heard()
 
 
-def login(name: str, demands: str, methods: list[str], keeps: str, means: str) -> None:
+def login(name: str, section: str, demands: str, methods: list[str], keeps: str | tuple[str, ...], means: str) -> None:
     """A scenario of one HELLO with these authentication methods."""
 
     def steps(stage: Stage) -> str:
@@ -118,19 +132,21 @@ def login(name: str, demands: str, methods: list[str], keeps: str, means: str) -
         peer.send(1, "realm1", {"roles": ROLES, "authmethods": methods, "authid": "joe"})
         return peer.heard()
 
-    scenario(name, 'Advanced Profile, "Authentication Methods"', demands, keeps=keeps, means=means)(steps)
+    scenario(name, section, demands, keeps=keeps, means=means)(steps)
 
 
 login(
     "An unknown authentication method before a known one",
-    "The router takes the first of the client's methods that it can use.",
+    f'{ADVANCED}, "Challenge Response Authentication"',
+    "A server that cannot perform a method may skip forward to the others announced, or ABORT.",
     ["hologram", "anonymous"],
-    "WELCOME",
+    "",
     "Clients may offer newer methods first and fall back.",
 )
 login(
     "Only authentication methods that are not configured",
-    "ABORT wamp.error.no_matching_auth_method.",
+    f'{ADVANCED}, "Advanced Profile URIs"',
+    "wamp.error.no_matching_auth_method, where no method that the client offered is accepted.",
     ["ticket"],
     "ABORT wamp.error.no_matching_auth_method; close 1000",
     "The URI to look for is the specification's; the connection closes.",
@@ -139,8 +155,8 @@ login(
 
 @scenario(
     "A role that the realm does not have",
-    'Advanced Profile, "Authentication Methods"',
-    "ABORT wamp.error.no_such_role.",
+    f'{BASIC}, "Basic Profile URIs"',
+    "wamp.error.no_such_role, where a peer was to be authenticated under a role that does not exist.",
     keeps="ABORT wamp.error.no_such_role; close 1000",
     means="A missing role shows at login, not as an error of every request.",
 )
@@ -153,7 +169,8 @@ def missing_role(stage: Stage) -> str:
 @scenario(
     "WELCOME names the router's software",
     ESTABLISHMENT,
-    "The router may name its software as agent.",
+    "The router may name its software as agent. Keys that are not predefined begin with an underscore.",
+    keeps=("agent, no private keys", "no agent, no private keys"),
     means="`agent` can be shown in clients. Crossbar's `x_cb_node`, `x_cb_worker` and `x_cb_pid` are not sent.",
 )
 def agent(stage: Stage) -> str:
@@ -166,8 +183,8 @@ def agent(stage: Stage) -> str:
 
 @scenario(
     "Features that WELCOME announces",
-    'Advanced Profile, "Feature Announcement"',
-    "What a router offers it announces, by role.",
+    f'{ADVANCED}, "Feature Announcement"',
+    "Support for advanced features must be announced.",
     means="Clients that look at the announcement may use more features.",
 )
 def announced(stage: Stage) -> str:
@@ -183,7 +200,7 @@ def announced(stage: Stage) -> str:
 @scenario(
     "The answer to GOODBYE",
     CLOSING,
-    "GOODBYE is answered with GOODBYE wamp.close.goodbye_and_out.",
+    "GOODBYE must be replied to; wamp.close.goodbye_and_out is the reason of a reply.",
     keeps=("GOODBYE wamp.close.goodbye_and_out", "GOODBYE wamp.close.goodbye_and_out; close 1000"),
     means="Clients that look at the reason see the specification's.",
 )
@@ -195,9 +212,8 @@ def goodbye(stage: Stage) -> str:
 
 @scenario(
     "A new session on the same connection after GOODBYE",
-    CLOSING,
-    "A closed session may be followed by another over the same transport.",
-    keeps="GOODBYE, then WELCOME",
+    LIFETIME,
+    "Whether a connection may serve another session is the implementation's choice.",
 )
 def rejoin(stage: Stage) -> str:
     peer = stage.join()
@@ -209,8 +225,8 @@ def rejoin(stage: Stage) -> str:
 
 @scenario(
     "What a killed session still sends",
-    'Advanced Profile, "Session Meta API"',
-    "A killed session gets GOODBYE and is out: what it sends afterwards has no effect.",
+    f'{BASIC}, "Sessions"',
+    "A peer that has sent GOODBYE ignores all but the answer.",
     keeps="nothing",
     means="Killing works at once.",
 )
@@ -225,7 +241,7 @@ def killed(stage: Stage) -> str:
 
 @scenario(
     "A message of a role that was not announced",
-    'Basic Profile, "Session Establishment"',
+    ESTABLISHMENT,
     "A client announces its roles; what follows from a message of another role is not said.",
 )
 def unannounced_role(stage: Stage) -> str:
@@ -235,8 +251,8 @@ def unannounced_role(stage: Stage) -> str:
 
 @scenario(
     "Options that are null",
-    'Basic Profile, "Messages"',
-    "Options not understood are ignored; what null means is not said.",
+    EXTENSIBILITY,
+    "Unknown attributes are ignored; what null means for a known one is not said (WAMP itself does not use null).",
     means="Clients that send null for options not given work (wampy.js does).",
 )
 def null_option(stage: Stage) -> str:
@@ -246,8 +262,8 @@ def null_option(stage: Stage) -> str:
 
 @scenario(
     "Options that nobody knows",
-    'Basic Profile, "Messages"',
-    "Unknown options are ignored.",
+    EXTENSIBILITY,
+    "Attributes unknown to an implementation must be ignored.",
     keeps="SUBSCRIBED",
 )
 def unknown_option(stage: Stage) -> str:
@@ -256,7 +272,7 @@ def unknown_option(stage: Stage) -> str:
 
 @scenario(
     "A payload passed through without having announced it",
-    'Advanced Profile, "Payload Passthru Mode"',
+    f'{ADVANCED}, "Payload Passthru Mode"',
     "Using ppt_scheme without announcing payload_passthru_mode is a protocol violation.",
     keeps=ABORTED,
     means="Clients that encrypt announce the feature first.",
