@@ -7,7 +7,7 @@ from .stage import Stage, told
 
 SESSIONS = f'{ADVANCED}, "Session Meta API"'
 REGISTRATIONS = f'{ADVANCED}, "Registration Meta API"'
-SUBSCRIPTIONS = f'{ADVANCED}, "Subscription Meta API"'
+SUBSCRIPTIONS = f'{ADVANCED}, "Subscriptions Meta API"'
 TESTAMENTS = f'{ADVANCED}, "Session Testament"'
 HISTORY = f'{ADVANCED}, "Event History"'
 ARGUMENTS = f'{BASIC}, "Basic Profile URIs"'
@@ -217,32 +217,23 @@ def lost_subscription(stage: Stage) -> str:
     return "; ".join(who) or "nothing"
 
 
-@scenario(
-    "Subscription events",
-    SUBSCRIPTIONS,
-    "on_create, then on_subscribe; on_unsubscribe, then on_delete.",
-    keeps="on_create, on_subscribe, on_unsubscribe, on_delete",
-)
-def subscription_events(stage: Stage) -> str:
-    watcher, peer = stage.join(), stage.join()
-    kinds = ("on_create", "on_subscribe", "on_unsubscribe", "on_delete")
-    names = {watcher.subscribe(f"wamp.subscription.{kind}"): kind for kind in kinds}
-    peer.request(34, peer.subscribe(stage.uri()))
-    return ", ".join(names[one[1]] for one in watcher.messages() if one[0] == 36)
+def lived(name: str, section: str, noun: str, verb: str, codes: tuple[int, int]) -> None:
+    """A scenario of the events of a subscription or registration that is made and ended."""
+    kinds = ("on_create", f"on_{verb}", f"on_un{verb}", "on_delete")
+
+    def steps(stage: Stage) -> str:
+        watcher, peer = stage.join(), stage.join()
+        names = {watcher.subscribe(f"wamp.{noun}.{kind}"): kind for kind in kinds}
+        begin, end = codes
+        peer.request(end, peer.id_from(peer.request(begin, {}, stage.uri()), begin + 1))
+        return ", ".join(names[one[1]] for one in watcher.messages() if one[0] == 36)
+
+    demands = "on_{}, then on_{}; on_{}, then on_{}.".format(*(kind.removeprefix("on_") for kind in kinds))
+    scenario(name, section, demands, keeps=", ".join(kinds))(steps)
 
 
-@scenario(
-    "Registration events",
-    REGISTRATIONS,
-    "on_create, then on_register; on_unregister, then on_delete.",
-    keeps="on_create, on_register, on_unregister, on_delete",
-)
-def registration_events(stage: Stage) -> str:
-    watcher, peer = stage.join(), stage.join()
-    kinds = ("on_create", "on_register", "on_unregister", "on_delete")
-    names = {watcher.subscribe(f"wamp.registration.{kind}"): kind for kind in kinds}
-    peer.request(66, peer.register(stage.uri()))
-    return ", ".join(names[one[1]] for one in watcher.messages() if one[0] == 36)
+lived("Subscription events", SUBSCRIPTIONS, "subscription", "subscribe", (32, 34))
+lived("Registration events", REGISTRATIONS, "registration", "register", (64, 66))
 
 
 @scenario(

@@ -1,4 +1,4 @@
-"""Advanced Profile, "Pattern-based Subscriptions"."""
+"""Advanced Profile, "Pattern-based Subscription"."""
 
 import pytest
 

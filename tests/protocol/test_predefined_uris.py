@@ -1,4 +1,4 @@
-"""Basic Profile, "Predefined URIs": each error of the profile, where a client meets it."""
+"""Basic Profile, "Basic Profile URIs": each error of the profile, where a client meets it."""
 
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.testing import MemoryNode

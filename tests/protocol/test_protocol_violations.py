@@ -1,4 +1,4 @@
-"""Basic Profile, "Protocol Violations": what ends a session, and that the ABORT says why."""
+"""Basic Profile, "Protocol Errors": what ends a session, and that the ABORT says why."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Basic Profile, "Session Management": how sessions open, end and follow each other."""
+"""Basic Profile, "Sessions": how sessions open, end and follow each other."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Advanced Profile, "Subscription Meta API"."""
+"""Advanced Profile, "Subscriptions Meta API"."""
 
 import pytest
 

@@ -1,7 +1,7 @@
 """Publish and subscribe within one realm.
 
 Sections of the specification: Basic Profile, "Publish and Subscribe"; Advanced Profile, "Pattern-based
-Subscriptions", "Publisher Identification", "Publication Trust Levels", "Event Retention", "Event History",
+Subscription", "Publisher Identification", "Publication Trust Levels", "Event Retention", "Event History",
 "Subscription Revocation".
 """
 

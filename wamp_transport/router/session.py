@@ -14,7 +14,7 @@ and handled in order, except what is a violation and ABORT, which end it at once
 there is no second try.
 A message that a state does not list is a protocol violation, except in ``closing``, where the specification wants it
 ignored, and in ``gone``, after which nothing counts. ``move`` is the only place that assigns a state.
-Section of the specification: Basic Profile, "Session Management"; "Protocol Violations".
+Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
 """
 
 from collections.abc import Mapping

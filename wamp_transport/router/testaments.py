@@ -1,6 +1,6 @@
 """Testaments: what a session wants published when it has gone.
 
-Section of the specification: Advanced Profile, "Testament".
+Section of the specification: Advanced Profile, "Session Testament".
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """Payload between serializations: from the sender's format to values, from values to the receiver's.
 
 JSON has no binary type: WAMP writes binary as a string of U+0000 followed by base64.
-Section of the specification: Basic Profile, "Serializations" ("Binary support in JSON").
+Section of the specification: Advanced Profile, "Binary support in JSON".
 """
 
 import binascii

@@ -9,7 +9,7 @@
          +- SessionEnded    the session is over, or has never begun
 
 Anything else that is raised while a message is handled is a bug of ours.
-Section of the specification: Basic Profile, "Predefined URIs"; Advanced Profile, "URIs".
+Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """What a valid URI is, for each way of matching.
 
-Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscriptions" and
+Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscription" and
 "Pattern-based Registrations".
 """
 

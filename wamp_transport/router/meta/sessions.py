@@ -1,6 +1,6 @@
 """``wamp.session.*``: who is there, and ending sessions; testaments too.
 
-Sections of the specification: Advanced Profile, "Session Meta API", "Testament".
+Sections of the specification: Advanced Profile, "Session Meta API", "Session Testament".
 """
 
 from collections.abc import Callable

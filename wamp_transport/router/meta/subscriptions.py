@@ -1,6 +1,6 @@
 """``wamp.subscription.*``: what is subscribed to, by whom, and what was published.
 
-Sections of the specification: Advanced Profile, "Subscription Meta API", "Event History".
+Sections of the specification: Advanced Profile, "Subscriptions Meta API", "Event History".
 """
 
 from typing import Any
