@@ -77,10 +77,16 @@ def test_fixed_authid_of_the_service_is_told(node, serializer):
     assert peer.join("realm1")[2]["authid"] == "guest"
 
 
-@pytest.mark.parametrize("realm", ["nowhere", "", "realm1\n", "REALM1", None])
+@pytest.mark.parametrize("realm", ["nowhere", "REALM1", "no-where@all", None])
 def test_hello_to_a_realm_that_is_not_there_is_aborted(peer, realm):
     peer.send([HELLO, realm, HELLO_DETAILS])
     assert_aborted(peer, "wamp.error.no_such_realm")
+
+
+@pytest.mark.parametrize("realm", ["", "realm1\n", "no where", "realm1..", "#"])
+def test_hello_to_a_realm_that_is_no_uri_is_aborted(peer, realm):
+    peer.send([HELLO, realm, HELLO_DETAILS])
+    assert_aborted(peer, "wamp.error.invalid_uri")
 
 
 @pytest.mark.parametrize(
