@@ -23,6 +23,9 @@ MINIMAL = {
     "path": {},
 }
 OTHER_VALUES = {
+    "auth.token.default-role": "anonymous",
+    "auth.django-session.default-role": "anonymous",
+    "auth.django-session.trusted_origins": ["https://app.example.com"],
     "url": "ws://localhost/here",
     "id": "an_id",
     "serializers": ["json", "cbor"],

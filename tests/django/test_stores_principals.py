@@ -65,11 +65,22 @@ def test_key_leads_to_its_one_principal():
 def test_use_is_written_down_once_a_minute():
     joe = principal()
     key = credential(joe)
-    principals.used(joe.pk, key.pk)
+    principals.used("realm1", "joe", ["ticket"])
     first = Credential.objects.get().last_used_at
-    principals.used(joe.pk, key.pk)
+    principals.used("realm1", "joe", ["ticket"])
     assert Credential.objects.get().last_used_at == first == Principal.objects.get().last_used_at
     earlier = first - timedelta(seconds=61)
     Credential.objects.update(last_used_at=earlier)
-    principals.used(joe.pk, key.pk)
+    principals.credential_used(key.pk)
     assert Credential.objects.get().last_used_at > earlier
+
+
+def test_use_is_written_to_the_credential_where_it_is_clear_which():
+    joe = principal()
+    for key in ("k1", "k2"):
+        credential(joe, "cryptosign", key)
+    principals.used("realm1", "joe", ["cryptosign"])
+    assert Principal.objects.get().last_used_at is not None
+    assert not Credential.objects.exclude(last_used_at=None).exists()
+    principals.used("realm1", "joe", ["cryptosign"], ["k2"])
+    assert Credential.objects.exclude(last_used_at=None).get().fingerprint == "k2"

@@ -77,7 +77,7 @@ FUNCTION = {
     "config": {"role": "frontend"},
 }
 PATHS = {
-    "ws": {"type": "websocket", "auth": STATIC},
+    "ws": {"type": "websocket", "auth": STATIC, "lockout": {"failures_per_address": 0, "failures_per_authid": 0}},
     "open": {"type": "websocket"},
     "dynamic": {
         "type": "websocket",
@@ -190,7 +190,7 @@ def scram_login(peer: Peer, method: str, authid: str, secret: str) -> Any:
     message = scram.auth_message(method, authid, nonce, extra["nonce"], way)
     answer = peer.answer(b64encode(scram.client_proof(salted, message)).decode(), nonce=extra["nonce"])
     if answer[0] == 2:
-        (signature,) = answer[2]["authextra"].values()
+        signature = answer[2]["authextra"]["verifier" if method == "wamp-scram" else "scram_server_signature"]
         assert b64decode(signature) == scram.server_signature(scram.keys_of(salted), message)
     return answer
 

@@ -38,6 +38,17 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
     (_("Login: TLS certificate"), ("auth.tls.type", "auth.tls.principals", *_decided("tls")), True),
     (_("Login: cookie"), ("auth.cookie",), True),
     (
+        _("Login: Django session"),
+        ("auth.django-session.enabled", "auth.django-session.default-role", "auth.django-session.trusted_origins"),
+        True,
+    ),
+    (_("Login: token"), ("auth.token.enabled", "auth.token.default-role"), True),
+    (
+        _("Failed logins"),
+        ("lockout.failures_per_address", "lockout.failures_per_authid", "lockout.period"),
+        True,
+    ),
+    (
         _("Handshake and origins"),
         (
             "options.allowed_origins",

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.answers import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 
@@ -13,7 +13,7 @@ class Method(Protocol):
     Sources of principals may raise LoginDenied through both.
     """
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """The answer to HELLO."""
         ...
 

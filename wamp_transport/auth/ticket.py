@@ -36,7 +36,7 @@ class TicketMethod:
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
         """CHALLENGE for the ticket."""
-        return Challenge("ticket", {})
+        return Challenge(request.method, {})
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """WELCOME where the ticket is right."""

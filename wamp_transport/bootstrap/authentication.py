@@ -22,7 +22,7 @@ from ..auth.scram_method import ScramMethod
 from ..auth.static import StaticPrincipals
 from ..auth.ticket import TicketMethod
 from ..auth.unchallenged import AnonymousMethod, TlsMethod
-from ..config.auth import MethodAuth
+from ..config.auth import DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
@@ -36,6 +36,10 @@ from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
 from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
 from .functions import with_clean_connections
+from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
+from .identity.identities import Identities
+from .identity.stored_principals import PROVIDER as STORED
+from .identity.stored_principals import StoredPrincipals
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +63,9 @@ METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
 
 UNREMEMBERED: Final = ("anonymous", "tls")
 """Methods after which a cookie stands for no login: there is none, or a certificate must be shown each time."""
+
+FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
+"""The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
 
 Result = TypeVar("Result")
 
@@ -98,9 +105,10 @@ class Threads:
 class Authentication:
     """The authenticator of a node, for all its services."""
 
-    def __init__(self, cookies: CookieLogins, sessions: ServiceSessions) -> None:
+    def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: Identities) -> None:
         self._cookies = cookies
         self._sessions = sessions
+        self._identities = identities
         self._hashing = Threads("wamp-login", HASH_THREADS)
         self._functions = Threads("wamp-login-function", FUNCTION_THREADS)
         self._services: dict[str, ServiceLogins] = {}
@@ -117,7 +125,7 @@ class Authentication:
         self._services = {
             key: known
             if (known := self._services.get(key)) is not None and known.service == service
-            else ServiceLogins(service, self._sources(service))
+            else ServiceLogins(service, self._sources(service), self._django_method)
             for key, service in services.items()
             if isinstance(service.settings, WebSocketSection)
         }
@@ -141,7 +149,7 @@ class Authentication:
             return Deny(denied.reason, str(denied))
         except Busy:
             return Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
-        if isinstance(answer, Admit) and request.method not in UNREMEMBERED:
+        if isinstance(answer, Admit) and request.method not in UNREMEMBERED and answer.authprovider not in FOLLOWED:
             await self._cookies.remember(request, answer)
         return answer
 
@@ -161,20 +169,30 @@ class Authentication:
 
     def _sources(self, service: PathService) -> Callable[[str, MethodAuth], tuple[Principals, Method]]:
         def source(name: str, settings: MethodAuth) -> tuple[Principals, Method]:
-            principals = self._principals(settings)
+            principals = self._principals(name, settings)
             return principals, METHODS[name](principals, self.world, settings.default_role)
 
         return source
 
-    def _principals(self, settings: MethodAuth) -> Principals:
+    def _django_method(self, name: str, settings: DjangoAuth) -> Method:
+        live, role = self._identities.live, settings.default_role
+        if name == SESSION:
+            return SessionMethod(live, self._identities.credentials, role)
+        return TicketMethod(TokenPrincipals(live, role), self.world, role)
+
+    def _principals(self, name: str, settings: MethodAuth) -> Principals:
+        if settings.type == "database":
+            return StoredPrincipals(name)
+        if settings.type == "token":
+            return TokenPrincipals(self._identities.live, settings.default_role)
         if settings.type == "dynamic":
             return DynamicPrincipals(
                 self._call, settings.authenticator or "", settings.authenticator_realm, settings.authenticator_role
             )
         if settings.type == "function":
-            name = settings.create or ""
+            create = settings.create or ""
             world = replace(self.world, offload=self._functions.run)
-            return FunctionPrincipals(world, name, _made(name, settings.config))
+            return FunctionPrincipals(world, create, _made(create, settings.config))
         return StaticPrincipals(settings)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
@@ -195,7 +213,12 @@ CONFIGURED_AS: Final = {"wamp-scram": "scram"}
 class ServiceLogins:
     """The methods of one service."""
 
-    def __init__(self, service: PathService, source: Callable[[str, MethodAuth], tuple[Principals, Method]]) -> None:
+    def __init__(
+        self,
+        service: PathService,
+        source: Callable[[str, MethodAuth], tuple[Principals, Method]],
+        django: Callable[[str, DjangoAuth], Method],
+    ) -> None:
         self.service = service
         settings = service.settings
         auth = settings.auth if isinstance(settings, WebSocketSection) else None
@@ -203,10 +226,14 @@ class ServiceLogins:
         found = auth.methods() if auth is not None else {}
         made = {name: source(name, each) for name, each in found.items() if name in asked}
         self.methods = {name: method for name, (_, method) in made.items()}
+        self._django = auth.django_methods() if auth is not None else {}
+        self.methods |= {name: django(name, each) for name, each in self._django.items()}
         self._principals = {name: principals for name, (principals, _) in made.items()}
 
     def may_be(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
         """Whether who logged in as this could do so now. Sources that must be asked are taken at their word."""
+        if authmethod in self._django:
+            return True  # followed by other means
         if authprovider == COOKIE:
             return any(may_have(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(CONFIGURED_AS.get(authmethod, authmethod))

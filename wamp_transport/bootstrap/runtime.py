@@ -28,6 +28,7 @@ from .cookies import CookieStores
 from .functions import Functions
 from .handlers import AppHandlers
 from .history import DurableHistory
+from .identity.identities import Identities
 from .mounting import Mount, mount
 from .sources import Source, choose_source
 from .threads import in_thread
@@ -85,6 +86,7 @@ class Runtime:
         self.functions = Functions()
         self.authentication: Authentication | None = None
         self._cookie_logins = CookieLogins(self.cookies)
+        self._identities = Identities(self.name)
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._is_silent = False
@@ -109,6 +111,7 @@ class Runtime:
             self.handlers.close()
         if self.history is not None:
             await self.history.flush()
+        await self._identities.audit.flush()
         self.cookies.close()
         self.functions.close()
         if self.authentication is not None:
@@ -135,10 +138,12 @@ class Runtime:
         revision = await in_thread(self.source.revision)
         configuration = await in_thread(self.source.load)
         authorizers = Authorizers(self.services, self.functions.run)
-        self.authentication = Authentication(self._cookie_logins, self.services)
+        self.authentication = Authentication(self._cookie_logins, self.services, self._identities)
+        door = self._identities.door(self.authentication)
         self.node = self.services.node = Node(
-            router_options(configuration), asyncio.get_running_loop(), self.authentication, authorizers
+            router_options(configuration), asyncio.get_running_loop(), door, authorizers
         )
+        self._identities.attach(self.node)
         self._cookie_logins.watch(self.node)
         self.history = DurableHistory(self.node)
         self.handlers = AppHandlers(self.node, app_settings().handler_threads)
@@ -152,6 +157,7 @@ class Runtime:
                 self.history.run(),
                 self.handlers.run(),
                 self.cookies.run(),
+                self._identities.run(),
             )
         ]
 
@@ -222,6 +228,7 @@ class Runtime:
         services = {service.key: service for service in configuration.services}
         await asyncio.to_thread(self.authentication.configure, services)
         self._cookie_logins.configure(configuration.services)
+        self._identities.configure(configuration.services)
 
     def _end_stale_logins(self) -> None:
         """End the sessions of principals that are no more, or have another role now."""

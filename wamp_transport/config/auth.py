@@ -16,14 +16,25 @@ from wamp_transport.config.section import Finding, Section, setting
 from wamp_transport.wamp.uris import is_uri
 
 Kind = Literal["static", "dynamic", "function"]
+StoredKind = Literal["static", "dynamic", "function", "database"]
+TicketKind = Literal["static", "dynamic", "function", "database", "token"]
 
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "dynamic": ("authenticator", "authenticator-realm", "authenticator-role"),
     "function": ("create", "config", "expose_controller"),
+    "database": (),
+    "token": (),
 }
 """The attributes that belong to one type of authentication alone, beside those of type static."""
 
 PRINCIPALS = ("principals", "users")
+
+
+_WHO = (
+    "Who decides. static: what is given here. dynamic: a WAMP procedure, called as (realm, authid, details). "
+    "function: a Python callable with the same arguments."
+)
+_STORED = f"{_WHO} database: the principals in the database, edited in the admin."
 
 
 class MethodAuth(Section):
@@ -31,11 +42,7 @@ class MethodAuth(Section):
 
     static_keys: ClassVar[tuple[str, ...]] = ("principals",)
 
-    type: Kind = setting(
-        ...,
-        "Who decides. static: what is given here. dynamic: a WAMP procedure, called as (realm, authid, details). "
-        "function: a Python callable with the same arguments.",
-    )
+    type: TicketKind = setting(..., _WHO)
     default_role: str | None = setting(
         None,
         "Role of sessions for which nothing else says one. Null: they are refused.",
@@ -104,6 +111,7 @@ class AnonymousAuth(MethodAuth):
 
     static_keys = ("role", "authid", "realm")
 
+    type: Kind = setting(..., _WHO)
     role: str = setting("anonymous", "Role that these sessions get.", min_length=1, expected="the name of a role")
     authid: str | None = setting(
         None, "Authid that all these sessions get. Null: a random one each.", min_length=1, expected="an authid"
@@ -129,6 +137,7 @@ def _listed(help: str) -> Any:
 class TicketAuth(MethodAuth):
     """Login with a ticket: a password or token that the client sends as it is. Use TLS."""
 
+    type: TicketKind = setting(..., f"{_STORED} token: signed tokens that Django code makes, and the token hook's.")
     principals: dict[str, TicketPrincipal] | None = _listed("Principals and their tickets")
 
     def listed(self) -> Mapping[str, TicketPrincipal]:
@@ -141,6 +150,7 @@ class CraAuth(MethodAuth):
 
     static_keys = ("users",)
 
+    type: StoredKind = setting(..., _STORED)
     users: dict[str, CraPrincipal] | None = _listed("Users and their secrets")
 
     def listed(self) -> Mapping[str, CraPrincipal]:
@@ -151,6 +161,7 @@ class CraAuth(MethodAuth):
 class ScramAuth(MethodAuth):
     """Login with a password that neither is sent nor known to the server: methods wamp-scram and scram."""
 
+    type: StoredKind = setting(..., _STORED)
     principals: dict[str, ScramPrincipal] | None = _listed("Principals and the keys derived from their passwords")
 
     def listed(self) -> Mapping[str, ScramPrincipal]:
@@ -161,6 +172,7 @@ class ScramAuth(MethodAuth):
 class CryptosignAuth(MethodAuth):
     """Login with a private key: WAMP-cryptosign."""
 
+    type: StoredKind = setting(..., _STORED)
     principals: dict[str, CryptosignPrincipal] | None = setting(
         None, "Principals and their public keys, by authid, for type static."
     )
@@ -179,6 +191,7 @@ class CryptosignAuth(MethodAuth):
 class TlsAuth(MethodAuth):
     """Login with the client's TLS certificate. The endpoint needs `ca_certificates` to ask for one."""
 
+    type: StoredKind = setting(..., _STORED)
     principals: dict[str, TlsPrincipal] | None = setting(
         None, "Principals and the fingerprints of their certificates, by authid, for type static."
     )
@@ -186,6 +199,53 @@ class TlsAuth(MethodAuth):
     def listed(self) -> Mapping[str, TlsPrincipal]:
         """The principals of type static."""
         return self.principals or {}
+
+
+class DjangoAuth(Section):
+    """Login as what Django knows: the roles are those of the table "roles of Django users" in the admin."""
+
+    enabled: bool = setting(True, "Offer the method; false does as if it were not named here.")
+    default_role: str | None = setting(
+        None,
+        "Role of users for whom no line of that table says anything. Null: they are refused.",
+        alias="default-role",
+        min_length=1,
+        expected="the name of a role",
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Nobody is given the router's own role."""
+        if given.get("default-role") == "trusted":
+            yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
+
+
+class TokenAuth(DjangoAuth):
+    """Login with a signed token that Django code made with wamp_transport.tokens, or one that the token hook takes."""
+
+
+class SessionAuth(DjangoAuth):
+    """Login as the user of Django's session cookie, which the browser sends with the handshake.
+
+    Only pages of the host itself may use the cookie, whatever allowed_origins says.
+    """
+
+    trusted_origins: tuple[str, ...] = setting(
+        (), "Further origins whose pages may use the cookie, as scheme://host:port; no stars."
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """An origin is trusted by its full name or not at all."""
+        yield from super().check(given)
+        origins = given.get("trusted_origins")
+        for index, origin in enumerate(origins if isinstance(origins, tuple) else ()):
+            if isinstance(origin, str) and ("://" not in origin or "*" in origin):
+                yield Finding(
+                    ("trusted_origins", index),
+                    f'expected the full name of an origin, found "{short(origin)}"',
+                    "write scheme://host:port, such as https://example.com",
+                )
 
 
 def _internal(name: str) -> Any:
@@ -212,6 +272,10 @@ class Auth(Section):
         "Login of a client that has logged in before, by its cookie: an empty object. The service needs `cookie`.",
         secret=True,
     )
+    token: TokenAuth | None = setting(None, "Login with a signed token: an object, which may be empty.")
+    django_session: SessionAuth | None = setting(
+        None, "Login as the user who is logged in to Django: an object, which may be empty.", alias="django-session"
+    )
     anonymous_proxy: Any = _internal("anonymous-proxy")
     cryptosign_proxy: Any = _internal("cryptosign-proxy")
 
@@ -226,3 +290,8 @@ class Auth(Section):
         """The methods that are configured, without cookie, by the key they have here."""
         names = ("anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls")
         return {name: method for name in names if (method := getattr(self, name)) is not None}
+
+    def django_methods(self) -> Mapping[str, DjangoAuth]:
+        """The methods that ask Django, by the name that clients call them by."""
+        found = {"token": self.token, "django-session": self.django_session}
+        return {name: method for name, method in found.items() if method is not None and method.enabled}

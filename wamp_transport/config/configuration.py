@@ -212,6 +212,7 @@ def asked_methods(service: WebSocketSection) -> frozenset[str]:
         names.add("wamp-scram")
     if auth.cookie is not None and service.cookie is not None:
         names.add("cookie")
+    names.update(auth.django_methods())
     return frozenset(names)
 
 

@@ -12,6 +12,7 @@ from wamp_transport.config.auth import Auth
 from wamp_transport.config.compression import Compression
 from wamp_transport.config.cookie import Cookie
 from wamp_transport.config.limits import LimitsSection
+from wamp_transport.config.lockout import Lockout
 from wamp_transport.config.report import short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 
@@ -162,6 +163,7 @@ class WebSocketSection(Section):
     )
     options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
     auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
+    lockout: Lockout = setting(Lockout(), "Failed logins that are taken before people have to wait.")
     cookie: Cookie | None = setting(None, "Cookie tracking. Null: clients get no cookie.")
     hello_timeout: Milliseconds = _time(10_000, "Time for a client to open a session with HELLO; 0: no limit.")
     debug: bool = setting(

@@ -80,9 +80,15 @@ class Lane:
 
 
 class Connection:
-    """A transport and the session it carries now."""
+    """A transport and the session it carries now.
 
-    __slots__ = ("_decode", "_node", "is_closed", "is_congested", "lane", "link", "service", "session_id", "transport")
+    ``credentials`` is what the handshake brought that is for authentication alone and told to nobody.
+    """
+
+    __slots__ = (
+        "_decode", "_node", "credentials", "is_closed", "is_congested", "lane", "link", "service", "session_id",
+        "transport",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -100,6 +106,7 @@ class Connection:
         self.link = link
         self.session_id = session_id
         self.transport = transport
+        self.credentials: Any = None
         self.is_closed = False
         self.is_congested = False
 

@@ -35,7 +35,8 @@ from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.ids import MAX_ID
-from ..wamp.messages import Event, Hello, Invocation, Message
+from ..wamp.messages import Error, Event, Hello, Invocation, Message
+from ..wamp.payload import PYTHON
 from .connection import Connection, Lane, Link
 from .deciding import NOBODY, Authenticator, Authorizer, Deciding
 
@@ -48,7 +49,8 @@ WORK_STEPS: Final = 500
 class Node:
     """A running router with its connections, and those who decide what the core asks.
 
-    ``recorder`` takes what durable histories keep; ``on_goodbye`` is told when a client has said goodbye, and why.
+    ``recorder`` takes what durable histories keep; ``on_goodbye`` is told when a client has said goodbye, and why;
+    ``on_refused`` when the router itself answers a session with an error.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Node:
         self._is_working = False
         self.recorder: Callable[[Record], None] | None = None
         self.on_goodbye: Callable[[Connection, str], None] | None = None
+        self.on_refused: Callable[[int, Error], None] | None = None
         self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
         self.router = Router(
@@ -215,6 +218,8 @@ class Node:
         connections = self.connections
         message = effect.message
         payload_format = effect.payload_format
+        if payload_format is PYTHON and type(message) is Error and self.on_refused is not None:
+            self.on_refused(effect.recipients[0], message)
         encoded_for: Lane | None = None
         encoded: dict[Lane, bytes | None] = {}
         data: bytes | None = None

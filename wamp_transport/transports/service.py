@@ -12,6 +12,7 @@ from ..serializers.serializer import Serializer
 from .cookies import VISITOR, CookieTracker
 from .negotiation import Terms, installed
 from .origins import OriginPolicy
+from .session_cookie import SessionCookies
 
 TLS_DETAILS: Final = "wamp_transport.tls"
 """Name of the ASGI scope extension that holds what TLS tells: ``channel_id`` and, if there is one, ``peer_cert``."""
@@ -26,6 +27,7 @@ class WampService:
     terms: Terms
     websocket: WebSocketOptions
     cookies: CookieTracker | None = None
+    django_sessions: SessionCookies | None = None
 
     @classmethod
     def build(
@@ -43,11 +45,17 @@ class WampService:
             external_port=websocket.external_port,
             require_subprotocol=websocket.require_websocket_subprotocol,
         )
-        return cls(node, options, terms, websocket, cookies)
+        login = settings.auth.django_session if settings.auth is not None else None
+        sessions = SessionCookies(login.trusted_origins) if login is not None and login.enabled else None
+        return cls(node, options, terms, websocket, cookies, sessions)
 
     def connect(self, lane: Lane, link: Link, scope: Mapping[str, Any]) -> Connection:
         """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
-        return self.node.connect(self._options_for(scope), lane, link, transport_details(scope, lane.serializer))
+        details = transport_details(scope, lane.serializer)
+        connection = self.node.connect(self._options_for(scope), lane, link, details)
+        if self.django_sessions is not None:
+            connection.credentials = self.django_sessions.find(scope)
+        return connection
 
     def _options_for(self, scope: Mapping[str, Any]) -> ServiceOptions:
         """Anonymous sessions of a client known by its cookie have its public id as authid, unless one is configured."""

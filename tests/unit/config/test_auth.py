@@ -177,3 +177,29 @@ def test_role_and_realm_that_there_are_not_are_told(service, problems):
         "ticket.principals.joe.realm",
         "wampcra.authenticator-realm",
     }
+
+
+def test_methods_that_ask_django_are_offered_by_their_names(node, service, read):
+    service["auth"] = {"django-session": {}, "token": {"enabled": False}, "ticket": {"type": "token"}}
+    assert options(node, read).authmethods == {"django-session", "ticket"}
+    service["auth"] = {"token": {"default-role": "anonymous"}, "wampcra": {"type": "database"}}
+    assert options(node, read).authmethods == {"token", "wampcra"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "path"),
+    [
+        ({"django-session": {"default-role": "trusted"}}, "django-session.default-role"),
+        ({"django-session": {"trusted_origins": ["*"]}}, "django-session.trusted_origins[0]"),
+        ({"django-session": {"trusted_origins": ["https://*.example.com"]}}, "django-session.trusted_origins[0]"),
+        ({"django-session": {"trusted_origins": ["example.com"]}}, "django-session.trusted_origins[0]"),
+        ({"token": {"secret": "x"}}, "token.secret"),
+        ({"anonymous": {"type": "database"}}, "anonymous.type"),
+        ({"wampcra": {"type": "token"}}, "wampcra.type"),
+        ({"ticket": {"type": "database", "principals": {}}}, "ticket.principals"),
+    ],
+)
+def test_what_django_cannot_be_asked_is_a_fault(service, problems, auth, path):
+    service["auth"] = auth
+    faults, _ = problems(PLACE)
+    assert list(faults) == [path]

@@ -23,6 +23,9 @@ ARGON2_MEMORY: Final = 64 * 1024
 """KiB. Clients compute with it as well, so it has to suit browsers and small devices."""
 
 SALT_SIZE: Final = 16
+KEYLEN: Final = 32
+"""Octets of a salt, and of a key of WAMP-CRA."""
+
 SHORTEST: Final = {"ticket": 16, "wampcra": 8, "wamp-scram": 8, "scram": 8, "scram-pbkdf2": 8}
 """Characters. A ticket is sent as it is and may be made by a machine; the others are passwords."""
 
@@ -72,7 +75,7 @@ def public(method: str, text: str) -> str:
 
 def _wampcra(secret: str, other: Mapping[str, Any] | None) -> dict[str, Any]:
     salting = (
-        wampcra.Salting(secrets.token_urlsafe(SALT_SIZE), ITERATIONS, 32)
+        wampcra.Salting(secrets.token_urlsafe(SALT_SIZE), ITERATIONS, KEYLEN)
         if other is None
         else wampcra.Salting(other["salt"], other["iterations"], other["keylen"])
     )

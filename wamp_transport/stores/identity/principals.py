@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Q
@@ -70,12 +70,32 @@ def find_by_fingerprint(
     return _stored(found[0].principal, found)
 
 
-def used(principal: int, credential: int) -> None:
-    """Somebody has logged in with this."""
+def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
+    """A principal has logged in. Its credential is known by a fingerprint, or where it is the only one it can be."""
     now = timezone.now()
-    is_due = Q(last_used_at=None) | Q(last_used_at__lt=now - USED_EVERY)
-    Principal.objects.filter(is_due, pk=principal).update(last_used_at=now)
-    Credential.objects.filter(is_due, pk=credential).update(last_used_at=now)
+    rows = Principal.objects.filter(realm=realm, authid=authid)
+    rows.filter(_is_due(now)).update(last_used_at=now)
+    kept = _counting(Credential.objects.filter(principal__in=rows, method__in=list(methods)), "")
+    known = list(fingerprints)
+    ids = list((kept.filter(fingerprint__in=known) if known else kept).values_list("pk", flat=True)[:2])
+    if len(ids) == 1:
+        credential_used(ids[0])
+
+
+def credential_used(id: int) -> None:
+    """Somebody has logged in with this credential."""
+    now = timezone.now()
+    Credential.objects.filter(_is_due(now), pk=id).update(last_used_at=now)
+
+
+def sample(methods: Iterable[str], most: int = 50) -> list[StoredCredential]:
+    """Some credentials of these methods."""
+    rows = _counting(Credential.objects.filter(method__in=list(methods)), "").order_by("id")[:most]
+    return [StoredCredential(one.pk, one.method, one.data, one.fingerprint) for one in rows]
+
+
+def _is_due(now: datetime) -> Q:
+    return Q(last_used_at=None) | Q(last_used_at__lt=now - USED_EVERY)
 
 
 def _counting(rows: Any, path: str) -> Any:

@@ -30,8 +30,8 @@ class Identity:
     """Who somebody is in a realm. ``user`` is the primary key of a Django user as text; None for anybody else.
 
     ``user_hash`` and ``session_key`` are what the identity hangs on: a token made for the user, a Django session.
-    ``is_role_given``: the role came with the token, and no table changes it. ``is_stored``: it is a principal of the
-    database.
+    ``is_role_given``: the role came with the token, and no table changes it. ``default_role`` is for users whom the
+    table does not name. ``is_stored``: it is a principal of the database.
     """
 
     realm: str | None
@@ -42,10 +42,11 @@ class Identity:
     user_hash: str | None = None
     session_key: str | None = None
     is_role_given: bool = False
+    default_role: str | None = None
     is_stored: bool = False
 
 
-def of_session(session_key: str, realm: str | None) -> Identity | None:
+def of_session(session_key: str, realm: str | None, default_role: str | None = None) -> Identity | None:
     """The user who is logged in with this Django session; None where nobody is (any more).
 
     The role is None where the user has none in the realm.
@@ -53,18 +54,23 @@ def of_session(session_key: str, realm: str | None) -> Identity | None:
     user = _session_user(session_key)
     if user is None:
         return None
-    return Identity(realm, authid_of(user), role_of(user, realm), user=str(user.pk), session_key=session_key)
+    identity = Identity(
+        realm, authid_of(user), None, user=str(user.pk), session_key=session_key, default_role=default_role
+    )
+    return _with_role(identity, user)
 
 
-def of_token(token: str, realm: str | None, details: Mapping[str, Any]) -> Identity | None:
+def of_token(
+    token: str, realm: str | None, details: Mapping[str, Any], default_role: str | None = None
+) -> Identity | None:
     """Who shows this token to join a realm; None where it does not count there."""
     try:
         claims = read_token(token)
     except InvalidToken:
-        return _of_foreign_token(token, realm, details)
+        return _of_foreign_token(token, realm, details, default_role)
     if claims.realm is not None and realm is not None and claims.realm != realm:
         return None
-    identity = _of_claims(claims, claims.realm or realm)
+    identity = _of_claims(claims, claims.realm or realm, default_role)
     if identity is None or (claims.id is not None and not _first_use(claims)):
         return None
     return identity
@@ -78,13 +84,12 @@ def again(identity: Identity) -> Identity | None:
     if identity.user is None:
         return identity
     if identity.session_key is not None:
-        now = of_session(identity.session_key, identity.realm)
+        now = of_session(identity.session_key, identity.realm, identity.default_role)
         return now if now is not None and now.user == identity.user else None
     user = _user(identity.user)
     if user is None or (identity.user_hash is not None and not fits(_tie(identity), user)):
         return None
-    role = identity.role if identity.is_role_given else role_of(user, identity.realm)
-    return replace(identity, authid=authid_of(user), role=role)
+    return _with_role(identity, user)
 
 
 def authid_of(user: Any) -> str:
@@ -94,7 +99,10 @@ def authid_of(user: Any) -> str:
 
 
 def role_of(user: Any, realm: str | None) -> str | None:
-    """The role of an active user in a realm: what the project's hook says, else the first line that fits."""
+    """The role of an active user in a realm: what the project's hook says, else the first line that fits.
+
+    Empty where that line says that the user may not join; None where no line fits.
+    """
     hook = app_settings().hook("USER_ROLE")
     role = None if hook is None else hook(user, realm)
     if role is not None:
@@ -103,7 +111,7 @@ def role_of(user: Any, realm: str | None) -> str | None:
     groups: set[Any] = set()
     if any(line.kind == "group" for line in lines) and hasattr(user, "groups"):
         groups = set(user.groups.values_list("pk", flat=True))
-    return next((line.role or None for line in lines if _is_meant(line, user, groups)), None)
+    return next((line.role for line in lines if _is_meant(line, user, groups)), None)
 
 
 def _is_meant(line: UserRole, user: Any, groups: set[Any]) -> bool:
@@ -144,18 +152,36 @@ def _user(pk: str) -> Any:
     return user if user is not None and user.is_active else None
 
 
-def _of_claims(claims: Claims, realm: str | None) -> Identity | None:
+def _with_role(identity: Identity, user: Any) -> Identity:
+    """The identity with the role that the user has now, unless it came with a token."""
+    if identity.is_role_given:
+        return identity
+    role = role_of(user, identity.realm)
+    return replace(identity, role=(identity.default_role if role is None else role) or None)
+
+
+def _of_claims(claims: Claims, realm: str | None, default_role: str | None) -> Identity | None:
     if claims.user is None:
         return Identity(realm, claims.authid or "", claims.role, claims.extra, is_role_given=True)
     user = _user(claims.user)
     if user is None or not fits(claims, user):
         return None
-    is_given = claims.role is not None
-    role = claims.role if is_given else role_of(user, realm)
-    return Identity(realm, authid_of(user), role, claims.extra, claims.user, claims.user_hash, None, is_given)
+    identity = Identity(
+        realm,
+        authid_of(user),
+        claims.role,
+        claims.extra,
+        claims.user,
+        claims.user_hash,
+        is_role_given=claims.role is not None,
+        default_role=default_role,
+    )
+    return _with_role(identity, user)
 
 
-def _of_foreign_token(token: str, realm: str | None, details: Mapping[str, Any]) -> Identity | None:
+def _of_foreign_token(
+    token: str, realm: str | None, details: Mapping[str, Any], default_role: str | None
+) -> Identity | None:
     verify = app_settings().hook("TOKEN_VERIFIER")
     found = None if verify is None else verify(token, {**details, "realm": realm})
     if found is None:
@@ -163,18 +189,14 @@ def _of_foreign_token(token: str, realm: str | None, details: Mapping[str, Any])
     realm, role, extra = found.get("realm") or realm, found.get("role"), found.get("extra")
     user = found.get("user")
     if user is None:
-        return Identity(realm, found.get("authid") or "", role, extra, is_role_given=True)
+        return Identity(realm, found.get("authid") or "", role or default_role, extra, is_role_given=True)
     if not user.is_active:
         return None
     is_given = role is not None
-    return Identity(
-        realm,
-        found.get("authid") or authid_of(user),
-        role if is_given else role_of(user, realm),
-        extra,
-        str(user.pk),
-        is_role_given=is_given,
+    identity = Identity(
+        realm, authid_of(user), role, extra, str(user.pk), is_role_given=is_given, default_role=default_role
     )
+    return _with_role(identity, user)
 
 
 def _first_use(claims: Claims) -> bool:

@@ -1,0 +1,140 @@
+"""The door of a node: every login passes here. Failures are counted, who fails too often waits, all is written down."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from django.db import DatabaseError
+
+from ...auth.cryptosign import public_key
+from ...auth.fingerprints import fingerprints_of
+from ...config.lockout import Lockout
+from ...router.answers import Admit, Challenge, Deny, Skip
+from ...router.effects import Authenticate
+from ...router.records import PRESENT, Session
+from ...stores.identity import principals
+from ...stores.identity.users import Identity
+from ...wamp import errors
+from ...wamp.messages import Error
+from ..threads import in_thread
+from .audit import AuditTrail
+from .live import LiveIdentities
+from .stored_principals import KINDS
+from .stored_principals import PROVIDER as STORED
+from .throttle import Throttle, address_of
+
+logger = logging.getLogger(__name__)
+
+UNCOUNTED: Final = frozenset({"anonymous", "cookie", "django-session"})
+"""Methods in which no secret can be guessed."""
+
+DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
+
+
+class Authenticator(Protocol):
+    """See :class:`~...node.deciding.Authenticator`."""
+
+    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+        """The next step of a login."""
+        ...
+
+
+class Door:
+    """An authenticator around another one. ``session_of(id)`` is a session of the router, if it still is there."""
+
+    def __init__(
+        self,
+        inside: Authenticator,
+        lockouts: Callable[[], Mapping[str, Lockout]],
+        session_of: Callable[[int], Session | None],
+        live: LiveIdentities,
+        audit: AuditTrail,
+    ) -> None:
+        self._inside = inside
+        self._lockouts = lockouts
+        self._session_of = session_of
+        self._live = live
+        self._audit = audit
+        self._throttle = Throttle()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+        """See :class:`~...node.deciding.Authenticator`."""
+        limits = self._lockouts().get(request.service, Lockout())
+        who = address_of(request.transport), request.hello.realm, request.hello.details.authid
+        is_counted = request.method not in UNCOUNTED
+        if is_counted and (seconds := await self._throttle.wait_for(limits, *who)):
+            self._audit.record("lockout", **self._columns(request))
+            return Deny(message=f"too many failed logins: try again in {seconds} seconds")
+        answer = await self._inside.authenticate(request)
+        if isinstance(answer, Deny):
+            self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
+            if is_counted and answer.reason == errors.AUTHENTICATION_DENIED:
+                await self._throttle.failed(limits, *who)
+        elif isinstance(answer, Admit):
+            if answer.authprovider == STORED:
+                identity = Identity(answer.realm, answer.authid, answer.authrole, is_stored=True)
+                self._live.watch(request.session_id, identity, None)
+            asyncio.get_running_loop().call_soon(self._admitted, request, answer)
+        return answer
+
+    def denied(self, session: Session, error: Error) -> None:
+        """A session was told that it may not do something."""
+        if error.error in DENIALS:
+            detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
+            self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
+
+    def closed(self, session_id: int, identity: Identity, message: str) -> None:
+        """A session ends because of a change of its user."""
+        session = self._session_of(session_id)
+        if session is not None:
+            self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
+
+    def _admitted(self, request: Authenticate, answer: Admit) -> None:
+        """The router knows by now whether the login led to a session."""
+        session = self._session_of(request.session_id)
+        if session is None or session.state not in PRESENT:
+            self._audit.record("failure", **self._columns(request), detail="refused by the realm")
+            return
+        self._audit.record("login", **of_session(session), session=session.id)
+        if answer.authprovider == STORED:
+            task = asyncio.ensure_future(self._used(answer, KINDS[request.method], _shown(request)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _used(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
+        try:
+            await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
+        except DatabaseError as error:
+            logger.warning("It cannot be written down that a principal was used: %s", error)
+
+    def _columns(self, request: Authenticate) -> dict[str, Any]:
+        details = request.hello.details
+        return {
+            "realm": request.hello.realm,
+            "authid": details.authid,
+            "authmethod": request.method,
+            "address": address_of(request.transport),
+            "service": request.service,
+        }
+
+
+def of_session(session: Session) -> dict[str, Any]:
+    """What the audit trail says of a session."""
+    return {
+        "realm": session.realm,
+        "authid": session.authid,
+        "authrole": session.authrole,
+        "authmethod": session.authmethod,
+        "address": address_of(session.transport),
+        "service": session.service.key,
+    }
+
+
+def _shown(request: Authenticate) -> list[str]:
+    """The fingerprints of the key or certificate that a peer has shown."""
+    if request.method == "tls":
+        return list(fingerprints_of(request.transport.get("peer_cert")))
+    key = public_key((request.hello.details.authextra or {}).get("pubkey"))
+    return [key] if request.method == "cryptosign" and key is not None else []

@@ -1,0 +1,138 @@
+"""The principals of the database as a source for the authentication methods, looked up in threads."""
+
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from django.contrib.auth.hashers import check_password, make_password
+
+from ...auth.principals import CraKeys, Credential, Lookup, Principal, PublicKeys, ScramCredential
+from ...auth.scram import DIALECT, STANDARD, Derivation, ScramKeys
+from ...auth.wampcra import Salting
+from ...stores.identity import credentials, principals
+from ...stores.identity.principals import StoredCredential, StoredPrincipal
+from ..threads import in_thread
+
+PROVIDER: Final = "database"
+
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ticket": ("ticket",),
+    "wampcra": ("wampcra",),
+    STANDARD: ("wamp-scram", "scram-pbkdf2"),
+    DIALECT: ("scram", "scram-pbkdf2"),
+    "cryptosign": ("cryptosign",),
+    "tls": ("tls",),
+}
+"""The kinds of credentials that serve a method, as clients call it; the first ones come first."""
+
+MODELS_SECONDS: Final = 60.0
+"""How long the samples are used after which challenges to unknown peers are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashedTickets:
+    """Tickets of which Django's password hashes are kept, any of which counts. Checked in a thread.
+
+    Without any it takes the time that a wrong ticket takes. ``used`` is told which one it was.
+    """
+
+    hashes: tuple[tuple[int, str], ...] = field(repr=False)
+    is_slow: bool = True
+
+    def accepts(self, ticket: str) -> bool:
+        """See :class:`~...auth.principals.TicketCheck`."""
+        if not self.hashes:
+            make_password(ticket)
+        matching = [id for id, encoded in self.hashes if check_password(ticket, encoded)]
+        for id in matching[:1]:
+            principals.credential_used(id)
+        return bool(matching)
+
+
+class StoredPrincipals:
+    """See :class:`~...auth.principals.Principals`. ``method`` is named as in the configuration."""
+
+    provider = PROVIDER
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self._models: tuple[Principal, ...] = ()
+        self._models_until = 0.0
+
+    async def find(self, lookup: Lookup) -> Principal | None:
+        """By certificate or public key where the method has them, else by authid."""
+        kinds = KINDS[str(lookup.details["authmethod"])]
+        principal: Principal | None = await in_thread(self._find, lookup, kinds)
+        if principal is None and self._method == "ticket":
+            return Principal(credential=HashedTickets(()))
+        return principal
+
+    def model(self, choice: int) -> Principal | None:
+        """One of the samples; where there is none, what a new principal would have."""
+        if self._models:
+            return self._models[choice % len(self._models)]
+        noise = sha256(choice.to_bytes(8, "big")).digest()[: credentials.SALT_SIZE]
+        if self._method == "wampcra":
+            salt = urlsafe_b64encode(noise).rstrip(b"=").decode()
+            return Principal(credential=CraKeys((), Salting(salt, credentials.ITERATIONS, credentials.KEYLEN)))
+        return None
+
+    def _find(self, lookup: Lookup, kinds: tuple[str, ...]) -> Principal | None:
+        self._sample()
+        if lookup.fingerprints or lookup.public_key is not None:
+            wanted = lookup.fingerprints or (lookup.public_key or "",)
+            authid = None if lookup.fingerprints else lookup.authid
+            found = principals.find_by_fingerprint(lookup.realm, kinds[0], wanted, authid)
+        else:
+            found = principals.find(lookup.realm, lookup.authid or "", kinds)
+        return None if found is None else _principal(found, self._method, kinds)
+
+    def _sample(self) -> None:
+        """Look now and then how the credentials of the method are made; only salts and such are kept of them."""
+        if self._method not in ("wampcra", "scram") or time.monotonic() < self._models_until:
+            return
+        self._models_until = time.monotonic() + MODELS_SECONDS
+        kinds = {kind for name in KINDS for kind in KINDS[name] if name.endswith(self._method)}
+        self._models = tuple(
+            Principal(credential=_credential(self._method, (one,))) for one in principals.sample(kinds)
+        )
+
+
+def _principal(found: StoredPrincipal, method: str, kinds: tuple[str, ...]) -> Principal | None:
+    """A principal with what it has to prove; None where it has nothing that counts."""
+    best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
+    kept = tuple(one for one in found.credentials if one.method == best)
+    if not kept:
+        return None
+    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, kept))
+
+
+def _credential(method: str, kept: tuple[StoredCredential, ...]) -> Credential | None:
+    if method == "ticket":
+        return HashedTickets(tuple((one.id, one.data["hash"]) for one in kept))
+    if method == "cryptosign":
+        return PublicKeys(tuple(one.fingerprint for one in kept))
+    if method == "tls":
+        return None
+    first = kept[0].data
+    alike = [one.data for one in kept if _salting(one.data) == _salting(first)]
+    if method == "wampcra":
+        salting = Salting(first["salt"], first["iterations"], first["keylen"])
+        return CraKeys(tuple(data["key"] for data in alike), salting)
+    return ScramCredential(_derivation(first), tuple(_keys(data) for data in alike))
+
+
+def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a challenge tells: keys that differ in it cannot be asked for at once."""
+    return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
+
+
+def _derivation(data: Mapping[str, Any]) -> Derivation:
+    return credentials.derivation_of(data)
+
+
+def _keys(data: Mapping[str, Any]) -> ScramKeys:
+    return ScramKeys(bytes.fromhex(data["stored_key"]), bytes.fromhex(data["server_key"]))

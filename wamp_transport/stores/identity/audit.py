@@ -1,0 +1,39 @@
+"""The audit trail in the database: written in batches, ended by age and number. Synchronous: call it in a thread."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+from django.utils import timezone
+
+from wamp_transport.models import AuditEntry
+
+MOST: Final = 500_000
+"""Entries that are kept at most, the latest ones."""
+
+LENGTHS: Final = {
+    field.name: field.max_length
+    for field in AuditEntry._meta.concrete_fields
+    if getattr(field, "max_length", None) is not None
+}
+
+
+def keep(entries: Iterable[dict[str, Any]]) -> None:
+    """Write entries, given as their columns. What peers have made too long is cut, and what no database takes goes."""
+    AuditEntry.objects.bulk_create([AuditEntry(**{key: _fit(key, one[key]) for key in one}) for one in entries], 500)
+
+
+def purge(days: int) -> int:
+    """Drop entries older than ``days``, and the oldest beyond MOST; how many."""
+    deleted: int = AuditEntry.objects.filter(at__lt=timezone.now() - timedelta(days=days)).delete()[0]
+    oldest = AuditEntry.objects.order_by("-id").values_list("id", flat=True)[MOST : MOST + 1]
+    for id in oldest:
+        deleted += AuditEntry.objects.filter(id__lte=id).delete()[0]
+    return deleted
+
+
+def _fit(column: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    clean = value.replace("\0", "").encode("utf-8", "replace").decode()
+    return clean[: LENGTHS[column]]
