@@ -1,0 +1,90 @@
+"""The audit trail: alike events are counted, batches are written, nothing grows without end."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connections
+from django.utils import timezone
+
+from wamp_transport.bootstrap.identity import audit as module
+from wamp_transport.bootstrap.identity.audit import AuditTrail
+from wamp_transport.models import AuditEntry
+from wamp_transport.stores.identity import audit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def flush(trail):
+    async def whole():
+        await trail.flush()
+        await asyncio.to_thread(connections.close_all)
+
+    asyncio.run(whole())
+
+
+def test_alike_events_are_one_line_with_a_count():
+    trail = AuditTrail("node:1")
+    for detail in ("first", "second", "third"):
+        trail.record("denial", authid="joe", address="192.0.2.1", reason="x", detail=detail, realm=None)
+    trail.record("login", authid="joe")
+    flush(trail)
+    denial, login = AuditEntry.objects.order_by("id")
+    assert (denial.count, denial.detail, denial.node, denial.realm) == (3, "first", "node:1", "")
+    assert (login.kind, login.count) == ("login", 1)
+    flush(trail)
+    assert AuditEntry.objects.count() == 2
+
+
+def test_what_peers_make_too_long_or_odd_is_written():
+    trail = AuditTrail("node")
+    trail.record("failure", authid="x\0" * 1000, detail="\ud800" * 2000)
+    flush(trail)
+    row = AuditEntry.objects.get()
+    assert (row.authid, row.detail) == ("x" * 255, "?" * 500)
+
+
+def test_backlog_ends_and_what_is_missing_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(module, "LARGEST_BACKLOG", 2)
+    trail = AuditTrail("node")
+    for number in range(5):
+        trail.record("failure", authid=str(number))
+    flush(trail)
+    assert AuditEntry.objects.count() == 2
+    assert "3 events are missing" in caplog.text
+
+
+def test_database_that_fails_loses_nothing(monkeypatch, caplog):
+    trail = AuditTrail("node")
+    trail.record("login", authid="joe")
+    with monkeypatch.context() as patch:
+
+        def fail(entries):
+            raise DatabaseError("away")
+
+        patch.setattr(audit, "keep", fail)
+        with caplog.at_level(logging.ERROR):
+            flush(trail)
+            flush(trail)
+    assert caplog.text.count("cannot be written") == 1
+    flush(trail)
+    assert AuditEntry.objects.get().authid == "joe"
+
+
+def test_old_lines_and_too_many_are_dropped(monkeypatch):
+    AuditEntry.objects.create(kind="login", at=timezone.now() - timedelta(days=3))
+    for number in range(4):
+        AuditEntry.objects.create(kind="login", authid=str(number))
+    assert audit.purge(2) == 1
+    monkeypatch.setattr(audit, "MOST", 3)
+    assert audit.purge(2) == 1
+    assert AuditEntry.objects.order_by("id").first().authid == "1"
+
+
+def test_nothing_is_written_where_nothing_is_kept(settings):
+    settings.WAMP_TRANSPORT = {"AUDIT_DAYS": 0}
+    trail = AuditTrail("node")
+    trail.record("login", authid="joe")
+    flush(trail)
+    assert not AuditEntry.objects.exists()
