@@ -1,6 +1,7 @@
 """The pages of realms and roles."""
 
 import pytest
+from django.urls import reverse
 
 from tests.django.configurations import node
 from wamp_transport.models import Permission, Realm, Role
@@ -165,3 +166,32 @@ def test_authorizer_is_given_in_the_form_of_a_role(pages, role):
 def test_wrong_authorizer_is_refused_at_its_field(pages, role, changes, field, message):
     errors = pages.refused(pages.get("role_change", role.pk), **changes)
     assert message in " ".join(errors[field])
+
+
+def test_page_of_a_role_explains(pages, role):
+    page = pages.get("role_change", role.pk)
+    assert f"/role/{role.pk}/explain/" in page.content.decode()
+    asked = pages.get("role_explain", role.pk)
+    assert asked.context["told"] is None
+    told = pages.get("role_explain", role.pk, action="call", uri="com.x")
+    assert "<strong>Allowed</strong>" in told.content.decode()
+    assert "workers[0].realms[0].roles[0].permissions[0]" in told.content.decode()
+    told = pages.get("role_explain", role.pk, action="publish", uri="<b>", match="prefix")
+    assert "<strong>Denied</strong>" in told.content.decode()
+    assert "<b>" not in told.content.decode()
+    assert "wamp.error.invalid_uri" in told.content.decode()
+    wrong = pages.get("role_explain", role.pk, action="fly", uri="com.x")
+    assert wrong.context["told"] is None
+    assert "action" in wrong.context["form"].errors
+
+
+def test_nothing_is_explained_while_the_configuration_has_faults(pages, role):
+    Role.objects.filter(pk=role.pk).update(settings={"unknown": 1})
+    page = pages.get("role_explain", role.pk, action="call", uri="com.x")
+    assert page.context["told"] is None
+    assert "has faults" in page.content.decode()
+
+
+def test_role_that_is_not_there_is_not_explained(pages, role):
+    path = reverse("admin:wamp_transport_role_explain", args=(role.pk + 1,))
+    assert pages.client.get(path).status_code == 403

@@ -13,7 +13,7 @@ from tests.django.test_stores_configuration import no_tables  # noqa: F401 - a f
 from wamp_transport.config import read_file, template
 from wamp_transport.management.commands.wamp import Command
 from wamp_transport.management.subcommands import SUBCOMMANDS
-from wamp_transport.models import Transport
+from wamp_transport.models import Permission, Principal, Transport
 from wamp_transport.stores import configuration as store
 
 FAULTY = {"workers": [{"type": "router", "transports": [{"type": "web", "paths": {"a": {"type": "x"}, "b": 1}}]}]}
@@ -279,3 +279,48 @@ def test_faulty_settings_do_not_stop_the_command(tmp_path, settings):
     with pytest.raises(SystemCheckError):
         call_command("check", stderr=io.StringIO())
     run("check", written(tmp_path, {}))
+
+
+@pytest.mark.django_db
+def test_explain_names_the_rule_and_its_row():
+    store.replace(node(ws={"type": "websocket"}))
+    place = "workers[0].realms[0].roles[0].permissions[0]"
+    text, _ = run("explain", "realm1", "call", "com.x", "--role", "anonymous")
+    row = Permission.objects.get()
+    assert 'may call "com.x"' in text
+    assert f'decides  {place}: prefix "" allows call, subscribe' in text
+    assert f"{place} is permission {row.pk} in the database" in text
+    told = json.loads(run("explain", "realm1", "publish", "com.x", "--role", "anonymous", "--json")[0])
+    assert (told["outcome"], told["rule"]["path"], told["rows"]) == ("denied", place, {place: row.pk})
+
+
+@pytest.mark.django_db
+def test_explain_takes_the_role_of_a_stored_principal(tmp_path):
+    file = written(tmp_path, node(ws={"type": "websocket"}))
+    Principal.objects.create(realm="realm1", authid="alice", role="anonymous")
+    args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--node", file)
+    assert "may subscribe prefix" in run(*args, "--principal", "alice")[0]
+    assert "no stored principal 'bob'" in refused(*args, "--principal", "bob")[0]
+
+
+def test_explain_fails_where_another_outcome_is_expected(tmp_path):
+    args = ("explain", "realm1", "publish", "com.x", "--role", "anonymous", "--node", written(tmp_path, node()))
+    run(*args, "--expect", "denied")
+    message, text = refused(*args, "--expect", "allowed")
+    assert message == "expected it to be allowed, but it is denied"
+    assert "may not publish" in text
+
+
+def test_explain_of_what_is_not_there_says_what_is(tmp_path):
+    file = written(tmp_path, node())
+    rest = ("call", "com.x", "--node", file, "--role")
+    assert "there are: realm1" in refused("explain", "nowhere", *rest, "anonymous")[0]
+    assert "it has: anonymous" in refused("explain", "realm1", *rest, "nobody")[0]
+    assert "fault" in refused("explain", "realm1", "call", "x", "--role", "a", "--node", written(tmp_path, FAULTY))[1]
+
+
+def test_check_tells_rules_that_never_decide(tmp_path):
+    mapping = node()
+    mapping["workers"][0]["realms"][0]["roles"][0]["permissions"] += [{"uri": "a.*.c", "allow": {"call": True}}]
+    text, _ = run("check", written(tmp_path, mapping))
+    assert 'notice  workers[0].realms[0].roles[0].permissions[1]: has no effect, as permissions[0] (prefix "")' in text

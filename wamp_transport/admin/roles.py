@@ -4,11 +4,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from wamp_transport.admin.explaining import explain_view
 from wamp_transport.admin.generics import AnyTabularInline
 from wamp_transport.admin.realms import RoleForm
 from wamp_transport.admin.row_admin import RowAdmin
@@ -88,6 +92,18 @@ class RoleAdmin(RowAdmin):
         """The role as it is in a config.json, with its permissions."""
         permissions = [put_together(permission) for permission in row.permissions.order_by("pk")]
         return {**put_together(row), **({"permissions": permissions} if permissions else {})}
+
+    def get_urls(self) -> list[Any]:
+        """With the page that explains."""
+        view = self.admin_site.admin_view(self.explain_view)
+        return [path("<path:object_id>/explain/", view, name="wamp_transport_role_explain"), *super().get_urls()]
+
+    def explain_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What sessions of a role may do, and why."""
+        role = self.get_object(request, unquote(object_id))
+        if role is None or not self.has_view_permission(request, role):
+            raise PermissionDenied
+        return explain_view(self, request, role)
 
     @admin.display(description=_("Permissions"))
     def permissions_shown(self, row: Role) -> int:

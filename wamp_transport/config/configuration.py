@@ -10,19 +10,13 @@ from wamp_transport.config.certificates import TlsFiles, read
 from wamp_transport.config.endpoint import DEFAULT_ENDPOINT, OtherEndpoint, TcpEndpoint, UnixEndpoint
 from wamp_transport.config.node import Node, RouterWorker
 from wamp_transport.config.paths import OtherService, PathTree
-from wamp_transport.config.realm import RealmSection, RoleSection, open_realm
+from wamp_transport.config.realm import RealmSection, open_realm
 from wamp_transport.config.report import Location, Problem, Report, path_text
 from wamp_transport.config.section import Finding, Section
 from wamp_transport.config.transport import OtherTransport, WebOptions, WebSocketTransport, WebTransport
 from wamp_transport.config.webservices import StaticService
 from wamp_transport.config.websocket import WebSocketSection, WebSocketService
-from wamp_transport.router.options import (
-    AnonymousLogin,
-    RealmOptions,
-    RoleOptions,
-    RouterOptions,
-    ServiceOptions,
-)
+from wamp_transport.router.options import AnonymousLogin, RealmOptions, RouterOptions, ServiceOptions
 
 UNOFFERED = "none"
 
@@ -72,13 +66,17 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A configuration that passed all checks. Relative paths in it are relative to ``base_dir``."""
+    """A configuration that passed all checks. Relative paths in it are relative to ``base_dir``.
+
+    ``realm_places`` holds the JSON path of each realm that was given.
+    """
 
     source: str
     base_dir: Path
     realms: tuple[RealmSection, ...]
     transports: tuple[Transport, ...]
     report: Report = field(default_factory=Report, compare=False)
+    realm_places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def services(self) -> tuple[PathService, ...]:
@@ -142,7 +140,12 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
     for index, worker in enumerate(node.workers):
         if isinstance(worker, RouterWorker) and worker.options.disabled:
             findings.append(Finding(("workers", index), "this worker is disabled and left out", level="ignored"))
-    configuration = Configuration(source, base_dir, tuple(realms), tuple(transports))
+    places = {
+        realm.name: path_text((*location, "realms", index))
+        for location, worker in routers
+        for index, realm in enumerate(worker.realms)
+    }
+    configuration = Configuration(source, base_dir, tuple(realms), tuple(transports), realm_places=places)
     return configuration, findings
 
 
@@ -307,7 +310,7 @@ def _realm_options(realm: RealmSection) -> RealmOptions:
     options = realm.options
     return RealmOptions(
         name=realm.name,
-        roles={role.name: _role_options(role) for role in realm.roles},
+        roles={role.name: role.role_options() for role in realm.roles},
         loose_uris=options.uri_check == "loose",
         strict_request_ids=options.strict_request_ids,
         timeouts_in_seconds=options.timeouts_in_seconds,
@@ -318,19 +321,6 @@ def _realm_options(realm: RealmSection) -> RealmOptions:
         limits=options.limits(),
         max_retained=options.max_retained,
         history=realm.store.history_options() if realm.store is not None else (),
-    )
-
-
-def _role_options(role: RoleSection) -> RoleOptions:
-    """Of permissions for the same URIs the later one counts; allow-by-default counts where there are none at all."""
-    permissions = {(one.uri, one.match): one for one in (entry.permission() for entry in role.permissions or ())}
-    return RoleOptions(
-        name=role.name,
-        permissions=tuple(permissions.values()),
-        allow_by_default=role.allow_by_default and role.permissions is None,
-        trustlevel=role.trustlevel,
-        authorizer=role.authorizer_options(),
-        limits=role.limits(),
     )
 
 

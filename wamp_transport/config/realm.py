@@ -1,17 +1,20 @@
 """Realms, their roles, and what a role may do with which URIs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
-from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission
+from wamp_transport.config.unreachable import unreachable
+from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
 from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
 _STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
+
+MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
 FUNCTION: Final = "function:"
 """How the name of an authorizer begins that is no procedure but a function; a URI holds no colon here."""
@@ -153,6 +156,22 @@ class RoleSection(LimitsSection):
                     level="ignored",
                 )
             seen[key] = index
+        yield from _unreachable(permissions if isinstance(permissions, tuple) else ())
+
+    def role_options(self) -> RoleOptions:
+        """The role as the router takes it.
+
+        Of permissions for the same URIs the later one counts; allow-by-default counts where there are none at all.
+        """
+        permissions = {(one.uri, one.match): one for one in (entry.permission() for entry in self.permissions or ())}
+        return RoleOptions(
+            name=self.name,
+            permissions=tuple(permissions.values()),
+            allow_by_default=self.allow_by_default and self.permissions is None,
+            trustlevel=self.trustlevel,
+            authorizer=self.authorizer_options(),
+            limits=self.limits(),
+        )
 
     def authorizer_options(self) -> AuthorizerOptions | None:
         """Who decides for the role, as the router takes it; None where the permissions do."""
@@ -332,6 +351,20 @@ def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]
             yield Finding(
                 (*location, index, "uri"), f"covers no URI, as this realm's `uri_check` is {rule}", hint, "ignored"
             )
+
+
+def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
+    """Rules of a role that never decide."""
+    patterns: list[tuple[str, Match] | None] = []
+    actions = []
+    for entry in permissions:
+        uri, match = _covered(entry) or ("", "")
+        kind = next((one for one in MATCHES if one == match), None)
+        patterns.append((uri, kind) if kind is not None else None)
+        allow = entry.get("allow") if isinstance(entry, dict) else None
+        given = allow if isinstance(allow, dict) else {}
+        actions.append(frozenset(name for name, value in given.items() if value is True))
+    yield from unreachable(patterns, actions)
 
 
 def _covered(entry: object) -> tuple[str, str] | None:

@@ -1,6 +1,7 @@
 """What ``manage.py wamp`` can do, one module each."""
 
 from wamp_transport.management.subcommands.check import Check
+from wamp_transport.management.subcommands.explain import Explain
 from wamp_transport.management.subcommands.export import Export
 from wamp_transport.management.subcommands.handlers import Handlers
 from wamp_transport.management.subcommands.importing import Import
@@ -15,6 +16,7 @@ from wamp_transport.management.subcommands.token import Token
 SUBCOMMANDS: tuple[Subcommand, ...] = (
     Init(),
     Check(),
+    Explain(),
     Import(),
     Export(),
     Purge(),

@@ -1,0 +1,117 @@
+"""Why a role may do something or may not: the rule that decides, with its place, and the rules that it beats.
+
+The decision is the router's own: the same roles are made from the configuration and asked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from wamp_transport.config.realm import FUNCTION, RealmSection, RoleSection
+from wamp_transport.router.options import ACTIONS, Action, Match
+from wamp_transport.router.permissions import Role, refusal
+from wamp_transport.router.rules import Rules
+from wamp_transport.wamp.uris import is_reserved
+
+Outcome = Literal["allowed", "denied", "asked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule and its place in the configuration. ``allows`` are the actions that it allows."""
+
+    path: str
+    uri: str
+    match: Match
+    allows: tuple[Action, ...]
+
+    def __str__(self) -> str:
+        allows = ", ".join(self.allows) or "nothing"
+        return f'{self.path}: {self.match} "{self.uri}" allows {allows}'
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision. ``asked``: an authorizer decides, when it comes to it. ``error`` is the URI of a denial.
+
+    ``rule`` is None where no rule covers the URI, or none matters. ``beaten`` are the others that cover it, in the
+    order in which they would decide.
+    """
+
+    realm: str
+    role: str
+    action: Action
+    uri: str
+    match: Match
+    outcome: Outcome
+    reason: str
+    error: str = ""
+    disclose: bool = False
+    rule: Rule | None = None
+    beaten: tuple[Rule, ...] = ()
+
+    def __str__(self) -> str:
+        kind = "" if self.match == "exact" else f"{self.match} "
+        verb = {"allowed": "may", "denied": "may not", "asked": "may perhaps"}[self.outcome]
+        lines = [f'Role {self.role} of realm {self.realm} {verb} {self.action} {kind}"{self.uri}": {self.reason}.']
+        if self.disclose:
+            lines.append("Receivers are told who it was.")
+        if self.rule is not None:
+            lines.append(f"  decides  {self.rule}")
+        lines += [f"  beaten   {rule}" for rule in self.beaten]
+        return "\n".join(lines)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+def explain(
+    realm: RealmSection, place: str, role_name: str, action: Action, uri: str, match: Match = "exact"
+) -> Explanation:
+    """What comes of an action of a role. ``place`` is the JSON path of the realm. Raises KeyError for unknown roles."""
+    sections = {section.name: (index, section) for index, section in enumerate(realm.roles)}
+    index, section = sections[role_name]
+    rules = list(_rules(section, uri, match, f"{place}.roles[{index}].permissions"))
+
+    def explained(outcome: Outcome, reason: str, **more: Any) -> Explanation:
+        return Explanation(realm.name, role_name, action, uri, match, outcome, reason, **more)
+
+    options = section.role_options()
+    role = Role(options, loose_uris=realm.options.uri_check == "loose")
+    decision = role.decide(action, uri, match)
+    if not decision.is_valid:
+        return explained("denied", f"no URI of this realm is like that, as its uri_check is {realm.options.uri_check}",
+                         error=refusal(decision, action, uri).uri)  # fmt: skip
+    if action in ("register", "publish") and is_reserved(uri):
+        error = refusal(decision, action, uri).uri if decision.allowed else "wamp.error.not_authorized"
+        return explained("denied", "URIs below wamp. are the router's own, whatever the rules say", error=error)
+    if options.authorizer is not None:
+        name = options.authorizer.name
+        kind = "function" if name.startswith(FUNCTION) else "procedure"
+        return explained("asked", f"the {kind} {name.removeprefix(FUNCTION)} decides")
+    if not rules:
+        reason = "no rule covers it, and allow-by-default is given" if decision.allowed else "no rule covers it"
+    else:
+        covers = {"exact": "is for just this URI", "prefix": "is the longest prefix that covers it"}
+        of_wildcards = "is the wildcard that covers it with the most literal components"
+        reason = f"the rule that decides {covers.get(rules[0].match, of_wildcards)}"
+    return explained(
+        "allowed" if decision.allowed else "denied",
+        reason,
+        error="" if decision.allowed else refusal(decision, action, uri).uri,
+        disclose=decision.allowed and decision.disclose,
+        rule=rules[0] if rules else None,
+        beaten=tuple(rules[1:]),
+    )
+
+
+def _rules(section: RoleSection, uri: str, match: Match, place: str) -> Iterator[Rule]:
+    """The rules that cover a URI or a pattern; after each those for the same URIs that come before it in the list."""
+    permissions = [entry.permission() for entry in section.permissions or ()]
+    for covering in Rules(permissions).covering(uri, match):
+        pattern = (covering.match, covering.uri)
+        same = [index for index, each in enumerate(permissions) if (each.match, each.uri) == pattern]
+        for index in reversed(same):
+            allows = tuple(action for action in ACTIONS if getattr(permissions[index], action))
+            yield Rule(f"{place}[{index}]", covering.uri, covering.match, allows)
