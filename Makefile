@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: soak-router fuzz bench-matching help run test check lint types contracts docs format clean
+.PHONY: soak-router fuzz bench-permissions bench-matching help run test check lint types contracts docs format clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for 
 
 fuzz: $(VENV)/.installed-dev ## Throw damaged messages at decoders and connections for SECONDS=60
 	$(BIN)/python -m tests.fuzz.run $(SECONDS)
+
+bench-permissions: $(VENV)/.installed-dev ## Measure what a permission check costs a call
+	$(BIN)/python -m benchmarks.permissions
 
 bench-matching: $(VENV)/.installed-dev ## Measure look-ups among many patterns, and memory
 	$(BIN)/python -m benchmarks.matching

@@ -8,7 +8,7 @@ import msgspec
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.uris import is_uri
-from .options import Action, AuthorizerOptions, Match, Permission, RoleOptions
+from .options import Action, Match, Permission, RoleOptions
 from .records import Session
 from .rules import Rules
 from .waiting import Question, Undecided
@@ -17,6 +17,10 @@ REMEMBERED = 10_000
 """How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
 REMEMBERED_LENGTH = 255
 """The longest URI that a decision is remembered for; of an authorizer's, the encoded options count too."""
+
+FOR_EVER = float("inf")
+
+_encode = msgspec.json.Encoder().encode
 
 ALLOW_ALL = Permission(uri="", match="prefix", call=True, register=True, publish=True, subscribe=True)
 DENY_ALL = Permission(uri="", match="prefix")
@@ -54,7 +58,7 @@ class Role:
         self.trustlevel = options.trustlevel
         self.authorizer = options.authorizer
         self._clock = clock
-        self._answers: dict[Question, tuple[Decision, float]] = {}
+        self._answers: dict[tuple[Any, ...], tuple[Decision, float]] = {}
         self._loose = loose_uris
         self._default = ALLOW_ALL if options.allow_by_default else DENY_ALL
         self._rules = Rules(options.permissions)
@@ -68,11 +72,20 @@ class Role:
 
         Raises Undecided where the role's authorizer has to be asked first.
         """
-        if self.authorizer is None:
+        authorizer = self.authorizer
+        if authorizer is None:
             return self.decide(action, uri, match)
+        # As good as a Question for finding one, and made in a quarter of the time.
+        question = (action, uri, match, _encode(options), session.authid if authorizer.is_per_authid else "")
+        if session.waiting is not None and question in session.waiting.decisions:
+            decision: Decision = session.waiting.decisions[question]
+            return decision
+        remembered = self._answers.get(question)
+        if remembered is not None and (remembered[1] == FOR_EVER or self._clock() < remembered[1]):
+            return remembered[0]
         if not is_uri(uri, match, loose=self._loose):
             return INVALID
-        return self._answer(self.authorizer, session, action, uri, options, match)
+        raise Undecided(Question(*question), authorizer.name, authorizer.timeout, options)
 
     def covers(self, action: Action, uri: str) -> bool:
         """Whether the holder of a pattern may use it for this URI. An authorizer's yes to a pattern covers it all."""
@@ -85,20 +98,7 @@ class Role:
         if len(self._answers) >= REMEMBERED:
             self._answers.clear()
         seconds = self.authorizer.remember_for
-        self._answers[question] = (decision, self._clock() + seconds if seconds else float("inf"))
-
-    def _answer(
-        self, authorizer: AuthorizerOptions, session: Session, action: Action, uri: str, options: Any, match: Match
-    ) -> Decision:
-        authid = session.authid if authorizer.is_per_authid else ""
-        question = Question(action, uri, match, msgspec.json.encode(options), authid)
-        if session.waiting is not None and question in session.waiting.decisions:
-            decision: Decision = session.waiting.decisions[question]
-            return decision
-        remembered, until = self._answers.get(question, (None, 0.0))
-        if remembered is not None and self._clock() < until:
-            return remembered
-        raise Undecided(question, authorizer.name, authorizer.timeout, options)
+        self._answers[question] = (decision, self._clock() + seconds if seconds else FOR_EVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
         """The decision for one action on one URI, or on a pattern of URIs.
