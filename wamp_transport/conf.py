@@ -9,6 +9,12 @@ the admin. ``TOKEN_VERIFIER(token, details)`` is shown what is no token of :mod:
 it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and ``realm`` and ``extra`` if
 it wants. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none. ``HANDLER_THREADS``: how many
 threads run the synchronous handlers of the apps' ``wamp.py`` modules, 8 by default.
+
+For :mod:`wamp_transport.api`: ``REALM``, the realm of Django code, without which it is the only one there is; ``ROLE``,
+its role in the serving process, ``trusted`` by default, which may do everything; ``AUTHID``, its name, ``django`` by
+default; ``TIMEOUT``, the seconds it waits for an answer, 30 by default, None for ever. ``URL``: the router of a process
+that serves nobody (``ws:`` or ``wss:``), where Django code is anonymous, or ``AUTHID`` with a ``TICKET`` or the
+``SECRET`` of WAMP-CRA.
 """
 
 import os
@@ -23,9 +29,23 @@ from django.utils.module_loading import import_string
 
 SETTING = "WAMP_TRANSPORT"
 HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
-KEYS = ("CONFIG", *HOOKS, "AUDIT_DAYS", "HANDLER_THREADS")
+API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
+KEYS = ("CONFIG", *HOOKS, "AUDIT_DAYS", "HANDLER_THREADS", *API_TEXTS, "TIMEOUT")
 
 Hook = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Who Django code is, and where it finds a router. ``timeout``: seconds; None waits for ever."""
+
+    realm: str | None = None
+    role: str | None = None
+    authid: str | None = None
+    url: str | None = None
+    ticket: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    timeout: float | None = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,7 @@ class AppSettings:
     hooks: Mapping[str, str | Hook] = field(default_factory=dict)
     audit_days: int = 90
     handler_threads: int = 8
+    api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
         """A hook of the project, if it has one. Raises ImportError where there is nothing at its path."""
@@ -68,7 +89,28 @@ def app_settings() -> AppSettings:
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         faults.append(f"settings.{SETTING}['HANDLER_THREADS'] must be a number of threads, 1 or more")
         threads = 8
-    return AppSettings(config, tuple(faults), hooks, days, threads)
+    api = _api_settings(given, faults)
+    return AppSettings(config, tuple(faults), hooks, days, threads, api)
+
+
+def _api_settings(given: Mapping[str, Any], faults: list[str]) -> ApiSettings:
+    texts = {name: given[name] for name in API_TEXTS if given.get(name) is not None}
+    for name, value in list(texts.items()):
+        if not isinstance(value, str) or not value:
+            faults.append(f"settings.{SETTING}[{name!r}] must be a text that is not empty")
+            del texts[name]
+    if "URL" in texts and not texts["URL"].startswith(("ws://", "wss://")):
+        faults.append(f"settings.{SETTING}['URL'] must begin with ws:// or wss://")
+        del texts["URL"]
+    if "TICKET" in texts and "SECRET" in texts:
+        faults.append(f"settings.{SETTING} has a TICKET and a SECRET; a session proves who it is by one of them")
+    elif ("TICKET" in texts or "SECRET" in texts) and "AUTHID" not in texts:
+        faults.append(f"settings.{SETTING} has a TICKET or a SECRET, and no AUTHID that it belongs to")
+    timeout = given.get("TIMEOUT", 30.0)
+    if timeout is not None and (not isinstance(timeout, int | float) or isinstance(timeout, bool) or timeout <= 0):
+        faults.append(f"settings.{SETTING}['TIMEOUT'] must be a number of seconds, or None to wait for ever")
+        timeout = 30.0
+    return ApiSettings(**{name.lower(): value for name, value in texts.items()}, timeout=timeout)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

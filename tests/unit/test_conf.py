@@ -41,7 +41,7 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         (
             {"CONFGI": "x"},
             "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
-            "AUDIT_DAYS, HANDLER_THREADS",
+            "AUDIT_DAYS, HANDLER_THREADS, REALM, ROLE, AUTHID, URL, TICKET, SECRET, TIMEOUT",
         ),
         ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
         ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for none"),
@@ -60,3 +60,33 @@ def test_hooks_are_callables_or_their_paths() -> None:
         assert app_settings().hook("USER_AUTHID") is os.path.basename
         assert app_settings().hook("TOKEN_VERIFIER") is None
         assert (app_settings().audit_days, app_settings().faults) == (7, ())
+
+
+def test_api_settings_say_who_django_code_is(settings):
+    settings.WAMP_TRANSPORT = {
+        "REALM": "realm1",
+        "AUTHID": "worker",
+        "URL": "wss://example.com/ws",
+        "SECRET": "s3cret",
+        "TIMEOUT": None,
+    }
+    found = app_settings()
+    assert found.faults == ()
+    assert (found.api.realm, found.api.url, found.api.secret, found.api.timeout) == (
+        "realm1", "wss://example.com/ws", "s3cret", None,
+    )  # fmt: skip
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(("given", "fault"), [
+    ({"REALM": 7}, "REALM"),
+    ({"URL": "http://example.com/ws"}, "ws://"),
+    ({"AUTHID": "a", "TICKET": "t", "SECRET": "s"}, "one of them"),
+    ({"TICKET": "t"}, "AUTHID"),
+    ({"TIMEOUT": 0}, "TIMEOUT"),
+    ({"TIMEOUT": True}, "TIMEOUT"),
+])  # fmt: skip
+def test_faulty_api_settings_are_told(settings, given, fault):
+    settings.WAMP_TRANSPORT = given
+    (told,) = app_settings().faults
+    assert fault in told

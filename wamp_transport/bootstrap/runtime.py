@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
+from ..api import homes
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
@@ -106,6 +107,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         if self.node is not None:
+            homes.leave(self.node)
             await self.node.stop(GOODBYE_SECONDS)
         if self.handlers is not None:
             self.handlers.close()
@@ -149,6 +151,7 @@ class Runtime:
         self.handlers = AppHandlers(self.node, app_settings().handler_threads)
         await self.handlers.start()
         await self._apply(configuration, revision)
+        homes.serve(self.node, asyncio.get_running_loop())
         self._tasks = [
             asyncio.ensure_future(each)
             for each in (

@@ -16,7 +16,7 @@ from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError
 from ..wamp.messages import CODES, Error, ErrorDetails, Message, Yield, YieldOptions
 from ..wamp.messages import Invocation as InvocationMessage
-from ..wamp.payload import positional
+from ..wamp.payload import ABSENT, positional
 from .values import given
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,11 @@ class Handling:
 
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
         """The caller learns what the handler meant to tell; of other faults the log alone knows more."""
-        uri, args, kwargs = errors.INTERNAL_ERROR, positional("the procedure failed: see the log of its process"), None
+        uri, args, kwargs = (
+            errors.INTERNAL_ERROR,
+            positional("the procedure failed: see the log of its process"),
+            ABSENT,
+        )
         if isinstance(fault, ApplicationError):
             try:
                 uri, args, kwargs = fault.uri, given(fault.args), given(fault.kwargs)
@@ -164,7 +168,11 @@ class Handling:
             if isinstance(fault, PayloadError):
                 uri, args = fault.uri, positional(str(fault))
             report(invocation.procedure, fault)
-        self._answer(Error(INVOCATION, invocation.id, ErrorDetails(), uri, args, given(kwargs)))
+        try:
+            self._answer(Error(INVOCATION, invocation.id, ErrorDetails(), uri, args, kwargs))
+        except PayloadError as second:
+            report(invocation.procedure, second)
+            self._answer(Error(INVOCATION, invocation.id, ErrorDetails(), uri))
 
 
 def report(uri: str, fault: BaseException) -> None:

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any, Final
 
 import msgspec
 
 from ..wamp import errors
-from ..wamp.errors import ApplicationError, SessionEnded
+from ..wamp.errors import ApplicationError, CallTimeout, SessionEnded, application_error
 from ..wamp.messages import Cancel, CancelOptions, Error, Message
 from ..wamp.messages import Result as ResultMessage
 from .handling import Result
@@ -52,7 +51,7 @@ class Requests:
         self._inbox = inbox
         self._send = send
         self._unwanted = unwanted
-        self._ids = count(1)
+        self._last_id = 0
         self._turns = 0
         self._open: dict[int, Request] = {}
         self._end: SessionEnded | None = None
@@ -71,13 +70,14 @@ class Requests:
             raise again(self._end)
 
     async def begin(self, make: Callable[[int], Message], request: Request | None = None) -> None:
-        """Send what ``make`` makes of the next request id. Raises SessionEnded."""
+        """Send what ``make`` makes of the next request id. Raises SessionEnded, PayloadError: then nothing is sent."""
         await self.turn()
-        request_id = next(self._ids)
+        request_id = self._last_id + 1
+        self._send(make(request_id))  # the answer comes in a later turn of the loop
+        self._last_id = request_id
         if request is not None:
             request.id = request_id
             self._open[request_id] = request
-        self._send(make(request_id))
 
     async def ask(self, make: Callable[[int], Message], made_of: Callable[[Any], Any] = lambda answer: answer) -> Any:
         """Send a request and wait for its answer. Raises SessionEnded, and ApplicationError."""
@@ -99,7 +99,7 @@ class Requests:
         """Let a call fail when it takes longer."""
         timer = None
         if seconds is not None:
-            fault = ApplicationError(errors.TIMEOUT, f"no result within {seconds:g} seconds")
+            fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")
             timer = self._loop.call_later(seconds, self.abandon, request, fault)
         try:
             yield
@@ -143,7 +143,7 @@ class Requests:
         request = self._open.pop(message.request_id, None)
         if request is not None and not request.answer.done():
             kwargs = {str(name): value for name, value in (delivery.kwargs or {}).items()}
-            request.answer.set_exception(ApplicationError(message.error, *(delivery.args or ()), **kwargs))
+            request.answer.set_exception(application_error(message.error, *(delivery.args or ()), **kwargs))
 
     def on_result(self, delivery: Delivery, message: ResultMessage) -> None:
         """A call has a result, or a part of it."""

@@ -5,6 +5,7 @@
      +- RequestRefused      this one request fails: an ERROR is the answer, the session lives on
      +- PayloadError        this payload cannot be said in the receiver's serialization, or is too large for it
      +- ApplicationError    what an application answers a call with, or is answered with
+         +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
          +- SessionEnded    the session is over, or has never begun
 
@@ -12,7 +13,7 @@ Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
 """
 
-from typing import Any
+from typing import Any, Final
 
 AUTHENTICATION_DENIED = "wamp.error.authentication_denied"
 AUTHENTICATION_FAILED = "wamp.error.authentication_failed"
@@ -53,6 +54,7 @@ CLOSE_LOGOUT = "wamp.close.logout"
 CLOSE_NORMAL = "wamp.close.normal"
 CLOSE_REALM = "wamp.close.close_realm"
 CLOSE_SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
+CLOSE_TRANSPORT_LOST = "wamp.close.transport_lost"
 
 
 class WampError(Exception):
@@ -87,12 +89,55 @@ class ApplicationError(WampError):
 
     def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args)
+        self.args = args  # OSError, of which TimeoutError is one, keeps two of them
         self.uri = uri
         self.kwargs = kwargs
 
     def __str__(self) -> str:
         said = [str(value) for value in self.args] + [f"{name}={value}" for name, value in self.kwargs.items()]
         return f"{self.uri}: {', '.join(said)}" if said else self.uri
+
+
+class NoSuchProcedure(ApplicationError):
+    """Nobody has registered the procedure that was called."""
+
+
+class NotAuthorized(ApplicationError):
+    """The session may not do this, or nobody could say whether it may."""
+
+
+class InvalidArgument(ApplicationError):
+    """The procedure does not take these arguments."""
+
+
+class CallCanceled(ApplicationError):
+    """The call was canceled, by the router or by who carried it out."""
+
+
+class CallTimeout(ApplicationError, TimeoutError):
+    """There was no result in time."""
+
+
+class CalleeUnavailable(ApplicationError):
+    """Nobody who has registered the procedure can take the call now, or who took it has gone."""
+
+
+KINDS: Final[dict[str, type[ApplicationError]]] = {
+    NO_SUCH_PROCEDURE: NoSuchProcedure,
+    NOT_AUTHORIZED: NotAuthorized,
+    AUTHORIZATION_FAILED: NotAuthorized,
+    INVALID_ARGUMENT: InvalidArgument,
+    CANCELED: CallCanceled,
+    TIMEOUT: CallTimeout,
+    NO_AVAILABLE_CALLEE: CalleeUnavailable,
+    UNAVAILABLE: CalleeUnavailable,
+}
+"""Errors that have a class of their own."""
+
+
+def application_error(uri: str, /, *args: Any, **kwargs: Any) -> ApplicationError:
+    """The exception for an ERROR message, of the class that its URI has."""
+    return KINDS.get(uri, ApplicationError)(uri, *args, **kwargs)
 
 
 class TransportError(WampError):

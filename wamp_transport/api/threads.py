@@ -1,0 +1,38 @@
+"""Where synchronous handlers run: a bounded pool, never the event loop, with clean database connections."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, Final, TypeVar, cast
+
+from django.db import close_old_connections
+
+MAX_THREADS: Final = 8
+"""Synchronous handlers that run at the same time; others wait."""
+
+Message = TypeVar("Message")
+
+_pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-api")
+
+
+def awaitable(handler: Callable[[Message], object]) -> Callable[[Message], Awaitable[Any]]:
+    """``handler`` as what the loop can run: a coroutine function as it is, any other in a thread."""
+    call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
+        return cast(Callable[[Message], Awaitable[Any]], handler)
+
+    async def in_thread(message: Message) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_pool, copy_context().run, _clean, handler, message)
+
+    return in_thread
+
+
+def _clean(handler: Callable[[Message], object], message: Message) -> object:
+    close_old_connections()
+    try:
+        return handler(message)
+    finally:
+        close_old_connections()

@@ -1,0 +1,80 @@
+"""How a client of ours proves to a router who it is: the other side of the methods.
+
+Sections of the specification: Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from . import wampcra
+from .wampcra import Salting
+
+
+class UnusableChallenge(Exception):
+    """A router asks for what this credential cannot give. The message says what."""
+
+
+class Credential(Protocol):
+    """Who a client says it is, and what proves it."""
+
+    @property
+    def authid(self) -> str | None:
+        """The name it goes by; None where the router chooses one."""
+        ...
+
+    @property
+    def authmethod(self) -> str:
+        """The method it offers."""
+        ...
+
+    def answer(self, extra: Mapping[str, Any]) -> str:
+        """The signature for a challenge with this ``extra``. May be slow. Raises UnusableChallenge."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Nobody in particular."""
+
+    authid: str | None = None
+    authmethod: str = "anonymous"
+
+    def answer(self, extra: Mapping[str, Any]) -> str:
+        """There is nothing to prove."""
+        raise UnusableChallenge("the router wants to know who this is, and no credential is configured")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket, shown as it is: over TLS, that is."""
+
+    authid: str
+    ticket: str = field(repr=False)
+    authmethod: str = "ticket"
+
+    def answer(self, extra: Mapping[str, Any]) -> str:
+        """The ticket."""
+        return self.ticket
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSecret:
+    """The secret of WAMP-CRA, salted where the router says so. It never leaves the process."""
+
+    authid: str
+    secret: str = field(repr=False)
+    authmethod: str = "wampcra"
+
+    def answer(self, extra: Mapping[str, Any]) -> str:
+        """The signature of the challenge."""
+        challenge, key = extra.get("challenge"), self.secret
+        if not isinstance(challenge, str):
+            raise UnusableChallenge("the router's challenge for wampcra has no text to sign")
+        if "salt" in extra:
+            try:
+                salting = Salting(str(extra["salt"]), int(extra["iterations"]), int(extra["keylen"]))
+            except (KeyError, TypeError, ValueError) as fault:
+                raise UnusableChallenge("the router's challenge for wampcra is salted, but not wholly") from fault
+            key = wampcra.derive_key(self.secret, salting)
+        return wampcra.sign(key, challenge)
