@@ -74,6 +74,12 @@ class NodeHome:
             self._lasting.setdefault(key, Lasting(self.loop, open_session))
         return self._lasting[key]
 
+    def close(self) -> None:
+        """The sessions are not to come back; what they are is the node's to end."""
+        for lasting in self._lasting.values():
+            with suppress(RuntimeError):  # the loop is over, and they with it
+                self.loop.call_soon_threadsafe(lasting.end)
+
     def _only_realm(self) -> str:
         realms = list(self.node.router.realms)
         if len(realms) == 1:
@@ -124,12 +130,14 @@ class RemoteHome:
             with suppress(NotInTime, WampError):
                 asyncio.run_coroutine_threadsafe(lasting.close(), self.loop).result(GOODBYE_SECONDS)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(GOODBYE_SECONDS)
+        self._thread.join(2 * GOODBYE_SECONDS)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
         tasks = asyncio.all_tasks(self.loop)
+        if tasks:  # sockets are being closed; who does not answer that must not hold up the process
+            self.loop.run_until_complete(asyncio.wait(tasks, timeout=GOODBYE_SECONDS))
         for task in tasks:
             task.cancel()
         self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
@@ -149,6 +157,7 @@ def credential_of(settings: ApiSettings) -> Credential:
 _changing = threading.RLock()
 _node_home: NodeHome | None = None
 _remote_home: RemoteHome | None = None
+_inherited: list[Home] = []
 
 
 def serve(node: Node, loop: asyncio.AbstractEventLoop) -> None:
@@ -161,6 +170,7 @@ def leave(node: Node) -> None:
     """The node has stopped."""
     global _node_home  # noqa: PLW0603 - as above
     if _node_home is not None and _node_home.node is node:
+        _node_home.close()
         _node_home = None
 
 
@@ -195,6 +205,8 @@ def disconnect() -> None:
 def _forget() -> None:
     """In a process that was forked off: neither the threads nor the node of its parent are there."""
     global _changing, _node_home, _remote_home
+    # Kept, as taking them apart would disturb the parent: both processes share the sockets.
+    _inherited.extend(home for home in (_node_home, _remote_home) if home is not None)
     _changing, _node_home, _remote_home = threading.RLock(), None, None
 
 

@@ -47,7 +47,6 @@ class Lasting:
         self._held: list[Held] = []
         self._settling = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._is_closed = False
 
     async def session(self) -> Session:
         """The session, opened if need be. Raises TransportError, SessionEnded."""
@@ -70,10 +69,13 @@ class Lasting:
 
     async def close(self) -> None:
         """Say goodbye, for good."""
-        self._is_closed = True
-        self._held.clear()
+        self.end()
         if self._session is not None:
             await self._session.leave()
+
+    def end(self) -> None:
+        """Do not come back."""
+        self._held.clear()
         for task in list(self._tasks):
             task.cancel()
 
@@ -110,7 +112,7 @@ class Lasting:
         """When the session is over and something hangs on it, come back."""
         end = await session.wait_ended()
         pause = FIRST_PAUSE
-        while self._held and not self._is_closed:
+        while self._held:
             logger.warning("A session of Django code has ended (%s); it comes back", end)
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that not all come at once
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,0 +1,116 @@
+"""What a call of Django code costs: in the process of the router, and over a socket to a router beside it.
+
+    python -m benchmarks.api_calls [CALLS]
+
+One call after the other, by one caller; the callee is a coroutine function in the caller's process.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+django.setup()
+
+from django.test import override_settings  # noqa: E402 - Django first
+
+from tests.integration.servers import configuration, free_port, node, realm, web  # noqa: E402
+from wamp_transport import api  # noqa: E402
+from wamp_transport.api import homes  # noqa: E402
+from wamp_transport.node.node import Node  # noqa: E402
+from wamp_transport.router.options import RealmOptions, RouterOptions  # noqa: E402
+
+ROUNDS = 5
+
+
+async def echo(invocation: api.Invocation) -> object:
+    """The procedure that is called."""
+    return invocation.args[0]
+
+
+@contextmanager
+def own_router() -> Iterator[asyncio.AbstractEventLoop]:
+    """This process has a node."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    router = Node(RouterOptions(realms={"realm1": RealmOptions("realm1")}), loop)
+    homes.serve(router, loop)
+    try:
+        yield loop
+    finally:
+        homes.leave(router)
+        asyncio.run_coroutine_threadsafe(router.stop(1), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def router_elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
+    """There is a router in another process."""
+    port = free_port()
+    rules = realm("realm1", call=True, register=True)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        node(
+            Path(directory), configuration(web(port), realms=[rules]), port, DJANGO_SETTINGS_MODULE="wampnode.settings"
+        ),
+        override_settings(WAMP_TRANSPORT={"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1"}),
+    ):
+        try:
+            yield homes.current_home().loop
+        finally:
+            homes.disconnect()
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long ``work`` takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def measure(calls: int, loop: asyncio.AbstractEventLoop) -> tuple[float, float]:
+    """Microseconds for a call by a thread, and by a coroutine on the loop of the sessions."""
+    api.register("com.bench.echo", echo)
+
+    def in_thread() -> None:
+        for number in range(calls):
+            api.call("com.bench.echo", number)
+
+    async def on_loop() -> None:
+        for number in range(calls):
+            await api.acall("com.bench.echo", number)
+
+    def in_loop() -> None:
+        asyncio.run_coroutine_threadsafe(on_loop(), loop).result()
+
+    found = []
+    for work in (in_thread, in_loop):
+        work()  # warm
+        found.append(median(seconds_of(work) for _ in range(ROUNDS)) / calls * 1e6)
+    return found[0], found[1]
+
+
+def main() -> None:
+    """Measure and print."""
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    print(f"microseconds per call, median of {ROUNDS} times {calls} calls")
+    for name, place in (("in process", own_router), ("over a socket", router_elsewhere)):
+        with place() as loop:
+            sync, coroutine = measure(calls, loop)
+        print(f"{name:15} call {sync:7.1f}   acall {coroutine:7.1f}")
+
+
+if __name__ == "__main__":
+    main()
