@@ -14,7 +14,9 @@ from ..router.options import ServiceOptions
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalLane
 from .node import Node
-from .session import MAX_WAITING, Session
+from .session import MAX_WAITING, Registration, Session, Subscription
+
+__all__ = ["LocalSession", "Registration", "Subscription", "join"]
 
 SERVICE: Final = ServiceOptions("local", hello_timeout=0)
 """Stands for the path service that other sessions come through."""
@@ -22,6 +24,9 @@ TRANSPORT: Final = {"type": "local"}
 """What the meta API tells of the transport."""
 METHOD: Final = "local"
 """The authmethod of these sessions, and their authprovider."""
+
+LocalSession = Session
+"""What :func:`join` opens."""
 
 
 class LocalLine:
