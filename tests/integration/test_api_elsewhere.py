@@ -196,3 +196,24 @@ def test_views_and_signals_of_the_process_that_serves(tmp_path, here):
         homes.disconnect()
         assert process.stop() == 0, process.output
         assert_quiet(process.output)
+
+
+@pytest.mark.parametrize(("method", "setting"), [("ticket", "TICKET"), ("wampcra", "SECRET")])
+def test_credential_of_the_settings_decides_who_it_is(tmp_path, here, method, setting):
+    port = free_port()
+    principal = {"secret" if method == "wampcra" else "ticket": "right", "role": "worker"}
+    auth = {method: {"type": "static", "users" if method == "wampcra" else "principals": {"eva": principal}}}
+    rule = {"uri": "", "match": "prefix", "allow": {"call": True, "register": True}}
+    realms = [{"name": "realm1", "roles": [{"name": "worker", "permissions": [rule]}]}]
+    paths = {"ws": {"type": "websocket", "auth": auth}}
+    with node(tmp_path, configuration(web(port, paths), realms=realms), port):
+        here(port, AUTHID="eva", **{setting: "right"})
+        details = api.session_details()
+        assert (details.authid, details.authrole, details.authmethod) == ("eva", "worker", method)
+        here(port, AUTHID="eva", **{setting: "wrong"})
+        with pytest.raises(api.SessionEnded):
+            api.session_details()
+        here(port)
+        with pytest.raises(api.SessionEnded):
+            api.session_details()
+        homes.disconnect()

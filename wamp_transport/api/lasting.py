@@ -59,8 +59,12 @@ class Lasting:
     async def hold(self, held: "Held") -> None:
         """Put something in force, and again whenever the session has come back. Raises WampError where it cannot be."""
         session = await self.session()
-        await self._settle(held, session)
         self._held.append(held)
+        try:
+            await self._settle(held, session)
+        except BaseException:  # whoever asked for it knows, and does not have it
+            self.release(held)
+            raise
 
     def release(self, held: "Held") -> None:
         """It is not put in force again."""
@@ -104,7 +108,7 @@ class Lasting:
 
     async def _settle(self, held: "Held", session: Session) -> None:
         async with self._settling:
-            if held.session is not session:
+            if held.session is not session and held in self._held:
                 await held.settle(session)
                 held.session = session
 
