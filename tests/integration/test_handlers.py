@@ -16,7 +16,8 @@ PRODUCTS = (
     "from tests.shop.models import Product; "
     "Product.objects.bulk_create([Product(sku='tea', price='2.50'), Product(sku='ink', price='7.25')])"
 )
-THREADS = 8
+NODE_THREADS = 8
+"""More than the node has for its own look at the database."""
 
 
 class Shop(NamedTuple):
@@ -100,5 +101,5 @@ def test_thousand_calls_leave_no_connections_behind(shop: Shop) -> None:
     for _ in range(CALLS // 2):
         value(shop.client.call("com.shop.price", "tea"))
         value(shop.client.call("com.shop.async_price", "tea"))
-    # A connection is closed with each call: what is left belongs to the node's own threads, which look at the database.
-    assert shop.connections <= before + 3
+    # Each call closes its own. The node's threads, which look at the database now and then, keep theirs.
+    assert shop.connections <= before + NODE_THREADS
