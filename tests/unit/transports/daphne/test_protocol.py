@@ -379,6 +379,13 @@ def test_time_does_not_run_while_the_peer_is_not_read(stop: Any, go_on: Any) -> 
     assert len(peer.connection.violations) == 1
 
 
+def test_connection_lives_longer_than_a_day_without_a_ping() -> None:
+    peer = Peer().open()
+    peer.protocol.socket_opened = peer.protocol.last_ping = 0.0
+    peer.protocol.check_timeouts()
+    assert (peer.sent(), peer.is_dropped) == (b"", False)
+
+
 def test_messages_may_take_any_time_without_a_limit() -> None:
     peer = Peer(WebSocketOptions(message_timeout=0)).open().send(b"\x81")
     for _ in range(3):
