@@ -230,6 +230,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """
         if self._connection is None:
             super().check_timeouts()
+        elif self.state != self.STATE_OPEN:
+            return  # the time of a handshake has a limit of its own
         elif self._is_unread or not (self.data or self.inside_message or self.current_frame is not None):
             self._begun = 0.0
         elif not self._begun:

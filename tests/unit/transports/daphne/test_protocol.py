@@ -386,6 +386,17 @@ def test_connection_lives_longer_than_a_day_without_a_ping() -> None:
     assert (peer.sent(), peer.is_dropped) == (b"", False)
 
 
+def test_connection_whose_handshake_is_not_answered_yet_has_no_message_to_wait_for() -> None:
+    parsed = Peer()
+    parsed.ask()
+    for peer in (Peer.usual(), parsed):
+        peer.protocol.attach(Recorder(peer.protocol), is_binary=False)  # type: ignore[arg-type]
+        peer.protocol.check_timeouts()
+        peer.server.loop.now += 1000.0
+        peer.protocol.check_timeouts()
+        assert not peer.is_dropped
+
+
 def test_messages_may_take_any_time_without_a_limit() -> None:
     peer = Peer(WebSocketOptions(message_timeout=0)).open().send(b"\x81")
     for _ in range(3):
