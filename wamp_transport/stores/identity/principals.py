@@ -79,7 +79,7 @@ def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable
     known = list(fingerprints)
     ids = list((kept.filter(fingerprint__in=known) if known else kept).values_list("pk", flat=True)[:2])
     if len(ids) == 1:
-        credential_used(ids[0])
+        Credential.objects.filter(_is_due(now), pk=ids[0]).update(last_used_at=now)
 
 
 def credential_used(id: int) -> None:
