@@ -293,6 +293,29 @@ def test_functions_run_in_threads_of_their_own_and_see_the_database(serving, hea
     assert heard.get(timeout=10) == ["2026-01-02"]
 
 
+def test_slow_function_gets_its_events_in_order(serving):
+    got = queue.Queue()
+    gate = threading.Event()
+
+    def hear(event):
+        if event.args == [0]:
+            assert gate.wait(10)
+        got.put(event.args[0])
+
+    api.subscribe("com.shop.x", hear)
+    for number in range(20):
+        api.publish("com.shop.x", number)
+    gate.set()
+    assert [got.get(timeout=10) for _ in range(20)] == list(range(20))
+
+
+def test_procedure_runs_as_often_as_it_is_called(serving):
+    meeting = threading.Barrier(2, timeout=10)
+    api.register("com.shop.meet", lambda invocation: meeting.wait())
+    calls = [api.submit("com.shop.meet") for _ in range(2)]
+    assert sorted(call.result(10) for call in calls) == [0, 1]
+
+
 def test_exclude_me_leaves_out_the_process(serving, heard):
     api.publish("com.shop.x", 1, options=api.PublishOptions(exclude_me=True))
     api.publish("com.shop.x", 2)

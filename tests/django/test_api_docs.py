@@ -10,6 +10,7 @@ import pytest
 from django.test import override_settings
 
 from tests.django.test_api import Serving
+from tests.integration.servers import until
 from wamp_transport import api
 from wamp_transport.conf import app_settings
 from wamp_transport.router.options import RealmOptions
@@ -58,7 +59,8 @@ def test_snippets_run(serving, capsys):
     assert names["doubled"] == 42
     assert (names["details"].authid, names["details"].authrole) == ("django", "trusted")
     assert capsys.readouterr().out.split()[:4] == ["50", "100", "50", "100"]
-    serving.run(asyncio.sleep(0))
-    assert sorted(args[0] for _, args in events) == [17, 18, 19, 19, 20]
+    until(lambda: len(events) == 5, "all events heard")
+    assert [args[0] for _, args in events] == [17, 18, 19, 19, 20]
+    assert [topic.rpartition(".")[2] for topic, _ in events[2:4]] == ["seen", "paid"]
     with override_settings(WAMP_TRANSPORT=names["WAMP_TRANSPORT"]):
         assert app_settings().faults == ()

@@ -17,8 +17,11 @@ Message = TypeVar("Message")
 _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-api")
 
 
-def awaitable(handler: Callable[[Message], object]) -> Callable[[Message], Awaitable[Any]]:
-    """``handler`` as what the loop can run: a coroutine function as it is, any other in a thread."""
+def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -> Callable[[Message], Awaitable[Any]]:
+    """``handler`` as what the loop can run: a coroutine function as it is, any other in a thread.
+
+    ``in_order``: one message after the other, as they have come; else at the same time.
+    """
     call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
         return cast(Callable[[Message], Awaitable[Any]], handler)
@@ -27,7 +30,13 @@ def awaitable(handler: Callable[[Message], object]) -> Callable[[Message], Await
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(_pool, copy_context().run, _clean, handler, message)
 
-    return in_thread
+    turn = asyncio.Lock()
+
+    async def in_turn(message: Message) -> Any:
+        async with turn:
+            return await in_thread(message)
+
+    return in_turn if in_order else in_thread
 
 
 def _clean(handler: Callable[[Message], object], message: Message) -> object:

@@ -165,8 +165,8 @@ def subscribe(
 ) -> Subscription:
     """Let ``handler``, a function or coroutine function, hear the events of a topic or pattern in this process.
 
-    It is given an :class:`~..node.handling.Event`. Functions run in a thread, coroutine functions on the loop of the
-    sessions.
+    It is given an :class:`~..node.handling.Event`. Functions run in a thread, for one event after the other; coroutine
+    functions on the loop of the sessions, where one event does not wait for another.
     """
     target = _Target.of("subscribe", realm, role, timeout)
     return bridge.wait(target.loop, target.subscribe(topic, handler, match, options), target.seconds)
@@ -289,7 +289,7 @@ class _Target:
         self, topic: str, handler: EventHandler, match: Match, options: SubscribeOptions | None
     ) -> Subscription:
         options = replace(options or _SUBSCRIBE_OPTIONS, match=match)
-        subscription = Subscription(self.lasting, topic, awaitable(handler), options)
+        subscription = Subscription(self.lasting, topic, awaitable(handler, in_order=True), options)
         await bridge.within(self.seconds, self.lasting.hold(subscription))
         return subscription
 
