@@ -21,7 +21,7 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
 test: lint types contracts js ## Run everything that CI runs
-	$(BIN)/python -m pytest tests/unit tests/protocol tests/property tests/fuzz tests/django tests/house tests/integration tests/browser
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/unit tests/protocol tests/property tests/fuzz tests/django tests/house tests/integration tests/browser
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
