@@ -42,6 +42,13 @@ class Echo:
     def lost(self) -> None:
         """The peer has gone."""
 
+    def congested(self, is_congested: bool) -> None:
+        """The peer reads slowly; it gets all its messages nevertheless."""
+
+    def overflowed(self, waiting: int) -> None:
+        """The peer has read too slowly for too long."""
+        self._protocol.close("wamp.error.slow_consumer", f"{waiting} bytes wait")
+
 
 class EchoProtocol(WampWebSocketProtocol):
     """Both kinds of messages on one connection; a WAMP connection has one only."""
@@ -75,8 +82,6 @@ async def application(
     direct = scope["extensions"][DIRECT_LINK]
     direct.attach(Echo(direct), is_binary=False)
     await send({"type": "websocket.accept"})
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
 
 
 def serve(port: int) -> None:
