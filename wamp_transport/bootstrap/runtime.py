@@ -148,7 +148,7 @@ class Runtime:
         self._identities.attach(self.node)
         self._cookie_logins.watch(self.node)
         self.history = DurableHistory(self.node)
-        self.handlers = AppHandlers(self.node, app_settings().handler_threads)
+        self.handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.live.user_of)
         await self.handlers.start()
         await self._apply(configuration, revision)
         homes.serve(self.node, asyncio.get_running_loop())
