@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import time
 from datetime import UTC, datetime
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.stores.cookies.file import FileCookies
-from wamp_transport.stores.cookies.records import CookieStoreError
 
 
 def configured(directory: Path, **stores: dict[str, Any] | None) -> Configuration:
@@ -48,24 +47,19 @@ def test_file_is_let_go_when_no_service_names_it_any_more(tmp_path: Path) -> Non
         less = configured(tmp_path, b={"type": "memory"})
         await stores.settle(less)
         assert [tracker for key, tracker in stores.trackers.items() if key.endswith("/a")] == []
+        await asyncio.wait_for(asyncio.to_thread(_wait_for_lock, tmp_path / "c.txt.lock"), 10)
         other = FileCookies(tmp_path / "c.txt", 5)
-        await asyncio.to_thread(_until_free, other)
+        other.find("x", datetime.now(UTC))
         other.close()
         stores.close()
 
     asyncio.run(scenario())
 
 
-def _until_free(store: FileCookies) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            store.find("x", datetime.now(UTC))
-        except CookieStoreError:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        else:
-            return
+def _wait_for_lock(path: Path) -> None:
+    """Return when nobody else has the file, and let it go again."""
+    with path.open("rb") as file:
+        flock(file, LOCK_EX)
 
 
 def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any) -> None:
