@@ -58,8 +58,8 @@ class Discovery:
         return [*self.broken, *(one for one in self.found if one.faults)]
 
 
-def discover() -> Discovery:
-    """Import the modules, as far as they are not, and look at what they declare."""
+def import_modules() -> list[Broken]:
+    """Import the modules, as far as they are not; which of them cannot be, and why."""
     broken = []
     for app in apps.get_app_configs():
         module = f"{app.name}.{MODULE}"
@@ -70,6 +70,12 @@ def discover() -> Discovery:
         except Exception as error:  # the project's code: told, and the other apps go on
             logger.debug("%s cannot be imported", module, exc_info=error)
             broken.append(Broken(module, error))
+    return broken
+
+
+def discover() -> Discovery:
+    """Import the modules, as far as they are not, and look at what they declare."""
+    broken = import_modules()
     return Discovery([_looked_at(one) for one in REGISTRY.declarations], broken)
 
 

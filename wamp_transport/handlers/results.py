@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
+from django.core.files import File
 from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from pydantic import BaseModel
@@ -46,6 +47,8 @@ def plain(value: Any, place: str = "result", room: int = MAX_DEPTH) -> Any:
         return [plain(one, f"{place}[{index}]", room - 1) for index, one in enumerate(value)]
     if isinstance(value, Promise):
         return str(value)
+    if isinstance(value, File):
+        return value.name or ""
     if isinstance(value, Model):
         kind = type(value).__name__
         raise PayloadError(f"{place} is a {kind}, a Django model: return what is meant of it, as a dict or a dataclass")

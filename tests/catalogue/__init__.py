@@ -1,0 +1,1 @@
+"""Models of all sorts, for events of their rows: only tests know them."""

@@ -1,0 +1,144 @@
+"""The declaration that a model's rows are told of, and the events that it makes of a change."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Generic, get_args
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS
+
+from .. import api
+from ..api.transactions import deferred
+from ..conf import app_settings
+from ..handlers.results import plain
+from ..wamp.messages import PublishOptions
+from ..wamp.uris import is_reserved, is_uri
+from . import watching
+from .changes import Change, EventName, Row
+from .values import checked, values_of
+
+logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 5.0
+"""Seconds that a save waits for the router at most; less where the setting TIMEOUT is less."""
+
+
+class ModelEvents(Generic[Row]):
+    """A declaration; :func:`model_events` makes and explains it."""
+
+    def __init__(
+        self,
+        model: type[Row],
+        topic: str | Callable[[Change[Row]], str],
+        fields: Iterable[str],
+        events: Iterable[EventName],
+        serialize: Callable[[Change[Row]], Mapping[str, object]] | None,
+        when: Callable[[Change[Row]], bool] | None,
+        options: PublishOptions | Callable[[Change[Row]], PublishOptions] | None,
+        update_fields: bool,
+        realm: str | None,
+    ) -> None:
+        self.model = model
+        self.topic = topic
+        self.events = frozenset(events)
+        self.fields = checked(model, fields)
+        self.realm = realm
+        self._serialize = serialize
+        self._when = when
+        self._options = options
+        self._tells_update_fields = update_fields
+        self._is_unconfigured = False
+        unknown = self.events - set(get_args(EventName))
+        if unknown or not self.events:
+            known = ", ".join(get_args(EventName))
+            raise ImproperlyConfigured(f"events of {model._meta.label} are {sorted(unknown)}; there are {known}")
+        if isinstance(topic, str) and (not is_uri(topic, loose=True) or is_reserved(topic)):
+            raise ImproperlyConfigured(f"events of {model._meta.label} cannot have the topic {topic!r}")
+
+    def publish(
+        self,
+        event: EventName,
+        instance: Row,
+        *,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Tell of a change that Django sends no signal for, such as that of a queryset's ``update``.
+
+        As for all others: after the commit, and if it fails that is logged.
+        """
+        database = using or instance._state.db or DEFAULT_DB_ALIAS
+        self.take(Change(event, instance, database, None if update_fields is None else frozenset(update_fields)))
+
+    def take(self, change: Change[Row]) -> None:
+        """Publish the event after the commit, with the values of now. What goes wrong is logged."""
+        if change.event not in self.events:
+            return
+        try:
+            if self._when is not None and not self._when(change):
+                return
+            send = self._publication(change)
+            if not deferred(send, change.using):
+                send()
+        except Exception:  # whatever a hook does, the row is more important
+            logger.exception("%s: no event can be made of it", change)
+
+    def _publication(self, change: Change[Row]) -> Callable[[], None]:
+        topic = f"{self.topic if isinstance(self.topic, str) else self.topic(change)}.{change.event}"
+        options = self._options(change) if callable(self._options) else self._options
+        pk = plain(change.pk, "pk")
+        kwargs = values_of(change, self.fields)
+        if self._serialize is not None:
+            kwargs |= plain(dict(self._serialize(change)), "serialize()")
+        if self._tells_update_fields and change.update_fields is not None:
+            kwargs["update_fields"] = sorted(change.update_fields)
+        said = str(change)
+        timeout = app_settings().api.timeout
+        patience = PATIENCE if timeout is None else min(PATIENCE, timeout)
+
+        def send() -> None:
+            try:
+                api.publish(
+                    topic, pk, kwargs=kwargs, immediate=True, options=options, realm=self.realm, timeout=patience
+                )
+            except api.NotConfigured as fault:
+                # Every row saved in such a process meets the same, so it is told once.
+                if not self._is_unconfigured:
+                    logger.warning("%s was not published, and so it is with those to come: %s", said, fault)
+                self._is_unconfigured = True
+            except api.WampError as fault:
+                logger.error("%s was not published on %s: %s", said, topic, fault)
+            except Exception:  # the row is committed, and what comes after it must run
+                logger.exception("%s was not published on %s", said, topic)
+            else:
+                self._is_unconfigured = False
+
+        return send
+
+
+def model_events(
+    model: type[Row],
+    topic: str | Callable[[Change[Row]], str],
+    *,
+    fields: Iterable[str] = (),
+    events: Iterable[EventName] = ("created", "updated", "deleted"),
+    serialize: Callable[[Change[Row]], Mapping[str, object]] | None = None,
+    when: Callable[[Change[Row]], bool] | None = None,
+    options: PublishOptions | Callable[[Change[Row]], PublishOptions] | None = None,
+    update_fields: bool = False,
+    realm: str | None = None,
+) -> ModelEvents[Row]:
+    """Publish an event whenever a row of ``model`` was created, updated or deleted: after the commit, from any process.
+
+    It comes on ``<topic>.created``, ``<topic>.updated`` or ``<topic>.deleted``, with the primary key as its only
+    argument and the values of ``fields`` as keyword arguments. ``topic`` may be a function, for topics that depend on
+    the row. ``serialize`` gives more keyword arguments. ``when`` says whether there is an event. ``options`` of the
+    publication say who may hear it, ``eligible_authrole`` for one. All these functions are given a :class:`Change`,
+    when the row is saved. ``update_fields``: whether the event tells which fields were saved, where that is known.
+
+    A row of a child or proxy of the model is one of its own. A declaration for the same model, topic, events and realm
+    replaces the one before. Raises ImproperlyConfigured.
+    """
+    declared = ModelEvents(model, topic, fields, events, serialize, when, options, update_fields, realm)
+    watching.watch(declared)
+    return declared
