@@ -53,7 +53,7 @@ def test_keys_are_what_the_specification_says():
 
 
 def test_keys_are_not_shown():
-    assert "00" not in repr(ScramKeys(b"\x00" * 32, b"\x00" * 32))
+    assert "stored" not in repr(ScramKeys(b"stored" * 4, b"stored" * 4))
 
 
 @pytest.mark.parametrize("method", [STANDARD, DIALECT])
