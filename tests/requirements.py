@@ -36,6 +36,16 @@ def chromium() -> str:
     return program(*CHROMIUM_NAMES)
 
 
+def postgresql_programs() -> Path:
+    """The directory of PostgreSQL's server programs, of the newest version that is installed."""
+    if path := shutil.which("postgres"):
+        return Path(path).resolve().parent
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if not found:
+        missing("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    return found[-1].parent
+
+
 def javascript_packages() -> Path:
     """Where npm has put the packages of ``tests/js/package.json``."""
     packages = JAVASCRIPT / "node_modules"

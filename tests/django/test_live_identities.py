@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connections
 from django.test import Client
 
 from wamp_transport.bootstrap.identity.live import LOGGED_OUT, NO_LONGER, OTHERWISE, LiveIdentities, is_concerned
 from wamp_transport.models import Principal, UserRole
+from wamp_transport.stores.connections import close_kept
 from wamp_transport.stores.identity import users
 from wamp_transport.stores.identity.users import Identity
 from wamp_transport.wamp.errors import CLOSE_LOGOUT
@@ -43,12 +43,8 @@ class Stage:
     def _run(self, turn):
         before = set(self.ended)
 
-        async def whole():
-            await turn
-            # The threads of this loop end with it, and so do their connections.
-            await asyncio.to_thread(connections.close_all)
-
-        asyncio.run(whole())
+        asyncio.run(turn)
+        close_kept()
         return {one: text for one, text in self.ended.items() if one not in before}
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Final, TypeVar, cast
 
-from django.db import close_old_connections
+from ..stores.connections import clean_connections
 
 MAX_THREADS: Final = 8
 """Synchronous handlers that run at the same time; others wait."""
@@ -40,8 +40,5 @@ def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -
 
 
 def _clean(handler: Callable[[Message], object], message: Message) -> object:
-    close_old_connections()
-    try:
+    with clean_connections():
         return handler(message)
-    finally:
-        close_old_connections()

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
-from django.db import close_old_connections
 from django.utils.module_loading import import_string
 
 from ..config.configuration import Configuration
+from ..stores.connections import clean_connections
 
 THREADS: Final = 8
 """Functions that are no coroutine functions and run at the same time; others wait for their turn."""
@@ -71,8 +71,5 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 def with_clean_connections(work: Callable[[], Any]) -> Any:
     """Run ``work`` as Django does a request: without database connections that are old or broken, before and after."""
-    close_old_connections()
-    try:
+    with clean_connections():
         return work()
-    finally:
-        close_old_connections()

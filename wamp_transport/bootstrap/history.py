@@ -11,6 +11,7 @@ from ..node.node import Node
 from ..router.effects import Record
 from ..router.options import HistoryOptions, RouterOptions
 from ..stores import history
+from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class DurableHistory:
         self._options = options
         for realm, wanted in _durable(options):
             if (realm, wanted) not in known:
-                stored = await asyncio.to_thread(history.past, realm, wanted)
+                stored = await in_thread(history.past, realm, wanted)
                 self._node.router.realms[realm].broker.restore(wanted.match, wanted.uri, stored)
 
     async def run(self) -> None:
@@ -56,15 +57,21 @@ class DurableHistory:
             return
         batch, self._waiting = self._waiting, []
         try:
-            await asyncio.to_thread(history.keep, batch)
+            await in_thread(history.keep, batch)
         except DatabaseError:
             logger.exception("%d events could not be stored; they are tried again", len(batch))
             self._waiting = batch + self._waiting
             return
         self._batches += 1
         if self._batches % TRIM_EVERY == 0 and self._options is not None:
-            for realm, options in _durable(self._options):
-                await asyncio.to_thread(history.trim, realm, options)
+            await self._trim(self._options)
+
+    async def _trim(self, options: RouterOptions) -> None:
+        try:
+            for realm, wanted in _durable(options):
+                await in_thread(history.trim, realm, wanted)
+        except DatabaseError:
+            logger.exception("Old events could not be dropped; it is tried again later")
 
     def _take(self, record: Record) -> None:
         if len(self._waiting) >= LARGEST_BACKLOG:

@@ -1,13 +1,13 @@
 """The threads that synchronous handlers run in: a bounded pool of their own, with clean database connections."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
-from django.db import close_old_connections, reset_queries
+from ..stores.connections import clean_connections
 
 Outcome = TypeVar("Outcome")
 
@@ -52,14 +52,3 @@ class Threads:
 def _clean(work: Callable[[], Outcome]) -> Outcome:
     with clean_connections():
         return work()
-
-
-@contextmanager
-def clean_connections() -> Iterator[None]:
-    """As for a request: no connection that is too old or broken goes in, and none stays behind."""
-    reset_queries()
-    close_old_connections()
-    try:
-        yield
-    finally:
-        close_old_connections()

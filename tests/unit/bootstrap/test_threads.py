@@ -1,23 +1,31 @@
-"""Work in threads: results and errors come back, connections that gave trouble do not."""
+"""Work in threads: results and errors come back, trouble with the database in one word."""
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
-from wamp_transport.bootstrap import threads as module
 from wamp_transport.bootstrap.threads import in_thread
 
+place = ContextVar("place", default="outside")
 
-def test_connections_are_made_anew_after_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[int] = []
-    monkeypatch.setattr(module.connections, "close_all", lambda: closed.append(1))
 
+def test_results_and_errors_come_back() -> None:
     def fail(error: Exception) -> None:
         raise error
 
     assert asyncio.run(in_thread(lambda one, *, two: one + two, 1, two=2)) == 3
     for error in (DatabaseError("x"), ValueError("y")):
-        with pytest.raises(type(error)):
+        with pytest.raises(type(error), match=str(error)):
             asyncio.run(in_thread(fail, error))
-    assert closed == [1]
+    with pytest.raises(DatabaseError, match="connection already closed"):
+        asyncio.run(in_thread(fail, InterfaceError("connection already closed")))
+
+
+def test_context_goes_along() -> None:
+    async def whole() -> str:
+        place.set("inside")
+        return await in_thread(place.get)
+
+    assert asyncio.run(whole()) == "inside"

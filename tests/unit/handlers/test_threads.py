@@ -5,7 +5,6 @@ import threading
 
 import pytest
 
-from wamp_transport.handlers import threads as module
 from wamp_transport.handlers.threads import Threads
 
 
@@ -56,23 +55,6 @@ def test_turn_lasts_until_the_thread_is_free_even_when_nobody_waits():
         assert await second == 2
 
     play(scenario)
-
-
-def test_connections_are_looked_after_before_and_after(monkeypatch):
-    steps = []
-    monkeypatch.setattr(module, "close_old_connections", lambda: steps.append("close"))
-    monkeypatch.setattr(module, "reset_queries", lambda: steps.append("reset"))
-
-    def work():
-        steps.append("work")
-        raise ValueError("of the handler")
-
-    async def scenario(threads):
-        with pytest.raises(ValueError, match="of the handler"):
-            await threads.run(work)
-
-    play(scenario)
-    assert steps == ["reset", "close", "work", "close"]
 
 
 def test_after_the_end_nothing_begins():

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections, router
+from django.db import DatabaseError, InterfaceError, connections, router
 from django.db.models import F
 from django.utils import timezone
 
 from wamp_transport.models import TrackedCookie
+from wamp_transport.stores.connections import clean_connections
 from wamp_transport.stores.cookies.records import CookieRecord, CookieStoreError, Login
 
 BATCH: Final = 1000
@@ -78,13 +79,11 @@ class DatabaseCookies:
 @contextmanager
 def _at_the_database() -> Iterator[None]:
     """A connection that works, closed when its age says so, also after trouble."""
-    close_old_connections()
     try:
-        yield
+        with clean_connections():
+            yield
     except (DatabaseError, InterfaceError) as error:
         raise CookieStoreError(f"the database does not take or give cookies: {error}") from error
-    finally:
-        close_old_connections()
 
 
 def _columns(login: Login, now: datetime) -> dict[str, object]:

@@ -1,0 +1,139 @@
+"""Connections of threads: broken and old ones go, kept ones stay, and one thread's trouble is told to the others."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import OperationalError, transaction
+from django.db.backends.sqlite3.base import DatabaseWrapper
+from django.db.utils import ConnectionHandler
+
+from wamp_transport.stores import connections as module
+from wamp_transport.stores.connections import clean_connections, close_kept
+
+
+class Server:
+    """A database that is restarted: connections made before do not work any more."""
+
+    def __init__(self, path, max_age):
+        settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path), "CONN_MAX_AGE": max_age}
+        self.handler = ConnectionHandler({"default": settings})
+        self.handler.create_connection = lambda alias: Connection(self.handler.settings[alias], alias, self)
+        self.starts = 0
+
+    @property
+    def own(self):
+        """The connection of this thread."""
+        return self.handler["default"]
+
+    def ask(self):
+        """A query; it fails on a connection of before a restart."""
+        with self.own.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    def leave(self):
+        """Close the connection of this thread."""
+        self.own.close()
+
+    def work(self, *, keep=False):
+        """A piece of work with a query in it; the database connection it had."""
+        with clean_connections(keep=keep):
+            self.ask()
+            return self.own.connection
+
+
+class Connection(DatabaseWrapper):
+    def __init__(self, settings, alias, server):
+        super().__init__(settings, alias)
+        self.server = server
+
+    def get_new_connection(self, parameters):
+        self.made_at = self.server.starts
+        return super().get_new_connection(parameters)
+
+    def create_cursor(self, name=None):
+        if not self.is_usable():
+            with self.wrap_database_errors:
+                raise self.Database.OperationalError("the server has gone")
+        return super().create_cursor(name)
+
+    def is_usable(self):
+        return self.made_at == self.server.starts
+
+
+@pytest.fixture
+def server_of(monkeypatch, tmp_path, django_db_blocker):
+    def make(max_age):
+        server = Server(tmp_path / "db.sqlite3", max_age)
+        monkeypatch.setattr(module, "connections", server.handler)
+        return server
+
+    with django_db_blocker.unblock():
+        yield make
+
+
+@pytest.fixture
+def two_threads():
+    """Runs a function in the one or the other of two threads."""
+    pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
+    yield lambda index, function: pools[index].submit(function).result(10)
+    for pool in pools:
+        pool.shutdown()
+
+
+@pytest.mark.parametrize(("max_age", "stays"), [(0, False), (60, True), (None, True)])
+def test_connections_live_as_long_as_the_settings_say(server_of, max_age, stays):
+    server = server_of(max_age)
+    first = server.work()
+    assert (server.own.connection is first) is stays
+    server.leave()
+
+
+def test_kept_connections_stay_whatever_the_settings_say(server_of):
+    server = server_of(0)
+    assert server.work(keep=True) is server.work(keep=True)
+    close_kept()
+    assert server.own.connection is None
+
+
+def test_kept_connections_of_other_threads_are_closed(server_of, two_threads):
+    server = server_of(0)
+    for index in (0, 1):
+        two_threads(index, lambda: server.work(keep=True))
+    close_kept()
+    assert [two_threads(index, lambda: server.own.connection) for index in (0, 1)] == [None, None]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_restart_costs_one_piece_of_work_and_not_one_in_each_thread(server_of, two_threads, keep):
+    server = server_of(60)
+
+    def work():
+        return server.work(keep=keep)
+
+    for index in (0, 1):
+        two_threads(index, work)
+    server.starts += 1
+    with pytest.raises(OperationalError, match="the server has gone"):
+        two_threads(0, work)
+    for index in (0, 1, 0, 1):
+        two_threads(index, work)
+    for index in (0, 1):
+        two_threads(index, server.leave)
+
+
+def test_trouble_that_the_connection_survives_keeps_it(server_of):
+    server = server_of(60)
+    first = server.work()
+    with pytest.raises(OperationalError), clean_connections(), server.own.cursor() as cursor:
+        cursor.execute("SELECT nonsense")
+    assert server.work() is first
+    server.leave()
+
+
+def test_open_transaction_is_left_alone(server_of, monkeypatch):
+    server = server_of(0)
+    monkeypatch.setattr(transaction, "connections", server.handler)
+    with transaction.atomic():
+        assert server.work() is server.own.connection
+
+    server.leave()
