@@ -14,7 +14,7 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.integration.abilities import FEATURES, LACKS, LIBRARIES  # noqa: E402 - found by the line above
+from tests.integration.abilities import FEATURES, LACKS, LIBRARIES, METHODS  # noqa: E402 - found by the line above
 from wamp_transport.config.reference import markdown, unoffered  # noqa: E402 - found by the line above
 from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noqa: E402
 
@@ -50,6 +50,16 @@ options.
 - Progressive call invocations: no callee of these libraries announces them. wampy.js can send them and does not
   announce that either, which is a violation.
 - Not tried: wampy for Python (1.1.0), whose requirements are pinned to old versions of packages.
+"""
+
+LOGINS_HEAD = """
+## How each logs in
+
+Each method is tried with right and wrong credentials and with an authid that nobody has. A function of your own that
+answers the challenge adds further ones where a library takes one.
+
+| library | methods it has |
+|---|---|
 """
 
 EXAMPLES = {
@@ -89,6 +99,9 @@ def clients() -> str:
     for library in libraries:
         version, serializers = LIBRARIES[library]
         text += f"| {library} | {version} | {', '.join(serializers)} |\n"
+    text += LOGINS_HEAD
+    for library in libraries:
+        text += f"| {library} | {', '.join(('anonymous', *METHODS[library]))} |\n"
     text += "\n## What each can do\n\n"
     text += "Where nothing is said otherwise it works in every serializer above, also between different libraries and\n"
     text += f"serializers.\n\n| | {' | '.join(libraries)} |\n|---|{'---|' * len(libraries)}\n"

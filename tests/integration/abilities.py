@@ -14,6 +14,15 @@ LIBRARIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "demo": ("ours", ("json",)),
 }
 
+#: By library, the methods by which it logs in of itself, beside anonymous; the tests try each, right and wrong.
+METHODS: dict[str, tuple[str, ...]] = {
+    "autobahn-python": ("ticket", "wampcra", "scram", "cryptosign"),
+    "autobahn-js": ("ticket", "wampcra", "cryptosign"),
+    "wampy": ("ticket", "wampcra", "cryptosign"),
+    "xconn": ("ticket", "wampcra", "cryptosign"),
+    "swampyer": ("ticket",),
+}
+
 FEATURES: dict[str, str] = {
     "goodbye": "the router's GOODBYE is waited for",
     "receives own events": "`exclude_me: false`",

@@ -11,18 +11,14 @@ import pytest
 
 from ..requirements import JAVASCRIPT, javascript_packages
 from ..requirements import node as node_program
+from .abilities import METHODS
 from .servers import configuration, environment_of, free_port, node, web
 from .test_authentication import LOGINS, PATHS, REALMS
 from .test_cookies import migrated
 
 pytestmark = pytest.mark.integration
 
-METHODS = {
-    "autobahn-python": ("ticket", "wampcra", "scram", "cryptosign"),
-    "autobahn-js": ("ticket", "wampcra", "cryptosign"),
-    "wampy": ("ticket", "wampcra", "cryptosign"),
-    "xconn": ("ticket", "wampcra", "cryptosign"),
-}
+PYTHON_LIBRARIES = {"autobahn-python": "autobahn_logins", "xconn": "xconn_logins", "swampyer": "swampyer_logins"}
 DENIED = {"reason": "wamp.error.authentication_denied"}
 
 
@@ -36,9 +32,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def command_of(library: str) -> list[str]:
-    if library in ("autobahn-python", "xconn"):
-        name = "autobahn_logins" if library == "autobahn-python" else "xconn_logins"
-        return [sys.executable, "-m", f"tests.integration.drivers.{name}"]
+    if library in PYTHON_LIBRARIES:
+        return [sys.executable, "-m", f"tests.integration.drivers.{PYTHON_LIBRARIES[library]}"]
     javascript_packages()
     return [node_program(), str(JAVASCRIPT / "logins.js"), library]
 
