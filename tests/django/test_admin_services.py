@@ -45,6 +45,7 @@ OTHER_VALUES = {
         "joe": {"kdf": "pbkdf2", "iterations": 3, "salt": "00" * 8, "stored-key": "11" * 32, "server-key": "22" * 32}
     },
     "auth.cryptosign.principals": {"joe": {"authorized_keys": ["ab" * 32]}},
+    "auth.cryptosign.router_key": "ab" * 32,
     "auth.tls.principals": {"joe": {"certificate-sha1": "AB" * 20}},
     "auth.cookie": {},
     "options.allowed_origins": ["https://example.com", "same-origin"],
@@ -114,6 +115,7 @@ CONTEXT = {
     "auth.wampcra.users": {},
     "auth.scram.principals": {},
     "auth.cryptosign.principals": {},
+    "auth.cryptosign.router_key": {"auth": {"cryptosign": {"type": "static", "principals": {}}}},
     "auth.tls.principals": {},
 }
 """What a service must have before an attribute makes sense."""
@@ -423,6 +425,27 @@ def test_secret_that_is_not_shown_is_kept_when_the_form_is_saved(pages):
         "joe": {"ticket": "hush", "role": "anonymous"},
         "new": {"ticket": "psst"},
     }
+
+
+def test_secret_with_a_field_of_its_own_is_not_shown_and_kept(pages):
+    key = "5e" * 32
+    method = {"type": "static", "principals": {}, "router_key": key}
+    row = service("websocket", auth={"cryptosign": method})
+    page = pages.get("pathservice_change", row.pk)
+    assert key not in page.content.decode()
+    pages.save(page, **{named("auth.cryptosign.default-role"): "guest"})
+    row.refresh_from_db()
+    assert row.settings["auth"]["cryptosign"] == {**method, "default-role": "guest"}
+    page = pages.get("pathservice_change", row.pk)
+    pages.save(page, **{named("auth.cryptosign.router_key"): "6f" * 32})
+    row.refresh_from_db()
+    assert row.settings["auth"]["cryptosign"]["router_key"] == "6f" * 32
+    page = pages.get("pathservice_change", row.pk)
+    pages.save(page, **{named("auth.cryptosign.router_key"): ""})
+    row.refresh_from_db()
+    assert row.settings["auth"]["cryptosign"].get("router_key") is None
+    refused = pages.refused(page, **{named("auth.cryptosign.router_key"): "********"})
+    assert "enter it" in str(refused[named("auth.cryptosign.router_key")])
 
 
 def test_deleted_service_is_gone_from_the_configuration(pages):

@@ -35,6 +35,14 @@ def test_key_pair_belongs_together():
     assert run("keygen")[0] != out
 
 
+def test_public_key_of_the_router_stays_the_same_and_is_made_of_the_secret_key(settings):
+    out, _ = run("keygen", "--router")
+    assert re.fullmatch(r"public key: [0-9a-f]{64}\n", out)
+    assert run("keygen", "--router")[0] == out
+    settings.SECRET_KEY = "another one"
+    assert run("keygen", "--router")[0] != out
+
+
 def test_private_key_goes_to_a_file_of_its_owner(tmp_path):
     file = tmp_path / "key"
     out, _ = run("keygen", "--file", file)

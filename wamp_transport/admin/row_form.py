@@ -35,7 +35,8 @@ class RowForm(AnyModelForm):
             self.instance.type = self.type
         self.stored = copy.deepcopy(self.instance.settings)
         for name, attribute in self.attributes.items():
-            self.initial[name] = to_text(attribute, masked(value_at(self.stored, attribute.path)))
+            key = attribute.path.rpartition(".")[2]
+            self.initial[name] = to_text(attribute, masked({key: value_at(self.stored, attribute.path)})[key])
 
     def problems(self) -> list[Problem]:
         """What the schema says of the row by itself, with paths relative to it."""
@@ -49,8 +50,10 @@ class RowForm(AnyModelForm):
             if name not in self.changed_data or name not in self.cleaned_data:
                 continue
             try:
-                value = from_text(attribute, self.cleaned_data[name])
-                put_at(settings, attribute.path, unmasked(value, value_at(self.stored, attribute.path)))
+                key = attribute.path.rpartition(".")[2]
+                entered = {key: from_text(attribute, self.cleaned_data[name])}
+                value = unmasked(entered, {key: value_at(self.stored, attribute.path)})[key]
+                put_at(settings, attribute.path, value)
             except forms.ValidationError as error:
                 self.add_error(name, error)
         self.instance.settings = self.completed(settings)

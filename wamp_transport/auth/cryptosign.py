@@ -13,13 +13,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 SIZE: Final = 32
 """Octets of a key, a challenge and a channel id."""
 
-_KEY: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+_OCTETS: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _ANSWER: Final = re.compile(r"[0-9a-fA-F]{192}", re.ASCII)
 
 
 def public_key(text: object) -> str | None:
     """A public key in the one form that is compared, lower case hex; None where ``text`` is none."""
-    return text.lower() if isinstance(text, str) and _KEY.fullmatch(text) else None
+    return text.lower() if isinstance(text, str) and _OCTETS.fullmatch(text) else None
+
+
+def challenge_of(text: object) -> bytes | None:
+    """The octets of a challenge in hex; None where ``text`` is none."""
+    return bytes.fromhex(text) if isinstance(text, str) and _OCTETS.fullmatch(text) else None
 
 
 def public_key_of(private_key: bytes) -> str:

@@ -1,4 +1,7 @@
-"""The steps of WAMP-cryptosign; its computations are in :mod:`.cryptosign`."""
+"""The steps of WAMP-cryptosign; its computations are in :mod:`.cryptosign`.
+
+Sections of the specification: Advanced Profile, "Cryptosign-based Authentication", with its "Router Authentication".
+"""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +9,7 @@ from typing import Any, Final
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
-from .cryptosign import SIZE, is_answer, message_of, public_key
+from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign
 from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
 
 NAME: Final = "cryptosign"
@@ -24,7 +27,7 @@ class Pending:
 
 
 class CryptosignMethod:
-    """Challenges every key; one that is not known is denied at the end."""
+    """Challenges every key; one that is not known is denied at the end. Proves the router to clients that ask."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -44,13 +47,21 @@ class CryptosignMethod:
             if found is None:
                 return Deny(message="the channel binding asked for is not to be had on this connection")
             channel = bytes.fromhex(found)
+        asked = extra.get("challenge")
+        to_sign = challenge_of(asked)
+        if asked is not None and to_sign is None:
+            return Deny(message="the challenge for the router to sign must be 64 hex digits")
         principal = await self._principals.find(lookup_of(request, NAME, public_key=key))
         credential = principal.credential if principal is not None else None
         if not isinstance(credential, PublicKeys) or key not in credential.keys:
             principal = None
         challenge = self._world.random_bytes(SIZE)
         pending = Pending(principal, key, message_of(challenge, channel))
-        return Challenge(NAME, {"challenge": challenge.hex(), "channel_binding": binding}, pending)
+        told = {"challenge": challenge.hex(), "channel_binding": binding}
+        if to_sign is not None:
+            own = self._world.router_key
+            told |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
+        return Challenge(NAME, told, pending)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """WELCOME where the signature is right."""

@@ -124,13 +124,14 @@ class World:
 
     ``random_bytes(n)`` are unguessable. ``timestamp()`` is the time of day as RFC 3339 text in UTC.
     ``offload(function)`` runs what is slow elsewhere and waits for it. ``secret_key`` makes what is told to unknown
-    peers the same each time.
+    peers the same each time. ``router_key`` is the private key of 32 octets with which the router proves itself.
     """
 
     random_bytes: Callable[[int], bytes]
     timestamp: Callable[[], str]
     offload: Callable[[Callable[[], Any]], Awaitable[Any]]
     secret_key: bytes = field(repr=False)
+    router_key: bytes = field(repr=False)
 
 
 def lookup_of(request: Authenticate, method: str, **more: Any) -> Lookup:

@@ -22,7 +22,7 @@ from ..auth.scram_method import ScramMethod
 from ..auth.static import StaticPrincipals
 from ..auth.ticket import TicketMethod
 from ..auth.unchallenged import AnonymousMethod, TlsMethod
-from ..config.auth import DjangoAuth, MethodAuth
+from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
@@ -68,6 +68,11 @@ FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
 """The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
 
 Result = TypeVar("Result")
+
+
+def router_key() -> bytes:
+    """The private key of the router where the configuration gives none: made of SECRET_KEY, alike in all processes."""
+    return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
 
 
 class Busy(Exception):
@@ -118,6 +123,7 @@ class Authentication:
             offload=self._hashing.run,
             # The same in all processes: two of them must not tell an unknown peer two things.
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
+            router_key=router_key(),
         )
 
     def configure(self, services: Mapping[str, PathService]) -> None:
@@ -170,7 +176,9 @@ class Authentication:
     def _sources(self, service: PathService) -> Callable[[str, MethodAuth], tuple[Principals, Method]]:
         def source(name: str, settings: MethodAuth) -> tuple[Principals, Method]:
             principals = self._principals(name, settings)
-            return principals, METHODS[name](principals, self.world, settings.default_role)
+            given = settings.router_key if isinstance(settings, CryptosignAuth) else None
+            world = self.world if given is None else replace(self.world, router_key=bytes.fromhex(given.reveal()))
+            return principals, METHODS[name](principals, world, settings.default_role)
 
         return source
 

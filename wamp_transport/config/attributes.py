@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
+from wamp_transport.config.secret import Secret
 from wamp_transport.config.section import Section
 from wamp_transport.config.walk import attributes, bare, is_nullable, item_type, sections_of
 
@@ -78,7 +79,7 @@ def kind_of(annotation: Any) -> Kind:
         return "bool"
     if annotation is int:
         return "int"
-    if annotation is str:
+    if annotation is str or annotation is Secret:
         return "str"
     if get_origin(annotation) is Literal:
         return "choice"

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from wamp_transport.config.principals import (
     CraPrincipal,
     CryptosignPrincipal,
+    Key,
     ScramPrincipal,
     StaticPrincipal,
     TicketPrincipal,
@@ -93,7 +94,8 @@ class MethodAuth(Section):
         needed = {"dynamic": "authenticator", "function": "create"}.get(kind)
         if needed is not None and given.get(needed) is None:
             yield Finding((needed,), f'type "{kind}" needs `{needed}`')
-        if kind == "static" and cls.static_keys[0] in PRINCIPALS and given.get(cls.static_keys[0]) is None:
+        is_empty = all(given.get(name) is None for name in cls.static_keys)
+        if kind == "static" and cls.static_keys[0] in PRINCIPALS and is_empty:
             yield Finding((cls.static_keys[0],), f'type "static" needs `{cls.static_keys[0]}`')
         uri = given.get("authenticator")
         if kind == "dynamic" and isinstance(uri, str) and not is_uri(uri, "exact", loose=False):
@@ -172,6 +174,8 @@ class ScramAuth(MethodAuth):
 class CryptosignAuth(MethodAuth):
     """Login with a private key: WAMP-cryptosign."""
 
+    static_keys = ("principals", "trustroots")
+
     type: StoredKind = setting(..., _STORED)
     principals: dict[str, CryptosignPrincipal] | None = setting(
         None, "Principals and their public keys, by authid, for type static."
@@ -179,8 +183,17 @@ class CryptosignAuth(MethodAuth):
     trustroots: Any = setting(
         None,
         "Roots of certificate chains, by realm.",
-        refused="certificates of cryptosign are not offered, and without them nobody could log in as configured; "
-        "use `principals`",
+        refused="certificates of cryptosign (EIP-712, of Ethereum) are not offered, and without them nobody could log "
+        "in as configured; list the clients' public keys under `principals`, or have them looked up: type dynamic, "
+        "function or database",
+    )
+    router_key: Key | None = setting(
+        None,
+        "Private key (Ed25519) with which the router proves itself to clients that send it a `challenge`: 32 octets in "
+        'hex, or "${NAME}" for an environment variable. Null: one made of SECRET_KEY, the same in all processes; '
+        "`manage.py wamp keygen --router` shows its public key.",
+        expected="64 hex digits",
+        secret=True,
     )
 
     def listed(self) -> Mapping[str, CryptosignPrincipal]:

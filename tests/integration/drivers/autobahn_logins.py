@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import ssl
 import sys
 from types import ModuleType
 from typing import Any
@@ -21,8 +23,10 @@ stand_in("passlib")
 stand_in("passlib.utils", saslprep=saslprep)
 stand_in("autobahn.wamp.mnemonic", mnemonic_to_private_key=None)
 
+from autobahn import util  # noqa: E402
 from autobahn.asyncio.wamp import ApplicationRunner, ApplicationSession  # noqa: E402
 from autobahn.wamp.auth import create_authenticator  # noqa: E402
+from nacl.signing import VerifyKey  # noqa: E402
 
 _OUTPUT, sys.stdout = sys.stdout, sys.stderr
 
@@ -38,8 +42,10 @@ class Session(ApplicationSession):
         given = {secret[login["method"]]: login["secret"], "authid": login["authid"]}
         if login["method"] == "cryptosign":
             del given["authid"]
-            if "channel_binding" in login:
-                given["authextra"] = {"channel_binding": login["channel_binding"]}
+            given["authextra"] = {name: login[name] for name in ("channel_binding",) if name in login}
+            if "router_key" in login:
+                self.asked = os.urandom(32)
+                given["authextra"]["challenge"] = self.asked.hex()
         self.authenticator = create_authenticator(login["method"], **given)
 
     def onConnect(self) -> None:
@@ -52,7 +58,15 @@ class Session(ApplicationSession):
         )
 
     def onChallenge(self, challenge: Any) -> Any:
-        """CHALLENGE: Autobahn's own authenticators answer it."""
+        """CHALLENGE: Autobahn's own authenticators answer it, where the router is the one expected."""
+        if "router_key" in self.login:
+            signed = VerifyKey(bytes.fromhex(self.login["router_key"])).verify(
+                bytes.fromhex(challenge.extra["signature"])
+            )
+            binding = self.login.get("channel_binding")
+            channel = self._transport.transport_details.channel_id[binding] if binding else bytes(32)
+            if signed != util.xor(self.asked, channel):
+                raise ValueError("the router has signed something else")
         answer = self.authenticator.on_challenge(self, challenge)
         return answer.decode() if isinstance(answer, bytes) else answer
 
@@ -74,13 +88,22 @@ class Session(ApplicationSession):
         self.disconnect()
 
 
+def context_of(login: dict[str, Any]) -> ssl.SSLContext | None:
+    """What is used for TLS, at most of the version that the login names."""
+    if "tls" not in login:
+        return None
+    context = ssl.create_default_context()
+    context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2}[login["tls"]]
+    return context
+
+
 async def main() -> None:
     """One login after the other."""
     loop = asyncio.get_running_loop()
     while line := await asyncio.to_thread(sys.stdin.readline):
         login = json.loads(line)
         outcome: asyncio.Future[dict[str, Any]] = loop.create_future()
-        runner = ApplicationRunner(login["url"], login["realm"])
+        runner = ApplicationRunner(login["url"], login["realm"], ssl=context_of(login))
 
         def make(config: Any, login: dict[str, Any] = login, outcome: Any = outcome) -> Session:
             return Session(config, login, outcome)

@@ -81,6 +81,7 @@ def world():
         timestamp=lambda: TIMESTAMP,
         offload=Offloading(),
         secret_key=b"k" * 32,
+        router_key=b"r" * 32,
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.auth.cryptosign import is_answer, message_of, public_key, public_key_of, sign
+from wamp_transport.auth.cryptosign import challenge_of, is_answer, message_of, public_key, public_key_of, sign
 
 CHANNEL = "62e935ae755f3d48f80d4d59f6121358c435722a67e859cc0caa8b539027f2ff"
 KEYS = [
@@ -48,6 +48,30 @@ def test_vectors_of_the_specification(channel, key, challenge, answer):
     message = message_of(bytes.fromhex(challenge), bytes.fromhex(channel) if channel else None)
     assert sign(bytes.fromhex(key), message) == answer
     assert is_answer(public_key_of(bytes.fromhex(key)), message, answer)
+
+
+ROUTER = "4a3838f6fe75251e613329d53fc69b262d5eac97fb1d73bebbaed4015b53c862"
+
+
+@pytest.mark.parametrize(
+    ("message", "signature"),
+    [
+        ("bbae60ea44cdd7b20dc7010a618b0f0803fab25a817520b4b7f057299b524deb",
+         "fd5128d2d207ba58a9d1d6f41b72c747964ad9d1294077b3b1eee6130b05843ab12c53c7f2519f73d4feb82db19d8ca0fc26b62bde6518e7"
+         "9a882f5795bc9f00bbae60ea44cdd7b20dc7010a618b0f0803fab25a817520b4b7f057299b524deb"),
+        ("9a38790e9c94064d89335393d39973c14074cd1008d7266de74c641103e30609",
+         "ce456092998d796533d7ef2bab543300409d161066c9520c9284df6bbfb82947b37fb78d69fd56e5118afec62e35e015c60569af2e18ed92"
+         "fedc738552242d039a38790e9c94064d89335393d39973c14074cd1008d7266de74c641103e30609"),
+    ],
+)  # fmt: skip
+def test_router_signatures_of_the_specification(message, signature):
+    assert is_answer(ROUTER, bytes.fromhex(message), signature)
+
+
+def test_challenge_is_32_octets_in_hex():
+    assert challenge_of("0A" * 32) == b"\n" * 32
+    for other in ("0a" * 31, "0a" * 33, "zz" * 32, "0a" * 32 + "\n", None, 7, b"0a" * 32):
+        assert challenge_of(other) is None
 
 
 def test_public_key_of_test_one_of_rfc_8032():

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.unit.auth.conftest import Listed, request_of
-from wamp_transport.auth.cryptosign import message_of, public_key_of, sign
+from wamp_transport.auth.cryptosign import is_answer, message_of, public_key_of, sign
 from wamp_transport.auth.cryptosign_method import CryptosignMethod
 from wamp_transport.auth.principals import Principal, PublicKeys
 from wamp_transport.router.answers import Admit, Deny
@@ -82,3 +82,27 @@ def test_binding_that_is_not_to_be_had_is_refused(steps, transport, binding):
     answer = steps.begin(request_of("cryptosign", transport=transport, pubkey=KEY, channel_binding=binding))
     assert isinstance(answer, Deny)
     assert "channel binding" in answer.message
+
+
+@pytest.mark.parametrize("binding", [None, "tls-exporter"])
+def test_router_signs_the_challenge_of_a_client_and_tells_its_key(steps, binding):
+    asked = "0B" * 32
+    request = request_of("cryptosign", transport=CHANNEL, pubkey=KEY, channel_binding=binding, challenge=asked)
+    told = steps.begin(request).extra
+    channel = bytes.fromhex(CHANNEL["channel_id"][binding]) if binding else None
+    assert told["pubkey"] == public_key_of(b"r" * 32)
+    assert is_answer(told["pubkey"], message_of(bytes.fromhex(asked), channel), told["signature"])
+    assert told["challenge"] != asked.lower()
+
+
+def test_router_signs_nothing_that_it_is_not_asked_to(steps):
+    for extra in ({}, {"challenge": None}):
+        told = steps.begin(request_of("cryptosign", pubkey=KEY, **extra)).extra
+        assert set(told) == {"challenge", "channel_binding"}
+
+
+@pytest.mark.parametrize("challenge", ["", "ab", "zz" * 32, "ab" * 33, 5, []])
+def test_challenge_that_is_none_is_refused(steps, challenge):
+    answer = steps.begin(request_of("cryptosign", pubkey=KEY, challenge=challenge))
+    assert isinstance(answer, Deny)
+    assert "64 hex digits" in answer.message

@@ -5,6 +5,7 @@ from wamp_transport.config.node import Node
 from wamp_transport.config.paths import SERVICE_TYPES
 from wamp_transport.config.realm import RealmSection
 from wamp_transport.config.reference import _sections
+from wamp_transport.config.secret import Secret
 from wamp_transport.config.walk import attributes
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 
@@ -98,3 +99,4 @@ def test_expected_values_are_put_in_words():
     assert expected(str, WebSocketOptions.model_fields["allowed_origins"]) == "a string"
     assert expected(int, None) == "an integer"
     assert kind_of(dict[str, int]) == "json"
+    assert kind_of(Secret | None) == "str"

@@ -139,12 +139,24 @@ def test_controller_is_told_to_be_missing(service, problems):
         ({"ticket": {"type": "function", "create": "nodot"}}, "ticket.create", "package.module.name"),
         ({"ticket": {**TICKETS, "default-role": "trusted"}}, "ticket.default-role", "router's own"),
         ({"cryptosign": {"type": "static", "trustroots": {}}}, "cryptosign.trustroots", "not offered"),
+        (
+            {"cryptosign": {"type": "dynamic", "authenticator": "a.b", "router_key": "ab"}},
+            "cryptosign.router_key",
+            "64",
+        ),
         ({"anonymous-proxy": {}}, "anonymous-proxy", "not here"),
     ],
 )
 def test_bad_auth_is_refused(service, problems, given, path, words):
     service["auth"] = given
     assert words in problems(PLACE)[0][path].message
+
+
+def test_trust_roots_are_one_fault_that_says_what_to_do(service, problems):
+    service["auth"] = {"cryptosign": {"type": "static", "trustroots": {"realm1": {"certificate": "ca.crt"}}}}
+    faults, _ = problems(PLACE)
+    assert set(faults) == {"cryptosign.trustroots"}
+    assert "under `principals`" in faults["cryptosign.trustroots"].message
 
 
 def test_misspelt_method_gets_a_suggestion(service, problems):

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wamp_transport.auth.cryptosign import SIZE, public_key_of
+from wamp_transport.bootstrap.authentication import router_key
 
 
 class Keygen:
@@ -22,8 +23,17 @@ class Keygen:
             "--file", metavar="PATH", help="write the private key to a new file that only you can read, and not here"
         )
 
+        parser.add_argument(
+            "--router",
+            action="store_true",
+            help="make none: show the public key that this router proves itself with where it has no `router_key`",
+        )
+
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         """See :class:`Subcommand`."""
+        if options["router"]:
+            command.stdout.write(f"public key: {public_key_of(router_key())}")
+            return
         private = secrets.token_bytes(SIZE)
         path = options["file"]
         if path is None:
