@@ -25,7 +25,7 @@ ORDINARY = "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     directory = tmp_path_factory.mktemp("limits")
-    ports = {name: free_port() for name in ("strict", "trusting", "few", "alone")}
+    ports = {name: free_port() for name in ("strict", "trusting", "few", "proxied", "alone")}
     unix = str(directory / "s")
     strict = {"request_timeout": 1, "client_timeout": 1, "max_request_head": 2048, "max_request_body": 1000}
     trusted = {"trusted_proxies": ["127.0.0.0/8"], "options": {"hsts": True, "access_log": True}}
@@ -41,6 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         web(ports["strict"], PATHS, options=strict),
         web(ports["trusting"], PATHS, **trusted),
         web(ports["few"], PATHS, max_connections=4, max_connections_per_address=3),
+        web(ports["proxied"], PATHS, max_connections=6, max_connections_per_address=2, trusted_proxies=["127.0.0.1"]),
         behind,
         alone,
         realms=[META],
@@ -219,6 +220,75 @@ def get(address: int | str, path: str, *headers: str) -> str:
     with Wire(address) as wire:
         wire.send("\r\n".join([f"GET {path} HTTP/1.1", "Host: a", *headers, "", ""]).encode())
         return wire.head()
+
+
+def forwarded_for(address: str) -> list[str]:
+    return [f"X-Forwarded-For: {address}"]
+
+
+def refusal(port: int, *headers: str) -> str | None:
+    """Why a WebSocket is refused with 503; None where it is not."""
+    with Wire(port) as wire:
+        if wire.upgrade(headers=headers).startswith("HTTP/1.1 503 "):
+            return wire.read_to_end().decode()
+    return None
+
+
+def test_clients_behind_a_proxy_have_a_limit_each(server: dict[str, Any]) -> None:
+    port = server["proxied"]
+    with ExitStack() as stack:
+        first = stack.enter_context(joined(port, headers=forwarded_for("203.0.113.1")))
+        second = stack.enter_context(joined(port, headers=["Forwarded: for=203.0.113.1"]))
+        told = refusal(port, *forwarded_for("203.0.113.1"))
+        assert told is not None
+        assert told.startswith("2 connections from 203.0.113.1 are open, the most that max_connections_per_address")
+        # What a client puts before what its proxy adds changes nothing, be it one header or two.
+        assert refusal(port, *forwarded_for("9.9.9.9, 203.0.113.1"))
+        assert refusal(port, *forwarded_for("9.9.9.9"), *forwarded_for("203.0.113.1"))
+        assert "503" in get(port, "/json", *forwarded_for("203.0.113.1"))
+        stack.enter_context(joined(port, headers=forwarded_for("203.0.113.2")))
+        stack.enter_context(joined(port))  # the proxy itself
+        # Six are open in all, so the seventh is closed as it comes, whoever it is for.
+        last = [stack.enter_context(joined(port, headers=forwarded_for("2001:db8::1"))) for _ in range(2)]
+        with Wire(port) as surplus:
+            assert not is_taken(surplus)
+        last[0].reset()
+        until(lambda: is_answered(port), "room for one more")
+        stack.enter_context(joined(port, headers=forwarded_for("2001:db8::2")))
+        last[1].reset()
+        until(lambda: is_answered(port), "room for one more")
+        first.reset()
+        until(lambda: refusal(port, *forwarded_for("203.0.113.1")) is None, "room for one more of this client")
+        second.send_json([48, 1, {}, "com.nobody"])
+        assert second.message()[0] == 8
+
+
+def is_answered(port: int) -> bool:
+    with Wire(port) as wire:
+        return is_taken(wire)
+
+
+def test_client_counts_until_its_request_is_answered(server: dict[str, Any]) -> None:
+    port = server["proxied"]
+    request = b"GET /json HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n"
+    with Wire(port) as wire, Wire(port) as other, joined(port, headers=forwarded_for("203.0.113.7")):
+        for one in (wire, other, wire, other):  # connections that the proxy keeps open are not its clients'
+            one.send(request)
+            assert one.head().startswith("HTTP/1.1 200 ")
+            one.read(1)
+            one.pending = b""
+        with joined(port, headers=forwarded_for("203.0.113.7")):
+            wire.send(request)
+            assert wire.head().startswith("HTTP/1.1 503 ")
+
+
+def test_clients_cannot_name_another_address_where_they_are_not_trusted(server: dict[str, Any]) -> None:
+    port = server["few"]
+    with ExitStack() as stack:
+        for number in range(3):
+            stack.enter_context(joined(port, headers=forwarded_for(f"203.0.113.{number}")))
+        with Wire(port) as surplus, pytest.raises((EOFError, ConnectionError)):
+            surplus.upgrade(headers=forwarded_for("203.0.113.99"))
 
 
 def test_browsers_are_told_of_tls_and_the_access_is_logged(server: dict[str, Any]) -> None:

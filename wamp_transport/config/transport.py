@@ -68,7 +68,8 @@ def _max_connections() -> Any:
 def _max_connections_per_address() -> Any:
     return setting(
         None,
-        "Of these, connections from the same IP address, from 1. Trusted proxies and Unix sockets do not count. "
+        "Of these, connections from one IP address (of IPv6: one /64 network), from 1. Trusted proxies "
+        "and Unix sockets have no such limit; what they send counts for the client that they tell. "
         "Null: no limit, as many people may share an address.",
         ge=1,
     )

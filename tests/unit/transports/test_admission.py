@@ -1,6 +1,8 @@
 """Connections, counted."""
 
-from wamp_transport.transports.admission import Admission
+import pytest
+
+from wamp_transport.transports.admission import Admission, counted_as
 from wamp_transport.transports.proxies import TrustedProxies
 
 
@@ -39,3 +41,41 @@ def test_nothing_is_left_of_those_who_have_gone() -> None:
     for address in ("a", "b", None, "a"):
         admission.leave(address)
     assert (admission.count, admission.by_address) == (0, {})
+
+
+def test_client_behind_a_proxy_takes_no_further_place_of_all() -> None:
+    admission = Admission(1, 1)
+    admission.enter(None)
+    assert admission.client_refusal("10.0.0.9") == ""
+    admission.enter_client("10.0.0.9")
+    assert "10.0.0.9" in admission.client_refusal("10.0.0.9")
+    assert admission.client_refusal("10.0.0.8") == ""
+    assert admission.count == 1
+    admission.leave_client("10.0.0.9")
+    assert admission.by_address == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1", "fe80::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::1", "::1"),
+        ("no:address", "no:address"),
+    ],
+)
+def test_address_counts_as_what_its_client_cannot_choose(address: str, expected: str) -> None:
+    assert counted_as(address) == expected
+
+
+def test_ipv6_clients_share_the_limit_of_their_network() -> None:
+    admission = Admission(10, 1)
+    admission.enter("2001:db8::1")
+    assert "2001:db8::/64" in admission.refusal("2001:db8::2")
+    assert admission.refusal("2001:db8:0:1::2") == ""
+    admission.leave("2001:db8::1")
+    assert admission.by_address == {}

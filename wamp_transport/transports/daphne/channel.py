@@ -10,6 +10,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.web.http import RESPONSES, HTTPChannel
 
 from ...config.transport import WebOptions
+from .ports import counted
 
 MOST_HEADERS: Final = 200
 """Header lines of a request."""
@@ -40,6 +41,7 @@ class LimitedChannel(HTTPChannel):
 
     maxHeaders = MOST_HEADERS
     transport: Any
+    factory: Any
     _networkProducer: Any
 
     def __init__(self, options: WebOptions, seconds: float) -> None:
@@ -101,6 +103,10 @@ class LimitedChannel(HTTPChannel):
         if self._is_refused:
             return
         self.setTimeout(self._idle_seconds)  # type: ignore[no-untyped-call]
+        refusal = self.factory.client_refusal(self)
+        if refusal:
+            self.refuse(503, f"{refusal}; close one of them, or try again later")
+            return
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:
@@ -120,6 +126,9 @@ class LimitedChannel(HTTPChannel):
         """The answer is complete; the next request may begin."""
         self._is_between = True
         self._has_begun = False
+        connection = counted(self.transport)
+        if connection is not None:
+            connection.end_client()
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
     def exceeds(self, size: int) -> bool:

@@ -17,7 +17,7 @@ SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket."""
 
 
-class _Counted:
+class CountedConnection:
     """A connection that its port's admission knows of."""
 
     server: Any
@@ -27,24 +27,43 @@ class _Counted:
         self.address = address_of(self.getPeer())  # type: ignore[attr-defined]
         self.admission: Admission | None = self.server.admission
         self.admission.enter(self.address)
+        self.proxied_client: str | None = None
         if self.server.user_timeout:
             self.socket.setsockopt(  # type: ignore[attr-defined]
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self.server.user_timeout
             )
 
+    def begin_client(self, client: str) -> str:
+        """What a proxy sends here is from now on for ``client``. Why that cannot be, if so; nothing is counted then."""
+        self.end_client()
+        if self.admission is None:
+            return ""
+        refusal = self.admission.client_refusal(client)
+        if not refusal:
+            self.admission.enter_client(client)
+            self.proxied_client = client
+        return refusal
+
+    def end_client(self) -> None:
+        """The client that a proxy has served here is done."""
+        if self.proxied_client is not None and self.admission is not None:
+            self.admission.leave_client(self.proxied_client)
+        self.proxied_client = None
+
     def connectionLost(self, reason: Any) -> None:
         """The socket is closed."""
         super().connectionLost(reason)  # type: ignore[misc]
+        self.end_client()
         if self.admission is not None:
             self.admission.leave(self.address)
             self.admission = None
 
 
-class TcpConnection(_Counted, tcp.Server):
+class TcpConnection(CountedConnection, tcp.Server):
     """An accepted TCP socket."""
 
 
-class UnixConnection(_Counted, unix.Server):
+class UnixConnection(CountedConnection, unix.Server):
     """An accepted Unix socket."""
 
 
@@ -92,3 +111,12 @@ def address_of(peer: Any) -> str | None:
     """The IP address of a peer; None for one on a Unix socket."""
     host: str | None = getattr(peer, "host", None)
     return host
+
+
+def counted(transport: Any) -> CountedConnection | None:
+    """The accepted socket below a transport, which may be TLS around it; None where nobody counts."""
+    while not isinstance(transport, CountedConnection):
+        transport = getattr(transport, "transport", None)
+        if transport is None:
+            return None
+    return transport

@@ -14,10 +14,10 @@ from twisted.protocols.policies import ProtocolWrapper
 from ..admission import Admission
 from ..listener import Listener
 from ..logs import ACCESS, log_access, visible
-from ..proxies import TrustedProxies, forward
+from ..proxies import TrustedProxies, forward, forwarded
 from .channel import LimitedChannel, phrase
 from .first_bytes import FirstBytes
-from .ports import address_of
+from .ports import address_of, counted
 
 logger = logging.getLogger(__name__)
 
@@ -144,6 +144,21 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         protocol = FirstBytes(address, self.listener.options.request_timeout)
         protocol.factory = self
         return protocol
+
+    def client_refusal(self, channel: Any) -> str:
+        """Why a request cannot be taken from the client that a trusted proxy tells; empty where it can.
+
+        The client counts until the request is answered, or the WebSocket that it asks for is closed.
+        """
+        connection = counted(channel.transport) if self.proxies else None
+        if connection is None or not self.proxies.trusts(connection.address):
+            return ""
+        raw = channel.requests[-1].requestHeaders.getAllRawHeaders()
+        client = forwarded([(name.lower(), value) for name, values in raw for value in values], self.proxies).client
+        refusal = "" if client is None else connection.begin_client(client[0])
+        if refusal:
+            logger.info("Transport %s: a request was refused: %s", self.key, refusal)
+        return refusal
 
     def build_http(self, address: Any, seconds: float) -> Any:
         """The protocol of a connection that speaks HTTP; ``seconds`` are left for its first request."""

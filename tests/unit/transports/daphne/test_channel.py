@@ -37,6 +37,7 @@ class Served:
 
     def __init__(self, **options: Any) -> None:
         self.clock = Clock()
+        self.refusal = ""
         self.transport = Transport()
         self.channel: Any = LimitedChannel(WebOptions(**options), 5.0)
         self.channel.requestFactory = Echo
@@ -48,6 +49,10 @@ class Served:
 
     def log(self, request: Any) -> None:
         """Twisted tells its factory of every request."""
+
+    def client_refusal(self, channel: Any) -> str:
+        """Ours asks it whether the client of a request may come."""
+        return self.refusal
 
     def send(self, *pieces: bytes) -> bytes:
         for piece in pieces:
@@ -175,3 +180,13 @@ def test_nothing_is_timed_after_the_end() -> None:
     served.send(GET)
     served.lose()
     assert served.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("body", [b"", b"Content-Length: 3\r\n"])
+def test_client_that_has_too_many_connections_is_told_so(body: bytes) -> None:
+    served = Served()
+    served.refusal = "3 connections are open"
+    answer = served.send(GET + body + b"\r\nabc")
+    assert served.status() == 503
+    assert b"3 connections are open; close one" in answer
+    assert (served.is_closed, b"200 OK" in answer) == (True, False)

@@ -10,8 +10,9 @@ from twisted.internet.protocol import Factory, Protocol
 
 from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
 from wamp_transport.transports.admission import Admission
-from wamp_transport.transports.daphne.ports import TcpPort, UnixPort, address_of
+from wamp_transport.transports.daphne.ports import TcpPort, UnixPort, address_of, counted
 from wamp_transport.transports.listener import Listener
+from wamp_transport.transports.proxies import TrustedProxies
 
 FACTORY = Factory.forProtocol(Protocol)
 
@@ -52,6 +53,42 @@ def test_connection_counts_from_the_accept_to_the_close(tmp_path: Path, kind: st
         for _ in range(2):
             made.connectionLost(Failure(ConnectionDone()))
         assert (admission.count, admission.by_address) == (0, {})
+
+
+def test_client_of_a_proxy_counts_while_it_is_served() -> None:
+    from twisted.internet.error import ConnectionDone
+    from twisted.python.failure import Failure
+
+    admission = Admission(10, 1, TrustedProxies(["10.0.0.1"]))
+    port = TcpPort(FACTORY, Listener(TcpEndpoint(type="tcp", port=1)), admission)
+    port.reactor = Reactor()
+    pairs = [socket.socketpair() for _ in range(2)]
+    first, second = (accept(port, one, ("10.0.0.1", 5)) for one, _ in pairs)
+    assert first.begin_client("203.0.113.9") == ""
+    assert "203.0.113.9" in second.begin_client("203.0.113.9")
+    assert second.begin_client("203.0.113.10") == ""
+    first.end_client()
+    assert second.begin_client("203.0.113.9") == ""
+    assert admission.by_address == {"10.0.0.1": 2, "203.0.113.9": 1}
+    assert "203.0.113.9" in first.begin_client("203.0.113.9")
+    for made in (first, second):
+        made.connectionLost(Failure(ConnectionDone()))
+        assert made.begin_client("203.0.113.9") == ""  # gone: nothing is counted any more
+    assert (admission.count, admission.by_address) == (0, {})
+    for one, other in pairs:
+        one.close()
+        other.close()
+
+
+def test_socket_is_found_below_what_wraps_it() -> None:
+    port = TcpPort(FACTORY, Listener(TcpEndpoint(type="tcp", port=1)), Admission(10))
+    port.reactor = Reactor()
+    one, other = socket.socketpair()
+    with one, other:
+        made = accept(port, one, ("10.0.0.1", 5))
+        assert counted(made) is made
+        assert counted(SimpleNamespace(transport=made)) is made
+        assert counted(SimpleNamespace()) is None
 
 
 def test_options_of_the_socket_are_set() -> None:

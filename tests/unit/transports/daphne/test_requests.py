@@ -6,11 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.web.http_headers import Headers
 
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.transports.admission import Admission
 from wamp_transport.transports.daphne.first_bytes import FirstBytes
+from wamp_transport.transports.daphne.ports import CountedConnection
 from wamp_transport.transports.daphne.requests import TransportFactory, TransportRequest, transport_key
 from wamp_transport.transports.listener import Listener
 
@@ -171,6 +173,38 @@ def test_connection_too_many_is_not_taken() -> None:
     assert isinstance(factory.buildProtocol(address), FirstBytes)
     factory.admission.enter("10.0.0.1")
     assert factory.buildProtocol(address) is None
+
+
+class Socket(CountedConnection):
+    """An accepted socket as far as it is counted."""
+
+    def __init__(self, admission: Admission, address: str | None) -> None:
+        self.admission, self.address, self.proxied_client = admission, address, None
+
+
+def asking(connection: Socket, *values: bytes) -> Any:
+    """A channel with a request that has these X-Forwarded-For headers."""
+    headers = Headers({b"X-Forwarded-For": list(values)})
+    return SimpleNamespace(transport=connection, requests=[SimpleNamespace(requestHeaders=headers)])
+
+
+def test_client_that_a_trusted_proxy_tells_is_counted() -> None:
+    listener = replace(LISTENER, max_connections_per_address=1)
+    factory = TransportFactory(SimpleNamespace(), "tcp:1", listener, Admission(9))
+    proxy = asking(Socket(factory.admission, "10.0.0.1"), b"9.9.9.9", b"203.0.113.9")
+    assert factory.client_refusal(proxy) == ""
+    assert factory.admission.by_address == {"203.0.113.9": 1}
+    again = asking(Socket(factory.admission, "10.0.0.1"), b"1.1.1.1, 203.0.113.9")
+    assert "203.0.113.9" in factory.client_refusal(again)
+
+
+@pytest.mark.parametrize(("address", "values"), [("6.6.6.6", [b"203.0.113.9"]), ("10.0.0.1", []), (None, [b"1.1.1.1"])])
+def test_nobody_is_counted_for_what_is_not_trusted_or_not_told(address: str | None, values: list[bytes]) -> None:
+    factory = TransportFactory(
+        SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections_per_address=1), Admission(9)
+    )
+    assert factory.client_refusal(asking(Socket(factory.admission, address), *values)) == ""
+    assert factory.admission.by_address == {}
 
 
 def test_body_over_the_limit_is_refused_by_its_size(request_: TransportRequest) -> None:
