@@ -7,8 +7,9 @@ Hooks, each a callable or its dotted path, called in a thread: ``USER_AUTHID(use
 user instead of the username. ``USER_ROLE(user, realm)`` returns the role there, or None to leave it to the table in
 the admin. ``TOKEN_VERIFIER(token, details)`` is shown what is no token of :mod:`wamp_transport.tokens`, such as a JWT:
 it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and ``realm`` and ``extra`` if
-it wants. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none. ``HANDLER_THREADS``: how many
-threads run the synchronous handlers of the apps' ``wamp.py`` modules, 8 by default.
+it wants. ``OPERATORS``: whether ``manage.py wamp`` reaches the nodes of its host with no credential but this project's
+settings and database, True by default. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none.
+``HANDLER_THREADS``: how many threads run the synchronous handlers of the apps' ``wamp.py`` modules, 8 by default.
 
 For :mod:`wamp_transport.api`: ``REALM``, the realm of Django code, without which it is the only one there is; ``ROLE``,
 its role in the serving process, ``trusted`` by default, which may do everything; ``AUTHID``, its name, ``django`` by
@@ -30,7 +31,7 @@ from django.utils.module_loading import import_string
 SETTING = "WAMP_TRANSPORT"
 HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
-KEYS = ("CONFIG", *HOOKS, "AUDIT_DAYS", "HANDLER_THREADS", *API_TEXTS, "TIMEOUT")
+KEYS = ("CONFIG", *HOOKS, "OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", *API_TEXTS, "TIMEOUT")
 
 Hook = Callable[..., Any]
 
@@ -55,6 +56,7 @@ class AppSettings:
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
     hooks: Mapping[str, str | Hook] = field(default_factory=dict)
+    operators: bool = True
     audit_days: int = 90
     handler_threads: int = 8
     api: ApiSettings = ApiSettings()
@@ -81,6 +83,10 @@ def app_settings() -> AppSettings:
         if not callable(hook) and not (isinstance(hook, str) and "." in hook):
             faults.append(f"settings.{SETTING}[{name!r}] must be a callable or its dotted path")
             del hooks[name]
+    operators = given.get("OPERATORS", True)
+    if not isinstance(operators, bool):
+        faults.append(f"settings.{SETTING}['OPERATORS'] must be True or False")
+        operators = False
     days = given.get("AUDIT_DAYS", 90)
     if not isinstance(days, int) or isinstance(days, bool) or days < 0:
         faults.append(f"settings.{SETTING}['AUDIT_DAYS'] must be a number of days, 0 for none")
@@ -90,7 +96,7 @@ def app_settings() -> AppSettings:
         faults.append(f"settings.{SETTING}['HANDLER_THREADS'] must be a number of threads, 1 or more")
         threads = 8
     api = _api_settings(given, faults)
-    return AppSettings(config, tuple(faults), hooks, days, threads, api)
+    return AppSettings(config, tuple(faults), hooks, operators, days, threads, api)
 
 
 def _api_settings(given: Mapping[str, Any], faults: list[str]) -> ApiSettings:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from . import wampcra
+from . import cryptosign, wampcra
 from .wampcra import Salting
 
 
@@ -28,6 +28,11 @@ class Credential(Protocol):
         """The method it offers."""
         ...
 
+    @property
+    def authextra(self) -> dict[str, Any] | None:
+        """What HELLO tells beside the authid."""
+        ...
+
     def answer(self, extra: Mapping[str, Any]) -> str:
         """The signature for a challenge with this ``extra``. May be slow. Raises UnusableChallenge."""
         ...
@@ -39,6 +44,7 @@ class Anonymous:
 
     authid: str | None = None
     authmethod: str = "anonymous"
+    authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
         """There is nothing to prove."""
@@ -47,11 +53,12 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, shown as it is: over TLS, that is."""
+    """A ticket, shown as it is: over TLS, that is. With the method ``token``: a signed token, which says who it is."""
 
-    authid: str
+    authid: str | None
     ticket: str = field(repr=False)
     authmethod: str = "ticket"
+    authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
         """The ticket."""
@@ -65,6 +72,7 @@ class SharedSecret:
     authid: str
     secret: str = field(repr=False)
     authmethod: str = "wampcra"
+    authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
         """The signature of the challenge."""
@@ -78,3 +86,27 @@ class SharedSecret:
                 raise UnusableChallenge("the router's challenge for wampcra is salted, but not wholly") from fault
             key = wampcra.derive_key(self.secret, salting)
         return wampcra.sign(key, challenge)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key of cryptosign: 32 octets. It never leaves the process. ``authid`` None: whose the key is."""
+
+    authid: str | None
+    private_key: bytes = field(repr=False)
+    authmethod: str = "cryptosign"
+
+    @property
+    def authextra(self) -> dict[str, Any]:
+        """The public key."""
+        return {"pubkey": cryptosign.public_key_of(self.private_key)}
+
+    def answer(self, extra: Mapping[str, Any]) -> str:
+        """The signature of the challenge."""
+        try:
+            challenge = bytes.fromhex(str(extra.get("challenge")))
+        except ValueError:
+            challenge = b""
+        if len(challenge) != cryptosign.SIZE:
+            raise UnusableChallenge("the router's challenge for cryptosign is not 32 octets in hex")
+        return cryptosign.sign(self.private_key, challenge)

@@ -17,6 +17,7 @@ from ..auth.cra_method import CraMethod
 from ..auth.cryptosign_method import CryptosignMethod
 from ..auth.dynamic import DynamicPrincipals, FunctionPrincipals
 from ..auth.method import Method
+from ..auth.operators import OperatorMethod
 from ..auth.principals import LoginDenied, Principals, World
 from ..auth.scram_method import ScramMethod
 from ..auth.static import StaticPrincipals
@@ -28,7 +29,7 @@ from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
 from ..router.answers import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
-from ..router.options import TRUSTED
+from ..router.options import OPERATOR, TRUSTED
 from ..router.ports import rfc3339
 from ..router.records import Session
 from ..wamp import errors
@@ -61,8 +62,8 @@ METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     "tls": TlsMethod,
 }
 
-UNREMEMBERED: Final = ("anonymous", "tls")
-"""Methods after which a cookie stands for no login: there is none, or a certificate must be shown each time."""
+UNREMEMBERED: Final = ("anonymous", "tls", OPERATOR)
+"""Methods after which a cookie stands for no login: there is none, or a certificate or key must be shown each time."""
 
 FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
 """The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
@@ -117,6 +118,7 @@ class Authentication:
         self._hashing = Threads("wamp-login", HASH_THREADS)
         self._functions = Threads("wamp-login-function", FUNCTION_THREADS)
         self._services: dict[str, ServiceLogins] = {}
+        self._operators: OperatorMethod | None = None
         self.world = World(
             random_bytes=os.urandom,
             timestamp=lambda: rfc3339(datetime.now(UTC)),
@@ -125,6 +127,10 @@ class Authentication:
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
             router_key=router_key(),
         )
+
+    def let_in_operators(self, node: str, key: str) -> None:
+        """Who has ``key`` joins at every service, with any role of the realm, or ``trusted``. ``node`` is its name."""
+        self._operators = OperatorMethod(node, key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
         """Take the services by key; those that are as before keep what they have. Call it in a thread: it imports."""
@@ -144,6 +150,8 @@ class Authentication:
         if request.method == COOKIE:
             return await self._cookies.admit(request, service.may_be)
         method = service.methods.get(CONFIGURED_AS.get(request.method, request.method))
+        if request.method == OPERATOR:
+            method = self._operators
         if method is None:
             return Skip()
         try:
@@ -164,7 +172,7 @@ class Authentication:
         service = self._services.get(session.service.key)
         if service is None:
             return False
-        if session.authmethod == "anonymous":
+        if session.authmethod in ("anonymous", OPERATOR):
             return False
         return not service.may_be(session.authmethod, session.authprovider, session.authid, session.authrole)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
@@ -21,6 +22,8 @@ from ..node.service_sessions import ServiceSessions
 from ..router.options import ServiceOptions
 from ..router.records import PRESENT
 from ..stores import nodes
+from ..stores.operators import operator_key
+from ..transports.listener import Listener
 from ..wamp.errors import NO_SUCH_PRINCIPAL
 from ..webservices.paths import PathTable, raw_path
 from .authentication import Authentication
@@ -31,6 +34,7 @@ from .handlers import AppHandlers
 from .history import DurableHistory
 from .identity.identities import Identities
 from .mounting import Mount, mount
+from .reachable import reachable
 from .sources import Source, choose_source
 from .threads import in_thread
 
@@ -90,6 +94,10 @@ class Runtime:
         self._identities = Identities(self.name)
         self.snapshot: Snapshot | None = None
         self.problem = ""
+        self._operator_salt = secrets.token_hex(32)
+        self._listeners: Mapping[str, Listener] = {}
+        self._has_news = asyncio.Event()
+        self._reporting = asyncio.Lock()
         self._is_silent = False
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[None] | None = None
@@ -141,6 +149,8 @@ class Runtime:
         configuration = await in_thread(self.source.load)
         authorizers = Authorizers(self.services, self.functions.run)
         self.authentication = Authentication(self._cookie_logins, self.services, self._identities)
+        if app_settings().operators:
+            self.authentication.let_in_operators(self.name, operator_key(self._operator_salt))
         door = self._identities.door(self.authentication)
         self.node = self.services.node = Node(
             router_options(configuration), asyncio.get_running_loop(), door, authorizers
@@ -262,12 +272,23 @@ class Runtime:
 
     async def _report_regularly(self) -> None:
         while True:
+            self._has_news.clear()
             await self._report()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._has_news.wait()
+
+    def announce(self, listeners: Mapping[str, Listener]) -> None:
+        """This is where the process is reached from now on: it is written down soon."""
+        self._listeners = listeners
+        self._has_news.set()
 
     async def _report(self) -> None:
-        snapshot = self.snapshot
-        if snapshot is not None:
+        async with self._reporting:  # a later report must not be overtaken
+            snapshot = self.snapshot
+            if snapshot is None:
+                return
+            has_operators = app_settings().operators
             await self._tell(
                 nodes.report,
                 self.name,
@@ -275,6 +296,8 @@ class Runtime:
                 snapshot.revision,
                 self.problem,
                 source=snapshot.configuration.source,
+                services=reachable(snapshot.configuration, self._listeners) if has_operators else (),
+                operator_salt=self._operator_salt if has_operators else "",
             )
 
     async def _tell(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:

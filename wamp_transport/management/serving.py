@@ -69,11 +69,16 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
 
     async def follow(configuration: Configuration) -> None:
         server.refresh()
-        await server.listen(addresses(configuration))
+        wanted = addresses(configuration)
+        await server.listen(wanted)
+        runtime.announce(wanted)
+
+    def announce() -> None:
+        runtime.announce(server.wanted)
 
     def addresses(configuration: Configuration) -> Mapping[str, Listener]:
         return listeners(configuration, main)
 
-    server = WampServer(application, runtime.find_service, on_start, runtime.stop, **options)
+    server = WampServer(application, runtime.find_service, on_start, runtime.stop, ready_callable=announce, **options)
     server.run()
     return server

@@ -28,6 +28,12 @@ class RunningNode(models.Model):
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     applied_at = models.DateTimeField(_("running since"), default=timezone.now)
     seen_at = models.DateTimeField(_("seen at"), default=timezone.now)
+    services = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Where its WAMP services are reached on its own host."
+    )
+    operator_salt = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="With SECRET_KEY it makes the key of its operators."
+    )
 
     class Meta:
         verbose_name = _("running node")

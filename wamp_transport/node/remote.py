@@ -8,15 +8,17 @@ Section of the specification: Basic Profile, "WebSocket Transport".
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 from ..auth.credentials import Anonymous, Credential, UnusableChallenge
 from ..serializers.registry import BY_SUBPROTOCOL, SERIALIZERS
@@ -163,23 +165,50 @@ class WebSocketLine:
             self._inbox.write(cast(bytes, answer))  # as LocalLane does
 
 
-async def connect(url: str, realm: str, credential: Credential | None = None) -> Session:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a router is reached. ``socket`` is the path of a Unix socket to use instead of the URL's host and port.
+
+    ``tls`` None: certificates are checked as Python does. ``open_seconds``: how long the handshake may take; None for
+    ever. ``uses_proxy``: through the proxy that the environment names, if it does.
+    """
+
+    serializers: tuple[str, ...] = OFFERED
+    tls: ssl.SSLContext | None = None
+    socket: str | None = None
+    origin: str | None = None
+    open_seconds: float | None = None
+    uses_proxy: bool = True
+
+    def options(self, url: str) -> dict[str, Any]:
+        """What this means for the WebSocket library."""
+        place = {} if self.socket is None else {"unix": True, "path": self.socket}
+        secured = {"ssl": self.tls} if self.tls is not None and url.startswith("wss:") else {}
+        origin = None if self.origin is None else Origin(self.origin)
+        proxy = True if self.uses_proxy and self.socket is None else None
+        return {**place, **secured, "origin": origin, "open_timeout": self.open_seconds, "proxy": proxy}
+
+
+USUAL_WAY: Final = Way()
+
+
+async def connect(url: str, realm: str, credential: Credential | None = None, way: Way = USUAL_WAY) -> Session:
     """Open a session at the router at ``url`` (``ws:`` or ``wss:``), as whom the credential says.
 
     Raises TransportError where nobody answers there as a WAMP router does, SessionEnded where it does not let this
     client join.
     """
     credential = credential or Anonymous()
-    offered = [Subprotocol(SERIALIZERS[name].subprotocol) for name in OFFERED]
+    offered = [Subprotocol(SERIALIZERS[name].subprotocol) for name in way.serializers]
     try:
         socket = await open_websocket(
             url,
             subprotocols=offered,
             compression=None,
             max_size=MAX_MESSAGE_SIZE,
-            open_timeout=None,
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
+            **way.options(url),
         )
     except (OSError, WebSocketException, ValueError) as fault:
         raise TransportError(f"no WAMP router can be reached at {place(url)}: {fault}") from fault
@@ -188,7 +217,7 @@ async def connect(url: str, realm: str, credential: Credential | None = None) ->
         await socket.close()
         raise TransportError(f"what answers at {place(url)} speaks none of {', '.join(offered)}")
     session = Session(realm, lambda inbox: WebSocketLine(socket, serializer, credential, inbox))
-    await session.open([credential.authmethod], credential.authid)
+    await session.open([credential.authmethod], credential.authid, credential.authextra)
     return session
 
 

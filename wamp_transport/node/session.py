@@ -128,7 +128,12 @@ class Session:
         """Wait until the session is over, and return why."""
         return await asyncio.shield(self._end)
 
-    async def open(self, authmethods: Sequence[str] | None = None, authid: str | None = None) -> None:
+    async def open(
+        self,
+        authmethods: Sequence[str] | None = None,
+        authid: str | None = None,
+        authextra: dict[str, Any] | None = None,
+    ) -> None:
         """Join the realm, once, before all else. Raises SessionEnded where the router does not let it."""
         roles: dict[str, ClientRole | None] = {
             role: ClientRole(dict.fromkeys(features, True)) for role, features in ROLES.items()
@@ -137,6 +142,7 @@ class Session:
             roles=roles,
             authmethods=None if authmethods is None else list(authmethods),
             authid=authid,
+            authextra=authextra,
         )
         self._line.open(messages.Hello(self.realm, details))
         try:

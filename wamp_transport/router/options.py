@@ -13,7 +13,10 @@ Action = Literal["call", "register", "publish", "subscribe"]
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
 
 TRUSTED = "trusted"
-"""The role that may do everything. No login leads to it."""
+"""The role that may do everything. No login leads to it but that of operators."""
+
+OPERATOR = "operator"
+"""The method of those who run the router: the authenticator is asked about it at every service."""
 
 
 @dataclass(frozen=True, slots=True)

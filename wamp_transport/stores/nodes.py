@@ -2,8 +2,10 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -32,12 +34,22 @@ class NodeStatus:
         return int(self.age.total_seconds())
 
 
-def report(name: str, generation: int, revision: object, problem: str = "", *, source: str = "") -> None:
+def report(
+    name: str,
+    generation: int,
+    revision: object,
+    problem: str = "",
+    *,
+    source: str = "",
+    services: Sequence[Any] = (),
+    operator_salt: str = "",
+) -> None:
     """Write down that the node ``name`` of this process lives, and what it runs.
 
     ``generation`` counts the configurations that the process has put in place, from 1. ``revision`` is what the
     source said when that was read: the database's generation where it is an integer, something else for other
-    sources. ``problem`` is why a newer configuration was refused. Nodes not seen for a day are dropped.
+    sources. ``problem`` is why a newer configuration was refused. ``services`` and ``operator_salt`` are for
+    :mod:`.operators`. Nodes not seen for a day are dropped.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None
@@ -57,6 +69,8 @@ def report(name: str, generation: int, revision: object, problem: str = "", *, s
                 "revision": stored,
                 "source": source[:500],
                 "problem": problem,
+                "services": list(services),
+                "operator_salt": operator_salt,
                 "seen_at": now,
             },
         )

@@ -12,6 +12,7 @@ from ...auth.fingerprints import fingerprints_of
 from ...config.lockout import Lockout
 from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
+from ...router.options import OPERATOR
 from ...router.records import PRESENT, Session
 from ...stores.identity import principals
 from ...stores.identity.users import Identity
@@ -26,7 +27,7 @@ from .throttle import Throttle, address_of
 
 logger = logging.getLogger(__name__)
 
-UNCOUNTED: Final = frozenset({"anonymous", "cookie", "django-session"})
+UNCOUNTED: Final = frozenset({"anonymous", "cookie", "django-session", OPERATOR})
 """Methods in which no secret can be guessed."""
 
 DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
