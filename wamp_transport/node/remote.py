@@ -144,7 +144,7 @@ class WebSocketLine:
             problem = f": {fault}"
         finally:
             text = self._problem or f"the connection to the router was lost{problem}"
-            self._inbox.close(errors.CLOSE_TRANSPORT_LOST, text)
+            self._inbox.close(errors.AUTHENTICATION_FAILED if self._problem else errors.CLOSE_TRANSPORT_LOST, text)
             self.close()
 
     def _take(self, data: bytes) -> None:

@@ -84,7 +84,7 @@ class Reports:
         self.forgotten: list[str] = []
         self.error: Exception | None = None
 
-    def report(self, name: str, generation: int, revision: object, problem: str, *, source: str) -> None:
+    def report(self, name: str, generation: int, revision: object, problem: str, **more: object) -> None:
         self.all.append((generation, problem))
         if self.error is not None:
             raise self.error

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.unit.node.conftest import OPEN
 from wamp_transport.auth.credentials import Anonymous, Ticket
 from wamp_transport.node import remote
 from wamp_transport.node.connection import Lane
-from wamp_transport.node.remote import WebSocketLine, place
+from wamp_transport.node.remote import Way, WebSocketLine, place
 from wamp_transport.node.session import Session
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp import errors
@@ -282,3 +283,13 @@ def test_nothing_is_read_while_too_much_waits_for_the_code(node, run):
 
 def test_place_tells_no_secrets():
     assert place("wss://eva:s3cret@example.com:8080/ws?ticket=x#y") == "wss://example.com:8080/ws"
+
+
+def test_way_tells_the_websocket_library_what_it_means():
+    usual = Way().options("ws://x")
+    assert usual == {"origin": None, "open_timeout": None, "proxy": True}
+    tls = ssl.create_default_context()
+    own = Way(tls=tls, socket="/s", origin="https://x", open_seconds=5, uses_proxy=False)
+    shared = {"origin": "https://x", "open_timeout": 5, "proxy": None, "unix": True, "path": "/s"}
+    assert own.options("wss://x") == {**shared, "ssl": tls}
+    assert own.options("ws://x") == shared

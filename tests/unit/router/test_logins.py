@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.answers import Admit, Challenge, Deny, Permit
+from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
 from wamp_transport.router.effects import Authenticate, Send
 from wamp_transport.router.logins import Logins, Refused, chosen_method
 from wamp_transport.router.options import (
@@ -186,3 +186,28 @@ def test_full_realm_aborts(here, outbox, environment):
     assert here.aborted == []
     here.hello(OPEN)
     assert here.aborted == ["quota_exceeded"]
+
+
+@pytest.mark.parametrize("service", [OPEN, TICKET, BOTH])
+def test_operators_are_asked_about_at_every_service_and_may_be_trusted(here, outbox, service):
+    session = here.hello(service, "operator")
+    assert outbox[-1].method == "operator"
+    here.answer(session, Challenge("operator", {}))
+    here.logins.on_authenticate(session, AuthenticateMessage("proof", {}))
+    here.answer(session, Admit("realm1", "eva", "trusted", "operator", "operator"))
+    assert (session.authrole, here.aborted) == ("trusted", [])
+
+
+def test_nobody_else_is_trusted_whatever_the_authenticator_says(here):
+    session = here.hello(TICKET, "ticket")
+    here.answer(session, Admit("realm1", "eva", "trusted", "operator", "operator"))
+    assert here.aborted == ["no_such_role"]
+
+
+def test_operators_that_are_not_let_in_may_try_another_method(here):
+    session = here.hello(OPEN, "operator", "anonymous")
+    here.answer(session, Skip())
+    assert session.authrole == "anonymous"
+    other = here.hello(OPEN, "operator")
+    here.answer(other, Skip())
+    assert here.aborted == ["no_matching_auth_method"]

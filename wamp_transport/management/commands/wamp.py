@@ -1,18 +1,29 @@
-"""``manage.py wamp``: configuration files, their way into the database and out of it, cookies, tokens, secrets."""
+"""``manage.py wamp``: configuration files, their way into the database and out of it, secrets; and speaking WAMP."""
 
+import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from wamp_transport.management.client.failures import BROKEN_PIPE, INTERRUPTED, Failure
+from wamp_transport.management.client.values import as_json
 from wamp_transport.management.subcommands import SUBCOMMANDS
 
 
 class Command(BaseCommand):
     """Hands over to a subcommand. System checks stay out: they would stop what is there to mend a configuration."""
 
-    help = "Make, check, import and export the configuration of the WAMP router."
+    help = "Configure the WAMP router, look into the one that runs, and speak WAMP with it or any other."
     requires_system_checks = []
+    is_process = False
+    """Whether it is what its process is for, so that exit codes count."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """From the command line."""
+        self.is_process = True
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """A parser for each subcommand."""
@@ -29,3 +40,20 @@ class Command(BaseCommand):
             subcommand.run(self, options)
         except DatabaseError as error:
             raise CommandError(str(error), returncode=1) from None
+        except Failure as failure:
+            if not self.is_process:
+                raise
+            if str(failure):
+                is_json = options.get("json")
+                self.stderr.write(as_json(failure.as_mapping()) if is_json else str(failure))
+            sys.exit(failure.returncode)
+        except BrokenPipeError:
+            if not self.is_process:
+                raise
+            # Nobody reads any more. What Python still has to write at its end goes nowhere, and silently.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE)
+        except KeyboardInterrupt:
+            if not self.is_process:
+                raise
+            sys.exit(INTERRUPTED)

@@ -1,5 +1,6 @@
 """What ``manage.py wamp`` can do, one module each."""
 
+from wamp_transport.management.subcommands.call import Call
 from wamp_transport.management.subcommands.check import Check
 from wamp_transport.management.subcommands.explain import Explain
 from wamp_transport.management.subcommands.export import Export
@@ -7,10 +8,12 @@ from wamp_transport.management.subcommands.handlers import Handlers
 from wamp_transport.management.subcommands.importing import Import
 from wamp_transport.management.subcommands.init import Init
 from wamp_transport.management.subcommands.keygen import Keygen
+from wamp_transport.management.subcommands.publish import Publish
 from wamp_transport.management.subcommands.purge import Purge
 from wamp_transport.management.subcommands.reference import Reference
 from wamp_transport.management.subcommands.secret import Secret
 from wamp_transport.management.subcommands.subcommand import Subcommand
+from wamp_transport.management.subcommands.subscribe import Subscribe
 from wamp_transport.management.subcommands.token import Token
 
 SUBCOMMANDS: tuple[Subcommand, ...] = (
@@ -25,6 +28,9 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     Keygen(),
     Secret(),
     Handlers(),
+    Call(),
+    Publish(),
+    Subscribe(),
 )
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]

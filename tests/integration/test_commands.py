@@ -1,0 +1,159 @@
+"""``manage.py wamp`` in processes of its own, at a node of its project and at another router."""
+
+import json
+import signal
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from tests.live import live_server
+
+from .servers import ROOT, configuration, environment_of, free_port, manage, node, realm, until, web
+
+pytestmark = pytest.mark.integration
+
+OPEN = realm("realm1", call=True, register=True, publish=True, subscribe=True)
+
+
+class Site:
+    """A project with its database; ``wamp`` runs a command of it."""
+
+    def __init__(self, directory, **environment):
+        self.environment = environment_of(
+            WAMPNODE_DATABASE=str(directory / "live.sqlite3"), PYTHONWARNINGS="error", COLUMNS="200", **environment
+        )
+
+    def wamp(self, *arguments, stdin="", **environment):
+        return subprocess.run(
+            manage("wamp", *map(str, arguments)),
+            cwd=ROOT,
+            env=self.environment | environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *arguments, **environment):
+        """What a command writes with ``--json``, which succeeds and says no more."""
+        done = self.wamp(*arguments, "--json", **environment)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return json.loads(done.stdout)
+
+    @contextmanager
+    def begun(self, *arguments):
+        """A command that runs on, and says so."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = manage("wamp", *arguments, "--verbosity", "2")
+        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, **pipes)
+        try:
+            assert "Ctrl-C" in process.stderr.readline()
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A project whose server runs."""
+    directory = tmp_path_factory.mktemp("site")
+    with live_server(directory) as server:
+        site = Site(directory)
+        site.url = server.websocket_url
+        # The node writes down where it is once it listens.
+        until(lambda: site.wamp("call", "wamp.session.count").returncode == 0, "the node is found")
+        yield site
+
+
+def ended(process, sig=signal.SIGINT):
+    """What a command writes that is ended by Ctrl-C, and its exit code."""
+    process.send_signal(sig)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+def test_call_of_the_own_node_needs_no_credential(site):
+    done = site.wamp("call", "wamp.session.count")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) >= 1
+    assert site.json("call", "wamp.session.count", "--role", "trusted")["kwargs"] == {}
+
+
+def test_errors_are_told_with_exit_codes(site):
+    done = site.wamp("call", "com.nothing", "a", "-k", "b=1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("wamp.error.no_such_procedure\n")
+    told = json.loads(site.wamp("call", "com.nothing", "--json").stderr)
+    assert (told["error"], told["exit_code"]) == ("wamp.error.no_such_procedure", 1)
+    done = site.wamp("call", "com.x", "--role", "nobody")
+    assert (done.returncode, "no role 'nobody'" in done.stderr) == (4, True)
+    done = site.wamp("call", "com.x", "--url", f"ws://127.0.0.1:{free_port()}/ws", "--realm", "realm1")
+    assert (done.returncode, "No WAMP router can be reached" in done.stderr) == (3, True)
+    assert site.wamp("call").returncode == 2
+
+
+def test_other_secret_key_is_not_let_in(site):
+    done = site.wamp("call", "wamp.session.count", WAMPNODE_SECRET_KEY="another")
+    assert (done.returncode, "another SECRET_KEY" in done.stderr) == (4, True), done
+
+
+def test_no_node_is_told_with_how_to_start_one(site, tmp_path):
+    empty = {"WAMPNODE_DATABASE": str(tmp_path / "empty.sqlite3")}
+    done = site.wamp("call", "com.x", **empty)
+    assert (done.returncode, "manage.py migrate" in done.stderr) == (3, True)
+    subprocess.run(manage("migrate", "-v0"), cwd=ROOT, env=site.environment | empty, timeout=60, check=True)
+    done = site.wamp("call", "com.x", **empty)
+    assert (done.returncode, "manage.py runserver" in done.stderr) == (3, True)
+
+
+def test_subscriber_hears_what_is_published_until_ctrl_c(site):
+    with site.begun("subscribe", "com.shop.", "--match", "prefix", "--json") as process:
+        assert site.json("publish", "com.shop.sold", "A1", "3", "-k", "by=eva", "-k", '{"n": null}')["publication"] > 0
+        event = json.loads(process.stdout.readline())
+        assert event["topic"] == "com.shop.sold"
+        assert (event["args"], event["kwargs"]) == (["A1", 3], {"by": "eva", "n": None})
+        assert ended(process) == (0, "", "")
+    sessions = site.json("call", "wamp.session.list")["args"][0]
+    assert len(sessions) == 1, "the subscriber has said goodbye"
+
+
+def test_subscriber_ends_after_count_events_and_where_nobody_reads(site):
+    with site.begun("subscribe", "com.count", "--count", "2") as process:
+        for text in ("one", "two\x1b[2J"):
+            assert site.wamp("publish", "com.count", text).returncode == 0
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+        assert [line.split("  ")[1:] for line in out.splitlines()] == [
+            ["com.count", "one"],
+            ["com.count", "two\\x1b[2J"],
+        ]
+    with site.begun("subscribe", "com.pipe") as process:
+        process.stdout.close()
+        assert site.wamp("publish", "com.pipe", "x").returncode == 0
+        assert process.wait(30) == 141
+        assert process.stderr.read() == ""
+        process.stdout = None
+
+
+def test_subscriber_that_is_terminated_leaves_in_order(site):
+    with site.begun("subscribe", "com.term") as process:
+        assert ended(process, signal.SIGTERM) == (0, "", "")
+
+
+def test_other_router_is_reached_by_url_with_a_credential_of_the_environment(site, tmp_path):
+    port = free_port()
+    login = {"ticket": {"type": "static", "principals": {"eva": {"ticket": "s3cret", "role": "anonymous"}}}}
+    paths = {"ws": {"type": "websocket", "auth": login}}
+    file = tmp_path / "ticket"
+    file.write_text("s3cret\n")
+    where = ("--url", f"ws://127.0.0.1:{port}/ws", "--realm", "realm1")
+    with node(tmp_path, configuration(web(port, paths), realms=[OPEN]), port):
+        assert site.json("publish", "com.x", *where, "--authid", "eva", "--ticket-file", file)["publication"] > 0
+        done = site.wamp("publish", "com.x", *where, "--authid", "eva", WAMP_TICKET="wrong")
+        assert done.returncode == 4
+        assert "wrong" not in done.stderr
+        done = site.wamp("publish", "com.x", *where, "--operator")
+        assert (done.returncode, "another SECRET_KEY or database" in done.stderr) == (4, True)

@@ -1,0 +1,111 @@
+"""As whom a subcommand joins: what proves it comes from a file, the environment or a prompt, never from an argument."""
+
+import os
+import re
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from getpass import getpass
+from pathlib import Path
+from typing import Any, Final
+
+from wamp_transport.auth.credentials import Anonymous, Credential, SharedSecret, SigningKey, Ticket
+from wamp_transport.management.client.failures import USAGE, Failure
+
+KINDS: Final = {
+    "ticket": "the ticket",
+    "secret": "the secret of WAMP-CRA",
+    "token": "a signed token, such as 'manage.py wamp token' makes",
+    "key": "the private key of cryptosign in hex, such as 'manage.py wamp keygen' makes",
+}
+"""What can prove who somebody is."""
+
+
+def add_credential_arguments(parser: ArgumentParser) -> None:
+    """``--authid`` and where the proof is."""
+    group = parser.add_argument_group(
+        "who you are",
+        "At the node of this project on this machine you need no credential. Elsewhere you are anonymous without one."
+        " The variables WAMP_AUTHID, and WAMP_TICKET, WAMP_SECRET, WAMP_TOKEN or WAMP_KEY do as well.",
+    )
+    group.add_argument("--authid", help="the name you go by")
+    group.add_argument("--role", help="at the node of this project: the role you want, instead of 'trusted'")
+    proofs = group.add_mutually_exclusive_group()
+    for kind, what in KINDS.items():
+        proofs.add_argument(f"--{kind}-file", metavar="FILE", help=f"{what}: the first line of FILE, - for stdin")
+    proofs.add_argument("--ask", choices=list(KINDS), help="ask for it on the terminal")
+    proofs.add_argument(
+        "--operator", action="store_true", help="with --url: as at the node of this project, which answers there"
+    )
+
+
+def credential_given(options: Mapping[str, Any]) -> Credential | None:
+    """What the arguments say. Raises Failure."""
+    for kind in KINDS:
+        if (name := options[f"{kind}_file"]) is not None:
+            return made(kind, options["authid"], _first_line(name))
+    kind = options["ask"]
+    if kind is not None:
+        if not sys.stdin.isatty():
+            raise Failure(f"There is no terminal to ask on: give --{kind}-file FILE", USAGE)
+        return made(kind, options["authid"], getpass(f"{kind.capitalize()}: "))
+    return None
+
+
+def credential_of_environment(authid: str | None) -> Credential:
+    """What the environment says; anonymous where it says nothing. Raises Failure."""
+    authid = authid or os.environ.get("WAMP_AUTHID") or None
+    found = [kind for kind in KINDS if os.environ.get(f"WAMP_{kind.upper()}")]
+    if len(found) > 1:
+        names = " and ".join(f"WAMP_{kind.upper()}" for kind in found)
+        raise Failure(f"{names} are both set: who you are is proved by one of them", USAGE)
+    for kind in found:
+        return made(kind, authid, os.environ[f"WAMP_{kind.upper()}"])
+    return Anonymous(authid)
+
+
+def made(kind: str, authid: str | None, text: str) -> Credential:
+    """The credential of a kind. Raises Failure."""
+    return MAKERS[kind](authid, text)
+
+
+def _ticket(authid: str | None, text: str) -> Credential:
+    return Ticket(_named(authid, "ticket"), text)
+
+
+def _secret(authid: str | None, text: str) -> Credential:
+    return SharedSecret(_named(authid, "secret"), text)
+
+
+def _token(authid: str | None, text: str) -> Credential:
+    return Ticket(authid, text, "token")
+
+
+def _key(authid: str | None, text: str) -> Credential:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text, re.ASCII):
+        raise Failure("the key is not 64 hex digits, such as 'manage.py wamp keygen' writes", USAGE)
+    return SigningKey(authid, bytes.fromhex(text))
+
+
+MAKERS: Final[Mapping[str, Callable[[str | None, str], Credential]]] = {
+    "ticket": _ticket,
+    "secret": _secret,
+    "token": _token,
+    "key": _key,
+}
+
+
+def _named(authid: str | None, kind: str) -> str:
+    if not authid:
+        raise Failure(f"Whose {kind} is it? Give --authid", USAGE)
+    return authid
+
+
+def _first_line(name: str) -> str:
+    try:
+        text = sys.stdin.readline() if name == "-" else Path(name).read_text("utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Failure(f"{name} cannot be read: {getattr(fault, 'strerror', None) or fault}", USAGE) from None
+    if not text.strip():
+        raise Failure(f"{name} is empty", USAGE)
+    return text.strip()
