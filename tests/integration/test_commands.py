@@ -46,7 +46,7 @@ class Site:
     def begun(self, *arguments):
         """A command that runs on, and says so."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        command = manage("wamp", *arguments, "--verbosity", "2")
+        command = manage("wamp", "-v2", *arguments)
         process = subprocess.Popen(command, cwd=ROOT, env=self.environment, **pipes)
         try:
             assert "Ctrl-C" in process.stderr.readline()
