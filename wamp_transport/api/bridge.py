@@ -17,6 +17,18 @@ GRACE: Final = 5.0
 """Seconds that a thread waits longer than the loop was told to, before it takes the loop for dead."""
 
 
+class DrivenLoop(asyncio.AbstractEventLoop):
+    """A loop without a thread of its own: it runs while somebody waits for what it does, as the test tools have it."""
+
+    def post(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
+        """Begin ``work``. Whoever asks the future for its result drives the loop."""
+        raise NotImplementedError
+
+    async def reach(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """What comes of ``work``, from another loop."""
+        raise NotImplementedError
+
+
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
     """``work``, which is cancelled when it takes longer. Raises CallTimeout then."""
     try:
@@ -43,6 +55,8 @@ def refuse_on(loop: asyncio.AbstractEventLoop, name: str) -> None:
 def post(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
     """Begin ``work`` on the loop; cancelling the future cancels it. Raises TransportError where the loop is over."""
     try:
+        if isinstance(loop, DrivenLoop):
+            return loop.post(work)
         return asyncio.run_coroutine_threadsafe(work, loop)
     except RuntimeError as fault:
         work.close()
@@ -68,6 +82,8 @@ async def reach(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Outco
     """What comes of ``work``, from any loop."""
     if asyncio.get_running_loop() is loop:
         return await work
+    if isinstance(loop, DrivenLoop):
+        return await loop.reach(work)
     return await asyncio.wrap_future(post(loop, work))
 
 

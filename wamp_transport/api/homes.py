@@ -10,6 +10,7 @@ import os
 import threading
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
@@ -66,13 +67,13 @@ class NodeHome:
         settings = app_settings().api
         realm = realm or settings.realm or self._only_realm()
         key = (realm, settings.authid or DEFAULT_AUTHID, role or settings.role or TRUSTED)
-
-        async def open_session() -> Session:
-            return await join(self.node, key[0], authid=key[1], authrole=key[2])
-
         if key not in self._lasting:  # setdefault: threads may come at the same time
-            self._lasting.setdefault(key, Lasting(self.loop, open_session))
+            self._lasting.setdefault(key, Lasting(self.loop, partial(self.open_session, *key)))
         return self._lasting[key]
+
+    async def open_session(self, realm: str, authid: str, role: str) -> Session:
+        """A new session. Raises SessionEnded where the realm or the role does not exist."""
+        return await join(self.node, realm, authid=authid, authrole=role)
 
     def close(self) -> None:
         """The sessions are not to come back; what they are is the node's to end."""
@@ -157,6 +158,7 @@ def credential_of(settings: ApiSettings) -> Credential:
 _changing = threading.RLock()
 _node_home: NodeHome | None = None
 _remote_home: RemoteHome | None = None
+_substitute: Home | None = None
 _inherited: list[Home] = []
 
 
@@ -174,9 +176,18 @@ def leave(node: Node) -> None:
         _node_home = None
 
 
+def substitute(home: Home | None) -> Home | None:
+    """Let ``home`` stand for whatever this process is configured for, as tests do; None ends that. Returns the last."""
+    global _substitute
+    last, _substitute = _substitute, home
+    return last
+
+
 def current_home() -> Home:
     """Where the sessions of Django code live in this process now. Raises NotConfigured."""
     global _remote_home  # noqa: PLW0603 - as above
+    if _substitute is not None:
+        return _substitute
     if _node_home is not None:
         return _node_home
     settings = app_settings().api

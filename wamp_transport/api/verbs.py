@@ -7,7 +7,7 @@ subclasses, where the router or a callee answers with an error; CallTimeout is o
 SynchronousOnlyOperation on the event loop of the router, where they would wait for themselves.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -52,7 +52,7 @@ def publish(
     ``options`` have ``exclude_me``; with ``acknowledge`` among them the publication's id is returned, but None where it
     waits for the commit. Raises PayloadError where a value cannot be sent.
     """
-    publication = _Publication.of(topic, args, kwargs, options, realm, role, timeout)
+    publication = Unpublished.of(topic, args, kwargs, options, realm, role, timeout)
     if not immediate and deferred(publication.send, using):
         return None
     return publication.send()
@@ -70,7 +70,7 @@ async def apublish(
     timeout: Timeout = DEFAULT,  # noqa: ASYNC109 - it is the same as in publish
 ) -> int | None:
     """:func:`publish` for coroutines. The transaction is one of sync code that waits for this by ``async_to_sync``."""
-    publication = _Publication.of(topic, args, kwargs, options, realm, role, timeout)
+    publication = Unpublished.of(topic, args, kwargs, options, realm, role, timeout)
     if not immediate and await adeferred(publication.send, using):
         return None
     return await publication.asend()
@@ -270,7 +270,7 @@ class _Target:
     async def call(self, procedure: str, args: Any, kwargs: Any, options: CallOptions | None) -> Any:
         async def work() -> Any:
             session = await self.lasting.session()
-            return _value(await session.call(procedure, args, kwargs, options=options))
+            return value_of(await session.call(procedure, args, kwargs, options=options))
 
         return await bridge.within(self.seconds, work())
 
@@ -281,7 +281,7 @@ class _Target:
         parts = session.stream(procedure, args, kwargs, timeout=self.seconds, options=options)
         try:
             async for part in parts:
-                yield _value(part)
+                yield value_of(part)
         finally:
             await parts.aclose()
 
@@ -309,10 +309,13 @@ class _Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Publication:
+class Unpublished:
     """An event that is yet to be published. Its values are copies; where it goes is decided when it does."""
 
-    publish: Callable[[_Target], Coroutine[Any, Any, int | None]]
+    topic: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any] | None
+    options: PublishOptions
     target: Callable[[str | None], _Target]
 
     @classmethod
@@ -325,27 +328,28 @@ class _Publication:
         realm: str | None,
         role: str | None,
         timeout: Timeout,
-    ) -> "_Publication":
+    ) -> "Unpublished":
         options = options or PublishOptions()
         if options.exclude_me is None:
             # That the code of a process shares a session is no reason for one part of it not to hear another.
             options = replace(options, exclude_me=False)
         own_args, own_kwargs = given(args) if args else (), given(kwargs) if kwargs else None
-        return cls(
-            lambda target: target.publish(topic, own_args, own_kwargs, options),
-            lambda waits: _Target.of(waits, realm, role, timeout),
-        )
+        return cls(topic, own_args, own_kwargs, options, lambda waits: _Target.of(waits, realm, role, timeout))
 
     def send(self) -> int | None:
         target = self.target("publish")
-        return bridge.wait(target.loop, self.publish(target), target.seconds)
+        return bridge.wait(target.loop, self._publish(target), target.seconds)
 
     async def asend(self) -> int | None:
         target = self.target(None)
-        return await bridge.reach(target.loop, self.publish(target))
+        return await bridge.reach(target.loop, self._publish(target))
+
+    async def _publish(self, target: _Target) -> int | None:
+        return await target.publish(self.topic, self.args, self.kwargs, self.options)
 
 
-def _value(result: Result) -> Any:
+def value_of(result: Result) -> Any:
+    """The only value of a result, None where there is none; the result where there are several, or named ones."""
     if result.kwargs or len(result.args) > 1:
         return result
     return result.value

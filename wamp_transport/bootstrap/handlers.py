@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, Final
 
 from ..handlers.declarations import Declaration
-from ..handlers.discovery import discover
+from ..handlers.discovery import Discovery, discover
 from ..handlers.parameters import Caller
-from ..handlers.running import Handler, Running
+from ..handlers.running import Failed, Handler, Running
 from ..handlers.threads import Threads
 from ..node.local import LocalSession, Registration, Subscription, join
 from ..node.node import Node
@@ -31,12 +31,22 @@ UserKey = Callable[[int], str | None]
 
 
 class AppHandlers:
-    """Puts the handlers where they belong, and keeps them there."""
+    """Puts the handlers where they belong, and keeps them there.
 
-    def __init__(self, node: Node, threads: int, user_key: UserKey = lambda _: None) -> None:
+    ``threads``: how many run synchronous handlers, or who does. ``failed`` is told what handlers do not mean to raise.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        threads: int | Threads,
+        user_key: UserKey = lambda _: None,
+        failed: Failed = lambda *_: None,
+    ) -> None:
         self._node = node
         self._user_key = user_key
-        self._threads = Threads(threads)
+        self._threads = Threads(threads) if isinstance(threads, int) else threads
+        self._failed = failed
         self._running: dict[Handler, Running] = {}
         self._realms: list[str] = []
         self._sessions: dict[str, LocalSession] = {}
@@ -44,15 +54,16 @@ class AppHandlers:
         self._problems: dict[tuple[str, Handler | None], str] = {}
         self._settling = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Import the apps' modules; what is wrong with them is logged, and the rest works."""
-        discovery = await asyncio.to_thread(discover)
-        self._running = {one: Running(one, self._threads, self._users) for one in discovery.handlers}
+    async def start(self, find: Callable[[], Discovery] = discover) -> Discovery:
+        """Import the apps' modules; what is wrong with them is logged, and the rest works. Returns what was found."""
+        discovery = await asyncio.to_thread(find)
+        self._running = {one: Running(one, self._threads, self._users, self._failed) for one in discovery.handlers}
         for broken in discovery.broken:
             logger.error("%s", broken, exc_info=broken.error)
         for one in discovery.found:
             if one.faults:
                 logger.error("Not served: %s", one)
+        return discovery
 
     async def settle(self, realms: Iterable[str] | None = None) -> None:
         """Register and subscribe what is not; ``realms`` are those that exist from now on."""

@@ -4,8 +4,7 @@ import asyncio
 import inspect
 import logging
 import traceback
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from concurrent.futures import CancelledError as FutureCancelled
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from threading import Event as Flag
 from typing import Any, Final, Protocol, cast
@@ -40,6 +39,9 @@ class UnusableHandler(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+Failed = Callable[[Declaration, Exception], None]
 
 
 class Users(Protocol):
@@ -93,9 +95,13 @@ def _bound(declaration: Declaration) -> Callable[..., Any]:
 
 
 class Running:
-    """Carries out one handler. ``procedure`` and ``subscriber`` are for a session inside the process."""
+    """Carries out one handler. ``procedure`` and ``subscriber`` are for a session inside the process.
 
-    def __init__(self, handler: Handler, threads: Threads, users: Users) -> None:
+    ``failed`` is told of whatever a handler does not mean to happen.
+    """
+
+    def __init__(self, handler: Handler, threads: Threads, users: Users, failed: Failed = lambda *_: None) -> None:
+        self._failed = failed
         self._handler = handler
         self._threads = threads
         self._users = users
@@ -120,8 +126,10 @@ class Running:
         try:
             await self._run(event)
         except ApplicationError as fault:
+            self._failed(self._handler.declaration, fault)
             logger.warning("An event on %s is not for %s: %s", event.topic, name, fault)
-        except Exception:
+        except Exception as fault:
+            self._failed(self._handler.declaration, fault)
             logger.exception("%s failed with an event on %s", name, event.topic)
 
     def _told(self, fault: Exception, uri: str) -> ApplicationError:
@@ -130,6 +138,7 @@ class Running:
             return ApplicationError(errors.NOT_AUTHORIZED, str(fault) or "the user may not do this")
         if isinstance(fault, DjangoValidationError):
             return ApplicationError(errors.INVALID_ARGUMENT, "; ".join(fault.messages))
+        self._failed(self._handler.declaration, fault)
         logger.error("%s failed with a call of %s", self._handler.declaration.name, uri, exc_info=fault)
         if settings.DEBUG:
             text = f"{type(fault).__name__}: {fault}"
@@ -179,7 +188,7 @@ class Running:
                 if not has_parts:
                     collected.append(part)
                 else:
-                    _wait_for(_progress(message, payload(part)), loop, is_over)
+                    self._threads.wait_for(_progress(message, payload(part)), loop, is_over)
         finally:
             parts.close()
         raise ApplicationError(errors.CANCELED, "the call was canceled")
@@ -254,18 +263,3 @@ def _final(value: Any, collected: list[Any] | None) -> Result:
     if value is None:
         return Result() if collected is None else payload(collected)
     return payload(value)
-
-
-def _wait_for(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
-    """Let the loop do something and wait for it, in a thread, unless nobody waits for this thread any more."""
-    future = asyncio.run_coroutine_threadsafe(work, loop)
-    while True:
-        try:
-            future.result(0.5)
-        except TimeoutError:
-            if not is_over.is_set():
-                continue
-            future.cancel()
-        except FutureCancelled:
-            pass
-        return

@@ -1,10 +1,12 @@
 """The threads that synchronous handlers run in: a bounded pool of their own, with clean database connections."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from threading import Event as Flag
 from typing import Any, Final, TypeVar
 
 from ..stores.connections import clean_connections
@@ -43,6 +45,20 @@ class Threads:
             raise
         future.add_done_callback(free)
         return await asyncio.wrap_future(future)
+
+    def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
+        """In a thread: let the loop do something and wait for it, unless nobody waits for this thread any more."""
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        while True:
+            try:
+                future.result(0.5)
+            except TimeoutError:
+                if not is_over.is_set():
+                    continue
+                future.cancel()
+            except FutureCancelled:
+                pass
+            return
 
     def close(self) -> None:
         """Begin nothing more; what runs comes to its end."""
