@@ -84,6 +84,7 @@ class Node:
                 deadlines=self._deadlines,
             ),
         )
+        self._outbox = self.router.outbox
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
         self._congested = 0
@@ -116,7 +117,8 @@ class Node:
         except Exception:  # noqa: BLE001 - a bug of ours ends the session it met, not the node
             self.report_bug(connection)
         else:
-            self.run_effects()
+            if self._outbox:
+                self.run_effects()
             if self._deadlines.is_changed:
                 self._keep_time()
 
@@ -202,8 +204,8 @@ class Node:
             return
         self._is_running_effects = True
         try:
-            while effects := self.router.take_effects():
-                for effect in effects:
+            while self._outbox:
+                for effect in self.router.take_effects():
                     try:
                         if type(effect) is Send:
                             self._send(effect)
@@ -220,20 +222,24 @@ class Node:
         payload_format = effect.payload_format
         if payload_format is PYTHON and type(message) is Error and self.on_refused is not None:
             self.on_refused(effect.recipients[0], message)
-        encoded_for: Lane | None = None
+        lane: Lane | None = None
         encoded: dict[Lane, bytes | None] = {}
         data: bytes | None = None
         for session_id in self._able(effect) if self._congested else effect.recipients:
             connection = connections.get(session_id)
             if connection is None:
                 continue
-            lane = connection.lane
-            if lane is not encoded_for:
-                encoded_for = lane
+            if connection.lane is not lane:
+                lane = connection.lane
                 if lane in encoded:
                     data = encoded[lane]
                 else:
-                    data = encoded[lane] = self._encode(lane, session_id, message, payload_format)
+                    try:
+                        data = lane.encode(message, payload_format)
+                    except Exception as fault:  # noqa: BLE001 - whoever waits for this message must not wait forever
+                        data = None
+                        self._undeliverable(session_id, message, fault)
+                    encoded[lane] = data
             if data is not None:
                 connection.link.write(data)
             elif type(message) is Event:
@@ -256,17 +262,14 @@ class Node:
                 self.router.undeliverable(session_id, effect.message, fault)
         return able
 
-    def _encode(self, lane: Lane, session_id: int, message: Message, payload_format: str) -> bytes | None:
-        try:
-            return lane.encode(message, payload_format)
-        except PayloadError as fault:
-            self.router.undeliverable(session_id, message, fault)
-        except Exception:  # a bug of ours: whoever waits for this message must not wait forever
-            logger.exception("%s cannot be encoded", type(message).__name__)
-            self.router.undeliverable(session_id, message, PayloadError("internal error: see the log of the router"))
-        return None
-
     # End of the hot path.
+
+    def _undeliverable(self, session_id: int, message: Message, fault: Exception) -> None:
+        """A message could not be encoded, for its payload or for a bug of ours."""
+        if not isinstance(fault, PayloadError):
+            logger.error("%s cannot be encoded", type(message).__name__, exc_info=fault)
+            fault = PayloadError("internal error: see the log of the router")
+        self.router.undeliverable(session_id, message, fault)
 
     def _release(self, effect: Release) -> None:
         """The session has ended, its transport waits for another HELLO."""

@@ -54,7 +54,7 @@ class Calls:
         """Record a call and give its invocation the callee's next id (session scope: 1, 2, 3 and so on)."""
         session = callee.session
         invocation_id = session.last_invocation = session.last_invocation % MAX_ID + 1
-        record = CallRecord(caller, call, registration, callee, invocation_id)
+        record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
         caller.calls[call.request_id] = record
         session.invocations[invocation_id] = record
         callee.in_flight += 1

@@ -197,7 +197,7 @@ class Dealer:
                 # Its further parts went to the callee that did not take it; they are not kept.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
-            again.tried = list(tried)
+            again.tried = tried
             self.calls.keep_time(record, again)
         except RequestRefused as refused:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))

@@ -171,7 +171,7 @@ class Registration:
         return any(callee.is_there for callee in self.callees.values())
 
 
-class CallRecord:
+class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
     ``call`` is the CALL as it came, for another callee should this one be unavailable; ``tried`` holds the sessions
@@ -180,25 +180,17 @@ class CallRecord:
     stop.
     """
 
-    __slots__ = (
-        "call", "callee", "caller", "deadline", "details", "invocation_id", "is_disclosed", "is_killed",
-        "is_streaming", "registration", "request_id", "timeout", "tried", "wants_progress",
-    )  # fmt: skip
-
-    def __init__(
-        self, caller: Session, call: Call, registration: Registration, callee: Callee, invocation_id: int
-    ) -> None:
-        self.caller = caller
-        self.request_id = call.request_id
-        self.call = call
-        self.registration = registration
-        self.callee = callee
-        self.invocation_id = invocation_id
-        self.wants_progress = False
-        self.is_streaming = False
-        self.is_killed = False
-        self.is_disclosed = False
-        self.details: InvocationDetails | None = None
-        self.timeout = 0.0
-        self.deadline: Deadline | None = None
-        self.tried: list[int] = []
+    caller: Session
+    request_id: int
+    call: Call
+    registration: Registration
+    callee: Callee
+    invocation_id: int
+    wants_progress: bool = False
+    is_streaming: bool = False
+    is_killed: bool = False
+    is_disclosed: bool = False
+    details: InvocationDetails | None = None
+    timeout: float = 0.0
+    deadline: Deadline | None = None
+    tried: tuple[int, ...] = ()

@@ -33,12 +33,13 @@ class Router:
         self._options = options
         self._environment = environment
         self._deadlines = environment.deadlines
-        self._outbox: list[Effect] = []
+        self.outbox: list[Effect] = []
+        """What is to be done and was not taken yet; see :meth:`take_effects`."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
-        self._tickets = Tickets(self._outbox)
-        self._logins = Logins(options, self.realms, environment, self._outbox, self._tickets, self._abort)
-        self._questions = Questions(self._outbox, environment.deadlines, self._tickets, self.receive)
+        self._tickets = Tickets(self.outbox)
+        self._logins = Logins(options, self.realms, environment, self.outbox, self._tickets, self._abort)
+        self._questions = Questions(self.outbox, environment.deadlines, self._tickets, self.receive)
         self.on_hello, self.on_authenticate = self._logins.on_hello, self._logins.on_authenticate
         self.hold = self._questions.hold
         self.admit = self._logins.admit
@@ -134,7 +135,7 @@ class Router:
             return
         self._questions.drop(session)
         self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
-        self._outbox.append(Mute(session_id))
+        self.outbox.append(Mute(session_id))
         session.leave_reason = reason
         move(session, "leave")
         self._detach(session, is_quiet=is_quiet)
@@ -196,8 +197,8 @@ class Router:
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each effect is taken once."""
-        taken = self._outbox[:]
-        self._outbox.clear()
+        taken = self.outbox[:]
+        self.outbox.clear()
         return taken
 
     # --- handlers, named in the session table --------------------------------------------------------------------
@@ -211,7 +212,7 @@ class Router:
         self._questions.drop(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
         # What comes of leaving is for others: its own subscriptions are still there.
-        self._outbox.append(Release(session.id, message.reason))
+        self.outbox.append(Release(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session)
         del self.sessions[session.id]
@@ -232,10 +233,10 @@ class Router:
     def _open_realms(self, options: RouterOptions) -> None:
         for name, realm_options in options.realms.items():
             if name not in self.realms:
-                self.realms[name] = Realm(realm_options, self._outbox, self._environment, self.leave)
+                self.realms[name] = Realm(realm_options, self.outbox, self._environment, self.leave)
 
     def _send(self, session: Session, message: Message) -> None:
-        self._outbox.append(Send((session.id,), message, PYTHON))
+        self.outbox.append(Send((session.id,), message, PYTHON))
 
     def _abort(self, session: Session, reason: str, message: str) -> None:
         if session.state != "gone":
@@ -244,7 +245,7 @@ class Router:
 
     def _close(self, session: Session, reason: str, message: str) -> None:
         # What comes of the end is for others: its own subscriptions are still there.
-        self._outbox.append(Close(session.id, reason, message))
+        self.outbox.append(Close(session.id, reason, message))
         self._end(session)
 
     def _detach(self, session: Session, *, is_quiet: bool = False) -> None:

@@ -14,8 +14,7 @@ from .depth import has_towers, is_nested_deeper
 from .payloads import from_json_values, to_json_values
 from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayable, wrong_payload
 
-LIST, DICTIONARY, STRING, NULL = b'[{"n'
-BACKSLASH = b"\\"
+LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
 """How U+0000 is written in JSON. Most payload has not even a backslash, and that is found faster."""
 
@@ -36,6 +35,19 @@ class JsonSerializer(StructSerializer):
 
     def __init__(self, values_of: Values) -> None:
         super().__init__(msgspec.json.Decoder(Message), msgspec.json.Encoder(), values_of)
+
+    # Hot path.
+
+    def check_payload(self, message: Any, data: bytes) -> None:
+        """See :class:`~.structs.StructSerializer`."""
+        args, kwargs = message.args, message.kwargs
+        is_plain = BACKSLASH not in data
+        if args is not ABSENT and not (is_plain and bytes(args)[0] == LIST):
+            self._check_args(message)
+        if kwargs is not ABSENT and not (is_plain and bytes(kwargs)[0] == DICTIONARY):
+            self._check_kwargs(message)
+
+    # End of the hot path.
 
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
@@ -79,8 +91,7 @@ class JsonSerializer(StructSerializer):
             yield value
             separator = SEPARATOR.match(text, end)
 
-    def check_args(self, message: Any) -> None:
-        """See :class:`~.structs.StructSerializer`."""
+    def _check_args(self, message: Any) -> None:
         data = bytes(message.args)
         first = data[0]
         if first == NULL:
@@ -90,8 +101,7 @@ class JsonSerializer(StructSerializer):
         elif BACKSLASH in data and MARK in data:
             self._check_binary(data)
 
-    def check_kwargs(self, message: Any) -> None:
-        """See :class:`~.structs.StructSerializer`."""
+    def _check_kwargs(self, message: Any) -> None:
         data = bytes(message.kwargs)
         first = data[0]
         if first == NULL:

@@ -100,8 +100,14 @@ class MsgPackSerializer(StructSerializer):
             setattr(message, part, raw)
         return message  # type: ignore[no-any-return]
 
-    def check_args(self, message: Any) -> None:
+    def check_payload(self, message: Any, data: bytes) -> None:
         """See :class:`~.structs.StructSerializer`."""
+        if message.args is not ABSENT:
+            self._check_args(message)
+        if message.kwargs is not ABSENT:
+            self._check_kwargs(message)
+
+    def _check_args(self, message: Any) -> None:
         try:
             # What is large has been decoded already.
             (self._list if len(message.args) <= LARGE else self._elements).decode(message.args)
@@ -113,8 +119,7 @@ class MsgPackSerializer(StructSerializer):
             elif not (is_opaque(message) and self._is_text_or_binary(message.args)):
                 raise wrong_payload(message, "args", fault) from fault
 
-    def check_kwargs(self, message: Any) -> None:
-        """See :class:`~.structs.StructSerializer`."""
+    def _check_kwargs(self, message: Any) -> None:
         try:
             (self._dictionary if len(message.kwargs) <= LARGE else self._shallow_dictionary).decode(message.kwargs)
         except RecursionError:

@@ -48,17 +48,14 @@ class StructSerializer:
         except DECODE_FAULTS as fault:
             message = self.decode_leniently(data, fault)
         if type(message) in CARRIES_PAYLOAD:
-            if message.args is not ABSENT:  # type: ignore[union-attr]
-                self.check_args(message)
-            if message.kwargs is not ABSENT:  # type: ignore[union-attr]
-                self.check_kwargs(message)
+            self.check_payload(message, data)
         return message
 
     def encode(self, message: Message, payload_format: str) -> bytes:
         """See :class:`~.serializer.Serializer`."""
         kind = type(message)
         try:
-            if kind in CARRIES_PAYLOAD and payload_format != self.name:
+            if payload_format != self.name and kind in CARRIES_PAYLOAD:
                 message = self._transcoded(message, payload_format)
             return self._encode(WRITERS[kind](message))
         except ENCODE_FAULTS as fault:
@@ -74,12 +71,11 @@ class StructSerializer:
         """The elements of a message as values, one after the other, read no further than asked for."""
         raise NotImplementedError
 
-    def check_args(self, message: Any) -> None:
-        """Raises ProtocolViolation unless args are a valid list; null counts as absent."""
-        raise NotImplementedError
+    def check_payload(self, message: Any, data: bytes) -> None:
+        """Raises ProtocolViolation unless args are a valid list and kwargs a valid dictionary; null counts as absent.
 
-    def check_kwargs(self, message: Any) -> None:
-        """Raises ProtocolViolation unless kwargs are a valid dictionary; null counts as absent."""
+        ``data`` is the whole message as it came.
+        """
         raise NotImplementedError
 
     def from_values(self, values: Any) -> Any:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from .turns import at_end_of_turns
+
 WAVE: Final = 256
 """Peers that are served in one go; a turn that wrote to more of them is sliced."""
 
@@ -28,8 +30,10 @@ class Loop(Protocol):
 class Flushable(Protocol):
     """What collects bytes for a peer."""
 
-    def flush(self) -> None:
-        """Send what was collected."""
+    def flush(self) -> bool:
+        """Send what was collected. Returns whether more was done than to hand it to the system, as anybody who was
+        told of it may have given the loop something to do.
+        """
         ...
 
 
@@ -38,9 +42,11 @@ class Flushing:
 
     Order is kept for each peer, as its bytes wait with itself. While a slice is left over, peers that are written to
     later, if they are few, are served before it.
+
+    The loop calls :meth:`end_turn` at the end of its turns where it can, else a turn later.
     """
 
-    __slots__ = ("_backlog", "_ended", "_fresh", "_is_due", "_loop")
+    __slots__ = ("_backlog", "_ended", "_fresh", "_is_due", "_is_told", "_loop")
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -48,24 +54,38 @@ class Flushing:
         self._backlog: deque[Flushable] = deque()
         self._is_due = False
         self._ended = 0.0
+        self._is_told = at_end_of_turns(loop, self.end_turn)
 
     # Hot path.
 
     def flush_soon(self, peer: Flushable) -> None:
         """Flush ``peer`` at the end of this turn of the loop, or, with many others, within the next ones."""
-        if not self._is_due:
+        if not (self._is_told or self._is_due):
             self._is_due = True
             self._loop.call_soon(self._flush)
         self._fresh.append(peer)
 
-    def _flush(self) -> None:
-        self._is_due = False
-        fresh, self._fresh = self._fresh, []
+    def end_turn(self) -> bool:
+        """Serve who waits. Returns whether the loop may have got something to do by it, or this is not done yet."""
+        fresh = self._fresh
+        if not fresh and not self._backlog:
+            return False
+        self._fresh = []
         if len(fresh) > WAVE or self._backlog:
             self._flush_slice(fresh)
-        else:
-            for peer in fresh:
-                peer.flush()
+            return True
+        has_more = False
+        for peer in fresh:
+            if peer.flush():
+                has_more = True
+        return has_more or bool(self._fresh)
+
+    def _flush(self) -> None:
+        self._is_due = False
+        self.end_turn()
+        if self._backlog and not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._flush)
 
     # End of the hot path.
 
@@ -85,9 +105,6 @@ class Flushing:
             if time() >= end:
                 break
         self._ended = time()
-        if backlog and not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self._flush)
 
     def flush_all(self) -> None:
         """Flush everybody now: the loop is about to end."""

@@ -4,6 +4,7 @@ Section of RFC 6455: 5.2, "Base Framing Protocol".
 """
 
 from collections.abc import Callable
+from struct import pack
 from typing import Final
 
 from websockets.speedups import apply_mask
@@ -23,12 +24,14 @@ LENGTH_64: Final = 127
 
 def text_frame(payload: bytes) -> bytes:
     """A text message as one unmasked frame, as a server sends it."""
-    return _head(TEXT, len(payload)) + payload
+    size = len(payload)
+    return (TEXT_HEADS[size] if size < LENGTH_16 else _head(TEXT, size)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:
     """A binary message as one unmasked frame, as a server sends it."""
-    return _head(BINARY, len(payload)) + payload
+    size = len(payload)
+    return (BINARY_HEADS[size] if size < LENGTH_16 else _head(BINARY, size)) + payload
 
 
 def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
@@ -52,8 +55,13 @@ def _head(first: int, size: int, masked: int = 0) -> bytes:
     if size < LENGTH_16:
         return bytes((first, masked | size))
     if size < 0x10000:
-        return bytes((first, masked | LENGTH_16)) + size.to_bytes(2, "big")
-    return bytes((first, masked | LENGTH_64)) + size.to_bytes(8, "big")
+        return pack(">BBH", first, masked | LENGTH_16, size)
+    return pack(">BBQ", first, masked | LENGTH_64, size)
+
+
+TEXT_HEADS: Final = [_head(TEXT, size) for size in range(LENGTH_16)]
+BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
+"""What short messages begin with, by their size."""
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:

@@ -55,30 +55,33 @@ class Outgoing:
         if self._pressure is not None:
             self._pressure.weigh(self._size + unsent(self._transport))
 
-    def flush(self) -> None:
-        """Send what was written, in one piece; hold it back while the peer does not keep up."""
-        if not self._is_held:
-            self.flush_now()
+    def flush(self) -> bool:
+        """Send what was written, in one piece; hold it back while the peer does not keep up.
 
-    def flush_now(self) -> None:
+        See :meth:`~.flushing.Flushable.flush` for what is returned.
+        """
+        return False if self._is_held else self.flush_now()
+
+    def flush_now(self) -> bool:
         """Send what was written, however slow the peer is: something must go after it."""
         frames = self._frames
         if not frames:
-            return
+            return False
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
         self._size = 0
         if self._is_stopped:
-            return
+            return False
         transport = self._transport
         if self._writes_through and not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
             # Nothing waits in Twisted's buffer: straight to the socket saves a turn of the loop.
             sent = transport.writeSomeData(data)
             if sent == len(data):
-                return
+                return False
             if isinstance(sent, int):
                 data = data[sent:]
         transport.write(data)
+        return True
 
     # End of the hot path.
 

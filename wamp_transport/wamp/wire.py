@@ -26,16 +26,15 @@ def _whole(message: Any) -> Any:
 
 
 def _with_payload(kind: type[Any]) -> Writer:
-    code = CODES[kind]
-    head = attrgetter(*kind.__struct_fields__[:-2])
+    *fields, _, _ = kind.__struct_fields__
+    head = attrgetter("__struct_config__.tag", *fields)
+    with_args = attrgetter("__struct_config__.tag", *fields, "args")
 
     def write(message: Any) -> Any:
         if message.kwargs is ABSENT:
-            if message.args is ABSENT:
-                return (code, *head(message))
-            return (code, *head(message), message.args)
+            return head(message) if message.args is ABSENT else with_args(message)
         if message.args is ABSENT:
-            return (code, *head(message), [], message.kwargs)
+            return (*head(message), [], message.kwargs)
         return message
 
     return write

@@ -37,7 +37,7 @@ def test_registration_and_call_name_their_sessions(new_session):
     registration = Registration(1, "com.x", "exact", "single", "")
     callee = registration.callees[session.id] = Callee(session, 1, RegisterOptions(disclose_caller=True))
     assert callee.disclose_caller
-    record = CallRecord(caller, Call(2, CallOptions(), "com.x"), registration, callee, 3)
+    record = CallRecord(caller, 2, Call(2, CallOptions(), "com.x"), registration, callee, 3)
     assert (record.caller, record.request_id, record.callee, record.invocation_id) == (caller, 2, callee, 3)
 
 

@@ -1,6 +1,8 @@
 """When what waits for peers is sent: in one turn for few, in slices for many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from selectors import DefaultSelector
+from typing import Any
 
 import pytest
 
@@ -34,9 +36,10 @@ class Peer:
         self.served = served
         self.cost = cost
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         self.loop.now += self.cost
         self.served.append(self)
+        return False
 
 
 COST = SLICE_SECONDS / (4 * STRIDE)
@@ -127,10 +130,11 @@ def test_a_peer_written_to_while_it_is_flushed_gets_another_turn(loop: Loop, flu
     served: list[Peer] = []
 
     class Talkative(Peer):
-        def flush(self) -> None:
+        def flush(self) -> bool:
             super().flush()
             if len(served) == 1:
                 flushing.flush_soon(self)
+            return False
 
     peer = Talkative(loop, served)
     flushing.flush_soon(peer)
@@ -153,3 +157,92 @@ def test_at_the_end_everybody_is_served_at_once(loop: Loop, flushing: Flushing) 
     assert served == [*peers, late]
     loop.turn()
     assert served == [*peers, late]
+
+
+class TurningLoop(Loop):
+    """One that can say when its turns end: it has a selector, as asyncio's has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._selector = DefaultSelector()
+        self.waits: list[float | None] = []
+        self._selector.select = self._select  # type: ignore[method-assign]
+
+    def _select(self, timeout: float | None = None) -> list[Any]:
+        self.waits.append(timeout)
+        return []
+
+    def turn(self) -> None:
+        self._selector.select(60)
+
+
+@pytest.fixture
+def turning() -> Iterator[TurningLoop]:
+    loop = TurningLoop()
+    yield loop
+    loop._selector.close()
+
+
+def test_peers_are_served_at_the_end_of_the_turn_without_another(turning: TurningLoop) -> None:
+    flushing = Flushing(turning)
+    served: list[Peer] = []
+    peers = crowd(turning, served, 3)
+    for peer in peers:
+        flushing.flush_soon(peer)
+    assert turning.due == []
+    turning.turn()
+    assert served == peers
+    turning.turn()
+    assert served == peers
+    assert turning.waits == [60, 60]
+
+
+def test_loop_does_not_wait_after_more_than_handing_bytes_to_the_system(turning: TurningLoop) -> None:
+    flushing = Flushing(turning)
+
+    class Slow(Peer):
+        def flush(self) -> bool:
+            super().flush()
+            return True
+
+    served: list[Peer] = []
+    flushing.flush_soon(Slow(turning, served))
+    flushing.flush_soon(Peer(turning, served))
+    turning.turn()
+    assert len(served) == 2
+    turning.turn()
+    assert turning.waits == [0, 60]
+
+
+def test_loop_does_not_wait_while_a_slice_is_left(turning: TurningLoop) -> None:
+    flushing = Flushing(turning)
+    served: list[Peer] = []
+    peers = crowd(turning, served, 2 * WAVE)
+    for peer in peers:
+        flushing.flush_soon(peer)
+    while served != peers:
+        turning.turn()
+        assert len(turning.waits) < 2 * WAVE
+    turning.turn()
+    assert len(turning.waits) > 3
+    assert set(turning.waits[:-1]) == {0}
+    assert turning.waits[-1] == 60
+
+
+def test_loop_does_not_wait_where_a_peer_was_written_to_while_it_was_flushed(turning: TurningLoop) -> None:
+    flushing = Flushing(turning)
+    served: list[Peer] = []
+
+    class Talkative(Peer):
+        def flush(self) -> bool:
+            super().flush()
+            if len(served) == 1:
+                flushing.flush_soon(self)
+            return False
+
+    flushing.flush_soon(Talkative(turning, served))
+    turning.turn()
+    turning.turn()
+    turning.turn()
+    assert len(served) == 2
+    assert turning.waits == [0, 60, 60]

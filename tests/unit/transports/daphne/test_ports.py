@@ -1,12 +1,16 @@
 """Sockets that listen and those they accept, over the loop-back: counted exactly."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 
 from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
 from wamp_transport.transports.admission import Admission
@@ -47,9 +51,6 @@ def test_connection_counts_from_the_accept_to_the_close(tmp_path: Path, kind: st
         made = accept(port, one, ("10.0.0.1", 5) if kind == "tcp" else "")
         assert admission.count == 1
         assert admission.by_address == ({"10.0.0.1": 1} if kind == "tcp" else {})
-        from twisted.internet.error import ConnectionDone
-        from twisted.python.failure import Failure
-
         for _ in range(2):
             made.connectionLost(Failure(ConnectionDone()))
         assert (admission.count, admission.by_address) == (0, {})
@@ -110,3 +111,117 @@ def test_options_of_the_socket_are_set() -> None:
 def test_address_of_a_unix_peer_is_none() -> None:
     assert address_of(SimpleNamespace(host="::1")) == "::1"
     assert address_of(SimpleNamespace(name=b"")) is None
+
+
+class Recorder(Protocol):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.got = b""
+        self.reason: Any = None
+        self.fault: Exception | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        self.got += data
+        if self.fault is not None:
+            raise self.fault
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.reason = reason
+
+
+class Loop:
+    """Keeps who is to be called when there is something to read."""
+
+    def __init__(self) -> None:
+        self.readers: dict[int, Any] = {}
+
+    def add_reader(self, descriptor: int, callback: Any) -> None:
+        self.readers[descriptor] = callback
+
+
+class LoopReactor(Reactor):
+    """One over such a loop, as Daphne installs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asyncioEventloop = Loop()
+        self._disconnectSelectable = lambda made, reason, is_read: made.connectionLost(Failure(reason))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Any, Recorder, socket.socket]]:
+    """An accepted connection, its protocol, and the peer's end."""
+    port: Any = UnixPort(FACTORY, Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s"), Admission(10))
+    port.reactor = LoopReactor()
+    one, other = socket.socketpair()
+    with one, other:
+        protocol = Recorder()
+        made = port.transport(one, protocol, "", port, 0, port.reactor)
+        made.startReading()
+        yield made, protocol, other
+
+
+def readers(made: Any) -> dict[int, Any]:
+    return cast(dict[int, Any], made.reactor._asyncioEventloop.readers)
+
+
+def test_loop_calls_the_connection_itself(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, protocol, other = pair
+    (read,) = readers(made).values()
+    read()  # nothing there: the loop may be wrong
+    other.send(b"abc")
+    read()
+    assert protocol.got == b"abc"
+    assert protocol.reason is None
+
+
+def test_reading_goes_on_after_a_pause(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, _, _ = pair
+    readers(made).clear()
+    made.startReading()
+    assert readers(made) == {}
+    made.stopReading()
+    made.startReading()
+    assert len(readers(made)) == 1
+
+
+def test_end_of_what_a_peer_sends_ends_the_connection(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, protocol, other = pair
+    (read,) = readers(made).values()
+    other.close()
+    read()
+    assert protocol.reason.check(ConnectionDone)
+
+
+def test_socket_that_fails_ends_the_connection(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, protocol, _ = pair
+    (read,) = readers(made).values()
+    made.socket.close()
+    assert isinstance(made.writeSomeData(b"x"), ConnectionLost)
+    read()
+    assert protocol.reason.check(ConnectionLost)
+
+
+def test_bug_of_the_protocol_is_told_and_ends_the_connection(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, protocol, other = pair
+    told: list[Any] = []
+    protocol.fault = LookupError("a bug")
+    (read,) = readers(made).values()
+    other.send(b"abc")
+    globalLogPublisher.addObserver(told.append)
+    try:
+        read()
+    finally:
+        globalLogPublisher.removeObserver(told.append)
+    assert protocol.reason.check(LookupError)
+    assert any(event.get("log_failure") is not None for event in told)
+
+
+def test_socket_takes_what_it_has_room_for(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, _, other = pair
+    assert made.writeSomeData(b"abc") == 3
+    assert other.recv(10) == b"abc"
+    much = bytes(16 * 1024 * 1024)
+    assert 0 < made.writeSomeData(much) < len(much)
+    assert made.writeSomeData(b"more") == 0
