@@ -7,7 +7,7 @@ over TLS, never in a URL. Clients offer the method ``token`` (or ``ticket``, whe
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -42,7 +42,7 @@ class Claims:
     role: str | None
     expires: float
     user: str | None = None
-    user_hash: str | None = None
+    user_hash: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] | None = None
     id: str | None = None
 

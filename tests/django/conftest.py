@@ -4,6 +4,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
+from wamp_transport.auth import sealing
+
 
 class Pages:
     """A signed-in visitor of the admin."""
@@ -79,3 +81,9 @@ def pages_with(client, db):
         return Pages(client)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    """Keys that are derived from secrets of a configuration are not slow in these tests."""
+    monkeypatch.setattr(sealing, "ITERATIONS", 10)

@@ -1,9 +1,13 @@
 """The pages of path services: each option can be set, kept and cleared; mistakes appear where they are."""
 
 import copy
+import io
 import json
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import check_password
+from django.core.management import call_command
 
 from tests.django.configurations import node
 from wamp_transport.admin.attribute_fields import ABSENT, field_name, from_text, to_text
@@ -33,14 +37,14 @@ OTHER_VALUES = {
     "auth.anonymous.role": "guest",
     "auth.anonymous.authid": "someone",
     "auth.ticket.type": "static",
-    "auth.ticket.principals": {"joe": {"ticket": "${HOME}"}, "jim": {"ticket": "hush", "role": "guest"}},
+    "auth.ticket.principals": {"joe": {"ticket": "${HOME}"}, "jim": {"ticket_hash": "md5$a$b", "role": "guest"}},
     "auth.ticket.default-role": "guest",
     "auth.ticket.authenticator": "com.example.other",
     "auth.ticket.authenticator-realm": "realm1",
     "auth.ticket.authenticator-role": "guest",
     "auth.ticket.create": "package.module.other",
     "auth.ticket.config": {"a": [1]},
-    "auth.wampcra.users": {"joe": {"secret": "hush", "salt": "s", "iterations": 3, "keylen": 16}},
+    "auth.wampcra.users": {"joe": {"derived_key": "aHVzaA==", "salt": "s", "iterations": 3, "keylen": 4}},
     "auth.scram.principals": {
         "joe": {"kdf": "pbkdf2", "iterations": 3, "salt": "00" * 8, "stored-key": "11" * 32, "server-key": "22" * 32}
     },
@@ -415,16 +419,46 @@ def test_secret_values_are_not_shown(pages):
 def test_secret_that_is_not_shown_is_kept_when_the_form_is_saved(pages):
     principals = {"joe": {"ticket": "hush", "role": "guest"}, "jim": {"ticket": "${HOME}"}}
     row = service("websocket", auth={"ticket": {"type": "static", "principals": principals}})
+    kept = row.settings["auth"]["ticket"]["principals"]["joe"]["ticket_hash"]
     page = pages.get("pathservice_change", row.pk)
-    assert "hush" not in page.content.decode()
+    for hidden in ("hush", kept):
+        assert hidden not in page.content.decode()
     assert "${HOME}" in page.content.decode()
-    changed = {"joe": {"ticket": "********", "role": "anonymous"}, "new": {"ticket": "psst"}}
+    assert "ticket_hash&quot;: &quot;********" in page.content.decode()
+    changed = {"joe": {"ticket_hash": "********", "role": "anonymous"}, "new": {"ticket": "psst"}}
     pages.save(page, **{named("auth.ticket.principals"): json.dumps(changed)})
     row.refresh_from_db()
-    assert row.settings["auth"]["ticket"]["principals"] == {
-        "joe": {"ticket": "hush", "role": "anonymous"},
-        "new": {"ticket": "psst"},
+    principals = row.settings["auth"]["ticket"]["principals"]
+    assert principals["joe"] == {"ticket_hash": kept, "role": "anonymous"}
+    assert set(principals["new"]) == {"ticket_hash"}
+    assert check_password("psst", principals["new"]["ticket_hash"])
+
+
+def test_secret_that_is_entered_is_nowhere_in_the_database(pages):
+    row = service("websocket")
+    entered = {
+        named("auth.ticket.principals"): json.dumps({"joe": {"ticket": "hush-hush"}}),
+        named("auth.wampcra.users"): json.dumps({"ann": {"secret": "hush-hush"}}),
     }
+    page = pages.get("pathservice_change", row.pk)
+    pages.save(page, **entered)
+    pages.save(pages.get("transport_add", type="websocket"), endpoint_type="tcp", port="8081", **entered)
+    assert PathService.objects.get(pk=row.pk).settings["auth"]["ticket"]["principals"]["joe"]["ticket_hash"]
+    assert LogEntry.objects.count() == 2
+    everything = io.StringIO()
+    call_command("dumpdata", stdout=everything)
+    assert "derived_key" in everything.getvalue()
+    assert "hush-hush" not in everything.getvalue()
+
+
+def test_secret_of_another_form_takes_the_place_of_the_one_that_is_kept(pages):
+    row = service("websocket", auth={"ticket": {"type": "static", "principals": {"joe": {"ticket": "hush"}}}})
+    both = json.dumps({"joe": {"ticket_hash": "********", "ticket": "psst"}})
+    page = pages.get("pathservice_change", row.pk)
+    assert "either" in str(pages.refused(page, **{named("auth.ticket.principals"): both}))
+    pages.save(page, **{named("auth.ticket.principals"): json.dumps({"joe": {"ticket": "psst"}})})
+    row.refresh_from_db()
+    assert check_password("psst", row.settings["auth"]["ticket"]["principals"]["joe"]["ticket_hash"])
 
 
 def test_secret_with_a_field_of_its_own_is_not_shown_and_kept(pages):

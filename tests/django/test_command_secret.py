@@ -7,11 +7,12 @@ import stat
 import sys
 
 import pytest
+from django.contrib.auth.hashers import check_password
 from pydantic import TypeAdapter
 
 from tests.django.test_command_wamp import refused, run
 from wamp_transport.auth import cryptosign, scram, wampcra
-from wamp_transport.config.principals import CraPrincipal, ScramPrincipal
+from wamp_transport.config.principals import CraPrincipal, ScramPrincipal, TicketPrincipal
 from wamp_transport.management.subcommands import secret as secret_module
 
 PASSWORD = "correct horse"
@@ -51,6 +52,14 @@ def test_private_key_goes_to_a_file_of_its_owner(tmp_path):
     before = file.read_text()
     assert "cannot be written" in refused("keygen", "--file", file)[0]
     assert file.read_text() == before
+
+
+def test_hash_of_a_ticket_is_taken_and_serves(type_in):
+    type_in(f"{PASSWORD} battery staple\n")
+    given = json.loads(run("secret", "ticket")[0])
+    principal = TypeAdapter(TicketPrincipal).validate_python(given)
+    assert check_password(f"{PASSWORD} battery staple", principal.ticket_hash.reveal())
+    assert list(TicketPrincipal.check(given)) == []
 
 
 def test_derived_key_of_cra_is_taken_and_serves(type_in):

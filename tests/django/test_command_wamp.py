@@ -83,6 +83,15 @@ def test_check_tells_notices_and_succeeds(tmp_path):
     assert "notice  workers[0].transports[0].paths.old" in out
 
 
+def test_check_tells_of_secrets_in_the_clear_without_them(tmp_path):
+    principals = {"joe": {"ticket": "hush"}, "ann": {"ticket": "${HOME}"}}
+    service = {"type": "websocket", "auth": {"ticket": {"type": "static", "principals": principals}}}
+    out, err = run("check", written(tmp_path, node(ws=service)))
+    assert "transports[0].paths.ws.auth.ticket.principals.joe.ticket\n" in out
+    assert "ann" not in out
+    assert "hush" not in out + err
+
+
 def test_check_tells_every_fault_and_fails(tmp_path):
     paths = {f"p{number}": {"type": "x"} for number in range(300)}
     message, out = refused("check", written(tmp_path, node(**paths)))

@@ -3,13 +3,19 @@
 import copy
 import json
 from decimal import Decimal
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.hashers import check_password
+from django.core.management import call_command
 from django.db import connection
 from hypothesis import HealthCheck, assume, given, settings
 
 from tests.django.configurations import node, nodes
 from tests.unit.config.documents import DEFAULT_NODE, WEBSOCKET_SERVICE_EXAMPLE
+from wamp_transport.auth.wampcra import Salting, derive_key
 from wamp_transport.config import ConfigError, read_mapping, template
 from wamp_transport.models import ConfigurationState, PathService, Realm, Role, Transport
 from wamp_transport.stores import configuration as store
@@ -71,6 +77,99 @@ def test_any_valid_configuration_survives_literally(mapping):
     assert json.dumps(exported, sort_keys=True) == json.dumps(mapping, sort_keys=True)
     assert store.load(".").transports == before.transports
     assert store.load(".").realms == before.realms
+
+
+SALTING = {"salt": "salt123", "iterations": 100, "keylen": 16}
+WITH_SECRETS = {
+    "type": "websocket",
+    "auth": {
+        "ticket": {"type": "static", "principals": {"joe": {"ticket": "hush-hush"}, "ann": {"ticket": "${HOME}"}}},
+        "wampcra": {"type": "static", "users": {"joe": {"secret": "hush-hush", **SALTING}, "ann": {"secret": "shhh"}}},
+    },
+}
+
+
+def principals_of(mapping):
+    """The principals of the first service: of tickets, and of WAMP-CRA."""
+    auth = mapping["workers"][0]["transports"][0]["paths"]["ws"]["auth"]
+    return auth["ticket"]["principals"], auth["wampcra"]["users"]
+
+
+def test_imported_secrets_are_kept_as_hashes_and_derived_keys():
+    store.replace(node(ws=WITH_SECRETS))
+    tickets, users = principals_of(store.to_mapping())
+    assert tickets["ann"] == {"ticket": "${HOME}"}
+    assert set(tickets["joe"]) == {"ticket_hash"}
+    assert check_password("hush-hush", tickets["joe"]["ticket_hash"])
+    assert users["joe"] == {"derived_key": derive_key("hush-hush", Salting(*SALTING.values())), **SALTING}
+    salting = Salting(users["ann"]["salt"], users["ann"]["iterations"], users["ann"]["keylen"])
+    assert users["ann"]["derived_key"] == derive_key("shhh", salting)
+
+
+def test_sealed_configuration_survives_export_and_import_literally():
+    store.replace(node(ws=WITH_SECRETS))
+    exported = store.to_mapping()
+    store.replace(copy.deepcopy(exported))
+    assert store.to_mapping() == exported
+    assert store.load(".").services[0].settings.auth.ticket is not None
+
+
+def stored_auth():
+    return PathService.objects.get().settings["auth"]
+
+
+@pytest.mark.parametrize("way", ["save", "update", "bulk_create", "bulk_update", "loaddata"])
+def test_no_way_into_the_database_leaves_a_secret_in_the_clear(way, tmp_path):
+    settings = {"auth": copy.deepcopy(WITH_SECRETS["auth"])}
+    transport = Transport.objects.create(endpoint_type="tcp", port="8080")
+    row = PathService(transport=transport, path="ws", nesting="ws", type="websocket")
+    if way == "bulk_create":
+        row.settings = settings
+        PathService.objects.bulk_create([row])
+    elif way == "loaddata":
+        fields = {"transport": transport.pk, "path": "ws", "nesting": "ws", "type": "websocket", "settings": settings}
+        file = tmp_path / "rows.json"
+        file.write_text(json.dumps([{"model": "wamp_transport.pathservice", "pk": 1, "fields": fields}]))
+        call_command("loaddata", file, verbosity=0)
+    else:
+        row.save()
+        if way == "update":
+            PathService.objects.update(settings=settings)
+        else:
+            row.settings = settings
+            row.save() if way == "save" else PathService.objects.bulk_update([row], ["settings"])
+    assert "hush-hush" not in json.dumps(stored_auth())
+    assert "shhh" not in json.dumps(stored_auth())
+    assert set(stored_auth()["ticket"]["principals"]["joe"]) == {"ticket_hash"}
+
+
+def test_transports_hold_no_secrets_in_the_clear_however_deep():
+    auth = WITH_SECRETS["auth"]
+    row = Transport.objects.create(
+        type="universal", settings={"rawsocket": {"auth": auth}, "websocket": {"ws": WITH_SECRETS}}
+    )
+    Transport.objects.create(type="websocket", endpoint_type="tcp", port="8080", settings={"auth": auth})
+    assert "hush-hush" not in json.dumps([one.settings for one in Transport.objects.all()])
+    assert set(row.settings["websocket"]["ws"]["auth"]["wampcra"]["users"]["joe"]) == {"derived_key", *SALTING}
+
+
+def test_value_of_a_json_service_is_nobodys_secret():
+    value = {"auth": WITH_SECRETS["auth"]}
+    store.replace(node(ws={"type": "json", "value": value}))
+    assert store.to_mapping()["workers"][0]["transports"][0]["paths"]["ws"]["value"] == value
+
+
+def test_rows_from_before_are_sealed_by_the_migration(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(PathService, "sealed", classmethod(lambda cls, settings: settings))
+        store.replace(node(ws=WITH_SECRETS))
+    assert stored_auth() == WITH_SECRETS["auth"]
+    migration = import_module("wamp_transport.migrations.0006_sealed_secrets")
+    migration.seal(apps, SimpleNamespace(connection=connection))
+    assert set(stored_auth()["ticket"]["principals"]["joe"]) == {"ticket_hash"}
+    sealed = stored_auth()
+    migration.seal(apps, SimpleNamespace(connection=connection))
+    assert stored_auth() == sealed
 
 
 def test_lists_keep_their_order():

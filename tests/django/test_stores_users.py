@@ -8,7 +8,9 @@ from django.test import Client
 
 from wamp_transport.models import Principal, UserRole
 from wamp_transport.stores.identity import users
-from wamp_transport.tokens import make_token
+from wamp_transport.stores.identity.credentials import keep
+from wamp_transport.stores.identity.principals import StoredCredential
+from wamp_transport.tokens import make_token, read_token
 
 pytestmark = pytest.mark.django_db
 
@@ -177,3 +179,14 @@ def test_stored_principal_is_looked_up_again():
     assert users.again(before).role == "admin"
     row.delete()
     assert users.again(before) is None
+
+
+def test_what_an_identity_hangs_on_is_not_shown(joe, everybody):
+    client = Client()
+    client.force_login(joe)
+    identity = users.of_session(client.session.session_key, "realm1")
+    assert client.session.session_key not in repr(identity)
+    claims = read_token(make_token(joe))
+    assert claims.user_hash not in repr(claims)
+    kept = keep("wampcra", "password1").data
+    assert kept["key"] not in repr(StoredCredential(1, "wampcra", kept, "f"))

@@ -9,7 +9,7 @@ from wamp_transport.config.secret import is_reference
 
 MASK: Final = "********"
 
-SECRETS: Final = frozenset({"ticket", "secret", "derived_key", "stored-key", "server-key", "router_key"})
+SECRETS: Final = frozenset({"ticket", "ticket_hash", "secret", "derived_key", "stored-key", "server-key", "router_key"})
 """Keys whose texts are secrets, wherever they are."""
 
 

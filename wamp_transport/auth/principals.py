@@ -34,7 +34,7 @@ class Lookup:
     method: str
     realm: str | None
     authid: str | None
-    details: Mapping[str, Any]
+    details: Mapping[str, Any] = field(repr=False)
     public_key: str | None = None
     fingerprints: frozenset[str] = frozenset()
     ticket: str | None = field(default=None, repr=False)

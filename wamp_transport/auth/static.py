@@ -1,6 +1,6 @@
 """Principals that the configuration names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..config.auth import MethodAuth
@@ -14,21 +14,27 @@ from ..config.principals import (
 )
 from .cra_method import salting_of
 from .fingerprints import fingerprint
-from .principals import CraKeys, CraPassword, Credential, Lookup, Principal, PublicKeys, ScramCredential
+from .principals import CraKeys, CraPassword, Credential, Lookup, Principal, PublicKeys, ScramCredential, TicketCheck
 from .scram import Derivation, ScramKeys
-from .ticket import PlainTickets
+from .ticket import DelayedTickets, PlainTickets
 
 STATIC: Final = "static"
 
+Hashed = Callable[[tuple[str, ...]], TicketCheck]
+"""From hashes of tickets to what checks a ticket by them. Of no hashes: what takes as long, and accepts nothing."""
+
 
 class StaticPrincipals:
-    """The principals of one method of one service, in memory."""
+    """The principals of one method of one service, in memory. ``hashed`` is for tickets of which there are hashes."""
 
     provider = STATIC
 
-    def __init__(self, settings: MethodAuth) -> None:
+    def __init__(self, settings: MethodAuth, hashed: Hashed = lambda _: PlainTickets(())) -> None:
         listed = settings.listed()
-        self._principals = {authid: _principal(authid, each) for authid, each in listed.items()}
+        has_hashes = any(isinstance(each, TicketPrincipal) and each.ticket_hash is not None for each in listed.values())
+        delay = hashed(()) if has_hashes else None
+        self._nobody = None if delay is None else Principal(credential=delay)
+        self._principals = {authid: _principal(authid, each, hashed, delay) for authid, each in listed.items()}
         self._by_key = _by_key(listed)
         self._names = sorted(self._principals)
         self._identities = {(each.authid, each.role or settings.default_role) for each in self._principals.values()}
@@ -48,7 +54,7 @@ class StaticPrincipals:
         elif authid is None and lookup.public_key is not None:
             owners = self._by_key.get(lookup.public_key, [])
             authid = owners[0] if len(owners) == 1 else None
-        return self._principals.get(authid) if authid is not None else None
+        return self._nobody if authid is None else self._principals.get(authid, self._nobody)
 
     def model(self, choice: int) -> Principal | None:
         """See :class:`~.principals.Principals`."""
@@ -59,13 +65,19 @@ class StaticPrincipals:
         return (authid, role) in self._identities
 
 
-def _principal(authid: str, settings: StaticPrincipal) -> Principal:
-    return Principal(settings.role, settings.authid or authid, settings.realm, settings.extra, _credential(settings))
+def _principal(authid: str, settings: StaticPrincipal, hashed: Hashed, delay: TicketCheck | None) -> Principal:
+    credential = _tickets(settings, hashed, delay) if isinstance(settings, TicketPrincipal) else _credential(settings)
+    return Principal(settings.role, settings.authid or authid, settings.realm, settings.extra, credential)
+
+
+def _tickets(settings: TicketPrincipal, hashed: Hashed, delay: TicketCheck | None) -> TicketCheck:
+    if settings.ticket_hash is not None:
+        return hashed((settings.ticket_hash.reveal(),))
+    plain = PlainTickets(() if settings.ticket is None else (settings.ticket.reveal(),))
+    return plain if delay is None else DelayedTickets(plain, delay)
 
 
 def _credential(settings: StaticPrincipal) -> Credential | None:
-    if isinstance(settings, TicketPrincipal):
-        return PlainTickets((settings.ticket.reveal(),))
     if isinstance(settings, CraPrincipal):
         return _cra(settings)
     if isinstance(settings, ScramPrincipal):

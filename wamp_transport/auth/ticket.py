@@ -10,7 +10,17 @@ from typing import Any
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
-from .principals import CraKeys, CraPassword, Principals, PublicKeys, ScramCredential, World, admission, lookup_of
+from .principals import (
+    CraKeys,
+    CraPassword,
+    Principals,
+    PublicKeys,
+    ScramCredential,
+    TicketCheck,
+    World,
+    admission,
+    lookup_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,23 @@ class PlainTickets:
         """See :class:`~.principals.TicketCheck`."""
         given = ticket.encode("utf-8", "surrogatepass")
         return any([hmac.compare_digest(each.encode("utf-8", "surrogatepass"), given) for each in self.tickets])
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedTickets:
+    """Tickets that stand beside slower ones, and take as long to check, so that the time tells nothing of whose it is.
+
+    ``delay`` accepts nothing.
+    """
+
+    tickets: TicketCheck
+    delay: TicketCheck
+    is_slow: bool = True
+
+    def accepts(self, ticket: str) -> bool:
+        """See :class:`~.principals.TicketCheck`."""
+        self.delay.accepts(ticket)
+        return self.tickets.accepts(ticket)
 
 
 class TicketMethod:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final, TypeVar
 
+from django.contrib.auth.hashers import identify_hasher
 from django.utils.crypto import salted_hmac
 
 from ..auth.cra_method import CraMethod
@@ -40,7 +41,7 @@ from .functions import with_clean_connections
 from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
 from .identity.identities import Identities
 from .identity.stored_principals import PROVIDER as STORED
-from .identity.stored_principals import StoredPrincipals
+from .identity.stored_principals import HashedTickets, StoredPrincipals
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +210,7 @@ class Authentication:
             create = settings.create or ""
             world = replace(self.world, offload=self._functions.run)
             return FunctionPrincipals(world, create, _made(create, settings.config))
-        return StaticPrincipals(settings)
+        return StaticPrincipals(settings, _hashed)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
         """The first result of a procedure, called by a session of the router's own. Raises ApplicationError."""
@@ -259,6 +260,16 @@ class ServiceLogins:
 def may_have(principals: Principals, authid: str, authrole: str) -> bool:
     """Whether there is such a principal, as far as can be told without asking."""
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
+
+
+def _hashed(hashes: tuple[str, ...]) -> HashedTickets:
+    """What checks tickets by hashes of the configuration. One of a kind that Django does not know lets nobody in."""
+    for each in hashes:
+        try:
+            identify_hasher(each)
+        except ValueError:
+            logger.error("Nobody can log in by a ticket_hash that is of no algorithm in PASSWORD_HASHERS")
+    return HashedTickets(tuple((None, each) for each in hashes))
 
 
 def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:

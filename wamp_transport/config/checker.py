@@ -18,7 +18,7 @@ from wamp_transport.config.walk import Found, Place, attributes, place_at, secti
 
 _SECRET_KEYS = frozenset(
     {"ticket", "tickets", "secret", "key", "password", "principals", "users", "seed", "privkey", "env"}
-    | {"wampcra", "scram", "cryptosign", "stored-key", "server-key", "derived_key", "github_secret"}
+    | {"wampcra", "scram", "cryptosign", "stored-key", "server-key", "derived_key", "ticket_hash", "github_secret"}
 )
 
 

@@ -13,6 +13,7 @@ from wamp_transport.config.secret import Secret
 from wamp_transport.config.section import Finding, Section, setting
 
 MOST_ITERATIONS = 10_000_000
+MOST_KEYLEN = 1024
 MOST_MEMORY = 4 * 1024 * 1024
 
 _SHA1 = r"^([0-9a-fA-F]{2}:){19}[0-9a-fA-F]{2}$|^[0-9a-fA-F]{40}$"
@@ -27,6 +28,15 @@ def _is_key(secret: Secret) -> Secret:
 
 
 Key = Annotated[Secret, AfterValidator(_is_key)]
+
+
+def _is_hash(secret: Secret) -> Secret:
+    if not re.fullmatch(r"[a-z0-9_]+\$.+", secret.reveal(), re.ASCII | re.DOTALL):
+        raise PydanticCustomError("config", "expected a hash as `manage.py wamp secret ticket` makes it")
+    return secret
+
+
+Hash = Annotated[Secret, AfterValidator(_is_hash)]
 
 
 class StaticPrincipal(Section):
@@ -51,14 +61,28 @@ class StaticPrincipal(Section):
 
 
 class TicketPrincipal(StaticPrincipal):
-    """A principal with a ticket."""
+    """A principal with a ticket, in the clear (`ticket`) or as its hash (`ticket_hash`)."""
 
-    ticket: Secret = setting(
-        ...,
+    ticket: Secret | None = setting(
+        None,
         'The ticket that it must show, or "${NAME}" for an environment variable.',
         expected="the ticket as text",
         secret=True,
     )
+    ticket_hash: Hash | None = setting(
+        None,
+        "Instead of `ticket`: its hash, made by Django's password hashers. The ticket itself is then nowhere on the "
+        "server. `manage.py wamp secret ticket` makes one.",
+        expected="a hash as text",
+        secret=True,
+    )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """One of the two forms of the ticket."""
+        yield from super().check(given)
+        if (given.get("ticket") is None) == (given.get("ticket_hash") is None):
+            yield Finding((), "expected either `ticket` (in the clear) or `ticket_hash`")
 
 
 class CraPrincipal(StaticPrincipal):
@@ -80,7 +104,9 @@ class CraPrincipal(StaticPrincipal):
     )
     salt: str | None = setting(None, "Salt of the key.", min_length=1, expected="a text")
     iterations: int | None = setting(None, f"Iterations of PBKDF2, 1 to {MOST_ITERATIONS}.", ge=1, le=MOST_ITERATIONS)
-    keylen: int | None = setting(None, "Length of the key in octets, 1 to 1024.", unit="octets", ge=1, le=1024)
+    keylen: int | None = setting(
+        None, f"Length of the key in octets, 1 to {MOST_KEYLEN}.", unit="octets", ge=1, le=MOST_KEYLEN
+    )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:

@@ -4,20 +4,27 @@ A row holds what people look for in columns and every other key of its mapping, 
 ``stores/`` turns rows into the mapping of a config.json and back. Every change of a row counts the generation up.
 """
 
+import secrets
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
+from django.contrib.auth.hashers import make_password
 from django.core.validators import RegexValidator
 from django.db import models, router, transaction
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.auth import sealing
 
 Row = TypeVar("Row", bound="ConfigurationRow")
 
 ROOT = "/"
 BRANCH = "path"
+
+SALT_SIZE = 16
+"""Octets."""
 
 ENDPOINT_TYPES = [("tcp", _("TCP port")), ("unix", _("Unix domain socket"))]
 MATCHES = [("exact", _("exact")), ("prefix", _("prefix")), ("wildcard", _("wildcard"))]
@@ -38,12 +45,30 @@ def path_of(nesting: str) -> str:
     return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
 
 
+def sealed(settings: Any, *, is_deep: bool = False) -> Any:
+    """Settings of a row with hashes and derived keys in the place of secrets; ``is_deep`` where services may be below.
+
+    See :mod:`wamp_transport.auth.sealing`. Slow where there is a secret.
+    """
+    if not isinstance(settings, dict):
+        return settings
+    kept = dict(settings)
+    for key, value in settings.items():
+        if key == "auth":
+            kept[key] = sealing.sealed(value, make_password, lambda: secrets.token_urlsafe(SALT_SIZE))
+        elif is_deep:
+            kept[key] = sealed(value, is_deep=True)
+    return kept
+
+
 class ConfigurationQuerySet(models.QuerySet[Row]):
     """Counts the generation up for the changes that send no signals."""
 
     def update(self, **values: Any) -> int:
         """As Django's, in one transaction with the new generation."""
         using = _written_to(self)
+        if "settings" in values:
+            values["settings"] = self.model.sealed(values["settings"])
         with transaction.atomic(using=using):
             count = super().update(**values)
             touch(using)
@@ -52,10 +77,20 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
     def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
         """As Django's, in one transaction with the new generation."""
         using = _written_to(self)
+        objs = list(objs)
+        for row in objs:
+            row.seal()
         with transaction.atomic(using=using):
             created = super().bulk_create(objs, *args, **options)
             touch(using)
         return created
+
+    def bulk_update(self, objs: Iterable[Row], *args: Any, **options: Any) -> int:
+        """As Django's; secrets are sealed."""
+        objs = list(objs)
+        for row in objs:
+            row.seal()
+        return super().bulk_update(objs, *args, **options)
 
 
 def _written_to(rows: models.QuerySet[Any]) -> str:
@@ -78,6 +113,15 @@ class ConfigurationRow(models.Model):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def sealed(cls, settings: Any) -> Any:
+        """Settings as they are stored. Those of rows without logins stay as they are."""
+        return settings
+
+    def seal(self) -> None:
+        """Put what is stored of secrets in their place. Slow where there is one."""
+        self.settings = self.sealed(self.settings)
 
     def save_base(self, *args: Any, **options: Any) -> None:
         """As Django's, but row and generation change in one transaction."""
@@ -240,6 +284,11 @@ class Transport(ConfigurationRow):
             return f"tcp:{interface}:{self.port}" if interface else f"tcp:{self.port}"
         return self.type if self.type not in ("web", "websocket") else "tcp:127.0.0.1:8080"
 
+    @classmethod
+    def sealed(cls, settings: Any) -> Any:
+        """A transport of its own, or of a kind that is not offered, may hold logins at some depth."""
+        return sealed(settings, is_deep=True)
+
 
 class PathService(ConfigurationRow):
     """A service on a path of a web transport. ``settings`` is the service's mapping without ``type``."""
@@ -270,6 +319,11 @@ class PathService(ConfigurationRow):
 
     def __str__(self) -> str:
         return f"{self.full_path} ({self.type})"
+
+    @classmethod
+    def sealed(cls, settings: Any) -> Any:
+        """The logins of a service."""
+        return sealed(settings)
 
     @property
     def full_path(self) -> str:
@@ -320,6 +374,13 @@ def touch(using: str | None = None) -> None:
     states = ConfigurationState.objects.using(using)
     states.get_or_create(pk=ConfigurationState.ONLY)
     states.filter(pk=ConfigurationState.ONLY).update(generation=models.F("generation") + 1, changed_at=timezone.now())
+
+
+@receiver(pre_save)
+def _row_is_saved(sender: type[models.Model], instance: models.Model, **_event: Any) -> None:
+    """Rows of fixtures come here as well, which no method of theirs does."""
+    if isinstance(instance, ConfigurationRow):
+        instance.seal()
 
 
 @receiver((post_save, post_delete))

@@ -1,7 +1,7 @@
 """The configuration in the database: read as one mapping, checked like a file, replaced as a whole.
 
 Everything here is synchronous. The mapping is that of a config.json of version 2, without loss: what was imported
-comes out again.
+comes out again, but for secrets, of which hashes and derived keys are kept.
 """
 
 import copy
@@ -103,6 +103,8 @@ def replace(
     faults = [*_unstorable(mapping), *(fault for row, location in rows for fault in _too_large(row, location))]
     if faults:
         raise ConfigError(Report(source, faults=tuple(faults)))
+    for row, _ in rows:
+        row.seal()  # slow, and so before anybody waits for the transaction
     with _tables(), transaction.atomic():
         ConfigurationState.objects.select_for_update().filter(pk=ConfigurationState.ONLY).first()
         for kind in (Realm, Transport):

@@ -94,6 +94,10 @@ class Authenticate(Struct, array_like=True, tag=5, forbid_unknown_fields=True):
     signature: str
     extra: dict[str, Any]
 
+    def __repr__(self) -> str:
+        # A ticket stands here as it is.
+        return "Authenticate(...)"
+
 
 class Goodbye(Struct, array_like=True, tag=6, forbid_unknown_fields=True):
     """``[GOODBYE, details, reason]``, both ways."""

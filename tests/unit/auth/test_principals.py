@@ -54,6 +54,6 @@ def test_ticket_is_told_where_there_is_one_alone():
 
 
 def test_secrets_are_not_shown():
-    shown = repr([Lookup("ticket", None, None, {}, ticket="hunter2"), CraKeys(("hunter2",)),
+    shown = repr([Lookup("ticket", None, None, {"ticket": "hunter2"}, ticket="hunter2"), CraKeys(("hunter2",)),
                   CraPassword("hunter2", Salting("s", 1, 1))])  # fmt: skip
     assert "hunter2" not in shown

@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -5,18 +7,32 @@ from tests.unit.auth.conftest import run
 from wamp_transport.auth.principals import CraKeys, CraPassword, Lookup, PublicKeys, ScramCredential
 from wamp_transport.auth.scram import Derivation, ScramKeys
 from wamp_transport.auth.static import StaticPrincipals
-from wamp_transport.auth.ticket import PlainTickets
+from wamp_transport.auth.ticket import DelayedTickets, PlainTickets
 from wamp_transport.auth.wampcra import Salting
 from wamp_transport.config.auth import Auth
+
+
+class Hashes(NamedTuple):
+    """In the place of what checks tickets by their hashes."""
+
+    hashes: tuple[str, ...]
+    is_slow: bool = True
+
+    def accepts(self, ticket):
+        return False
+
 
 KEYS = ["aA" * 32, "bb" * 32, "cc" * 32]
 
 
-def principals(method, listed, **more):
+def settings(method, listed, **more):
     key = "users" if method == "wampcra" else "principals"
     block = {method: {"type": "static", key: listed, **more}}
-    auth = TypeAdapter(Auth).validate_python(block, context={"environ": {}})
-    return StaticPrincipals(auth.methods()[method])
+    return TypeAdapter(Auth).validate_python(block, context={"environ": {}}).methods()[method]
+
+
+def principals(method, listed, **more):
+    return StaticPrincipals(settings(method, listed, **more))
 
 
 def find(source, authid=None, **more):
@@ -40,6 +56,15 @@ def test_principal_has_what_is_given_or_its_name():
     assert source.has("james", "guest")
     assert not source.has("jim", "guest")
     assert not source.has("joe", "guest")
+
+
+def test_hashed_tickets_slow_all_others_down():
+    listed = {"plain": {"ticket": "x"}, "hashed": {"ticket_hash": "md5$a$b", "role": "user"}}
+    source = StaticPrincipals(settings("ticket", listed), Hashes)
+    assert find(source, "hashed").credential == Hashes(("md5$a$b",))
+    assert find(source, "plain").credential == DelayedTickets(PlainTickets(("x",)), Hashes(()))
+    for nobody in (find(source, "nobody"), find(source)):
+        assert (nobody.role, nobody.credential) == (None, Hashes(()))
 
 
 def test_secrets_of_cra_have_their_forms():

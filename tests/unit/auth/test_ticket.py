@@ -2,7 +2,7 @@ import pytest
 
 from tests.unit.auth.conftest import Listed, request_of
 from wamp_transport.auth.principals import CraKeys, Principal
-from wamp_transport.auth.ticket import PlainTickets, TicketMethod
+from wamp_transport.auth.ticket import DelayedTickets, PlainTickets, TicketMethod
 from wamp_transport.router.answers import Admit, Challenge, Deny
 
 
@@ -51,6 +51,21 @@ def test_slow_check_runs_elsewhere(login, world):
 def test_credential_of_another_method_admits_nobody(login):
     steps = login(TicketMethod, Listed(joe=Principal("user", credential=CraKeys(("x",)))))
     assert steps.finish(request_of("ticket"), Challenge("ticket", {}), "x") == Deny()
+
+
+@pytest.mark.parametrize("ticket", ["right", "wrong"])
+def test_fast_ticket_beside_slow_ones_takes_their_time(ticket):
+    asked = []
+
+    class Delay(PlainTickets):
+        def accepts(self, ticket):
+            asked.append(ticket)
+            return False
+
+    check = DelayedTickets(PlainTickets(("right",)), Delay(()))
+    assert check.is_slow
+    assert check.accepts(ticket) is (ticket == "right")
+    assert asked == [ticket]
 
 
 def test_tickets_are_not_shown():

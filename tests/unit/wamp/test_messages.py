@@ -1,7 +1,16 @@
 import msgspec
 import pytest
 
-from wamp_transport.wamp.messages import CODES, NAMES, PAYLOAD_MESSAGES, Event, Message, Publish, PublishOptions
+from wamp_transport.wamp.messages import (
+    CODES,
+    NAMES,
+    PAYLOAD_MESSAGES,
+    Authenticate,
+    Event,
+    Message,
+    Publish,
+    PublishOptions,
+)
 from wamp_transport.wamp.payload import ABSENT
 
 
@@ -48,3 +57,7 @@ def test_unknown_encryption_is_refused(algorithm):
 def test_passthru_option_that_is_null_is_as_one_that_is_not_there():
     assert msgspec.convert([16, 1, {"ppt_scheme": None}, "com.x"], Publish).options == PublishOptions()
     assert msgspec.convert([16, 1, {"ppt_scheme": "x_a"}, "com.x"], Publish).options == PublishOptions(ppt_scheme="x_a")
+
+
+def test_signature_is_not_shown() -> None:
+    assert "hush" not in repr(Authenticate("hush", {"nonce": "hush"}))

@@ -36,10 +36,11 @@ MODELS_SECONDS: Final = 60.0
 class HashedTickets:
     """Tickets of which Django's password hashes are kept, any of which counts. Checked in a thread.
 
-    Without any it takes the time that a wrong ticket takes. ``used`` is told which one it was.
+    Without any it takes the time that a wrong ticket takes. Each comes with the number of its credential in the
+    database, of which it is written down that it was used; None for one of the configuration.
     """
 
-    hashes: tuple[tuple[int, str], ...] = field(repr=False)
+    hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
     is_slow: bool = True
 
     def accepts(self, ticket: str) -> bool:
@@ -48,7 +49,8 @@ class HashedTickets:
             make_password(ticket)
         matching = [id for id, encoded in self.hashes if check_password(ticket, encoded)]
         for id in matching[:1]:
-            principals.credential_used(id)
+            if id is not None:
+                principals.credential_used(id)
         return bool(matching)
 
 

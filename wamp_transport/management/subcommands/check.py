@@ -1,13 +1,29 @@
 """``wamp check``: what is wrong with a configuration file."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from wamp_transport.auth import sealing
 from wamp_transport.config.reader import read_file
-from wamp_transport.config.report import ConfigError
+from wamp_transport.config.report import ConfigError, Location, path_text
 from wamp_transport.management.subcommands.subcommand import faulty, show_report
+
+
+def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
+    """Where secrets stand in the file that need not."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "auth":
+                yield from ((*place, key, *found) for found in sealing.in_the_clear(item))
+            else:
+                yield from _in_the_clear(item, (*place, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _in_the_clear(item, (*place, index))
 
 
 class Check:
@@ -28,4 +44,8 @@ class Check:
             show_report(command, error.report)
             raise faulty(error.report) from None
         show_report(command, report)
+        clear = [path_text(place) for place in _in_the_clear(json.loads(Path(report.source).read_text("utf-8-sig")))]
+        if clear:
+            command.stdout.write(f"In the clear: {', '.join(clear)}")
+            command.stdout.write('"${NAME}" takes a secret from the environment; `wamp secret` makes a hash of it.')
         command.stdout.write(command.style.SUCCESS(f"{report.source}: no faults"))

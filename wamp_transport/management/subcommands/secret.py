@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wamp_transport.stores.identity.credentials import keep
 
-NAMES: Final = {"key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
+NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
 """What the configuration calls attributes of a credential."""
 
 
@@ -24,9 +24,9 @@ class Secret:
         """See :class:`Subcommand`."""
         parser.add_argument(
             "method",
-            choices=["wampcra", "wamp-scram", "scram", "scram-pbkdf2"],
-            help="wampcra; SCRAM by Argon2id as the specification has it (wamp-scram) or as Autobahn and Crossbar have "
-            "it (scram), or by PBKDF2 for both",
+            choices=["ticket", "wampcra", "wamp-scram", "scram", "scram-pbkdf2"],
+            help="ticket; wampcra; SCRAM by Argon2id as the specification has it (wamp-scram) or as Autobahn and "
+            "Crossbar have it (scram), or by PBKDF2 for both",
         )
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Principals and their credentials as logins need them. Synchronous: call it in a thread."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ class StoredCredential:
 
     id: int
     method: str
-    data: dict[str, Any]
+    data: dict[str, Any] = field(repr=False)
     fingerprint: str
 
 

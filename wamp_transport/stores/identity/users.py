@@ -5,7 +5,7 @@ Synchronous: call it in a thread.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Final
@@ -39,8 +39,8 @@ class Identity:
     role: str | None
     extra: Mapping[str, Any] | None = None
     user: str | None = None
-    user_hash: str | None = None
-    session_key: str | None = None
+    user_hash: str | None = field(default=None, repr=False)
+    session_key: str | None = field(default=None, repr=False)
     is_role_given: bool = False
     default_role: str | None = None
     is_stored: bool = False
