@@ -180,6 +180,20 @@ def test_every_option_has_a_help_text_and_a_group(pages, kind, attribute):
     assert field_name(attribute) in shown
 
 
+BAD = {"bool": "maybe", "int": "12.5", "str": "a\x00b", "list[str]": "a\x00b", "choice": "nothing", "json": "{"}
+"""For each kind of attribute a text that is none."""
+
+
+@pytest.mark.parametrize(("kind", "attribute"), OFFERED, ids=lambda one: one if isinstance(one, str) else one.path)
+def test_bad_value_of_every_option_is_refused_at_its_field(pages, kind, attribute):
+    row = service(kind)
+    name = field_name(attribute)
+    errors = pages.refused(pages.get("pathservice_change", row.pk), **{name: BAD[attribute.kind]})
+    assert name in errors
+    row.refresh_from_db()
+    assert row.settings == MINIMAL[kind]
+
+
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [

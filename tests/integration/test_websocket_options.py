@@ -1,17 +1,43 @@
 """Options of a service whose effect shows on the wire; drops at every stage; what a service tells of its traffic."""
 
 import json
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
-from .servers import Process, assert_quiet, configuration, free_port, node, until, web, websocket
+from .servers import (
+    ROOT,
+    Process,
+    assert_quiet,
+    configuration,
+    environment_of,
+    free_port,
+    manage,
+    node,
+    running,
+    until,
+    web,
+    websocket,
+    write_config,
+)
 from .wire import BINARY, CLOSE, PING, PONG, TEXT, Wire, frame, joined, opened
 
 pytestmark = pytest.mark.integration
 
 HELLO = b'[1,"realm1",{"roles":{"caller":{},"callee":{},"publisher":{},"subscriber":{}}}]'
+REQUEST = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\nSec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
+)
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 
 PATHS = {
@@ -117,10 +143,7 @@ def half_a_request(port: int) -> Wire:
 
 def a_request_not_answered_yet(port: int) -> Wire:
     wire = Wire(port)
-    wire.send(
-        b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\nSec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
-    )
+    wire.send(REQUEST)
     return wire
 
 
@@ -249,3 +272,74 @@ def test_service_with_debug_tells_of_its_traffic_and_no_other(server: tuple[int,
     assert "1002 wamp.error.protocol_violation" in output
     assert "silent" not in output
     assert secret not in output
+
+
+# --- the time for a handshake, and the socket ------------------------------------------------------------------------
+
+
+def test_handshake_that_is_not_answered_in_time_is_dropped(tmp_path: Path) -> None:
+    database = tmp_path / "db.sqlite3"
+    environment = environment_of(WAMPNODE_DATABASE=str(database))
+    subprocess.run(manage("migrate", "-v", "0"), cwd=ROOT, env=environment, check=True)
+    kept = {"type": "websocket", "cookie": {}}  # its new visitors are written down before the handshake is answered
+    paths = {"hasty": {**kept, "options": {"open_handshake_timeout": 1000}}, "patient": kept}
+    port = free_port()
+    with node(tmp_path, configuration(web(port, paths)), port) as process:
+        with closing(sqlite3.connect(database, isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            for headers in (b"", b"X-Unusual: \xc3\xa9\r\n"):  # read in one go, and by the HTTP server
+                with Wire(port) as patient, Wire(port) as hasty:
+                    patient.send(REQUEST.replace(b"/ws", b"/patient").replace(b"Host", headers + b"Host"))
+                    hasty.send(REQUEST.replace(b"/ws", b"/hasty").replace(b"Host", headers + b"Host"))
+                    begun = time.monotonic()
+                    assert hasty.read_to_end() == b""
+                    assert 0.9 <= time.monotonic() - begun < 5
+                    lock.execute("ROLLBACK")
+                    assert patient.head().startswith("HTTP/1.1 101 ")
+                    lock.execute("BEGIN IMMEDIATE")
+        with Wire(port) as wire:
+            assert wire.upgrade("/hasty").startswith("HTTP/1.1 101 ")
+        assert process.stop() == 0
+        assert_quiet(process.output)
+
+
+TELLING = """
+import signal, socket, sys
+sys.argv[0] = "manage.py"
+from wamp_transport.transports import daphne
+made = []
+make = daphne.WampServer.__init__
+daphne.WampServer.__init__ = lambda self, *args, **options: made.append(self) or make(self, *args, **options)
+
+def tell(*_):
+    for one in made[0].connections:
+        if hasattr(one, "target"):  # a WebSocket, not the request that has asked for it
+            value = one.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            print("no delay", one.target.decode(), value)
+    print("told", flush=True)
+
+signal.signal(signal.SIGUSR1, tell)
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+
+
+def test_small_packets_are_sent_at_once_or_collected_as_the_option_says(tmp_path: Path) -> None:
+    port = free_port()
+    write_config(
+        tmp_path, configuration(web(port, {"at-once": {"type": "websocket"}, "later": websocket(tcp_nodelay=False)}))
+    )
+    command = [sys.executable, "-c", TELLING, "runnode", "--node", str(tmp_path)]
+    with running(command, tmp_path, cwd=ROOT, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
+        process.wait_for(port)
+        unusual = ["X-Unusual: \xe9"]
+        with ExitStack() as stack:
+            for path in ("/at-once", "/later"):  # each read in one go, and by the HTTP server
+                stack.enter_context(joined(port, path))
+                stack.enter_context(joined(port, f"{path}/2", headers=unusual))
+            process.process.send_signal(signal.SIGUSR1)
+            output = process.wait_to_print("told")
+    told = dict(re.findall(r"no delay (\S+) (\d+)", output))
+    assert {path: int(value) > 0 for path, value in told.items()} == {
+        "/at-once": True, "/at-once/2": True, "/later": False, "/later/2": False,
+    }  # fmt: skip

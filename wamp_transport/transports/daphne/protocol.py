@@ -64,11 +64,13 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     def refresh(self, options: WebSocketOptions | None) -> None:
         """The configuration has changed: take from the options of the path what can change on an open connection."""
-        if self._options is None or options is None or options == self._options or self.state != self.STATE_OPEN:
+        if self._options is None or options is None or options == self._options:
             return
-        self._options = options
-        apply_live(self, options)
-        restart_pings(self)
+        if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
+            self._options = options
+            apply_live(self, options)
+        if self.state == self.STATE_OPEN:
+            restart_pings(self)
 
     def lane(self, serializer: Serializer) -> Lane:
         """See :class:`~wamp_transport.transports.consumer.DirectLink`."""

@@ -91,6 +91,15 @@ def test_changed_limit_reaches_an_open_connection() -> None:
     assert [each.payload[:2] for each in peer.frames()] == [b"wh", struct.pack("!H", 1009)]
 
 
+def test_changed_limit_reaches_a_connection_whose_handshake_is_not_answered_yet() -> None:
+    peer = Peer(WebSocketOptions(max_message_size=0))
+    peer.ask()
+    peer.protocol.refresh(WebSocketOptions(max_message_size=10, auto_ping_interval=5000))
+    assert (peer.protocol.maxMessagePayloadSize, peer.protocol.largest_short_frame) == (10, 10)
+    assert peer.protocol.autoPingPendingCall is None  # pings begin when it is open
+    peer.lose()
+
+
 def test_changed_pings_reach_an_open_connection() -> None:
     peer = Peer().open()
     peer.protocol.refresh(WebSocketOptions(auto_ping_interval=5000))
