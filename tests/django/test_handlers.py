@@ -112,7 +112,7 @@ def test_command_writes_json(shop):
 
 def test_command_without_handlers_says_so(registry):
     out = io.StringIO()
-    call_command("wamp", "handlers", stdout=out)
+    call_command("wamp", "handlers", stdout=io.StringIO(), stderr=out)
     assert "No app declares a handler" in out.getvalue()
 
 

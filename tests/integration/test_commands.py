@@ -157,3 +157,66 @@ def test_other_router_is_reached_by_url_with_a_credential_of_the_environment(sit
         assert "wrong" not in done.stderr
         done = site.wamp("publish", "com.x", *where, "--operator")
         assert (done.returncode, "another SECRET_KEY or database" in done.stderr) == (4, True)
+
+
+def test_program_carries_out_a_procedure_and_sessions_are_listed_and_killed(site):
+    script = 'read call; case $1 in slow) sleep 600;; bad) exit 3;; *) echo "$call";; esac'
+    with site.begun("register", "com.run", "--exec", script, "--shell", "--argv", "--timeout", "2") as process:
+        told = site.json("call", "com.run", "$(id)", "-k", "n=1")["args"][0]
+        assert (told["procedure"], told["args"], told["kwargs"]) == ("com.run", ["$(id)"], {"n": 1})
+        failed = json.loads(site.wamp("call", "com.run", "bad", "--json").stderr)
+        assert (failed["error"], failed["kwargs"]) == ("wamp.error.runtime_error", {"exit_code": 3})
+        assert site.wamp("call", "com.run", "slow").stderr.startswith("wamp.error.timeout\n")
+
+        (registration,) = site.json("registrations", "com.run")["registrations"]
+        (callee,) = registration["callees"]
+        table = site.wamp("registrations").stdout.splitlines()
+        assert table[0].split() == ["URI", "MATCH", "INVOKE", "ID", "COUNT", "CALLEES"]
+        assert table[1].split() == ["com.run", "exact", "single", str(registration["id"]), "1", str(callee)]
+        (session,) = site.json("sessions")["sessions"]
+        assert (session["session"], session["authrole"], session["authmethod"]) == (callee, "trusted", "operator")
+        assert f"authid: {session['authid']}\n" in site.wamp("sessions", callee).stdout
+
+        done = site.wamp("kill", "--all")
+        assert (done.returncode, "--yes" in done.stderr) == (2, True)
+        assert site.json("kill", callee, "--message", "away with you", "--yes")["killed"] == [callee]
+        assert process.wait(30) == 3
+        assert "away with you (wamp.close.killed)" in process.stderr.read()
+    done = site.wamp("kill", callee, "--yes")
+    assert (done.returncode, done.stdout) == (1, "0 sessions ended\n")
+    assert "There are no such sessions" in site.wamp("sessions").stderr
+
+
+def test_function_carries_out_a_procedure_with_its_parameters_checked(site):
+    with site.begun("register", "com.area", "--call", "tests.integration.procedures.area") as process:
+        assert site.wamp("call", "com.area", "3", "-k", "height=4").stdout == "12\n"
+        assert "wamp.error.invalid_argument" in site.wamp("call", "com.area", "x", "4").stderr
+        parts = site.wamp("call", "com.area", "0", "2", "--progress", "--json").stdout.splitlines()
+        assert [json.loads(part) for part in parts] == [{"args": [0], "kwargs": {}, "progress": False}]
+        assert ended(process) == (0, "", "")
+    done = site.wamp("register", "com.area", "--call", "tests.integration.procedures.nothing")
+    assert (done.returncode, "cannot be imported" in done.stderr) == (2, True)
+
+
+def test_progressive_results_come_as_they_do_and_a_call_ends_by_ctrl_c(site):
+    with site.begun("register", "com.count", "--call", "tests.integration.procedures.count"):
+        assert site.wamp("call", "com.count", "3", "--progress").stdout.split() == ["0", "1", "2", "end"]
+        command = manage("wamp", "call", "com.count", "-1", "--progress")
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(command, cwd=ROOT, env=site.environment, **pipes)
+        assert process.stdout.readline() == "-1\n"
+        assert ended(process) == (130, "", "")
+
+
+def test_bench_measures_the_own_node(site):
+    found = site.json("bench", "--seconds", "0.2", "--concurrency", "4")
+    assert found["is_own_node"]
+    assert [(one["what"], one["concurrency"]) for one in found["measures"]] == [
+        ("calls", 1),
+        ("calls", 4),
+        ("events", 1),
+        ("events", 4),
+    ]
+    assert all(one["count"] > 0 and 0 < one["p50_ms"] <= one["p99_ms"] for one in found["measures"])
+    done = site.wamp("bench", "--seconds", "0.2", "--role", "anonymous", "--uri-prefix", "wamp.")
+    assert (done.returncode, done.stdout) == (1, "")

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.core.management.base import CommandError
 
-from wamp_transport.management.client.values import jsonable, said
+from wamp_transport.management.client.values import jsonable, said, shown
 from wamp_transport.wamp.errors import (
     CLOSE_TRANSPORT_LOST,
     ApplicationError,
@@ -52,10 +52,15 @@ def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
         details = "".join(f"\n  {one}" for one in said(fault.args, fault.kwargs))
         return Failure(f"{fault.uri}{details}", FAILED, fault.uri, fault.args, fault.kwargs)
     if isinstance(fault, SessionEnded) and is_joining and fault.reason != CLOSE_TRANSPORT_LOST:
-        return Failure(f"The router does not let you in: {fault} ({fault.reason})", NOT_LET_IN, fault.reason)
+        return Failure(f"The router does not let you in: {_told(fault)}", NOT_LET_IN, fault.reason)
     if isinstance(fault, SessionEnded):
-        return Failure(f"The session has ended: {fault} ({fault.reason})", UNREACHABLE, fault.reason)
+        return Failure(f"The session has ended: {_told(fault)}", UNREACHABLE, fault.reason)
     if isinstance(fault, PayloadError):
         return Failure(str(fault), FAILED, fault.uri)
     text = str(fault)
     return Failure(text[:1].upper() + text[1:], UNREACHABLE)
+
+
+def _told(fault: SessionEnded) -> str:
+    text = shown(str(fault))
+    return text if text == fault.reason else f"{text} ({shown(fault.reason)})"

@@ -1,12 +1,13 @@
 """``wamp handlers``: what the apps' ``wamp.py`` modules declare, where, and what is wrong with it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wamp_transport.handlers.discovery import Discovery, Found, discover
+from wamp_transport.management.client.lists import write_table
 
 HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
 
@@ -27,8 +28,8 @@ class Handlers:
         if options["json"]:
             command.stdout.write(json.dumps(as_mapping(discovery), indent=2))
         else:
-            for line in table(discovery.found):
-                command.stdout.write(line)
+            rows = [_row(one) for one in discovery.found]
+            write_table(command, HEAD, rows, "No app declares a handler: there is none in a wamp.py.")
             for problem in discovery.problems:
                 command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
         count = len(discovery.problems)
@@ -56,17 +57,6 @@ def as_mapping(discovery: Discovery) -> dict[str, Any]:
         ],
         "broken_modules": [{"module": one.module, "error": str(one.error)} for one in discovery.broken],
     }
-
-
-def table(found: Sequence[Found]) -> Iterable[str]:
-    """Lines for people."""
-    if not found:
-        yield "No app declares a handler: there is none in a wamp.py."
-        return
-    rows = [HEAD, *(_row(one) for one in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _row(found: Found) -> tuple[str, ...]:

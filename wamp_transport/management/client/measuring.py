@@ -1,0 +1,138 @@
+"""How fast a router answers, as a client of its own sees it: rate and latency of calls and of events."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wamp_transport.node.handling import Event
+from wamp_transport.node.session import Session
+
+Exchange = Callable[[], Awaitable[None]]
+"""One call with its result, or one event on its whole way."""
+
+ANSWER_SECONDS: Final = 10.0
+"""How long an event may be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What came of one measurement. ``latencies`` are in seconds, sorted; ``node_seconds`` is the node's CPU time."""
+
+    what: str
+    concurrency: int
+    seconds: float
+    latencies: tuple[float, ...]
+    node_seconds: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """Exchanges per second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """The latency, in milliseconds, that this share of the exchanges did not exceed."""
+        index = min(len(self.latencies) - 1, int(share * len(self.latencies)))
+        return 1000 * self.latencies[index]
+
+    @property
+    def node_cost(self) -> float | None:
+        """Microseconds of the node's CPU time for each exchange."""
+        return None if self.node_seconds is None else 1_000_000 * self.node_seconds / len(self.latencies)
+
+    @property
+    def node_share(self) -> float | None:
+        """How much of one core the node used, from 0 to 1."""
+        return None if self.node_seconds is None else self.node_seconds / self.seconds
+
+    def as_mapping(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "what": self.what,
+            "concurrency": self.concurrency,
+            "count": len(self.latencies),
+            "seconds": round(self.seconds, 3),
+            "rate": round(self.rate, 1),
+            "p50_ms": round(self.percentile(0.5), 3),
+            "p99_ms": round(self.percentile(0.99), 3),
+            "node_cpu_us": None if self.node_cost is None else round(self.node_cost, 1),
+        }
+
+
+async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exchange:
+    """A procedure that returns what it is given, and what calls it."""
+    await callee.register(uri, lambda invocation: invocation.args[0])
+
+    async def exchange() -> None:
+        await caller.call(uri, [payload])
+
+    return exchange
+
+
+async def events(subscriber: Session, publisher: Session, uri: str, payload: str) -> Exchange:
+    """A subscriber, and what publishes to it and waits until it has heard that."""
+    waiting: dict[int, asyncio.Future[None]] = {}
+    count = 0
+
+    def hear(event: Event) -> None:
+        heard = waiting.pop(event.args[0], None)
+        if heard is not None and not heard.done():
+            heard.set_result(None)
+
+    await subscriber.subscribe(uri, hear)
+
+    async def exchange() -> None:
+        nonlocal count
+        count += 1
+        heard = waiting[count] = asyncio.get_running_loop().create_future()
+        await publisher.publish(uri, [count, payload])
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await heard
+
+    return exchange
+
+
+async def measure(
+    what: str, exchange: Exchange, seconds: float, concurrency: int, pid: int | None, tell: Callable[[float], None]
+) -> Measure:
+    """Exchange for some seconds, ``concurrency`` at the same time. ``tell`` is told the seconds that have passed."""
+    await exchange()  # the first one finds caches empty
+    latencies: list[float] = []
+    before = cpu_seconds(pid)
+    start = time.perf_counter()
+
+    async def repeat() -> None:
+        while (begin := time.perf_counter()) < start + seconds:
+            await exchange()
+            latencies.append(time.perf_counter() - begin)
+
+    async def watch() -> None:
+        while True:
+            tell(time.perf_counter() - start)
+            await asyncio.sleep(0.2)
+
+    watching = asyncio.ensure_future(watch())
+    working = [asyncio.ensure_future(repeat()) for _ in range(concurrency)]
+    try:
+        await asyncio.gather(*working)
+    finally:
+        for task in (watching, *working):
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+    took = time.perf_counter() - start
+    after = cpu_seconds(pid)
+    used = None if before is None or after is None else after - before
+    return Measure(what, concurrency, took, tuple(sorted(latencies)), used)
+
+
+def cpu_seconds(pid: int | None) -> float | None:
+    """The CPU time that a process of this machine has used; None where the system does not say."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / float(os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,137 @@
+"""``wamp bench``: a small measurement of a router, with what its figures mean."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from wamp_transport.management.client.failures import FAILED, USAGE, Failure, failure_of
+from wamp_transport.management.client.measuring import Measure, calls, events, measure
+from wamp_transport.management.client.speaking import joined, parted, run
+from wamp_transport.management.client.tables import is_watched, table, width_of
+from wamp_transport.management.client.targets import Target, add_target_arguments, target_of
+from wamp_transport.management.client.values import as_json
+from wamp_transport.node.remote import place
+from wamp_transport.wamp.errors import WampError
+
+HEAD = ("WHAT", "AT A TIME", "PER SECOND", "P50 ms", "P99 ms", "NODE µs")
+BUSY: Final = 0.85
+"""The share of a core from which on a process is the limit."""
+
+
+class Bench:
+    """Two sessions over sockets, of one process: what it finds is what one client gets, not what a router can do."""
+
+    name = "bench"
+    help = "Measure calls and events for a few seconds: rate, latency, and what they cost the node of this project."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument(
+            "--seconds", type=float, default=2.0, metavar="S", help="for each of the four measurements (%(default)g)"
+        )
+        parser.add_argument("--concurrency", type=int, default=32, metavar="N", help="at a time, at most (%(default)s)")
+        parser.add_argument("--size", type=int, default=64, metavar="BYTES", help="of the payload (%(default)s)")
+        parser.add_argument(
+            "--uri-prefix", default="com.wampnode.bench.", metavar="URI", help="what you may register and publish"
+        )
+        parser.add_argument("--json", action="store_true", help="write a JSON object: router, size, measures")
+        add_target_arguments(parser)
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        if options["seconds"] <= 0 or options["concurrency"] < 1 or options["size"] < 0:
+            raise Failure("--seconds and --concurrency must be more than 0, --size not less", USAGE)
+        target = target_of(options)
+        measures = run(lambda: _measured(target, options))
+        if options["json"]:
+            told = {"router": place(target.url), "is_own_node": target.pid is not None, "size": options["size"]}
+            command.stdout.write(
+                as_json({**told, "measures": [one.as_mapping() for one in measures]}, is_indented=True)
+            )
+            return
+        for line in table(HEAD, [_row(one) for one in measures], width_of(command.stdout), right=HEAD[1:]):
+            command.stdout.write(line)
+        for line in meaning(measures):
+            command.stdout.write(line)
+
+
+async def _measured(target: Target, options: Mapping[str, Any]) -> list[Measure]:
+    uri = options["uri_prefix"] + secrets.token_hex(4)
+    server, client = await joined(target), await joined(target)
+    payload = "x" * options["size"]
+    try:
+        ways = {
+            "calls": await calls(server, client, uri + ".call", payload),
+            "events": await events(server, client, uri + ".event", payload),
+        }
+        return [
+            await measure(
+                what, exchange, options["seconds"], concurrency, target.pid, _telling(what, concurrency, options)
+            )
+            for what, exchange in ways.items()
+            for concurrency in (1, options["concurrency"])
+        ]
+    except TimeoutError:
+        raise Failure("An event did not arrive", FAILED) from None
+    except WampError as fault:
+        raise failure_of(fault) from None
+    finally:
+        if is_watched():
+            sys.stderr.write("\r\x1b[K")
+        for session in (server, client):
+            await parted(session)
+
+
+def _telling(what: str, concurrency: int, options: Mapping[str, Any]) -> Callable[[float], None]:
+    """How far a measurement is, on a terminal."""
+    if not is_watched():
+        return lambda passed: None
+
+    def tell(passed: float) -> None:
+        sys.stderr.write(f"\r\x1b[K{what}, {concurrency} at a time: {passed:.1f} of {options['seconds']:g} s\r")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _row(one: Measure) -> tuple[str, ...]:
+    cost = "-" if one.node_cost is None else f"{one.node_cost:.0f}"
+    times = f"{one.percentile(0.5):.2f}", f"{one.percentile(0.99):.2f}"
+    return one.what, str(one.concurrency), f"{one.rate:,.0f}", *times, cost
+
+
+def meaning(measures: list[Measure]) -> Iterator[str]:
+    """What the figures say of the own node, for people; nothing where its CPU time is not known."""
+    shares = [one.node_share for one in measures if one.node_share is not None and one.concurrency > 1]
+    if not shares:
+        return
+    busiest = max(shares)
+    costs = {one.what: one.node_cost for one in measures if one.concurrency > 1 and one.node_cost}
+    yield ""
+    yield f"At most the node used {busiest:.0%} of one core. " + (
+        "It was the limit: it can do no more than this on this machine."
+        if busiest >= BUSY
+        else "The limit was this command, which is a single process, or the machine: the node can do more."
+    )
+    if costs:
+        most = " or ".join(f"some {_rounded(1_000_000 / cost):,} {what}" for what, cost in costs.items())
+        yield f"By the CPU time that one takes (NODE µs), a whole core would do {most} a second."
+    slowest = max(one.percentile(0.99) for one in measures if one.concurrency == 1)
+    if slowest > SLOW_MS:
+        yield (
+            f"One at a time, one in a hundred took {slowest:.0f} ms or more: something holds the node up (a handler"
+            " that blocks the event loop, say), or the machine is busy with other work."
+        )
+
+
+SLOW_MS: Final = 20.0
+"""Milliseconds of a single exchange that are too many on a machine with nothing else to do."""
+
+
+def _rounded(rate: float) -> int:
+    """To two digits: there is no more in it."""
+    digits = len(str(int(rate))) - 2
+    return int(round(rate, -digits)) if digits > 0 else int(rate)

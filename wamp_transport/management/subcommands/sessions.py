@@ -1,0 +1,68 @@
+"""``wamp sessions``: who is there, by the session meta API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from wamp_transport.management.client.lists import details_of_all, write_details, write_table
+from wamp_transport.management.client.speaking import speak
+from wamp_transport.management.client.targets import add_target_arguments
+from wamp_transport.management.client.values import as_json
+from wamp_transport.node.session import Session
+
+HEAD = ("SESSION", "AUTHID", "ROLE", "METHOD", "SERIALIZER", "PEER")
+
+
+class Sessions:
+    """The command's own session is left out."""
+
+    name = "sessions"
+    help = "List the sessions of a realm, or tell all of one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """See :class:`Subcommand`."""
+        parser.add_argument("session", nargs="?", type=int, metavar="SESSION", help="the id of the one to tell of")
+        parser.add_argument("--with-authid", action="append", metavar="AUTHID", help="those of this authid alone")
+        parser.add_argument("--with-role", action="append", metavar="ROLE", help="those of this role alone")
+        parser.add_argument(
+            "--json", action="store_true", help="write a JSON object: realm, sessions; or one session's"
+        )
+        add_target_arguments(parser)
+
+    def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        """See :class:`Subcommand`."""
+        if options["session"] is not None:
+            write_details(command, speak(options, lambda session: _details(session, options["session"])), options)
+            return
+        realm, found = speak(options, lambda session: _all(session, options))
+        if options["json"]:
+            command.stdout.write(as_json({"realm": realm, "sessions": found}, is_indented=True))
+        else:
+            write_table(command, HEAD, [_row(one) for one in found], f"There are no such sessions in realm {realm}.")
+
+
+async def _details(session: Session, id: int) -> dict[str, Any]:
+    return dict((await session.call("wamp.session.get", [id])).value)
+
+
+async def _all(session: Session, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    roles = [options["with_role"]] if options["with_role"] else []
+    ids = (await session.call("wamp.session.list", roles)).value
+    found = await details_of_all(session, "wamp.session.get", [id for id in ids if id != session.id])
+    names = options["with_authid"]
+    return session.realm, [one for one in found if names is None or one.get("authid") in names]
+
+
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    transport = one.get("transport") or {}
+    is_inside = transport.get("type") == "local"
+    told = (
+        one.get("session"),
+        one.get("authid"),
+        one.get("authrole"),
+        one.get("authmethod"),
+        transport.get("channel_serializer"),
+        "(in the router's process)" if is_inside else transport.get("peer"),
+    )
+    return tuple("-" if each is None else str(each) for each in told)
