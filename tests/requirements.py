@@ -46,6 +46,11 @@ def postgresql_programs() -> Path:
     return found[-1].parent
 
 
+def redis_server() -> str:
+    """The path of the Redis server."""
+    return program("redis-server", "valkey-server")
+
+
 def javascript_packages() -> Path:
     """Where npm has put the packages of ``tests/js/package.json``."""
     packages = JAVASCRIPT / "node_modules"

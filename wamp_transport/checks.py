@@ -1,5 +1,7 @@
 """System checks with stable ids; each names its mend."""
 
+import os
+import socket
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,9 +18,16 @@ from .config.configuration import Configuration, anonymous_login
 from .config.report import ConfigError
 from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
+from .stores import nodes
 from .transports.unenforced import in_words
 
 OLDEST_DAPHNE = (4, 2, 2)
+
+UNSHARED_CACHES = (
+    "django.core.cache.backends.locmem.LocMemCache",
+    "django.core.cache.backends.dummy.DummyCache",
+)
+IN_MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
 
 Apps = Sequence[AppConfig] | None
 
@@ -166,6 +175,47 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_handlers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """The ``wamp.py`` modules of the apps can be imported, and what they declare can be carried out."""
     return [Error(f"{problem}.", id="wamp_transport.E013") for problem in discover().problems]
+
+
+@register(Tags.security)
+def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Where several processes serve, they count failed logins together."""
+    backend = settings.CACHES["default"]["BACKEND"]
+    if backend not in UNSHARED_CACHES or not (reason := _several_processes()):
+        return []
+    return [
+        Warning(
+            f"Failed logins are counted in each process for itself, and {reason}: CACHES['default'] is not shared.",
+            hint="Let CACHES['default'] be a cache that all processes share, such as "
+            "'django.core.cache.backends.redis.RedisCache'. Tokens that are good for one login need it as well.",
+            id="wamp_transport.W014",
+        )
+    ]
+
+
+def _several_processes() -> str:
+    """What says that this project is served by several processes; empty where nothing does."""
+    layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
+    if layer is not None and layer != IN_MEMORY_LAYER:
+        return "CHANNEL_LAYERS connects processes"
+    try:
+        alive = sum(_is_alive(one) for one in nodes.running())
+    except DatabaseError:  # not migrated yet
+        return ""
+    return f"{alive} processes are running" if alive > 1 else ""
+
+
+def _is_alive(status: nodes.NodeStatus) -> bool:
+    """Whether a node that has reported is still there, as far as can be told from here."""
+    if status.is_stale or status.node.host != socket.gethostname():
+        return not status.is_stale
+    try:
+        os.kill(status.node.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's, or of another machine with this name
+        pass
+    return True
 
 
 @register(Tags.security, deploy=True)

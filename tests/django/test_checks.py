@@ -1,5 +1,6 @@
 """System checks: their ids, what they find, and the mend that each names."""
 
+import subprocess
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ import pytest
 from django.core.checks import CheckMessage, registry
 from django.db import DatabaseError
 from django.test import override_settings
+from django.utils import timezone
 
 from wamp_transport import checks
 from wamp_transport.bootstrap.sources import DatabaseSource
 from wamp_transport.checks import release
+from wamp_transport.models import RunningNode
+from wamp_transport.stores import nodes
 
 APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles"]
 
@@ -212,6 +216,51 @@ def test_database_that_cannot_be_asked_is_no_matter_of_the_check(monkeypatch: py
 
     monkeypatch.setattr(DatabaseSource, "load", fail)
     assert checks.check_open_realms(None) == []
+
+
+REDIS_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://localhost"}}
+REDIS_LAYER = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"}}
+
+
+def running(*names: str, host: str | None = None, pid: int | None = None) -> None:
+    """Nodes that have just reported, of this process unless something else is said."""
+    for name in names:
+        nodes.report(name, 1, 1)
+    changed = {"host": host, "pid": pid}
+    RunningNode.objects.filter(name__in=names).update(**{key: value for key, value in changed.items() if value})
+
+
+@pytest.mark.django_db
+def test_one_process_may_have_a_cache_of_its_own() -> None:
+    assert checks.check_shared_cache(None) == []
+    running("one")
+    running("stale", host="elsewhere")
+    RunningNode.objects.filter(name="stale").update(seen_at=timezone.now() - nodes.STALE_AFTER * 2)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    running("ended", pid=ended.pid)
+    assert checks.check_shared_cache(None) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", [None, "elsewhere"])
+def test_processes_that_run_want_a_cache_in_common(settings: Any, host: str | None) -> None:
+    running("one", "two", host=host)
+    (message,) = checks.check_shared_cache(None)
+    assert message.id == "wamp_transport.W014"
+    assert "2 processes are running" in told(message)
+    settings.CACHES = REDIS_CACHE
+    assert checks.check_shared_cache(None) == []
+
+
+def test_processes_that_are_connected_want_a_cache_in_common(settings: Any) -> None:
+    settings.CHANNEL_LAYERS = REDIS_LAYER
+    (message,) = checks.check_shared_cache(None)
+    assert "CHANNEL_LAYERS" in told(message)
+    assert "RedisCache" in told(message)
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    settings.CACHES = REDIS_CACHE
+    assert checks.check_shared_cache(None) == []
 
 
 def test_checks_are_registered() -> None:
