@@ -30,6 +30,9 @@ def test_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"wamp_transport"}
     assert "wamp_transport/py.typed" in names
     assert any(name.startswith("wamp_transport/migrations/0001") for name in names)
+    (entry_points,) = (name for name in names if name.endswith("/entry_points.txt"))
+    plugin = "wamp_transport.testing.pytest_plugin"
+    assert f"[pytest11]\n{plugin} = {plugin}" in zipfile.ZipFile(wheel).read(entry_points).decode()
 
 
 def test_wheel_in_an_empty_project_serves_wamp(wheel: Path, tmp_path: Path) -> None:

@@ -68,4 +68,6 @@ _WHERE: Final = {name: module for module, names in _MODULES.items() for name in 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _WHERE[name] != "memory":  # the one that needs no Django
+        import_module(".ready", __name__).set_up_django()
     return getattr(import_module(f".{_WHERE[name]}", __name__), name)

@@ -1,0 +1,88 @@
+"""The pytest plugin: fixtures for tests of code that speaks WAMP.
+
+It is loaded in every project of the environment, so it imports nothing of Django or of this product before a test asks
+for it. It needs no pytest-django, and works with it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .client import WampClient
+    from .clock import Clock
+    from .recording import Recording
+    from .router import InMemoryRouter
+
+EVERYWHERE = "wamp_in_memory"
+"""The option of pytest's configuration that gives every test a router."""
+ROUTER = "wamp_router"
+DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback")
+"""Fixtures of pytest-django that must be there before the router, and go after it."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option in pytest's configuration."""
+    parser.addini(EVERYWHERE, "Give every test a WAMP router in memory, so that none speaks to another.", "bool", False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker."""
+    config.addinivalue_line(
+        "markers",
+        "wamp(config=None, handlers=True): the configuration of the test's WAMP router, and whether the apps' wamp.py"
+        " modules take part.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test asks for a router, where the configuration says so."""
+    if config.getini(EVERYWHERE):
+        for item in items:
+            names = getattr(item, "fixturenames", None)
+            if names is not None and ROUTER not in names:
+                names.append(ROUTER)
+
+
+@pytest.fixture
+def wamp_router(request: pytest.FixtureRequest) -> "Iterator[InMemoryRouter]":
+    """The WAMP router of the test, in memory. The marker ``wamp`` configures it."""
+    from .ready import set_up_django  # noqa: PLC0415 - no Django before a test asks for it
+
+    set_up_django()
+    for name in DATABASES:
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+    from .router import InMemoryRouter  # noqa: PLC0415 - as above
+
+    marker = request.node.get_closest_marker("wamp")
+    options = {} if marker is None else marker.kwargs
+    with InMemoryRouter(**options) as router:
+        yield router
+
+
+@pytest.fixture
+def wamp_client_factory(wamp_router: "InMemoryRouter") -> "Callable[..., WampClient]":
+    """Makes WAMP clients: ``wamp_client_factory(user)``, ``wamp_client_factory(role="clerk")``."""
+    from .client import WampClient  # noqa: PLC0415 - as above
+
+    return WampClient
+
+
+@pytest.fixture
+def wamp_client(wamp_client_factory: "Callable[..., WampClient]") -> "WampClient":
+    """A WAMP client of the role ``anonymous``."""
+    return wamp_client_factory()
+
+
+@pytest.fixture
+def wamp_publications(wamp_router: "InMemoryRouter") -> "Recording":
+    """What the code under test publishes and calls by ``wamp_transport.api``, with assertions."""
+    return wamp_router.recording
+
+
+@pytest.fixture
+def wamp_clock(wamp_router: "InMemoryRouter") -> "Clock":
+    """The clock of the WAMP router and its clients."""
+    return wamp_router.clock

@@ -1,0 +1,20 @@
+"""Django, made ready where nobody has done that before: without pytest-django, and outside of ``manage.py test``."""
+
+import os
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+def set_up_django() -> None:
+    """Let Django load the apps if it has not. Raises ImproperlyConfigured where nobody says which settings to use."""
+    if apps.ready or apps.loading:
+        return
+    if not settings.configured and not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        raise ImproperlyConfigured(
+            "The WAMP test tools need Django's settings: set DJANGO_SETTINGS_MODULE in the environment, or with"
+            " pytest-django in the configuration of pytest."
+        )
+    django.setup()
