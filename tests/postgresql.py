@@ -1,10 +1,14 @@
-"""A PostgreSQL server of the tests' own: Debian's programs, a new cluster on a Unix socket, gone at the end."""
+"""A PostgreSQL server of the tests' own: Debian's programs, a new cluster on a Unix socket, gone at the end.
+
+``python -m tests.postgresql COMMAND`` runs a command whose settings are ``tests.settings`` on such a server.
+"""
 
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from .integration.servers import DEADLINE, until
 from .requirements import postgresql_programs
@@ -111,3 +116,17 @@ def running_cluster() -> Iterator[Cluster]:
             cluster.stop()
     finally:
         shutil.rmtree(directory)
+
+
+def main(command: list[str]) -> int:
+    """Run a command on a server of its own; its exit code."""
+    try:
+        with running_cluster() as cluster:
+            return subprocess.run(command, env=os.environ | cluster.create("tests"), check=False).returncode
+    except pytest.skip.Exception as skipped:
+        print(skipped, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

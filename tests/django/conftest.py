@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from wamp_transport.auth import sealing
+from wamp_transport.stores.connections import close_kept
 
 
 class Pages:
@@ -62,6 +63,13 @@ def errors_of(page):
         if one.formset.non_form_errors():
             errors[one.formset.prefix] = list(one.formset.non_form_errors())
     return errors
+
+
+@pytest.fixture(autouse=True)
+def _no_connections_are_kept():
+    """Threads of a node keep theirs open; with the event loop of a test they are gone."""
+    yield
+    close_kept()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from django.test import Client
 
 from wamp_transport.bootstrap.identity.live import LOGGED_OUT, NO_LONGER, OTHERWISE, LiveIdentities, is_concerned
 from wamp_transport.models import Principal, UserRole
-from wamp_transport.stores.connections import close_kept
 from wamp_transport.stores.identity import users
 from wamp_transport.stores.identity.users import Identity
 from wamp_transport.wamp.errors import CLOSE_LOGOUT
@@ -44,7 +43,6 @@ class Stage:
         before = set(self.ended)
 
         asyncio.run(turn)
-        close_kept()
         return {one: text for one, text in self.ended.items() if one not in before}
 
 

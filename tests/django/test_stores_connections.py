@@ -8,7 +8,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.utils import ConnectionHandler
 
 from wamp_transport.stores import connections as module
-from wamp_transport.stores.connections import clean_connections, close_kept
+from wamp_transport.stores.connections import clean_connections, close_kept, with_kept_connections
 
 
 class Server:
@@ -25,10 +25,10 @@ class Server:
         """The connection of this thread."""
         return self.handler["default"]
 
-    def ask(self):
+    def ask(self, query="SELECT 1"):
         """A query; it fails on a connection of before a restart."""
         with self.own.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute(query)
 
     def leave(self):
         """Close the connection of this thread."""
@@ -36,9 +36,15 @@ class Server:
 
     def work(self, *, keep=False):
         """A piece of work with a query in it; the database connection it had."""
-        with clean_connections(keep=keep):
+
+        def work():
             self.ask()
             return self.own.connection
+
+        if keep:
+            return with_kept_connections(work)
+        with clean_connections():
+            return work()
 
 
 class Connection(DatabaseWrapper):
@@ -103,29 +109,46 @@ def test_kept_connections_of_other_threads_are_closed(server_of, two_threads):
     assert [two_threads(index, lambda: server.own.connection) for index in (0, 1)] == [None, None]
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_restart_costs_one_piece_of_work_and_not_one_in_each_thread(server_of, two_threads, keep):
+def test_restart_costs_one_piece_of_work_and_not_one_in_each_thread(server_of, two_threads):
     server = server_of(60)
-
-    def work():
-        return server.work(keep=keep)
-
     for index in (0, 1):
-        two_threads(index, work)
+        two_threads(index, server.work)
     server.starts += 1
     with pytest.raises(OperationalError, match="the server has gone"):
-        two_threads(0, work)
+        two_threads(0, server.work)
     for index in (0, 1, 0, 1):
-        two_threads(index, work)
+        two_threads(index, server.work)
     for index in (0, 1):
         two_threads(index, server.leave)
+
+
+def test_what_meets_a_broken_kept_connection_is_done_once_more(server_of):
+    server = server_of(0)
+    first = server.work(keep=True)
+    server.starts += 1
+    assert server.work(keep=True) is not first
+    server.leave()
+
+
+def test_work_that_fails_for_itself_is_not_done_again(server_of):
+    server = server_of(0)
+    asked = []
+
+    def work():
+        asked.append(1)
+        server.ask("SELECT nonsense")
+
+    with pytest.raises(OperationalError, match="nonsense"):
+        with_kept_connections(work)
+    assert asked == [1]
+    server.leave()
 
 
 def test_trouble_that_the_connection_survives_keeps_it(server_of):
     server = server_of(60)
     first = server.work()
-    with pytest.raises(OperationalError), clean_connections(), server.own.cursor() as cursor:
-        cursor.execute("SELECT nonsense")
+    with pytest.raises(OperationalError), clean_connections():
+        server.ask("SELECT nonsense")
     assert server.work() is first
     server.leave()
 

@@ -1,7 +1,6 @@
 """Clients call the Django code of a project, which asks its database, over a real socket."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,7 +12,6 @@ from .test_django_identity import Site
 
 pytestmark = pytest.mark.integration
 
-CALLS = 1000
 PRODUCTS = (
     "from tests.shop.models import Product; "
     "Product.objects.bulk_create([Product(sku='tea', price='2.50'), Product(sku='ink', price='7.25')])"
@@ -31,30 +29,14 @@ LOGINS = {
     "token": {"default-role": "anonymous"},
     "django-session": {"default-role": "anonymous"},
 }
-NODE_THREADS = 8
-"""More than the node has for its own look at the database."""
 
 
 class Shop(NamedTuple):
     """A running server with the shop in it, and a client of it."""
 
     process: Process
-    database: Path
     client: ProcessClient
     site: Site
-
-    @property
-    def connections(self) -> int:
-        """How many times the server has its database open."""
-        links = Path(f"/proc/{self.process.process.pid}/fd").iterdir()
-        return sum(1 for link in links if _target(link) == str(self.database))
-
-
-def _target(link: Path) -> str:
-    try:
-        return str(link.readlink())
-    except OSError:
-        return ""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +57,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with node(directory, configuration(web(port, paths), realms=[open_realm]), port, **environment) as process:
         url = f"ws://127.0.0.1:{port}/ws"
         with joined_client(Kind("autobahn-python", "json"), url, "realm1", directory) as client:
-            yield Shop(process, database, client, Site(directory, port, process))
+            yield Shop(process, client, Site(directory, port, process))
         assert process.stop() == 0, process.output
         assert_quiet(process.output)
 
@@ -149,12 +131,3 @@ def test_event_is_handled_by_a_function_that_writes_to_the_database(shop: Shop) 
         return any(one["sku"] == "pen" for one in value(shop.client.call("com.shop.all")))
 
     until(is_there, "the product that was published")
-
-
-def test_thousand_calls_leave_no_connections_behind(shop: Shop) -> None:
-    before = shop.connections
-    for _ in range(CALLS // 2):
-        value(shop.client.call("com.shop.price", "tea"))
-        value(shop.client.call("com.shop.async_price", "tea"))
-    # Each call closes its own. The node's threads, which look at the database now and then, keep theirs.
-    assert shop.connections <= before + NODE_THREADS

@@ -22,6 +22,7 @@ from ..node.service_sessions import ServiceSessions
 from ..router.options import ServiceOptions
 from ..router.records import PRESENT
 from ..stores import nodes
+from ..stores.connections import close_kept
 from ..stores.operators import operator_key
 from ..transports.listener import Listener
 from ..wamp.errors import NO_SUCH_PRINCIPAL
@@ -129,6 +130,7 @@ class Runtime:
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
+        await asyncio.to_thread(close_kept)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
         """What answers a request, and the path segments left to it; None where that is Django's."""

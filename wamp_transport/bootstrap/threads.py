@@ -5,30 +5,36 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, InterfaceError
 
-from ..stores.connections import clean_connections
+from ..stores.connections import with_kept_connections
 
 Result = TypeVar("Result")
 
 MAX_THREADS: Final = 8
 """Pieces of work at the same time; others wait. It is also how many connections a node keeps to each database."""
 
-_pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-node")
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
+"""The threads of each event loop; they end with it."""
 
 
 async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
     """``function`` in a worker thread, which keeps its database connection, as a node asks often, until it breaks.
 
-    Raises what the function raises; DatabaseError for all trouble with the database.
+    When that happens the function is called once more. Raises what it raises; DatabaseError for all trouble with the
+    database.
     """
 
     def call() -> Result:
         try:
-            with clean_connections(keep=True):
-                return function(*args, **kwargs)
+            return with_kept_connections(lambda: function(*args, **kwargs))
         except InterfaceError as error:  # what some drivers say of a lost connection
             raise DatabaseError(*error.args) from error
 
-    return await asyncio.get_running_loop().run_in_executor(_pool, copy_context().run, call)
+    loop = asyncio.get_running_loop()
+    pool = _pools.get(loop)
+    if pool is None:
+        pool = _pools[loop] = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-node")
+    return await loop.run_in_executor(pool, copy_context().run, call)

@@ -2,12 +2,14 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from weakref import WeakSet
+from typing import TypeVar
 
-from django.db import connections, reset_queries
+from django.db import DatabaseError, InterfaceError, connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+Outcome = TypeVar("Outcome")
 
 _breakdowns: Counter[str] = Counter()
 """How often a connection to a database was found broken, by the database's alias."""
@@ -15,28 +17,45 @@ _breakdowns: Counter[str] = Counter()
 _outlived = threading.local()
 """``counts``: how many of these the connections of a thread, and those it will make, come after."""
 
-_kept: WeakSet[BaseDatabaseWrapper] = WeakSet()
+_kept: set[BaseDatabaseWrapper] = set()
 _lock = threading.Lock()
 
 
 @contextmanager
-def clean_connections(*, keep: bool = False) -> Iterator[None]:
+def clean_connections() -> Iterator[None]:
     """As Django does around a request: no connection that is too old or broken goes in, and none stays behind.
 
     A restart of the database breaks the connections of all threads. Once one thread has met that, the others take
-    new ones, so that it costs one piece of work and not one in each thread. With ``keep`` connections stay open until
-    they break, whatever ``CONN_MAX_AGE`` says. A transaction that is open around this is left alone.
+    new ones, so that it costs one piece of work and not one in each thread. A transaction that is open around this is
+    left alone.
     """
     reset_queries()
-    _clean(keep)
+    _clean()
     try:
         yield
     finally:
-        _clean(keep)
+        _clean()
+
+
+def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
+    """Do ``work`` with connections that stay open until they break, whatever ``CONN_MAX_AGE`` says.
+
+    Where one breaks the work is done once more, with a new one: it must be such that nothing is wrong with that.
+    """
+    reset_queries()
+    _clean(keep=True)
+    try:
+        return work()
+    except (DatabaseError, InterfaceError):
+        if not _clean(keep=True):
+            raise
+        return work()
+    finally:
+        _clean(keep=True)
 
 
 def close_kept() -> None:
-    """Close what ``keep`` has kept open in any thread, when no work is running there."""
+    """Close what is kept open in any thread, when no work is running there."""
     with _lock:
         kept = list(_kept)
         _kept.clear()
@@ -48,7 +67,9 @@ def close_kept() -> None:
             connection.dec_thread_sharing()
 
 
-def _clean(keep: bool) -> None:
+def _clean(keep: bool = False) -> bool:
+    """Close what has to be closed. Whether a connection was broken."""
+    found_broken = False
     with _lock:
         now = dict(_breakdowns)
     outlived = getattr(_outlived, "counts", now)
@@ -57,6 +78,7 @@ def _clean(keep: bool) -> None:
             continue
         alias = connection.alias
         if _is_broken(connection):
+            found_broken = True
             connection.close()
             with _lock:
                 _breakdowns[alias] += 1
@@ -71,6 +93,7 @@ def _clean(keep: bool) -> None:
             with _lock:
                 _kept.add(connection)
     _outlived.counts = now
+    return found_broken
 
 
 def _is_broken(connection: BaseDatabaseWrapper) -> bool:
