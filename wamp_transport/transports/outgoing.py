@@ -70,8 +70,10 @@ class Outgoing:
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
         self._size = 0
-        if self._is_stopped:
-            return False
+        return not self._is_stopped and self.send(data)
+
+    def send(self, data: bytes) -> bool:
+        """Hand bytes over now, after what was flushed, even when nothing more is to be written. Returns as flush."""
         transport = self._transport
         if self._writes_through and not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
             # Nothing waits in Twisted's buffer: straight to the socket saves a turn of the loop.

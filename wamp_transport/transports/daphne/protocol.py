@@ -183,13 +183,16 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """What Autobahn sends itself (close, ping, pong) goes after what was written before."""
-        if self._outgoing is not None:
-            self._outgoing.flush_now()
         if self.state == self.STATE_CONNECTING:
             self._answered(data)
         elif self._trace is not None:
             self._trace.sent(data)
-        super().sendData(data, sync, chopsize)
+        if self._outgoing is None:
+            super().sendData(data, sync, chopsize)
+            return
+        # Nothing is chopped here, so that nothing waits in Autobahn's own queue.
+        self._outgoing.flush_now()
+        self._outgoing.send(data)
 
     def onMessageFrameBegin(self, length: int) -> None:
         """A frame of a message begins. One that is compressed may be a little longer on the wire than it really is."""
