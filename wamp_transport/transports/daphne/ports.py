@@ -6,6 +6,7 @@ Twisted's own, with a factory that can be exchanged while they listen and an :cl
 import errno
 import os
 import socket
+from time import monotonic
 from typing import Any, Final
 
 from twisted.internet import main, reactor, tcp, unix
@@ -17,8 +18,11 @@ from ..listener import Listener
 
 log = Logger()
 
-READ_SIZE: Final = 256 * 1024
-"""Bytes that are read at a time, at most."""
+FIRST_READ, LEAST_READ, MOST_READ = 4 * 1024, 1024, 256 * 1024
+"""Bytes that are read at a time. As long as a peer fills that, and it is quickly done with, it is doubled."""
+
+LONG_READ: Final = 0.005
+"""Seconds. What took longer is followed by half as much: a few bytes may be an event for thousands, and others wait."""
 
 SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket."""
@@ -34,7 +38,7 @@ class CountedConnection:
     fileno: Any
     _is_read_directly = False
 
-    bufferSize = READ_SIZE
+    bufferSize = FIRST_READ
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -98,7 +102,13 @@ class CountedConnection:
             return main.CONNECTION_LOST
         if not data:
             return main.CONNECTION_DONE
+        begin = monotonic()
         self.protocol.dataReceived(data)
+        size = len(data)
+        if monotonic() - begin > LONG_READ:
+            self.bufferSize = max(size // 2, LEAST_READ)
+        elif size == self.bufferSize < MOST_READ:
+            self.bufferSize = 2 * size
         return None
 
     def writeSomeData(self, data: bytes) -> Any:

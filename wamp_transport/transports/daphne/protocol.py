@@ -133,7 +133,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 self.data = data[position:]
                 return False
             message = apply_mask(data[begin:end], data[begin - 4 : begin])
-            if self._first_byte == TEXT and not message.isascii() and not is_utf8(message):
+            if self._first_byte == TEXT and not is_utf8(message):
                 break
             position = end
             self._begun = 0.0
@@ -318,6 +318,8 @@ def longest_compressed(size: int) -> int:
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
     """Whether ``payload`` is valid UTF-8, or, where it is not all there, may still become it."""
+    if payload.isascii():
+        return True
     try:
         utf_8_decode(payload, "strict", is_all)
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,7 +15,16 @@ from twisted.python.failure import Failure
 
 from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
 from wamp_transport.transports.admission import Admission
-from wamp_transport.transports.daphne.ports import TcpPort, UnixPort, address_of, counted
+from wamp_transport.transports.daphne import ports
+from wamp_transport.transports.daphne.ports import (
+    FIRST_READ,
+    LEAST_READ,
+    LONG_READ,
+    TcpPort,
+    UnixPort,
+    address_of,
+    counted,
+)
 from wamp_transport.transports.listener import Listener
 from wamp_transport.transports.proxies import TrustedProxies
 
@@ -225,3 +235,31 @@ def test_socket_takes_what_it_has_room_for(pair: tuple[Any, Recorder, socket.soc
     much = bytes(16 * 1024 * 1024)
     assert 0 < made.writeSomeData(much) < len(much)
     assert made.writeSomeData(b"more") == 0
+
+
+def test_more_is_read_at_a_time_while_the_peer_fills_that(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, protocol, other = pair
+    (read,) = readers(made).values()
+    other.setblocking(False)
+    other.send(bytes(4 * FIRST_READ))
+    read()
+    assert (len(protocol.got), made.bufferSize) == (FIRST_READ, 2 * FIRST_READ)
+    read()
+    assert (len(protocol.got), made.bufferSize) == (3 * FIRST_READ, 4 * FIRST_READ)
+    read()
+    assert (len(protocol.got), made.bufferSize) == (4 * FIRST_READ, 4 * FIRST_READ)
+
+
+def test_less_is_read_at_a_time_where_that_takes_long(
+    pair: tuple[Any, Recorder, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _, other = pair
+    (read,) = readers(made).values()
+    # A clock that goes on by so much each time it is looked at.
+    monkeypatch.setattr(ports, "monotonic", count(step=2 * LONG_READ).__next__)
+    sizes = []
+    for _ in range(4):
+        other.send(bytes(FIRST_READ))
+        read()
+        sizes.append(made.bufferSize)
+    assert sizes == [FIRST_READ // 2, LEAST_READ, LEAST_READ, LEAST_READ]
