@@ -21,6 +21,7 @@ from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
 from ..router.options import ServiceOptions
 from ..router.records import PRESENT
+from ..signals import AppliedConfiguration
 from ..stores import nodes
 from ..stores.connections import close_kept
 from ..stores.operators import operator_key
@@ -36,6 +37,7 @@ from .history import DurableHistory
 from .identity.identities import Identities
 from .mounting import Mount, mount
 from .reachable import reachable
+from .signals import Signals
 from .sources import Source, choose_source
 from .threads import in_thread
 
@@ -92,7 +94,8 @@ class Runtime:
         self.functions = Functions()
         self.authentication: Authentication | None = None
         self._cookie_logins = CookieLogins(self.cookies)
-        self._identities = Identities(self.name)
+        self._signals = Signals()
+        self._identities = Identities(self.name, self._signals.failed)
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._operator_salt = secrets.token_hex(32)
@@ -118,6 +121,7 @@ class Runtime:
         if self.node is not None:
             homes.leave(self.node)
             await self.node.stop(GOODBYE_SECONDS)
+        await self._signals.close()
         if self.handlers is not None:
             self.handlers.close()
         if self.history is not None:
@@ -158,6 +162,7 @@ class Runtime:
             router_options(configuration), asyncio.get_running_loop(), door, authorizers
         )
         self._identities.attach(self.node)
+        self._signals.watch(self.node, self._identities.live.user_of)
         self._cookie_logins.watch(self.node)
         self.history = DurableHistory(self.node)
         self.handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.live.user_of)
@@ -235,6 +240,7 @@ class Runtime:
         self._end_stale_logins()
         if self.on_applied is not None:
             await self.on_applied(configuration)
+        self._signals.applied(AppliedConfiguration(self.snapshot.generation, configuration.source, self.name))
         logger.info("Configuration generation %d runs (%s)", self.snapshot.generation, configuration.source)
 
     async def _configure_logins(self, configuration: Configuration) -> None:

@@ -20,6 +20,8 @@ from ..router.effects import (
     Authorize,
     Close,
     Effect,
+    Joined,
+    Left,
     Mute,
     Pause,
     Record,
@@ -30,6 +32,7 @@ from ..router.effects import (
 )
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.ports import Environment
+from ..router.records import Session
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
@@ -50,7 +53,9 @@ class Node:
     """A running router with its connections, and those who decide what the core asks.
 
     ``recorder`` takes what durable histories keep; ``on_goodbye`` is told when a client has said goodbye, and why;
-    ``on_refused`` when the router itself answers a session with an error.
+    ``on_refused`` when the router itself answers a session with an error; ``on_joined`` and ``on_left`` when a session
+    has joined its realm, and left it, and why; ``on_slow`` when a peer is too slow, and how many bytes wait for it
+    where it is closed for that, None where it is left out until it has caught up.
     """
 
     def __init__(
@@ -68,6 +73,9 @@ class Node:
         self.recorder: Callable[[Record], None] | None = None
         self.on_goodbye: Callable[[Connection, str], None] | None = None
         self.on_refused: Callable[[int, Error], None] | None = None
+        self.on_joined: Callable[[Session], None] | None = None
+        self.on_left: Callable[[Session, str], None] | None = None
+        self.on_slow: Callable[[Session, int | None], None] | None = None
         self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
         self.router = Router(
@@ -154,13 +162,21 @@ class Node:
             self._congested += 1 if is_congested else -1
             said = "is congested: it misses events and calls" if is_congested else "is congested no longer"
             logger.warning("Session %s %s", connection.session_id, said)
+            if is_congested:
+                self._slow(connection, None)
 
     def overflowed(self, connection: Connection, waiting: int) -> None:
         """The connection is closed: GOODBYE goes after what is on its way already."""
         text = f"the peer reads too slowly: {waiting} bytes wait for it"
         logger.warning("Session %s is closed, as %s", connection.session_id, text)
+        self._slow(connection, waiting)
         self.router.leave(connection.session_id, errors.SLOW_CONSUMER, text)
         self._after_control()
+
+    def _slow(self, connection: Connection, waiting: int | None) -> None:
+        session = self.router.sessions.get(connection.session_id)
+        if session is not None and self.on_slow is not None:
+            self.on_slow(session, waiting)
 
     # --- control -------------------------------------------------------------------------------------------------
 
@@ -271,6 +287,14 @@ class Node:
             fault = PayloadError("internal error: see the log of the router")
         self.router.undeliverable(session_id, message, fault)
 
+    def _joined(self, effect: Joined) -> None:
+        if self.on_joined is not None:
+            self.on_joined(effect.session)
+
+    def _left(self, effect: Left) -> None:
+        if self.on_left is not None:
+            self.on_left(effect.session, effect.reason)
+
     def _release(self, effect: Release) -> None:
         """The session has ended, its transport waits for another HELLO."""
         connection = self.connections.pop(effect.session_id, None)
@@ -355,6 +379,8 @@ class Node:
 
 
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
+    Joined: Node._joined,  # type: ignore[dict-item]
+    Left: Node._left,  # type: ignore[dict-item]
     Release: Node._release,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
     Mute: Node._mute,  # type: ignore[dict-item]

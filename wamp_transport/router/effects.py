@@ -8,7 +8,7 @@ from msgspec import Struct
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from ..wamp.messages import Hello, Message
 from .options import Action, Match
-from .records import Publication
+from .records import Publication, Session
 
 
 class Send(Struct, gc=False):
@@ -44,6 +44,19 @@ class Mute(Struct, gc=False):
     """The session is out: nothing more is sent to it, although its transport stays until it has said goodbye."""
 
     session_id: int
+
+
+class Joined(Struct, gc=False):
+    """A session has become a member of its realm."""
+
+    session: Session
+
+
+class Left(Struct, gc=False):
+    """A session that had joined is a member no more. ``reason`` is a URI."""
+
+    session: Session
+    reason: str
 
 
 class Record(Struct, gc=False):
@@ -109,4 +122,4 @@ class Resume(Struct, gc=False):
     session_id: int
 
 
-Effect = Send | Release | Mute | Close | Record | Authenticate | Authorize | Withdraw | Pause | Resume
+Effect = Send | Joined | Left | Release | Mute | Close | Record | Authenticate | Authorize | Withdraw | Pause | Resume

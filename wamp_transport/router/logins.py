@@ -16,7 +16,7 @@ from ..wamp.messages import Hello, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
 from ..wamp.uris import is_uri
 from .answers import Admit, Answer, Challenge, Deny, Skip
-from .effects import Authenticate, Effect, Send
+from .effects import Authenticate, Effect, Joined, Send
 from .limits import Census
 from .options import OPERATOR, TRUSTED, RouterOptions, ServiceOptions
 from .ports import Environment
@@ -216,6 +216,7 @@ class Logins:
             agent=self.options.agent,
         )
         self._outbox.append(Send((session.id,), Welcome(session.id, details), PYTHON))
+        self._outbox.append(Joined(session))
         realm.joined(session)
 
 

@@ -12,7 +12,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
 from .answers import Answer
-from .effects import Close, Effect, Mute, Release, Send
+from .effects import Close, Effect, Left, Mute, Release, Send
 from .logins import Logins
 from .options import RouterOptions, ServiceOptions
 from .ports import Environment
@@ -120,7 +120,7 @@ class Router:
         """The session's transport is gone."""
         session = self.sessions.get(session_id)
         if session is not None:
-            self._end(session)
+            self._end(session, errors.CLOSE_TRANSPORT_LOST)
 
     def leave(self, session_id: int, reason: str, message: str, is_quiet: bool = False) -> None:
         """The router ends a session: GOODBYE, out of the realm at once, closed when the peer answers or time is up.
@@ -138,7 +138,7 @@ class Router:
         self.outbox.append(Mute(session_id))
         session.leave_reason = reason
         move(session, "leave")
-        self._detach(session, is_quiet=is_quiet)
+        self._detach(session, reason, is_quiet=is_quiet)
         session.deadline = self._deadlines.after(self._options.goodbye_timeout, "goodbye", session)
 
     def leave_service(self, key: str, reason: str, message: str) -> None:
@@ -214,7 +214,7 @@ class Router:
         # What comes of leaving is for others: its own subscriptions are still there.
         self.outbox.append(Release(session.id, message.reason))
         move(session, "said_goodbye")
-        self._detach(session)
+        self._detach(session, message.reason)
         del self.sessions[session.id]
 
     def on_goodbye_answer(self, session: Session, message: Goodbye) -> None:
@@ -246,19 +246,20 @@ class Router:
     def _close(self, session: Session, reason: str, message: str) -> None:
         # What comes of the end is for others: its own subscriptions are still there.
         self.outbox.append(Close(session.id, reason, message))
-        self._end(session)
+        self._end(session, reason)
 
-    def _detach(self, session: Session, *, is_quiet: bool = False) -> None:
+    def _detach(self, session: Session, reason: str, *, is_quiet: bool = False) -> None:
         realm = self.realms.get(session.realm)
         if realm is not None and realm.detach(session, is_quiet=is_quiet):
+            self.outbox.append(Left(session, reason))
             self._logins.census.leave(realm.owners(session.authrole, session.service))
 
-    def _end(self, session: Session) -> None:
+    def _end(self, session: Session, reason: str) -> None:
         if session.ticket or session.waiting is not None:
             self._questions.drop(session)
         stop_clock(session)
         move(session, "end")
-        self._detach(session)
+        self._detach(session, reason)
         self.sessions.pop(session.id, None)
 
     def _on_hello_deadline(self, session: Session) -> None:

@@ -178,7 +178,7 @@ class MemoryNode:
             self.questions = [each for each in self.questions if each.ticket != effect.ticket]
         elif isinstance(effect, Close):
             self._close(effect)
-        else:
+        elif isinstance(effect, Pause | Resume):
             self._pause(effect)
 
     def _pause(self, effect: Pause | Resume) -> None:

@@ -385,3 +385,25 @@ def test_peer_that_does_not_catch_up_is_told_why_it_goes(join, caplog):
     assert b"wamp.error.slow_consumer" in goodbye
     assert b"12345" in goodbye
     assert "12345" in caplog.text
+
+
+def test_who_watches_is_told_of_sessions_that_come_go_and_are_slow(node, join):
+    told = []
+    node.on_joined = lambda session: told.append(("joined", session.id))
+    node.on_left = lambda session, reason: told.append(("left", session.id, reason))
+    node.on_slow = lambda session, waiting: told.append(("slow", session.id, waiting))
+    one, other = join(), join()
+    ids = one.session_id, other.session_id
+    one.congested(True)
+    one.congested(False)
+    one.lost()
+    other.overflowed(12345)
+    other.lost()
+    assert told == [
+        ("joined", ids[0]),
+        ("joined", ids[1]),
+        ("slow", ids[0], None),
+        ("left", ids[0], "wamp.close.transport_lost"),
+        ("slow", ids[1], 12345),
+        ("left", ids[1], "wamp.error.slow_consumer"),
+    ]

@@ -1,5 +1,6 @@
-from wamp_transport.router.effects import Close, Mute, Record, Release, Send
-from wamp_transport.router.records import Publication
+from wamp_transport.router.effects import Close, Joined, Left, Mute, Record, Release, Send
+from wamp_transport.router.options import ServiceOptions
+from wamp_transport.router.records import Publication, Session
 from wamp_transport.wamp.messages import Publish, Published, PublishOptions
 
 
@@ -15,6 +16,13 @@ def test_close_needs_no_sentence():
 def test_muted_is_not_closed():
     assert Mute(1) == Mute(1)
     assert Mute(1) != Close(1, "wamp.close.normal")
+
+
+def test_coming_and_going_are_about_a_session():
+    one, other = (Session(number, ServiceOptions("x"), "json") for number in (1, 2))
+    assert Joined(one) == Joined(one)
+    assert Joined(one) != Joined(other)
+    assert Left(one, "wamp.close.normal") != Left(one, "wamp.close.killed")
 
 
 def test_record_names_the_history_it_is_for():

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
-from wamp_transport.router.effects import Authenticate, Send
+from wamp_transport.router.effects import Authenticate, Joined, Send
 from wamp_transport.router.logins import Logins, Refused, chosen_method
 from wamp_transport.router.options import (
     AnonymousLogin,
@@ -90,7 +90,9 @@ def test_hello_without_a_client_role_is_a_violation(here, roles):
 @pytest.mark.parametrize("service", [OPEN, BOTH])
 def test_anonymous_joins_without_a_question(here, service):
     session = here.hello(service)
-    (welcome,) = [each.message for each in here.outbox]
+    sent, joined = here.outbox
+    assert joined == Joined(session)
+    welcome = sent.message
     assert isinstance(welcome, Welcome)
     assert welcome.details.agent == "test"
     assert session.state == "established"
@@ -163,7 +165,9 @@ def admit(here, role, realm="realm1"):
 def test_peer_inside_the_process_is_admitted(here, role):
     session = admit(here, role)
     assert (session.state, session.authrole, list(session.roles)) == ("established", role, ["caller"])
-    assert [type(effect.message) for effect in here.outbox] == [Welcome]
+    sent, joined = here.outbox
+    assert isinstance(sent.message, Welcome)
+    assert joined == Joined(session)
 
 
 def test_peer_inside_the_process_is_refused_where_it_cannot_join(here):

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router.answers import Admit, Deny, Permit
-from wamp_transport.router.effects import Close, Mute, Release, Send, Withdraw
+from wamp_transport.router.effects import Close, Joined, Left, Mute, Release, Send, Withdraw
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,
@@ -114,6 +114,7 @@ def test_message_out_of_place_is_a_violation(router, opened):
 
 def test_sessions_that_are_gone_are_ignored_by_every_verb(router, joined):
     router.close_session(joined)
+    router.take_effects()
     router.close_session(joined)
     router.receive(joined, SUBSCRIBE)
     router.violate(joined, "x")
@@ -182,17 +183,33 @@ def test_full_realm_takes_no_more_sessions(router):
 
 
 def test_goodbye_is_answered_and_releases_the_transport(router, joined):
+    session = router.sessions[joined]
     router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.normal"))
-    send, release = router.take_effects()
+    send, release, left = router.take_effects()
     assert send.message == Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out")
     assert release == Release(joined, "wamp.close.normal")
+    assert left == Left(session, "wamp.close.normal")
     assert not router.sessions
     assert not router.realms["realm1"].sessions
 
 
 def test_abort_closes(router, joined):
+    left = Left(router.sessions[joined], "com.reason")
     router.receive(joined, Abort(ReasonDetails(), "com.reason"))
-    assert router.take_effects() == [Close(joined, "com.reason", "the client aborted")]
+    assert router.take_effects() == [Close(joined, "com.reason", "the client aborted"), left]
+
+
+def test_joining_and_losing_the_transport_are_told(router, opened):
+    router.receive(opened, Hello("realm1", HELLO))
+    session = router.sessions[opened]
+    assert Joined(session) in router.take_effects()
+    router.close_session(opened)
+    assert router.take_effects() == [Left(session, "wamp.close.transport_lost")]
+
+
+def test_session_that_never_joined_does_not_leave(router, opened):
+    router.close_session(opened)
+    assert router.take_effects() == []
 
 
 def test_undeliverable_message_reaches_its_realm(router, joined, opened):
@@ -262,9 +279,10 @@ class TestLeaving:
 
     def test_left_session_is_muted_and_closes_for_the_reason_given(self, router, joined):
         router.leave(joined, "wamp.close.killed", "")
-        send, mute = router.take_effects()
+        send, mute, left = router.take_effects()
         assert send.message == Goodbye(ReasonDetails(), "wamp.close.killed")
         assert mute == Mute(joined)
+        assert left == Left(router.sessions[joined], "wamp.close.killed")
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
         assert router.take_effects() == [Close(joined, "wamp.close.killed", "")]
 
@@ -337,9 +355,9 @@ class TestConfigure:
 @pytest.mark.parametrize(
     ("message", "types"),
     [
-        (Goodbye(ReasonDetails(), "wamp.close.normal"), [Send, Release, Send]),
-        (Abort(ReasonDetails(), "com.reason"), [Close, Send]),
-        (Welcome(1, None), [Send, Close, Send]),
+        (Goodbye(ReasonDetails(), "wamp.close.normal"), [Send, Release, Send, Left]),
+        (Abort(ReasonDetails(), "com.reason"), [Close, Send, Left]),
+        (Welcome(1, None), [Send, Close, Send, Left]),
     ],
 )
 def test_what_comes_of_the_end_comes_after_it(router, joined, message, types):
@@ -354,14 +372,16 @@ def test_last_words_of_a_session_are_the_last(router, joined):
     router.receive(joined, Call(2, CallOptions(), "com.x"))
     router.take_effects()
     router.violate(joined, "x")
-    send, close = router.take_effects()
+    send, close, left = router.take_effects()
     assert isinstance(send.message, Abort)
     assert isinstance(close, Close)
+    assert isinstance(left, Left)
 
 
 def test_session_that_is_gone_is_not_aborted_again(router, joined):
     session = router.sessions[joined]
     router.close_session(joined)
+    router.take_effects()
     router._abort(session, "com.reason", "again")
     assert router.take_effects() == []
 

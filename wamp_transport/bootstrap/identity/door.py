@@ -14,6 +14,7 @@ from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import OPERATOR
 from ...router.records import PRESENT, Session
+from ...signals import LoginFailure
 from ...stores.identity import principals
 from ...stores.identity.users import Identity
 from ...wamp import errors
@@ -51,12 +52,14 @@ class Door:
         session_of: Callable[[int], Session | None],
         live: LiveIdentities,
         audit: AuditTrail,
+        on_failed: Callable[[LoginFailure], None] = lambda _: None,
     ) -> None:
         self._inside = inside
         self._lockouts = lockouts
         self._session_of = session_of
         self._live = live
         self._audit = audit
+        self._on_failed = on_failed
         self._throttle = Throttle()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,10 +70,13 @@ class Door:
         is_counted = request.method not in UNCOUNTED
         if is_counted and (seconds := await self._throttle.wait_for(limits, *who)):
             self._audit.record("lockout", **self._columns(request))
-            return Deny(message=f"too many failed logins: try again in {seconds} seconds")
+            refused = Deny(message=f"too many failed logins: try again in {seconds} seconds")
+            self._failed(request, refused, is_locked_out=True)
+            return refused
         answer = await self._inside.authenticate(request)
         if isinstance(answer, Deny):
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
+            self._failed(request, answer)
             if is_counted and answer.reason == errors.AUTHENTICATION_DENIED:
                 await self._throttle.failed(limits, *who)
         elif isinstance(answer, Admit):
@@ -96,7 +102,9 @@ class Door:
         """The router knows by now whether the login led to a session."""
         session = self._session_of(request.session_id)
         if session is None or session.state not in PRESENT:
-            self._audit.record("failure", **self._columns(request), detail="refused by the realm")
+            refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
+            self._audit.record("failure", **self._columns(request), detail=refused.message)
+            self._failed(request, refused)
             return
         self._audit.record("login", **of_session(session), session=session.id)
         if answer.authprovider == STORED:
@@ -109,6 +117,11 @@ class Door:
             await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
         except DatabaseError as error:
             logger.warning("It cannot be written down that a principal was used: %s", error)
+
+    def _failed(self, request: Authenticate, answer: Deny, *, is_locked_out: bool = False) -> None:
+        columns = self._columns(request)
+        failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
+        self._on_failed(failure)
 
     def _columns(self, request: Authenticate) -> dict[str, Any]:
         details = request.hello.details

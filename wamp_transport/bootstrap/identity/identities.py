@@ -1,7 +1,7 @@
 """The parts of Django's side of identity, put together for one node."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...config.configuration import PathService
@@ -9,6 +9,7 @@ from ...config.lockout import Lockout
 from ...config.websocket import WebSocketSection
 from ...node.node import Node
 from ...router.records import Session
+from ...signals import LoginFailure
 from ...stores.identity.users import Identity
 from ...wamp.messages import Error
 from .audit import AuditTrail
@@ -17,9 +18,10 @@ from .live import LiveIdentities
 
 
 class Identities:
-    """Who is there by Django's word. ``name`` is the node's."""
+    """Who is there by Django's word. ``name`` is the node's, ``on_failed`` is told of failed logins."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
+        self._on_failed = on_failed
         self.audit = AuditTrail(name)
         self.live = LiveIdentities(self._is_there, self._leave, self._closed)
         self._node: Node | None = None
@@ -28,7 +30,7 @@ class Identities:
 
     def door(self, authenticator: Authenticator) -> Door:
         """The authenticator of the node, around one that decides."""
-        self._door = Door(authenticator, lambda: self._lockouts, self._session, self.live, self.audit)
+        self._door = Door(authenticator, lambda: self._lockouts, self._session, self.live, self.audit, self._on_failed)
         return self._door
 
     def attach(self, node: Node) -> None:

@@ -151,10 +151,11 @@ class LiveIdentities:
                 yield session_id
 
     def _end(self, session_id: int, message: str) -> None:
-        identity = self._identities.pop(session_id)
+        identity = self._identities[session_id]
         if self._is_there(session_id):
             self._on_closed(session_id, identity, message)
             self._leave(session_id, CLOSE_LOGOUT, message)
+        self._identities.pop(session_id, None)
 
 
 def is_concerned(identity: Identity, kind: str, key: str) -> bool:
