@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.dispatch import Signal
 
-from ..handlers.threads import clean_connections
+from ..stores.connections import clean_connections
 
 logger = logging.getLogger(__name__)
 
