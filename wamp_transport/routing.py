@@ -26,19 +26,25 @@ class WampApplication:
     """An ASGI application: what is configured answers its paths, ``application`` all others.
 
     Where ``application`` is plain Django, its static files are served as well, and WebSockets that no service takes
-    are refused; any other application gets them.
+    are refused; any other application gets them. ``use_finders``: whether static files are looked up where the apps
+    keep them; None for where ``DEBUG`` is on.
     """
 
-    def __init__(self, application: Any, *, serve_static: bool = True) -> None:
+    def __init__(self, application: Any, *, serve_static: bool = True, use_finders: bool | None = None) -> None:
         self._takes_websockets = not isinstance(application, ASGIHandler)
         self._serve_static = serve_static and not self._takes_websockets
         self._application = application
+        self._use_finders = use_finders
         self._is_started = False
         self._static: asyncio.Future[Any] | None = None
 
     def without_static(self) -> "WampApplication":
         """The same without Django's static files."""
         return WampApplication(self._application, serve_static=False)
+
+    def with_finders(self) -> "WampApplication":
+        """The same with static files from where the apps keep them, as in development."""
+        return WampApplication(self._application, use_finders=True)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one connection."""
@@ -82,8 +88,11 @@ class WampApplication:
         if not self._serve_static or not apps.is_installed("django.contrib.staticfiles"):
             return self._application
         if self._static is None:
-            self._static = asyncio.ensure_future(asyncio.to_thread(DjangoStaticFiles, self._application))
+            self._static = asyncio.ensure_future(asyncio.to_thread(self._static_files))
         return await self._static
+
+    def _static_files(self) -> DjangoStaticFiles:
+        return DjangoStaticFiles(self._application, use_finders=self._use_finders)
 
     async def _lifespan(self, runtime: Runtime, receive: Any, send: Any) -> None:
         """Servers that announce start and end let the node begin and leave in time."""

@@ -1,6 +1,7 @@
 """A user's small project and its tests, run as users run them: by Django, by pytest, in parallel."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -266,3 +267,43 @@ def test_project_without_django_is_left_alone(project):
     said = with_pytest(project, "test_no_django.py", status=1)
     assert "1 failed, 1 passed" in said
     assert "set DJANGO_SETTINGS_MODULE" in said
+
+
+# --- the page about it -----------------------------------------------------------------------------------------------
+
+SHOP = {
+    "orders/views.py": """
+from django.db import transaction
+from django.http import HttpResponse
+from orders.models import Order
+from wamp_transport import api
+def create(request):
+    with transaction.atomic():
+        order = Order.objects.create(sku=request.POST["sku"])
+        api.publish("com.shop.order.created", order.sku)
+    return HttpResponse(status=201)
+def count(request):
+    return HttpResponse(str(Order.objects.count()))
+""",
+    "project/urls.py": """
+from django.urls import path
+from orders import views
+urlpatterns = [path("orders/", views.create), path("orders/count/", views.count)]
+""",
+    "orders/wamp.py": FILES["orders/wamp.py"]
+    + """
+@register("com.shop.cancel", permission="orders.delete_order")
+def cancel(sku: str) -> None: ...
+""",
+}
+
+
+def test_examples_of_the_page_pass(project):
+    page = (ROOT / "docs" / "testing.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) > 7
+    for name, text in {**SHOP, "test_examples.py": "\n".join(examples)}.items():
+        (project / name).write_text(text)
+    said = with_pytest(project, *DJANGO, "test_examples.py")
+    tests = sum(text.count("def test_") for text in examples)
+    assert f"{tests} passed" in said

@@ -336,6 +336,13 @@ def install(runtime: Runtime) -> Runtime:
     return runtime
 
 
+def exchange(runtime: Runtime | None) -> Runtime | None:
+    """Let ``runtime`` be the one of this process for a while. Returns the one that was, None where there was none."""
+    global _runtime
+    last, _runtime = _runtime, runtime
+    return last
+
+
 def current_runtime() -> Runtime:
     """The runtime of this process, made from the settings on first use."""
     return _runtime or install(Runtime(choose_source()))

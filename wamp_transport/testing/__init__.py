@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .client import NoEvent, WampClient
     from .clock import Clock
     from .commits import committing
+    from .live import LiveServer, WampLiveServerTestCase
     from .loop import NothingHappens
     from .memory import MemoryNode, MemoryPeer, anonymous_options
     from .recording import Recording
@@ -30,6 +31,7 @@ __all__ = [
     "Clock",
     "Failure",
     "InMemoryRouter",
+    "LiveServer",
     "MemoryNode",
     "MemoryPeer",
     "NoEvent",
@@ -37,6 +39,7 @@ __all__ = [
     "Publication",
     "Recording",
     "WampClient",
+    "WampLiveServerTestCase",
     "WampSimpleTestCase",
     "WampTestCase",
     "WampTestMixin",
@@ -56,6 +59,7 @@ _MODULES: Final = {
     "client": ("NoEvent", "WampClient"),
     "clock": ("Clock",),
     "commits": ("committing",),
+    "live": ("LiveServer", "WampLiveServerTestCase"),
     "loop": ("NothingHappens",),
     "memory": ("MemoryNode", "MemoryPeer", "anonymous_options"),
     "recording": ("Recording",),

@@ -12,12 +12,13 @@ import pytest
 if TYPE_CHECKING:
     from .client import WampClient
     from .clock import Clock
+    from .live import LiveServer
     from .recording import Recording
     from .router import InMemoryRouter
 
 EVERYWHERE = "wamp_in_memory"
 """The option of pytest's configuration that gives every test a router."""
-ROUTER = "wamp_router"
+ROUTER, LIVE, COMMITS = "wamp_router", "wamp_live_server", "transactional_db"
 DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback")
 """Fixtures of pytest-django that must be there before the router, and go after it."""
 
@@ -36,13 +37,18 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-django looks at the fixtures as well
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test asks for a router, where the configuration says so."""
-    if config.getini(EVERYWHERE):
-        for item in items:
-            names = getattr(item, "fixturenames", None)
-            if names is not None and ROUTER not in names:
-                names.append(ROUTER)
+    """Each test asks for a router, where the configuration says so, and with a live server for real commits."""
+    is_everywhere = config.getini(EVERYWHERE)
+    has_databases = any(config.pluginmanager.hasplugin(name) for name in ("django", "pytest_django.plugin"))
+    for item in items:
+        names: list[str] = getattr(item, "fixturenames", [])
+        has_own = {ROUTER, LIVE} & {*names} or hasattr(getattr(item, "cls", None), "wamp_config")
+        if is_everywhere and not has_own and hasattr(item, "fixturenames"):
+            names.append(ROUTER)
+        if has_databases and LIVE in names and COMMITS not in names:
+            names.insert(names.index(LIVE), COMMITS)
 
 
 @pytest.fixture
@@ -86,3 +92,19 @@ def wamp_publications(wamp_router: "InMemoryRouter") -> "Recording":
 def wamp_clock(wamp_router: "InMemoryRouter") -> "Clock":
     """The clock of the WAMP router and its clients."""
     return wamp_router.clock
+
+
+@pytest.fixture
+def wamp_live_server(request: pytest.FixtureRequest) -> "Iterator[LiveServer]":
+    """A live server for the test, on a free port. The marker ``wamp`` may give its ``config``.
+
+    With pytest-django the test's database is there, with real commits.
+    """
+    from .ready import set_up_django  # noqa: PLC0415 - as above
+
+    set_up_django()
+    from .live import LiveServer  # noqa: PLC0415 - as above
+
+    marker = request.node.get_closest_marker("wamp")
+    with LiveServer(None if marker is None else marker.kwargs.get("config")) as server:
+        yield server

@@ -1,0 +1,69 @@
+"""Databases of a live server: its threads have connections of their own, so an in-memory SQLite is put in a file."""
+
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+
+@contextmanager
+def databases_for_threads() -> Iterator[None]:
+    """Within, every thread finds what tests commit. At the end connections of other threads are closed.
+
+    SQLite in memory belongs to one connection, so its content is copied into a file that is used meanwhile, and left as
+    it was. Call it outside of transactions.
+    """
+    opened: list[BaseDatabaseWrapper] = []
+    here = threading.get_ident()
+
+    def note(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+        if threading.get_ident() != here:
+            opened.append(connection)
+
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wamp-live-")))
+        for connection in connections.all():
+            if connection.vendor == "sqlite" and connection.is_in_memory_db():  # type: ignore[attr-defined]
+                stack.enter_context(_in_file(connection, directory / f"{connection.alias}.sqlite3"))
+        connection_created.connect(note, weak=False)
+        try:
+            yield
+        finally:
+            connection_created.disconnect(note)
+            for connection in opened:
+                _close(connection)
+
+
+@contextmanager
+def _in_file(connection: BaseDatabaseWrapper, file: Path) -> Iterator[None]:
+    connection.ensure_connection()
+    memory, settings = connection.connection, connection.settings_dict
+    before = {"NAME": settings["NAME"], "OPTIONS": settings["OPTIONS"]}
+    copy = sqlite3.connect(file)
+    copy.execute("PRAGMA journal_mode=WAL")  # who reads waits for nobody
+    memory.backup(copy)
+    copy.close()
+    # The dictionary is the same for the connections of all threads.
+    settings.update(NAME=str(file), OPTIONS={**before["OPTIONS"], "transaction_mode": "IMMEDIATE", "timeout": 30})
+    connection.connection = None
+    try:
+        yield
+    finally:
+        connection.close()
+        settings.update(before)
+        connection.connection = memory
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    connection.inc_thread_sharing()
+    try:
+        connection.close()
+    finally:
+        connection.dec_thread_sharing()
