@@ -15,6 +15,7 @@ from tests.shop.models import Product
 from wamp_transport import api
 from wamp_transport.api import homes
 from wamp_transport.handlers import Caller, Event, register, subscribe
+from wamp_transport.model_events import model_events, watching
 from wamp_transport.models import UserRole
 from wamp_transport.testing import (
     InMemoryRouter,
@@ -314,6 +315,26 @@ def test_publication_waits_for_the_commit(router):
 
 
 @pytest.mark.django_db
+def test_whatever_waits_for_the_commit_is_told(router):
+    transaction.on_commit(lambda: api.publish("com.shop.x"))
+    assert message(lambda: assert_published("com.shop.x"))[-1] == "  1. 1 other thing to do"
+    with committing():
+        transaction.on_commit(lambda: api.publish("com.shop.x"))
+    assert_published("com.shop.x", count=1)
+
+
+@pytest.mark.django_db
+def test_events_of_models_are_publications(router):
+    declared = model_events(Product, "com.shop.product", fields=["sku"])
+    try:
+        with committing():
+            tea = Product.objects.create(sku="tea", price="2.50")
+        assert_published("com.shop.product.created", [tea.pk], {"sku": "tea"}, count=1)
+    finally:
+        watching.forget(declared)
+
+
+@pytest.mark.django_db
 def test_handler_has_transactions_of_its_own(router):
     @register("com.shop.save")
     def save(name: str) -> None:
@@ -541,6 +562,31 @@ def test_threads_of_the_code_under_test_may_call(router):
     for thread in threads:
         thread.join(10)
     assert sorted(results) == [2 * one for one in range(8)]
+
+
+def test_threads_that_all_wait_let_time_pass(router):
+    meeting = threading.Barrier(2, timeout=10)
+
+    @register("com.shop.ask")
+    def ask() -> str:
+        meeting.wait()
+        try:
+            api.call("com.shop.never", timeout=7)
+        except api.CallTimeout:
+            return "nobody answers"
+
+    @register("com.shop.never")
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    results = []
+    clients = [WampClient(), WampClient()]
+    threads = [threading.Thread(target=lambda one=one: results.append(one.call("com.shop.ask"))) for one in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert results == ["nobody answers"] * 2
 
 
 # --- where it speaks to ----------------------------------------------------------------------------------------------

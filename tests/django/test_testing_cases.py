@@ -10,6 +10,7 @@ from django.test import override_settings
 from tests.shop.models import Product
 from wamp_transport import api
 from wamp_transport.api import homes
+from wamp_transport.stores import configuration as rows
 from wamp_transport.testing import (
     InMemoryRouter,
     WampClient,
@@ -86,6 +87,20 @@ class InTransactions(WampTestCase):
         self.assertNotPublished("com.shop.counted")
         await api.apublish("com.shop.counted", immediate=True)
         self.assertPublished("com.shop.counted", count=1)
+
+
+class ConfiguredInTheDatabase(WampTestCase):
+    wamp_config = "database"
+    wamp_handlers = False
+
+    @classmethod
+    def setUpTestData(cls):
+        rows.replace(CONFIG)
+
+    def test_rows_count(self):
+        assert self.wamp_client.session.realm == "shop"
+        with pytest.raises(api.NotAuthorized):
+            self.wamp_client.call("com.shop.x")
 
 
 class WithoutTransactions(WampTransactionTestCase):

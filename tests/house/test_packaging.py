@@ -35,6 +35,28 @@ def test_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     assert f"[pytest11]\n{plugin} = {plugin}" in zipfile.ZipFile(wheel).read(entry_points).decode()
 
 
+def test_installed_wheel_has_fixtures_for_pytest(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    apps = ["wamp_transport", "daphne", "django.contrib.contenttypes", "django.contrib.auth"]
+    (tmp_path / "project_settings.py").write_text(f'SECRET_KEY = "x"\nINSTALLED_APPS = {apps}\n')
+    (tmp_path / "test_it.py").write_text(
+        "from wamp_transport import api\n"
+        "def test_it(wamp_client, wamp_publications):\n"
+        "    api.publish('com.x', 1)\n"
+        "    wamp_publications.assert_published('com.x', [1])\n"
+        f"    assert api.__file__.startswith({str(site)!r})\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{site}{os.pathsep}{tmp_path}",
+        "DJANGO_SETTINGS_MODULE": "project_settings",
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:django"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
 def test_wheel_in_an_empty_project_serves_wamp(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()

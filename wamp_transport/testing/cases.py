@@ -12,7 +12,7 @@ from .client import WampClient
 from .clock import Clock
 from .commits import committing
 from .records import ANY, Call, Match, Publication
-from .router import Config, InMemoryRouter
+from .router import DATABASE, Config, InMemoryRouter
 
 if TYPE_CHECKING:
     Case = unittest.TestCase
@@ -34,7 +34,8 @@ class WampTestMixin(Case):
     @classmethod
     def setUpClass(cls) -> None:
         """What is published before the tests goes nowhere else, either."""
-        router = InMemoryRouter(cls.wamp_config, handlers=cls.wamp_handlers).start()
+        config = None if cls.wamp_config == DATABASE else cls.wamp_config
+        router = InMemoryRouter(config, handlers=cls.wamp_handlers).start()
         cls.addClassCleanup(router.stop)
         super().setUpClass()
 

@@ -40,9 +40,10 @@ class NoEvent(AssertionError):
 class WampClient:
     """A client of the router of this test; it joins when it is first used.
 
-    ``user``: a Django user who is in the database. Its role is that of a login by Django's session (the table in the
-    admin, the setting ``USER_ROLE``), unless ``role`` says one. Without a user it is ``anonymous``, or who ``authid``
-    and ``role`` say; no login is asked for. ``realm`` is the only one there is, or the setting ``REALM``.
+    ``user``: a Django user who is in the database; ``AnonymousUser`` is none. Its role is that of a login by Django's
+    session (the table in the admin, the setting ``USER_ROLE``), unless ``role`` says one. Without a user it is
+    ``anonymous``, or who ``authid`` and ``role`` say; no login is asked for. ``realm`` is the only one there is, or the
+    setting ``REALM``.
 
     Each function has one for coroutines, with an ``a`` in front. Times are of the test's clock. After each function all
     has happened that comes of it; where a handler of the project has failed meanwhile, :meth:`call` raises the error
@@ -60,7 +61,7 @@ class WampClient:
         router: InMemoryRouter | None = None,
     ) -> None:
         self.router = router or active_router()
-        self.user = user
+        self.user = user if getattr(user, "is_authenticated", False) else None
         self.raises_failures = raises_failures
         self.events: list[Event] = []
         """All that was heard, in order."""

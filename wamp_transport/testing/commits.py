@@ -44,10 +44,9 @@ def committing_alone() -> Iterator[None]:
                     logger.exception("What waited for a commit has failed")
 
 
-def waiting_for_commit() -> Iterator[Unpublished]:
-    """What has been published and waits for a commit."""
-    for connection in connections.all(initialized_only=True):
-        for _, callback, *_ in connection.run_on_commit:
-            owner = getattr(callback, "__self__", None)
-            if isinstance(owner, Unpublished):
-                yield owner
+def waiting_for_commit() -> tuple[list[Unpublished], int]:
+    """What has been published and waits for a commit, and how much else waits, which may be about to publish."""
+    callbacks = [entry[1] for one in connections.all(initialized_only=True) for entry in one.run_on_commit]
+    owners = [getattr(callback, "__self__", None) for callback in callbacks]
+    published = [owner for owner in owners if isinstance(owner, Unpublished)]
+    return published, len(callbacks) - len(published)

@@ -106,6 +106,10 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
         self._turn = threading.Condition(threading.RLock())
         self._busy: list[int] = []
         """The threads that do something aside, once for each thing."""
+        self._waiters: set[int] = set()
+        """Those of them that wait for others."""
+        self._version = 0
+        """Another number whenever something has happened that one may wait for."""
         self._depth: dict[int, int] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
 
@@ -130,8 +134,7 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
         return asyncio.wrap_future(self.aside.submit(func, *args), loop=self)
 
     def _write_to_self(self) -> None:
-        with self._turn:
-            self._turn.notify_all()
+        self._tell_waiters()
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are none."""
@@ -255,8 +258,8 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
                     if is_done():
                         return
                     if not self._waiting:
-                        if self._is_busy_elsewhere(me):
-                            self._wait_for_others()
+                        if self._is_another_busy(me):
+                            self._wait_for_others(me)
                         elif when_idle():
                             return
                         continue
@@ -279,6 +282,8 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
             self.run_forever()
         finally:
             AsyncToSync.executors.current = outer
+        if self._selector.turns > 1:
+            self._tell_waiters()
 
     def _do(self, me: int, future: Future[Any], work: Callable[[], Any]) -> None:
         outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
@@ -295,14 +300,25 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
             SyncToAsync.threadlocal.main_event_loop = outer
             with self._turn:
                 self._busy.remove(me)
-                self._turn.notify_all()
+                self._tell_waiters()
 
-    def _is_busy_elsewhere(self, me: int) -> bool:
-        return any(one != me for one in self._busy)
+    def _is_another_busy(self, me: int) -> bool:
+        return any(one != me and one not in self._waiters for one in self._busy)
 
-    def _wait_for_others(self) -> None:
-        if not self._turn.wait(PATIENCE):
-            raise NothingHappens(f"Another thread has been doing something for {PATIENCE:g} seconds.")
+    def _wait_for_others(self, me: int) -> None:
+        seen = self._version
+        self._waiters.add(me)
+        self._turn.notify_all()
+        try:
+            if not self._turn.wait_for(lambda: self._version != seen or not self._is_another_busy(me), PATIENCE):
+                raise NothingHappens(f"Another thread has been doing something for {PATIENCE:g} seconds.")
+        finally:
+            self._waiters.discard(me)
+
+    def _tell_waiters(self) -> None:
+        with self._turn:
+            self._version += 1
+            self._turn.notify_all()
 
     def _jump_or_raise(self) -> bool:
         due = self._next_due()

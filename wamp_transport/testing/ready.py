@@ -9,12 +9,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def set_up_django() -> None:
-    """Let Django load the apps if it has not. Raises ImproperlyConfigured where nobody says which settings to use."""
-    if apps.ready or apps.loading:
+    """Let Django load the apps, if it has not. Raises ImproperlyConfigured without settings, or without this app."""
+    if apps.loading:
         return
     if not settings.configured and not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise ImproperlyConfigured(
             "The WAMP test tools need Django's settings: set DJANGO_SETTINGS_MODULE in the environment, or with"
             " pytest-django in the configuration of pytest."
         )
-    django.setup()
+    if not apps.ready:
+        django.setup()
+    if not apps.is_installed("wamp_transport"):
+        raise ImproperlyConfigured("The WAMP test tools need 'wamp_transport' in INSTALLED_APPS.")

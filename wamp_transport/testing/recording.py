@@ -110,7 +110,9 @@ class Recording:
         self.assert_called(procedure, args, kwargs, count=0, match=match)
 
     def _hints(self, wanted: Wanted) -> list[str]:
-        waiting = [said(one.topic, one.args, one.kwargs) for one in waiting_for_commit()]
+        published, others = waiting_for_commit()
+        waiting = [said(one.topic, one.args, one.kwargs) for one in published]
+        waiting += [f"{others} {'other thing' if others == 1 else 'other things'} to do"] if others else []
         title = "What waits for the commit of a transaction (wrap the code in committing(), and it is sent):"
         failures = listed("Handlers have failed:", self.failures, "")
         return [*listed(title, waiting, ""), *failures]
