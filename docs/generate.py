@@ -2,20 +2,28 @@
 
 ``features.md`` comes from the announced features and the protocol test of each; ``configuration.md`` and what
 ``migrating.md`` says of configurations from the schema;
+``commands.md`` from the subcommands of ``manage.py wamp``;
 ``clients.md`` from the table that the tests of client libraries run by, and the examples.
 (``differences.md`` needs Crossbar: ``make differences``.)
 """
 
+import argparse
 import ast
+import os
 import sys
 from pathlib import Path
+
+import django
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wampnode.settings")
+django.setup()
 
 from tests.integration.abilities import FEATURES, LACKS, LIBRARIES, METHODS  # noqa: E402 - found by the line above
 from wamp_transport.config.reference import markdown, unoffered  # noqa: E402 - found by the line above
+from wamp_transport.management.subcommands import SUBCOMMANDS, Subcommand  # noqa: E402 - found by the line above
 from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noqa: E402
 
 CLIENTS_HEAD = """# Client libraries
@@ -166,6 +174,52 @@ def migrating() -> str:
     return MIGRATING_HEAD + "".join(sorted(rows, key=lambda row: "| refused |" not in row))
 
 
+COMMANDS_HEAD = """# manage.py wamp
+
+Every subcommand with its arguments. How to use those that speak to a router: [command-line.md](command-line.md).
+Options of Django itself (`--settings`, `--traceback`, `-v`) stand before the subcommand.
+"""
+
+SHARED = "Those of every command that speaks to a router"
+
+
+def commands() -> str:
+    """From the subcommands' own parsers."""
+    shared = [group for group in _groups(next(one for one in SUBCOMMANDS if one.name == "call")) if group.description]
+    text = [COMMANDS_HEAD]
+    for subcommand in SUBCOMMANDS:
+        groups = _groups(subcommand)
+        own = [group for group in groups if not group.description]
+        text.append(f"\n## {subcommand.name}\n\n{subcommand.help}\n\n")
+        text += [f"- {_told(action)}\n" for group in own for action in group._group_actions if action.dest != "help"]
+        if len(own) < len(groups):
+            text.append(f"- {SHARED.lower()}\n")
+    text.append(f"\n## {SHARED}\n")
+    for group in shared:
+        text.append(f"\n**{str(group.title).capitalize()}.** {group.description}\n\n")
+        text += [f"- {_told(action)}\n" for action in group._group_actions]
+    return "".join(text)
+
+
+def _groups(subcommand: Subcommand) -> list[argparse._ArgumentGroup]:
+    parser = argparse.ArgumentParser()
+    subcommand.add_arguments(parser)  # type: ignore[arg-type]
+    return parser._action_groups
+
+
+def _told(action: argparse.Action) -> str:
+    """An argument as it is written, and what it does."""
+    value = action.metavar or (None if action.choices is None else "{" + ",".join(map(str, action.choices)) + "}")
+    value = value or (None if action.nargs == 0 else action.dest.upper())
+    name = ", ".join(action.option_strings)
+    if not name:
+        name = f"{value} ..." if action.nargs in ("*", "+") else str(value)
+    elif value:
+        name += f" {value}"
+    words = (action.help or "") % {**vars(action), "prog": "manage.py wamp"}
+    return f"`{name}`{': ' if words else ''}{words}"
+
+
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
     return {
@@ -173,6 +227,7 @@ def pages() -> dict[str, str]:
         "configuration.md": markdown(),
         "clients.md": clients(),
         "migrating.md": migrating(),
+        "commands.md": commands(),
     }
 
 

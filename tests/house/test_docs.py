@@ -20,7 +20,7 @@ from tests.differences.scenarios import SCENARIOS  # noqa: E402
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-@pytest.mark.parametrize("name", ["features.md", "configuration.md", "clients.md", "migrating.md"])
+@pytest.mark.parametrize("name", ["features.md", "configuration.md", "clients.md", "migrating.md", "commands.md"])
 def test_generated_page_is_current(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generate.pages()[name], "run 'make docs'"
 

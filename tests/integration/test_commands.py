@@ -3,66 +3,24 @@
 import json
 import signal
 import subprocess
-from contextlib import contextmanager
 
 import pytest
 
 from tests.live import live_server
 
-from .servers import ROOT, configuration, environment_of, free_port, manage, node, realm, until, web
+from .commands import Site
+from .servers import ROOT, configuration, free_port, manage, node, realm, until, web
 
 pytestmark = pytest.mark.integration
 
 OPEN = realm("realm1", call=True, register=True, publish=True, subscribe=True)
 
 
-class Site:
-    """A project with its database; ``wamp`` runs a command of it."""
-
-    def __init__(self, directory, **environment):
-        self.environment = environment_of(
-            WAMPNODE_DATABASE=str(directory / "live.sqlite3"), PYTHONWARNINGS="error", COLUMNS="200", **environment
-        )
-
-    def wamp(self, *arguments, stdin="", **environment):
-        return subprocess.run(
-            manage("wamp", *map(str, arguments)),
-            cwd=ROOT,
-            env=self.environment | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def json(self, *arguments, **environment):
-        """What a command writes with ``--json``, which succeeds and says no more."""
-        done = self.wamp(*arguments, "--json", **environment)
-        assert (done.returncode, done.stderr) == (0, ""), done
-        return json.loads(done.stdout)
-
-    @contextmanager
-    def begun(self, *arguments):
-        """A command that runs on, and says so."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        command = manage("wamp", "-v2", *arguments)
-        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, **pipes)
-        try:
-            assert "Ctrl-C" in process.stderr.readline()
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A project whose server runs."""
     directory = tmp_path_factory.mktemp("site")
-    with live_server(directory) as server:
-        site = Site(directory)
-        site.url = server.websocket_url
+    with live_server(directory), Site(directory).forking() as site:
         # The node writes down where it is once it listens.
         until(lambda: site.wamp("call", "wamp.session.count").returncode == 0, "the node is found")
         yield site
