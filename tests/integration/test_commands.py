@@ -1,11 +1,14 @@
 """``manage.py wamp`` in processes of its own, at a node of its project and at another router."""
 
 import json
+import os
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 
+from tests.certificates import Authority
 from tests.live import live_server
 
 from .commands import Site
@@ -178,3 +181,48 @@ def test_bench_measures_the_own_node(site):
     assert all(one["count"] > 0 and 0 < one["p50_ms"] <= one["p99_ms"] for one in found["measures"])
     done = site.wamp("bench", "--seconds", "0.2", "--role", "anonymous", "--uri-prefix", "wamp.")
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_own_node_is_reached_by_unix_socket_and_tls_where_it_listens_there_alone(site, tmp_path):
+    database = {"WAMPNODE_DATABASE": str(tmp_path / "db.sqlite3")}
+    subprocess.run(manage("migrate", "-v0"), cwd=ROOT, env=site.environment | database, timeout=60, check=True)
+    Authority().issue().write(tmp_path, "server")
+    port = free_port()
+    browsers_only = {"ws": {"type": "websocket", "options": {"allow_missing_origin": False}}}
+    unix = web(0, browsers_only) | {"endpoint": {"type": "unix", "path": "../wamp.sock"}}
+    tls = web(port, browsers_only)
+    tls["endpoint"]["tls"] = {"key": "../server.key", "certificate": "../server.pem"}
+    config = configuration(unix, realms=[realm("inside")])
+    config["workers"] += configuration(tls, realms=[realm("secured")])["workers"]
+    with node(tmp_path, config, port, str(tmp_path / "wamp.sock")) as process:
+        arguments = ("call", "wamp.session.count")
+        until(lambda: site.wamp(*arguments, "--realm", "inside", **database).returncode == 0, "the node is found")
+        assert site.wamp(*arguments, "--realm", "secured", **database).stdout == "1\n"
+        assert "there are: inside, secured" in site.wamp(*arguments, **database).stderr
+        assert process.stop() == 0
+
+
+def test_kill_asks_on_a_terminal(site):
+    def asked(answer):
+        ours, theirs = os.openpty()
+        command = manage("wamp", "kill", "--with-role", "trusted")
+        process = subprocess.Popen(command, cwd=ROOT, env=site.environment, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        said = b""
+        while b"[y/N] " not in said:
+            said += os.read(ours, 1000)
+        os.write(ours, answer)
+        code = process.wait(30)
+        with suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 1000):
+                said += part
+        os.close(ours)
+        return code, said.decode()
+
+    with site.begun("subscribe", "com.x") as process:
+        code, said = asked(b"\n")
+        assert (code, "End session" in said, "Nobody was ended" in said) == (1, True, True), said
+        assert process.poll() is None
+        code, said = asked(b"y\n")
+        assert (code, "1 session ended" in said) == (0, True), said
+        assert process.wait(30) == 3
