@@ -145,6 +145,8 @@ running without them would be unsafe or pointless; *ignored* ones are reported a
 | timeouts of calls | milliseconds, `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
 | protocol violations | ABORT with the reason, then close 1002; faults that went unnoticed count | mend the client |
 | ABORT | ends the connection | connect again for another try |
+| denied logins | `wamp.error.authentication_denied`, not `not_authorized` | |
+| authenticators that fail or are not there | `wamp.error.authentication_failed` | |
 | `wamp.session.on_leave` | three arguments: session, authid, authrole | take the first |
 | progressive results | only for callers that ask with `receive_progress` | ask |
 | such results of Autobahn JS and wampy.js | not asked for | realm option `lenient_progress: true` |

@@ -5,16 +5,17 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from .autobahn import Autobahn
 from .page import PAGE, rendered
-from .routers import crossbar, ours, versions
+from .routers import Place, crossbar, ours, versions
 from .scenario import Scenario
 from .scenarios import SCENARIOS
 from .stage import Stage, Unexpected
 
 
-def observation(scenario: Scenario, port: int, number: int) -> str:
-    """What comes of a scenario on the router at this port."""
-    stage = Stage(port, number)
+def observation(scenario: Scenario, place: Place, number: int, autobahn: Autobahn) -> str:
+    """What comes of a scenario on a router."""
+    stage = Stage(place, number, autobahn)
     try:
         seen = scenario.steps(stage)
     except Unexpected as heard:
@@ -26,12 +27,13 @@ def observation(scenario: Scenario, port: int, number: int) -> str:
     return seen.replace(stage.prefix, "com.example")
 
 
-def run(port: int, wanted: str) -> dict[str, str]:
+def run(place: Place, wanted: str) -> dict[str, str]:
     """All observations of one router, by the scenario's name."""
     seen = {}
-    for number, scenario in enumerate(SCENARIOS):
-        if wanted in scenario.name:
-            seen[scenario.name] = observation(scenario, port, number)
+    with Autobahn() as autobahn:
+        for number, scenario in enumerate(SCENARIOS):
+            if wanted in scenario.name:
+                seen[scenario.name] = observation(scenario, place, number, autobahn)
     return seen
 
 
@@ -44,7 +46,7 @@ def main(environment: Path, wanted: str = "") -> int:
             ours(directory / "ours") as mine,
             ThreadPoolExecutor(2) as pool,
         ):
-            runs = [pool.submit(run, port, wanted) for port in (theirs, mine)]
+            runs = [pool.submit(run, place, wanted) for place in (theirs, mine)]
             crossbars, own = (one.result() for one in runs)
     wrong = 0
     for scenario in SCENARIOS:

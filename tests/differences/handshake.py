@@ -382,4 +382,5 @@ framed(
     ("close 1002", "the connection drops"),
     frame(CLOSE, b"\x03\xed"),
     section="RFC 6455, 7.4.1",
+    means="The close code says what was wrong.",
 )

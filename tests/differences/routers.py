@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import wamp_transport
 
 from ..integration.servers import free_port, manage, running, until, write_config
 from ..integration.wire import Wire
+from . import login_services as logins
 
 OPEN = {"call": True, "register": True, "publish": True, "subscribe": True}
 
@@ -53,11 +55,21 @@ REALMS = [
         others=({"name": "guest", "permissions": [ALL]},),
     ),
     {"name": "roleless", "roles": [{"name": "somebody", "permissions": [ALL]}]},
+    {"name": logins.REALM, "roles": [{"name": name, "permissions": [ALL]} for name in logins.ROLES]},
 ]
 
 
-def configuration(port: int) -> dict[str, Any]:
-    """What both are given; only the port differs."""
+@dataclass(frozen=True)
+class Place:
+    """Where a router is: its port, that with TLS, and the directory of the certificates."""
+
+    port: int
+    secure: int
+    directory: Path
+
+
+def configuration(place: Place) -> dict[str, Any]:
+    """What both are given; only the ports differ, and the certificates that are named."""
     service = {"type": "websocket", "auth": {"anonymous": {"type": "static"}}}
     guest = {"type": "static", "role": "guest", "authid": "guest"}
     paths = {
@@ -74,44 +86,49 @@ def configuration(port: int) -> dict[str, Any]:
         "small": {**service, "options": {"max_message_size": 4000, "max_frame_size": 4000}},
         "quiet": {**service, "options": {"enable_webstatus": False}},
         "static": {"type": "static", "directory": "../public"},
+        **logins.PATHS,
     }
-    endpoint = {"type": "tcp", "interface": "127.0.0.1", "port": port}
-    worker = {"type": "router", "realms": REALMS, "transports": [{"type": "web", "endpoint": endpoint, "paths": paths}]}
+    endpoint = {"type": "tcp", "interface": "127.0.0.1", "port": place.port}
+    plain = {"type": "web", "endpoint": endpoint, "paths": paths}
+    transports = [logins.secure(place.secure, place.directory), plain]
+    worker = {"type": "router", "realms": REALMS, "transports": transports}
     return {"version": 2, "controller": {}, "workers": [worker]}
 
 
-def _prepared(directory: Path) -> int:
-    port = free_port()
+def _prepared(directory: Path) -> Place:
+    place = Place(free_port(), free_port(), directory)
     directory.mkdir()
+    logins.certificates(directory)
     (directory / "public").mkdir()
     (directory / "public" / "page.txt").write_text("a page")
-    write_config(directory, configuration(port))
-    return port
+    write_config(directory, configuration(place))
+    return place
 
 
 @contextmanager
-def ours(directory: Path) -> Iterator[int]:
-    """This project's router; its port."""
-    port = _prepared(directory)
-    environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3")}
+def ours(directory: Path) -> Iterator[Place]:
+    """This project's router."""
+    place = _prepared(directory)
+    environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **logins.ENVIRONMENT}
     with running(manage("migrate", "--verbosity", "0"), directory, **environment) as migrate:
         assert migrate.ended(seconds=60) == 0, migrate.output
     with running(manage("runnode", "--node", str(directory)), directory, **environment) as process:
-        process.wait_for(port, seconds=60)
-        yield port
+        process.wait_for(place.port, place.secure, seconds=60)
+        yield place
         process.stop()
 
 
 @contextmanager
-def crossbar(directory: Path, environment: Path) -> Iterator[int]:
-    """Crossbar from its virtual environment; its port."""
-    port = _prepared(directory)
+def crossbar(directory: Path, environment: Path) -> Iterator[Place]:
+    """Crossbar from its virtual environment."""
+    place = _prepared(directory)
     command = [str(environment / "bin" / "crossbar"), "start", "--loglevel", "warn"]
     command += ["--cbdir", str(directory / ".crossbar")]
-    with running(command, directory, PATH=f"{environment / 'bin'}:{os.environ['PATH']}", PYTHONPATH="") as process:
-        process.wait_for(port, seconds=120)
-        until(lambda: _is_serving(port), "the last of the paths is served", seconds=30)
-        yield port
+    variables = {"PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": "", **logins.ENVIRONMENT}
+    with running(command, directory, **variables) as process:
+        process.wait_for(place.port, place.secure, seconds=120)
+        until(lambda: _is_serving(place.port), "the last of the paths is served", seconds=30)
+        yield place
         process.stop(seconds=30)
 
 
@@ -130,4 +147,6 @@ def versions(environment: Path) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    json.dump(configuration(8080), sys.stdout, indent=2)
+    here = Path.cwd()
+    logins.certificates(here)
+    json.dump(configuration(Place(8080, 8443, here)), sys.stdout, indent=2)

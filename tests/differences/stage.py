@@ -4,15 +4,21 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgpack
 
 from ..integration.wire import BINARY, CLOSE, PING, PONG, TEXT, Wire, frame
+from .autobahn import Autobahn, words
+from .routers import Place
 
 ANSWER = 4.0
 """Seconds after which an answer counts as never given."""
+
+LONGEST_LOGIN = 30.0
+"""Seconds after which a login has failed that Autobahn tells nothing of."""
 
 SILENCE = 0.4
 """Seconds without a frame, after a ping was answered, that count as the end."""
@@ -60,6 +66,7 @@ class Peer:
         self.inbox: list[list[Any]] = []
         self.request_id = 0
         self.session_id = 0
+        self.head = ""
 
     def send(self, *message: Any) -> None:
         """Send a message, whatever it is."""
@@ -189,16 +196,33 @@ class Peer:
 
 
 class Stage:
-    """A router, and names that no other scenario uses."""
+    """A router, names that no other scenario uses, and a client that logs in."""
 
-    def __init__(self, port: int, number: int) -> None:
-        self.port = port
+    def __init__(self, place: Place, number: int, autobahn: Autobahn) -> None:
+        self.place = place
+        self.port = place.port
+        self.autobahn = autobahn
         self.prefix = f"com.s{number:03}"
         self.peers: list[Peer] = []
 
     def uri(self, name: str = "it") -> str:
         """A URI of this scenario's own."""
         return f"{self.prefix}.{name}"
+
+    def start_login(self, path: str, method: str, **login: Any) -> "Future[dict[str, Any]]":
+        """Let Autobahn log in at a service; how it ends. ``client`` names whose certificate is shown over TLS."""
+        url = f"ws://localhost:{self.place.port}/{path}"
+        if "tls" in login:
+            url = f"wss://localhost:{self.place.secure}/{path}"
+            login["ca"] = str(self.place.directory / "ca.pem")
+            if (client := login.pop("client", None)) is not None:
+                login["certificate"] = str(self.place.directory / f"{client}.pem")
+                login["key"] = str(self.place.directory / f"{client}.key")
+        return self.autobahn.start({"url": url, "realm": "logins", "method": method, **login})
+
+    def login(self, path: str, method: str, **login: Any) -> str:
+        """Let Autobahn log in at a service; in words, how it ended."""
+        return words(self.start_login(path, method, **login).result(LONGEST_LOGIN))
 
     def wire(self) -> Wire:
         """A TCP connection."""
@@ -210,7 +234,8 @@ class Stage:
         """An open WebSocket without a session."""
         peer = Peer(Wire(self.port), serializer)
         self.peers.append(peer)
-        status = peer.wire.upgrade(path, subprotocol=f"wamp.2.{serializer}", **options).split("\r\n")[0]
+        peer.head = peer.wire.upgrade(path, subprotocol=f"wamp.2.{serializer}", **options)
+        status = peer.head.split("\r\n")[0]
         if " 101 " not in f"{status} ":
             raise Unexpected(status)
         return peer

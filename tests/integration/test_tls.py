@@ -193,9 +193,10 @@ def test_certificate_of_a_client_is_told_in_its_details(place: Place, port: str)
 # --- channel binding -------------------------------------------------------------------------------------------------
 
 
-def test_channel_is_named_the_same_on_both_sides(place: Place) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_channel_is_named_the_same_on_both_sides(place: Place, version: ssl.TLSVersion) -> None:
     context = place.context()
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = context.maximum_version = version
     with joined(place.plain, tls=context) as wire:
         assert isinstance(wire.socket, ssl.SSLSocket)
         binding = wire.socket.get_channel_binding("tls-unique")
@@ -205,10 +206,15 @@ def test_channel_is_named_the_same_on_both_sides(place: Place) -> None:
         assert len(channel["tls-exporter"]) == 64
 
 
-def test_tls_1_3_has_an_exporter_alone(place: Place) -> None:
-    with joined(place.plain, tls=place.context()) as one, joined(place.plain, tls=place.context()) as other:
-        first, second = details(one)["channel_id"], details(other)["channel_id"]
-        assert set(first) == set(second) == {"tls-exporter"}
+def test_channels_have_names_of_their_own(place: Place) -> None:
+    with joined(place.plain, tls=place.context()) as one, joined(place.plain, tls=place.context()):
+        one.send_json([48, 1, {}, "wamp.session.list"])
+        sessions = one.message()[3][0]
+        one.send_json(*([48, 2 + number, {}, "wamp.session.get", [each]] for number, each in enumerate(sessions)))
+        channels = [one.message()[3][0]["transport"]["channel_id"] for _ in sessions]
+    assert len(channels) >= 2
+    assert all(set(each) == {"tls-exporter", "tls-unique"} for each in channels)
+    assert len({name for each in channels for name in each.values()}) == 2 * len(channels)
 
 
 # --- new certificates ------------------------------------------------------------------------------------------------

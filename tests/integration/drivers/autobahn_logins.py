@@ -31,6 +31,9 @@ from nacl.signing import VerifyKey  # noqa: E402
 _OUTPUT, sys.stdout = sys.stdout, sys.stderr
 
 
+SECRETS = {"ticket": "ticket", "wampcra": "secret", "scram": "password", "cryptosign": "privkey"}
+
+
 class Session(ApplicationSession):
     """Joins by one method, tells how that ended, and leaves."""
 
@@ -38,8 +41,10 @@ class Session(ApplicationSession):
         super().__init__(config)
         self.login = login
         self.outcome = outcome
-        secret = {"ticket": "ticket", "wampcra": "secret", "scram": "password", "cryptosign": "privkey"}
-        given = {secret[login["method"]]: login["secret"], "authid": login["authid"]}
+        self.authenticator: Any = None
+        if login["method"] not in SECRETS:
+            return
+        given = {SECRETS[login["method"]]: login["secret"], "authid": login["authid"]}
         if login["method"] == "cryptosign":
             del given["authid"]
             given["authextra"] = {name: login[name] for name in ("channel_binding",) if name in login}
@@ -53,8 +58,8 @@ class Session(ApplicationSession):
         self.join(
             self.login["realm"],
             authmethods=[self.login["method"]],
-            authid=self.login["authid"],
-            authextra=self.authenticator.authextra,
+            authid=self.login.get("authid"),
+            authextra=None if self.authenticator is None else self.authenticator.authextra,
         )
 
     def onChallenge(self, challenge: Any) -> Any:
@@ -72,13 +77,15 @@ class Session(ApplicationSession):
 
     def onWelcome(self, welcome: Any) -> str | None:
         """WELCOME: the authenticator may refuse the router."""
+        if self.authenticator is None:
+            return None
         refusal: str | None = self.authenticator.on_welcome(self, welcome.authextra)
         return refusal
 
     def onJoin(self, details: Any) -> None:
         """Let in."""
-        told = {"authid": details.authid, "authrole": details.authrole, "authmethod": details.authmethod}
-        self.outcome.set_result(told)
+        told = self.login.get("tell", ("authid", "authrole", "authmethod"))
+        self.outcome.set_result({name: getattr(details, name) for name in told})
         self.leave()
 
     def onLeave(self, details: Any) -> None:
@@ -92,8 +99,10 @@ def context_of(login: dict[str, Any]) -> ssl.SSLContext | None:
     """What is used for TLS, at most of the version that the login names."""
     if "tls" not in login:
         return None
-    context = ssl.create_default_context()
-    context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2}[login["tls"]]
+    context = ssl.create_default_context(cafile=login.get("ca"))
+    if "certificate" in login:
+        context.load_cert_chain(login["certificate"], login["key"])
+    context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[login["tls"]]
     return context
 
 
@@ -108,8 +117,14 @@ async def main() -> None:
         def make(config: Any, login: dict[str, Any] = login, outcome: Any = outcome) -> Session:
             return Session(config, login, outcome)
 
-        await runner.run(make, start_loop=False)
-        print(json.dumps(await outcome), file=_OUTPUT, flush=True)
+        try:
+            await runner.run(make, start_loop=False)
+            told = await asyncio.wait_for(outcome, login.get("seconds", 30))
+        except ssl.SSLError:
+            told = {"fault": "no TLS connection"}
+        except TimeoutError:
+            told = {"fault": "nothing"}
+        print(json.dumps(told), file=_OUTPUT, flush=True)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,8 @@ class TlsFactory(TLSMemoryBIOFactory):
 def tls_details(transport: Any) -> dict[str, Any]:
     """What TLS tells of a connection: ids to bind a login to it (hex), and the client's certificate, if it gave one.
 
-    Empty where there is no TLS. Call it after the handshake.
+    Empty where there is no TLS. Call it after the handshake. ``tls-unique`` is defined up to TLS 1.2 alone (RFC 9266);
+    in TLS 1.3 it is the client's Finished as well, as Autobahn and Crossbar have it: as bound to the channel.
     """
     if not isinstance(transport, TlsProtocol):
         return {}
@@ -170,7 +171,7 @@ def tls_details(transport: Any) -> dict[str, Any]:
     exporter = connection.export_keying_material(EXPORTER_LABEL, EXPORTER_SIZE, b"")
     channel = {"tls-exporter": exporter.hex()}
     finished = connection.get_peer_finished()
-    if connection.get_protocol_version() <= SSL.TLS1_2_VERSION and finished:
+    if finished:
         channel["tls-unique"] = hashlib.sha256(finished).hexdigest()
     certificate: Any = connection.get_peer_certificate(as_cryptography=True)
     details: dict[str, Any] = {"channel_id": channel}

@@ -102,7 +102,7 @@ def test_details_name_the_channel_and_the_client(tmp_path: Path, authority: Auth
     asking = TlsFiles(files.key, files.certificate, authorities=(tmp_path / "ca.pem",))
     memory = Memory(factory_of(asking), context(tmp_path, authority.issue("alice"))).shake()
     details = tls_details(memory.server)
-    assert set(details["channel_id"]) == {"tls-exporter"}
+    assert set(details["channel_id"]) == {"tls-exporter", "tls-unique"}
     assert details["peer_cert"]["subject"]["cn"] == "alice"
     nobody = Memory(factory_of(asking), context(tmp_path)).shake()
     assert "peer_cert" not in tls_details(nobody.server)
