@@ -43,6 +43,10 @@ bench-permissions: $(VENV)/.installed-dev ## Measure what a permission check cos
 bench-matching: $(VENV)/.installed-dev ## Measure look-ups among many patterns, and memory
 	$(BIN)/python -m benchmarks.matching
 
+.PHONY: bench-logins
+bench-logins: $(VENV)/.installed-dev ## Measure what storms of logins do to a session that runs (some four minutes)
+	$(BIN)/python -m benchmarks.login_storm
+
 ROUNDS ?= 5
 .PHONY: bench
 bench: $(VENV)/.installed-dev .venv-bench/.installed .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (some 25 minutes; WAMPLOAD= the load generator's folder)

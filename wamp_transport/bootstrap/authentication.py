@@ -54,6 +54,9 @@ FUNCTION_THREADS: Final = 8
 LONGEST_QUEUE: Final = 200
 """Logins that may wait for a thread; further ones fail at once."""
 
+LONGEST_WAIT: Final = 5.0
+"""Seconds that a login may wait for a thread: less than the whole of it may take, so that it is told why it fails."""
+
 METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     "anonymous": AnonymousMethod,
     "ticket": TicketMethod,
@@ -82,11 +85,14 @@ class Busy(Exception):
 
 
 class Threads:
-    """Threads for what is slow, and a queue that ends."""
+    """Threads for what is slow, and a queue that ends: by length, and by the seconds that anything waits in it."""
 
-    def __init__(self, name: str, threads: int, longest: int = LONGEST_QUEUE) -> None:
+    def __init__(
+        self, name: str, threads: int, longest: int = LONGEST_QUEUE, longest_wait: float = LONGEST_WAIT
+    ) -> None:
         self._pool = ThreadPoolExecutor(threads, name)
         self._longest = threads + longest
+        self._longest_wait = longest_wait
         self._count = 0
         self._mutex = Lock()
 
@@ -98,7 +104,21 @@ class Threads:
             self._count += 1
         future = self._pool.submit(with_clean_connections, function)
         future.add_done_callback(lambda _: self._done())
-        return await asyncio.wrap_future(future)
+        is_late = False
+
+        def expire() -> None:
+            nonlocal is_late
+            is_late = future.cancel()  # what runs goes on
+
+        timer = asyncio.get_running_loop().call_later(self._longest_wait, expire)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if is_late:
+                raise Busy from None
+            raise
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Nothing more is run."""
