@@ -5,36 +5,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .autobahn import Autobahn
 from .page import PAGE, rendered
-from .routers import Place, crossbar, ours, versions
-from .scenario import Scenario
+from .play import observations
+from .routers import crossbar, ours, versions
 from .scenarios import SCENARIOS
-from .stage import Stage, Unexpected
-
-
-def observation(scenario: Scenario, place: Place, number: int, autobahn: Autobahn) -> str:
-    """What comes of a scenario on a router."""
-    stage = Stage(place, number, autobahn)
-    try:
-        seen = scenario.steps(stage)
-    except Unexpected as heard:
-        seen = str(heard)
-    except (LookupError, TypeError, OSError) as error:
-        seen = f"an answer of another form than the scenario knows: {error!r}"
-    finally:
-        stage.close()
-    return seen.replace(stage.prefix, "com.example")
-
-
-def run(place: Place, wanted: str) -> dict[str, str]:
-    """All observations of one router, by the scenario's name."""
-    seen = {}
-    with Autobahn() as autobahn:
-        for number, scenario in enumerate(SCENARIOS):
-            if wanted in scenario.name:
-                seen[scenario.name] = observation(scenario, place, number, autobahn)
-    return seen
 
 
 def main(environment: Path, wanted: str = "") -> int:
@@ -46,7 +20,8 @@ def main(environment: Path, wanted: str = "") -> int:
             ours(directory / "ours") as mine,
             ThreadPoolExecutor(2) as pool,
         ):
-            runs = [pool.submit(run, place, wanted) for place in (theirs, mine)]
+            chosen = [one for one in SCENARIOS if wanted in one.name]
+            runs = [pool.submit(observations, place, chosen) for place in (theirs, mine)]
             crossbars, own = (one.result() for one in runs)
     wrong = 0
     for scenario in SCENARIOS:
