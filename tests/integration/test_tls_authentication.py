@@ -83,7 +83,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "old": {"certificate-sha1": fingerprint(clients["old"], "sha1"), "role": "frontend"},
         "new": {"certificate-sha256": fingerprint(clients["new"], "sha256"), "role": "frontend"},
     }
-    keys = {**STATIC["cryptosign"], "router_key": ROUTER.hex()}
+    keys = {**STATIC["cryptosign"], "router_key": "${ROUTER_KEY}"}
     auth = {"tls": {"type": "static", "principals": principals}, "cryptosign": keys}
     port = free_port()
     site = Site(directory, port)
@@ -92,7 +92,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     stored = {name: DATABASE for name in ("tls", "cryptosign", "scram")}
     paths = {"ws": {"type": "websocket", "auth": auth}, "stored": {"type": "websocket", "auth": stored}}
     asks = {"ca_certificates": ["../ca.pem"], "require_client_certificate": False}
-    with node(directory, configuration(tls_web(port, paths, **asks), realms=REALMS), port) as process:
+    document = configuration(tls_web(port, paths, **asks), realms=REALMS)
+    with node(directory, document, port, ROUTER_KEY=ROUTER.hex()) as process:
         yield Place(directory, port, clients, site)
         assert process.stop() == 0
         assert_quiet(process.output)

@@ -13,6 +13,7 @@ from wamp_transport.config.principals import (
     TlsPrincipal,
 )
 from wamp_transport.config.report import short
+from wamp_transport.config.secret import is_reference
 from wamp_transport.config.section import Finding, Section, setting
 from wamp_transport.wamp.uris import is_uri
 
@@ -189,12 +190,21 @@ class CryptosignAuth(MethodAuth):
     )
     router_key: Key | None = setting(
         None,
-        "Private key (Ed25519) with which the router proves itself to clients that send it a `challenge`: 32 octets in "
-        'hex, or "${NAME}" for an environment variable. Null: one made of SECRET_KEY, the same in all processes; '
+        '"${NAME}" for the environment variable with the private key (Ed25519, 32 octets in hex) with which the router '
+        "proves itself to clients that send it a `challenge`. Null: one made of SECRET_KEY, the same in all processes; "
         "`manage.py wamp keygen --router` shows its public key.",
-        expected="64 hex digits",
+        expected='"${NAME}"',
         secret=True,
     )
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """What the router signs with is written nowhere."""
+        yield from super().check(given)
+        key = given.get("router_key")
+        if isinstance(key, str) and not is_reference(key):
+            message = 'expected "${NAME}" for an environment variable: private keys are not written into configurations'
+            yield Finding(("router_key",), message)
 
     def listed(self) -> Mapping[str, CryptosignPrincipal]:
         """The principals of type static."""

@@ -4,6 +4,7 @@ from wamp_transport.config import service_options
 from wamp_transport.router.options import AnonymousLogin
 
 PLACE = "workers[0].transports[0].paths.ws.auth"
+SIGNED = {"type": "dynamic", "authenticator": "a.b"}
 TICKETS = {"type": "static", "principals": {"joe": {"ticket": "hunter2", "role": "anonymous"}}}
 KEY = "545efb0a2192db8d43f118e9bf9aee081466e1ef36c708b96ee6f62dddad9122"
 SHA1 = "B6:E5:E6:F2:2A:86:DB:3C:DC:9F:51:42:58:39:9B:14:92:5D:A1:EB"
@@ -139,17 +140,22 @@ def test_controller_is_told_to_be_missing(service, problems):
         ({"ticket": {"type": "function", "create": "nodot"}}, "ticket.create", "package.module.name"),
         ({"ticket": {**TICKETS, "default-role": "trusted"}}, "ticket.default-role", "router's own"),
         ({"cryptosign": {"type": "static", "trustroots": {}}}, "cryptosign.trustroots", "not offered"),
-        (
-            {"cryptosign": {"type": "dynamic", "authenticator": "a.b", "router_key": "ab"}},
-            "cryptosign.router_key",
-            "64",
-        ),
+        ({"cryptosign": {**SIGNED, "router_key": "ab" * 32}}, "cryptosign.router_key", "not written"),
+        ({"cryptosign": {**SIGNED, "router_key": "${NO_SUCH}"}}, "cryptosign.router_key", "NO_SUCH is not set"),
+        ({"cryptosign": {**SIGNED, "router_key": 5}}, "cryptosign.router_key", "secret as text"),
         ({"anonymous-proxy": {}}, "anonymous-proxy", "not here"),
     ],
 )
 def test_bad_auth_is_refused(service, problems, given, path, words):
     service["auth"] = given
     assert words in problems(PLACE)[0][path].message
+
+
+def test_key_of_the_router_is_32_octets_of_the_environment(service, node, read):
+    service["auth"] = {"cryptosign": {**SIGNED, "router_key": "${ROUTER_KEY}"}}
+    assert not read(node, ROUTER_KEY="ab" * 32).faults
+    faults = read(node, ROUTER_KEY="ab" * 31).faults
+    assert "64 hex digits" in faults[f"{PLACE}.cryptosign.router_key"].message
 
 
 def test_trust_roots_are_one_fault_that_says_what_to_do(service, problems):
