@@ -113,7 +113,7 @@ def test_300_quick_connections_leave_nothing_behind(tmp_path: Path) -> None:
             else:
                 wire.socket.close()
         held.socket.close()
-        until(lambda: counts() == "0 0 0 0", "all gone", seconds=10)
+        until(lambda: counts() == "0 0 0 0 0", "all gone", seconds=10)
         assert process.stop() == 0
         assert_quiet(process.output)
 

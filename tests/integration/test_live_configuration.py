@@ -3,8 +3,9 @@
 import json
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from .servers import (
     websocket,
     write_config,
 )
-from .wire import TEXT, Wire, frame, joined, opened
+from .wire import CLOSE, PING, PONG, TEXT, Frame, Wire, frame, joined, opened
 
 pytestmark = pytest.mark.integration
 
@@ -213,6 +214,134 @@ def test_endpoint_that_is_taken_is_told_and_the_rest_of_the_change_holds(running
         until(lambda: is_open(free), "the other endpoint", seconds=SOON)
         running_node.until_opens("/more")
         assert running_node.process.output.count("Address already in use") == 1
+
+
+# --- clients that go on sending --------------------------------------------------------------------------------------
+
+
+class Busy(Thread):
+    """A client that calls itself without a pause until it is told to stop, and notes what it saw."""
+
+    def __init__(self, port: int, name: str) -> None:
+        super().__init__()
+        self.wire = joined(port)
+        self.procedure = f"com.{name}"
+        self.wire.send_json([64, 1, {}, self.procedure])
+        assert self.wire.message()[0] == 65
+        self.answered = 0
+        self.pings = 0
+        self.odd_frames: list[Frame] = []
+        self.is_over = False
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.is_over:
+                self.call(self.answered + 1)
+        except (AssertionError, EOFError, OSError, ValueError) as failure:  # told to the test
+            self.failure = failure
+
+    def call(self, number: int) -> None:
+        """One call, answered by ourselves; every message comes once, in order, with what was sent."""
+        self.wire.send_json([48, number + 1, {}, self.procedure, [number, "x" * 200]])
+        kind, invocation, *rest = self.message()
+        assert (kind, rest[2]) == (68, [number, "x" * 200])
+        self.wire.send_json([70, invocation, {}, [number]])
+        assert self.message() == [50, number + 1, {}, [number]]
+        self.answered = number
+
+    def message(self) -> Any:
+        while (got := self.wire.frame()).opcode == PING:
+            self.pings += 1
+            self.wire.send(frame(PONG, got.payload))
+        if not got.is_final or got.is_masked:
+            self.odd_frames.append(got)
+        return got.message
+
+
+def answer(wire: Wire, head: str) -> Frame:
+    """The frame that answers a HELLO to a realm with a long name."""
+    wire.send_json([1, "no.such.realm." + "x" * 200, {"roles": {"caller": {}}}])
+    return wire.frame()
+
+
+def is_limited(wire: Wire, head: str) -> bool:
+    wire.send(frame(TEXT, b"x" * 10_001))
+    closing = wire.frame()
+    return (closing.opcode, closing.code) == (CLOSE, 1009)
+
+
+def first(wire: Wire, opcode: int) -> Frame:
+    while (got := wire.frame()).opcode != opcode:
+        pass
+    return got
+
+
+CHANGES: list[tuple[dict[str, Any], Callable[[Wire, str], bool]]] = [
+    ({"show_server_version": True}, lambda wire, head: "\r\nServer: wampnode/" in head),
+    ({"auto_fragment_size": 50}, lambda wire, head: not answer(wire, head).is_final),
+    ({"mask_server_frames": True}, lambda wire, head: answer(wire, head).is_masked),
+    ({"compression": {"deflate": {}}}, lambda wire, head: "permessage-deflate" in head),
+    ({"tcp_nodelay": False, "allowed_origins": ["https://a.example.com"]}, lambda wire, head: " 403 " in head),
+    ({"require_websocket_subprotocol": False, "max_frame_size": 10_000}, is_limited),
+    ({"auto_ping_interval": 1000, "auto_ping_size": 30}, lambda wire, head: len(first(wire, PING).payload) == 30),
+]
+"""Options, and how a new connection shows that they hold."""
+
+
+def test_changes_while_clients_send_lose_nothing(running_node: Node) -> None:
+    busy = [Busy(running_node.port, f"client{number}") for number in range(3)]
+    try:
+        for one in busy:
+            one.start()
+        for options, holds in CHANGES:
+            running_node.change(paths={"ws": websocket(**options)})
+
+            def shown(holds: Callable[[Wire, str], bool] = holds) -> bool:
+                with Wire(running_node.port) as wire:
+                    headers = ["Origin: http://b.example.com", "Sec-WebSocket-Extensions: permessage-deflate"]
+                    return shows(holds, wire, wire.upgrade(headers=headers))
+
+            until(shown, str(options), seconds=SOON)
+            before = [one.answered for one in busy]
+            until(lambda before=before: went_on(busy, before), f"calls after {options}", seconds=SOON)
+        until(lambda: all(one.pings or one.failure for one in busy), "pings on connections from before", seconds=SOON)
+        running_node.change(paths={"ws": websocket(), "end": WS})
+        running_node.until_opens("/end")
+    finally:
+        for one in busy:
+            one.is_over = True
+            one.join()
+            one.wire.socket.close()
+    assert [one.failure for one in busy] == [None] * 3
+    assert [one.odd_frames for one in busy] == [[]] * 3  # how frames are cut and masked is settled with the handshake
+
+
+def shows(holds: Callable[[Wire, str], bool], wire: Wire, head: str) -> bool:
+    """Whether a new connection shows a change; one without it says nothing for a while, or something else."""
+    wire.socket.settimeout(1.5)
+    try:
+        return holds(wire, head)
+    except (TimeoutError, EOFError):
+        return False
+
+
+def went_on(busy: list[Busy], before: list[int]) -> bool:
+    return all(one.answered > number or one.failure for one, number in zip(busy, before, strict=True))
+
+
+def test_change_of_who_may_come_ends_the_sessions_that_came_otherwise(running_node: Node) -> None:
+    ticket = {"ticket": {"type": "static", "principals": {"joe": {"ticket": "secret", "role": "anonymous"}}}}
+    both = {"type": "websocket", "auth": {"anonymous": {"type": "static", "role": "anonymous"}, **ticket}}
+    with joined(running_node.port) as old:
+        running_node.change(paths={"ws": both, "more": WS})
+        running_node.until_opens("/more")
+        old.send_json([32, 1, {}, "com.topic"])
+        assert old.message()[0] == 33  # one way more takes nothing from anybody
+        running_node.change(paths={"ws": {"type": "websocket", "auth": ticket}, "more": WS})
+        goodbye = old.message()
+        assert goodbye[0] == 6
+        assert "who may use the service" in goodbye[1]["message"]
 
 
 # --- the database ----------------------------------------------------------------------------------------------------

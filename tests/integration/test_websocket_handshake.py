@@ -185,6 +185,28 @@ GOOD = request()
         (GOOD.replace(b"HTTP/1.1", b"HTTP/1.0"), 505),
         (GOOD.replace(b"Host: 127.0.0.1\r\n", b""), 400),
         (GOOD.replace(b"127.0.0.1", b"127.0.0.1:x"), 400),
+        (GOOD.replace(b"127.0.0.1", b"127.0.0.1:99999"), 400),
+        (GOOD.replace(b"127.0.0.1", b"me@127.0.0.1"), 400),
+        (GOOD.replace(b"127.0.0.1", b"127.0.0.1 a"), 400),
+        (GOOD.replace(b"127.0.0.1", b"127.0.0.1\r\nHost: 127.0.0.1"), 400),
+        (GOOD.replace(b"127.0.0.1", b"my_service:80"), 101),
+        (GOOD.replace(b"Upgrade: websocket", b"Upgrade: h2c, WebSocket"), 101),
+        (GOOD.replace(b"Upgrade: websocket", b"Upgrade: h2c\r\nUpgrade: websocket"), 101),
+        (GOOD.replace(b"Connection: Upgrade", b"Connection: keep-alive\r\nConnection: UPGRADE"), 101),
+        (GOOD.replace(b"Connection: Upgrade", b"Connection: close"), 400),
+        (GOOD.replace(b"Host", b"Content-Length: 5\r\nHost") + b"hello", 400),
+        (GOOD.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost") + b"5\r\nhello\r\n0\r\n\r\n", 400),
+        (GOOD.replace(b"Host", b"Content-Length: 0\r\nHost"), 101),
+        (GOOD.replace(b"Version: 13", b"Version: +13"), 400),
+        (GOOD.replace(b"Version: 13", b"Version: 013"), 400),
+        (GOOD.replace(b"Version: 13", b"Version: 13, 8"), 400),
+        (GOOD.replace(b"Host", b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nHost"), 400),
+        (GOOD.replace(b"Host", b"X: a\rY: b\r\nHost"), 400),
+        (GOOD.replace(b"Host", b"X: a\0b\r\nHost"), 400),
+        (GOOD.replace(b"/ws", b"/ws /x"), 400),
+        (GOOD.replace(b"Host", b"X: 1\r\n" * 150 + b"Host"), 101),
+        (GOOD.replace(b"Host", b"X: 1\r\n" * 10_000 + b"Host"), 431),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         (GOOD.replace(b"Connection: Upgrade\r\n", b""), 400),
         (GOOD.replace(b"Sec-WebSocket-Version: 13\r\n", b""), 400),
         (GOOD.replace(b"Version: 13", b"Version: many"), 400),
@@ -274,7 +296,7 @@ def test_static_files_and_django_are_beside_it(port: int) -> None:
 # --- nothing stays behind --------------------------------------------------------------------------------------------
 
 COUNTING = """
-import signal, sys
+import gc, signal, sys
 sys.argv[0] = "manage.py"
 from wamp_transport.transports import daphne
 made = []
@@ -284,7 +306,9 @@ daphne.WampServer.__init__ = lambda self, *args, **options: made.append(self) or
 def count(*_):
     from wamp_transport.bootstrap.runtime import current_runtime
     node = current_runtime().node
-    print("counts", len(made[0].connections), len(node.connections), len(node.router.sessions), flush=True)
+    gc.collect()
+    alive = sum(isinstance(one, daphne.WampServer.websocket_protocol) for one in gc.get_objects())
+    print("counts", len(made[0].connections), len(node.connections), len(node.router.sessions), alive, flush=True)
 
 signal.signal(signal.SIGUSR1, count)
 from django.core.management import execute_from_command_line
@@ -292,15 +316,15 @@ execute_from_command_line(sys.argv)
 """
 
 
-def test_200_connects_and_drops_leave_nothing_behind(tmp_path: Path) -> None:
+def test_270_connects_and_drops_leave_nothing_behind(tmp_path: Path) -> None:
     number = free_port()
     write_config(tmp_path, configuration(web(number, PATHS | {"files": {"type": "json", "value": 1}})))
     command = [sys.executable, "-c", COUNTING, "runnode", "--node", str(tmp_path)]
     environment = {"DJANGO_SETTINGS_MODULE": "wampnode.settings", "WAMPNODE_DATABASE": str(tmp_path / "db")}
     with running(command, tmp_path, cwd=ROOT, **environment) as process:
         process.wait_for(number)
-        for index in range(200):
-            kind = index % 8
+        for index in range(270):
+            kind = index % 9
             wire = Wire(number) if kind < 3 else opened(number) if kind < 5 else joined(number)
             if kind == 1:
                 wire.send(GOOD[:40])
@@ -312,6 +336,9 @@ def test_200_connects_and_drops_leave_nothing_behind(tmp_path: Path) -> None:
                 wire.send(frame(CLOSE, b""))
             elif kind == 6:
                 wire.send_json([32, 1, {}, "com.topic"], [64, 2, {}, f"com.procedure{index}"])
+            elif kind == 8:
+                wire.send_json([99])
+                assert [wire.frame().opcode for _ in range(2)] == [TEXT, CLOSE]
             if kind in (0, 4, 7):
                 wire.reset()
             else:
@@ -323,6 +350,6 @@ def test_200_connects_and_drops_leave_nothing_behind(tmp_path: Path) -> None:
             until(lambda: process.output.count("counts") > seen, "counts printed")
             return process.output.split("counts")[-1].strip()
 
-        until(lambda: counts() == "0 0 0", "all gone", seconds=10)
+        until(lambda: counts() == "0 0 0 0", "all gone", seconds=10)
         assert process.stop() == 0
         assert_quiet(process.output)

@@ -3,6 +3,8 @@
 Section of RFC 9110: 15.5, "Client Error 4xx".
 """
 
+import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,6 +14,9 @@ from twisted.web.http import RESPONSES, HTTPChannel
 from ...config.transport import WebOptions
 from .ports import counted
 
+HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
+"""A Host header: a name or an address, perhaps a port. A comma, though legal, stands for two headers in one."""
+
 MOST_HEADERS: Final = 200
 """Header lines of a request."""
 
@@ -20,6 +25,14 @@ IDLE_SECONDS: Final = 60
 
 LINGER_SECONDS: Final = 1.0
 """How long what a refused client still sends is thrown away, so that it gets to read why."""
+
+
+def is_host(values: Sequence[bytes]) -> bool:
+    """Whether the Host headers of a request are none, or one that may be (RFC 9112, 3.2)."""
+    if not values:
+        return True  # HTTP/1.0 knows none; who needs one asks for it
+    found = HOST.fullmatch(values[0].strip())
+    return len(values) == 1 and found is not None and int(found[1] or 0) <= 65535
 
 
 def phrase(status: int) -> bytes:
@@ -103,6 +116,9 @@ class LimitedChannel(HTTPChannel):
         if self._is_refused:
             return
         self.setTimeout(self._idle_seconds)  # type: ignore[no-untyped-call]
+        if not is_host(self.requests[-1].requestHeaders.getRawHeaders(b"Host", ())):
+            self.refuse(400, "a request has one Host header, which names a host and perhaps a port")
+            return
         refusal = self.factory.client_refusal(self)
         if refusal:
             self.refuse(503, f"{refusal}; close one of them, or try again later")

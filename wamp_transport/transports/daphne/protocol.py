@@ -9,7 +9,7 @@ import logging
 import os
 from codecs import utf_8_decode
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.abstract import FileDescriptor
 from websockets.speedups import apply_mask
@@ -28,11 +28,15 @@ from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings, stop_
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE: Final = 128
+"""Frames of one peer that are taken before it is the others' turn; those that Autobahn reads count twice."""
+
 
 class WampWebSocketProtocol(HandshakeProtocol):
     """One WebSocket. For WAMP services it is a direct link; for others it is Daphne's protocol as it was."""
 
     autoPingPendingCall: Any
+    closeHandshakeTimeoutCall: Any
     maxMessagePayloadSize: int
     write: Callable[[bytes], None]
     """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
@@ -51,6 +55,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._outgoing: Outgoing | None = None
         self._first_byte = TEXT
         self._is_paused = False
+        self._is_resting = False
         self._give_up: asyncio.TimerHandle | None = None
         self._begun = 0.0
 
@@ -110,19 +115,26 @@ class WampWebSocketProtocol(HandshakeProtocol):
         if connection is None or self.state == self.STATE_CONNECTING:
             super().consumeData()
             return
-        while self.state == self.STATE_OPEN and not self._is_paused:
+        left = AT_ONCE
+        while self.state == self.STATE_OPEN and not (self._is_paused or self._is_resting):
             is_between = self.current_frame is None and not self.inside_message
-            if is_between and (not self.data or not self._take_frames(connection) or not self.data):
+            if is_between and (not self.data or not self._take_frames(connection) or not self.data or self._is_resting):
                 return
             if not self.processData():  # true with nothing left in the buffer: the frame just begun is an empty one
                 break
-        if self.state == self.STATE_CLOSING:
-            super().consumeData()
+            left -= 1
+            if not left:
+                self._rest()
+        while self.state == self.STATE_CLOSING and not self._is_resting and self.processData():
+            left -= 1
+            if left <= 0:
+                self._rest()
 
     def _take_frames(self, connection: Connection) -> bool:
         """Take frames of the common shape. False: the next one is of it too, but not all there yet."""
         data = self.data
         position = 0
+        left = AT_ONCE
         while (payload := whole_masked_frame(data, position)) is not None:
             begin, end = payload
             if data[position] != self._first_byte or end - begin > self.largest_short_frame:
@@ -141,12 +153,29 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 self._cancelAutoPingTimeoutCall()
             self.data = b""  # a close from within must find nothing left to read
             connection.receive(message)
-            if self.state != self.STATE_OPEN or self._is_paused:
+            left -= 1
+            if self.state != self.STATE_OPEN or self._is_paused or not left:
                 break
         self.data = data[position:]
+        if not left:
+            self._rest()
         return True
 
     # End of the hot path.
+
+    def _rest(self) -> None:
+        """Let the others have their turn. What is in the buffer waits for the next one; nothing is read meanwhile."""
+        if self.data and self._outgoing is not None:
+            self._is_resting = True
+            self._outgoing.pause_reading()
+            self.server.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """It is this peer's turn again."""
+        self._is_resting = False
+        self.consumeData()
+        if not (self._is_resting or self._is_paused or self.state == self.STATE_CLOSED or self._outgoing is None):
+            self._outgoing.resume_reading()
 
     def _may_be_text(self, masked: bytes, mask: bytes) -> bool:
         """Whether the beginning of a frame is worth waiting for the rest: bad text fails at once."""
@@ -169,7 +198,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """See :class:`~wamp_transport.node.connection.Link`."""
         if self._outgoing is not None and self._is_paused:
             self._is_paused = False
-            self._outgoing.resume_reading()
+            if not self._is_resting:
+                self._outgoing.resume_reading()
             if self.state == self.STATE_OPEN:
                 restart_pings(self)
             self.server.loop.call_soon(self.consumeData)  # what was read before the pause
@@ -219,6 +249,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """The socket is closed, perhaps before the handshake came to anything."""
         if self._give_up is not None:
             self._give_up.cancel()
+        if self.closeHandshakeTimeoutCall is not None:  # Autobahn forgets it, and it would keep all this in memory
+            self.closeHandshakeTimeoutCall.cancel()
+            self.closeHandshakeTimeoutCall = None
         if self._connection is not None:
             self._connection.lost()
         if self._trace is not None:
@@ -247,7 +280,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     @property
     def _is_unread(self) -> bool:
         """Whether the peer is not read for now, so that it is not to blame for what does not come."""
-        return self._is_paused or (self._outgoing is not None and self._outgoing.is_held)
+        return self._is_paused or self._is_resting or (self._outgoing is not None and self._outgoing.is_held)
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
         """The peer closes, or answers our close. What it is told about a close that is none goes out first."""

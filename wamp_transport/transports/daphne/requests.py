@@ -5,6 +5,8 @@ Nothing outside this package may import this module.
 
 import asyncio
 import logging
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -20,6 +22,10 @@ from .first_bytes import FirstBytes
 from .ports import address_of, counted
 
 logger = logging.getLogger(__name__)
+
+WEBSOCKET: Final = b"websocket"
+VERSION: Final = re.compile(rb"0|[1-9][0-9]{0,2}")
+"""RFC 6455, 4.1: a number up to 255, without a sign and leading zeros."""
 
 HSTS: Final = b"strict-transport-security"
 
@@ -103,10 +109,12 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         """Handle the request."""
         transport = self.transport
-        upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
-        if upgrade.lower() == b"websocket" and self.clientproto != b"HTTP/1.1":
-            self.channel.refuse(505, "WebSocket needs HTTP/1.1")
-            return None
+        if WEBSOCKET in tokens(self.requestHeaders.getRawHeaders(b"Upgrade", ())):
+            self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])  # of several protocols this is the one taken
+            status, reason = upgrade_fault(self.clientproto, self.requestHeaders, self.content)
+            if status:
+                self.channel.refuse(status, reason)
+                return None
         result = super().process()
         if self.transport is None:
             # Now a WebSocket: what came in one piece with the request is for it, not the next request.
@@ -168,6 +176,23 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         channel.callLater = self.reactor.callLater
         channel.timeOut = self.timeOut
         return channel
+
+
+def tokens(values: Iterable[bytes]) -> list[bytes]:
+    """The tokens of the header lines of a list, in lower case."""
+    return [token.strip().lower() for value in values for token in value.split(b",")]
+
+
+def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str]:
+    """What is wrong with a request for a WebSocket that Autobahn would take: a status and why; 0 where nothing is."""
+    versions: Sequence[bytes] = headers.getRawHeaders(b"Sec-WebSocket-Version", ())
+    if protocol != b"HTTP/1.1":
+        return 505, "WebSocket needs HTTP/1.1"
+    if len(versions) == 1 and VERSION.fullmatch(versions[0].strip()) is None:
+        return 400, "Sec-WebSocket-Version is no number of a version"
+    if content.read(1):  # it would be taken for frames
+        return 400, "a request for a WebSocket has no body"
+    return 0, ""
 
 
 def believed_root_path(told: str, client: Any, factory: TransportFactory, server: Server) -> str:

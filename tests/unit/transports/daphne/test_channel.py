@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 
 from wamp_transport.config.transport import WebOptions
-from wamp_transport.transports.daphne.channel import LINGER_SECONDS, MOST_HEADERS, LimitedChannel
+from wamp_transport.transports.daphne.channel import LINGER_SECONDS, MOST_HEADERS, LimitedChannel, is_host
 
 
 class Transport(StringTransport):  # type: ignore[misc]
@@ -190,3 +190,36 @@ def test_client_that_has_too_many_connections_is_told_so(body: bytes) -> None:
     assert served.status() == 503
     assert b"3 connections are open; close one" in answer
     assert (served.is_closed, b"200 OK" in answer) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], True),
+        ([b""], True),
+        ([b"example.com"], True),
+        ([b"my_service:65535"], True),
+        ([b"example.com:"], True),
+        ([b"[::1]:80"], True),
+        ([b"[fe80::1%25eth0]"], True),
+        ([b"a", b"a"], False),
+        ([b"a,b"], False),
+        ([b"a:65536"], False),
+        ([b"a:+1"], False),
+        ([b"a:b"], False),
+        ([b"me@a"], False),
+        ([b"a b"], False),
+        ([b"a/b"], False),
+        ([b"\xff"], False),
+        ([b"::1"], False),
+    ],
+)
+def test_host_is_one_host(values: list[bytes], expected: bool) -> None:
+    assert is_host(values) is expected
+
+
+def test_request_with_two_hosts_is_refused() -> None:
+    served = Served()
+    served.send(GET + b"Host: b\r\n\r\n")
+    assert served.status() == 400
+    assert served.is_closed

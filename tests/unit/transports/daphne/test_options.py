@@ -1,12 +1,14 @@
 """WebSocket options: set before the handshake is answered, and changed on open connections."""
 
+import re
 import struct
+from pathlib import Path
 
 import pytest
 
 from tests.integration.wire import PING, PONG, TEXT, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.options import LONGEST_CLOSE
+from wamp_transport.transports.daphne.options import APPLIED, APPLIED_ONCE, APPLIED_SECONDS, LONGEST_CLOSE
 
 from .peers import Peer
 
@@ -121,6 +123,16 @@ def test_changed_pings_leave_a_ping_on_its_way_alone() -> None:
     peer.send(frame(PONG, ping.payload))
     assert peer.protocol.autoPingPendingCall is not None
     peer.lose()
+
+
+def test_page_says_of_every_option_what_its_change_does() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "live-changes.md").read_text()
+    rows = [row.split("|")[1:3] for row in page.splitlines() if row.startswith("| `")]
+    told = {option: effect for names, effect in rows for option in re.findall(r"`(\w+)`", names)}
+    assert sorted(told) == sorted(WebSocketOptions.model_fields)
+    assert sum(len(re.findall(r"`\w+`", names)) for names, _ in rows) == len(told)
+    assert all("nothing" not in told[option] for option in {*APPLIED, *APPLIED_SECONDS, "close_handshake_timeout"})
+    assert all("nothing" in told[option] for option in APPLIED_ONCE)
 
 
 @pytest.mark.parametrize("options", [None, WebSocketOptions()])

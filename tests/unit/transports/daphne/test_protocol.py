@@ -12,7 +12,7 @@ from twisted.internet.abstract import FileDescriptor
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.options import LONGEST_CLOSE, stop_pings
-from wamp_transport.transports.daphne.protocol import is_utf8
+from wamp_transport.transports.daphne.protocol import AT_ONCE, is_utf8
 
 from .peers import Peer, Recorder
 
@@ -290,6 +290,14 @@ def test_lost_socket_leaves_nothing_behind() -> None:
     assert peer.protocol.application_queue is None
 
 
+def test_peer_that_goes_instead_of_answering_a_close_leaves_no_timer() -> None:
+    peer = Peer(WebSocketOptions(close_handshake_timeout=3_600_000)).open()
+    peer.protocol.close("wamp.close.normal", "")
+    assert peer.protocol.closeHandshakeTimeoutCall is not None
+    peer.lose()
+    assert peer.protocol.closeHandshakeTimeoutCall is None
+
+
 def test_connection_attached_after_the_socket_was_lost_is_told_at_once() -> None:
     peer = Peer.usual()
     peer.lose()
@@ -496,3 +504,74 @@ def test_peer_that_is_closed_while_it_is_not_read_pings_no_more() -> None:
     peer.protocol.close("wamp.close.normal", "")
     peer.protocol.resume()
     assert peer.protocol.autoPingPendingCall is None
+
+
+# --- a peer that floods ----------------------------------------------------------------------------------------------
+
+
+def turns(peer: Peer) -> int:
+    """Let the loop come round until nobody wants a turn; how often it did."""
+    timers = peer.server.loop.timers
+    count = 0
+    while soon := [one for one in timers if one[0] == 0]:
+        timers.remove(soon[0])
+        soon[0][1]()
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_flood_of_messages_is_taken_in_turns_and_in_order(short: bool) -> None:
+    peer = Peer(short=short).open()
+    messages = [b"%d" % number for number in range(3 * AT_ONCE + 5)]
+    peer.send(b"".join(frame(TEXT, message) for message in messages))
+    assert peer.connection.messages == messages[: AT_ONCE if short else AT_ONCE // 2]
+    assert peer.transport.producerState != "producing"
+    peer.protocol.check_timeouts()  # what waits here is no message that does not come
+    assert peer.protocol._begun == 0
+    assert turns(peer) == (3 if short else 6)
+    assert peer.connection.messages == messages
+    assert peer.transport.producerState == "producing"
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        frame(PING, b"x") * 400,
+        frame(TEXT, b"", fin=False) + frame(CONTINUATION, b"", fin=False) * 399,
+        frame(BINARY, b"x", rsv=1) + frame(TEXT, b"x") * 399,
+    ],
+    ids=["pings", "fragments", "after a violation"],
+)
+def test_flood_of_other_frames_is_taken_in_turns(flood: bytes) -> None:
+    peer = Peer().open()
+    peer.send(flood)
+    assert 0 < len(peer.protocol.data) < len(flood)
+    assert turns(peer) == 2 * 400 // AT_ONCE
+    assert peer.protocol.data == b""
+    assert len([one for one in peer.frames() if one.opcode == PONG]) in (0, 400)
+
+
+def test_peer_paused_in_its_turn_waits_for_both() -> None:
+    peer = Peer().open()
+    peer.send(frame(TEXT, b"x") * (AT_ONCE + 1))
+    peer.protocol.pause()
+    peer.protocol.resume()
+    assert peer.transport.producerState != "producing"
+    peer.protocol.pause()
+    turns(peer)
+    assert len(peer.connection.messages) == AT_ONCE
+    assert peer.transport.producerState != "producing"
+    peer.protocol.resume()
+    turns(peer)
+    assert len(peer.connection.messages) == AT_ONCE + 1
+    assert peer.transport.producerState == "producing"
+
+
+def test_peer_lost_in_its_turn_is_not_read_on() -> None:
+    peer = Peer().open()
+    peer.send(frame(TEXT, b"x") * (AT_ONCE + 1))
+    peer.lose()
+    turns(peer)
+    assert len(peer.connection.messages) == AT_ONCE
+    assert peer.transport.producerState != "producing"

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,13 @@ from wamp_transport.config.transport import WebOptions
 from wamp_transport.transports.admission import Admission
 from wamp_transport.transports.daphne.first_bytes import FirstBytes
 from wamp_transport.transports.daphne.ports import CountedConnection
-from wamp_transport.transports.daphne.requests import TransportFactory, TransportRequest, transport_key
+from wamp_transport.transports.daphne.requests import (
+    TransportFactory,
+    TransportRequest,
+    tokens,
+    transport_key,
+    upgrade_fault,
+)
 from wamp_transport.transports.listener import Listener
 
 LISTENER = Listener(TcpEndpoint(type="tcp", port=1), trusted_proxies=("10.0.0.1",))
@@ -219,3 +226,27 @@ def test_body_over_the_limit_is_refused_by_its_size(request_: TransportRequest) 
     request_.content.seek(0)
     assert request_.content.read() == b"abc"
     request_.content.close()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version", "body", "status"),
+    [
+        (b"HTTP/1.1", [b"13"], b"", 0),
+        (b"HTTP/1.1", [b" 8 "], b"", 0),
+        (b"HTTP/1.1", [], b"", 0),  # Autobahn tells of these
+        (b"HTTP/1.1", [b"13", b"13"], b"", 0),
+        (b"HTTP/1.0", [b"13"], b"", 505),
+        (b"HTTP/1.1", [b"+13"], b"", 400),
+        (b"HTTP/1.1", [b"013"], b"", 400),
+        (b"HTTP/1.1", [b"13, 8"], b"", 400),
+        (b"HTTP/1.1", [b"9" * 5000], b"", 400),
+        (b"HTTP/1.1", [b"13"], b"x", 400),
+    ],
+)
+def test_request_for_a_websocket_is_one(protocol: bytes, version: list[bytes], body: bytes, status: int) -> None:
+    headers = Headers({b"Sec-WebSocket-Version": version})
+    assert upgrade_fault(protocol, headers, BytesIO(body))[0] == status
+
+
+def test_tokens_of_all_lines_are_one_list() -> None:
+    assert tokens([b"h2c, WebSocket", b" x "]) == [b"h2c", b"websocket", b"x"]
