@@ -296,7 +296,7 @@ def change(document, place, action, value, key):
             document[key] = document.pop(last)
         elif action == "add":
             document[last][key] = value
-    except (KeyError, IndexError, TypeError):
+    except (AttributeError, KeyError, IndexError, TypeError):  # an earlier change put a string or a number there
         return
 
 
