@@ -73,6 +73,16 @@ def test_handlers_run_in_the_transaction_of_the_test(shop_client):
 
 
 @pytest.mark.django_db
+def test_nobody_closes_the_connection_of_the_test(shop_client, monkeypatch):
+    closed = []
+    monkeypatch.setattr(connection, "close", lambda: closed.append(True))
+    Product.objects.create(sku="tea", price="2.50")
+    for procedure in ("com.shop.price", "com.shop.async_price"):
+        assert shop_client.call(procedure, "tea") == "2.50"
+    assert closed == []
+
+
+@pytest.mark.django_db
 def test_progressive_results_of_a_function(shop_client):
     Product.objects.create(sku="tea", price="2.50")
     Product.objects.create(sku="ink", price="1.50")

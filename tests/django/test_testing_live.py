@@ -57,6 +57,7 @@ def fetched(server, path):
 
 @pytest.mark.django_db(transaction=True)
 def test_clients_and_pages_see_what_the_test_has_made(shop):  # noqa: F811
+    name = connection.settings_dict["NAME"]
     Product.objects.create(sku="before", price="1.00")
     with LiveServer() as server:
         Product.objects.create(sku="tea", price="2.50")
@@ -72,7 +73,7 @@ def test_clients_and_pages_see_what_the_test_has_made(shop):  # noqa: F811
         assert b"{" in fetched(server, "/static/admin/css/base.css")
     assert homes._node_home is None
     assert not User.objects.exists()
-    assert connection.is_in_memory_db()
+    assert connection.settings_dict["NAME"] == name
 
 
 @pytest.mark.django_db(transaction=True)
@@ -108,13 +109,15 @@ def test_transaction_of_a_test_case_is_refused():
 
 @pytest.mark.django_db(transaction=True)
 def test_server_that_cannot_begin_says_why(registry, monkeypatch):  # noqa: F811
+    name = connection.settings_dict["NAME"]
+
     def fail(*_):
         raise OSError("no ports today")
 
     monkeypatch.setattr("wamp_transport.transports.daphne.door.open_port", fail)
     with pytest.raises(OSError, match="no ports today"):
         LiveServer().start()
-    assert connection.is_in_memory_db()
+    assert connection.settings_dict["NAME"] == name
     assert homes._node_home is None
 
 

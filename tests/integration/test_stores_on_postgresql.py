@@ -1,4 +1,7 @@
-"""What a node keeps in the database, on PostgreSQL: tests of ``tests/django`` again; see ``make test-postgresql``."""
+"""What a node keeps in the database, and the test tools, on PostgreSQL; see ``make test-postgresql``.
+
+The tests are those of ``tests/django``.
+"""
 
 import subprocess
 import sys
@@ -21,6 +24,9 @@ CHOSEN = [
         "stores_history",
         "stores_nodes",
         "stores_principals",
+        "testing",
+        "testing_cases",
+        "testing_live",
     )
 ]
 LEFT_OUT = "not memory and not file and not line and not any_valid"

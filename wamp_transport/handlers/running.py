@@ -9,11 +9,10 @@ from contextlib import aclosing
 from threading import Event as Flag
 from typing import Any, Final, Protocol, cast
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import connections
 
 from ..node.handling import Event, Invocation, Result
 from ..router.options import TRUSTED
@@ -154,7 +153,7 @@ class Running:
             finally:
                 # Only where the handler has asked the database (or other synchronous code), it has got a thread.
                 if context in SyncToAsync.context_to_thread_executor:
-                    await asyncio.shield(sync_to_async(connections.close_all)())
+                    await asyncio.shield(self._threads.close_connections())
 
     # --- synchronous -----------------------------------------------------------------------------------------------
 

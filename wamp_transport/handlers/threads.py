@@ -9,6 +9,9 @@ from contextvars import copy_context
 from threading import Event as Flag
 from typing import Any, Final, TypeVar
 
+from asgiref.sync import sync_to_async
+from django.db import connections
+
 from ..stores.connections import clean_connections
 
 Outcome = TypeVar("Outcome")
@@ -59,6 +62,10 @@ class Threads:
             except FutureCancelled:
                 pass
             return
+
+    async def close_connections(self) -> None:
+        """Of the thread that a coroutine has got for the database: it is about to go, and they with it."""
+        await sync_to_async(connections.close_all)()
 
     def close(self) -> None:
         """Begin nothing more; what runs comes to its end."""

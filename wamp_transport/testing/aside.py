@@ -20,6 +20,9 @@ class NoThreads(Threads):
             outcome: Outcome = await asyncio.get_running_loop().run_in_executor(None, work)
             return outcome
 
+    async def close_connections(self) -> None:
+        """See :class:`Threads`."""
+
     def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
         """See :class:`Threads`."""
         assert isinstance(loop, MemoryLoop)  # noqa: S101 - it is used with no other

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 
 from ..api.bridge import DrivenLoop
@@ -195,7 +195,8 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
             task.add_done_callback(lambda task: _hand_over(task, future))
             future.add_done_callback(lambda _: self.call_soon_threadsafe(task.cancel) if future.cancelled() else None)
 
-        self.call_soon_threadsafe(begin)
+        # What asgiref remembers of who calls is not for what is done on the loop.
+        self.call_soon_threadsafe(begin, context=Context())
         return future
 
     def put_aside(self, future: Future[Any], work: Callable[[], Any]) -> None:
@@ -275,13 +276,8 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
         """Turns of the loop, until nothing is left to do there or something is to be done aside."""
         if self._waiting:
             return
-        outer = getattr(AsyncToSync.executors, "current", None)
-        AsyncToSync.executors.current = self.aside  # where the ORM in coroutines finds its thread
         self._selector.turns = 0
-        try:
-            self.run_forever()
-        finally:
-            AsyncToSync.executors.current = outer
+        self.run_forever()
         if self._selector.turns > 1:
             self._tell_waiters()
 
