@@ -13,6 +13,7 @@ Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
 """
 
+from functools import partial
 from typing import Any, Final
 
 AUTHENTICATION_DENIED = "wamp.error.authentication_denied"
@@ -93,6 +94,10 @@ class ApplicationError(WampError):
         self.uri = uri
         self.kwargs = kwargs
 
+    def __reduce__(self) -> Any:
+        """For other processes: those of a parallel test run, or of a task queue."""
+        return partial(type(self), self.uri, *self.args, **self.kwargs), ()
+
     def __str__(self) -> str:
         said = [str(value) for value in self.args] + [f"{name}={value}" for name, value in self.kwargs.items()]
         return f"{self.uri}: {', '.join(said)}" if said else self.uri
@@ -150,3 +155,7 @@ class SessionEnded(TransportError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message or reason)
         self.reason = reason
+
+    def __reduce__(self) -> Any:
+        """As that of an ApplicationError."""
+        return type(self), (self.reason, str(self))

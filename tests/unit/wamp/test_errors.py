@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 
 from wamp_transport.wamp import errors
@@ -40,3 +43,18 @@ def test_ended_session_says_why():
         "because",
         "com.reason",
     )
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda fault: pickle.loads(pickle.dumps(fault))])
+def test_errors_reach_other_processes_as_they_are(again):
+    for fault in (
+        errors.ApplicationError("com.error", "no", 1, uri="x", func=2),
+        errors.ApplicationError("com.error"),
+        errors.NoSuchProcedure(errors.NO_SUCH_PROCEDURE, "nobody"),
+        errors.CallTimeout(errors.TIMEOUT, "late", 1, 2),
+    ):
+        other = again(fault)
+        assert type(other) is type(fault)
+        assert (other.uri, other.args, other.kwargs) == (fault.uri, fault.args, fault.kwargs)
+    ended = again(errors.SessionEnded("com.reason", "because"))
+    assert (ended.reason, str(ended)) == ("com.reason", "because")
