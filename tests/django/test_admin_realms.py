@@ -1,10 +1,11 @@
 """The pages of realms and roles."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from tests.django.configurations import node
-from wamp_transport.models import Permission, Realm, Role
+from wamp_transport.models import Permission, Principal, Realm, Role, UserRole
 from wamp_transport.stores import configuration as store
 
 pytestmark = pytest.mark.django_db
@@ -172,7 +173,7 @@ def test_page_of_a_role_explains(pages, role):
     page = pages.get("role_change", role.pk)
     assert f"/role/{role.pk}/explain/" in page.content.decode()
     asked = pages.get("role_explain", role.pk)
-    assert asked.context["told"] is None
+    assert asked.context["answers"] == []
     told = pages.get("role_explain", role.pk, action="call", uri="com.x")
     assert "<strong>Allowed</strong>" in told.content.decode()
     assert "workers[0].realms[0].roles[0].permissions[0]" in told.content.decode()
@@ -181,14 +182,32 @@ def test_page_of_a_role_explains(pages, role):
     assert "<b>" not in told.content.decode()
     assert "wamp.error.invalid_uri" in told.content.decode()
     wrong = pages.get("role_explain", role.pk, action="fly", uri="com.x")
-    assert wrong.context["told"] is None
+    assert wrong.context["answers"] == []
     assert "action" in wrong.context["form"].errors
+
+
+def test_page_of_a_role_explains_what_somebody_may(pages, role):
+    Principal.objects.create(realm="realm1", authid="joe", role="clerk")
+    Role.objects.create(realm=role.realm, name="clerk")
+    UserRole.objects.create(kind="everybody", role="anonymous")
+    User.objects.create_user("joe")
+    told = pages.get("role_explain", role.pk, action="call", uri="com.x", principal="joe")
+    text = told.content.decode()
+    assert [answer.told.role for answer in told.context["answers"]] == ["clerk", "anonymous"]
+    assert "clerk: principal in the database" in text
+    assert "anonymous: Django user" in text
+    assert "<strong>Allowed</strong>" in text
+    assert "<strong>Denied</strong>" in text
+    assert "Nobody" in pages.get("role_explain", role.pk, action="call", principal="eve").context["problem"]
+    Role.objects.filter(name="clerk").delete()
+    told = pages.get("role_explain", role.pk, action="call", uri="com.x", principal="joe")
+    assert told.context["problem"] == "The realm has no role clerk."
 
 
 def test_nothing_is_explained_while_the_configuration_has_faults(pages, role):
     Role.objects.filter(pk=role.pk).update(settings={"unknown": 1})
     page = pages.get("role_explain", role.pk, action="call", uri="com.x")
-    assert page.context["told"] is None
+    assert page.context["answers"] == []
     assert "has faults" in page.content.decode()
 
 

@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
 
@@ -13,7 +14,7 @@ from tests.django.test_stores_configuration import no_tables  # noqa: F401 - a f
 from wamp_transport.config import read_file, template
 from wamp_transport.management.commands.wamp import Command
 from wamp_transport.management.subcommands import SUBCOMMANDS
-from wamp_transport.models import Permission, Principal, Transport
+from wamp_transport.models import Permission, Principal, Transport, UserRole
 from wamp_transport.stores import configuration as store
 
 FAULTY = {"workers": [{"type": "router", "transports": [{"type": "web", "paths": {"a": {"type": "x"}, "b": 1}}]}]}
@@ -309,7 +310,24 @@ def test_explain_takes_the_role_of_a_stored_principal(tmp_path):
     Principal.objects.create(realm="realm1", authid="alice", role="anonymous")
     args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--node", file)
     assert "may subscribe prefix" in run(*args, "--principal", "alice")[0]
-    assert "no stored principal 'bob'" in refused(*args, "--principal", "bob")[0]
+    assert "nobody who goes by 'bob'" in refused(*args, "--principal", "bob")[0]
+
+
+@pytest.mark.django_db
+def test_explain_knows_principals_of_the_configuration_and_users(tmp_path):
+    principals = {"one": {"ticket": "x", "authid": "alice", "role": "anonymous"}}
+    mapping = node(ws={"type": "websocket", "auth": {"ticket": {"type": "static", "principals": principals}}})
+    mapping["workers"][0]["realms"][0]["roles"].append({"name": "clerk"})
+    args = ("explain", "realm1", "subscribe", "com.x", "--node", written(tmp_path, mapping), "--principal")
+    assert "Role anonymous" in run(*args, "alice")[0]
+    User.objects.create_user("alice")
+    User.objects.create_user("bob")
+    UserRole.objects.create(kind="everybody", role="clerk")
+    assert "Role clerk of realm realm1 may not" in run(*args, "bob")[0]
+    assert refused(*args, "alice")[0] == (
+        "'alice' has more than one role in realm 'realm1': anonymous (ticket at tcp:8080/ws), clerk (Django user); "
+        "give --role"
+    )
 
 
 def test_explain_fails_where_another_outcome_is_expected(tmp_path):

@@ -1,5 +1,6 @@
 """The page that tells what a role may do, and why."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from wamp_transport.config.report import ConfigError
 from wamp_transport.models import Role
 from wamp_transport.router.options import ACTIONS
 from wamp_transport.stores import configuration as store
+from wamp_transport.stores.identity.holders import Holder, holders
 
 OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An authorizer is asked")}
 
@@ -24,6 +26,12 @@ class ExplainForm(forms.Form):
 
     action = forms.ChoiceField(label=_("Action"), choices=[(action, action) for action in ACTIONS])
     uri = forms.CharField(label=_("URI"), required=False, strip=True)
+    principal = forms.CharField(
+        label=_("Principal"),
+        required=False,
+        strip=True,
+        help_text=_("An authid or the name of a Django user, to ask for its role instead of this one."),
+    )
     match = forms.ChoiceField(
         label=_("Match"),
         choices=[("exact", "exact"), ("prefix", "prefix"), ("wildcard", "wildcard")],
@@ -35,9 +43,10 @@ class ExplainForm(forms.Form):
 def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> HttpResponse:
     """The form and, where something was asked, the answer."""
     form = ExplainForm(request.GET if "action" in request.GET else None)
-    told, problem = None, ""
+    answers: list[Answer] = []
+    problem = ""
     if form.is_valid():
-        told, problem = _answer(role, form.cleaned_data)
+        answers, problem = _answers(role, form.cleaned_data)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request),
         "title": gettext("Explain"),
@@ -46,22 +55,54 @@ def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> Http
         "original": role,
         "media": admin.media,
         "form": form,
-        "told": told,
+        "answers": answers,
         "problem": problem,
-        "outcome": OUTCOMES[told.outcome] if told is not None else "",
-        "rules": [told.rule, *told.beaten] if told is not None and told.rule is not None else [],
     }
     return TemplateResponse(request, "admin/wamp_transport/explain.html", context)
 
 
-def _answer(role: Role, asked: dict[str, Any]) -> tuple[Explanation | None, str]:
+def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
+    """The answer for the role of the page, or one for each role of whoever goes by the name; or what is wrong."""
     try:
         configuration = store.load(base_directory())
     except ConfigError as error:
         text = gettext("The stored configuration has faults and does not run, so there is no answer: %s")
-        return None, text % error.report.faults[0]
+        return [], text % error.report.faults[0]
     realm = next((one for one in configuration.realms if one.name == role.realm.name), None)
     if realm is None:
-        return None, gettext("The realm of this role is not part of what runs.")
+        return [], gettext("The realm of this role is not part of what runs.")
+    name = asked["principal"]
+    found = holders(configuration, realm.name, name) if name else [Holder(role.name, "")]
+    if not found:
+        return [], gettext("Nobody who is known here goes by this name in realm %s.") % realm.name
+    missing = [one.role for one in found if all(each.name != one.role for each in realm.roles)]
+    if missing:
+        return [], gettext("The realm has no role %s.") % ", ".join(missing)
+    who: dict[str, list[str]] = {}
+    for one in found:
+        who.setdefault(one.role, []).append(one.who)
     place = configuration.realm_places.get(realm.name, "")
-    return explain(realm, place, role.name, asked["action"], asked["uri"], asked["match"] or "exact"), ""
+    match: Any = asked["match"] or "exact"
+    answers = [
+        Answer(explain(realm, place, each, asked["action"], asked["uri"], match), ", ".join(filter(None, from_where)))
+        for each, from_where in who.items()
+    ]
+    return answers, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An explanation as the page shows it; ``who`` has the role, where somebody was asked for."""
+
+    told: Explanation
+    who: str
+
+    @property
+    def outcome(self) -> Any:
+        """In words."""
+        return OUTCOMES[self.told.outcome]
+
+    @property
+    def rules(self) -> list[Any]:
+        """The rule that decides and those that it beats."""
+        return [] if self.told.rule is None else [self.told.rule, *self.told.beaten]

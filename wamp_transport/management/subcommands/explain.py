@@ -7,11 +7,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wamp_transport.bootstrap.sources import DatabaseSource, choose_source
+from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.explain import Explanation, explain
 from wamp_transport.config.report import ConfigError
 from wamp_transport.management.subcommands.subcommand import faulty, show_report
-from wamp_transport.models import ConfigurationRow, Principal
+from wamp_transport.models import ConfigurationRow
 from wamp_transport.router.options import ACTIONS
+from wamp_transport.stores.identity.holders import holders
 from wamp_transport.stores.rendering import Rows, render
 
 
@@ -28,7 +30,7 @@ class Explain:
         parser.add_argument("uri", metavar="URI", help="the procedure or topic")
         who = parser.add_mutually_exclusive_group(required=True)
         who.add_argument("--role", help="the role that does it")
-        who.add_argument("--principal", metavar="AUTHID", help="a principal of the database that does it")
+        who.add_argument("--principal", metavar="AUTHID", help="who does it: a principal, or a Django user")
         parser.add_argument("--match", choices=("exact", "prefix", "wildcard"), default="exact", help="for patterns")
         parser.add_argument("--node", metavar="PATH", help="a node directory or file, not what the project is set to")
         parser.add_argument("--json", action="store_true", help="write JSON")
@@ -48,7 +50,7 @@ class Explain:
         if realm is None:
             names = ", ".join(one.name for one in configuration.realms) or "none"
             raise CommandError(f"there is no realm {options['realm']!r}; there are: {names}", returncode=1)
-        role = options["role"] or _role_of(options["principal"], realm.name)
+        role = options["role"] or _role_of(options["principal"], realm.name, configuration)
         place = configuration.realm_places.get(realm.name, "")
         try:
             told = explain(realm, place, role, options["action"], options["uri"], options["match"])
@@ -66,12 +68,20 @@ class Explain:
             raise CommandError(f"expected it to be {options['expect']}, but it is {told.outcome}", returncode=1)
 
 
-def _role_of(authid: str, realm: str) -> str:
-    """The role of a stored principal."""
-    principal = Principal.objects.filter(realm=realm, authid=authid).first()
-    if principal is None:
-        raise CommandError(f"realm {realm!r} has no stored principal {authid!r}; give --role", returncode=1)
-    return principal.role
+def _role_of(name: str, realm: str, configuration: Configuration) -> str:
+    """The role of whoever goes by a name."""
+    found = holders(configuration, realm, name)
+    roles = {one.role for one in found}
+    if not found:
+        raise CommandError(
+            f"nobody who goes by {name!r} may join realm {realm!r}, neither a principal of the configuration or the "
+            "database nor a Django user; whom an authenticator knows is not known here: give --role",
+            returncode=1,
+        )
+    if len(roles) > 1:
+        said = ", ".join(f"{one.role} ({one.who})" for one in found)
+        raise CommandError(f"{name!r} has more than one role in realm {realm!r}: {said}; give --role", returncode=1)
+    return roles.pop()
 
 
 def _rows(told: Explanation) -> dict[str, int]:

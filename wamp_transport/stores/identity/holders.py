@@ -1,0 +1,78 @@
+"""Who goes by a name in a realm, and with which role: principals of the configuration, of the database, Django users.
+
+Synchronous: call it in a thread.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.utils import timezone
+
+from wamp_transport.config.auth import AnonymousAuth, Auth
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.websocket import WebSocketSection
+from wamp_transport.models import Principal
+from wamp_transport.stores.identity.users import role_of
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody with a role. ``who`` says in words where it is from, such as ``ticket at tcp:8080/ws``."""
+
+    role: str
+    who: str
+
+
+def holders(configuration: Configuration, realm: str, name: str) -> list[Holder]:
+    """All who log in as ``name`` to a realm: by authid, or as a Django user by username.
+
+    Whom only an authenticator, a hook or another system knows is not among them.
+    """
+    logins = [
+        (service.key, service.settings.auth)
+        for service in configuration.services
+        if isinstance(service.settings, WebSocketSection) and service.settings.auth is not None
+    ]
+    found = [holder for key, auth in logins for holder in _static(key, auth, realm, name)]
+    found += _stored(realm, name)
+    found += _users(logins, realm, name)
+    return list(dict.fromkeys(found))
+
+
+def _static(key: str, auth: Auth, realm: str, name: str) -> Iterator[Holder]:
+    for method, settings in auth.methods().items():
+        if settings.type != "static":
+            continue
+        if isinstance(settings, AnonymousAuth) and settings.authid == name:
+            yield Holder(settings.role, f"{method} at {key}")
+        for listed, principal in settings.listed().items():
+            role = principal.role or settings.default_role
+            if (principal.authid or listed) == name and principal.realm in (None, realm) and role is not None:
+                yield Holder(role, f"{method} at {key}")
+
+
+def _stored(realm: str, name: str) -> Iterator[Holder]:
+    ends = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    for row in Principal.objects.filter(ends, realm=realm, authid=name, is_active=True):
+        yield Holder(row.role, "principal in the database")
+
+
+def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[Holder]:
+    """The table of roles comes first; where it says nothing the default of each service counts."""
+    if not apps.is_installed("django.contrib.auth"):
+        return
+    users = get_user_model()
+    user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    if user is None or not user.is_active:
+        return
+    role = role_of(user, realm)
+    if role:
+        yield Holder(role, "Django user")
+    elif role is None:
+        for key, auth in logins:
+            for method, settings in auth.django_methods().items():
+                if settings.default_role is not None:
+                    yield Holder(settings.default_role, f"Django user by {method} at {key}")
