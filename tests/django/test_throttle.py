@@ -7,6 +7,8 @@ import pytest
 from wamp_transport.bootstrap.identity.throttle import Throttle, address_of
 from wamp_transport.config.lockout import Lockout
 
+pytestmark = pytest.mark.django_db  # its threads look whether their connections still work
+
 
 @pytest.fixture(autouse=True)
 def _cache(settings):
@@ -23,9 +25,9 @@ def run(limits, *steps):
         throttle = Throttle()
         told = []
         for address, authid, fails in steps:
-            told.append(await throttle.wait_for(limits, address, "realm1", authid))
+            told.append(await throttle.wait_for(limits, address, authid))
             if fails:
-                await throttle.failed(limits, address, "realm1", authid)
+                await throttle.failed(limits, address, authid)
         return told
 
     return asyncio.run(whole())

@@ -40,7 +40,7 @@ class CraMethod:
         found = await self._principals.find(lookup_of(request, NAME))
         credential = found.credential if found is not None else None
         principal = found if isinstance(credential, CraKeys | CraPassword) else None
-        shown = principal or self._decoy(asked or "")
+        shown = principal or self._decoy(asked or "", request.hello.realm)
         text = challenge_text(
             request.session_id,
             shown.authid or asked or "",
@@ -69,10 +69,10 @@ class CraMethod:
             return Deny()
         return admission(request, pending.principal, self._principals.provider, self._default_role)
 
-    def _decoy(self, authid: str) -> Principal:
+    def _decoy(self, authid: str, realm: str | None) -> Principal:
         """A principal that there is not, made after one that there is."""
         key = self._world.secret_key
-        model = self._principals.model(decoys.choice(key, NAME, authid)) or Principal()
+        model = self._principals.model(decoys.choice(key, NAME, authid), realm) or Principal()
         credential = model.credential
         if isinstance(credential, CraKeys | CraPassword) and credential.salting is not None:
             salt = decoys.text_like(credential.salting.salt, key, NAME, authid)

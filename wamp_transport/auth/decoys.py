@@ -4,10 +4,17 @@ Otherwise a challenge, or two of them, would tell who is a principal and who is 
 """
 
 import hmac
+import re
+from base64 import b64decode, b64encode
+from binascii import Error
 from string import ascii_letters, digits
 from typing import Final
 
 _TEXT: Final = ascii_letters + digits
+_HEX: Final = "0123456789abcdef"
+
+SHORTEST_BASE64: Final = 16
+"""Characters from which on a text that could be base64 is taken as such."""
 
 
 def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
@@ -24,9 +31,36 @@ def choice(key: bytes, purpose: str, authid: str) -> int:
 
 
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
-    """Text of the same kind, with characters of the same sort in the same places as ``model``."""
+    """Text of the same kind as ``model``: random hex or base64, else characters of the same sort in the same places.
+
+    Where principals have random salts of their own, a decoy must not have the digits where one of them has them.
+    """
+    if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
+        return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]
+    if (size := _base64_size(model)) is not None:
+        text = b64encode(octets(key, f"{purpose} text", authid, size)).decode()
+        text = text if len(model) % 4 == 0 else text.rstrip("=")
+        is_urlsafe = len(model) % 4 != 0 or "-" in model or "_" in model
+        return text.translate(_URLSAFE) if is_urlsafe and not {*model} & {*"+/"} else text
     made = octets(key, f"{purpose} text", authid, 2 * len(model))
     return "".join(_like(one, made[2 * index] << 8 | made[2 * index + 1]) for index, one in enumerate(model))
+
+
+_URLSAFE: Final = str.maketrans("+/", "-_")
+_STANDARD: Final = str.maketrans("-_", "+/")
+
+
+def _base64_size(model: str) -> int | None:
+    """How many octets a text is the base64 of, in either alphabet; None for another text."""
+    plain = model.translate(_STANDARD).rstrip("=")
+    if len(plain) < SHORTEST_BASE64:
+        return None
+    padded = plain + "=" * (-len(plain) % 4)
+    try:
+        made = b64decode(padded, validate=True)
+    except (Error, ValueError):
+        return None
+    return len(made) if b64encode(made).decode() == padded else None
 
 
 def _like(one: str, number: int) -> str:

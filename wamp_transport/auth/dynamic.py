@@ -60,7 +60,7 @@ class DynamicPrincipals:
             raise _failed() from error
         return _read(lookup.method, answer, self._procedure)
 
-    def model(self, choice: int) -> Principal | None:
+    def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """None is known."""
         return None
 
@@ -103,7 +103,7 @@ class FunctionPrincipals:
             raise _denied(uri, error) from error
         return _read(lookup.method, answer, self._name)
 
-    def model(self, choice: int) -> Principal | None:
+    def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """None is known."""
         return None
 

@@ -113,8 +113,11 @@ class Principals(Protocol):
         """The principal; None where there is none. Raises LoginDenied to refuse with a reason of its own."""
         ...
 
-    def model(self, choice: int) -> Principal | None:
-        """Any principal, as a model for challenges to peers that are none; the same one for the same ``choice``."""
+    def model(self, choice: int, realm: str | None = None) -> Principal | None:
+        """Any principal of a realm, as a model for challenges to peers that are none.
+
+        The same one for the same ``choice``.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ BINDING: Final = "tls-exporter"
 """The one channel binding that is offered, in the form of the specification."""
 
 LONGEST_NONCE: Final = 512
+
+MOST_MODELS: Final = 50
+"""Principals that are looked at for a model of a decoy."""
 
 DEFAULT: Final = {
     STANDARD: Derivation("argon2id13", b"\0" * 16, 3, 64 * 1024),
@@ -75,7 +78,7 @@ class ScramMethod:
         if isinstance(credential, ScramCredential) and credential.derivation.kdf in KDFS[method]:
             principal, derivation, keys = found, credential.derivation, credential.keys
         else:
-            principal, derivation, keys = None, self._decoy(method, authid), ()
+            principal, derivation, keys = None, self._decoy(method, authid, request.hello.realm), ()
         message = auth_message(method, authid, client_nonce, nonce, derivation, channel)
         return Challenge(method, _extra(method, nonce, derivation), Pending(principal, keys, nonce, message, channel))
 
@@ -97,16 +100,22 @@ class ScramMethod:
             request, pending.principal, self._principals.provider, self._default_role, extra={name: signature}
         )
 
-    def _decoy(self, method: str, authid: str) -> Derivation:
+    def _decoy(self, method: str, authid: str, realm: str | None) -> Derivation:
         """How the key of a principal that there is not was derived, after one that there is."""
         key = self._world.secret_key
-        model = self._principals.model(decoys.choice(key, CONFIGURED, authid))
-        like = DEFAULT[method]
-        if model is not None and isinstance(model.credential, ScramCredential):
-            fits = model.credential.derivation.kdf in KDFS[method]
-            like = model.credential.derivation if fits else like
+        first = decoys.choice(key, CONFIGURED, authid)
+        like = next(self._models(method, first, realm), DEFAULT[method])
         salt = decoys.octets(key, CONFIGURED, authid, len(like.salt))
         return Derivation(like.kdf, salt, like.iterations, like.memory)
+
+    def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:
+        """How keys of principals that can log in by a method were derived, as far as one finds them."""
+        for number in range(MOST_MODELS):
+            model = self._principals.model(first + number, realm)
+            if model is None:
+                return
+            if isinstance(model.credential, ScramCredential) and model.credential.derivation.kdf in KDFS[method]:
+                yield model.credential.derivation
 
 
 def _extra(method: str, nonce: str, derivation: Derivation) -> dict[str, Any]:

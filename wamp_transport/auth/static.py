@@ -56,7 +56,7 @@ class StaticPrincipals:
             authid = owners[0] if len(owners) == 1 else None
         return self._nobody if authid is None else self._principals.get(authid, self._nobody)
 
-    def model(self, choice: int) -> Principal | None:
+    def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """See :class:`~.principals.Principals`."""
         return self._principals[self._names[choice % len(self._names)]] if self._names else None
 

@@ -14,7 +14,7 @@ class Lockout(Section):
     )
     failures_per_authid: int = setting(
         10,
-        "Failed logins under one authid in one realm within `period`; then none under it is tried. 0: no limit.",
+        "Failed logins under one authid within `period`, whatever the realm; then none under it is tried. 0: no limit.",
         ge=0,
     )
     period: int = setting(

@@ -52,7 +52,7 @@ class Listed:
             raise found
         return found
 
-    def model(self, choice):
+    def model(self, choice, realm=None):
         principals = [each for each in self.principals.values() if isinstance(each, Principal)]
         return principals[choice % len(principals)] if principals else None
 

@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from wamp_transport.auth.decoys import choice, octets, text_like
 
 
@@ -27,6 +29,24 @@ def test_text_has_the_shape_of_its_model():
     assert made == text_like("salt-12_00ff", b"key", "p", "joe")
     assert made != text_like("salt-12_00ff", b"key", "p", "jim")
     assert text_like("", b"key", "p", "joe") == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "pattern"),
+    [
+        ("AAAAAAAAAAAAAAAAAAAAAA", r"[A-Za-z0-9_-]{21}[AQgw]"),
+        ("q-_Mfr3yJdPTxkGxCs0j6w", r"[A-Za-z0-9_-]{21}[AQgw]"),
+        ("q+/Mfr3yJdPTxkGxCs0j6w==", r"[A-Za-z0-9+/]{21}[AQgw]=="),
+        ("0123456789abcdef0123456789abcdef", "[0-9a-f]{32}"),
+        ("0123456789abcdef0", "[0-9a-f]{17}"),
+    ],
+)
+def test_random_text_of_any_model_looks_random(model, pattern):
+    made = {text_like(model, b"key", "p", f"user{number}") for number in range(200)}
+    assert len(made) == 200
+    assert all(re.fullmatch(pattern, one) for one in made)
+    for place in range(16):  # in no place does it look like its model
+        assert len({one[place] for one in made}) > 10
 
 
 def test_authid_that_no_text_encoding_knows_is_no_matter():

@@ -149,3 +149,17 @@ def test_without_principals_there_is_a_challenge_all_the_same(login, method):
     challenge = login(ScramMethod, Listed()).begin(request_of(method, "joe", nonce=NONCE))
     assert isinstance(challenge, Challenge)
     assert challenge.extra["memory"] >= 512
+
+
+@pytest.mark.parametrize("method", [STANDARD, DIALECT])
+def test_unknown_peers_look_like_those_who_can_log_in_by_the_method(login, method):
+    ways = {
+        STANDARD: Derivation("argon2id13", b"s" * 12, 2, 128),
+        DIALECT: Derivation("argon2id-13", b"s" * 14, 5, 256),
+    }
+    listed = {name: Principal("user", credential=ScramCredential(way, ())) for name, way in ways.items()}
+    steps, way = login(ScramMethod, Listed(**listed)), ways[method]
+    for number in range(20):
+        extra = steps.begin(request_of(method, f"nobody{number}", nonce=NONCE)).extra
+        told = extra["kdf"], len(b64decode(extra["salt"])), extra["iterations"], extra["memory"]
+        assert told == (way.kdf, len(way.salt), way.iterations, way.memory)

@@ -46,7 +46,7 @@ class TokenPrincipals:
             self._live.watch(int(lookup.details["session"]), identity, mark)
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
-    def model(self, choice: int) -> Principal | None:
+    def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """There are no challenges that need one."""
         return None
 

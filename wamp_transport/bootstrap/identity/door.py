@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from django.db import DatabaseError
@@ -42,6 +42,10 @@ class Authenticator(Protocol):
         ...
 
 
+class LockedOut(Deny):
+    """Nothing was tried."""
+
+
 class Door:
     """An authenticator around another one. ``session_of(id)`` is a session of the router, if it still is there."""
 
@@ -65,26 +69,50 @@ class Door:
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """See :class:`~...node.deciding.Authenticator`."""
-        limits = self._lockouts().get(request.service, Lockout())
-        who = address_of(request.transport), request.hello.realm, request.hello.details.authid
-        is_counted = request.method not in UNCOUNTED
-        if is_counted and (seconds := await self._throttle.wait_for(limits, *who)):
+        if request.method in UNCOUNTED:
+            answer = await self._inside.authenticate(request)
+        elif request.message is None:
+            answer = await self._counted(request)
+        else:
+            async with self._throttle.turn(*self._throttled(request)):
+                answer = await self._counted(request)
+        if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
-            refused = Deny(message=f"too many failed logins: try again in {seconds} seconds")
-            self._failed(request, refused, is_locked_out=True)
-            return refused
-        answer = await self._inside.authenticate(request)
-        if isinstance(answer, Deny):
+            self._failed(request, answer, is_locked_out=True)
+        elif isinstance(answer, Deny):
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
             self._failed(request, answer)
-            if is_counted and answer.reason == errors.AUTHENTICATION_DENIED:
-                await self._throttle.failed(limits, *who)
         elif isinstance(answer, Admit):
             if answer.authprovider == STORED:
                 identity = Identity(answer.realm, answer.authid, answer.authrole, is_stored=True)
                 self._live.watch(request.session_id, identity, None)
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
         return answer
+
+    async def _counted(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+        """A step of a login that may be a guess."""
+        throttled = self._throttled(request)
+        if seconds := await self._throttle.wait_for(*throttled):
+            return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
+        try:
+            answer = await self._inside.authenticate(request)
+        except asyncio.CancelledError:
+            # Who leaves while the secret is checked has made the work all the same.
+            if request.message is not None:
+                self._later(self._throttle.failed(*throttled))
+            raise
+        if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
+            await self._throttle.failed(*throttled)
+        return answer
+
+    def _throttled(self, request: Authenticate) -> tuple[Lockout, str | None, str | None]:
+        limits = self._lockouts().get(request.service, Lockout())
+        return limits, address_of(request.transport), request.hello.details.authid
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def denied(self, session: Session, error: Error) -> None:
         """A session was told that it may not do something."""
@@ -108,9 +136,7 @@ class Door:
             return
         self._audit.record("login", **of_session(session), session=session.id)
         if answer.authprovider == STORED:
-            task = asyncio.ensure_future(self._used(answer, KINDS[request.method], _shown(request)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._later(self._used(answer, KINDS[request.method], _shown(request)))
 
     async def _used(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
         try:

@@ -4,8 +4,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.contrib.auth.hashers import check_password, make_password
 
@@ -30,6 +29,9 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 MODELS_SECONDS: Final = 60.0
 """How long the samples are used after which challenges to unknown peers are made."""
+
+MOST_REALMS: Final = 100
+"""Names of realms for which samples are kept: peers may say any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,7 @@ class StoredPrincipals:
 
     def __init__(self, method: str) -> None:
         self._method = method
-        self._models: tuple[Principal, ...] = ()
-        self._models_until = 0.0
+        self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
         """By certificate or public key where the method has them, else by authid."""
@@ -72,18 +73,25 @@ class StoredPrincipals:
             return Principal(credential=HashedTickets(()))
         return principal
 
-    def model(self, choice: int) -> Principal | None:
+    def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """One of the samples; where there is none, what a new principal would have."""
-        if self._models:
-            return self._models[choice % len(self._models)]
-        noise = sha256(choice.to_bytes(8, "big")).digest()[: credentials.SALT_SIZE]
+        models = self._models.get(realm)
+        if models is not None and models.principals:
+            return models.principals[choice % len(models.principals)]
+        noise = bytes(credentials.SALT_SIZE)
         if self._method == "wampcra":
             salt = urlsafe_b64encode(noise).rstrip(b"=").decode()
             return Principal(credential=CraKeys((), Salting(salt, credentials.ITERATIONS, credentials.KEYLEN)))
+        if self._method == "scram":
+            passes, memory = credentials.ARGON2_PASSES, credentials.ARGON2_MEMORY
+            kdf = credentials.KDFS[STANDARD if choice % 2 else DIALECT]
+            return Principal(credential=ScramCredential(Derivation(kdf, noise, passes, memory), ()))
         return None
 
     def _find(self, lookup: Lookup, kinds: tuple[str, ...]) -> Principal | None:
-        self._sample()
+        if not principals.can_be_stored(lookup.realm or "", lookup.authid or ""):
+            return None
+        self._sample(lookup.realm)
         if lookup.fingerprints or lookup.public_key is not None:
             wanted = lookup.fingerprints or (lookup.public_key or "",)
             authid = None if lookup.fingerprints else lookup.authid
@@ -92,15 +100,24 @@ class StoredPrincipals:
             found = principals.find(lookup.realm, lookup.authid or "", kinds)
         return None if found is None else _principal(found, self._method, kinds)
 
-    def _sample(self) -> None:
+    def _sample(self, realm: str | None) -> None:
         """Look now and then how the credentials of the method are made; only salts and such are kept of them."""
-        if self._method not in ("wampcra", "scram") or time.monotonic() < self._models_until:
+        known = self._models.get(realm)
+        if self._method not in ("wampcra", "scram") or (known is not None and time.monotonic() < known.until):
             return
-        self._models_until = time.monotonic() + MODELS_SECONDS
+        if len(self._models) >= MOST_REALMS:
+            self._models.clear()
         kinds = {kind for name in KINDS for kind in KINDS[name] if name.endswith(self._method)}
-        self._models = tuple(
-            Principal(credential=_credential(self._method, (one,))) for one in principals.sample(kinds)
-        )
+        found = principals.sample(kinds, realm)
+        made = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
+        self._models[realm] = Models(made, time.monotonic() + MODELS_SECONDS)
+
+
+class Models(NamedTuple):
+    """Samples of the principals of a realm, and when others are looked for."""
+
+    principals: tuple[Principal, ...]
+    until: float
 
 
 def _principal(found: StoredPrincipal, method: str, kinds: tuple[str, ...]) -> Principal | None:

@@ -3,10 +3,12 @@
 Nothing tells whether an authid exists: failures of names that nobody has count the same.
 """
 
+import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
@@ -26,15 +28,35 @@ class Throttle:
 
     def __init__(self) -> None:
         self._is_troubled = False
+        self._turns: dict[str, Turns] = {}
 
-    async def wait_for(self, limits: Lockout, address: str | None, realm: str | None, authid: str | None) -> int:
+    async def wait_for(self, limits: Lockout, address: str | None, authid: str | None) -> int:
         """Seconds until this address may try to log in under this authid; 0 for now."""
-        return int(await self._ask(_wait_for, list(_counted(limits, address, realm, authid)))) if limits.counts else 0
+        return int(await self._ask(_wait_for, list(_counted(limits, address, authid)))) if limits.counts else 0
 
-    async def failed(self, limits: Lockout, address: str | None, realm: str | None, authid: str | None) -> None:
+    async def failed(self, limits: Lockout, address: str | None, authid: str | None) -> None:
         """A login has failed."""
         if limits.counts:
-            await self._ask(_failed, list(_counted(limits, address, realm, authid)), limits.period / 1000)
+            await self._ask(_failed, list(_counted(limits, address, authid)), limits.period / 1000)
+
+    @asynccontextmanager
+    async def turn(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
+        """A secret is checked within it. No more are at a time than may fail: the others wait until those are counted.
+
+        Otherwise somebody with many connections could try one secret on each before the first failure is known.
+        """
+        async with AsyncExitStack() as stack:
+            for key, limit in _counted(limits, address, authid):
+                turns = self._turns.setdefault(key, Turns(limit))
+                stack.callback(self._leave, key, turns)
+                turns.users += 1
+                await stack.enter_async_context(turns.places)
+            yield
+
+    def _leave(self, key: str, turns: "Turns") -> None:
+        turns.users -= 1
+        if not turns.users:
+            del self._turns[key]
 
     async def _ask(self, function: Any, *args: Any) -> int:
         """A cache that fails keeps nobody out: that is told, and nothing is counted."""
@@ -47,6 +69,14 @@ class Throttle:
             return 0
         self._is_troubled = False
         return answer or 0
+
+
+class Turns:
+    """Who has a turn, and who waits for one: ``users`` are both."""
+
+    def __init__(self, places: int) -> None:
+        self.places = asyncio.Semaphore(places)
+        self.users = 0
 
 
 def address_of(transport: dict[str, Any]) -> str | None:
@@ -64,12 +94,15 @@ def address_of(transport: dict[str, Any]) -> str | None:
     return text
 
 
-def _counted(limits: Lockout, address: str | None, realm: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
-    """The keys in the cache that a failure counts under, each with its limit."""
+def _counted(limits: Lockout, address: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
+    """The keys in the cache that a failure counts under, each with its limit.
+
+    The realm is not among them: peers say what they like there, and a principal need not be bound to one.
+    """
     if address is not None and limits.failures_per_address:
         yield _key("address", address), limits.failures_per_address
     if authid is not None and limits.failures_per_authid:
-        yield _key("authid", f"{realm}\n{authid}"), limits.failures_per_authid
+        yield _key("authid", authid), limits.failures_per_authid
 
 
 def _key(kind: str, name: str) -> str:
