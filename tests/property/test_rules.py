@@ -1,13 +1,25 @@
-"""Random rules: the index decides as one that looks at all rules in turn, and for patterns as their URIs say."""
+"""Random rules: the index decides as one that looks at all rules in turn, and for patterns as their URIs say.
+
+And no sequence of edits leaves a session with a right that it has lost.
+"""
 
 import itertools
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wamp_transport.router.options import ACTIONS, Permission, RealmOptions, RoleOptions
+from wamp_transport.router.options import (
+    ACTIONS,
+    AnonymousLogin,
+    Permission,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+    ServiceOptions,
+)
 from wamp_transport.router.permissions import Role
 from wamp_transport.router.rules import Rules
+from wamp_transport.testing import MemoryNode
 from wamp_transport.wamp.uris import is_uri
 
 from .naive import rights
@@ -72,3 +84,79 @@ def test_pattern_is_covered_just_where_all_its_uris_are(outer, inner):
         assert all(rights.covers(*outer, sample) for sample in samples)
     else:
         assert not all(rights.covers(*outer, sample) for sample in samples)
+
+
+MEMBER = ServiceOptions("member", AnonymousLogin("role"))
+WATCHER = ServiceOptions("watcher", AnonymousLogin("watcher"))
+
+
+class Edited:
+    """A router whose rules change, a session of the role in question, and one that may do everything."""
+
+    def __init__(self, permissions):
+        self.node = MemoryNode(self.options(permissions))
+        self.member = self.node.join("realm1", service=MEMBER)
+        self.watcher = self.node.join("realm1", service=WATCHER)
+        self.last = 0
+
+    def options(self, permissions):
+        watcher = RoleOptions("watcher", allow_by_default=True)
+        self.realm = RealmOptions("realm1", {"role": RoleOptions("role", tuple(permissions)), "watcher": watcher})
+        return RouterOptions(realms={"realm1": self.realm})
+
+    def edit(self, permissions):
+        self.node.configure(self.options(permissions))
+
+    def may(self, action, match, uri):
+        return is_uri(uri, match, loose=True) and getattr(rights.rule_for(self.realm, "role", uri, match), action)
+
+    def asks(self, peer, *message):
+        """What both get for a request."""
+        self.last += 1
+        peer.send([message[0], self.last, *message[1:]])
+        return self.member.receive_all(), self.watcher.receive_all()
+
+    def check_what_is_held(self):
+        realm = self.node.router.realms["realm1"]
+        for subscription in realm.broker.subscriptions.values():
+            if self.member.session_id in subscription.subscribers:
+                assert self.may("subscribe", subscription.match, subscription.topic)
+        for registration in realm.dealer.registrations.values():
+            if self.member.session_id in registration.callees:
+                assert self.may("register", registration.match, registration.procedure)
+
+    def check_what_happens(self, uri):
+        events, _ = self.asks(self.watcher, 16, {"acknowledge": True}, uri)
+        assert self.may("subscribe", "exact", uri) or not [each for each in events if each[0] == 36]
+        invocations, _ = self.asks(self.watcher, 48, {}, uri)
+        assert self.may("register", "exact", uri) or not [each for each in invocations if each[0] == 68]
+        for action, code, options in (("publish", 16, {"acknowledge": True}), ("call", 48, {})):
+            answers, _ = self.asks(self.member, code, options, uri)
+            refused = [each for each in answers if each[0] == 8 and each[4] == "wamp.error.not_authorized"]
+            assert bool(refused) is not self.may(action, "exact", uri)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    edits=st.lists(rules, min_size=2, max_size=5),
+    wanted=st.lists(patterns, max_size=6, unique=True),
+    probes=st.lists(uris, min_size=1, max_size=4, unique=True),
+)
+@example(
+    [[Permission("a.", "prefix", **dict.fromkeys(ACTIONS, True))], [Permission("a.b", **dict.fromkeys(ACTIONS, True))]],
+    [("prefix", "a."), ("exact", "a.b"), ("wildcard", "a..c")],
+    ["a.b", "a.b.c"],
+)
+def test_no_edit_leaves_a_right_that_was_lost(edits, wanted, probes):
+    edited = Edited(edits[0])
+    for permissions in edits:
+        edited.edit(permissions)
+        edited.check_what_is_held()
+        for uri in probes:
+            edited.check_what_happens(uri)
+        for match, uri in wanted:
+            for code in (32, 64):
+                edited.asks(edited.member, code, {"match": match}, uri)
+        edited.check_what_is_held()
+        for uri in probes:
+            edited.check_what_happens(uri)
