@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from wamp_transport.auth import wampcra
+
 from ..postgresql import running_cluster
 from ..redis_server import running_redis
 from .servers import Process, assert_quiet, configuration, free_port, manage, running, web
@@ -20,7 +22,11 @@ pytestmark = pytest.mark.integration
 ROLE = {"role": "user"}
 PATHS = {
     "ws": {"type": "websocket", "auth": {"django-session": {}}},
-    "stored": {"type": "websocket", "auth": {"ticket": DATABASE}},
+    "stored": {
+        "type": "websocket",
+        "auth": {name: DATABASE for name in ("ticket", "wampcra", "scram", "cryptosign")} | {"token": {}},
+        "lockout": {"failures_per_address": 0},
+    },
     "static": {
         "type": "websocket",
         "auth": {
@@ -181,3 +187,85 @@ def test_failed_logins_are_counted_together_where_processes_share_redis(pair: Pa
     for site in pair.sites:
         with Peer(site.port, "static") as peer:
             assert "too many failed logins" in assert_denied(peer, peer.hello("wampcra", authid=authid))
+
+
+ODD = ("a\0b", "\u202e", "\U0010ffff", "a" * 5000, "' OR 1=1 --", "")
+"""What a database, a cache or a log might stumble over."""
+
+
+@pytest.mark.parametrize("method", ["ticket", "wampcra", "wamp-scram", "scram"])
+def test_odd_names_and_secrets_are_refused_like_any_other(pair: Pair, method: str) -> None:
+    messages = set()
+    for odd in ODD:
+        for authid, realm, secret in (
+            (odd, "realm1", "wrong"),
+            (f"joe{odd[:20]}", f"realm{odd}", "wrong"),
+            (f"ann{odd[:20]}", "realm1", odd),
+        ):
+            with Peer(pair.one.port, "stored") as peer:
+                assert peer.hello(method, authid=authid, realm=realm, nonce="AAAA")[:2] == [4, method]
+                messages.add(assert_denied(peer, peer.answer(secret, nonce=secret)))
+    assert messages == {"authentication failed"}
+
+
+def test_odd_tokens_and_keys_are_refused_like_any_other(pair: Pair) -> None:
+    for odd in ODD:
+        with Peer(pair.one.port, "stored") as peer:
+            assert peer.hello("token", authid=f"token{odd[:20]}")[0] == 4
+            assert_denied(peer, peer.answer(odd))
+        with Peer(pair.one.port, "stored") as peer:
+            assert_denied(peer, peer.hello("cryptosign", authid="joe", pubkey=odd))
+    for name in ("sessionid=a\xffb", "sessionid=" + "a" * 32, 'sessionid="\\000"'):
+        with Peer(pair.one.port, "ws", f"Cookie: {name}", "Origin: http://127.0.0.1") as peer:
+            assert_denied(peer, peer.hello("django-session"), "wamp.error.no_matching_auth_method")
+
+
+def test_tokens_count_for_their_user_realm_time_and_number(pair: Pair) -> None:
+    make = "from django.contrib.auth.models import User\nfrom wamp_transport.tokens import make_token\n"
+    make += (
+        "import time\nfrom unittest import mock\npat, tom = (User.objects.get(username=n) for n in ('pat', 'tom'))\n"
+    )
+    make += "print(make_token(pat), make_token(pat, 'realm2'), make_token(pat, once=True), make_token(tom))\n"
+    make += "with mock.patch('time.time', lambda now=time.time(): now - 61):\n    print(make_token(pat))\n"
+    make += "tom.is_active = False\ntom.save()\n"
+    good, elsewhere, once, inactive, expired = pair.one.run(make).split()
+
+    def shown(site: Site, token: str, **hello: Any) -> Any:
+        with Peer(site.port, "stored") as peer:
+            peer.hello("token", **hello)
+            answer = peer.answer(token)
+            if answer[0] == 3:
+                assert answer[1]["message"] == "authentication failed"
+            return answer[0]
+
+    assert [shown(site, good) for site in pair.sites] == [2, 2]
+    assert [shown(site, once) for site in pair.sites] == [2, 3]
+    for token in (elsewhere, inactive, expired):
+        assert shown(pair.other, token) == 3
+    assert shown(pair.other, good, authid="somebody else") == 3
+
+
+def test_steps_of_a_login_come_once_and_in_order(pair: Pair) -> None:
+    hello = [1, "realm1", {"roles": {"caller": {}}, "authmethods": ["wampcra"], "authid": "mike"}]
+    with Peer(pair.one.port, "static") as peer:  # a second HELLO while the first is not through
+        peer.wire.send_json(hello, hello)
+        answers = [peer.wire.message()]
+        if answers[0][0] == 4:
+            answers.append(peer.wire.message())
+        assert (answers[-1][0], answers[-1][2]) == (3, "wamp.error.protocol_violation")
+        peer.wire.closed()
+    with Peer(pair.one.port, "static") as peer, Peer(pair.other.port, "static") as thief:
+        challenges = [one.hello("wampcra", authid="mike")[2] for one in (peer, thief)]
+        signature = signed("a secret in the file", challenges[0])
+        assert_denied(thief, thief.answer(signature))  # what somebody has heard elsewhere
+        peer.wire.send_json([5, signature, {}], [5, signature, {}])
+        answers = [peer.wire.message()]
+        if answers[0][0] == 2:
+            answers.append(peer.wire.message())
+        assert answers[-1][2] == "wamp.error.protocol_violation"
+        peer.wire.closed()
+
+
+def signed(secret: str, extra: Any) -> str:
+    salting = wampcra.Salting(extra["salt"], extra["iterations"], extra["keylen"])
+    return wampcra.sign(wampcra.derive_key(secret, salting), extra["challenge"])
