@@ -75,8 +75,9 @@ class Cookie(Section):
 
     name: str = setting(
         "cbtid",
-        "Name of the cookie: at least two of a-z, 0-9 and _, starting with a letter.",
-        pattern="^[a-z][a-z0-9_]+$",
+        "Name of the cookie: at least two of a-z, 0-9 and _, starting with a letter. __Host- may stand before it: over "
+        "TLS browsers then take the cookie from this host alone, so that nobody else can give them one.",
+        pattern="^(__Host-)?[a-z][a-z0-9_]+$",
         expected="at least two of a-z, 0-9 and _, starting with a letter",
     )
     length: int = setting(
@@ -113,6 +114,14 @@ class Cookie(Section):
                 ("length",),
                 f"an id of {length} characters can be guessed by trying",
                 f"take at least {SAFE_LENGTH}",
+                "ignored",
+            )
+        name = given.get("name")
+        if isinstance(name, str) and name.startswith("__Host-") and given.get("secure") is False:
+            yield Finding(
+                ("secure",),
+                f"browsers take {name} only with Secure",
+                "leave `secure` out, and serve over TLS",
                 "ignored",
             )
         if given.get("same_site") == "None" and given.get("secure") is not True:

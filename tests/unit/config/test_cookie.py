@@ -9,6 +9,7 @@ MEMORY = {"type": "memory"}
     [
         {},
         {"name": "ab", "store": MEMORY},
+        {"name": "__Host-cbtid", "store": MEMORY},
         {"length": 22, "store": MEMORY},
         {"length": 64, "store": {}},
         {"max_age": 1, "store": MEMORY},
@@ -42,6 +43,7 @@ def test_attributes_of_crossbars_database_are_taken_and_told_to_do_nothing(servi
         ({"length": 21}, "length", "can be guessed"),
         ({"same_site": "None"}, "same_site", "only with Secure"),
         ({"same_site": "None", "secure": False}, "same_site", "only with Secure"),
+        ({"name": "__Host-id", "secure": False}, "secure", "__Host-id only with Secure"),
     ],
 )
 def test_doubtful_cookie_is_told(service, problems, given, path, words):
@@ -55,6 +57,7 @@ def test_doubtful_cookie_is_told(service, problems, given, path, words):
     ("given", "path", "words"),
     [
         ({"name": "a", "store": MEMORY}, "name", "at least two"),
+        ({"name": "__Host-", "store": MEMORY}, "name", "at least two"),
         ({"name": "A1", "store": MEMORY}, "name", 'found "A1"'),
         ({"name": "ab\n", "store": MEMORY}, "name", "at least two"),
         ({"length": 5, "store": MEMORY}, "length", "6 to 64"),
