@@ -168,3 +168,16 @@ def test_stored_principal_is_followed(stage):
 def test_changes_concern_whom_they_are_about(identity, concerned):
     kinds = ("user", "1"), ("user", "2"), ("logout", "1"), ("everybody", ""), ("principal", "r\njoe"), ("session", "d")
     assert {change for change in kinds if is_concerned(identity, *change)} == concerned
+
+
+def test_principal_of_a_user_ends_with_the_user_and_is_known_as_its(stage, joe):
+    Principal.objects.create(realm="realm1", authid="pump", role="user", user=joe)
+    stage.join(1, users.of_stored("realm1", "pump", "user"))
+    assert stage.live.user_of(1) == str(joe.pk)
+    assert stage.poll() == {}
+    joe.set_password("another")  # which is not the principal's
+    joe.save()
+    assert stage.poll() == {}
+    joe.is_active = False
+    joe.save()
+    assert stage.poll() == {1: NO_LONGER}

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from wamp_transport.models import Credential, Principal
@@ -84,3 +85,21 @@ def test_use_is_written_to_the_credential_where_it_is_clear_which():
     assert not Credential.objects.exclude(last_used_at=None).exists()
     principals.used("realm1", "joe", ["cryptosign"], ["k2"])
     assert Credential.objects.exclude(last_used_at=None).get().fingerprint == "k2"
+
+
+def test_principal_of_a_user_goes_with_the_user():
+    joe = User.objects.create_user("joe")
+    row = Principal.objects.create(realm="realm1", authid="pump", role="user", user=joe)
+    row.credentials.create(method="cryptosign", fingerprint="ab" * 32)
+
+    def both():
+        by_name = principals.find("realm1", "pump", ("cryptosign",))
+        by_key = principals.find_by_fingerprint("realm1", "cryptosign", ["ab" * 32])
+        return [None if one is None else one.user for one in (by_name, by_key)]
+
+    assert both() == [str(joe.pk)] * 2
+    User.objects.update(is_active=False)
+    assert both() == [None, None]
+    assert principals.find("realm1", "pump", ()) is None
+    joe.delete()
+    assert not Principal.objects.exists()

@@ -20,7 +20,9 @@ USERS = """
 from django.contrib.auth.models import User
 from wamp_transport.models import Credential, Principal
 from wamp_transport.stores.identity.credentials import keep
-User.objects.create_user("joe", password="pw", is_staff=True)
+joe = User.objects.create_user("joe", password="pw", is_staff=True)
+Principal.objects.create(realm="realm1", authid="joes-pump", role="anonymous", user=joe).credentials.create(
+    method="ticket", data=keep("ticket", "a long enough ticket").data)
 Principal.objects.create(realm="realm1", authid="joe", role="anonymous").credentials.create(
     method="ticket", data=keep("ticket", "a long enough ticket").data)
 """
@@ -110,6 +112,12 @@ def test_user_who_came_by_session_cookie_is_the_user_of_the_handler(shop: Shop) 
     with shop.site.browser("joe").peer("users") as peer:
         assert peer.hello("django-session")[0] == 2
         assert who_calls(peer) == {"authid": "joe", "user": "joe"}
+
+
+def test_user_whose_principal_it_is_is_the_user_of_the_handler(shop: Shop) -> None:
+    with Peer(shop.site.port, "users") as peer:
+        assert login(peer, "ticket", "joes-pump", "a long enough ticket")[0] == 2
+        assert who_calls(peer) == {"authid": "joes-pump", "user": "joe"}
 
 
 def test_authid_that_equals_a_username_is_no_user_to_the_handler(shop: Shop) -> None:

@@ -131,7 +131,8 @@ class PrincipalAdmin(AnyModelAdmin):
     """Those who log in with credentials of the database."""
 
     form = PrincipalForm
-    fields = ("realm", "authid", "role", "is_active", "expires_at", "authextra", "created_at", "last_used_at")
+    fields = ("realm", "authid", "role", "user", "is_active", "expires_at", "authextra", "created_at", "last_used_at")
+    raw_id_fields = ("user",)
     readonly_fields = ("created_at", "last_used_at")
     list_display = ("authid", "realm", "role", "is_active", "expires_at", "last_used_at", "methods")
     list_filter = ("is_active", "realm", "role")

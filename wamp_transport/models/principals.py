@@ -1,5 +1,6 @@
 """Who may log in with credentials that the database keeps, and with which. Secrets themselves are never kept."""
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,15 @@ class Principal(models.Model):
     realm = models.CharField(_("realm"), max_length=255, help_text=_("Name of the realm this principal belongs to."))
     authid = models.CharField(_("authid"), max_length=255, help_text=_("The name it logs in with."))
     role = models.CharField(_("role"), max_length=255, help_text=_("Name of the role its sessions get in the realm."))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("Django user"),
+        help_text=_("Whose program or device it is: handlers get this user, and it goes when the user does. Optional."),
+    )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Nobody logs in as a principal that is not active; open sessions close.")
     )

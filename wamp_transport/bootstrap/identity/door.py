@@ -15,7 +15,7 @@ from ...router.effects import Authenticate
 from ...router.options import OPERATOR
 from ...router.records import PRESENT, Session
 from ...signals import LoginFailure
-from ...stores.identity import principals
+from ...stores.identity import principals, users
 from ...stores.identity.users import Identity
 from ...wamp import errors
 from ...wamp.messages import Error
@@ -84,7 +84,7 @@ class Door:
             self._failed(request, answer)
         elif isinstance(answer, Admit):
             if answer.authprovider == STORED:
-                identity = Identity(answer.realm, answer.authid, answer.authrole, is_stored=True)
+                identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
                 self._live.watch(request.session_id, identity, None)
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
         return answer

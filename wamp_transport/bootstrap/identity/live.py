@@ -139,7 +139,7 @@ class LiveIdentities:
                     continue
                 if after is None or after.role is None:
                     self._end(session_id, NO_LONGER)
-                elif (after.authid, after.role) != (before.authid, before.role):
+                elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
                     self._end(session_id, OTHERWISE)
 
     def _present(self, session_ids: Iterable[int]) -> Iterator[int]:

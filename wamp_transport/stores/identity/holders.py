@@ -15,6 +15,7 @@ from wamp_transport.config.auth import AnonymousAuth, Auth
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.websocket import WebSocketSection
 from wamp_transport.models import Principal
+from wamp_transport.stores.identity.principals import belongs_to_nobody_gone
 from wamp_transport.stores.identity.users import role_of
 
 
@@ -57,7 +58,8 @@ def _static(key: str, auth: Auth, realm: str, name: str) -> Iterator[Holder]:
 def _stored(realm: str, name: str) -> Iterator[Holder]:
     ends = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     for row in Principal.objects.filter(ends, realm=realm, authid=name, is_active=True):
-        yield Holder(row.role, "principal in the database")
+        if belongs_to_nobody_gone(row):
+            yield Holder(row.role, "principal in the database")
 
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[Holder]:

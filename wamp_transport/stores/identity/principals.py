@@ -29,7 +29,10 @@ class StoredCredential:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrincipal:
-    """A principal that may log in now, and what it may prove itself with, the latest first."""
+    """A principal that may log in now, and what it may prove itself with, the latest first.
+
+    ``user`` is the primary key of the Django user it belongs to, as text.
+    """
 
     id: int
     realm: str
@@ -37,6 +40,7 @@ class StoredPrincipal:
     role: str
     authextra: dict[str, Any] | None
     credentials: tuple[StoredCredential, ...]
+    user: str | None = None
 
 
 def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
@@ -44,10 +48,10 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
 
     Without a realm it is the one that has the authid in any realm, if it is the only one.
     """
-    rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "")
+    rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "").select_related("user")
     if realm is not None:
         rows = rows.filter(realm=realm)
-    found = list(rows[:2])
+    found = [row for row in rows[:2] if belongs_to_nobody_gone(row)]
     # Asked where there is none as well, so that the time tells nothing.
     owner = found[0].pk if len(found) == 1 else 0
     wanted = _counting(Credential.objects.filter(principal_id=owner, method__in=list(methods)), "")
@@ -60,12 +64,12 @@ def find_by_fingerprint(
 ) -> StoredPrincipal | None:
     """The one principal that has a key or certificate with one of these fingerprints; None where it is not clear."""
     rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
-    rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal")
+    rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal__user")
     if realm is not None:
         rows = rows.filter(principal__realm=realm)
     if authid is not None:
         rows = rows.filter(principal__authid=authid)
-    found = list(rows[:2])
+    found = [row for row in rows[:2] if belongs_to_nobody_gone(row.principal)]
     if len({row.principal_id for row in found}) != 1:
         return None
     return _stored(found[0].principal, found)
@@ -114,6 +118,12 @@ def _counting(rows: Any, path: str) -> Any:
     return rows.filter(Q(**{f"{path}expires_at": None}) | Q(**{f"{path}expires_at__gt": timezone.now()}))
 
 
+def belongs_to_nobody_gone(row: Principal) -> bool:
+    """Whether a principal belongs to no Django user, or to an active one."""
+    return row.user is None or bool(row.user.is_active)
+
+
 def _stored(row: Principal, credentials: Iterable[Credential]) -> StoredPrincipal:
     kept = tuple(StoredCredential(one.pk, one.method, one.data, one.fingerprint) for one in credentials)
-    return StoredPrincipal(row.pk, row.realm, row.authid, row.role, row.authextra, kept)
+    user = None if row.user is None else str(row.user.pk)
+    return StoredPrincipal(row.pk, row.realm, row.authid, row.role, row.authextra, kept, user)

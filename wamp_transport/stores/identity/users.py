@@ -76,11 +76,17 @@ def of_token(
     return identity
 
 
+def of_stored(realm: str, authid: str, role: str) -> Identity:
+    """A principal of the database that has just logged in with a role, and the user it belongs to."""
+    found = principals.find(realm, authid, ())
+    return Identity(realm, authid, role, user=None if found is None else found.user, is_stored=True)
+
+
 def again(identity: Identity) -> Identity | None:
     """The same identity as it is now, for a session that goes on; None where it may not."""
     if identity.is_stored:
         found = principals.find(identity.realm, identity.authid, ())
-        return None if found is None else replace(identity, role=found.role)
+        return None if found is None else replace(identity, role=found.role, user=found.user)
     if identity.user is None:
         return identity
     if identity.session_key is not None:

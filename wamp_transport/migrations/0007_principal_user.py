@@ -1,0 +1,28 @@
+"""A principal may belong to a Django user."""
+
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("wamp_transport", "0006_sealed_secrets"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="principal",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Whose program or device it is: handlers get this user, and it goes when the user does. Optional.",
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="Django user",
+            ),
+        ),
+    ]
