@@ -7,7 +7,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from wamp_transport.auth.principals import CraKeys, Lookup, PublicKeys, ScramCredential
-from wamp_transport.bootstrap.identity.stored_principals import MOST_REALMS, HashedTickets, StoredPrincipals
+from wamp_transport.bootstrap.identity import stored_principals as module
+from wamp_transport.bootstrap.identity.stored_principals import (
+    LEAST_SECONDS,
+    MOST_REALMS,
+    HashedTickets,
+    StoredPrincipals,
+)
 from wamp_transport.models import Principal
 from wamp_transport.stores.connections import close_kept
 from wamp_transport.stores.identity import credentials, principals
@@ -16,6 +22,11 @@ from wamp_transport.stores.identity.credentials import keep
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "ab" * 32
+
+
+@pytest.fixture
+def without_delay(monkeypatch):
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +139,7 @@ def test_without_principals_the_model_is_what_a_new_one_would_have():
     assert StoredPrincipals("ticket").model(0) is None
 
 
-def test_samples_of_realms_that_peers_invent_do_not_pile_up():
+def test_samples_of_realms_that_peers_invent_do_not_pile_up(without_delay):
     source = StoredPrincipals("wampcra")
 
     async def whole():
@@ -156,3 +167,16 @@ def test_looking_for_somebody_unknown_takes_as_many_queries():
             principals.find("realm1", authid, ("ticket",))
         counts.append(len(queries))
     assert counts == [2, 2]
+
+
+@pytest.mark.parametrize("authid", ["pump", "nobody", "a\0b"])
+def test_time_tells_nobody_whether_somebody_was_found(authid):
+    stored("pump", ("wampcra", keep("wampcra", "password1")))
+
+    async def whole():
+        begin = asyncio.get_running_loop().time()
+        await StoredPrincipals("wampcra").find(Lookup("x", "realm1", authid, {"authmethod": "wampcra"}))
+        return asyncio.get_running_loop().time() - begin
+
+    assert asyncio.run(whole()) >= LEAST_SECONDS
+    close_kept()

@@ -1,5 +1,6 @@
 """The principals of the database as a source for the authentication methods, looked up in threads."""
 
+import asyncio
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "tls": ("tls",),
 }
 """The kinds of credentials that serve a method, as clients call it; the first ones come first."""
+
+LEAST_SECONDS: Final = 0.02
+"""How long a principal is looked for at least: it takes longer to read one than to find none, and peers have clocks."""
 
 MODELS_SECONDS: Final = 60.0
 """How long the samples are used after which challenges to unknown peers are made."""
@@ -68,7 +72,10 @@ class StoredPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """By certificate or public key where the method has them, else by authid."""
         kinds = KINDS[str(lookup.details["authmethod"])]
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LEAST_SECONDS
         principal: Principal | None = await in_thread(self._find, lookup, kinds)
+        await asyncio.sleep(until - loop.time())
         if principal is None and self._method == "ticket":
             return Principal(credential=HashedTickets(()))
         return principal
