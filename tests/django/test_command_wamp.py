@@ -284,6 +284,7 @@ def test_fault_exits_with_1_and_without_a_traceback(tmp_path, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.django_db
 def test_faulty_settings_do_not_stop_the_command(tmp_path, settings):
     settings.WAMP_TRANSPORT = {"CONFIG": FAULTY}
     with pytest.raises(SystemCheckError):
