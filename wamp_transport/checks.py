@@ -103,9 +103,9 @@ def release(text: str) -> tuple[int, ...]:
 
 @register()
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """``settings.WAMP_TRANSPORT`` holds what it may, and the project names its ASGI application."""
+    """``settings.WAMP_TRANSPORT`` holds what it may, and a project that uses Channels names its ASGI application."""
     messages: list[CheckMessage] = [Error(fault, id="wamp_transport.E005") for fault in app_settings().faults]
-    if not getattr(settings, "ASGI_APPLICATION", None):
+    if not getattr(settings, "ASGI_APPLICATION", None) and apps.is_installed("channels"):
         messages.append(
             Warning(
                 "ASGI_APPLICATION is not set: runserver and runnode serve plain Django beside WAMP.",

@@ -1,7 +1,7 @@
 /** The demo page: forms and lists around one WAMP connection. */
 
-import { Connection } from "./connection.js";
-import { Result, WampError } from "./wamp.js";
+import { Connection } from "../wamp_transport/connection.js";
+import { Result, WampError } from "../wamp_transport/wamp.js";
 
 const KEPT_MESSAGES = 200;
 const KEPT_EVENTS = 100;

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import CheckMessage, registry
 from django.db import DatabaseError
 from django.test import override_settings
@@ -83,12 +84,13 @@ def test_faults_of_the_setting_are_errors() -> None:
         assert ids(checks.check_settings(None)) == ["wamp_transport.E005"]
 
 
-def test_missing_asgi_application_is_a_warning() -> None:
-    with override_settings(ASGI_APPLICATION=None):
+def test_missing_asgi_application_is_a_warning_where_channels_has_consumers_in_it() -> None:
+    with override_settings(ASGI_APPLICATION=None, INSTALLED_APPS=[*settings.INSTALLED_APPS, "channels"]):
         (message,) = checks.check_settings(None)
     assert message.id == "wamp_transport.W004"
     assert "wamp_application()" in told(message)
-    assert checks.check_settings(None) == []
+    with override_settings(ASGI_APPLICATION=None):
+        assert checks.check_settings(None) == []
 
 
 def test_faults_of_the_configured_file_are_errors_with_their_place(tmp_path: Path) -> None:

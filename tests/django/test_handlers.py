@@ -113,7 +113,7 @@ def test_command_writes_json(shop):
 def test_command_without_handlers_says_so(registry):
     out = io.StringIO()
     call_command("wamp", "handlers", stdout=io.StringIO(), stderr=out)
-    assert "No app declares a handler" in out.getvalue()
+    assert "No app declares a procedure" in out.getvalue()
 
 
 def test_module_that_cannot_be_imported_is_told(broken_app, caplog):

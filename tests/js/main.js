@@ -15,7 +15,7 @@ async function demoModule() {
   const directory = await mkdtemp(join(tmpdir(), "wampnode-"));
   try {
     const copy = join(directory, "wamp.mjs");
-    await copyFile(new URL("../../static/demo/wamp.js", import.meta.url), copy);
+    await copyFile(new URL("../../wamp_transport/static/wamp_transport/wamp.js", import.meta.url), copy);
     return await import(pathToFileURL(copy));
   } finally {
     await rm(directory, { recursive: true });

@@ -6,7 +6,7 @@ import * as wampyAdapter from "./adapters/wampy.js";
 import { Driver } from "./driver.js";
 
 const LIBRARIES = {
-  demo: async () => [demoAdapter, await import("/static/demo/wamp.js")],
+  demo: async () => [demoAdapter, await import("/static/wamp_transport/wamp.js")],
   "autobahn-js": async () => [autobahnAdapter, globalThis.autobahn],
   wampy: async () => {
     const { Wampy, JsonSerializer, MsgpackSerializer } = globalThis;

@@ -1,4 +1,4 @@
-/** The demo page's own client, `static/demo/wamp.js`, behind the interface of `driver.js`. */
+/** The client for pages that comes with the app, `wamp.js`, behind the interface of `driver.js`. */
 
 import { ApplicationError } from "../driver.js";
 

@@ -29,7 +29,7 @@ class Handlers:
             command.stdout.write(json.dumps(as_mapping(discovery), indent=2))
         else:
             rows = [_row(one) for one in discovery.found]
-            write_table(command, HEAD, rows, "No app declares a handler: there is none in a wamp.py.")
+            write_table(command, HEAD, rows, "No app declares a procedure or a subscriber in a wamp.py.")
             for problem in discovery.problems:
                 command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
         count = len(discovery.problems)

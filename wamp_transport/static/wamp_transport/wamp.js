@@ -10,8 +10,9 @@
  *     const result = await session.call("com.example.add2", [2, 3]);   // result.args[0] === 5
  *     await session.close();
  *
- * It takes all four client roles. It does not authenticate (it joins as anonymous) and does not reconnect:
- * a session is over when its connection is; `connection.js` opens the next one.
+ * It takes all four client roles. It joins as anonymous, or as the user whom the server knows by a cookie, with the
+ * option `authmethods: ["django-session"]`; it answers no challenge. It does not reconnect: a session is over when its
+ * connection is; `connection.js` opens the next one.
  */
 
 export const SUBPROTOCOL = "wamp.2.json";
@@ -96,28 +97,30 @@ export class Session {
   #goodbyeTimer;
 
   /**
-   * Connect, join `realm` as anonymous, and resolve with the open session.
+   * Connect, join `realm`, and resolve with the open session.
    *
    * @param {string} url `ws://` or `wss://` address of the router's WebSocket path
    * @param {string} realm realm to join
    * @param {Object} [options]
+   * @param {string[]} [options.authmethods] how to join, in this order: `django-session`, `cookie`, `anonymous`
    * @param {(direction: "sent"|"received", text: string) => void} [options.onWire] sees each message as it travels
    * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. that of `ws` in Node.js
    * @throws {WampError} with the ABORT's reason, or `wamp.close.transport_lost` when there is no connection
    */
-  static open(url, realm, { onWire = () => {}, WebSocket = globalThis.WebSocket } = {}) {
+  static open(url, realm, { authmethods, onWire = () => {}, WebSocket = globalThis.WebSocket } = {}) {
+    const details = { agent: "wampnode-page", roles: ROLES, ...(authmethods ? { authmethods } : {}) };
     return new Promise((resolve, reject) => {
-      new Session(new WebSocket(url, [SUBPROTOCOL]), realm, onWire, { resolve, reject });
+      new Session(new WebSocket(url, [SUBPROTOCOL]), [HELLO, realm, details], onWire, { resolve, reject });
     });
   }
 
   /** @private use `Session.open` */
-  constructor(socket, realm, onWire, opening) {
+  constructor(socket, hello, onWire, opening) {
     this.#socket = socket;
     this.#onWire = onWire;
     this.#settle.open = opening;
     this.closed = new Promise((resolve) => (this.#settle.closed = resolve));
-    socket.onopen = () => this.#send([HELLO, realm, { agent: "wampnode-demo", roles: ROLES }]);
+    socket.onopen = () => this.#send(hello);
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#finish(event);
     socket.onerror = () => {}; // `close` follows, and says more
@@ -264,7 +267,7 @@ export class Session {
     },
     [ABORT]: (message) => this.#onAbort(message),
     [CHALLENGE]: ([, method]) => {
-      const text = `The router asks for authentication (${method}); this client is anonymous.`;
+      const text = `The router asks for authentication (${method}); this client has no answer.`;
       this.#send([ABORT, { message: text }, "wamp.error.cannot_authenticate"]);
       this.#end("wamp.error.cannot_authenticate", text, true);
     },
