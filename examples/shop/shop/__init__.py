@@ -1,0 +1,1 @@
+"""The app: products, orders, and what is told of them."""

@@ -1,0 +1,17 @@
+"""Products and orders in the admin: what is saved there is on everybody's page at once."""
+
+from django.contrib import admin
+
+from .models import Order, Product
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):
+    list_display = ["name", "sku", "price", "stock"]
+    list_editable = ["price", "stock"]
+
+
+@admin.register(Order)
+class OrderAdmin(admin.ModelAdmin):
+    list_display = ["pk", "customer", "product", "quantity", "status", "placed_at"]
+    list_filter = ["status"]

@@ -1,0 +1,127 @@
+/** The shop's page: what is on it comes from Django; what changes, and what one does, goes over WAMP. */
+
+import { Connection } from "../wamp_transport/connection.js";
+
+const byId = (id) => document.getElementById(id);
+const orders = byId("orders"); // only for who has logged in
+const isKeeper = orders !== null && "keeper" in orders.dataset;
+
+const connection = new Connection("/ws", "shop", { authmethods: ["django-session", "anonymous"] });
+
+function tell(text) {
+  byId("notice").textContent = text;
+  byId("notice").hidden = !text;
+}
+
+/** Do something that may fail; what goes wrong is told in words. */
+async function attempt(action) {
+  tell("");
+  try {
+    return await action();
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+// --- products --------------------------------------------------------------------------------------------------
+
+function showProduct(pk, { name, price, stock }) {
+  const card = document.querySelector(`[data-product="${pk}"]`);
+  if (!card) return location.reload(); // a new one
+  const number = card.querySelector("[data-stock]");
+  if (number.textContent !== String(stock)) flash(card);
+  card.querySelector("h2").textContent = name;
+  card.querySelector("[data-price]").textContent = price;
+  number.textContent = stock;
+  const button = card.querySelector("[data-buy]");
+  if (button) button.disabled = stock === 0;
+}
+
+function flash(element) {
+  element.classList.remove("changed");
+  void element.offsetWidth; // begins the animation anew
+  element.classList.add("changed");
+}
+
+connection.subscribe("com.example.shop.product.created", () => location.reload());
+connection.subscribe("com.example.shop.product.updated", ([pk], product) => showProduct(pk, product));
+connection.subscribe("com.example.shop.product.deleted", ([pk]) => document.querySelector(`[data-product="${pk}"]`)?.remove());
+
+byId("products").addEventListener("click", ({ target }) => {
+  if (!target.matches("[data-buy]")) return;
+  const { sku } = target.closest("[data-sku]").dataset;
+  attempt(() => connection.call("com.example.shop.buy", [sku]));
+});
+
+// --- orders ----------------------------------------------------------------------------------------------------
+
+function cell(row, content) {
+  row.insertCell().append(content);
+}
+
+function showOrder(pk, { customer_name: customer, product_name: product, quantity, status }) {
+  const row = document.querySelector(`[data-order="${pk}"]`) ?? place(pk);
+  row.replaceChildren();
+  for (const content of [pk, ...(isKeeper ? [customer] : []), product, quantity]) cell(row, content);
+  cell(row, isKeeper && status === "ordered" ? shipButton(pk) : status);
+  byId("no-orders").hidden = true;
+}
+
+/** A new row; the latest order is on top. */
+function place(pk) {
+  const row = document.createElement("tr");
+  row.dataset.order = pk;
+  const older = [...orders.rows].find((other) => Number(other.dataset.order) < pk);
+  orders.insertBefore(row, older ?? null);
+  return row;
+}
+
+function shipButton(pk) {
+  const button = document.createElement("button");
+  button.textContent = "Ship";
+  button.addEventListener("click", () => attempt(() => connection.call("com.example.shop.ship", [pk])));
+  return button;
+}
+
+if (orders) {
+  const topic = isKeeper ? "com.example.shop.order." : "com.example.shop.my_order.";
+  connection.subscribe(topic, ([pk], order) => showOrder(pk, order), { match: "prefix" });
+}
+
+// --- the keeper ------------------------------------------------------------------------------------------------
+
+byId("restock")?.addEventListener("click", async () => {
+  const progress = byId("progress");
+  progress.hidden = false;
+  byId("restock").disabled = true;
+  const onProgress = ({ args: [{ product, done, of }] }) => {
+    progress.value = done / of;
+    byId("restocked").textContent = `${product} (${done} of ${of})`;
+  };
+  await attempt(() => connection.call("com.example.shop.restock", [], {}, { onProgress }));
+  progress.hidden = true;
+  byId("restock").disabled = false;
+});
+
+// --- the connection --------------------------------------------------------------------------------------------
+
+const STATES = { offline: "Offline", connecting: "Connecting", online: "Live", waiting: "Reconnecting" };
+
+/** Pages do not hear what happens while they are away: they ask when they come back. */
+async function refresh() {
+  const catalogue = await connection.call("com.example.shop.catalogue");
+  for (const { pk, ...product } of catalogue.args[0]) showProduct(pk, product);
+  if (!orders) return;
+  const placed = await connection.call("com.example.shop.orders");
+  for (const { pk, ...order } of placed.args[0]) showOrder(pk, order);
+}
+
+connection.addEventListener("change", () => {
+  const { name, reason } = connection.state;
+  byId("state").dataset.state = name;
+  byId("state").textContent = STATES[name];
+  document.body.classList.toggle("away", name !== "online");
+  if (name === "online") attempt(refresh);
+  else if (reason === "wamp.close.logout") tell("You have logged out. Reload the page to look around.");
+});
+connection.start();

@@ -1,0 +1,85 @@
+"""What the shop says and does over WAMP."""
+
+import time
+from collections.abc import Generator
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from shop.models import Order, Product
+from wamp_transport import api
+from wamp_transport.handlers import ApplicationError, register
+from wamp_transport.model_events import Change, model_events
+
+# --- events: whatever saves a row (a procedure, the admin, a shell) tells of it, after the commit ---------------------
+
+
+def for_its_customer(change: Change[Order]) -> api.PublishOptions:
+    """Nobody else hears it, whoever subscribes."""
+    return api.PublishOptions(eligible_authid=[change.instance.customer_name])
+
+
+ORDER = ["customer_name", "product_name", "quantity", "status"]
+
+model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
+model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
+model_events(Order, "com.example.shop.order", fields=ORDER)  # only the role "keeper" may subscribe: see the settings
+
+
+# --- procedures -------------------------------------------------------------------------------------------------------
+
+
+@register("com.example.shop.catalogue")
+def catalogue() -> list[dict[str, object]]:
+    """All products: pages ask when they come online, as they do not hear what happens while they are away."""
+    return list(Product.objects.values("pk", "sku", "name", "price", "stock"))
+
+
+@register("com.example.shop.buy")
+def buy(user: User, sku: str, quantity: int = 1) -> int:
+    """Place an order; its number. It is for users who have logged in."""
+    if quantity < 1:
+        raise ApplicationError("com.example.shop.error.quantity", "Order one piece at least.")
+    with transaction.atomic():
+        product = Product.objects.select_for_update().filter(sku=sku).first()
+        if product is None:
+            raise ApplicationError("com.example.shop.error.no_such_product", f"There is no product {sku}.")
+        if product.stock < quantity:
+            raise ApplicationError("com.example.shop.error.sold_out", f"{product.stock} left.", left=product.stock)
+        product.stock -= quantity
+        product.save(update_fields=["stock"])
+        return Order.objects.create(customer=user, product=product, quantity=quantity).pk
+
+
+@register("com.example.shop.orders")
+def orders(user: User) -> list[dict[str, object]]:
+    """The latest orders: a customer's own, a keeper's are all."""
+    found = Order.objects.select_related("product", "customer")
+    if not user.has_perm("shop.change_order"):
+        found = found.filter(customer=user)
+    return [{"pk": order.pk, **{name: getattr(order, name) for name in ORDER}} for order in found[:20]]
+
+
+@register("com.example.shop.ship", permission="shop.change_order")
+def ship(number: int) -> bool:
+    """An order is on its way. False where it was before."""
+    order = Order.objects.filter(pk=number, status="ordered").first()
+    if order is None:
+        return False
+    order.status = "shipped"
+    order.save(update_fields=["status"])
+    return True
+
+
+@register("com.example.shop.restock", permission="shop.change_product")
+def restock(up_to: int = 12) -> Generator[dict[str, object], None, int]:
+    """Fill the shelves, product by product: each is a progressive result. The result is how many there are."""
+    products = list(Product.objects.all())
+    for count, product in enumerate(products, 1):
+        time.sleep(0.1)  # somebody has to carry it
+        with transaction.atomic():
+            current = Product.objects.select_for_update().get(pk=product.pk)
+            current.stock = max(current.stock, up_to)
+            current.save(update_fields=["stock"])
+        yield {"product": product.name, "done": count, "of": len(products)}
+    return len(products)
