@@ -11,7 +11,11 @@ from tests.django.test_model_events import declare, told  # noqa: F401 - fixture
 @pytest.fixture
 def other(tmp_path, django_db_blocker):
     """Another database, which Django's own tests know nothing of."""
-    connections.databases["other"] = {**connections.databases["default"], "NAME": str(tmp_path / "other.sqlite3")}
+    connections.databases["other"] = {
+        **connections.databases["default"],
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(tmp_path / "other.sqlite3"),
+    }
     with django_db_blocker.unblock():
         with connections["other"].schema_editor() as editor:
             editor.create_model(Tag)
