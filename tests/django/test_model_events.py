@@ -14,6 +14,7 @@ from tests.django.test_api import serving  # noqa: F401 - a fixture
 from wamp_transport import api, model_events
 from wamp_transport.handlers.discovery import import_modules
 from wamp_transport.model_events import watching
+from wamp_transport.testing.commits import waiting_for_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -234,6 +235,16 @@ def test_router_that_is_gone_does_not_harm_the_save(declare, settings, caplog):
         api.homes.disconnect()
     assert done
     assert f"catalogue.Item {item.pk} created was not published on com.item.created: no WAMP router" in caplog.text
+
+
+def test_test_tools_know_what_waits_for_the_commit(told, declare):
+    declare(Item, "com.item", fields=["name"])
+    with transaction.atomic():
+        item = Item.objects.create(name="tea")
+        (waiting,), others = waiting_for_commit()
+        assert others == 0
+        assert (waiting.topic, waiting.args, waiting.kwargs) == ("com.item.created", [item.pk], {"name": "tea"})
+    assert waiting_for_commit() == ([], 0)
 
 
 def test_saves_of_several_threads(told, declare):

@@ -9,7 +9,19 @@ from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "wamp_transport"
 
-PAIRED = ("wamp", "serializers", "router", "config", "webservices", "transports", "node", "auth")
+PAIRED = (
+    "wamp",
+    "serializers",
+    "router",
+    "config",
+    "webservices",
+    "transports",
+    "node",
+    "auth",
+    "api",
+    "handlers",
+    "model_events",
+)
 """Packages each of whose modules has a unit test file of its own."""
 
 PLAIN = {"router/effects.py", "router/options.py", "serializers/serializer.py", "transports/service.py"}

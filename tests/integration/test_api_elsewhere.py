@@ -141,6 +141,100 @@ def test_forked_worker_has_a_connection_of_its_own(tmp_path):
         assert process.output.split() == ["child", "True", "parent", "True"]
 
 
+def test_functions_of_a_forked_worker_have_threads(tmp_path):
+    port = free_port()
+    text = """
+        import os
+        def pid(invocation):
+            return os.getpid()
+        api.register("com.shop.parent", pid)
+        print("parent", api.call("com.shop.parent") == os.getpid(), flush=True)
+        child = os.fork()
+        if child == 0:
+            api.register("com.shop.child", pid)
+            print("child", api.call("com.shop.child") == os.getpid(), flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        print("parent", api.call("com.shop.parent") == os.getpid())
+    """
+    with (
+        node(tmp_path, configuration(web(port), realms=[OPEN]), port),
+        script(tmp_path, port, text) as process,
+    ):
+        assert process.ended() == 0, process.output
+        assert process.output.split() == ["parent", "True", "child", "True", "parent", "True"]
+
+
+def test_workers_of_a_wsgi_server(tmp_path, here):
+    port, site = free_port(), free_port()
+    text = f"""
+        import os
+        from socketserver import ThreadingMixIn
+        from wsgiref.simple_server import WSGIServer, make_server
+        from django.core.wsgi import get_wsgi_application
+        from django.db import transaction
+        from django.http import HttpResponse
+        from django.urls import path
+
+        def view(request, number):
+            with transaction.atomic():
+                api.publish("com.shop.seen", request.path)
+                total = api.call("com.shop.add", 2, 3)
+            return HttpResponse(f"{{total}} {{os.getpid()}}")
+
+        settings.ROOT_URLCONF, settings.ALLOWED_HOSTS = "__main__", ["*"]
+        urlpatterns = [path("<int:number>/", view)]
+
+        class Server(ThreadingMixIn, WSGIServer):
+            daemon_threads = False
+
+        api.session_details()  # as code does that runs before the workers are there
+        server = make_server("127.0.0.1", {site}, get_wsgi_application(), Server)
+        workers = []
+        for _ in range(2):
+            workers.append(os.fork())
+            if workers[-1] == 0:
+                server.handle_request()
+                server.server_close()
+                os._exit(0)
+        print("ready", flush=True)
+        for worker in workers:
+            os.waitpid(worker, 0)
+    """
+    with node(tmp_path, configuration(web(port), realms=[OPEN]), port):
+        here(port)
+        api.register("com.shop.add", lambda invocation: sum(invocation.args))
+        seen = queue.Queue()
+        api.subscribe("com.shop.seen", lambda event: seen.put(event.args[0]))
+        with script(tmp_path, port, text) as process:
+            process.wait_to_print("ready")
+            answers = []
+            for number in (1, 2):
+                with urlopen(f"http://127.0.0.1:{site}/{number}/") as answer:
+                    answers.append(answer.read().decode().split())
+            assert [total for total, _ in answers] == ["5", "5"]
+            assert len({pid for _, pid in answers}) == 2
+            assert process.ended() == 0, process.output
+        assert [seen.get(timeout=10) for _ in range(2)] == ["/1/", "/2/"]
+        homes.disconnect()
+
+
+def test_shell_of_the_project(tmp_path):
+    port = free_port()
+    (tmp_path / "elsewhere.py").write_text(
+        "from wampnode.settings import *\n"
+        f"WAMP_TRANSPORT = {{'URL': 'ws://127.0.0.1:{port}/ws', 'REALM': 'realm1', 'TIMEOUT': 10}}\n"
+    )
+    environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "DJANGO_SETTINGS_MODULE": "elsewhere"}
+    code = "from wamp_transport import api; print(len(api.call('wamp.session.list')), api.session_details().authrole)"
+    with (
+        node(tmp_path, configuration(web(port), realms=[OPEN]), port),
+        running(manage("shell", "--command", code, "--verbosity", "0"), tmp_path, **environment) as process,
+    ):
+        assert process.ended() == 0, process.output
+        assert process.output.split() == ["1", "anonymous"]
+
+
 def test_what_was_registered_is_there_again_when_the_router_is(tmp_path, here):
     port = free_port()
     config = configuration(web(port), realms=[OPEN])
@@ -187,6 +281,7 @@ def test_views_and_signals_of_the_process_that_serves(tmp_path, here):
         api.subscribe("com.site.user.", lambda event: events.put((event.topic, event.args)), match="prefix")
         assert read("/sync/?a=2&b=3") == "5"
         assert read("/async/?a=2&b=3") == "5"
+        assert read("/wrapped/?a=2&b=3") == "5"
         assert read("/blocked/").startswith("SynchronousOnlyOperation")
         assert read("/create/?name=eva") == "created"
         assert events.get(timeout=10) == ("com.site.user.created", ["eva"])

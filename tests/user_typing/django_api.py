@@ -1,6 +1,6 @@
 """The functions of ``wamp_transport.api`` as a typed project uses them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future
 from typing import Any, assert_type
 
@@ -25,7 +25,7 @@ def sync() -> None:
     assert_type(api.publish("com.x", 1, kwargs={"k": 2}, options=api.PublishOptions(acknowledge=True)), int | None)
     assert_type(api.call("com.x", 1, timeout=None), Any)
     assert_type(api.submit("com.x", 1, timeout=0.5), Future[Any])
-    assert_type(api.stream("com.x"), Iterator[Any])
+    assert_type(api.stream("com.x"), Generator[Any, None, None])
     assert_type(api.subscribe("com.x", on_order, match="prefix"), api.Subscription)
     assert_type(api.register("com.x", price, options=api.RegisterOptions(invoke="roundrobin")), api.Registration)
     assert_type(api.session_details(realm="realm1", role="trusted"), api.SessionDetails)
@@ -34,7 +34,7 @@ def sync() -> None:
 async def asynchronous() -> None:
     assert_type(await api.apublish("com.x", immediate=True, using="other"), int | None)
     assert_type(await api.acall("com.x"), Any)
-    assert_type(api.astream("com.x"), AsyncIterator[Any])
+    assert_type(api.astream("com.x"), AsyncGenerator[Any, None])
     subscription = await api.asubscribe("com.x", on_order)
     assert_type(await subscription.aunsubscribe(), None)
     registration = await api.aregister("com.x", aprice)
@@ -47,3 +47,9 @@ def errors() -> None:
     except api.CallTimeout as error:
         assert_type(error.uri, str)
         assert_type(error.kwargs, dict[str, Any])
+
+
+def leave() -> None:
+    parts = api.stream("com.x")
+    assert_type(next(parts), Any)
+    parts.close()

@@ -1,7 +1,7 @@
 """From any thread and any event loop to the loop that owns the sessions, and back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
@@ -98,7 +98,7 @@ async def _close(parts: AsyncGenerator[Any, None]) -> None:
     await parts.aclose()
 
 
-def iterate(loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None]) -> Iterator[Outcome]:
+def iterate(loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
     """``parts``, which belong to the loop, in a thread; closed there when the iterator is."""
     try:
         while (item := wait(loop, _next(parts), None)) is not None:
@@ -107,7 +107,9 @@ def iterate(loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None
         post(loop, _close(parts))
 
 
-async def aiterate(loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None]) -> AsyncIterator[Outcome]:
+async def aiterate(
+    loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None]
+) -> AsyncGenerator[Outcome, None]:
     """``parts``, which belong to the loop, on any loop; closed there when the iterator is."""
     if asyncio.get_running_loop() is loop:
         async with aclosing(parts):

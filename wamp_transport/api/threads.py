@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -16,7 +17,16 @@ MAX_THREADS: Final = 8
 
 Message = TypeVar("Message")
 
-_pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-api")
+
+def _new_pool() -> None:
+    global _pool  # noqa: PLW0603 - one pool a process is the design
+    _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-api")
+
+
+_pool: ThreadPoolExecutor
+_new_pool()
+os.register_at_fork(after_in_child=_new_pool)
+"""A process that was forked off has none of the threads of its parent; the old pool would take them for idle."""
 
 
 def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -> Callable[[Message], Awaitable[Any]]:

@@ -7,7 +7,7 @@ subclasses, where the router or a callee answers with an error; CallTimeout is o
 SynchronousOnlyOperation on the event loop of the router, where they would wait for themselves.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -130,7 +130,7 @@ def stream(
     options: CallOptions | None = None,
     realm: str | None = None,
     role: str | None = None,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Call a procedure; yield its progressive results as they come, then the result, each as :func:`call` returns it.
 
     ``timeout`` is that of the whole call. It is canceled when the iterator is closed.
@@ -147,7 +147,7 @@ def astream(
     options: CallOptions | None = None,
     realm: str | None = None,
     role: str | None = None,
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """:func:`stream` for coroutines."""
     target = _Target.of(None, realm, role, timeout)
     return bridge.aiterate(target.loop, target.stream(procedure, args, kwargs, options))

@@ -1,6 +1,7 @@
 """From the payload of a message to the parameters of a function: by their annotations, checked and converted."""
 
 import inspect
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,10 @@ class Parameters:
         try:
             payload = self._payload.bind(*args, **kwargs)
         except TypeError as fault:
-            raise ApplicationError(errors.INVALID_ARGUMENT, str(fault)) from None
+            named = re.findall(r"'(\w+)'", str(fault))[:1]
+            raise ApplicationError(
+                errors.INVALID_ARGUMENT, str(fault), parameters=dict.fromkeys(named, str(fault))
+            ) from None
         values: dict[str, Any] = dict(given)
         faults: dict[str, str] = {}
         for name, value in payload.arguments.items():

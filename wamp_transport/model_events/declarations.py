@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, Generic, get_args
 
 from django.core.exceptions import ImproperlyConfigured
@@ -9,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from .. import api
 from ..api.transactions import deferred
+from ..api.verbs import Unpublished
 from ..conf import app_settings
 from ..handlers.results import plain
 from ..wamp.messages import PublishOptions
@@ -77,43 +79,52 @@ class ModelEvents(Generic[Row]):
         try:
             if self._when is not None and not self._when(change):
                 return
-            send = self._publication(change)
-            if not deferred(send, change.using):
-                send()
+            told = self._told(change)
+            if not deferred(told.send, change.using):
+                told.send()
         except Exception:  # whatever a hook does, the row is more important
             logger.exception("%s: no event can be made of it", change)
 
-    def _publication(self, change: Change[Row]) -> Callable[[], None]:
+    def failed(self, told: "Told", fault: Exception) -> None:
+        """An event was not published: that is logged, and harms nobody."""
+        if isinstance(fault, api.NotConfigured):
+            # Every row saved in such a process meets the same, so it is told once.
+            if not self._is_unconfigured:
+                logger.warning("%s was not published, and so it is with those to come: %s", told.change, fault)
+            self._is_unconfigured = True
+        elif isinstance(fault, api.WampError):
+            logger.error("%s was not published on %s: %s", told.change, told.publication.topic, fault)
+        else:
+            logger.error("%s was not published on %s", told.change, told.publication.topic, exc_info=fault)
+
+    def _told(self, change: Change[Row]) -> "Told":
         topic = f"{self.topic if isinstance(self.topic, str) else self.topic(change)}.{change.event}"
         options = self._options(change) if callable(self._options) else self._options
-        pk = plain(change.pk, "pk")
         kwargs = values_of(change, self.fields)
         if self._serialize is not None:
             kwargs |= plain(dict(self._serialize(change)), "serialize()")
         if self._tells_update_fields and change.update_fields is not None:
             kwargs["update_fields"] = sorted(change.update_fields)
-        said = str(change)
         timeout = app_settings().api.timeout
         patience = PATIENCE if timeout is None else min(PATIENCE, timeout)
+        publication = Unpublished.of(topic, [plain(change.pk, "pk")], kwargs, options, self.realm, None, patience)
+        return Told(str(change), publication, self.failed)
 
-        def send() -> None:
-            try:
-                api.publish(
-                    topic, pk, kwargs=kwargs, immediate=True, options=options, realm=self.realm, timeout=patience
-                )
-            except api.NotConfigured as fault:
-                # Every row saved in such a process meets the same, so it is told once.
-                if not self._is_unconfigured:
-                    logger.warning("%s was not published, and so it is with those to come: %s", said, fault)
-                self._is_unconfigured = True
-            except api.WampError as fault:
-                logger.error("%s was not published on %s: %s", said, topic, fault)
-            except Exception:  # the row is committed, and what comes after it must run
-                logger.exception("%s was not published on %s", said, topic)
-            else:
-                self._is_unconfigured = False
 
-        return send
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The event of a change, which waits for the commit. ``on_failed`` takes what goes wrong then."""
+
+    change: str
+    publication: Unpublished
+    on_failed: "Callable[[Told, Exception], None]"
+
+    def send(self) -> None:
+        """Publish it."""
+        try:
+            self.publication.send()
+        except Exception as fault:  # noqa: BLE001 - the row is committed, and what comes after it must run
+            self.on_failed(self, fault)
 
 
 def model_events(

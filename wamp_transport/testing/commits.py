@@ -48,5 +48,6 @@ def waiting_for_commit() -> tuple[list[Unpublished], int]:
     """What has been published and waits for a commit, and how much else waits, which may be about to publish."""
     callbacks = [entry[1] for one in connections.all(initialized_only=True) for entry in one.run_on_commit]
     owners = [getattr(callback, "__self__", None) for callback in callbacks]
+    owners = [getattr(owner, "publication", owner) for owner in owners]  # those of model events have it
     published = [owner for owner in owners if isinstance(owner, Unpublished)]
     return published, len(callbacks) - len(published)

@@ -28,6 +28,10 @@ async def aadd(request):
     return HttpResponse(await api.acall("com.shop.add", int(request.GET["a"]), int(request.GET["b"])))
 
 
+async def wrapped(request):
+    return HttpResponse(await sync_to_async(api.call)("com.shop.add", int(request.GET["a"]), int(request.GET["b"])))
+
+
 async def blocked(request):
     try:
         api.call("com.shop.add", 1, 2)
@@ -55,6 +59,7 @@ async def acreate(request):
 urlpatterns = [
     path("sync/", add),
     path("async/", aadd),
+    path("wrapped/", wrapped),
     path("blocked/", blocked),
     path("create/", create),
     path("acreate/", acreate),

@@ -70,17 +70,19 @@ def test_names_in_annotations_as_text_are_found():
     assert call(add, 1, "2") == 3
 
 
-@pytest.mark.parametrize(("args", "kwargs", "said"), [
-    ((), {}, "missing a required argument: 'sku'"),
-    (("tea", 1, 2), {}, "too many positional arguments"),
-    (("tea",), {"colour": "red"}, "unexpected keyword argument 'colour'"),
-    (("tea",), {"sku": "ink"}, "multiple values for argument 'sku'"),
-    (("tea", "many"), {}, "parameter 'quantity': Input should be a valid integer"),
+@pytest.mark.parametrize(("args", "kwargs", "said", "names"), [
+    ((), {}, "missing a required argument: 'sku'", ["sku"]),
+    (("tea", 1, 2), {}, "too many positional arguments", []),
+    (("tea",), {"colour": "red"}, "unexpected keyword argument 'colour'", ["colour"]),
+    (("tea",), {"sku": "ink"}, "multiple values for argument 'sku'", ["sku"]),
+    (("tea", "many"), {}, "parameter 'quantity': Input should be a valid integer", ["quantity"]),
 ])  # fmt: skip
-def test_payload_that_does_not_fit_is_told_by_parameter(args, kwargs, said):
+def test_payload_that_does_not_fit_is_told_by_parameter(args, kwargs, said, names):
     def price(sku: str, quantity: int = 1): ...
 
-    assert said in str(refused(price, *args, **kwargs))
+    error = refused(price, *args, **kwargs)
+    assert said in str(error)
+    assert list(error.kwargs["parameters"]) == names
 
 
 def test_all_faults_are_told_with_their_place_and_without_values():

@@ -1,0 +1,37 @@
+"""The public API in the eyes of a user's type checker: Pyright at its strictest. Mypy sees it with the product."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "tests" / "user_typing"
+
+
+def checked(directory: Path) -> list[str]:
+    """What Pyright has to say of a directory with a configuration of its own."""
+    # basedpyright is Pyright as a wheel, with its own node: nothing is fetched. "Strict" is Pyright's own mode.
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
+    result = subprocess.run(
+        [*command, "--project", str(directory)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode in (0, 1), result.stdout + result.stderr
+    told = json.loads(result.stdout)
+    assert told["summary"]["filesAnalyzed"] == len(list(directory.glob("*.py")))
+    return [
+        f"{one['file']}:{one['range']['start']['line'] + 1}: {one['message']}" for one in told["generalDiagnostics"]
+    ]
+
+
+def test_samples_are_free_of_faults() -> None:
+    assert checked(SAMPLES) == []
+
+
+def test_fault_is_found(tmp_path: Path) -> None:
+    settings = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    (tmp_path / "wrong.py").write_text("from wamp_transport import api\n\napi.call(5)\n")
+    (fault,) = checked(tmp_path)
+    assert "wrong.py:3" in fault
+    assert '"str"' in fault
