@@ -73,6 +73,12 @@ def router_elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
             homes.disconnect()
 
 
+def answered(asked: int, answer: object) -> None:
+    """What is measured must be whole calls."""
+    if answer != asked:
+        raise SystemExit(f"{asked} was echoed as {answer}")
+
+
 def seconds_of(work: Callable[[], object]) -> float:
     """How long ``work`` takes."""
     begin = time.perf_counter()
@@ -86,11 +92,11 @@ def measure(calls: int, loop: asyncio.AbstractEventLoop) -> tuple[float, float]:
 
     def in_thread() -> None:
         for number in range(calls):
-            api.call("com.bench.echo", number)
+            answered(number, api.call("com.bench.echo", number))
 
     async def on_loop() -> None:
         for number in range(calls):
-            await api.acall("com.bench.echo", number)
+            answered(number, await api.acall("com.bench.echo", number))
 
     def in_loop() -> None:
         asyncio.run_coroutine_threadsafe(on_loop(), loop).result()

@@ -243,7 +243,9 @@ def test_progressive_results_on_any_loop(serving, where):
     assert asyncio.run(anywhere(serving, where, read)) == [0, 1, 2, "end"]
 
 
-def test_closed_stream_cancels_its_call(serving):
+@pytest.fixture
+def forever(serving):
+    """A procedure that sends one part and never ends; set when it is cancelled."""
     cancelled = threading.Event()
 
     async def forever(invocation):
@@ -255,10 +257,47 @@ def test_closed_stream_cancels_its_call(serving):
             raise
 
     api.register("com.shop.forever", forever)
+    return cancelled
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+@pytest.mark.parametrize("how", ["cancel", "break"])
+def test_stream_is_canceled_with_who_reads_it(serving, where, how, forever):
+
+    async def read(begun):
+        async for part in api.astream("com.shop.forever"):
+            assert part == 1
+            begun.set()
+            if how == "break":
+                break
+
+    async def use():
+        begun = asyncio.Event()
+        reading = asyncio.ensure_future(read(begun))
+        if how == "break":
+            return await reading
+        await begun.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    asyncio.run(asyncio.wait_for(anywhere(serving, where, use), 10))
+    assert forever.wait(10)
+
+
+def test_stream_that_takes_too_long_is_canceled(forever):
+    parts = api.stream("com.shop.forever", timeout=0.2)
+    assert next(parts) == 1
+    with pytest.raises(api.CallTimeout):
+        next(parts)
+    assert forever.wait(10)
+
+
+def test_closed_stream_cancels_its_call(forever):
     parts = api.stream("com.shop.forever")
     assert next(parts) == 1
     parts.close()
-    assert cancelled.wait(10)
+    assert forever.wait(10)
 
 
 @pytest.mark.parametrize("function", [

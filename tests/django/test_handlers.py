@@ -14,6 +14,7 @@ from wamp_transport.bootstrap.handlers import AppHandlers
 from wamp_transport.checks import check_handlers
 from wamp_transport.handlers import declarations, discovery
 from wamp_transport.handlers.declarations import Registry
+from wamp_transport.model_events import model_events, watching
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import TRUSTED, RealmOptions, RoleOptions, RouterOptions
@@ -108,6 +109,23 @@ def test_command_writes_json(shop):
     assert listed["broken_modules"] == []
     added = next(one for one in listed["handlers"] if one["uri"] == "com.shop.added.")
     assert (added["kind"], added["match"], added["realms"], added["faults"]) == ("subscriber", "prefix", None, [])
+
+
+def test_command_lists_model_events():
+    declared = model_events(Product, "com.shop.product", fields=["sku"], events=["created"])
+    try:
+        out = io.StringIO()
+        call_command("wamp", "handlers", stdout=out, no_color=True)
+        line = next(line for line in out.getvalue().splitlines() if "com.shop.product." in line)
+        assert line.startswith("model events")
+        assert "shop.Product" in line
+        assert "events=created fields=sku" in line
+        out = io.StringIO()
+        call_command("wamp", "handlers", "--json", stdout=out)
+        (listed,) = json.loads(out.getvalue())["model_events"]
+        assert (listed["model"], listed["topic"], listed["events"]) == ("shop.Product", "com.shop.product", ["created"])
+    finally:
+        watching.forget(declared)
 
 
 def test_command_without_handlers_says_so(registry):

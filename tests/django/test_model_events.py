@@ -5,9 +5,11 @@ import queue
 import threading
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F
+from django.urls import reverse
 
 from tests.catalogue.models import Book, CheapItem, Item, Tag
 from tests.django.test_api import serving  # noqa: F401 - a fixture
@@ -245,6 +247,21 @@ def test_test_tools_know_what_waits_for_the_commit(told, declare):
         assert others == 0
         assert (waiting.topic, waiting.args, waiting.kwargs) == ("com.item.created", [item.pk], {"name": "tea"})
     assert waiting_for_commit() == ([], 0)
+
+
+def test_pages_of_the_admin_and_commands(told, declare, admin_client):
+    declare(Group, "com.group", fields=["name"])
+    declare(User, "com.user", fields=["username"], events=["created"])
+    admin_client.post(reverse("admin:auth_group_add"), {"name": "staff"})
+    group = Group.objects.get()
+    action = {"action": "delete_selected", "_selected_action": [group.pk], "post": "yes"}
+    admin_client.post(reverse("admin:auth_group_changelist"), action)
+    call_command("createsuperuser", "--noinput", username="eva", email="eva@example.com", verbosity=0)
+    assert told() == [
+        ("com.group.created", group.pk, {"name": "staff"}),
+        ("com.group.deleted", group.pk, {"name": "staff"}),
+        ("com.user.created", User.objects.get(username="eva").pk, {"username": "eva"}),
+    ]
 
 
 def test_saves_of_several_threads(told, declare):

@@ -9,6 +9,6 @@ of the project know nothing of WAMP.
 """
 
 from .changes import Change, EventName
-from .declarations import ModelEvents, model_events
+from .declarations import ModelEvents, declared_events, model_events
 
-__all__ = ["Change", "EventName", "ModelEvents", "model_events"]
+__all__ = ["Change", "EventName", "ModelEvents", "declared_events", "model_events"]

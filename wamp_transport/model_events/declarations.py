@@ -1,9 +1,10 @@
 """The declaration that a model's rows are told of, and the events that it makes of a change."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, get_args
+from typing import Any, Final, Generic, get_args
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS
@@ -39,7 +40,9 @@ class ModelEvents(Generic[Row]):
         options: PublishOptions | Callable[[Change[Row]], PublishOptions] | None,
         update_fields: bool,
         realm: str | None,
+        where: str,
     ) -> None:
+        self.where = where
         self.model = model
         self.topic = topic
         self.events = frozenset(events)
@@ -56,6 +59,11 @@ class ModelEvents(Generic[Row]):
             raise ImproperlyConfigured(f"events of {model._meta.label} are {sorted(unknown)}; there are {known}")
         if isinstance(topic, str) and (not is_uri(topic, loose=True) or is_reserved(topic)):
             raise ImproperlyConfigured(f"events of {model._meta.label} cannot have the topic {topic!r}")
+
+    @property
+    def topic_name(self) -> str:
+        """The topic without its last part, or the name of the function that says it."""
+        return self.topic if isinstance(self.topic, str) else f"{self.topic.__module__}.{self.topic.__qualname__}()"
 
     def publish(
         self,
@@ -150,6 +158,13 @@ def model_events(
     A row of a child or proxy of the model is one of its own. A declaration for the same model, topic, events and realm
     replaces the one before. Raises ImproperlyConfigured.
     """
-    declared = ModelEvents(model, topic, fields, events, serialize, when, options, update_fields, realm)
+    caller = sys._getframe(1)
+    where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    declared = ModelEvents(model, topic, fields, events, serialize, when, options, update_fields, realm, where)
     watching.watch(declared)
     return declared
+
+
+def declared_events() -> list[ModelEvents[Any]]:
+    """All declarations of this process, in their order."""
+    return [one for one in watching.declared() if isinstance(one, ModelEvents)]

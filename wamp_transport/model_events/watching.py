@@ -43,6 +43,11 @@ def forget(declared: Declared) -> None:
         del _declared[_key(declared)]
 
 
+def declared() -> list[Declared]:
+    """All that are being told."""
+    return list(_declared.values())
+
+
 def _key(declared: Declared) -> tuple[object, ...]:
     """A module that is imported again declares the same once more; functions are then others, at the same place."""
     topic = declared.topic

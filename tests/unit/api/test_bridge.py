@@ -18,6 +18,11 @@ def loop():
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield loop
+
+    async def rest():
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+    asyncio.run_coroutine_threadsafe(rest(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

@@ -35,6 +35,16 @@ def test_what_makes_no_sense_is_refused(declare, topic, options, text):
         declare(Item, topic, **options)
 
 
+def test_declarations_are_listed_with_their_place(declare):
+    def topic(change): ...
+
+    one, other = declare(Item, "com.item", fields=["name"]), declare(Item, topic)
+    assert public.declared_events()[-2:] == [one, other]
+    assert one.where.startswith(__file__)
+    assert one.topic_name == "com.item"
+    assert other.topic_name.endswith("topic()")
+
+
 def test_hook_that_fails_is_logged_and_harms_nobody(declare, caplog):
     def serialize(change):
         raise LookupError("no")

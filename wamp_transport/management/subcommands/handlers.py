@@ -1,4 +1,4 @@
-"""``wamp handlers``: what the apps' ``wamp.py`` modules declare, where, and what is wrong with it."""
+"""``wamp handlers``: what the apps' ``wamp.py`` modules declare, where, and what is wrong with it; model events too."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wamp_transport.handlers.discovery import Discovery, Found, discover
 from wamp_transport.management.client.lists import write_table
+from wamp_transport.model_events import ModelEvents, declared_events
 
 HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
 
@@ -16,7 +17,10 @@ class Handlers:
     """Imports the modules, as a server does, and lists what was found."""
 
     name = "handlers"
-    help = "List the procedures and subscribers that the apps declare in wamp.py. The exit code is 1 if one has faults."
+    help = (
+        "List the procedures, subscribers and model events that the apps declare in wamp.py. The exit code is 1 if one "
+        "has faults."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """See :class:`Subcommand`."""
@@ -28,7 +32,7 @@ class Handlers:
         if options["json"]:
             command.stdout.write(json.dumps(as_mapping(discovery), indent=2))
         else:
-            rows = [_row(one) for one in discovery.found]
+            rows = [*map(_row, discovery.found), *map(_row_of_events, declared_events())]
             write_table(command, HEAD, rows, "No app declares a procedure or a subscriber in a wamp.py.")
             for problem in discovery.problems:
                 command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
@@ -55,6 +59,17 @@ def as_mapping(discovery: Discovery) -> dict[str, Any]:
             }
             for one in discovery.found
         ],
+        "model_events": [
+            {
+                "model": one.model._meta.label,
+                "topic": one.topic_name,
+                "events": sorted(one.events),
+                "fields": one.fields,
+                "realm": one.realm,
+                "defined_at": one.where,
+            }
+            for one in declared_events()
+        ],
         "broken_modules": [{"module": one.module, "error": str(one.error)} for one in discovery.broken],
     }
 
@@ -69,5 +84,18 @@ def _row(found: Found) -> tuple[str, ...]:
         "all" if one.realms is None else ", ".join(one.realms),
         one.name,
         " ".join(f"{name}={value}" for name, value in options.items() if value) or "-",
+        one.where,
+    )
+
+
+def _row_of_events(one: ModelEvents[Any]) -> tuple[str, ...]:
+    options = {"events": ",".join(sorted(one.events)), "fields": ",".join(one.fields)}
+    return (
+        "model events",
+        f"{one.topic_name}.",
+        "prefix",
+        one.realm or "default",
+        one.model._meta.label,
+        " ".join(f"{name}={value}" for name, value in options.items() if value),
         one.where,
     )
