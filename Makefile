@@ -60,6 +60,10 @@ bench-quick: $(VENV)/.installed-dev .venv-bench/.installed ## Report CPU per ope
 bench-growth: $(VENV)/.installed-dev .venv-bench/.installed ## Measure up to 10,000 sessions and 100,000 subscriptions
 	$(BIN)/python -m benchmarks.growth
 
+.PHONY: bench-graphs
+bench-graphs: $(VENV)/.installed-dev ## Draw the graphs of docs/performance.md from what was measured last
+	$(BIN)/python -m benchmarks.graphs --into docs
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

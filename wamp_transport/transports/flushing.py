@@ -3,11 +3,14 @@
 What an event for ten thousand subscribers costs is the writing to ten thousand sockets. Others are served in between.
 """
 
+import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from .turns import at_end_of_turns
+
+logger = logging.getLogger(__name__)
 
 WAVE: Final = 256
 """Peers that are served in one go; a turn that wrote to more of them is sliced."""
@@ -74,11 +77,18 @@ class Flushing:
         if len(fresh) > WAVE or self._backlog:
             self._flush_slice(fresh)
             return True
+        return self._serve(fresh) or bool(self._fresh)
+
+    def _serve(self, peers: Iterable[Flushable]) -> bool:
         has_more = False
-        for peer in fresh:
-            if peer.flush():
+        for peer in peers:
+            try:
+                if peer.flush():
+                    has_more = True
+            except Exception:  # a bug of ours with one peer: others must not wait for ever, and the loop goes on
+                logger.exception("What waits for a peer cannot be sent")
                 has_more = True
-        return has_more or bool(self._fresh)
+        return has_more
 
     def _flush(self) -> None:
         self._is_due = False
@@ -97,11 +107,9 @@ class Flushing:
         if len(fresh) > WAVE:
             backlog.extend(fresh)
         else:
-            for peer in fresh:
-                peer.flush()
+            self._serve(fresh)
         while backlog:
-            for peer in [backlog.popleft() for _ in range(min(STRIDE, len(backlog)))]:
-                peer.flush()
+            self._serve([backlog.popleft() for _ in range(min(STRIDE, len(backlog)))])
             if time() >= end:
                 break
         self._ended = time()
@@ -109,6 +117,5 @@ class Flushing:
     def flush_all(self) -> None:
         """Flush everybody now: the loop is about to end."""
         fresh, self._fresh = self._fresh, []
-        for peer in (*self._backlog, *fresh):
-            peer.flush()
+        self._serve((*self._backlog, *fresh))
         self._backlog.clear()

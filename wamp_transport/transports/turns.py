@@ -12,8 +12,8 @@ from typing import Any
 def at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
     """Have ``callback`` called at the end of every turn of ``loop``, from now on and as long as it runs.
 
-    It returns whether it may have given the loop something to do, which then does not wait. Returns False for a loop
-    of another kind than asyncio's own over a selector: nothing is called then.
+    It must not raise, and returns whether it may have given the loop something to do, which then does not wait.
+    Returns False for a loop of another kind than asyncio's own over a selector: nothing is called then.
     """
     selector = getattr(loop, "_selector", None)
     if not isinstance(selector, BaseSelector):

@@ -246,3 +246,24 @@ def test_loop_does_not_wait_where_a_peer_was_written_to_while_it_was_flushed(tur
     turning.turn()
     assert len(served) == 2
     assert turning.waits == [0, 60, 60]
+
+
+@pytest.mark.parametrize("number", [3, 2 * WAVE])
+def test_bug_with_one_peer_is_logged_and_keeps_nobody_else_waiting(
+    turning: TurningLoop, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    flushing = Flushing(turning)
+
+    class Broken(Peer):
+        def flush(self) -> bool:
+            raise LookupError("a bug")
+
+    served: list[Peer] = []
+    flushing.flush_soon(Broken(turning, served))
+    peers = crowd(turning, served, number)
+    for peer in peers:
+        flushing.flush_soon(peer)
+    while served != peers:
+        turning.turn()
+        assert len(turning.waits) < 2 * WAVE
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [LookupError]
