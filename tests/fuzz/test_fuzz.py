@@ -54,6 +54,6 @@ def test_bug_behind_a_connection_is_found(monkeypatch):
 
 
 def test_exception_of_a_decoder_is_found(monkeypatch):
-    monkeypatch.setattr("wamp_transport.serializers.json.JsonSerializer.check_args", explode)
+    monkeypatch.setattr("wamp_transport.serializers.json.JsonSerializer.check_payload", explode)
     with pytest.raises(Finding, match="KeyError"):
         decode_often()

@@ -17,6 +17,9 @@ FINAL: Final = 0x80
 COMPRESSED: Final = 0x40
 """Bit of the first byte of a message that is compressed, RFC 7692, section 6."""
 
+WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
+"""First bytes of frames that are a whole message."""
+
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
 LENGTH_64: Final = 127
@@ -67,11 +70,11 @@ BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
     """Where the payload of the frame at ``start`` begins and ends, or None unless it is of the common shape.
 
-    Common shape: final, text or binary, no extension bits, masked, length minimally encoded. The end may lie beyond
-    ``data``: then the frame is not all there yet. The four bytes before the payload are its mask.
+    Common shape: final, text or binary, no extension bits but that of compression, masked, length minimally encoded.
+    The end may lie beyond ``data``: then the frame is not all there yet. The mask is the four bytes before the payload.
     """
     available = len(data) - start
-    if available < 6 or data[start] not in (TEXT, BINARY):
+    if available < 6 or data[start] not in WHOLE:
         return None
     size = data[start + 1] - MASKED
     if size < 0:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from wamp_transport.transports.frames import BINARY, TEXT, binary_frame, message_frames, text_frame, whole_masked_frame
+from wamp_transport.transports.frames import (
+    BINARY,
+    COMPRESSED,
+    TEXT,
+    binary_frame,
+    message_frames,
+    text_frame,
+    whole_masked_frame,
+)
 
 MASK = b"abcd"
 
@@ -22,7 +30,7 @@ def test_payload_of_any_size_gets_the_shortest_head(size: int, head: bytes) -> N
     assert binary_frame(b"x" * size) == b"\x82" + head[1:] + b"x" * size
 
 
-@pytest.mark.parametrize("first", [TEXT, BINARY])
+@pytest.mark.parametrize("first", [TEXT, BINARY, TEXT | COMPRESSED])
 @pytest.mark.parametrize(
     ("size", "begin"), [(0, 6), (1, 6), (125, 6), (126, 8), (127, 8), (65535, 8), (65536, 14), (70000, 14)]
 )
@@ -46,7 +54,8 @@ def test_frame_cut_off_in_its_head_is_not_taken(size: int) -> None:
     [
         b"\x01\x81abcdx",  # not final
         b"\x80\x81abcdx",  # continuation
-        b"\xc1\x81abcdx",  # extension bit
+        b"\xa1\x81abcdx",  # extension bit of nobody
+        b"\x41\x81abcdx",  # compressed, not final
         b"\x88\x80abcd",  # close
         b"\x89\x81abcdx",  # ping
         b"\x81\x05hello",  # not masked

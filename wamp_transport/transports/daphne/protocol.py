@@ -11,6 +11,7 @@ from codecs import utf_8_decode
 from collections.abc import Callable
 from typing import Any, Final
 
+from autobahn.exception import PayloadCorruptError, PayloadExceededError
 from twisted.internet.abstract import FileDescriptor
 from websockets.speedups import apply_mask
 
@@ -46,6 +47,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     message_timeout = 0.0
     """Seconds in which a message must come whole; 0: any time."""
+
+    _first_compressed = -1
+    """First byte of a compressed message, where compression was agreed."""
 
     _is_closed_by_peer = False
 
@@ -93,6 +97,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._outgoing = Outgoing(transport, self.server.flush_soon, self._scales, writes_through=is_plain)
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
+        if self._perMessageCompress is not None:
+            self._first_compressed = self._first_byte | COMPRESSED
         self.write = self._way_out() if self.is_framed else self._write_message
         self.muted = True  # the application has nothing more to hear
         self.application_queue = None
@@ -137,22 +143,26 @@ class WampWebSocketProtocol(HandshakeProtocol):
         left = AT_ONCE
         while (payload := whole_masked_frame(data, position)) is not None:
             begin, end = payload
-            if data[position] != self._first_byte or end - begin > self.largest_short_frame:
+            is_compressed = data[position] == self._first_compressed
+            if not (is_compressed or data[position] == self._first_byte) or end - begin > self.largest_short_frame:
                 break
             if end > len(data):
-                if not self._may_be_text(data[begin:], data[begin - 4 : begin]):
+                if not is_compressed and not self._may_be_text(data[begin:], data[begin - 4 : begin]):
                     break
                 self.data = data[position:]
                 return False
             message = apply_mask(data[begin:end], data[begin - 4 : begin])
-            if self._first_byte == TEXT and not is_utf8(message):
+            if self._first_byte == TEXT and not is_compressed and not message.isascii() and not is_utf8(message):
                 break
             position = end
             self._begun = 0.0
             if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic:
                 self._cancelAutoPingTimeoutCall()
             self.data = b""  # a close from within must find nothing left to read
-            connection.receive(message)
+            if is_compressed:
+                self._take_compressed(connection, message)
+            else:
+                connection.receive(message)
             left -= 1
             if self.state != self.STATE_OPEN or self._is_paused or not left:
                 break
@@ -160,6 +170,27 @@ class WampWebSocketProtocol(HandshakeProtocol):
         if not left:
             self._rest()
         return True
+
+    def _take_compressed(self, connection: Connection, data: bytes) -> None:
+        """A message that came compressed in one frame. One that is too large, or no such data, ends the connection."""
+        compression, most = self._perMessageCompress, self.maxMessagePayloadSize
+        assert compression is not None  # noqa: S101 - nothing is taken for compressed otherwise
+        try:
+            compression.start_decompress_message()
+            message = compression.decompress_message_data(data, max_output_len=most or None)
+            compression.end_decompress_message()
+        except PayloadExceededError:
+            self.wasMaxMessagePayloadSizeExceeded = True
+            self._max_message_size_exceeded(most, most, f"the message has more than {most} octets when inflated")
+        except PayloadCorruptError as fault:
+            self._invalid_payload(f"the message cannot be inflated: {fault}")
+        else:
+            if self._first_byte != TEXT or is_utf8(message):
+                connection.receive(message)
+            elif self.utf8validateIncoming:
+                self._invalid_payload("the message is not valid UTF-8")
+            else:
+                connection.violate("text that is not valid UTF-8")
 
     # End of the hot path.
 

@@ -196,10 +196,10 @@ def test_data_that_is_none_is_refused(pieces: tuple[bytes, ...]) -> None:
 # --- on a connection -------------------------------------------------------------------------------------------------
 
 
-def compressing(offered: bytes = b"permessage-deflate", **settings: Any) -> Peer:
+def compressing(offered: bytes = b"permessage-deflate", *, short: bool = True, **settings: Any) -> Peer:
     """A peer whose handshake is waiting to be answered."""
     deflate = {key: settings.pop(key) for key in list(settings) if key in Deflate.model_fields}
-    peer = Peer(WebSocketOptions.model_validate({"compression": {"deflate": deflate}, **settings}))
+    peer = Peer(WebSocketOptions.model_validate({"compression": {"deflate": deflate}, **settings}), short=short)
     peer.ask(REQUEST % (b"Sec-WebSocket-Extensions: " + offered + b"\r\n"))
     return peer
 
@@ -232,12 +232,21 @@ def test_settings_wider_than_the_offer_do_not_hang(offered: bytes, settings: dic
     assert b"Sec-WebSocket-Extensions: " + offered + b"\r\n" in peer.sent()
 
 
-def test_compressed_and_plain_messages_arrive_in_order() -> None:
-    peer = compressing().open()
+@pytest.mark.parametrize("short", [True, False])
+def test_compressed_and_plain_messages_arrive_in_order(short: bool) -> None:
+    peer = compressing(short=short).open()
     sender = extension()
     peer.send(small(b"one", sender) + frame(TEXT, b"two") + small(b"one", sender) + frame(PING) + frame(TEXT, b"four"))
     assert peer.connection.messages == [b"one", b"two", b"one", b"four"]
     assert [each.opcode for each in peer.frames()] == [PONG]
+
+
+def test_bad_text_in_a_compressed_message_without_validation_is_a_violation_of_wamp() -> None:
+    for short in (True, False):
+        peer = compressing(validate_utf8=False, short=short).open()
+        peer.send(small(b"\xff\xfe"))
+        assert peer.connection.messages == []
+        assert peer.connection.violations == ["text that is not valid UTF-8"]
 
 
 def test_fragments_of_a_compressed_message_are_one() -> None:
@@ -262,8 +271,9 @@ def test_fragments_of_a_compressed_message_are_one() -> None:
     ],
     ids=["utf8", "garbage", "ping", "other bit", "continuation", "too long"],
 )
-def test_violation_is_closed_with_its_code(bad: bytes, code: int) -> None:
-    peer = compressing(max_message_size=1000).open().send(small(b"x" * 1000), bad, frame(TEXT, b"late"))
+@pytest.mark.parametrize("short", [True, False])
+def test_violation_is_closed_with_its_code(bad: bytes, code: int, short: bool) -> None:
+    peer = compressing(max_message_size=1000, short=short).open().send(small(b"x" * 1000), bad, frame(TEXT, b"late"))
     assert peer.connection.messages == [b"x" * 1000]
     assert [each.code for each in peer.frames() if each.opcode == CLOSE] == [code]
 
@@ -280,10 +290,11 @@ def test_message_of_the_largest_size_is_taken_though_it_is_longer_on_the_wire(si
     assert [each.code for each in peer.frames()] == [1009]
 
 
-def test_bomb_is_closed_in_pieces_as_well() -> None:
+@pytest.mark.parametrize("short", [True, False])
+def test_bomb_is_closed_in_pieces_as_well(short: bool) -> None:
     data = extension().compress(b"\0" * 1_000_000)
     for size in (1, 100, len(data)):
-        peer = compressing(max_message_size=100_000).open(binary=False)
+        peer = compressing(max_message_size=100_000, short=short).open(binary=False)
         head = frame(TEXT, data, rsv=4)
         peer.send(*(head[at : at + size] for at in range(0, len(head), size)))
         assert peer.connection.messages == []
@@ -292,9 +303,10 @@ def test_bomb_is_closed_in_pieces_as_well() -> None:
 
 @pytest.mark.parametrize("bad", [small(b"\0" * 9999), frame(TEXT, b"\xff", rsv=4), frame(TEXT, b"\x00\x05\x00", rsv=4)])
 @pytest.mark.parametrize("is_one_read", [True, False])
-def test_close_of_the_peer_is_found_after_data_that_failed(bad: bytes, is_one_read: bool) -> None:
+@pytest.mark.parametrize("short", [True, False])
+def test_close_of_the_peer_is_found_after_data_that_failed(bad: bytes, is_one_read: bool, short: bool) -> None:
     closing = frame(CONTINUATION, b"more") + frame(CLOSE, b"\x03\xe8")
-    peer = compressing(max_message_size=1000).open()
+    peer = compressing(max_message_size=1000, short=short).open()
     peer.send(*([bad + closing] if is_one_read else [bad[:8], bad[8:], closing]))
     assert [each.opcode for each in peer.frames()] == [CLOSE]
     assert peer.is_dropped
