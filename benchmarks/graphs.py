@@ -17,9 +17,9 @@ from .generator import figure
 
 RESULTS = Path(__file__).with_name("results")
 INK, PALE, PAPER = "#333", "#ccc", "#fff"
-COLOURS: Final = ("#0b6e99", "#d9730d", "#448361")
+COLOURS: Final = ("#0b6e99", "#d9730d", "#448361", "#9065b0")
 NAMES: Final = {"crossbar": "Crossbar.io", "xconn": "xconn-python"}
-BAR, GAP, LEFT, RIGHT, TOP = 13, 10, 250, 620, 62
+BAR, GAP, LEFT, RIGHT, TOP = 13, 10, 280, 650, 62
 """Pixels: height of a bar, between rows, where bars begin and end, and where the first row does."""
 
 
@@ -104,14 +104,14 @@ def growth(measured: Mapping[str, Any]) -> str:
     for number, (name, curve) in enumerate(curves.items()):
         points = [(across(count), up(value / curve[0][1])) for count, value in curve]
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        style = f'fill="none" stroke="{COLOURS[number % 3]}" stroke-width="2" stroke-dasharray="{dashes[number % 4]}"'
+        style = f'fill="none" stroke="{COLOURS[number % 4]}" stroke-width="2" stroke-dasharray="{dashes[number % 4]}"'
         parts.append(f'<polyline points="{drawn}" {style}/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[number % 3]}"/>' for x, y in points]
-        parts.append(text(right + 10, top + 14 + 18 * number, name, colour=COLOURS[number % 3]))
-        parts.append(line(right + 10, top + 18 + 18 * number, right + 40, top + 18 + 18 * number, COLOURS[number % 3],
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[number % 4]}"/>' for x, y in points]
+        parts.append(text(right + 10, top + 14 + 18 * number, name, colour=COLOURS[number % 4]))
+        parts.append(line(right + 10, top + 18 + 18 * number, right + 40, top + 18 + 18 * number, COLOURS[number % 4],
                           f'stroke-width="2" stroke-dasharray="{dashes[number % 4]}"'))  # fmt: skip
     title = "Cost of a message as a node grows (1: with the fewest)"
-    return picture(right + 240, bottom + 50, title, _about(measured), parts)
+    return picture(right + 270, bottom + 50, title, _about(measured), parts)
 
 
 def _curves(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[tuple[str, list[tuple[int, float]]]]:
