@@ -1,8 +1,6 @@
 /**
  * Keeps a WAMP session open: opens it, and after a loss opens the next one, waiting a little longer each time.
  *
- *     import { Connection } from "./connection.js";
- *
  *     const connection = new Connection("/ws", "realm1");
  *     connection.subscribe("com.example.chat", ([text]) => console.log(text));
  *     connection.start();

@@ -1,8 +1,6 @@
 /**
  * A small WAMP v2 client: one ES module, no dependencies, JSON over WebSocket (subprotocol `wamp.2.json`).
  *
- *     import { Session, WampError } from "./wamp.js";
- *
  *     const session = await Session.open("wss://example.com/ws", "realm1");
  *     await session.subscribe("com.example.chat", (args, kwargs, details) => console.log(args[0]));
  *     await session.publish("com.example.chat", ["hello"], {}, { acknowledge: true });
