@@ -24,7 +24,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     """``function`` in a worker thread, which keeps its database connection, as a node asks often, until it breaks.
 
     When that happens the function is called once more. Raises what it raises; DatabaseError for all trouble with the
-    database.
+    database. Once the interpreter ends, no thread takes work any more: the task is canceled.
     """
 
     def call() -> Result:
@@ -37,4 +37,8 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     pool = _pools.get(loop)
     if pool is None:
         pool = _pools[loop] = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-node")
-    return await loop.run_in_executor(pool, copy_context().run, call)
+    try:
+        future = loop.run_in_executor(pool, copy_context().run, call)
+    except RuntimeError as error:  # the interpreter ends, as it does for a reload in development
+        raise asyncio.CancelledError from error
+    return await future

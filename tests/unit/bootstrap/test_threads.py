@@ -1,6 +1,8 @@
 """Work in threads: results and errors come back, trouble with the database in one word."""
 
 import asyncio
+import subprocess
+import sys
 from contextvars import ContextVar
 
 import pytest
@@ -29,3 +31,29 @@ def test_context_goes_along() -> None:
         return await in_thread(place.get)
 
     assert asyncio.run(whole()) == "inside"
+
+
+def test_work_is_canceled_while_the_interpreter_ends() -> None:
+    program = """
+import asyncio, sys, threading
+from wamp_transport.bootstrap.threads import in_thread
+
+async def work():
+    try:
+        while True:
+            await in_thread(int)
+    except asyncio.CancelledError:
+        sys.stderr.write("canceled")
+        raise
+
+def serve():
+    try:
+        asyncio.run(work())
+    except asyncio.CancelledError:
+        pass
+
+thread = threading.Thread(target=serve)
+thread.start()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stderr == "canceled"
