@@ -145,7 +145,7 @@ def test_program_carries_out_a_procedure_and_sessions_are_listed_and_killed(site
         assert "away with you (wamp.close.killed)" in process.stderr.read()
     done = site.wamp("kill", callee, "--yes")
     assert (done.returncode, done.stdout) == (1, "0 sessions ended\n")
-    assert "There are no such sessions" in site.wamp("sessions").stderr
+    assert "There are no other sessions" in site.wamp("sessions").stderr
 
 
 def test_function_carries_out_a_procedure_with_its_parameters_checked(site):

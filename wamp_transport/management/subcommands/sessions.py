@@ -39,7 +39,8 @@ class Sessions:
         if options["json"]:
             command.stdout.write(as_json({"realm": realm, "sessions": found}, is_indented=True))
         else:
-            write_table(command, HEAD, [_row(one) for one in found], f"There are no such sessions in realm {realm}.")
+            what = "such" if options["with_authid"] or options["with_role"] else "other"
+            write_table(command, HEAD, [_row(one) for one in found], f"There are no {what} sessions in realm {realm}.")
 
 
 async def _details(session: Session, id: int) -> dict[str, Any]:
