@@ -123,6 +123,8 @@ CONTEXT = {
     "auth.tls.principals": {},
 }
 """What a service must have before an attribute makes sense."""
+APART = {"options.enable_hybi10", "cookie.store.type"}
+"""What does not go with the other values of its group."""
 
 
 def service(kind, **settings):
@@ -155,47 +157,61 @@ def test_every_type_has_pages_that_load(pages, kind):
     pages.get("pathservice_delete", row.pk)
 
 
-@pytest.mark.parametrize(("kind", "attribute"), OFFERED, ids=lambda one: one if isinstance(one, str) else one.path)
-def test_every_option_is_set_kept_and_cleared(pages, kind, attribute):
-    row = service(kind, **CONTEXT.get(attribute.path, {}))
-    value, name = other_value(kind, attribute), field_name(attribute)
-    pages.save(pages.get("pathservice_change", row.pk), **{name: to_text(attribute, value)})
+def together():
+    """The attributes of each type, those that need no context and are of one group in one go: a page takes its time."""
+    groups = {}
+    for kind, attribute in OFFERED:
+        alone = attribute.path in CONTEXT or attribute.path in MINIMAL[kind] or attribute.path in APART
+        groups.setdefault((kind, attribute.path if alone else attribute.path.split(".")[0]), []).append(attribute)
+    return [pytest.param(kind, attributes, id=f"{kind}-{group}") for (kind, group), attributes in groups.items()]
+
+
+@pytest.mark.parametrize(("kind", "attributes"), together())
+def test_every_option_is_set_kept_and_cleared(pages, kind, attributes):
+    row = service(kind, **CONTEXT.get(attributes[0].path, {}))
+    values = [(attribute, other_value(kind, attribute)) for attribute in attributes]
+    entered = {field_name(attribute): to_text(attribute, value) for attribute, value in values}
+    pages.save(pages.get("pathservice_change", row.pk), **entered)
     row.refresh_from_db()
-    assert value_at(row.settings, attribute.path) == value
+    for attribute, value in values:
+        assert value_at(row.settings, attribute.path) == value, attribute.path
     stored = copy.deepcopy(row.settings)
 
     pages.save(pages.get("pathservice_change", row.pk))
     row.refresh_from_db()
     assert row.settings == stored
 
-    if attribute.path in MINIMAL[kind] or attribute.path in CONTEXT:
+    if attributes[0].path in MINIMAL[kind] or attributes[0].path in CONTEXT:
         return
-    pages.save(pages.get("pathservice_change", row.pk), **{name: ""})
+    pages.save(pages.get("pathservice_change", row.pk), **dict.fromkeys(entered, ""))
     row.refresh_from_db()
-    assert value_at(row.settings, attribute.path) is ABSENT
+    for attribute in attributes:
+        assert value_at(row.settings, attribute.path) is ABSENT, attribute.path
     assert "options" not in row.settings
 
 
-@pytest.mark.parametrize(("kind", "attribute"), OFFERED, ids=lambda one: one if isinstance(one, str) else one.path)
-def test_every_option_has_a_help_text_and_a_group(pages, kind, attribute):
+@pytest.mark.parametrize("kind", service_types())
+def test_every_option_has_a_help_text_and_a_group(pages, kind):
     page = pages.get("pathservice_add", type=kind)
-    field = page.context["adminform"].form.fields[field_name(attribute)]
-    assert field.label
-    assert attribute.path in field.help_text
-    shown = {name for _, options in page.context["adminform"].fieldsets for name in options["fields"]}
-    assert field_name(attribute) in shown
+    form = page.context["adminform"]
+    shown = {name for _, options in form.fieldsets for name in options["fields"]}
+    for attribute in [attribute for of, attribute in OFFERED if of == kind]:
+        field = form.form.fields[field_name(attribute)]
+        assert field.label, attribute.path
+        assert attribute.path in field.help_text
+        assert field_name(attribute) in shown
 
 
 BAD = {"bool": "maybe", "int": "12.5", "str": "a\x00b", "list[str]": "a\x00b", "choice": "nothing", "json": "{"}
 """For each kind of attribute a text that is none."""
 
 
-@pytest.mark.parametrize(("kind", "attribute"), OFFERED, ids=lambda one: one if isinstance(one, str) else one.path)
-def test_bad_value_of_every_option_is_refused_at_its_field(pages, kind, attribute):
+@pytest.mark.parametrize("kind", service_types())
+def test_bad_value_of_every_option_is_refused_at_its_field(pages, kind):
     row = service(kind)
-    name = field_name(attribute)
-    errors = pages.refused(pages.get("pathservice_change", row.pk), **{name: BAD[attribute.kind]})
-    assert name in errors
+    bad = {field_name(attribute): BAD[attribute.kind] for of, attribute in OFFERED if of == kind}
+    errors = pages.refused(pages.get("pathservice_change", row.pk), **bad)
+    assert set(bad) - set(errors) == set()
     row.refresh_from_db()
     assert row.settings == MINIMAL[kind]
 
