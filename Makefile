@@ -9,6 +9,12 @@ SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PYTHONUNBUFFERED := 1
+# Tests start many processes: compiled modules are kept for them.
+unexport PYTHONDONTWRITEBYTECODE
+
+# The long ones first, so that no core waits for another at the end.
+LONG_TESTS := tests/browser tests/integration tests/house
+SHORT_TESTS := tests/django tests/property tests/fuzz tests/protocol tests/unit
 
 .PHONY: soak-router fuzz bench-permissions bench-matching help run test check lint types contracts docs format clean
 
@@ -21,7 +27,7 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
 test: lint types contracts js ## Run everything that CI runs
-	$(BIN)/python -m pytest -n auto --dist loadfile tests/unit tests/protocol tests/property tests/fuzz tests/django tests/house tests/integration tests/browser
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(LONG_TESTS) $(SHORT_TESTS)
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
