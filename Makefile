@@ -12,6 +12,8 @@ export PYTHONUNBUFFERED := 1
 # Tests start many processes: compiled modules are kept for them.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Many tests wait for programs that they have started: half as many workers again as there are cores.
+TEST_WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)' 2>/dev/null || echo 3)
 # The long ones first, so that no core waits for another at the end.
 LONG_TESTS := tests/browser tests/integration tests/house
 SHORT_TESTS := tests/django tests/property tests/fuzz tests/protocol tests/unit
@@ -27,7 +29,7 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
 test: lint types contracts js ## Run everything that CI runs
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(LONG_TESTS) $(SHORT_TESTS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(LONG_TESTS) $(SHORT_TESTS)
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
