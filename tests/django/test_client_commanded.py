@@ -173,3 +173,28 @@ def test_call_that_takes_too_long_is_ended():
         assert caught.value.uri == "wamp.error.timeout"
 
     asyncio.run(main())
+
+
+def test_program_that_is_canceled_while_it_starts_is_ended_with_all_that_it_has_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(commanded, "GRACE_SECONDS", 0.1)
+    pids = tmp_path / "pids"
+    program = Program(f"sleep 600 & echo $! > {pids}.new; mv {pids}.new {pids}; wait", is_shell=True)
+    start = asyncio.create_subprocess_exec
+
+    async def start_slowly(*argv, **options):
+        process = await start(*argv, **options)
+        await asyncio.to_thread(until, pids.exists, "the program runs")
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
+
+    async def cancel():
+        task = asyncio.ensure_future(program.carry_out(invocation()))
+        await asyncio.sleep(0)  # it begins
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(cancel(), 20))
+    pid = int(pids.read_text())
+    until(lambda: is_gone(pid), f"process {pid} has ended")

@@ -267,9 +267,12 @@ def test_pages_of_the_admin_and_commands(told, declare, admin_client):
 def test_saves_of_several_threads(told, declare):
     declare(Item, "com.item", fields=["name"])
 
+    turn = threading.Lock()  # a table of SQLite in memory has one writer, and the others are not let wait
+
     def work(name):
         try:
-            Item.objects.create(name=name)
+            with turn:
+                Item.objects.create(name=name)
         finally:
             connection.close()
 

@@ -63,13 +63,7 @@ class Program:
         said = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
         caller = caller_of(invocation.details)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env={name: one for name, one in os.environ.items() if name not in SECRETS},
-                start_new_session=True,  # so that it can be ended with all that it starts
-            )
+            process = await _started(argv)
         except OSError as fault:
             text = f"the program of this procedure cannot be run: {fault.strerror}"
             raise ApplicationError(errors.RUNTIME_ERROR, text) from None
@@ -103,6 +97,24 @@ class Program:
 def _stripped(text: str) -> str:
     """Without the end of the last line."""
     return text.removesuffix("\n").removesuffix("\r")
+
+
+async def _started(argv: list[str]) -> asyncio.subprocess.Process:
+    """Start the program. Raises OSError."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={name: one for name, one in os.environ.items() if name not in SECRETS},
+            start_new_session=True,  # so that it can be ended with all that it starts
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _ended(await starting)
+        raise
 
 
 async def _spoken(process: asyncio.subprocess.Process, said: bytes) -> bytes:
