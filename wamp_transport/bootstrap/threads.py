@@ -13,8 +13,12 @@ from ..stores.connections import with_kept_connections
 
 Result = TypeVar("Result")
 
-MAX_THREADS: Final = 8
-"""Pieces of work at the same time; others wait. It is also how many connections a node keeps to each database."""
+MAX_THREADS: Final = 2
+"""Pieces of work at the same time; others wait. It is also how many connections a node keeps to each database.
+
+More would take the interpreter from the event loop, not get more done: with 8 a storm of logins by principals of the
+database made other sessions' calls take 50 ms instead of 2, at the same number of logins (``make bench-logins``).
+"""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
 """The threads of each event loop; they end with it."""
