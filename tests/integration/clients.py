@@ -207,6 +207,7 @@ class Program:
                 return source.get(timeout=0.2)
             except queue.Empty:
                 assert self.process.poll() is None, f"{self.library} has ended: {self.log.read_text()}"
+                assert self._reader.is_alive(), f"What {self.library} reports is not understood, see above"
         raise AssertionError(f"not within {DEADLINE} seconds: {what}; it printed: {self.log.read_text()}")
 
     def end(self) -> int:

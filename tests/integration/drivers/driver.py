@@ -22,6 +22,9 @@ class Failure(Exception):
 #: Where reports go. Libraries that print do so among the complaints.
 _OUTPUT, sys.stdout = sys.stdout, sys.stderr
 
+#: Threads of a library report as well: a long line must not have another one in its middle.
+_WRITING = threading.Lock()
+
 #: Set when no command follows: what is cancelled then is not cancelled by the router.
 is_ending = threading.Event()
 
@@ -88,7 +91,9 @@ async def run(make: Callable[[Report], Adapter]) -> None:
 
 def _reporter(client: int) -> Report:
     def report(message: dict[str, Any]) -> None:
-        _OUTPUT.write(json.dumps({"client": client, **message}) + "\n")
-        _OUTPUT.flush()
+        line = json.dumps({"client": client, **message}) + "\n"
+        with _WRITING:
+            _OUTPUT.write(line)
+            _OUTPUT.flush()
 
     return report
