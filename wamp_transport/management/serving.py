@@ -3,7 +3,7 @@
 import gc
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
@@ -16,6 +16,9 @@ from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
 from ..transports.daphne import WampServer
 from ..transports.listener import Listener
+
+COLLECTED_AFTER: Final = (10_000, 10, 10)
+"""The collector's thresholds. Sessions leave nothing for it; by Python's own it would look at thousands for nothing."""
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
@@ -66,6 +69,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         # What is loaded by now stays: the collector need not walk through all of Django for every thousand sessions.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTED_AFTER)
 
     async def follow(configuration: Configuration) -> None:
         server.refresh()

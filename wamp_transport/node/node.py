@@ -37,7 +37,6 @@ from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
-from ..wamp.ids import MAX_ID
 from ..wamp.messages import Error, Event, Hello, Invocation, Message
 from ..wamp.payload import PYTHON
 from .connection import Connection, Lane, Link
@@ -84,7 +83,7 @@ class Node:
                 clock=loop.time,
                 utc_now=lambda: datetime.now(UTC),
                 time_from=time_from,
-                new_session_id=lambda: secrets.randbelow(MAX_ID) + 1,
+                new_session_id=lambda: secrets.randbits(53) + 1,
                 new_publication_id=lambda: quick.getrandbits(53) + 1,
                 random_below=quick.randrange,
                 values_of=values_of,

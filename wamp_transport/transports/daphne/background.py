@@ -48,13 +48,8 @@ class BackgroundServer(WampServer):
         """Before the process ends."""
         return None if self._is_over else super().kill_all_applications()
 
-    def application_checker(self) -> None:
-        """See :class:`WampServer`; over when the server is."""
-        if not self._is_over:
-            super().application_checker()
-
     def timeout_checker(self) -> None:
-        """See Daphne's; over when the server is."""
+        """See :class:`WampServer`; over when the server is."""
         if not self._is_over:
             super().timeout_checker()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+from autobahn.websocket.protocol import WebSocketProtocol as AutobahnProtocol
 from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
 
@@ -65,7 +66,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         """
         self.server = self.factory.server_class
         self._upgrade = request
-        self.makeConnection(transport)
+        self._take_over(transport)
         assert self._options is not None  # noqa: S101 - the class has them
         tune_socket(transport, self._options)
         self.request = Requested(request.path.decode())
@@ -89,6 +90,14 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             "server": self.server_addr,
         }
         self.applicationCreateWorked(self.server.create_application(self, scope))
+
+    def _take_over(self, transport: Any) -> None:
+        """What Autobahn does with a new connection, but for what only its log and its clients use."""
+        self.transport = transport
+        self.connected = 1
+        self.peer = ""
+        AutobahnProtocol._connectionMade(self)
+        self.factory.countConnections += 1
 
     def processHandshake(self) -> None:
         """Apply the options of the path before the request is looked at."""

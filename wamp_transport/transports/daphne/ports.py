@@ -72,11 +72,16 @@ class CountedConnection:
         """Be called by the event loop itself: Twisted's way there, with a context for its log, takes as long as the
         rest of a read.
         """
-        super().startReading()  # type: ignore[misc]
+        if self._is_read_directly:
+            return
         loop = getattr(self.reactor, "_asyncioEventloop", None)
-        if loop is not None and not self._is_read_directly:
-            self._is_read_directly = True
-            loop.add_reader(self.fileno(), self._read)
+        if loop is None:
+            super().startReading()  # type: ignore[misc]
+            return
+        descriptor = self.fileno()
+        loop.add_reader(descriptor, self._read)
+        self.reactor._readers[self] = descriptor  # as Twisted notes it, so that it finds what it has to end
+        self._is_read_directly = True
 
     def stopReading(self) -> None:
         """Be called no more."""

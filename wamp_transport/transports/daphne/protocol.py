@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.protocol import connectionDone
 from websockets.speedups import apply_mask
 
 from ...config.websocket import WebSocketOptions
@@ -44,6 +45,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     largest_short_frame = 0
     """Largest payload that the short path takes; -1: it takes nothing."""
+
+    is_closed: Any
+    """Autobahn's; nobody waits for it here."""
 
     message_timeout = 0.0
     """Seconds in which a message must come whole; 0: any time."""
@@ -292,16 +296,23 @@ class WampWebSocketProtocol(HandshakeProtocol):
         else:
             self.factory.server_class.protocol_disconnected(self)
 
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        """The socket is closed and all is told. What refers to itself would wait in memory for the collector."""
+        super().connectionLost(reason)
+        self.write = _unheard
+        self._connection = self._outgoing = self.is_closed = None
+
     def check_timeouts(self) -> None:
         """Daphne's limit of a day and its pings are not for WAMP services: they have options of their own.
 
         Called every few seconds: a message that takes its time is noticed here, and not where bytes come in.
         """
         if self._connection is None:
-            super().check_timeouts()
+            if self.state != self.STATE_CLOSED:
+                super().check_timeouts()
         elif self.state != self.STATE_OPEN:
             return  # the time of a handshake has a limit of its own
-        elif self._is_unread or not (self.data or self.inside_message or self.current_frame is not None):
+        elif not (self.data or self.inside_message or self.current_frame is not None) or self._is_unread:
             self._begun = 0.0
         elif not self._begun:
             self._begun = self.server.loop.time()
@@ -373,6 +384,10 @@ def protocol_with(
     settings |= attributes(options)
     settings |= {"CONFIG_ATTRS": (), "_options": options}
     return type("ConfiguredProtocol", (base,), settings)
+
+
+def _unheard(data: bytes) -> None:
+    """Messages to a peer that has gone."""
 
 
 def longest_compressed(size: int) -> int:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -26,6 +28,12 @@ logger = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 1.0
 """How often it is looked whether certificates have changed."""
+
+CHECK_SECONDS: Final = 2.0
+"""How often connections are looked at whose peers take their time."""
+
+CHECKED_AT_ONCE: Final = 256
+"""Connections of which that is asked before others have their turn."""
 
 
 def report_bugs(event: Mapping[str, Any]) -> None:
@@ -188,7 +196,11 @@ class WampServer(Server):  # type: ignore[misc]
                 scope["path"] = unquote(protocol.target.decode("ascii"))
             scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
         protocol.identify(scope)
-        return super().create_application(protocol, scope)
+        queue = super().create_application(protocol, scope)
+        if protocol in self.connections:
+            task: asyncio.Task[Any] = self.connections[protocol]["application_instance"]
+            task.add_done_callback(partial(self._application_ended, protocol))
+        return queue
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """One ASGI event from an application; between pieces of a body it waits for the client to keep up."""
@@ -197,17 +209,54 @@ class WampServer(Server):  # type: ignore[misc]
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Daphne's look for applications that have ended; one that failed in mid-answer must not end the looking."""
-        try:
-            super().application_checker()
-        except Exception:
-            logger.exception("An application failed after its answer had begun")
-            reactor.callLater(1, self.application_checker)  # type: ignore[arg-type]
+        """Daphne looks at all connections every second for applications that have ended. Here they tell."""
+
+    def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
+        details = self.connections[protocol]
+        del details["application_instance"]
+        is_gone = "disconnected" in details
+        if is_gone:
+            details["deadline"].cancel()
+            del self.connections[protocol]
+        failure = None if task.cancelled() else task.exception()
+        if failure is None:
+            return
+        logger.error("Exception inside application: %s", failure, exc_info=failure)
+        if not is_gone:
+            try:
+                protocol.handle_exception(failure)
+            except Exception:
+                logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
         """A connection ended; a handshake may fail before it was ever counted."""
-        if protocol in self.connections:
-            super().protocol_disconnected(protocol)
+        details = self.connections.get(protocol)
+        if details is None or "disconnected" in details:
+            return
+        task = details.get("application_instance")
+        if task is None:
+            del self.connections[protocol]
+        else:
+            details["disconnected"] = time.time()
+            details["deadline"] = self.loop.call_later(self.application_close_timeout, self._kill, protocol, task)
+
+    def _kill(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
+        logger.warning("The application %r for %r did not end in time and is canceled", task, protocol)
+        task.cancel()
+
+    def timeout_checker(self) -> None:
+        """Daphne's look at connections whose peers take their time, in pieces: with thousands others would wait."""
+        self._check_timeouts(list(self.connections))
+
+    def _check_timeouts(self, protocols: list[Any]) -> None:
+        for protocol in protocols[-CHECKED_AT_ONCE:]:
+            if protocol in self.connections:
+                protocol.check_timeouts()
+        del protocols[-CHECKED_AT_ONCE:]
+        if protocols:
+            self.loop.call_soon(self._check_timeouts, protocols)
+        else:
+            reactor.callLater(CHECK_SECONDS, self.timeout_checker)  # type: ignore[arg-type]
 
     def kill_all_applications(self) -> Any:
         """Before the loop ends: tell sessions, then end what is left."""

@@ -213,6 +213,7 @@ class Peer:
         from twisted.internet.error import ConnectionDone
         from twisted.python.failure import Failure
 
+        self.transport.producer = None  # as Twisted forgets it
         self.protocol.connectionLost(Failure(ConnectionDone()))
 
 

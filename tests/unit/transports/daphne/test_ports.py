@@ -156,6 +156,7 @@ class LoopReactor(Reactor):
     def __init__(self) -> None:
         super().__init__()
         self._asyncioEventloop = Loop()
+        self._readers: dict[Any, int] = {}
         self._disconnectSelectable = lambda made, reason, is_read: made.connectionLost(Failure(reason))
 
 

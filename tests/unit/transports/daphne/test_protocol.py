@@ -1,6 +1,8 @@
 """The server's WebSocket protocol: the short path and Autobahn's parser are one to client and router."""
 
+import gc
 import struct
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -575,3 +577,21 @@ def test_peer_lost_in_its_turn_is_not_read_on() -> None:
     turns(peer)
     assert len(peer.connection.messages) == AT_ONCE
     assert peer.transport.producerState != "producing"
+
+
+@pytest.mark.parametrize("begin", [Peer, Peer.usual])
+def test_peer_that_has_gone_leaves_nothing_for_the_collector(begin: Any) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        peer = begin().open(answer=b"\x81\x02ok").send(frame(TEXT, b"x"))
+        peer.sent()
+        peer.lose()
+        peer.server.loop.cancel()
+        kept = weakref.ref(peer.protocol)
+        peer.protocol.write(b"\x81\x04late")
+        assert peer.sent() == b""
+        del peer
+        assert kept() is None
+    finally:
+        gc.enable()

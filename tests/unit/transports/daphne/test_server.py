@@ -1,17 +1,20 @@
 """The server: what it passes to Daphne, and what it tells of Twisted."""
 
+import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from daphne.ws_protocol import WebSocketFactory
+from twisted.internet import reactor
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
-from wamp_transport.transports.daphne.server import WampServer, report_bugs
+from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKED_AT_ONCE, WampServer, report_bugs
 from wamp_transport.transports.upgrade import ordinary_upgrade
 
 from .peers import REQUEST, service_with
@@ -67,3 +70,136 @@ def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
     changed = protocol(b"/ws")
     assert changed is not None
     assert changed.maxMessagePayloadSize == 8
+
+
+class Asked:
+    """A connection with an application; ``failures`` are those of the application that it was told."""
+
+    def __init__(self, bug: Exception | None = None) -> None:
+        self.failures: list[BaseException] = []
+        self.bug = bug
+        self.looks = 0
+
+    def identify(self, scope: dict[str, Any]) -> None: ...
+
+    def handle_exception(self, failure: BaseException) -> None:
+        self.failures.append(failure)
+        if self.bug is not None:
+            raise self.bug
+
+    def check_timeouts(self) -> None:
+        self.looks += 1
+
+
+class Application:
+    """One that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+        self.failure: Exception | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.may_end.wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def application() -> Application:
+    return Application()
+
+
+@pytest.fixture
+def server(application: Application) -> Iterator[WampServer]:
+    made = WampServer(application, lambda key, path: None, _nothing, _nothing, application_close_timeout=0.01)
+    made.loop = asyncio.new_event_loop()
+    made.connections = {}
+    with asyncio.Runner(loop_factory=lambda: made.loop):
+        yield made
+
+
+def _begun(server: WampServer, asked: Asked) -> None:
+    server.protocol_connected(asked)
+    server.create_application(asked, {"type": "http"})
+
+
+@pytest.mark.parametrize("is_gone_first", [False, True])
+def test_connection_is_forgotten_when_it_and_its_application_have_ended(
+    server: WampServer, application: Application, is_gone_first: bool
+) -> None:
+    async def live() -> None:
+        asked = Asked()
+        _begun(server, asked)
+        steps = [lambda: server.protocol_disconnected(asked), application.may_end.set]
+        for step in steps if is_gone_first else reversed(steps):
+            await _settle()
+            assert asked in server.connections
+            step()
+        await _settle()
+        assert server.connections == {}
+        server.protocol_disconnected(asked)  # may be told twice
+        assert asked.failures == []
+
+    server.loop.run_until_complete(live())
+
+
+@pytest.mark.parametrize("bug", [None, KeyError("answering")])
+def test_failure_of_an_application_is_logged_and_told_to_its_connection(
+    server: WampServer, application: Application, caplog: pytest.LogCaptureFixture, bug: Exception | None
+) -> None:
+    async def live() -> None:
+        asked = Asked(bug)
+        application.failure = LookupError("mine")
+        _begun(server, asked)
+        application.may_end.set()
+        await _settle()
+        assert asked.failures == [application.failure]
+        assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [application.failure] + (
+            [] if bug is None else [bug]
+        )
+
+    server.loop.run_until_complete(live())
+
+
+def test_application_that_outlives_its_connection_is_canceled(
+    server: WampServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def live() -> None:
+        asked = Asked()
+        _begun(server, asked)
+        await _settle()
+        task = server.connections[asked]["application_instance"]
+        server.protocol_disconnected(asked)
+        await asyncio.wait({task}, timeout=10)
+        assert task.cancelled()
+        await _settle()
+        assert server.connections == {}
+        assert "did not end in time" in caplog.text
+
+    server.loop.run_until_complete(live())
+
+
+def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
+    server: WampServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[tuple[float, Any]] = []
+    monkeypatch.setattr(reactor, "callLater", lambda seconds, function: again.append((seconds, function)))
+
+    async def live() -> None:
+        everyone = [Asked() for _ in range(2 * CHECKED_AT_ONCE + 1)]
+        for asked in everyone:
+            server.protocol_connected(asked)
+        server.timeout_checker()
+        assert sum(asked.looks for asked in everyone) == CHECKED_AT_ONCE
+        gone = next(asked for asked in everyone if not asked.looks)
+        server.protocol_disconnected(gone)
+        await _settle()
+        assert [asked for asked in everyone if asked.looks != 1] == [gone]
+        assert again == [(CHECK_SECONDS, server.timeout_checker)]
+
+    server.loop.run_until_complete(live())
