@@ -219,16 +219,16 @@ class Node:
             return
         self._is_running_effects = True
         try:
-            while self._outbox:
-                for effect in self.router.take_effects():
-                    try:
-                        if type(effect) is Send:
-                            self._send(effect)
-                        else:
-                            RUNNERS[type(effect)](self, effect)
-                    except Exception:  # one effect that fails must not take those after it along
-                        logger.exception("An effect could not be carried out: %s", type(effect).__name__)
+            for effect in self._outbox:  # what comes of one of them is appended, and follows
+                try:
+                    if type(effect) is Send:
+                        self._send(effect)
+                    else:
+                        RUNNERS[type(effect)](self, effect)
+                except Exception:  # one effect that fails must not take those after it along
+                    logger.exception("An effect could not be carried out: %s", type(effect).__name__)
         finally:
+            self._outbox.clear()
             self._is_running_effects = False
 
     def _send(self, effect: Send) -> None:

@@ -5,7 +5,7 @@ Subscription", "Publisher Identification", "Publication Trust Levels", "Event Re
 "Subscription Revocation".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..wamp import errors
@@ -38,7 +38,8 @@ from .sizes import check_sizes
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
-ACKNOWLEDGED = PublishOptions(acknowledge=True)
+PLAIN_OPTIONS = (PublishOptions(acknowledge=True), NO_OPTIONS)
+"""Options that ask for nothing but an answer: those of most publications."""
 
 
 class Broker:
@@ -82,7 +83,8 @@ class Broker:
         """PUBLISH: to every subscription that covers the topic, once each, with the same publication id."""
         topic = message.topic
         options = message.options
-        if options.ppt_scheme is not None:
+        is_plain = options in PLAIN_OPTIONS
+        if not is_plain:
             check_announced(session, "publisher", options, "PUBLISH")
         if len(topic) + len(message.args) + len(message.kwargs) > session.limits.unchecked:
             check_sizes(session, topic, message, self._environment.is_deeper)
@@ -90,7 +92,7 @@ class Broker:
         decision = role.publications.get(topic) or role.check(session, "publish", topic, message.options)
         if not decision.allowed or is_reserved(topic):
             raise refusal(decision, "publish", topic)
-        if options not in (NO_OPTIONS, ACKNOWLEDGED):
+        if not is_plain:
             self.check_options(session, message)
         publication = Publication(
             self._environment.new_publication_id(),
@@ -101,6 +103,7 @@ class Broker:
             session.authrole,
             decision.disclose or options.disclose_me is True,
             session.trustlevel,
+            is_plain=is_plain,
         )
         if options.acknowledge:
             self._outbox.append(Send((session.id,), Published(message.request_id, publication.id), PYTHON))
@@ -110,7 +113,7 @@ class Broker:
 
     def _dispatch(self, publication: Publication) -> None:
         topic = publication.message.topic
-        chosen = chooser(publication.message.options)
+        chosen = None if publication.is_plain else chooser(publication.message.options)
         exact = self._index.exact.get(topic)
         if exact is not None:
             self._send_event(exact, publication, chosen)
@@ -122,7 +125,7 @@ class Broker:
         message = publication.message
         is_pattern = subscription.match != "exact"
         if is_pattern:
-            to = [session_id for session_id in to if self._may_receive(subscription, session_id, message.topic)]
+            to = self._permitted(subscription, to, message.topic)
         if to:
             details = event_details(publication, is_pattern=is_pattern)
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)
@@ -188,7 +191,8 @@ class Broker:
         if topic not in self._index.exact and not self._index.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
-        self._dispatch(Publication(self._environment.new_publication_id(), message, PYTHON, 0, "", "", False))
+        new_id = self._environment.new_publication_id()
+        self._dispatch(Publication(new_id, message, PYTHON, 0, "", "", False, is_plain=True))
 
     def check_options(self, session: Session, message: Publish) -> None:
         """Whether a session may publish with these options. Raises RequestRefused."""
@@ -287,19 +291,22 @@ class Broker:
         if not subscription.subscribers:
             self._delete(subscription)
 
-    def _may_receive(self, subscription: Subscription, session_id: int, topic: str) -> bool:
-        """A pattern may cover topics that its subscriber's role may not subscribe to."""
-        role = self._roles.get(subscription.subscribers[session_id].authrole)
-        return role is not None and role.covers("subscribe", topic)
+    def _permitted(self, subscription: Subscription, to: Sequence[int], topic: str) -> Sequence[int]:
+        """A pattern may cover topics that its subscribers' roles may not subscribe to. Each role is asked once."""
+        sessions = subscription.subscribers
+        names = {sessions[session_id].authrole for session_id in to}
+        permitted = {name for name in names if name in self._roles and self._roles[name].covers("subscribe", topic)}
+        if len(permitted) == len(names):
+            return to
+        return [session_id for session_id in to if sessions[session_id].authrole in permitted]
 
 
 def event_details(publication: Publication, *, is_pattern: bool, is_retained: bool = False) -> EventDetails:
     """What an EVENT says of its publication."""
-    options = publication.message.options
-    if not (is_pattern or is_retained or publication.is_disclosed) and (
-        options in (NO_OPTIONS, ACKNOWLEDGED) and publication.trustlevel is None
-    ):
+    is_more = is_pattern or is_retained or publication.is_disclosed or publication.trustlevel is not None
+    if publication.is_plain and not is_more:
         return NO_DETAILS
+    options = publication.message.options
     details = EventDetails(
         topic=publication.message.topic if is_pattern else None,
         retained=True if is_retained else None,

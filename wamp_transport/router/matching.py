@@ -80,16 +80,14 @@ class PatternIndex(Generic[T]):
         """The value for a URI: exact, else the longest prefix, else the wildcard with literals furthest in front."""
         value = self.exact.get(uri)
         if value is None and self._lengths:
-            value = next(self._matching_prefixes(uri), None)
+            value = self._longest_prefix(uri)
         if value is None and self._wildcard_count:
             value = next(_walk(self._wildcards, uri.split(".")), None)
         return value
 
     def patterns(self, uri: str) -> list[T]:
         """All values whose prefix or wildcard covers ``uri``, in order of precedence."""
-        if not self._lengths and not self._wildcard_count:
-            return []
-        found = list(self._matching_prefixes(uri))
+        found = self._matching_prefixes(uri) if self._lengths else []
         if self._wildcard_count:
             found.extend(_walk(self._wildcards, uri.split(".")))
         return found
@@ -97,7 +95,7 @@ class PatternIndex(Generic[T]):
     def containing(self, match: Match, pattern: str) -> list[T]:
         """The values of prefixes and wildcards that cover all that a prefix or wildcard covers, as :meth:`patterns`."""
         if match == "prefix":
-            return list(self._matching_prefixes(pattern))
+            return self._matching_prefixes(pattern)
         components = pattern.split(".")
         literal = ""
         for component in components:
@@ -108,14 +106,17 @@ class PatternIndex(Generic[T]):
             literal = pattern
         return [*self._matching_prefixes(literal), *_walk(self._wildcards, components, is_pattern=True)]
 
-    def _matching_prefixes(self, uri: str) -> Iterator[T]:
-        prefixes = self._prefixes
+    def _longest_prefix(self, uri: str) -> T | None:
         size = len(uri)
         for length in self._lengths:
-            if length <= size:
-                value = prefixes.get(uri[:length])
-                if value is not None:
-                    yield value
+            if length <= size and (value := self._prefixes.get(uri[:length])) is not None:
+                return value
+        return None
+
+    def _matching_prefixes(self, uri: str) -> list[T]:
+        find = self._prefixes.get
+        size = len(uri)
+        return [value for length in self._lengths if length <= size and (value := find(uri[:length])) is not None]
 
     def _count_length(self, length: int, change: int) -> None:
         lengths = self._lengths

@@ -43,14 +43,20 @@ class Decision:
 
 ALLOWED = Decision(allowed=True, disclose=False, is_valid=True)
 INVALID = Decision(allowed=False, disclose=False, is_valid=False)
+DECISIONS = {
+    (allowed, disclose): Decision(allowed, disclose, is_valid=True)
+    for allowed in (False, True)
+    for disclose in (False, True)
+}
+"""All that rules can say of a valid URI."""
 
 
 class Role:
     """A role of a running realm. ``calls`` and ``publications`` hold the decisions of the hot path, by URI."""
 
     __slots__ = (
-        "_answers", "_clock", "_default", "_loose", "_rules", "authorizer", "calls", "name", "publications",
-        "registers", "subscribes", "trustlevel",
+        "_answers", "_clock", "_default", "_loose", "_remembered", "_rules", "authorizer", "calls", "name",
+        "publications", "registers", "subscribes", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, options: RoleOptions, *, loose_uris: bool, clock: Callable[[], float] = float) -> None:
@@ -66,6 +72,12 @@ class Role:
         self.publications: dict[str, Decision] = {}
         self.registers: dict[str, Decision] = {}
         self.subscribes: dict[str, Decision] = {}
+        self._remembered: dict[Action, dict[str, Decision]] = {
+            "call": self.calls,
+            "publish": self.publications,
+            "register": self.registers,
+            "subscribe": self.subscribes,
+        }
 
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
         """The decision on what a session asks for now, with the options of its message.
@@ -108,7 +120,7 @@ class Role:
         """
         if match != "exact":
             return self._decide(action, uri, match)
-        remembered = self._remembered(action)
+        remembered = self._remembered[action]
         decision = remembered.get(uri)
         if decision is None:
             decision = self._decide(action, uri, match)
@@ -118,21 +130,18 @@ class Role:
                 remembered[uri] = decision
         return decision
 
-    def _remembered(self, action: Action) -> dict[str, Decision]:
-        return {
-            "call": self.calls,
-            "publish": self.publications,
-            "register": self.registers,
-            "subscribe": self.subscribes,
-        }[action]
-
     def _decide(self, action: Action, uri: str, match: Match) -> Decision:
         if not is_uri(uri, match, loose=self._loose):
             return INVALID
-        covering = self._rules.covering(uri, match)
-        rule = covering[0] if covering else self._default
-        disclose = {"call": rule.disclose_caller, "publish": rule.disclose_publisher}.get(action, False)
-        return Decision(allowed=getattr(rule, action), disclose=disclose, is_valid=True)
+        if match == "exact":
+            rule = self._rules.deciding(uri) or self._default
+        else:
+            rule = next(iter(self._rules.covering(uri, match)), self._default)
+        if action == "publish":
+            return DECISIONS[rule.publish, rule.disclose_publisher]
+        if action == "call":
+            return DECISIONS[rule.call, rule.disclose_caller]
+        return DECISIONS[rule.register if action == "register" else rule.subscribe, False]
 
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:

@@ -15,6 +15,8 @@ Chooser = Callable[[Session], bool]
 
 def receivers(subscription: Subscription, publication: Publication, chosen: Chooser | None) -> Sequence[int]:
     """The ids of the subscribers that get the event. ``chosen`` is None where no list narrows them."""
+    if publication.is_plain and publication.session_id not in subscription.subscribers:
+        return subscription.receivers
     options = publication.message.options
     publisher = publication.session_id if options.exclude_me is not False else 0
     to: Sequence[int]

@@ -110,7 +110,10 @@ class Subscription:
 
 
 class Publication(Struct, gc=False):
-    """A PUBLISH on its way, or kept: with who published it and when."""
+    """A PUBLISH on its way, or kept: with who published it and when.
+
+    ``is_plain``: its options are known to ask for nothing but an answer.
+    """
 
     id: int
     message: Publish
@@ -121,6 +124,7 @@ class Publication(Struct, gc=False):
     is_disclosed: bool
     trustlevel: int | None = None
     time: Any = None
+    is_plain: bool = False
 
 
 class Callee:

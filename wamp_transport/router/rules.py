@@ -22,6 +22,14 @@ class Rules:
         for permission in permissions:
             self._index.put(permission.match, permission.uri, permission)
 
+    def deciding(self, uri: str) -> Permission | None:
+        """The permission that decides on a URI: the first of :meth:`covering`."""
+        exact = self._index.exact.get(uri)
+        if exact is not None:
+            return exact
+        patterns = self._index.patterns(uri)
+        return patterns[0] if len(patterns) == 1 else min(patterns, key=_rank, default=None)
+
     def covering(self, uri: str, match: Match = "exact") -> list[Permission]:
         """The permissions for a URI, or for all that a pattern covers, the one that decides first."""
         if match != "exact":

@@ -38,7 +38,7 @@ class Outgoing:
         self._pressure: Pressure | None = None
         self._writes_through = writes_through
         self._frames: list[bytes] = []
-        self._size = 0
+        self._size = 0  # of the frames; counted only for a peer that does not keep up
         self._is_held = False
         self._is_paused = False
         self._is_stopped = False
@@ -51,8 +51,8 @@ class Outgoing:
         if not frames:
             self._flush_soon(self)
         frames.append(data)
-        self._size += len(data)
         if self._pressure is not None:
+            self._size += len(data)
             self._pressure.weigh(self._size + unsent(self._transport))
 
     def flush(self) -> bool:
@@ -109,6 +109,7 @@ class Outgoing:
         self._is_held = not self._is_stopped
         if self._is_held and self._pressure is None:
             self._pressure = self._weigh_with()
+            self._size = sum(map(len, self._frames))
         self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:

@@ -32,6 +32,9 @@ def chosen(subscription, publisher, **options):
 def test_everybody_is_chosen_at_no_cost_without_lists(subscription, new_session):
     assert chooser(PublishOptions(exclude=[], exclude_authid=[], exclude_authrole=[])) is None
     assert receivers(subscription, publication(new_session()), None) is subscription.receivers
+    plain = publication(new_session())
+    plain.is_plain = True
+    assert receivers(subscription, plain, None) is subscription.receivers
 
 
 @pytest.mark.parametrize("options", [{}, {"exclude": [99]}])

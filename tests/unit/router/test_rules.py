@@ -25,7 +25,16 @@ ALL = Permission("", "prefix")
     ],
 )
 def test_rules_that_cover_are_in_order(uri, match, expected):
-    assert Rules([ALL, FRONT, SHORT, MOST, EXACT, LONG]).covering(uri, match) == expected
+    rules = Rules([ALL, FRONT, SHORT, MOST, EXACT, LONG])
+    assert rules.covering(uri, match) == expected
+    if match == "exact":
+        assert rules.deciding(uri) is expected[0]
+
+
+def test_most_literal_wildcard_decides_where_no_prefix_does():
+    assert Rules([FRONT, MOST]).deciding("a.b.c.d") is MOST
+    assert Rules([FRONT, MOST]).deciding("a.x.c.d") is FRONT
+    assert Rules([FRONT, MOST]).deciding("x") is None
 
 
 def test_later_of_two_for_the_same_uris_counts():
