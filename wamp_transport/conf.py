@@ -10,6 +10,8 @@ it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``
 it wants. ``OPERATORS``: whether ``manage.py wamp`` reaches the nodes of its host with no credential but this project's
 settings and database, True by default. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none.
 ``HANDLER_THREADS``: how many threads run the synchronous handlers of the apps' ``wamp.py`` modules, 8 by default.
+``BUSY_POLL``: microseconds, up to 1,000, for which a node stays awake where messages follow each other that quickly;
+100 by default, 0 for none.
 
 For :mod:`wamp_transport.api`: ``REALM``, the realm of Django code, without which it is the only one there is; ``ROLE``,
 its role in the serving process, ``trusted`` by default, which may do everything; ``AUTHID``, its name, ``django`` by
@@ -31,7 +33,7 @@ from django.utils.module_loading import import_string
 SETTING = "WAMP_TRANSPORT"
 HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
-KEYS = ("CONFIG", *HOOKS, "OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", *API_TEXTS, "TIMEOUT")
+KEYS = ("CONFIG", *HOOKS, "OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", "BUSY_POLL", *API_TEXTS, "TIMEOUT")
 
 Hook = Callable[..., Any]
 
@@ -59,6 +61,7 @@ class AppSettings:
     operators: bool = True
     audit_days: int = 90
     handler_threads: int = 8
+    busy_poll: int = 100
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
@@ -95,8 +98,12 @@ def app_settings() -> AppSettings:
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         faults.append(f"settings.{SETTING}['HANDLER_THREADS'] must be a number of threads, 1 or more")
         threads = 8
+    busy = given.get("BUSY_POLL", 100)
+    if not isinstance(busy, int) or isinstance(busy, bool) or not 0 <= busy <= 1000:
+        faults.append(f"settings.{SETTING}['BUSY_POLL'] must be a number of microseconds from 0 to 1000")
+        busy = 100
     api = _api_settings(given, faults)
-    return AppSettings(config, tuple(faults), hooks, operators, days, threads, api)
+    return AppSettings(config, tuple(faults), hooks, operators, days, threads, busy, api)
 
 
 def _api_settings(given: Mapping[str, Any], faults: list[str]) -> ApiSettings:

@@ -41,11 +41,13 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         (
             {"CONFGI": "x"},
             "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
-            "OPERATORS, AUDIT_DAYS, HANDLER_THREADS, REALM, ROLE, AUTHID, URL, TICKET, SECRET, TIMEOUT",
+            "OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL, REALM, ROLE, AUTHID, URL, TICKET, SECRET, TIMEOUT",
         ),
         ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
         ({"OPERATORS": "no"}, "settings.WAMP_TRANSPORT['OPERATORS'] must be True or False"),
         ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for none"),
+        ({"BUSY_POLL": 1001}, "settings.WAMP_TRANSPORT['BUSY_POLL'] must be a number of microseconds from 0 to 1000"),
+        ({"BUSY_POLL": True}, "settings.WAMP_TRANSPORT['BUSY_POLL'] must be a number of microseconds from 0 to 1000"),
         ({"HANDLER_THREADS": 0}, "settings.WAMP_TRANSPORT['HANDLER_THREADS'] must be a number of threads, 1 or more"),
     ],
 )

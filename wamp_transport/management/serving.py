@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 
 from ..bootstrap.runtime import MAIN, Runtime, install
 from ..bootstrap.sources import Source
+from ..conf import app_settings
 from ..config.configuration import Configuration
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
@@ -83,6 +84,14 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
     def addresses(configuration: Configuration) -> Mapping[str, Listener]:
         return listeners(configuration, main)
 
-    server = WampServer(application, runtime.find_service, on_start, runtime.stop, ready_callable=announce, **options)
+    server = WampServer(
+        application,
+        runtime.find_service,
+        on_start,
+        runtime.stop,
+        busy_poll=app_settings().busy_poll / 1_000_000,
+        ready_callable=announce,
+        **options,
+    )
     server.run()
     return server

@@ -14,6 +14,7 @@ from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 
 from ...config.configuration import PathService
+from ..busy_poll import poll_busily
 from ..consumer import DIRECT_LINK
 from ..flushing import Flushing
 from ..listener import Listener
@@ -53,7 +54,8 @@ class WampServer(Server):  # type: ignore[misc]
     """Daphne's server for several transports.
 
     ``on_start`` runs when the loop does and sets ``wanted``; ``on_stop`` runs before it ends, so that sessions can be
-    told. ``failure`` says why the server stopped, if it could not start.
+    told. ``failure`` says why the server stopped, if it could not start. ``busy_poll``: seconds, see
+    :mod:`~wamp_transport.transports.busy_poll`.
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
@@ -65,6 +67,8 @@ class WampServer(Server):  # type: ignore[misc]
         find_service: FindService,
         on_start: Callable[["WampServer"], Awaitable[None]],
         on_stop: Callable[[], Awaitable[None]],
+        *,
+        busy_poll: float = 0.0,
         **options: Any,
     ) -> None:
         options.setdefault("server_name", "")
@@ -80,6 +84,7 @@ class WampServer(Server):  # type: ignore[misc]
         self._protocols: dict[int, type[WampWebSocketProtocol]] = {}
         self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+        poll_busily(self.loop, busy_poll)
         self._flushing = Flushing(self.loop)
         self.flush_soon = self._flushing.flush_soon
         self._announce: Callable[[], None] | None = options.get("ready_callable")
