@@ -44,7 +44,7 @@ from .deciding import NOBODY, Authenticator, Authorizer, Deciding
 
 logger = logging.getLogger(__name__)
 
-WORK_STEPS: Final = 500
+WORK_STEPS: Final = 250
 """Subscriptions and registrations of left sessions that are taken apart in one turn of the loop."""
 
 
@@ -354,7 +354,11 @@ class Node:
     def _work_soon(self) -> None:
         if self.router.has_work and not self._is_working:
             self._is_working = True
-            self._loop.call_soon(self._work)
+            self._loop.call_soon(self._work_next)
+
+    def _work_next(self) -> None:
+        """In this turn others are served; what they get would be sent after a slice of work, not before."""
+        self._loop.call_soon(self._work)
 
     def _work(self) -> None:
         """A slice of what is left to do; others are served before the next."""

@@ -62,7 +62,10 @@ class PatternIndex(Generic[T]):
         else:
             node = self._wildcards
             for component in uri.split("."):
-                node = node.children.setdefault(component, _Node())
+                child = node.children.get(component)
+                if child is None:
+                    child = node.children[component] = _Node()
+                node = child
             self._wildcard_count += node.value is None
             node.value = value
 
@@ -135,11 +138,12 @@ class PatternIndex(Generic[T]):
             if node is None:
                 return
             path.append(node)
-        self._wildcard_count -= path[-1].value is not None
-        path[-1].value = None
-        for parent, component, node in reversed(list(zip(path, components, path[1:], strict=False))):
-            if node.value is None and not node.children:
-                del parent.children[component]
+        node = path.pop()
+        self._wildcard_count -= node.value is not None
+        node.value = None
+        while path and node.value is None and not node.children:
+            node = path.pop()
+            del node.children[components[len(path)]]
 
 
 def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) -> Iterator[T]:
