@@ -117,26 +117,38 @@ async def deflate(options: Options, monitor: Monitor, args: argparse.Namespace) 
 
 
 async def to_all(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """One of many connections to a bare server that sends all to all sends, ``args.window`` messages ahead."""
+    """One of many connections to a bare server that sends all to all sends.
+
+    It is ahead by ``args.window`` messages at most of what has come back to it, and of what all the others have got,
+    as the generator's publishers are: else more goes with one write, and the two cannot be compared.
+    """
     connections = [await connect(options, monitor, WSMsgType.TEXT) for _ in range(args.subscribers + 1)]
     message = w.filler(args.payload).encode()
-    received = 0
+    received = sent = answered = 0
     is_running = True
     sender = connections[0]
+
+    def pump() -> None:
+        nonlocal sent
+        while is_running and sent - args.window < min(answered, received / args.subscribers):
+            sent += 1
+            sender.send(message)
 
     def receive(data: bytes) -> None:
         nonlocal received
         received += 1
+        if received > (sent - args.window) * args.subscribers:
+            pump()
 
-    def answered(data: bytes) -> None:
-        if is_running:
-            sender.send(message)
+    def receive_answer(data: bytes) -> None:
+        nonlocal answered
+        answered += 1
+        pump()
 
     for each in connections[1:]:
         each.receive = receive
-    sender.receive = answered
-    for _ in range(args.window):
-        sender.send(message)
+    sender.receive = receive_answer
+    pump()
     await monitor.wait(options.warmup)
     cpu, first, begin = CpuMeter(options.server_pid), received, time.perf_counter()
     await monitor.wait(options.duration)
