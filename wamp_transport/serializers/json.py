@@ -42,9 +42,9 @@ class JsonSerializer(StructSerializer):
         """See :class:`~.structs.StructSerializer`."""
         args, kwargs = message.args, message.kwargs
         is_plain = BACKSLASH not in data
-        if args is not ABSENT and not (is_plain and bytes(args)[0] == LIST):
+        if args is not ABSENT and not (is_plain and memoryview(args)[0] == LIST):
             self._check_args(message)
-        if kwargs is not ABSENT and not (is_plain and bytes(kwargs)[0] == DICTIONARY):
+        if kwargs is not ABSENT and not (is_plain and memoryview(kwargs)[0] == DICTIONARY):
             self._check_kwargs(message)
 
     # End of the hot path.

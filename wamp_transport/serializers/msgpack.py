@@ -1,6 +1,7 @@
 """``wamp.2.msgpack``: MessagePack with text and binary told apart."""
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any, Final
 
 import msgpack
@@ -32,6 +33,14 @@ NOTHING: Final = (b"\xc0", b"\xd4\x00\x00")
 UNPACK_FAULTS: Final = (*DECODE_FAULTS, msgpack.UnpackException)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
 """Every byte that no list or dictionary begins with."""
+SIMPLE_DEPTH: Final = 6
+"""Lists and dictionaries inside each other in simple values. The types for one more are twice as many."""
+SIMPLE: Final[Any] = reduce(
+    lambda inner, _: None | bool | int | float | str | list[inner] | dict[str, inner],  # type: ignore[valid-type]
+    range(SIMPLE_DEPTH),
+    None | bool | int | float | str,
+)
+"""What nearly all payload is: text, keys and depth are checked in one pass. Binary cannot stand beside text here."""
 SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
 
@@ -45,6 +54,7 @@ class MsgPackSerializer(StructSerializer):
     def __init__(self, values_of: Values) -> None:
         super().__init__(msgspec.msgpack.Decoder(Message), msgspec.msgpack.Encoder(), values_of)
         self._any = msgspec.msgpack.Decoder()
+        self._simple = msgspec.msgpack.Decoder(SIMPLE)
         self._elements = msgspec.msgpack.Decoder(list[msgspec.Raw])
         self._list = msgspec.msgpack.Decoder(list[Any])
         self._dictionary = msgspec.msgpack.Decoder(dict[str, Any])
@@ -53,7 +63,7 @@ class MsgPackSerializer(StructSerializer):
     def decode(self, data: bytes) -> Message:
         """See :class:`~.serializer.Serializer`."""
         try:
-            if len(data) > LARGE:
+            if len(data) > LARGE and not self._is_simple(data):
                 check_large(data)
             return super().decode(data)
         except (RecursionError, msgpack.StackError):
@@ -71,6 +81,8 @@ class MsgPackSerializer(StructSerializer):
         data = bytes(raw)
         # Most payload has few bytes that a list or a dictionary may begin with; none of them is ASCII.
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
+            return False
+        if depth >= SIMPLE_DEPTH and self._is_simple(data):
             return False
         try:
             return is_nested_deeper(self._any.decode(data), depth)
@@ -128,6 +140,13 @@ class MsgPackSerializer(StructSerializer):
             if bytes(message.kwargs) not in NOTHING:
                 raise wrong_payload(message, "kwargs", fault) from fault
             message.kwargs = ABSENT
+
+    def _is_simple(self, data: bytes) -> bool:
+        try:
+            self._simple.decode(data)
+        except DECODE_FAULTS:
+            return False
+        return True
 
     def _is_text_or_binary(self, raw: Any) -> bool:
         try:

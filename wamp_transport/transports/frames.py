@@ -20,6 +20,9 @@ COMPRESSED: Final = 0x40
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
 """First bytes of frames that are a whole message."""
 
+LONG: Final = 8 * 1024
+"""Bytes from which a frame is not copied to be unmasked, nor looked at with every piece of it that comes."""
+
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
 LENGTH_64: Final = 127
@@ -91,3 +94,36 @@ def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
         if available < 14 or size < 0x10000:
             return None
     return begin, begin + size
+
+
+class Pieces:
+    """What comes of a long frame. It is looked at again when it is whole, or there is twice as much of it.
+
+    Looked at with each piece, many small ones would cost the square of its length.
+    """
+
+    __slots__ = ("_pieces", "awaited")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.awaited = 0
+        """Not 0 while pieces are collected."""
+
+    def expect(self, missing: int, size: int) -> None:
+        """Of a frame ``size`` bytes have come, ``missing`` have not. Pieces of short ones are not collected."""
+        self.awaited = min(missing, size) if size >= LONG else 0
+
+    def add(self, data: bytes) -> bool:
+        """Collect what has come. Returns whether it is time to look."""
+        self._pieces.append(data)
+        self.awaited -= len(data)
+        # Never 0 here, as there is something to join.
+        self.awaited = self.awaited or -1
+        return self.awaited < 0
+
+    def join(self, begun: bytes) -> bytes:
+        """What was there and what has come since. Nothing is collected any more."""
+        data = b"".join((begun, *self._pieces))
+        self._pieces.clear()
+        self.awaited = 0
+        return data

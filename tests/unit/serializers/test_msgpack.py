@@ -128,3 +128,28 @@ def test_large_messages_with_other_keys_or_faults_are_a_violation(data):
         check_large(data)
     with pytest.raises(ProtocolViolation):
         MSGPACK.decode(b"\x95\x10\x01\x80\xda\x10\x00" + b"t" * 4096 + b"\x91" + data)
+
+
+def nested(depth, innermost):
+    value = innermost
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("innermost", ["x", b"x", 1.5, {"é": None}])
+@pytest.mark.parametrize("depth", [1, 4, 5, 6, 7, 8, 20])
+def test_depth_of_many_values_is_told_exactly(depth, innermost):
+    raw = msgpack.packb([[[]] * 200, *nested(depth, innermost)])
+    real = depth + isinstance(innermost, dict)
+    for limit in range(2, 25):
+        assert SERIALIZERS["msgpack"].is_deeper(raw, limit) == (max(real, 3) > limit)
+
+
+@pytest.mark.parametrize("depth", range(10))
+@pytest.mark.parametrize("bad", [b"\xa1\xff", b"\xc1", b"\x81\x91\x01\x02"])
+def test_large_message_is_checked_at_any_depth(bad, depth):
+    good = msgpack.packb([16, 1, {}, "a.b", [LARGE, 0]])
+    assert good.endswith(b"\x00")
+    with pytest.raises(ProtocolViolation):
+        SERIALIZERS["msgpack"].decode(good[:-1] + b"\x91" * depth + bad)

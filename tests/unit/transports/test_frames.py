@@ -5,7 +5,9 @@ import pytest
 from wamp_transport.transports.frames import (
     BINARY,
     COMPRESSED,
+    LONG,
     TEXT,
+    Pieces,
     binary_frame,
     message_frames,
     text_frame,
@@ -87,3 +89,20 @@ def test_each_fragment_gets_its_own_mask() -> None:
     masks = iter([b"\x01\x01\x01\x01", b"\x02\x02\x02\x02"])
     frames = message_frames(TEXT, b"aab", size=2, make_mask=lambda: next(masks))
     assert frames == b"\x01\x82\x01\x01\x01\x01" + b"``" + b"\x80\x81\x02\x02\x02\x02" + b"`"
+
+
+def test_long_frame_is_looked_at_when_there_is_twice_as_much_or_all() -> None:
+    pieces = Pieces()
+    pieces.expect(missing=LONG * 3, size=LONG)
+    assert not pieces.add(b"a" * (LONG - 1))
+    assert pieces.add(b"b")
+    assert pieces.join(b"c") == b"c" + b"a" * (LONG - 1) + b"b"
+    assert pieces.awaited == 0
+    pieces.expect(missing=1, size=LONG)
+    assert pieces.add(b"and more")
+
+
+def test_pieces_of_a_short_frame_are_not_collected() -> None:
+    pieces = Pieces()
+    pieces.expect(missing=1, size=LONG - 1)
+    assert pieces.awaited == 0

@@ -21,7 +21,7 @@ from ...node.connection import Connection, Lane
 from ...serializers.serializer import Serializer
 from ..closing import close_code, close_text
 from ..consumer import wrong_kind
-from ..frames import BINARY, COMPRESSED, TEXT, message_frames, whole_masked_frame
+from ..frames import BINARY, COMPRESSED, LONG, TEXT, Pieces, message_frames, whole_masked_frame
 from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
 from ..pressure import Bounds, Pressure
@@ -66,6 +66,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._is_resting = False
         self._give_up: asyncio.TimerHandle | None = None
         self._begun = 0.0
+        self._pieces = Pieces()
 
     def onOpen(self) -> None:
         """The handshake is done: watch how fast the peer reads."""
@@ -115,6 +116,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """Bytes from the socket."""
         if self._connection is None:
             super().dataReceived(data)
+        elif self._pieces.awaited:
+            if self._pieces.add(data):
+                self.consumeData()
         else:
             self.data = self.data + data if self.data else data
             self.consumeData()
@@ -125,6 +129,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         if connection is None or self.state == self.STATE_CONNECTING:
             super().consumeData()
             return
+        if self._pieces.awaited:
+            self.data = self._pieces.join(self.data)
         left = AT_ONCE
         while self.state == self.STATE_OPEN and not (self._is_paused or self._is_resting):
             is_between = self.current_frame is None and not self.inside_message
@@ -154,8 +160,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 if not is_compressed and not self._may_be_text(data[begin:], data[begin - 4 : begin]):
                     break
                 self.data = data[position:]
+                self._pieces.expect(end - len(data), len(self.data))
                 return False
-            message = apply_mask(data[begin:end], data[begin - 4 : begin])
+            masked = data[begin:end] if end - begin < LONG else memoryview(data)[begin:end]
+            message = apply_mask(masked, data[begin - 4 : begin])
             if self._first_byte == TEXT and not is_compressed and not message.isascii() and not is_utf8(message):
                 break
             position = end

@@ -53,6 +53,40 @@ def test_message_in_many_reads_arrives(size: int) -> None:
     assert messages == [payload]
 
 
+@pytest.mark.parametrize("size", [700, 1000, 9000, 40_000])
+def test_long_text_in_pieces_arrives_with_what_follows(size: int) -> None:
+    long = "aé".encode() * 20_000
+    data = frame(TEXT, b"first") + frame(TEXT, long, mask=ODD_MASK) + frame(TEXT, b"then") + frame(TEXT, long)
+    messages, *_ = both(*(data[at : at + size] for at in range(0, len(data), size)))
+    assert messages == [b"first", long, b"then", long]
+
+
+def test_bad_text_in_a_long_frame_is_refused_before_its_end() -> None:
+    bad = frame(TEXT, b"x" * 20_000 + b"\xff" + b"x" * 80_000)
+    peer = Peer(WebSocketOptions()).open().send(*(bad[at : at + 1000] for at in range(0, 50_000, 1000)))
+    assert peer.frames()[0].code == 1007
+
+
+def test_long_frame_in_small_pieces_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, peer, looks = frame(TEXT, b"x" * 100_000), Peer(WebSocketOptions()).open(), []
+    peer.send(data[:10_000])
+    take = peer.protocol.consumeData
+    monkeypatch.setattr(peer.protocol, "consumeData", lambda: (looks.append(1), take()))
+    peer.send(*(data[at : at + 100] for at in range(10_000, len(data), 100)))
+    assert peer.connection.messages == [b"x" * 100_000]
+    assert len(looks) <= 5
+
+
+def test_close_amid_a_long_frame_is_answered_after_it() -> None:
+    data = frame(BINARY, b"x" * 100_000)
+    peer = Peer(WebSocketOptions()).open(binary=True).send(data[:50_000], data[50_000:60_000])
+    peer.protocol.close("wamp.close.normal", "")
+    peer.send(data[60_000:])
+    assert not peer.is_dropped
+    peer.send(frame(8, b"\x03\xe8"))
+    assert peer.is_dropped
+
+
 def test_several_frames_in_one_read_arrive_in_order() -> None:
     messages, _, _, sent, _ = both(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(TEXT, "é".encode()))
     assert messages == [b"a", b"b", "é".encode()]
