@@ -39,10 +39,11 @@ def busy(selector: Selector) -> BusyPoll:
     return BusyPoll(selector.select, SECONDS, lambda: selector.now)
 
 
-def waited(busy: BusyPoll, selector: Selector, *delays: float) -> int:
-    """Wait for what comes after these; how often that was asleep."""
+def waited(busy: BusyPoll, selector: Selector, *delays: float, work: float = 0.0) -> int:
+    """Wait for what comes after these, with so much to do between them; how often that was asleep."""
     before = selector.sleeps
     for delay in delays:
+        selector.now += work
         selector.due = selector.now + delay
         while not busy.select():
             pass
@@ -52,6 +53,12 @@ def waited(busy: BusyPoll, selector: Selector, *delays: float) -> int:
 def test_loop_stays_awake_after_quick_waits(busy: BusyPoll, selector: Selector) -> None:
     assert waited(busy, selector, *[10.0] * SURE) == SURE
     assert waited(busy, selector, *[10.0] * 50) == 0
+
+
+def test_loop_sleeps_after_turns_with_much_to_do(busy: BusyPoll, selector: Selector) -> None:
+    waited(busy, selector, *[10.0] * 50)
+    assert waited(busy, selector, *[10.0] * 50, work=SECONDS) == 50
+    assert waited(busy, selector, *[10.0] * 50, work=SECONDS / 4) == 0
 
 
 def test_loop_sleeps_where_waits_are_long(busy: BusyPoll, selector: Selector) -> None:
