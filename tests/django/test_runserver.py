@@ -217,17 +217,21 @@ def test_application_that_cannot_be_imported_is_an_error(name: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "options", "expected"),
     [
-        ({}, {}, {}),
-        ({"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7}, {}, {"websocket_max_message_size": 7}),
+        ({}, {}, {"busy_poll": 0.0001}),
+        (
+            {"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7, "WAMP_TRANSPORT": {"BUSY_POLL": 0}},
+            {},
+            {"websocket_max_message_size": 7, "busy_poll": 0.0},
+        ),
         (
             {"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7, "DAPHNE_WEBSOCKET_MAX_FRAME_SIZE": 8},
             {"websocket_max_message_size": 1},
-            {"websocket_max_message_size": 1, "websocket_max_frame_size": 8},
+            {"websocket_max_message_size": 1, "websocket_max_frame_size": 8, "busy_poll": 0.0001},
         ),
     ],
 )
-def test_daphnes_limits_come_from_settings_and_arguments(
-    monkeypatch: pytest.MonkeyPatch, settings: dict[str, int], options: dict[str, int], expected: dict[str, int]
+def test_limits_and_times_come_from_settings_and_arguments(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], options: dict[str, int], expected: dict[str, float]
 ) -> None:
     given: list[dict[str, Any]] = []
 
