@@ -14,6 +14,8 @@ from wamp_transport.bootstrap.handlers import AppHandlers
 from wamp_transport.checks import check_handlers
 from wamp_transport.handlers import declarations, discovery
 from wamp_transport.handlers.declarations import Registry
+from wamp_transport.management.client.failures import Failure
+from wamp_transport.management.subcommands import register
 from wamp_transport.model_events import model_events, watching
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
@@ -27,7 +29,7 @@ from wamp_transport.wamp.errors import ApplicationError
 def registry(monkeypatch):
     """An empty list of declarations."""
     fresh = Registry()
-    for module in (declarations, discovery):
+    for module in (declarations, discovery, register):
         monkeypatch.setattr(module, "REGISTRY", fresh)
     return fresh
 
@@ -222,3 +224,9 @@ def test_only_django_makes_an_authid_a_user(settings):
     assert user_behind(None, "joe", "django") is None
     User.objects.update(is_active=False)
     assert user_behind(str(joe.pk), "joe", "django") is None
+
+
+def test_command_does_not_carry_out_what_wants_a_permission(shop):
+    options = {"argv": False, "shell": False, "output": "auto", "uri": "com.x", "match": "exact"}
+    with pytest.raises(Failure, match="wants the permission"):
+        register._function({**options, "call": "tests.shop.live.wamp.delete"}, None)

@@ -299,3 +299,23 @@ def test_modules_of_apps_are_found_when_django_begins(settings, tmp_path, monkey
 
     assert eventful.wamp.events.model is Tag
     watching.forget(eventful.wamp.events)
+
+
+def test_hook_that_fails_takes_nothing_of_the_transaction_with_it(told, declare, caplog):
+    def serialize(change):
+        Tag.objects.create(name="of the hook")
+        raise LookupError("no")
+
+    declare(Item, "com.item", fields=["name"], serialize=serialize)
+    with transaction.atomic():
+        Item.objects.create(name="tea")
+        assert not Tag.objects.exists()
+    assert Item.objects.get().name == "tea"
+    assert told() == []
+    assert "no event can be made of it" in caplog.text
+
+
+def test_plain_fields_ask_the_database_nothing(declare, django_assert_num_queries):
+    declare(Item, "com.item", fields=["name"])
+    with transaction.atomic(), django_assert_num_queries(1):
+        Item.objects.create(name="tea")

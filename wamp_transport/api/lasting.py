@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..node import session as live
 from ..node.handling import EventHandler, Procedure
 from ..node.session import Session
-from ..wamp.errors import WampError
+from ..wamp.errors import TransportError, WampError
 from ..wamp.messages import RegisterOptions, SubscribeOptions
 from . import bridge
 
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 30.0
 """Seconds between attempts to come back: twice as many each time, up to this."""
+LONGEST_OPENING: Final = 30.0
+"""Seconds for a session to be opened, after which the next one to need it may try again."""
 GIVE_UP_SECONDS: Final = 30.0
 """How long giving up a subscription or registration may take."""
 
@@ -96,7 +98,11 @@ class Lasting:
             task.exception()  # whoever waited was told
 
     async def _open(self) -> Session:
-        session = await self._connect()
+        try:
+            async with asyncio.timeout(LONGEST_OPENING):
+                session = await self._connect()
+        except TimeoutError:
+            raise TransportError(f"the router has not let a session join within {LONGEST_OPENING:g} seconds") from None
         self._session = session
         self._start(self._watch(session))
         for held in tuple(self._held):

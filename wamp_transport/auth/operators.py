@@ -75,6 +75,15 @@ class OperatorMethod:
         return Admit(request.hello.realm, told["authid"], told["role"], OPERATOR, OPERATOR)
 
 
+def _read(text: str) -> dict[str, Any]:
+    """What a challenge says; nothing where it is no JSON object."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """The operator's side. See :class:`~.credentials.Credential`. ``keys`` are those of the nodes, by their names."""
@@ -93,7 +102,8 @@ class Operator:
     def answer(self, extra: Mapping[str, Any]) -> str:
         """The proof, once the node has shown its own. Raises UnusableChallenge."""
         text = extra.get("challenge")
-        if not isinstance(text, str) or self.nonce not in text:
+        own = {"authid": self.authid, "nonce": self.nonce, "role": self.role}
+        if not isinstance(text, str) or not own.items() <= _read(text).items():
             raise UnusableChallenge("what the router wants to be signed is not for this login")
         for key in self.keys.get(str(extra.get("node")), ()):
             if is_proof(key, ROUTER_SIDE, text, extra.get("proof")):

@@ -63,7 +63,7 @@ def import_modules() -> list[Broken]:
     broken = []
     for app in apps.get_app_configs():
         module = f"{app.name}.{MODULE}"
-        if app.name == OWN or find_spec(module) is None:
+        if app.name == OWN or not hasattr(app.module, "__path__") or find_spec(module) is None:
             continue
         try:
             import_module(module)

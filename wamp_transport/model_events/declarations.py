@@ -3,11 +3,12 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Generic, get_args
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from .. import api
 from ..api.transactions import deferred
@@ -18,7 +19,7 @@ from ..wamp.messages import PublishOptions
 from ..wamp.uris import is_reserved, is_uri
 from . import watching
 from .changes import Change, EventName, Row
-from .values import checked, values_of
+from .values import checked, is_column, values_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +86,22 @@ class ModelEvents(Generic[Row]):
         if change.event not in self.events:
             return
         try:
-            if self._when is not None and not self._when(change):
+            with self._apart(change.using):
+                told = None if self._when is not None and not self._when(change) else self._told(change)
+            if told is None:
                 return
-            told = self._told(change)
             if not deferred(told.send, change.using):
                 told.send()
         except Exception:  # whatever a hook does, the row is more important
             logger.exception("%s: no event can be made of it", change)
+
+    def _apart(self, using: str) -> AbstractContextManager[None]:
+        """Where hooks may ask the database: a query that fails must not take the transaction of the row with it."""
+        hooks = (self._when, self._serialize, self.topic, self._options)
+        is_plain = all(is_column(self.model, name) for name in self.fields)
+        if (is_plain and not any(map(callable, hooks))) or not connections[using].in_atomic_block:
+            return nullcontext()
+        return transaction.atomic(using)
 
     def failed(self, told: "Told", fault: Exception) -> None:
         """An event was not published: that is logged, and harms nobody."""

@@ -28,6 +28,11 @@ def checked(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def is_column(model: type[Model], name: str) -> bool:
+    """Whether a field is a column of the model's table, whose value the instance has."""
+    return any(field.name == name for field in model._meta.concrete_fields)
+
+
 def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
     """The values of some fields, as payload. A relation is the primary key of what it leads to, or a list of them.
 

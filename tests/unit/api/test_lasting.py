@@ -110,3 +110,17 @@ def test_what_cannot_be_put_in_force_is_not_held(monkeypatch):
         await (await place.lasting.session()).register("com.taken", print)
 
     play(scenario, monkeypatch)
+
+
+def test_router_that_says_nothing_is_given_up_and_asked_again(monkeypatch):
+    monkeypatch.setattr(module, "LONGEST_OPENING", 0.01)
+
+    async def scenario(place):
+        connect, place.lasting._connect = place.lasting._connect, asyncio.Event().wait
+        for _ in range(2):
+            with pytest.raises(TransportError, match="has not let a session join"):
+                await place.lasting.session()
+        place.lasting._connect = connect
+        assert (await place.lasting.session()).is_open
+
+    play(scenario, monkeypatch)

@@ -97,3 +97,20 @@ def test_what_is_signed_tells_who_is_to_be_let_in(method):
 def test_key_is_not_printed():
     assert KEY not in repr(EVA)
     assert is_proof(KEY, "router", "text", proof(KEY, "router", "text"))
+
+
+def test_operator_signs_nothing_but_what_it_asked_for(method):
+    joe = Operator("joe", {"node": (KEY,)}, "user")
+    text = json.loads(begun(method, joe).extra["challenge"])
+    assert joe.answer(signed(text))
+    for changed in ({"role": "trusted"}, {"authid": "eva"}, {"nonce": "other", "realm": joe.nonce}):
+        with pytest.raises(UnusableChallenge, match="not for this login"):
+            joe.answer(signed(text | changed))
+    for odd in (joe.nonce, json.dumps([joe.nonce])):
+        with pytest.raises(UnusableChallenge, match="not for this login"):
+            joe.answer({"challenge": odd, "node": "node", "proof": proof(KEY, "router", odd)})
+
+
+def signed(told):
+    text = json.dumps(told)
+    return {"challenge": text, "node": "node", "proof": proof(KEY, "router", text)}

@@ -1,6 +1,9 @@
 """What is said of what was found."""
 
+import json.decoder
+
 import pytest
+from django.apps import AppConfig
 
 from wamp_transport.handlers import declarations, discovery
 from wamp_transport.handlers.declarations import Registry
@@ -32,4 +35,11 @@ def test_module_that_is_broken_is_named_with_its_error():
 
 
 def test_apps_without_a_module_are_left_alone():
+    assert import_modules() == []
+
+
+def test_app_that_is_a_single_module_is_left_alone(monkeypatch):
+    app = AppConfig("json.decoder", json.decoder)
+    app.path = ""
+    monkeypatch.setattr(discovery.apps, "get_app_configs", lambda: [app])
     assert import_modules() == []

@@ -1,6 +1,7 @@
 """The principals of the database as a source for the authentication methods, looked up in threads."""
 
 import asyncio
+import logging
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth.hashers import check_password, make_password
+from django.db import DatabaseError
 
 from ...auth.principals import CraKeys, Credential, Lookup, Principal, PublicKeys, ScramCredential
 from ...auth.scram import DIALECT, STANDARD, Derivation, ScramKeys
@@ -15,6 +17,8 @@ from ...auth.wampcra import Salting
 from ...stores.identity import credentials, principals
 from ...stores.identity.principals import StoredCredential, StoredPrincipal
 from ..threads import in_thread
+
+logger = logging.getLogger(__name__)
 
 PROVIDER: Final = "database"
 
@@ -56,7 +60,10 @@ class HashedTickets:
         matching = [id for id, encoded in self.hashes if check_password(ticket, encoded)]
         for id in matching[:1]:
             if id is not None:
-                principals.credential_used(id)
+                try:
+                    principals.credential_used(id)
+                except DatabaseError as error:
+                    logger.warning("It cannot be written down that a ticket was used: %s", error)
         return bool(matching)
 
 

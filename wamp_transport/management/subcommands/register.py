@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
-from wamp_transport.handlers.declarations import Declaration
+from wamp_transport.handlers.declarations import REGISTRY, Declaration
 from wamp_transport.handlers.running import Handler, Running, UnusableHandler
 from wamp_transport.handlers.threads import Threads
 from wamp_transport.management.client.commanded import Program, words_of
@@ -144,6 +144,10 @@ def _function(options: Mapping[str, Any], threads: Threads) -> Callable[[], Proc
         raise Failure(f"{name} cannot be imported: {fault}", USAGE) from None
     if not callable(function) or inspect.isclass(function):
         raise Failure(f"{name} is no function", USAGE)
+    wanted = {permission for one in REGISTRY.declarations if one.function is function for permission in one.permissions}
+    if wanted:
+        text = f"{name} wants the permission {', '.join(sorted(wanted))} of its caller, whom this command does not know"
+        raise Failure(f"{text}; the node itself carries it out as wamp.py declares it", USAGE)
     try:
         handler = Handler(Declaration("procedure", options["uri"], function, match=options["match"]))
     except (UnusableHandler, ValueError) as fault:  # the latter of functions that do not tell their parameters

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from django.db.models import Q
@@ -51,7 +52,7 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
     rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "").select_related("user")
     if realm is not None:
         rows = rows.filter(realm=realm)
-    found = [row for row in rows[:2] if belongs_to_nobody_gone(row)]
+    found = list(islice(filter(belongs_to_nobody_gone, rows), 2))
     # Asked where there is none as well, so that the time tells nothing.
     owner = found[0].pk if len(found) == 1 else 0
     wanted = _counting(Credential.objects.filter(principal_id=owner, method__in=list(methods)), "")
@@ -69,7 +70,7 @@ def find_by_fingerprint(
         rows = rows.filter(principal__realm=realm)
     if authid is not None:
         rows = rows.filter(principal__authid=authid)
-    found = [row for row in rows[:2] if belongs_to_nobody_gone(row.principal)]
+    found = list(islice((row for row in rows if belongs_to_nobody_gone(row.principal)), 2))
     if len({row.principal_id for row in found}) != 1:
         return None
     return _stored(found[0].principal, found)
