@@ -2,7 +2,9 @@
 
 import json
 import queue
+import socket
 import threading
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -109,6 +111,29 @@ def test_what_only_the_database_knows_is_asked_of_it(told, declare):
     item.stock = F("stock") - 1
     item.save()
     assert told() == [("com.item.updated", item.pk, {"name": "tea", "stock": 2, "double": 4})]
+
+
+def test_fields_that_were_not_saved_are_told_as_they_are_stored(told, declare):
+    declare(Item, "com.item", fields=["id", "name", "price", "shout", "tags"], events=["updated"])
+    item = Item.objects.create(name="tea", price=2)
+    item.name, item.price = "ink", 3
+    item.save(update_fields=["price"])
+    item.tags.add(tag := Tag.objects.create(name="hot"))
+    known = {"id": item.pk, "name": "tea", "price": "3.00", "shout": "TEA"}
+    assert told() == [
+        ("com.item.updated", item.pk, known | {"tags": []}),
+        ("com.item.updated", item.pk, known | {"tags": [tag.pk]}),
+    ]
+    assert item.name == "ink"
+
+
+def test_fields_that_were_saved_need_no_query(told, declare, django_assert_num_queries):
+    declare(Item, "com.item", fields=["id", "name", "parent"], events=["updated"])
+    item = Item.objects.create(name="tea")
+    item.name = "ink"
+    with transaction.atomic(), django_assert_num_queries(1):
+        item.save(update_fields=["name", "parent_id"])
+    assert told() == [("com.item.updated", item.pk, {"id": item.pk, "name": "ink", "parent": None})]
 
 
 def test_deleted_row_that_was_loaded_in_part_is_told_whole(told, declare):
@@ -237,6 +262,34 @@ def test_router_that_is_gone_does_not_harm_the_save(declare, settings, caplog):
         api.homes.disconnect()
     assert done
     assert f"catalogue.Item {item.pk} created was not published on com.item.created: no WAMP router" in caplog.text
+
+
+@pytest.fixture
+def silent():
+    """A router that takes connections and says nothing: its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        yield f"ws://127.0.0.1:{door.getsockname()[1]}/ws"
+        api.homes.disconnect()
+
+
+def test_commit_has_one_patience_with_a_router_that_is_silent(declare, settings, caplog, silent):
+    settings.WAMP_TRANSPORT = {"URL": silent, "REALM": "realm1", "TIMEOUT": 0.2}
+    declare(Item, "com.item", events=["created"])
+    with transaction.atomic():
+        item = Item.objects.create()
+        for _ in range(2):
+            Item.objects.create()
+        with suppress(LookupError), transaction.atomic():
+            Item.objects.create()
+            raise LookupError
+    assert [record.getMessage() for record in caplog.records] == [
+        f"catalogue.Item {item.pk} created was not published on com.item.created, nor were 2 more of the same commit:"
+        " the router has not answered within 0.2 seconds"
+    ]
+    caplog.clear()
+    with transaction.atomic():
+        other = Item.objects.create()
+    assert f"catalogue.Item {other.pk} created was not published on com.item.created: the router" in caplog.text
 
 
 def test_test_tools_know_what_waits_for_the_commit(told, declare):

@@ -7,6 +7,7 @@ subclasses, where the router or a callee answers with an error; CallTimeout is o
 SynchronousOnlyOperation on the event loop of the router, where they would wait for themselves.
 """
 
+import dataclasses
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -336,8 +337,11 @@ class Unpublished:
         own_args, own_kwargs = given(args) if args else (), given(kwargs) if kwargs else None
         return cls(topic, own_args, own_kwargs, options, lambda waits: _Target.of(waits, realm, role, timeout))
 
-    def send(self) -> int | None:
+    def send(self, seconds: float | None = None) -> int | None:
+        """Publish it. ``seconds``: how long that may take at most, None where the timeout was said before."""
         target = self.target("publish")
+        if seconds is not None:
+            target = dataclasses.replace(target, seconds=seconds)
         return bridge.wait(target.loop, self._publish(target), target.seconds)
 
     async def asend(self) -> int | None:

@@ -4,27 +4,22 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Final, Generic, get_args
+from typing import Any, Generic, get_args
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from .. import api
-from ..api.transactions import deferred
 from ..api.verbs import Unpublished
-from ..conf import app_settings
 from ..handlers.results import plain
 from ..wamp.messages import PublishOptions
 from ..wamp.uris import is_reserved, is_uri
 from . import watching
 from .changes import Change, EventName, Row
+from .telling import Told, next_commit
 from .values import checked, is_column, values_of
 
 logger = logging.getLogger(__name__)
-
-PATIENCE: Final = 5.0
-"""Seconds that a save waits for the router at most; less where the setting TIMEOUT is less."""
 
 
 class ModelEvents(Generic[Row]):
@@ -88,10 +83,8 @@ class ModelEvents(Generic[Row]):
         try:
             with self._apart(change.using):
                 told = None if self._when is not None and not self._when(change) else self._told(change)
-            if told is None:
-                return
-            if not deferred(told.send, change.using):
-                told.send()
+            if told is not None:
+                told.send_after_commit(change.using)
         except Exception:  # whatever a hook does, the row is more important
             logger.exception("%s: no event can be made of it", change)
 
@@ -103,7 +96,7 @@ class ModelEvents(Generic[Row]):
             return nullcontext()
         return transaction.atomic(using)
 
-    def failed(self, told: "Told", fault: Exception) -> None:
+    def failed(self, told: Told, fault: Exception) -> None:
         """An event was not published: that is logged, and harms nobody."""
         if isinstance(fault, api.NotConfigured):
             # Every row saved in such a process meets the same, so it is told once.
@@ -115,7 +108,7 @@ class ModelEvents(Generic[Row]):
         else:
             logger.error("%s was not published on %s", told.change, told.publication.topic, exc_info=fault)
 
-    def _told(self, change: Change[Row]) -> "Told":
+    def _told(self, change: Change[Row]) -> Told:
         topic = f"{self.topic if isinstance(self.topic, str) else self.topic(change)}.{change.event}"
         options = self._options(change) if callable(self._options) else self._options
         kwargs = values_of(change, self.fields)
@@ -123,26 +116,8 @@ class ModelEvents(Generic[Row]):
             kwargs |= plain(dict(self._serialize(change)), "serialize()")
         if self._tells_update_fields and change.update_fields is not None:
             kwargs["update_fields"] = sorted(change.update_fields)
-        timeout = app_settings().api.timeout
-        patience = PATIENCE if timeout is None else min(PATIENCE, timeout)
-        publication = Unpublished.of(topic, [plain(change.pk, "pk")], kwargs, options, self.realm, None, patience)
-        return Told(str(change), publication, self.failed)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The event of a change, which waits for the commit. ``on_failed`` takes what goes wrong then."""
-
-    change: str
-    publication: Unpublished
-    on_failed: "Callable[[Told, Exception], None]"
-
-    def send(self) -> None:
-        """Publish it."""
-        try:
-            self.publication.send()
-        except Exception as fault:  # noqa: BLE001 - the row is committed, and what comes after it must run
-            self.on_failed(self, fault)
+        publication = Unpublished.of(topic, [plain(change.pk, "pk")], kwargs, options, self.realm, None, None)
+        return Told(str(change), publication, self.failed, next_commit(change.using))
 
 
 def model_events(

@@ -1,6 +1,6 @@
 """From the fields of a row to payload: the values as the database has them, in types that every client knows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ObjectDoesNotExist
@@ -36,29 +36,18 @@ def is_column(model: type[Model], name: str) -> bool:
 def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
     """The values of some fields, as payload. A relation is the primary key of what it leads to, or a list of them.
 
-    What only the database knows, such as the outcome of ``F("stock") - 1``, is asked of it. Raises PayloadError.
+    They are those that are stored. Where the instance may have others, such as the outcome of ``F("stock") - 1`` or
+    those of fields that were not saved, the row is read again, once. Raises PayloadError.
     """
     instance = change.instance
-    values: dict[str, Any] = {}
-    unknown = []
-    for name in names:
-        field = _field(instance, name)
-        if field is None:
-            values[name] = plain(getattr(instance, name), name)
-        elif field.many_to_many:
-            values[name] = _related(instance, field, change.using)
-        elif _is_stale(change, field):
-            values[name] = None
-            unknown.append(field)
-        else:
-            values[name] = _value(field, field.value_from_object(instance))
-    if unknown and change.event != "deleted":
-        fresh = _row(change, unknown)
-        values |= {field.name: _value(field, one) for field, one in zip(unknown, fresh, strict=True)}
-    return values
+    fields = {name: _field(instance, name) for name in names}
+    if change.event != "deleted" and any(not _is_stored(change, field) for field in fields.values()):
+        instance = _row(change, fields)
+    return {name: _told(instance, name, field, change.using) for name, field in fields.items()}
 
 
 def _field(instance: Model, name: str) -> "Field[Any, Any] | None":
+    """None for a property or attribute."""
     try:
         field = instance._meta.get_field(name)
     except FieldDoesNotExist:
@@ -66,19 +55,41 @@ def _field(instance: Model, name: str) -> "Field[Any, Any] | None":
     return field if isinstance(field, Field) else None
 
 
-def _is_stale(change: Change[Any], field: "Field[Any, Any]") -> bool:
-    """Whether the instance does not have the value that the database has."""
-    if change.event != "deleted" and getattr(field, "generated", False):
+def _is_stored(change: Change[Any], field: "Field[Any, Any] | None") -> bool:
+    """Whether what the instance has is what the database has; or would be, where a field is asked of it anyway."""
+    saved = change.update_fields
+    if field is None:  # it may be made of any field
+        return saved is None
+    if field.many_to_many or field.primary_key:
         return True
-    return hasattr(field.value_from_object(change.instance), "resolve_expression")
+    if getattr(field, "generated", False) or (saved is not None and saved.isdisjoint((field.name, field.attname))):
+        return False
+    return not _is_expression(field.value_from_object(change.instance))
 
 
-def _row(change: Change[Any], fields: "list[Field[Any, Any]]") -> tuple[Any, ...]:
+def _is_expression(value: object) -> bool:
+    """Whether it is something for the database to work out."""
+    return hasattr(value, "resolve_expression")
+
+
+def _row(change: Change[Any], fields: "Mapping[str, Field[Any, Any] | None]") -> Model:
+    """The row as it is stored: all of it, as properties may want, or no more than the columns among ``fields``."""
     rows = type(change.instance)._base_manager.using(change.using).filter(pk=change.pk)
-    row: tuple[Any, ...] | None = rows.values_list(*(field.attname for field in fields)).first()
+    if all(fields.values()):
+        rows = rows.only(*(name for name, field in fields.items() if field is not None and not field.many_to_many))
+    row: Model | None = rows.first()
     if row is None:
         raise ObjectDoesNotExist(f"{change}, and not there any more")
     return row
+
+
+def _told(instance: Model, name: str, field: "Field[Any, Any] | None", using: str) -> Any:
+    if field is None:
+        return plain(getattr(instance, name), name)
+    if field.many_to_many:
+        return _related(instance, field, using)
+    value = field.value_from_object(instance)
+    return None if _is_expression(value) else _value(field, value)
 
 
 def _related(instance: Model, field: "Field[Any, Any]", using: str) -> list[Any]:
