@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, WebSocketRoute, expect
 
 from ..integration.servers import ROOT, assert_quiet, environment_of, free_port, running
 
@@ -127,6 +127,66 @@ def test_logging_out_in_one_tab_ends_the_session_of_the_other(browser: Browser, 
         one.reload()
         until_live(one)
         expect(one.get_by_test_id("login")).to_be_visible()
+
+
+def test_orders_that_are_deleted_go_from_all_pages_and_from_those_that_were_away_as_soon_as_they_are_back(
+    browser: Browser, url: str
+) -> None:
+    with visitor(browser, url, "joe") as joe, visitor(browser, url, "kim") as kim:
+        away, line = joe.context.new_page(), Line()
+        away.route_web_socket("**/ws", line.open)
+        away.goto(url)
+        until_live(away)
+        for count in (1, 2):
+            order(joe, "ink")
+            expect(away.get_by_test_id("orders").locator("tr")).to_have_count(count)
+        delete_latest_order(kim, url)
+        for page in (joe, away):
+            expect(page.get_by_test_id("orders").locator("tr")).to_have_count(1)
+        line.cut()
+        expect(away.get_by_test_id("state")).not_to_have_attribute("data-state", "online")
+        delete_latest_order(kim, url)
+        expect(joe.locator("#no-orders")).to_be_visible()
+        expect(away.get_by_test_id("orders").locator("tr")).to_have_count(1)
+        line.mend()
+        until_live(away)
+        expect(away.get_by_test_id("orders").locator("tr")).to_have_count(0)
+        expect(away.locator("#no-orders")).to_be_visible()
+
+
+class Line:
+    """What lies between a page and the router."""
+
+    def __init__(self) -> None:
+        self._is_cut = False
+        self._sockets: list[WebSocketRoute] = []
+
+    def open(self, socket: WebSocketRoute) -> None:
+        """The page opens a WebSocket."""
+        if self._is_cut:
+            socket.close()
+            return
+        socket.connect_to_server()
+        self._sockets.append(socket)
+
+    def cut(self) -> None:
+        """Nothing comes through any more."""
+        self._is_cut = True
+        for socket in self._sockets:
+            socket.close()
+
+    def mend(self) -> None:
+        """The next attempt comes through."""
+        self._is_cut = False
+
+
+def delete_latest_order(keeper: Page, url: str) -> None:
+    page = keeper.context.new_page()
+    page.goto(url + "admin/shop/order/")
+    page.locator("#result_list tbody a").first.click()
+    page.get_by_role("link", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Yes").click()
+    page.close()
 
 
 def test_its_own_tests_pass(variables: dict[str, str]) -> None:

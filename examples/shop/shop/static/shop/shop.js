@@ -37,6 +37,10 @@ function showProduct(pk, { name, price, stock }) {
   if (button) button.disabled = stock === 0;
 }
 
+function removeProduct(pk) {
+  document.querySelector(`[data-product="${pk}"]`)?.remove();
+}
+
 function flash(element) {
   element.classList.remove("changed");
   void element.offsetWidth; // begins the animation anew
@@ -45,7 +49,7 @@ function flash(element) {
 
 connection.subscribe("com.example.shop.product.created", () => location.reload());
 connection.subscribe("com.example.shop.product.updated", ([pk], product) => showProduct(pk, product));
-connection.subscribe("com.example.shop.product.deleted", ([pk]) => document.querySelector(`[data-product="${pk}"]`)?.remove());
+connection.subscribe("com.example.shop.product.deleted", ([pk]) => removeProduct(pk));
 
 byId("products").addEventListener("click", ({ target }) => {
   if (!target.matches("[data-buy]")) return;
@@ -64,7 +68,17 @@ function showOrder(pk, { customer_name: customer, product_name: product, quantit
   row.replaceChildren();
   for (const content of [pk, ...(isKeeper ? [customer] : []), product, quantity]) cell(row, content);
   cell(row, isKeeper && status === "ordered" ? shipButton(pk) : status);
-  byId("no-orders").hidden = true;
+  noteOrders();
+}
+
+function removeOrder(pk) {
+  document.querySelector(`[data-order="${pk}"]`)?.remove();
+  noteOrders();
+}
+
+/** Says that there are none, where that is so. */
+function noteOrders() {
+  byId("no-orders").hidden = orders.rows.length > 0;
 }
 
 /** A new row; the latest order is on top. */
@@ -84,8 +98,10 @@ function shipButton(pk) {
 }
 
 if (orders) {
-  const topic = isKeeper ? "com.example.shop.order." : "com.example.shop.my_order.";
-  connection.subscribe(topic, ([pk], order) => showOrder(pk, order), { match: "prefix" });
+  const topic = isKeeper ? "com.example.shop.order" : "com.example.shop.my_order";
+  connection.subscribe(`${topic}.created`, ([pk], order) => showOrder(pk, order));
+  connection.subscribe(`${topic}.updated`, ([pk], order) => showOrder(pk, order));
+  connection.subscribe(`${topic}.deleted`, ([pk]) => removeOrder(pk));
 }
 
 // --- the keeper ------------------------------------------------------------------------------------------------
@@ -109,11 +125,19 @@ const STATES = { offline: "Offline", connecting: "Connecting", online: "Live", w
 
 /** Pages do not hear what happens while they are away: they ask when they come back. */
 async function refresh() {
-  const catalogue = await connection.call("com.example.shop.catalogue");
-  for (const { pk, ...product } of catalogue.args[0]) showProduct(pk, product);
-  if (!orders) return;
-  const placed = await connection.call("com.example.shop.orders");
-  for (const { pk, ...order } of placed.args[0]) showOrder(pk, order);
+  await show("com.example.shop.catalogue", "product", showProduct, removeProduct);
+  if (orders) await show("com.example.shop.orders", "order", showOrder, removeOrder);
+}
+
+/** Show all that a procedure returns, and no more what was shown before and has gone since. */
+async function show(procedure, kind, showOne, removeOne) {
+  const gone = new Set([...document.querySelectorAll(`[data-${kind}]`)].map((element) => Number(element.dataset[kind])));
+  const found = await connection.call(procedure);
+  for (const { pk, ...values } of found.args[0]) {
+    gone.delete(pk);
+    showOne(pk, values);
+  }
+  gone.forEach(removeOne);
 }
 
 connection.addEventListener("change", () => {
