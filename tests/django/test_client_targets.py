@@ -8,9 +8,9 @@ from wamp_transport.auth.credentials import Anonymous, SharedSecret, Ticket
 from wamp_transport.auth.operators import Operator
 from wamp_transport.management.client.credentials import KINDS
 from wamp_transport.management.client.failures import Failure
-from wamp_transport.management.client.targets import target_of
+from wamp_transport.management.client.targets import JOIN_SECONDS, target_of
 from wamp_transport.models import RunningNode
-from wamp_transport.stores import nodes
+from wamp_transport.stores import nodes, operators
 
 NAMES = ("url", "realm", "running", "serializer", "ca", "authid", "role", "ask", *(f"{kind}_file" for kind in KINDS))
 ELSEWHERE = {"URL": "ws://elsewhere/ws", "REALM": "theirs", "AUTHID": "worker", "SECRET": "s1"}
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def target(**options):
-    return target_of({**dict.fromkeys(NAMES), "operator": False, **options})
+    return target_of({**dict.fromkeys(NAMES), "operator": False, "join_timeout": JOIN_SECONDS, **options})
 
 
 def refused(code, **options):
@@ -66,6 +66,8 @@ def test_node_is_asked_for_where_there_are_several():
     started("other", url="ws://127.0.0.1:8001/ws")
     assert "--running: other, here" in refused(2)
     assert target(running="other").url == "ws://127.0.0.1:8001/ws"
+    (node,) = RunningNode.objects.filter(name="other")
+    assert target(running="other").credential.keys == operators.operator_keys([node]), "it is for that node alone"
     assert "called third" in refused(3, running="third")
 
 
@@ -97,6 +99,7 @@ def test_url_comes_first_then_the_variable(monkeypatch):
     [
         ({"url": "http://x", "realm": "r"}, "begins with ws://"),
         ({"url": "ws://x"}, "Say --realm"),
+        ({"url": "ws://x", "realm": "r", "join_timeout": 0.0}, "--join-timeout"),
         ({"url": "ws://x", "realm": "r", "role": "user"}, "your credential decides"),
         ({"url": "wss://x", "realm": "r", "ca": "/nowhere"}, "cannot be used"),
     ],

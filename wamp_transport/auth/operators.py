@@ -1,9 +1,9 @@
 """How those who run a router come in, from another process: both sides prove that they have the node's key.
 
 The key never leaves either side, and the answer to one challenge is good for no other. ``HELLO.details.authextra``
-has the operator's ``nonce``, and the ``role`` wanted; CHALLENGE has a text with both nonces, the name of the node, and
-its proof; AUTHENTICATE has the operator's proof. Nobody else speaks this method: it is between ``manage.py wamp`` and
-the nodes of the same project.
+has the operator's ``nonce``, and the ``role`` wanted; CHALLENGE has a text with both nonces, and the node's proof;
+AUTHENTICATE has the operator's proof. Whoever asks without a key learns nothing of the node. Nobody else speaks this
+method: it is between ``manage.py wamp`` and the nodes of the same project.
 """
 
 import hmac
@@ -41,10 +41,9 @@ def is_proof(key: str, side: str, text: str, given: object) -> bool:
 
 
 class OperatorMethod:
-    """The node's side. See :class:`~.method.Method`. ``node`` is its name, ``key`` its own."""
+    """The node's side. See :class:`~.method.Method`. ``key`` is its own."""
 
-    def __init__(self, node: str, key: str, world: World) -> None:
-        self._node = node
+    def __init__(self, key: str, world: World) -> None:
         self._key = key
         self._world = world
 
@@ -64,7 +63,7 @@ class OperatorMethod:
                 "timestamp": self._world.timestamp(),
             }
         )
-        shown = {"challenge": text, "node": self._node, "proof": proof(self._key, ROUTER_SIDE, text)}
+        shown = {"challenge": text, "proof": proof(self._key, ROUTER_SIDE, text)}
         return Challenge(OPERATOR, shown, text)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
@@ -86,10 +85,10 @@ def _read(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The operator's side. See :class:`~.credentials.Credential`. ``keys`` are those of the nodes, by their names."""
+    """The operator's side. See :class:`~.credentials.Credential`. ``keys`` are those of the nodes that it may be."""
 
     authid: str
-    keys: Mapping[str, tuple[str, ...]] = field(repr=False)
+    keys: tuple[str, ...] = field(repr=False)
     role: str = TRUSTED
     nonce: str = field(default_factory=lambda: secrets.token_hex(NONCE_SIZE), repr=False)
     authmethod: str = OPERATOR
@@ -105,7 +104,7 @@ class Operator:
         own = {"authid": self.authid, "nonce": self.nonce, "role": self.role}
         if not isinstance(text, str) or not own.items() <= _read(text).items():
             raise UnusableChallenge("what the router wants to be signed is not for this login")
-        for key in self.keys.get(str(extra.get("node")), ()):
+        for key in self.keys:
             if is_proof(key, ROUTER_SIDE, text, extra.get("proof")):
                 return proof(key, OPERATOR_SIDE, text)
         raise UnusableChallenge(

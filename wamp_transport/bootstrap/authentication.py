@@ -149,9 +149,9 @@ class Authentication:
             router_key=router_key(),
         )
 
-    def let_in_operators(self, node: str, key: str) -> None:
-        """Who has ``key`` joins at every service, with any role of the realm, or ``trusted``. ``node`` is its name."""
-        self._operators = OperatorMethod(node, key, self.world)
+    def let_in_operators(self, key: str) -> None:
+        """Who has ``key`` joins at every service, with any role of the realm, or ``trusted``."""
+        self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
         """Take the services by key; those that are as before keep what they have. Call it in a thread: it imports."""

@@ -156,7 +156,7 @@ class Runtime:
         authorizers = Authorizers(self.services, self.functions.run)
         self.authentication = Authentication(self._cookie_logins, self.services, self._identities)
         if app_settings().operators:
-            self.authentication.let_in_operators(self.name, operator_key(self._operator_salt))
+            self.authentication.let_in_operators(operator_key(self._operator_salt))
         door = self._identities.door(self.authentication)
         self.node = self.services.node = Node(
             router_options(configuration), asyncio.get_running_loop(), door, authorizers

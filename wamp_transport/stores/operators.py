@@ -6,7 +6,7 @@ the database or only the settings has no key, and each run of a node has its own
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,10 +37,10 @@ def operator_key(operator_salt: str, secret_key: str | bytes | None = None) -> s
     return salted_hmac(SALT, operator_salt, secret=secret_key, algorithm="sha256").hexdigest()
 
 
-def operator_keys() -> Mapping[str, tuple[str, ...]]:
-    """The keys of the nodes that run on this host, by name; with the former secret keys too."""
+def operator_keys(nodes: Iterable[RunningNode]) -> tuple[str, ...]:
+    """The keys of these nodes; with the former secret keys too."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return {node.name: tuple(operator_key(node.operator_salt, one) for one in secrets) for node in running_here()}
+    return tuple(operator_key(node.operator_salt, one) for node in nodes for one in secrets)
 
 
 def running_here() -> list[RunningNode]:

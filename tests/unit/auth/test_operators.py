@@ -8,12 +8,12 @@ from wamp_transport.auth.operators import Operator, OperatorMethod, is_proof, pr
 from wamp_transport.router.answers import Admit, Challenge, Deny
 
 KEY = "k" * 64
-EVA = Operator("operator:eva", {"node": ("former", KEY)})
+EVA = Operator("operator:eva", ("former", KEY))
 
 
 @pytest.fixture
 def method(world):
-    return Login(OperatorMethod("node", KEY, world), world)
+    return Login(OperatorMethod(KEY, world), world)
 
 
 def begun(method, operator=EVA):
@@ -28,7 +28,7 @@ def test_who_has_the_key_is_let_in_as_trusted(method):
 
 
 def test_another_role_can_be_asked_for(method):
-    joe = Operator("joe", {"node": (KEY,)}, "user")
+    joe = Operator("joe", (KEY,), "user")
     challenge = begun(method, joe)
     answer = method.finish(request_of("operator", "joe", **joe.authextra), challenge, joe.answer(challenge.extra))
     assert (answer.authid, answer.authrole) == ("joe", "user")
@@ -71,7 +71,6 @@ def test_hello_that_lacks_something_is_denied(method, authid, extra):
 def test_operator_answers_a_node_alone_that_has_its_key(method):
     extra = begun(method).extra
     for wrong in (
-        {**extra, "node": "another"},
         {**extra, "proof": proof("x" * 64, "router", extra["challenge"])},
         {**extra, "proof": proof(KEY, "operator", extra["challenge"])},
         {**extra, "proof": None},
@@ -80,8 +79,15 @@ def test_operator_answers_a_node_alone_that_has_its_key(method):
             EVA.answer(wrong)
 
 
+def test_who_has_no_key_is_told_nothing_of_the_node(method):
+    extra = begun(method).extra
+    assert set(extra) == {"challenge", "proof"}
+    known = {"authid", "role", "nonce", "realm", "session", "router_nonce", "timestamp"}
+    assert set(json.loads(extra["challenge"])) == known
+
+
 def test_operator_answers_no_challenge_of_another_login(method):
-    other = begun(method, Operator("operator:eva", {"node": (KEY,)}))
+    other = begun(method, Operator("operator:eva", (KEY,)))
     for extra in (other.extra, {}, {"challenge": 5}):
         with pytest.raises(UnusableChallenge, match="not for this login"):
             EVA.answer(extra)
@@ -100,7 +106,7 @@ def test_key_is_not_printed():
 
 
 def test_operator_signs_nothing_but_what_it_asked_for(method):
-    joe = Operator("joe", {"node": (KEY,)}, "user")
+    joe = Operator("joe", (KEY,), "user")
     text = json.loads(begun(method, joe).extra["challenge"])
     assert joe.answer(signed(text))
     for changed in ({"role": "trusted"}, {"authid": "eva"}, {"nonce": "other", "realm": joe.nonce}):
@@ -108,9 +114,9 @@ def test_operator_signs_nothing_but_what_it_asked_for(method):
             joe.answer(signed(text | changed))
     for odd in (joe.nonce, json.dumps([joe.nonce])):
         with pytest.raises(UnusableChallenge, match="not for this login"):
-            joe.answer({"challenge": odd, "node": "node", "proof": proof(KEY, "router", odd)})
+            joe.answer({"challenge": odd, "proof": proof(KEY, "router", odd)})
 
 
 def signed(told):
     text = json.dumps(told)
-    return {"challenge": text, "node": "node", "proof": proof(KEY, "router", text)}
+    return {"challenge": text, "proof": proof(KEY, "router", text)}

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from wamp_transport.management.client.failures import INTERRUPTED, Failure, failure_of
+from wamp_transport.management.client.failures import INTERRUPTED, UNREACHABLE, Failure, failure_of
 from wamp_transport.management.client.targets import Target, target_of
-from wamp_transport.node.remote import connect
+from wamp_transport.node.remote import connect, place
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.errors import WampError
 
@@ -48,9 +48,14 @@ async def _speak(target: Target, work: Callable[[Session], Awaitable[Outcome]]) 
 async def joined(target: Target) -> Session:
     """A session. Raises Failure."""
     try:
-        return await connect(target.url, target.realm, target.credential, target.way)
+        async with asyncio.timeout(target.join_seconds):
+            return await connect(target.url, target.realm, target.credential, target.way)
     except WampError as fault:
         raise failure_of(fault, is_joining=True) from None
+    except TimeoutError:
+        waited = f"has not let you join the realm {target.realm} within {target.join_seconds:g} seconds"
+        hint = "Its log may say what the login waits for; --join-timeout waits longer"
+        raise Failure(f"The router at {place(target.url)} {waited}. {hint}", UNREACHABLE) from None
 
 
 async def parted(session: Session) -> None:

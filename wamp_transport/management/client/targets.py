@@ -5,7 +5,7 @@ import os
 import ssl
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import DatabaseError
@@ -28,17 +28,23 @@ from wamp_transport.stores.operators import WampService
 
 OPEN_SECONDS: Final = 10.0
 """How long a router may take to answer a handshake."""
+JOIN_SECONDS: Final = 30.0
+"""How long it may take by default until it has let a session join."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A router, a realm there, and as whom. ``pid`` is the process of an own node."""
+    """A router, a realm there, and as whom. ``pid`` is the process of an own node.
+
+    ``join_seconds``: how long the router may take to let a session join.
+    """
 
     url: str
     realm: str
     credential: Credential
     way: Way
     pid: int | None = None
+    join_seconds: float = JOIN_SECONDS
 
 
 def add_target_arguments(parser: ArgumentParser) -> None:
@@ -52,12 +58,25 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--realm", help="the realm; not needed where the node of this project has one only")
     group.add_argument("--running", metavar="NODE", help="where several nodes of this project run here: which one")
     group.add_argument("--serializer", choices=["json", "msgpack", "cbor"], help="default: msgpack, else json")
+    group.add_argument(
+        "--join-timeout",
+        type=float,
+        default=JOIN_SECONDS,
+        metavar="SECONDS",
+        help="how long the router may take to let you join (%(default)g)",
+    )
     group.add_argument("--ca", metavar="FILE", help="trust the authorities in this PEM file, for wss")
     add_credential_arguments(parser)
 
 
 def target_of(options: Mapping[str, Any]) -> Target:
     """What the arguments, the environment and the settings come to. Raises Failure."""
+    if not options["join_timeout"] > 0:
+        raise Failure("--join-timeout must be more than 0", USAGE)
+    return replace(_target_of(options), join_seconds=options["join_timeout"])
+
+
+def _target_of(options: Mapping[str, Any]) -> Target:
     url = options["url"] or os.environ.get("WAMP_URL")
     if url:
         return _at_url(url, options)
@@ -103,7 +122,7 @@ def _at_node(node: RunningNode, options: Mapping[str, Any]) -> Target:
     credential = credential_given(options)
     if credential is not None and options["role"]:
         raise Failure("With a credential it decides on your role: leave --role out", USAGE)
-    return Target(service.url, realm, credential or _operator(options), _way(options, service), node.pid)
+    return Target(service.url, realm, credential or _operator(options, node), _way(options, service), node.pid)
 
 
 def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
@@ -138,9 +157,10 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
     return text
 
 
-def _operator(options: Mapping[str, Any]) -> Operator:
+def _operator(options: Mapping[str, Any], node: RunningNode | None = None) -> Operator:
+    """Who runs this node, or some node on this machine."""
     try:
-        keys = operators.operator_keys()
+        keys = operators.operator_keys(operators.running_here() if node is None else [node])
     except DatabaseError as fault:
         raise Failure(f"The database does not say which nodes run: {fault}", UNREACHABLE) from None
     return Operator(options["authid"] or f"operator:{_login()}", keys, options["role"] or TRUSTED)
