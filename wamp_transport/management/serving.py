@@ -17,6 +17,7 @@ from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
 from ..transports.daphne import WampServer
 from ..transports.listener import Listener
+from .open_files import make_room
 
 COLLECTED_AFTER: Final = (10_000, 10, 10)
 """The collector's thresholds. Sessions leave nothing for it; by Python's own it would look at thousands for nothing."""
@@ -54,6 +55,7 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> WampServer:
     """Serve until stopped; follow the configuration meanwhile. The server returned tells of a ``failure`` to start."""
+    make_room()
     runtime = install(Runtime(source))
     limits = {
         "websocket_max_message_size": getattr(settings, "DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE", None),

@@ -166,3 +166,6 @@ class ServiceOptions:
     authmethods: frozenset[str] = frozenset()
     hello_timeout: float = 10.0
     limits: Limits = Limits()
+
+    def __hash__(self) -> int:
+        return hash(self.key)

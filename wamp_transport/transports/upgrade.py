@@ -20,15 +20,17 @@ MOST_HEADERS: Final = 100
 
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-REQUEST_LINE: Final = re.compile(rb"GET (/[!-\"$-~]*) HTTP/1\.1", re.ASCII)
-HEADER: Final = re.compile(rb"([A-Za-z0-9!$&'*.^`|~+-]+):[ \t]*([ -~\t]*)")
-"""A header of printable ASCII. Names with ``_``, ``%`` or ``#`` are legal but no usual client sends them."""
-KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
-AUTHORITY: Final = r"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}))?"
+NAME: Final = rb"[A-Za-z0-9!$&'*.^`|~+-]"
+"""Names with ``_``, ``%`` or ``#`` are legal but no usual client sends them."""
+HEAD: Final = re.compile(rb"GET (/[!-\"$-~]*+) HTTP/1\.1\r\n(?:" + NAME + rb"++:[ -~\t]*+\r\n)*+")
+HEADER: Final = re.compile(rb"(" + NAME + rb"+):([ -~\t]*)")
+"""A header of printable ASCII, and all of them: read in one go, and never back, however a request is made."""
+KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
+AUTHORITY: Final = rb"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}))?"
 HOST: Final = re.compile(AUTHORITY)
-ORIGIN: Final = re.compile(r"null|[a-z][a-z0-9+.\-]*://" + AUTHORITY)
+ORIGIN: Final = re.compile(rb"null|[a-z][a-z0-9+.\-]*://" + AUTHORITY)
 
-UNUSUAL: Final = frozenset({"content-length", "transfer-encoding", "expect", "daphne-root-path", "forwarded"})
+UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"daphne-root-path", b"forwarded"})
 """Headers that make a request unusual, and so do all that begin with ``x-forwarded``."""
 
 
@@ -43,7 +45,7 @@ class UpgradeRequest(Struct, gc=False):
     query: bytes
     headers: list[tuple[bytes, bytes]]
     subprotocols: list[str]
-    key: str
+    key: bytes
     offers_extensions: bool
     rest: bytes
 
@@ -54,51 +56,40 @@ def ordinary_upgrade(data: bytes, longest: int = LONGEST) -> UpgradeRequest | No
     None: it is not whole, or has more than ``longest`` bytes, or is not an ordinary one.
     """
     end = data.find(b"\r\n\r\n", 0, min(longest, LONGEST))
-    if end < 0 or not data.startswith(b"GET /"):
+    head = HEAD.fullmatch(data, 0, end + 2) if end >= 0 else None
+    if head is None:
         return None
-    lines = data[:end].split(b"\r\n")
-    request = REQUEST_LINE.fullmatch(lines[0])
-    if request is None or len(lines) - 1 > MOST_HEADERS:
+    headers = [(name.lower(), value.strip()) for name, value in HEADER.findall(data, head.end(1), end)]
+    fields = dict(headers)
+    if len(fields) != len(headers) or len(headers) > MOST_HEADERS:
         return None
-    headers: list[tuple[bytes, bytes]] = []
-    fields: dict[str, str] = {}
-    for line in lines[1:]:
-        header = HEADER.fullmatch(line)
-        if header is None:
-            return None
-        name = header[1].lower()
-        value = header[2].rstrip()
-        field = name.decode()
-        if field in fields:
-            return None
-        headers.append((name, value))
-        fields[field] = value.decode()
-    subprotocols = [name.strip() for name in fields.get("sec-websocket-protocol", "").split(",")]
+    subprotocols = [name.strip() for name in fields.get(b"sec-websocket-protocol", b"").decode().split(",")]
     if not _is_ordinary(fields, subprotocols):
         return None
-    path, _, query = request[1].partition(b"?")
-    has_extensions = "sec-websocket-extensions" in fields
-    key = fields["sec-websocket-key"]
-    return UpgradeRequest(path, query, headers, subprotocols, key, has_extensions, data[end + 4 :])
-
-
-def _is_ordinary(fields: dict[str, str], subprotocols: list[str]) -> bool:
-    return (
-        fields.get("upgrade", "").lower() == "websocket"
-        and "upgrade" in [token.strip().lower() for token in fields.get("connection", "").split(",")]
-        and fields.get("sec-websocket-version") == "13"
-        and KEY.fullmatch(fields.get("sec-websocket-key", "")) is not None
-        and HOST.fullmatch(fields.get("host", "")) is not None
-        and ORIGIN.fullmatch(fields.get("origin", "null")) is not None
-        and all(subprotocols)
-        and len(set(subprotocols)) == len(subprotocols)
-        and UNUSUAL.isdisjoint(fields)
-        and not any(name.startswith("x-forwarded") for name in fields)
+    path, _, query = head[1].partition(b"?")
+    has_extensions = b"sec-websocket-extensions" in fields
+    return UpgradeRequest(
+        path, query, headers, subprotocols, fields[b"sec-websocket-key"], has_extensions, data[end + 4 :]
     )
 
 
-def switching_protocols(key: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _is_ordinary(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
+    return (
+        fields.get(b"upgrade", b"").lower() == b"websocket"
+        and b"upgrade" in [token.strip() for token in fields.get(b"connection", b"").lower().split(b",")]
+        and fields.get(b"sec-websocket-version") == b"13"
+        and KEY.fullmatch(fields.get(b"sec-websocket-key", b"")) is not None
+        and HOST.fullmatch(fields.get(b"host", b"")) is not None
+        and ORIGIN.fullmatch(fields.get(b"origin", b"null")) is not None
+        and all(subprotocols)
+        and len(set(subprotocols)) == len(subprotocols)
+        and UNUSUAL.isdisjoint(fields)
+        and not any(name.startswith(b"x-forwarded") for name in fields)
+    )
+
+
+def switching_protocols(key: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The answer to a request with ``key``, with further ``headers``."""
-    accept = b64encode(sha1(key.encode() + MAGIC, usedforsecurity=False).digest())
+    accept = b64encode(sha1(key + MAGIC, usedforsecurity=False).digest())
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
     return answer + accept + b"\r\n" + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"

@@ -42,6 +42,8 @@ def segments_of(path: str) -> tuple[str, ...] | None:
     """
     if not path.startswith("/"):
         return None
+    if "%" not in path:
+        return tuple(path[1:].split("/"))
     return tuple(unquote_to_bytes(part).decode("utf-8", "replace") for part in path[1:].split("/"))
 
 
@@ -77,6 +79,7 @@ class PathTable(Generic[T]):
 
     def __init__(self, entries: Iterable[tuple[tuple[str, ...], T]]) -> None:
         self._root: _Node[T] = _Node()
+        self._last: tuple[str, tuple[T, tuple[str, ...]] | None] = ("", None)
         for segments, service in entries:
             node = self._root
             for segment in segments:
@@ -93,6 +96,13 @@ class PathTable(Generic[T]):
         The deepest service on the way wins; where the way ends at a segment without one, its nearest ancestor
         answers. None means that no service answers this path.
         """
+        last, found = self._last
+        if path != last:  # most clients want what the one before them wanted
+            found = self._find(path)
+            self._last = (path, found)
+        return found
+
+    def _find(self, path: str) -> tuple[T, tuple[str, ...]] | None:
         segments = segments_of(path)
         if segments is None:
             return None

@@ -16,7 +16,7 @@ def test_usual_request_is_read() -> None:
     assert request is not None
     assert (request.path, request.query, request.rest) == (b"/a%20b", b"x=1&y", b"\x81\x80")
     assert request.subprotocols == ["wamp.2.json", "wamp.2.msgpack"]
-    assert request.key == "dGhlIHNhbXBsZSBub25jZQ=="
+    assert request.key == b"dGhlIHNhbXBsZSBub25jZQ=="
     assert (b"origin", b"http://here:8080") in request.headers
     assert len(request.headers) == 7
     assert not request.offers_extensions
@@ -97,7 +97,7 @@ def test_request_beyond_its_limits_is_left_to_others() -> None:
 
 
 def test_answer_holds_the_accept_key_of_the_specification() -> None:
-    answer = switching_protocols("dGhlIHNhbXBsZSBub25jZQ==", [(b"Set-Cookie", b"a=b"), (b"X", b"y")])
+    answer = switching_protocols(b"dGhlIHNhbXBsZSBub25jZQ==", [(b"Set-Cookie", b"a=b"), (b"X", b"y")])
     head, *lines = answer.split(b"\r\n")
     assert head == b"HTTP/1.1 101 Switching Protocols"
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in lines

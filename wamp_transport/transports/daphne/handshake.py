@@ -5,6 +5,8 @@ Section of RFC 6455: 4.2, "Server-Side Requirements".
 
 import time
 from collections.abc import Iterable
+from functools import cached_property
+from types import NoneType
 from typing import Any, Final, NamedTuple
 
 from autobahn.websocket.protocol import WebSocketProtocol as AutobahnProtocol
@@ -25,6 +27,9 @@ from .deflate import PerMessageDeflate, agree
 from .options import WAIT_FOR_WHOLE, apply, is_debugged, options_of, restart_pings, tune_socket
 from .requests import believed_root_path, transport_factory, transport_key
 from .tls import tls_details
+
+SAME: Final = (int, float, bytes, NoneType)
+"""Kinds of values that never change."""
 
 SOFTWARE: Final = f"wampnode/{__version__}"
 
@@ -47,7 +52,12 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     is_framed = True
     """Whether the link takes whole frames, the same for all connections on its lane."""
 
+    # A connection is itself alone, as without Daphne's functions for it, which take longer.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     _accept_headers: Iterable[tuple[bytes, bytes]] = ()
+    openHandshakeTimeout: float
     _method = b"GET"
     socket_opened: float | None = None
     client_addr: Any = None
@@ -96,7 +106,10 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.transport = transport
         self.connected = 1
         self.peer = ""
-        AutobahnProtocol._connectionMade(self)
+        if self.openHandshakeTimeout > 0:
+            self.openHandshakeTimeoutCall = self.factory._batched_timer.call_later(
+                self.openHandshakeTimeout, self.onOpenHandshakeTimeout
+            )
         self.factory.countConnections += 1
 
     def processHandshake(self) -> None:
@@ -271,3 +284,21 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.server.protocol_disconnected(self)
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None
         self.server.log_action("websocket", "rejected", {"path": self.request.path, "client": client})
+
+
+def beginning(kind: type[HandshakeProtocol]) -> dict[str, Any]:
+    """What Autobahn sets for each new connection of a class, as attributes of the class.
+
+    So what does not change takes no time and no memory, and what each connection has for itself (validator, queue,
+    statistics) is made when it is needed. ``kind`` has all its configuration and a factory.
+    """
+    blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
+    before = set(vars(blank))
+    AutobahnProtocol._connectionMade(blank)
+    made = {name: value for name, value in vars(blank).items() if name not in before}
+    return {name: value if isinstance(value, SAME) else made_when_needed(type(value)) for name, value in made.items()}
+
+
+def made_when_needed(kind: type) -> Any:
+    """An attribute that each instance has for itself from its first use on."""
+    return cached_property(lambda _: kind())

@@ -42,12 +42,16 @@ class CountedConnection:
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.address = address_of(self.getPeer())  # type: ignore[attr-defined]
+        self.address = self.peer_address()
         self.admission: Admission | None = self.server.admission
         self.admission.enter(self.address)
         self.proxied_client: str | None = None
         if self.server.user_timeout:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self.server.user_timeout)
+
+    def peer_address(self) -> str | None:
+        """The IP address of the peer; None where it has none."""
+        return None
 
     def begin_client(self, client: str) -> str:
         """What a proxy sends here is from now on for ``client``. Why that cannot be, if so; nothing is counted then."""
@@ -138,6 +142,10 @@ class CountedConnection:
 
 class TcpConnection(CountedConnection, tcp.Server):
     """An accepted TCP socket."""
+
+    def peer_address(self) -> str:
+        """See :class:`CountedConnection`."""
+        return str(self.client[0])
 
 
 class UnixConnection(CountedConnection, unix.Server):

@@ -25,7 +25,7 @@ from ..frames import BINARY, COMPRESSED, LONG, TEXT, Pieces, message_frames, who
 from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
 from ..pressure import Bounds, Pressure
-from .handshake import HandshakeProtocol
+from .handshake import HandshakeProtocol, beginning
 from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings, stop_pings
 
 logger = logging.getLogger(__name__)
@@ -390,8 +390,9 @@ def protocol_with(
     """
     settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)
-    settings |= {"CONFIG_ATTRS": (), "_options": options}
-    return type("ConfiguredProtocol", (base,), settings)
+    settings |= {"CONFIG_ATTRS": (), "_options": options, "factory": factory}
+    configured = type("ConfiguredProtocol", (base,), settings)
+    return type("ConfiguredProtocol", (configured,), beginning(configured))
 
 
 def _unheard(data: bytes) -> None:

@@ -148,9 +148,7 @@ class WampServer(Server):  # type: ignore[misc]
         made = self._protocols.get(id(options))
         if made is None:
             made = self._protocols[id(options)] = protocol_with(options, self.ws_factory, self.websocket_protocol)
-        protocol = made()
-        protocol.factory = self.ws_factory
-        return protocol
+        return made()
 
     async def _open(self, key: str, listener: Listener) -> None:
         """Open a door, or let one that is open take what has changed. Raises TlsError, CannotListenError, OSError."""

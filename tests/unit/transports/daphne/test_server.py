@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from autobahn.websocket.protocol import WebSocketProtocol
 from daphne.ws_protocol import WebSocketFactory
 from twisted.internet import reactor
 from twisted.internet.error import ReactorNotRunning
@@ -70,6 +71,28 @@ def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
     changed = protocol(b"/ws")
     assert changed is not None
     assert changed.maxMessagePayloadSize == 8
+
+
+def test_usual_handshake_begins_with_all_that_autobahn_sets() -> None:
+    service = service_with(WebSocketOptions(open_handshake_timeout=0))
+    server = WampServer(None, lambda key, path: service, _nothing, _nothing)
+    server.ws_factory, server.connections = WebSocketFactory(server, server=""), {}
+    request = ordinary_upgrade(REQUEST % b"")
+    assert request is not None
+    one, other = server.websocket_for("", request), server.websocket_for("", request)
+    assert one is not None and other is not None  # noqa: PT018 - types
+    thorough = type(one)()
+    names = set(vars(thorough))
+    WebSocketProtocol._connectionMade(thorough)
+    names = set(vars(thorough)) - names
+    assert {"state", "data", "autoPingPending", "utf8validator", "send_queue", "trafficStats"} < names
+    for name in sorted(names):
+        value, expected = getattr(one, name), getattr(thorough, name)
+        assert type(value) is type(expected), name
+        if isinstance(value, int | float | bytes | None):
+            assert value == expected, name
+        else:
+            assert value is getattr(one, name) is not getattr(other, name), name
 
 
 class Asked:
