@@ -1,12 +1,14 @@
 """Live sessions follow their users: changes are read from the database, sessions end, everything else stays."""
 
 import asyncio
+import threading
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from wamp_transport.bootstrap.identity.live import LOGGED_OUT, NO_LONGER, OTHERWISE, LiveIdentities, is_concerned
+from wamp_transport.bootstrap.identity.lookups import Lookups
 from wamp_transport.models import Principal, UserRole
 from wamp_transport.stores.identity import users
 from wamp_transport.stores.identity.users import Identity
@@ -18,10 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Stage:
     """A node's sessions, and who of them was ended."""
 
-    def __init__(self):
+    def __init__(self, lookups=None):
         self.present = set()
         self.ended = {}
-        self.live = LiveIdentities(lambda one: one in self.present, self._leave)
+        self.live = LiveIdentities(lambda one: one in self.present, self._leave, lookups=lookups)
 
     def _leave(self, session_id, reason, message):
         assert reason == CLOSE_LOGOUT
@@ -131,6 +133,37 @@ def test_what_sends_no_signal_is_found_in_a_review(stage, joe):
     assert stage.poll() == {}
     User.objects.update(is_active=False)
     assert stage.poll() == {}
+    assert stage.review() == {1: NO_LONGER}
+
+
+def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, caplog):
+    stage, returns = Stage(Lookups(0.2)), threading.Event()
+    eva = User.objects.create_user("eva")
+    identities = [browser(user)[1] for user in (joe, eva)]
+    settings.WAMP_TRANSPORT = {"USER_ROLE": lambda user, realm: returns.wait(30) and None if user == joe else None}
+    try:
+        stage.poll()
+        for session_id, identity in enumerate(identities):
+            stage.join(session_id, identity)
+        stage.poll()
+        User.objects.filter(pk=eva.pk).update(is_active=False)
+        assert stage.review() | stage.poll() == {1: NO_LONGER}
+        assert "hooks take too long (running: USER_ROLE for " in caplog.text
+    finally:
+        returns.set()
+    User.objects.filter(pk=joe.pk).update(is_active=False)
+    assert stage.review() == {0: NO_LONGER}
+
+
+def test_hook_that_fails_is_logged_and_its_session_stays(stage, joe, settings, caplog):
+    _, identity = browser(joe)
+    stage.poll()
+    stage.join(1, identity)
+    settings.WAMP_TRANSPORT = {"USER_ROLE": lambda user, realm: {}["nothing"]}
+    assert stage.review() == {}
+    assert "KeyError: 'nothing'" in caplog.text
+    settings.WAMP_TRANSPORT = {}
+    User.objects.filter(pk=joe.pk).update(is_active=False)
     assert stage.review() == {1: NO_LONGER}
 
 

@@ -1,15 +1,12 @@
 """Who may log in at which service: the node's authenticator, made from the configuration and kept in step with it."""
 
-import asyncio
 import importlib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from django.contrib.auth.hashers import identify_hasher
 from django.utils.crypto import salted_hmac
@@ -37,11 +34,11 @@ from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
 from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
-from .functions import with_clean_connections
 from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
 from .identity.identities import Identities
 from .identity.stored_principals import PROVIDER as STORED
 from .identity.stored_principals import HashedTickets, StoredPrincipals
+from .threads import Busy, Threads
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +47,6 @@ HASH_THREADS: Final = 2
 
 FUNCTION_THREADS: Final = 8
 """Functions that decide on logins and run at the same time."""
-
-LONGEST_QUEUE: Final = 200
-"""Logins that may wait for a thread; further ones fail at once."""
-
-LONGEST_WAIT: Final = 5.0
-"""Seconds that a login may wait for a thread: less than the whole of it may take, so that it is told why it fails."""
 
 METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     "anonymous": AnonymousMethod,
@@ -72,61 +63,10 @@ UNREMEMBERED: Final = ("anonymous", "tls", OPERATOR)
 FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
 """The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
 
-Result = TypeVar("Result")
-
 
 def router_key() -> bytes:
     """The private key of the router where the configuration gives none: made of SECRET_KEY, alike in all processes."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
-
-
-class Busy(Exception):
-    """Too many logins wait for a thread already."""
-
-
-class Threads:
-    """Threads for what is slow, and a queue that ends: by length, and by the seconds that anything waits in it."""
-
-    def __init__(
-        self, name: str, threads: int, longest: int = LONGEST_QUEUE, longest_wait: float = LONGEST_WAIT
-    ) -> None:
-        self._pool = ThreadPoolExecutor(threads, name)
-        self._longest = threads + longest
-        self._longest_wait = longest_wait
-        self._count = 0
-        self._mutex = Lock()
-
-    async def run(self, function: Callable[[], Result]) -> Result:
-        """Run ``function`` in a thread. Raises Busy, and what it raises."""
-        with self._mutex:
-            if self._count >= self._longest:
-                raise Busy
-            self._count += 1
-        future = self._pool.submit(with_clean_connections, function)
-        future.add_done_callback(lambda _: self._done())
-        is_late = False
-
-        def expire() -> None:
-            nonlocal is_late
-            is_late = future.cancel()  # what runs goes on
-
-        timer = asyncio.get_running_loop().call_later(self._longest_wait, expire)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            if is_late:
-                raise Busy from None
-            raise
-        finally:
-            timer.cancel()
-
-    def close(self) -> None:
-        """Nothing more is run."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _done(self) -> None:
-        with self._mutex:
-            self._count -= 1
 
 
 class Authentication:
@@ -201,6 +141,7 @@ class Authentication:
         """The process ends."""
         self._hashing.close()
         self._functions.close()
+        self._identities.close()
 
     def _sources(self, service: PathService) -> Callable[[str, MethodAuth], tuple[Principals, Method]]:
         def source(name: str, settings: MethodAuth) -> tuple[Principals, Method]:

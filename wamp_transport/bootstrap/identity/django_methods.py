@@ -8,11 +8,9 @@ from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import TRUSTED
 from ...stores.identity import users
-from ...stores.identity.users import Identity
 from ...transports.session_cookie import SessionCookie
 from ...wamp import errors
 from ...wamp.messages import Authenticate as AuthenticateMessage
-from ..threads import in_thread
 from .live import LiveIdentities
 
 SIGNED: Final = "token"
@@ -37,7 +35,7 @@ class TokenPrincipals:
         mark = self._live.mark
         details = {**lookup.details}
         details.pop("ticket", None)
-        identity: Identity | None = await in_thread(
+        identity = await self._live.lookups.ask(
             users.of_token, lookup.ticket or "", lookup.realm, details, self._default_role
         )
         if identity is None or lookup.authid not in (None, "", identity.authid):
@@ -66,7 +64,7 @@ class SessionMethod:
             return Skip()
         mark = self._live.mark
         realm = request.hello.realm
-        identity: Identity | None = await in_thread(users.of_session, cookie.key, realm, self._default_role)
+        identity = await self._live.lookups.ask(users.of_session, cookie.key, realm, self._default_role)
         if identity is None:
             return Skip()
         if identity.role is None or identity.role == TRUSTED:

@@ -53,6 +53,10 @@ class Identities:
         """Follow users and write the audit trail, until cancelled."""
         await asyncio.gather(self.live.run(), self.audit.run())
 
+    def close(self) -> None:
+        """The process ends."""
+        self.live.lookups.close()
+
     def _session(self, session_id: int) -> Session | None:
         return None if self._node is None else self._node.router.sessions.get(session_id)
 

@@ -6,7 +6,7 @@ no signal (``QuerySet.update``, the end of a Django session's time) is found by 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -16,6 +16,7 @@ from ...stores.identity import changes, users
 from ...stores.identity.users import Identity
 from ...wamp.errors import CLOSE_LOGOUT
 from ..threads import in_thread
+from .lookups import Lookups, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +25,6 @@ POLL_SECONDS: Final = 1.0
 
 REVIEW_SECONDS: Final = 60.0
 """How often all sessions are looked at again."""
-
-CHUNK: Final = 100
-"""Sessions that are looked at in one go."""
 
 LOGGED_OUT: Final = "the user has logged out"
 NO_LONGER: Final = "who logged in may no longer be here"
@@ -39,7 +37,8 @@ Leave = Callable[[int, str, str], None]
 class LiveIdentities:
     """The identities of a node's sessions. ``is_there(session_id)`` tells whether a session still is.
 
-    ``on_closed(identity, message)`` is told of each session that is ended here.
+    ``on_closed(identity, message)`` is told of each session that is ended here. ``lookups`` is how identities are
+    looked up.
     """
 
     def __init__(
@@ -47,7 +46,9 @@ class LiveIdentities:
         is_there: Callable[[int], bool],
         leave: Leave,
         on_closed: Callable[[int, Identity, str], None] = lambda *_: None,
+        lookups: Lookups | None = None,
     ) -> None:
+        self.lookups = lookups or Lookups()
         self._is_there = is_there
         self._leave = leave
         self._on_closed = on_closed
@@ -130,17 +131,33 @@ class LiveIdentities:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
+        """Look at sessions again. One of whom a hook cannot tell who it is now stays until the next review."""
         waiting = iter(session_ids)
-        while chunk := list(islice(waiting, CHUNK)):
+        while chunk := list(islice(waiting, self.lookups.at_a_time)):
             looked_at = {one: self._identities[one] for one in self._present(chunk)}
-            now = await in_thread(_again, list(looked_at.values()))
-            for (session_id, before), after in zip(looked_at.items(), now, strict=True):
-                if self._identities.get(session_id) is not before:
-                    continue
-                if after is None or after.role is None:
-                    self._end(session_id, NO_LONGER)
-                elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
-                    self._end(session_id, OTHERWISE)
+            if not looked_at:
+                continue
+            try:
+                now = await self.lookups.ask(_again, list(looked_at.values()))
+            except Unanswered:
+                self._due.update(waiting)  # after the changes that have come meanwhile
+                return
+            except DatabaseError:
+                raise
+            except Exception:
+                logger.exception("It cannot be found out whether who has logged in may still be here")
+                continue
+            self._compare(looked_at, now)
+
+    def _compare(self, looked_at: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
+        """End the sessions whose identity is no more, or another one now."""
+        for (session_id, before), after in zip(looked_at.items(), now, strict=True):
+            if self._identities.get(session_id) is not before:
+                continue
+            if after is None or after.role is None:
+                self._end(session_id, NO_LONGER)
+            elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
+                self._end(session_id, OTHERWISE)
 
     def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
         """Those of the sessions that still are; the others are forgotten."""

@@ -19,6 +19,7 @@ from django.db.models import Q
 from wamp_transport.conf import app_settings
 from wamp_transport.models import UserRole
 from wamp_transport.stores.identity import principals
+from wamp_transport.stores.identity.hooks import running
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
 ONCE: Final = "wamp_transport.token.%s"
@@ -101,7 +102,10 @@ def again(identity: Identity) -> Identity | None:
 def authid_of(user: Any) -> str:
     """The authid of a user: the username, or what the project's hook says."""
     hook = app_settings().hook("USER_AUTHID")
-    return str(user.get_username() if hook is None else hook(user))
+    if hook is None:
+        return str(user.get_username())
+    with running("USER_AUTHID"):
+        return str(hook(user))
 
 
 def role_of(user: Any, realm: str | None) -> str | None:
@@ -110,9 +114,11 @@ def role_of(user: Any, realm: str | None) -> str | None:
     Empty where that line says that the user may not join; None where no line fits.
     """
     hook = app_settings().hook("USER_ROLE")
-    role = None if hook is None else hook(user, realm)
-    if role is not None:
-        return str(role)
+    if hook is not None:
+        with running("USER_ROLE"):
+            role = hook(user, realm)
+        if role is not None:
+            return str(role)
     lines = list(UserRole.objects.filter(Q(realm="") | Q(realm=realm or "")).order_by("order", "id"))
     groups: set[Any] = set()
     if any(line.kind == "group" for line in lines) and hasattr(user, "groups"):
@@ -189,7 +195,10 @@ def _of_foreign_token(
     token: str, realm: str | None, details: Mapping[str, Any], default_role: str | None
 ) -> Identity | None:
     verify = app_settings().hook("TOKEN_VERIFIER")
-    found = None if verify is None else verify(token, {**details, "realm": realm})
+    if verify is None:
+        return None
+    with running("TOKEN_VERIFIER"):
+        found = verify(token, {**details, "realm": realm})
     if found is None:
         return None
     realm, role, extra = found.get("realm") or realm, found.get("role"), found.get("extra")
