@@ -25,8 +25,9 @@ from ..frames import BINARY, COMPRESSED, LONG, TEXT, Pieces, message_frames, who
 from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
 from ..pressure import Bounds, Pressure
-from .handshake import HandshakeProtocol, beginning
+from .handshake import beginning
 from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings, stop_pings
+from .parsing import ParsingProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +35,11 @@ AT_ONCE: Final = 128
 """Frames of one peer that are taken before it is the others' turn; those that Autobahn reads count twice."""
 
 
-class WampWebSocketProtocol(HandshakeProtocol):
+class WampWebSocketProtocol(ParsingProtocol):
     """One WebSocket. For WAMP services it is a direct link; for others it is Daphne's protocol as it was."""
 
     autoPingPendingCall: Any
     closeHandshakeTimeoutCall: Any
-    maxMessagePayloadSize: int
     write: Callable[[bytes], None]
     """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
 
@@ -267,14 +267,6 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self._outgoing.flush_now()
         self._outgoing.send(data)
 
-    def onMessageFrameBegin(self, length: int) -> None:
-        """A frame of a message begins. One that is compressed may be a little longer on the wire than it really is."""
-        most = self.maxMessagePayloadSize
-        if self._isMessageCompressed and most:
-            self.maxMessagePayloadSize = longest_compressed(most)
-        super().onMessageFrameBegin(length)
-        self.maxMessagePayloadSize = most
-
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """A message that came on Autobahn's path."""
         connection = self._connection
@@ -340,11 +332,13 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def dropConnection(self, abort: bool = False) -> None:
         """Close the socket. A peer that does not read what is on its way to it cannot hold it open."""
         is_gentle = self._is_closed_by_peer and self._outgoing is not None and not self.failByDrop
-        super().dropConnection(abort and not is_gentle)
+        abort = abort and not is_gentle
+        is_over = abort or self.state == self.STATE_CLOSED
+        super().dropConnection(abort)
         if self._outgoing is not None:
             self._outgoing.stop()
-            if not abort and self._give_up is None:
-                self._give_up = self.server.loop.call_later(LONGEST_CLOSE, self.transport.abortConnection)
+        if not is_over:
+            self._give_up = self.server.loop.call_later(LONGEST_CLOSE, self.transport.abortConnection)
 
     def _write_message(self, data: bytes) -> None:
         """A message, in frames that are not the same for all."""
@@ -397,11 +391,6 @@ def protocol_with(
 
 def _unheard(data: bytes) -> None:
     """Messages to a peer that has gone."""
-
-
-def longest_compressed(size: int) -> int:
-    """Octets that a message of ``size`` may have when it is compressed, however badly that works."""
-    return size + size // 8 + 64
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:

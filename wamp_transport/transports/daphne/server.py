@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -46,6 +46,12 @@ def report_bugs(event: Mapping[str, Any]) -> None:
         logger.error("Unhandled error", exc_info=(failure.type, failure.value, failure.getTracebackObject()))
 
 
+@cache
+def flushing_on(loop: asyncio.AbstractEventLoop) -> Flushing:
+    """That of a loop, for all servers that run on it one after the other: a loop forgets nothing that it calls."""
+    return Flushing(loop)
+
+
 class ListenError(OSError):
     """Addresses that cannot be listened on; the message names each."""
 
@@ -85,7 +91,7 @@ class WampServer(Server):  # type: ignore[misc]
         self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         poll_busily(self.loop, busy_poll)
-        self._flushing = Flushing(self.loop)
+        self._flushing = flushing_on(self.loop)
         self.flush_soon = self._flushing.flush_soon
         self._announce: Callable[[], None] | None = options.get("ready_callable")
         self.ready_callable = self._ready

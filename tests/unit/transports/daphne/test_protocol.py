@@ -318,6 +318,22 @@ def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
     assert peer.server.loop.timers == []
 
 
+@pytest.mark.parametrize("data", [frame(TEXT, b"close") + frame(CLOSE, b"\x03\xe8"), frame(CLOSE)], ids=["ours", "its"])
+def test_peer_that_closes_and_reads_nothing_is_dropped_in_the_end(data: bytes) -> None:
+    peer = Peer().open().send(data)
+    assert [timer for timer in peer.server.loop.timers if timer[0]] == [(LONGEST_CLOSE, peer.transport.abortConnection)]
+
+
+def test_refused_client_that_reads_nothing_is_dropped_in_the_end() -> None:
+    peer = Peer.usual()
+    peer.protocol.handle_reply({"type": "websocket.close"})
+    assert peer.is_dropped
+    assert peer.server.loop.timers == [(LONGEST_CLOSE, peer.transport.abortConnection)]
+    peer.lose()
+    peer.protocol.dropConnection()
+    assert peer.server.loop.timers == []
+
+
 def test_lost_socket_leaves_nothing_behind() -> None:
     peer = Peer(WebSocketOptions(auto_ping_interval=5000)).open()
     peer.lose()

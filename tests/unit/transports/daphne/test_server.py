@@ -41,6 +41,14 @@ def test_server_passes_its_options_to_daphne() -> None:
     assert (server.root_path, server.server_name, server.endpoints) == ("/x", "", [])
 
 
+def test_servers_that_follow_each_other_add_nothing_to_the_loop() -> None:
+    def made() -> Any:
+        WampServer(None, lambda key, path: None, _nothing, _nothing)
+        return reactor._asyncioEventloop._selector.select  # type: ignore[attr-defined]
+
+    assert made() is made()
+
+
 def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
     found = {
         b"/ws": service_with(WebSocketOptions(max_message_size=7)),
