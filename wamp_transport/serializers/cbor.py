@@ -3,7 +3,7 @@
 A message's head is checked by the same types as in the other serializations; its payload is kept as CBOR.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any, Final
 
@@ -51,8 +51,38 @@ def _bytes_of_array(value: Any, immutable: bool) -> Any:
     return value if isinstance(value, bytes) else cbor2.CBORTag(BYTES_AS_ARRAY, value)
 
 
-TAGS = {**SHARING, BYTES_AS_ARRAY: _bytes_of_array}
-"""The tags that are not left to cbor2."""
+MOST_BITS: Final = 4096
+"""Of a whole number in a decimal, a float or a fraction: what is made of it takes the square of its length."""
+MOST_EXPONENT: Final = 999_999
+FRACTION: Final = 30
+
+
+def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
+    """A check of numbers with ``tag``, which are two whole numbers. They stay as they are."""
+
+    def number(value: Any, immutable: bool) -> cbor2.CBORTag:
+        first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
+        if not (type(first) is type(second) is int and max(first.bit_length(), second.bit_length()) <= MOST_BITS):
+            raise ProtocolViolation(f"malformed message: CBOR tag {tag} wants two whole numbers of {MOST_BITS} bits")
+        if second == 0 if tag == FRACTION else abs(first) > MOST_EXPONENT:
+            raise ProtocolViolation(f"malformed message: CBOR tag {tag} says no number")
+        return cbor2.CBORTag(tag, value)
+
+    return number
+
+
+def _refuse_text(value: Any, immutable: bool) -> Any:
+    """Reading it takes a hundred times as long as reading the message, and no receiver expects it."""
+    raise ProtocolViolation("malformed message: CBOR tags for regular expressions and mail are not accepted")
+
+
+TAGS = {
+    **SHARING,
+    **{tag: _number(tag) for tag in (4, 5, FRACTION)},
+    **dict.fromkeys((35, 36), _refuse_text),
+    BYTES_AS_ARRAY: _bytes_of_array,
+}
+"""The tags that are not left to cbor2 when a message comes."""
 
 try:
     cbor2.loads(b"\xa0", semantic_decoders=TAGS, strict_hashable_types=True)
@@ -61,8 +91,8 @@ except TypeError as too_old:
 
 
 class CborSerializer:
-    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, which are refused,
-    and typed arrays of bytes, which become bytes.
+    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, regular expressions and mail,
+    which are refused as very long decimals and fractions are, and typed arrays of bytes, which become bytes.
 
     ``undefined`` counts as absent in options.
     """
@@ -160,7 +190,7 @@ def _elements(data: bytes) -> Iterator[Any]:
     """The elements of a message, read no further than asked for; ``undefined`` as None."""
     stream = BytesIO(data)
     count = stream.read(1)[0] - 0x80
-    decoder = cbor2.CBORDecoder(stream, semantic_decoders=SHARING)
+    decoder = cbor2.CBORDecoder(stream, semantic_decoders=TAGS)
     for _ in range(count if count < 24 else 0):
         value = decoder.decode()
         yield None if _is_undefined(value) else value

@@ -1,5 +1,7 @@
 import importlib
 import sys
+from decimal import Decimal
+from fractions import Fraction
 
 import cbor2
 import msgspec
@@ -91,6 +93,38 @@ def test_what_is_no_message_is_a_violation(data):
 def test_shared_values_are_a_violation_that_says_so(tag):
     with pytest.raises(ProtocolViolation, match="shared"):
         decode([cbor2.CBORTag(tag, 0)])
+
+
+@pytest.mark.parametrize("tag", [35, 36])
+def test_regular_expressions_and_mail_are_a_violation_that_says_so(tag):
+    with pytest.raises(ProtocolViolation, match="regular expressions and mail"):
+        decode([cbor2.CBORTag(tag, "a: b")])
+
+
+@pytest.mark.parametrize("number", [Decimal("-12.50"), Decimal("1e300"), Decimal(2) ** -3, Fraction(-1, 3)])
+def test_numbers_that_are_two_stay_what_they_are(number):
+    message = decode([number, {number: 1}])
+    assert CBOR.values(message.args) == [number, {number: 1}]
+    assert bytes(message.args) == cbor2.dumps([number, {number: 1}])
+    assert CBOR.values(decode([cbor2.CBORTag(5, [-1, 3])]).args) == [Decimal("1.5")]
+
+
+@pytest.mark.parametrize("tag", [4, 5, 30])
+@pytest.mark.parametrize("numbers", [[0, 2**4096], [2**4096, 1], [1], 1, [1, 2, 3], ["1", 2], [1.0, 2], [True, None]])
+def test_numbers_that_are_none_or_too_long_are_a_violation(tag, numbers):
+    with pytest.raises(ProtocolViolation, match=f"tag {tag}"):
+        decode([cbor2.CBORTag(tag, numbers)])
+
+
+def test_numbers_that_no_decimal_can_be_are_a_violation():
+    for tag, numbers in ((4, [1_000_000, 1]), (5, [-1_000_000, 1]), (30, [1, 0])):
+        with pytest.raises(ProtocolViolation, match="no number"):
+            decode([cbor2.CBORTag(tag, numbers)])
+
+
+def test_number_that_is_too_long_is_a_violation_before_payload_that_is_too_deep():
+    with pytest.raises(ProtocolViolation):
+        CBOR.decode(cbor2.dumps([16, 1, {"x": cbor2.CBORTag(4, [0, 2**4096])}, "t"])[:-2] + b"\x81" * 100_000)
 
 
 def test_fault_in_options_names_its_place():

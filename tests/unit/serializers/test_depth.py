@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from wamp_transport.serializers.depth import has_towers, is_nested_deeper
-from wamp_transport.serializers.registry import is_deeper
+from wamp_transport.serializers.registry import is_deeper, values_of
+from wamp_transport.wamp.errors import PayloadError
 
 DUMP = {"json": lambda value: json.dumps(value).encode(), "msgpack": msgpack.packb, "cbor": cbor2.dumps}
 
@@ -47,6 +48,21 @@ def test_many_towers_are_measured(payload_format):
 def test_what_cannot_be_read_for_its_depth_is_deeper(payload_format):
     deep = {"json": b'["]",' + b"[" * 100_000 + b"]" * 100_001, "msgpack": b"\x91" * 100_000 + b"\xc0"}
     assert is_deeper(payload_format, msgspec.Raw(deep[payload_format]), 100)
+
+
+@pytest.mark.parametrize(
+    ("payload_format", "payload"),
+    [
+        ("json", b'["[",' + b"9" * 5000 + b"," + b"[" * 200 + b"]" * 201),
+        ("msgpack", b"\x93\xc7\x0c\xff" + bytes(4) + b"\x7f" * 8 + b"\x81\x01\x02" + b"\x91" * 199 + b"\x90"),
+    ],
+)
+def test_value_that_python_does_not_take_does_not_hide_the_depth(payload_format, payload):
+    raw = msgspec.Raw(payload)
+    with pytest.raises(PayloadError):
+        values_of(payload_format, raw)
+    assert is_deeper(payload_format, raw, 200)
+    assert not is_deeper(payload_format, raw, 201)
 
 
 def test_brackets_are_counted_by_pairs():
