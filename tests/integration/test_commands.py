@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -146,6 +146,35 @@ def test_program_carries_out_a_procedure_and_sessions_are_listed_and_killed(site
     done = site.wamp("kill", callee, "--yes")
     assert (done.returncode, done.stdout) == (1, "0 sessions ended\n")
     assert "There are no other sessions" in site.wamp("sessions").stderr
+
+
+def test_subscriber_and_callee_come_back_with_the_node_unless_they_should_not(tmp_path):
+    port, site = free_port(), Site(tmp_path)
+    with ExitStack() as commands:
+        with live_server(tmp_path, port=port):
+            until(lambda: site.wamp("call", "wamp.session.count").returncode == 0, "the node is found")
+            subscriber, callee, other = (
+                commands.enter_context(site.begun(*arguments))
+                for arguments in (
+                    ("subscribe", "com.news", "--count", "2", "--json"),
+                    ("register", "com.size", "--call", "os.path.basename"),
+                    ("subscribe", "com.news", "--no-reconnect"),
+                )
+            )
+            assert site.wamp("publish", "com.news", "one").returncode == 0
+        assert other.wait(30) == 3
+        assert "The session has ended: the router is shutting down" in other.stderr.read()
+        told = json.loads(subscriber.stderr.readline())
+        assert (told["error"], told["exit_code"]) == ("wamp.close.system_shutdown", None)
+        assert 0.5 <= told["retry_in"] <= 1
+        with live_server(tmp_path, port=port):
+            assert any("is back" in line for line in subscriber.stderr)
+            assert any("The router is back. com.size is registered." in line for line in callee.stderr)
+            assert site.wamp("publish", "com.news", "two").returncode == 0
+            assert site.json("call", "com.size", "a/b")["args"] == ["b"]
+            assert subscriber.wait(30) == 0
+            assert [json.loads(line)["args"] for line in subscriber.stdout] == [["one"], ["two"]]
+            assert ended(callee)[0] == 0
 
 
 def test_function_carries_out_a_procedure_with_its_parameters_checked(site):

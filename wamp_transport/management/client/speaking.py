@@ -32,10 +32,11 @@ def speak(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcom
     Raises Failure; Interrupted where it was ended from outside. The session has said goodbye by then.
     """
     target = target_of(options)
-    return run(lambda: _speak(target, work))
+    return run(lambda: spoken(target, work))
 
 
-async def _speak(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
+async def spoken(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
+    """What ``work`` returns, which is given a session at ``target``. Raises Failure."""
     session = await joined(target)
     try:
         return await work(session)

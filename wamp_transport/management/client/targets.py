@@ -69,28 +69,31 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     add_credential_arguments(parser)
 
 
-def target_of(options: Mapping[str, Any]) -> Target:
-    """What the arguments, the environment and the settings come to. Raises Failure."""
+def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Target:
+    """What the arguments, the environment and the settings come to. Raises Failure.
+
+    ``given``: the credential where it is known from before, as some can be read only once.
+    """
     if not options["join_timeout"] > 0:
         raise Failure("--join-timeout must be more than 0", USAGE)
-    return replace(_target_of(options), join_seconds=options["join_timeout"])
+    return replace(_target_of(options, given), join_seconds=options["join_timeout"])
 
 
-def _target_of(options: Mapping[str, Any]) -> Target:
+def _target_of(options: Mapping[str, Any], given: Credential | None) -> Target:
     url = options["url"] or os.environ.get("WAMP_URL")
     if url:
-        return _at_url(url, options)
+        return _at_url(url, options, given)
     settings = app_settings().api
     node = _own_node(options, is_needed=settings.url is None)
     if node is not None:
-        return _at_node(node, options)
-    return _at_settings(settings, options)
+        return _at_node(node, options, given)
+    return _at_settings(settings, options, given)
 
 
-def _at_url(url: str, options: Mapping[str, Any]) -> Target:
+def _at_url(url: str, options: Mapping[str, Any], given: Credential | None) -> Target:
     if not url.startswith(("ws://", "wss://")):
         raise Failure(f"{url!r} is no URL of a WAMP router: it begins with ws:// or wss://", USAGE)
-    credential = credential_given(options)
+    credential = given or credential_given(options)
     if options["operator"]:
         credential = _operator(options)
     elif options["role"]:
@@ -99,14 +102,14 @@ def _at_url(url: str, options: Mapping[str, Any]) -> Target:
     return Target(url, _realm(options), credential, _way(options))
 
 
-def _at_settings(settings: ApiSettings, options: Mapping[str, Any]) -> Target:
+def _at_settings(settings: ApiSettings, options: Mapping[str, Any], given: Credential | None) -> Target:
     if options["role"]:
         raise Failure("--role is for the node of this project, and none runs on this machine", UNREACHABLE)
-    credential = credential_given(options) or credential_of(settings)
+    credential = given or credential_given(options) or credential_of(settings)
     return Target(str(settings.url), _realm(options), credential, _way(options))
 
 
-def _at_node(node: RunningNode, options: Mapping[str, Any]) -> Target:
+def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | None) -> Target:
     services = operators.services_of(node)
     if not services:
         raise Failure(
@@ -119,7 +122,7 @@ def _at_node(node: RunningNode, options: Mapping[str, Any]) -> Target:
     if realm is None:
         raise Failure(f"Which realm is meant? Say --realm; there are: {', '.join(sorted(realms)) or 'none'}", USAGE)
     service = next((one for one in services if realm in one.realms), services[0])
-    credential = credential_given(options)
+    credential = given or credential_given(options)
     if credential is not None and options["role"]:
         raise Failure("With a credential it decides on your role: leave --role out", USAGE)
     return Target(service.url, realm, credential or _operator(options, node), _way(options, service), node.pid)

@@ -13,8 +13,7 @@ from wamp_transport.handlers.running import Handler, Running, UnusableHandler
 from wamp_transport.handlers.threads import Threads
 from wamp_transport.management.client.commanded import Program, words_of
 from wamp_transport.management.client.failures import USAGE, Failure
-from wamp_transport.management.client.speaking import Interrupted, speak
-from wamp_transport.management.client.tables import is_watched
+from wamp_transport.management.client.lasting import Lasting, add_lasting_arguments
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import shown
 from wamp_transport.node.handling import Invocation, Result
@@ -31,7 +30,7 @@ MAX_WAITING: Final = 100
 
 
 class Register:
-    """It ends by Ctrl-C, which is no failure."""
+    """It ends by Ctrl-C, which is no failure, and comes back when the router does."""
 
     name = "register"
     help = "Let a program or a Python function carry out a procedure, until Ctrl-C."
@@ -74,6 +73,7 @@ class Register:
             default="auto",
             help="what the output is: JSON where it can be read as such, else text (auto); JSON; text; a list of lines",
         )
+        add_lasting_arguments(parser)
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
@@ -85,17 +85,14 @@ class Register:
         match = None if options["match"] == "exact" else options["match"]
         register_options = RegisterOptions(match=match, invoke=options["invoke"])
 
-        async def work(session: Session) -> None:
+        async def work(session: Session, in_force: Callable[[str], None]) -> None:
             bounded = Turns(procedure(), options["concurrency"], options["timeout"])
             await session.register(options["uri"], bounded, options=register_options)
-            if is_watched() or options["verbosity"] > 1:
-                command.stderr.write(f"{shown(options['uri'])} is registered; Ctrl-C ends it.")
+            in_force(f"{shown(options['uri'])} is registered")
             raise await session.wait_ended()
 
         try:
-            speak(options, work)
-        except Interrupted:
-            return
+            Lasting(command, options, work).run()
         finally:
             threads.close()
 

@@ -1,14 +1,14 @@
 """``wamp subscribe``: writes the events of topics as they come."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.speaking import Interrupted, speak, unless_ended
-from wamp_transport.management.client.tables import is_watched
+from wamp_transport.management.client.lasting import Lasting, add_lasting_arguments
+from wamp_transport.management.client.speaking import unless_ended
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, said, shown
 from wamp_transport.node.handling import Event
@@ -20,7 +20,7 @@ MAX_WAITING: Final = 1_000
 
 
 class Subscribe:
-    """It ends by Ctrl-C, which is no failure, or after ``--count`` events."""
+    """It ends by Ctrl-C, which is no failure, or after ``--count`` events; and comes back when the router does."""
 
     name = "subscribe"
     help = "Write the events of topics as they come, until Ctrl-C."
@@ -36,6 +36,7 @@ class Subscribe:
             action="store_true",
             help="write each event as a JSON object on a line: topic, args, kwargs, details",
         )
+        add_lasting_arguments(parser)
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
@@ -43,26 +44,34 @@ class Subscribe:
         match = None if options["match"] == "exact" else options["match"]
         subscribe_options = SubscribeOptions(match=match, get_retained=options["get_retained"] or None)
 
-        async def work(session: Session) -> None:
+        lines = Lines(command, options)
+
+        async def work(session: Session, in_force: Callable[[str], None]) -> None:
             events: asyncio.Queue[Event] = asyncio.Queue(MAX_WAITING)
             for topic in options["topics"]:
                 await session.subscribe(topic, events.put, options=subscribe_options)
-            if is_watched() or options["verbosity"] > 1:
-                command.stderr.write(f"Listening to {', '.join(map(shown, options['topics']))}; Ctrl-C ends it.")
-            await unless_ended(session, self._write(command, events, options))
+            in_force(f"Listening to {', '.join(map(shown, options['topics']))}")
+            await unless_ended(session, lines.write(events))
 
-        try:
-            speak(options, work)
-        except Interrupted:
-            return
+        Lasting(command, options, work).run()
 
-    async def _write(self, command: BaseCommand, events: "asyncio.Queue[Event]", options: Mapping[str, Any]) -> None:
-        written = 0
-        while options["count"] is None or written < options["count"]:
+
+class Lines:
+    """What is written: a line for each event, ``--count`` of them, of one session or several."""
+
+    def __init__(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        self._command = command
+        self._is_json = options["json"]
+        self._count: int | None = options["count"]
+        self._written = 0
+
+    async def write(self, events: "asyncio.Queue[Event]") -> None:
+        """Write events until there are enough."""
+        while self._count is None or self._written < self._count:
             event = await events.get()
-            command.stdout.write(as_json(as_mapping(event)) if options["json"] else line(event))
-            command.stdout.flush()
-            written += 1
+            self._command.stdout.write(as_json(as_mapping(event)) if self._is_json else line(event))
+            self._command.stdout.flush()
+            self._written += 1
 
 
 def as_mapping(event: Event) -> dict[str, Any]:
