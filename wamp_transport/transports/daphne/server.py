@@ -259,8 +259,13 @@ class WampServer(Server):  # type: ignore[misc]
 
     def _check_timeouts(self, protocols: list[Any]) -> None:
         for protocol in protocols[-CHECKED_AT_ONCE:]:
-            if protocol in self.connections:
+            details = self.connections.get(protocol)
+            if details is None or "disconnected" in details:
+                continue
+            try:
                 protocol.check_timeouts()
+            except Exception:  # a bug with one connection: the others' time must not stand still
+                logger.exception("The time of a connection cannot be checked")
         del protocols[-CHECKED_AT_ONCE:]
         if protocols:
             self.loop.call_soon(self._check_timeouts, protocols)

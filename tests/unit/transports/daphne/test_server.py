@@ -234,3 +234,25 @@ def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
         assert again == [(CHECK_SECONDS, server.timeout_checker)]
 
     server.loop.run_until_complete(live())
+
+
+def test_connections_are_looked_at_whatever_one_of_them_does(
+    server: WampServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    again: list[Any] = []
+    monkeypatch.setattr(reactor, "callLater", lambda seconds, function: again.append(function))
+
+    async def live() -> None:
+        bad, waiting, good = Asked(), Asked(), Asked()
+        monkeypatch.setattr(bad, "check_timeouts", lambda: 1 / 0)
+        for asked in (bad, waiting, good):
+            server.protocol_connected(asked)
+        server.create_application(waiting, {})
+        server.protocol_disconnected(waiting)  # its application has not ended yet
+        server.timeout_checker()
+        assert (waiting.looks, good.looks) == (0, 1)
+
+    with caplog.at_level(logging.ERROR):
+        server.loop.run_until_complete(live())
+    assert again == [server.timeout_checker]
+    assert len(caplog.records) == 1
