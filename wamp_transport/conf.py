@@ -7,7 +7,7 @@ Hooks, each a callable or its dotted path, called in a thread: ``USER_AUTHID(use
 user instead of the username. ``USER_ROLE(user, realm)`` returns the role there, or None to leave it to the table in
 the admin. ``TOKEN_VERIFIER(token, details)`` is shown what is no token of :mod:`wamp_transport.tokens`, such as a JWT:
 it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and ``realm`` and ``extra`` if
-it wants. A login for which they take more than ten seconds is denied.
+it wants. A login for which they take more than eight seconds is denied.
 
 ``OPERATORS``: whether ``manage.py wamp`` reaches the nodes of its host with no credential but this project's
 settings and database, True by default. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none.

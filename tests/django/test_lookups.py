@@ -10,8 +10,9 @@ from django.db import connection
 from wamp_transport.auth.principals import LoginDenied, Lookup
 from wamp_transport.bootstrap.identity.django_methods import TokenPrincipals
 from wamp_transport.bootstrap.identity.live import LiveIdentities
-from wamp_transport.bootstrap.identity.lookups import CHUNK, HOOK_THREADS, Lookups
-from wamp_transport.bootstrap.threads import in_thread
+from wamp_transport.bootstrap.identity.lookups import CHUNK, HOOK_SECONDS, HOOK_THREADS, Lookups
+from wamp_transport.bootstrap.threads import LONGEST_WAIT, in_thread
+from wamp_transport.router.options import RouterOptions
 from wamp_transport.stores.identity import users
 from wamp_transport.stores.identity.hooks import those_running
 
@@ -49,6 +50,10 @@ def test_hooks_that_hang_deny_the_login_and_leave_the_database_to_others(lookups
     assert all(isinstance(one, LoginDenied) for one in outcomes), outcomes
     assert outcomes[0].reason == "wamp.error.unavailable"
     assert "a login with it is denied: hooks take too long (running: TOKEN_VERIFIER for " in caplog.text
+
+
+def test_hooks_are_given_up_before_the_router_gives_the_login_up():
+    assert LONGEST_WAIT < HOOK_SECONDS < RouterOptions().authentication_timeout
 
 
 def test_what_hooks_return_and_raise_comes_back(lookups, settings):

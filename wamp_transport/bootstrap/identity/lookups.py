@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 HOOK_THREADS: Final = 4
 """Look-ups with hooks at the same time; each thread keeps a connection to the database, too."""
 
-HOOK_SECONDS: Final = 10.0
-"""How long such a look-up may take, with the wait for a thread."""
+HOOK_SECONDS: Final = 8.0
+"""How long such a look-up may take, with the wait for a thread: less than the router gives an authenticator, so that it
+can be told what it was that did not answer."""
 
 CHUNK: Final = 100
 """Identities that are looked up in one go where there are no hooks."""
