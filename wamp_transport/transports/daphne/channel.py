@@ -187,4 +187,4 @@ class LimitedChannel(HTTPChannel):
         if status in (413, 414, 431):
             self.setTimeout(LINGER_SECONDS)  # type: ignore[no-untyped-call]
         else:
-            self.loseConnection()  # type: ignore[no-untyped-call]
+            super().timeoutConnection()  # type: ignore[no-untyped-call]  # closes, in the end of who reads nothing, too

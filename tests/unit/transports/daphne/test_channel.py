@@ -223,3 +223,12 @@ def test_request_with_two_hosts_is_refused() -> None:
     served.send(GET + b"Host: b\r\n\r\n")
     assert served.status() == 400
     assert served.is_closed
+
+
+def test_refused_client_that_reads_nothing_is_dropped_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    served, drops = Served(), []
+    monkeypatch.setattr(served.transport, "abortConnection", lambda: drops.append(served.clock.seconds()))
+    served.send(b"nonsense\r\n\r\n")
+    assert (served.is_closed, drops) == (True, [])
+    served.clock.advance(60)
+    assert len(drops) == 1
