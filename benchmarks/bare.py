@@ -25,9 +25,12 @@ class Echo:
     def __init__(self, link: Any) -> None:
         self.link = link
 
-    def receive(self, data: bytes) -> None:
+    def accept(self, data: bytes) -> None:
         """One message from the peer."""
         self.link.write(text_frame(data))
+
+    def settle(self) -> None:
+        """All that have come are accepted."""
 
     def lost(self) -> None:
         """The peer has gone."""
@@ -42,7 +45,7 @@ class ToAll(Echo):
         super().__init__(link)
         self.everyone[self] = None
 
-    def receive(self, data: bytes) -> None:
+    def accept(self, data: bytes) -> None:
         """One message from a peer."""
         frame = text_frame(data)
         for each in self.everyone:

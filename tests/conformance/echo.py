@@ -32,6 +32,13 @@ class Echo:
 
     def receive(self, data: bytes) -> None:
         """One message from the peer."""
+        self.accept(data)
+
+    def settle(self) -> None:
+        """All that have come are accepted."""
+
+    def accept(self, data: bytes) -> None:
+        """One of several messages."""
         Echo.messages += 1
         self._protocol._write_message(data)
 

@@ -15,8 +15,12 @@ from ..wamp.messages import Message
 class Receiver(Protocol):
     """What a connection tells its node."""
 
-    def receive(self, connection: "Connection", message: Message) -> None:
-        """Route one message."""
+    def accept(self, connection: "Connection", message: Message) -> None:
+        """Route one message; what comes of it may wait for :meth:`settle`."""
+        ...
+
+    def settle(self) -> None:
+        """Carry out what has come of messages."""
         ...
 
     def violate(self, connection: "Connection", message: str) -> None:
@@ -63,15 +67,17 @@ class Link(Protocol):
 class Lane:
     """One serializer on one kind of transport. What it encodes is the same for all connections on it.
 
-    ``frame`` turns a serialized message into the bytes that go to the link.
+    ``frame`` turns a serialized message into the bytes that go to the link. ``is_framed``: whether it does, so that
+    several messages may go to the link in one piece.
     """
 
-    __slots__ = ("_encode", "_frame", "serializer")
+    __slots__ = ("_encode", "_frame", "is_framed", "serializer")
 
     def __init__(self, serializer: Serializer, frame: Callable[[bytes], bytes] | None = None) -> None:
         self.serializer = serializer
         self._encode = serializer.encode
         self._frame = frame
+        self.is_framed = frame is not None
 
     def encode(self, message: Message, payload_format: str) -> bytes:
         """The bytes to write. Raises PayloadError where the payload cannot be said."""
@@ -111,7 +117,14 @@ class Connection:
         self.is_congested = False
 
     def receive(self, data: bytes) -> None:
-        """One message from the peer, as bytes. Hot path. After the close nothing counts."""
+        """One message from the peer, as bytes. After the close nothing counts."""
+        self.accept(data)
+        self.settle()
+
+    # Hot path.
+
+    def accept(self, data: bytes) -> None:
+        """One of several messages from the peer; :meth:`settle` must follow."""
         if self.is_closed:
             return
         try:
@@ -121,7 +134,13 @@ class Connection:
         except Exception:  # noqa: BLE001 - whatever bytes do to a decoder, the node goes on
             self._node.report_bug(self)
         else:
-            self._node.receive(self, message)
+            self._node.accept(self, message)
+
+    def settle(self) -> None:
+        """All messages that there are for now have been accepted."""
+        self._node.settle()
+
+    # End of the hot path.
 
     def violate(self, message: str) -> None:
         """The peer sent what is no message."""

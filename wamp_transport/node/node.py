@@ -37,10 +37,10 @@ from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
-from ..wamp.messages import Error, Event, Hello, Invocation, Message
-from ..wamp.payload import PYTHON
+from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, Lane, Link
 from .deciding import NOBODY, Authenticator, Authorizer, Deciding
+from .outbound import Outbound
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +94,7 @@ class Node:
         self._outbox = self.router.outbox
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
-        self._congested = 0
-        self.events_dropped = 0
-        self.undelivered_events = 0
-        """Events that a receiver's serialization could not say, once for each receiver."""
+        self.outbound = Outbound(self.connections, self._undeliverable, self._refused)
         self._when_empty: asyncio.Future[None] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
@@ -119,15 +116,29 @@ class Node:
 
     def receive(self, connection: Connection, message: Message) -> None:
         """Route one message. Hot path."""
+        self.accept(connection, message)
+        self.settle()
+
+    def accept(self, connection: Connection, message: Message) -> None:
+        """Route one of several messages; :meth:`settle` must follow. Hot path.
+
+        What comes of it waits until then, so that what goes to one peer goes together, unless it changes the session
+        itself.
+        """
         try:
-            self.router.receive(connection.session_id, message)
+            may_wait = self.router.receive(connection.session_id, message)
         except Exception:  # noqa: BLE001 - a bug of ours ends the session it met, not the node
             self.report_bug(connection)
         else:
-            if self._outbox:
-                self.run_effects()
-            if self._deadlines.is_changed:
-                self._keep_time()
+            if not may_wait:
+                self.settle()
+
+    def settle(self) -> None:
+        """Carry out what has come of messages. Hot path."""
+        if self._outbox:
+            self.run_effects()
+        if self._deadlines.is_changed:
+            self._keep_time()
 
     def violate(self, connection: Connection, message: str) -> None:
         """The peer sent what is no message: ABORT, then the transport closes."""
@@ -158,7 +169,7 @@ class Node:
         """The connection's peer is left out from now on, or no longer."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
-            self._congested += 1 if is_congested else -1
+            self.outbound.congested += 1 if is_congested else -1
             said = "is congested: it misses events and calls" if is_congested else "is congested no longer"
             logger.warning("Session %s %s", connection.session_id, said)
             if is_congested:
@@ -218,64 +229,21 @@ class Node:
         if self._is_running_effects:
             return
         self._is_running_effects = True
+        outbound = self.outbound
         try:
             for effect in self._outbox:  # what comes of one of them is appended, and follows
                 try:
                     if type(effect) is Send:
-                        self._send(effect)
+                        outbound.send(effect)
                     else:
+                        outbound.release()
                         RUNNERS[type(effect)](self, effect)
                 except Exception:  # one effect that fails must not take those after it along
                     logger.exception("An effect could not be carried out: %s", type(effect).__name__)
+            outbound.release()
         finally:
             self._outbox.clear()
             self._is_running_effects = False
-
-    def _send(self, effect: Send) -> None:
-        connections = self.connections
-        message = effect.message
-        payload_format = effect.payload_format
-        if payload_format is PYTHON and type(message) is Error and self.on_refused is not None:
-            self.on_refused(effect.recipients[0], message)
-        lane: Lane | None = None
-        encoded: dict[Lane, bytes | None] = {}
-        data: bytes | None = None
-        for session_id in self._able(effect) if self._congested else effect.recipients:
-            connection = connections.get(session_id)
-            if connection is None:
-                continue
-            if connection.lane is not lane:
-                lane = connection.lane
-                if lane in encoded:
-                    data = encoded[lane]
-                else:
-                    try:
-                        data = lane.encode(message, payload_format)
-                    except Exception as fault:  # noqa: BLE001 - whoever waits for this message must not wait forever
-                        data = None
-                        self._undeliverable(session_id, message, fault)
-                    encoded[lane] = data
-            if data is not None:
-                connection.link.write(data)
-            elif type(message) is Event:
-                self.undelivered_events += 1
-
-    def _able(self, effect: Send) -> list[int]:
-        """The recipients without those that are left out of this message."""
-        kind = type(effect.message)
-        if kind is not Event and kind is not Invocation:
-            return list(effect.recipients)
-        able = []
-        for session_id in effect.recipients:
-            connection = self.connections.get(session_id)
-            if connection is None or not connection.is_congested:
-                able.append(session_id)
-            elif kind is Event:
-                self.events_dropped += 1
-            else:
-                fault = PayloadError("the callee reads too slowly", errors.UNAVAILABLE)
-                self.router.undeliverable(session_id, effect.message, fault)
-        return able
 
     # End of the hot path.
 
@@ -285,6 +253,10 @@ class Node:
             logger.error("%s cannot be encoded", type(message).__name__, exc_info=fault)
             fault = PayloadError("internal error: see the log of the router")
         self.router.undeliverable(session_id, message, fault)
+
+    def _refused(self, session_id: int, error: Error) -> None:
+        if self.on_refused is not None:
+            self.on_refused(session_id, error)
 
     def _joined(self, effect: Joined) -> None:
         if self.on_joined is not None:

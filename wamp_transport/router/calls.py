@@ -20,6 +20,7 @@ from ..wamp.messages import (
     Result,
     ResultDetails,
     Yield,
+    YieldOptions,
 )
 from ..wamp.payload import PYTHON, positional
 from .effects import Effect, Send
@@ -33,6 +34,7 @@ CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
 YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
+NO_YIELD_OPTIONS = YieldOptions()
 CANCELING = ("call_canceling", "call_cancelling")
 """Two spellings of one feature; the specification has both."""
 REMEMBERED_STREAMS = 1000
@@ -80,12 +82,14 @@ class Calls:
         if len(message.args) + len(message.kwargs) > session.limits.unchecked and self._is_oversized(record, message):
             return
         details = NO_RESULT_DETAILS
-        if options.progress or uses_passthru(options) or options.enc_algo is not None:
+        if options == NO_YIELD_OPTIONS:
+            self.end(record)
+        else:
             if not self._may_pass(session, record, message):
                 return
             details = mirrored(options, ResultDetails(progress=options.progress))
-        if not options.progress:
-            self.end(record)
+            if not options.progress:
+                self.end(record)
         result = Result(record.request_id, details, message.args, message.kwargs)
         self._outbox.append(Send((record.caller.id,), result, session.payload_format))
 

@@ -16,7 +16,6 @@ from ..wamp.ids import stable_id
 from ..wamp.messages import (
     Call,
     CallOptions,
-    Cancel,
     Error,
     Invocation,
     InvocationDetails,
@@ -26,7 +25,6 @@ from ..wamp.messages import (
     Unregister,
     Unregistered,
     UnregisteredDetails,
-    Yield,
 )
 from ..wamp.payload import PYTHON
 from ..wamp.uris import is_reserved, is_uri
@@ -123,23 +121,24 @@ class Dealer:
     ) -> CallRecord:
         """Choose a callee and send it the INVOCATION. Raises RequestRefused where there is none."""
         options = message.options
+        is_plain = options == NO_OPTIONS
         if registration.match != "exact":
             callees = registration.callees.values()
             barred = (each.session.id for each in callees if not self._may_serve(each, message.procedure))
             passed_over = (*passed_over, *barred)
         callee = self._choose(registration, message, passed_over)
         details = NO_DETAILS
-        if disclose or callee.disclose_caller or registration.match != "exact" or options != NO_OPTIONS:
+        if disclose or callee.disclose_caller or registration.match != "exact" or not is_plain:
             details = self._details(session, message, registration, callee, disclose)
         elif session.trustlevel is not None:
             details = InvocationDetails(trustlevel=session.trustlevel)
         record = self.calls.open(session, message, registration, callee)
         record.is_disclosed = disclose
-        if options.progress or options.receive_progress:
+        if not is_plain and (options.progress or options.receive_progress):
             record.is_streaming = options.progress is True
             record.wants_progress = details.receive_progress is True
             record.details = details
-        if options.timeout or self.options.max_call_timeout:
+        if self.options.max_call_timeout or (not is_plain and options.timeout):
             self.calls.start_clock(record, options)
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
         self._outbox.append(Send((callee.session.id,), invocation, session.payload_format))
@@ -160,15 +159,7 @@ class Dealer:
                 return callee
         return self._choose_among(registration, message, passed_over)
 
-    def on_yield(self, session: Session, message: Yield) -> None:
-        """See :meth:`.calls.Calls.on_yield`."""
-        self.calls.on_yield(session, message)
-
     # End of the hot path.
-
-    def on_cancel(self, session: Session, message: Cancel) -> None:
-        """See :meth:`.calls.Calls.on_cancel`."""
-        self.calls.on_cancel(session, message)
 
     def on_error(self, session: Session, message: Error) -> None:
         """ERROR from a callee: to the caller unchanged, or, if it says it is unavailable, the next callee's turn.

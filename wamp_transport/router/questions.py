@@ -29,7 +29,7 @@ class Questions:
         outbox: list[Effect],
         deadlines: Deadlines,
         tickets: Tickets,
-        receive: Callable[[int, Message], None],
+        receive: Callable[[int, Message], object],
     ) -> None:
         self._outbox = outbox
         self._deadlines = deadlines

@@ -79,10 +79,10 @@ class Realm:
             Unsubscribe: self.broker.on_unsubscribe,
             EventReceived: _nothing,
             Call: self.dealer.on_call,
-            Cancel: self.dealer.on_cancel,
+            Cancel: self.dealer.calls.on_cancel,
             Register: self.dealer.on_register,
             Unregister: self.dealer.on_unregister,
-            Yield: self.dealer.on_yield,
+            Yield: self.dealer.calls.on_yield,
             Error: self.dealer.on_error,
         }
         self.configure(options)

@@ -19,7 +19,7 @@ from .ports import Environment
 from .questions import Questions
 from .realm import Realm, has_role
 from .records import PRESENT, CallRecord, Session
-from .session import ACCEPTED, move, unexpected
+from .session import ACCEPTED, PATIENT, move, unexpected
 from .tickets import Tickets, stop_clock
 from .waiting import Undecided
 
@@ -75,20 +75,26 @@ class Router:
             session.deadline = self._deadlines.after(service.hello_timeout, "hello", session)
         return session_id
 
-    def receive(self, session_id: int, message: Message) -> None:
-        """One message from a session's peer. Messages of a session that is gone are ignored."""
+    def receive(self, session_id: int, message: Message) -> bool:
+        """One message from a session's peer. Messages of a session that is gone are ignored.
+
+        Returns whether what is to be done may wait until the session's next messages are received as well.
+        """
         session = self.sessions.get(session_id)
         if session is None:
-            return
-        handler = self._handlers[session.state].get(type(message))
+            return True
+        kind = type(message)
+        handler = self._handlers[session.state].get(kind)
         try:
             if handler is None:
                 raise unexpected(session, message)
             handler(session, message)
+            return kind in PATIENT and session.state == "established"
         except ProtocolViolation as violation:
             self.violate(session_id, str(violation))
         except Undecided as undecided:
             self._questions.ask(session, message, undecided)
+        return False
 
     def decide(self, ticket: int, answer: Answer) -> None:
         """The answer to what was asked with this ticket. One that nobody waits for any more is ignored."""

@@ -14,7 +14,7 @@ class Told:
         self.calls = []
 
     def __getattr__(self, name):
-        return lambda connection, *rest: self.calls.append((name, *rest))
+        return lambda *told: self.calls.append((name, *told[1:]))
 
 
 @pytest.fixture
@@ -29,11 +29,18 @@ def connection(told):
 
 def test_bytes_become_a_message(connection, told):
     connection.receive(b"[17,1,2]")
-    assert told.calls == [("receive", Published(1, 2))]
+    assert told.calls == [("accept", Published(1, 2)), ("settle",)]
+
+
+def test_several_messages_are_settled_together(connection, told):
+    connection.accept(b"[17,1,2]")
+    connection.accept(b"[17,2,3]")
+    connection.settle()
+    assert told.calls == [("accept", Published(1, 2)), ("accept", Published(2, 3)), ("settle",)]
 
 
 def test_bytes_that_are_no_message_are_a_violation(connection, told):
-    connection.receive(b"[17,1]")
+    connection.accept(b"[17,1]")
     ((name, text),) = told.calls
     assert name == "violate"
     assert "malformed message" in text
@@ -41,7 +48,7 @@ def test_bytes_that_are_no_message_are_a_violation(connection, told):
 
 def test_nothing_counts_after_the_close(connection, told):
     connection.is_closed = True
-    connection.receive(b"[17,1,2]")
+    connection.accept(b"[17,1,2]")
     assert told.calls == []
 
 
@@ -53,7 +60,7 @@ def test_bug_in_a_decoder_is_told_as_a_bug(told):
         def decode(self, data):
             raise MemoryError
 
-    Connection(told, ServiceOptions("key"), Lane(Broken()), None, 7).receive(b"x")
+    Connection(told, ServiceOptions("key"), Lane(Broken()), None, 7).accept(b"x")
     assert told.calls == [("report_bug",)]
 
 

@@ -63,7 +63,7 @@ def test_event_that_a_serialization_cannot_say_is_counted_for_each_receiver(node
         subscriber.link.written.clear()
     join().receive(b'[16,1,{},"com.x",[123456789012345678901234567890]]')
     assert [len(subscriber.link.written) for subscriber in subscribers] == [0, 1, 0]
-    assert node.undelivered_events == 2
+    assert node.outbound.undelivered_events == 2
 
 
 def test_changed_limits_of_a_service_reach_its_connections(node, join, options):
@@ -347,11 +347,11 @@ def test_congested_peer_misses_events_and_the_others_do_not(node, join):
     publisher.receive(PUBLISH)
     assert slow.link.written == []
     assert len(quick.link.written) == 1
-    assert node.events_dropped == 1
+    assert node.outbound.events_dropped == 1
     slow.congested(False)
     publisher.receive(PUBLISH.replace(b"16,1", b"16,2"))
     assert len(slow.link.written) == 1
-    assert node.events_dropped == 1
+    assert node.outbound.events_dropped == 1
 
 
 def test_call_to_a_congested_callee_is_answered_at_once(join):
@@ -372,7 +372,7 @@ def test_congested_peer_that_is_gone_leaves_nothing(node, join):
     slow.congested(True)
     slow.congested(True)
     slow.lost()
-    assert node._congested == 0
+    assert node.outbound.congested == 0
 
 
 def test_peer_that_does_not_catch_up_is_told_why_it_goes(join, caplog):

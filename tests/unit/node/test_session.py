@@ -583,7 +583,7 @@ def test_session_that_falls_behind_is_left_out_until_it_catches_up(node, joined,
     async def flood():
         for number in range(6):
             await publisher.publish("com.x", [number])
-        assert node.events_dropped == 2
+        assert node.outbound.events_dropped == 2
         with pytest.raises(ApplicationError, match="unavailable"):
             await publisher.call("com.add", [1])
         await until(lambda: len(release) == 4)

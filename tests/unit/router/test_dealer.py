@@ -127,7 +127,7 @@ def test_encryption_is_passed_on(dealer, register, outbox, new_session):
     options = {"enc_algo": "mqtt", "enc_key": "k", "enc_serializer": "json"}
     call(dealer, caller, "com.x", **options)
     assert outbox.pop().message.details == InvocationDetails(**options)
-    dealer.on_yield(callee, Yield(1, YieldOptions(**options)))
+    dealer.calls.on_yield(callee, Yield(1, YieldOptions(**options)))
     assert outbox.pop().message.details == ResultDetails(**options)
 
 
@@ -152,7 +152,7 @@ def test_id_of_an_open_call_used_again_is_a_violation(dealer, called):
 
 def test_yield_becomes_a_result(dealer, called, outbox):
     caller, callee = called
-    dealer.on_yield(callee, Yield(1, YieldOptions()))
+    dealer.calls.on_yield(callee, Yield(1, YieldOptions()))
     assert outbox == [Send((caller.id,), Result(7, ResultDetails()), "json")]
     assert not caller.calls
     assert not callee.invocations
@@ -174,16 +174,16 @@ def test_error_with_an_invalid_uri_is_replaced(dealer, called, outbox):
 
 def test_late_answers_are_dropped(dealer, called, outbox):
     callee = called[1]
-    dealer.on_yield(callee, Yield(1, YieldOptions()))
+    dealer.calls.on_yield(callee, Yield(1, YieldOptions()))
     outbox.clear()
-    dealer.on_yield(callee, Yield(1, YieldOptions()))
+    dealer.calls.on_yield(callee, Yield(1, YieldOptions()))
     dealer.on_error(callee, Error(68, 1, ErrorDetails(), "com.error"))
     assert outbox == []
 
 
 def test_answer_to_what_was_never_asked_is_a_violation(dealer, called):
     with pytest.raises(ProtocolViolation, match="YIELD"):
-        dealer.on_yield(called[1], Yield(2, YieldOptions()))
+        dealer.calls.on_yield(called[1], Yield(2, YieldOptions()))
     with pytest.raises(ProtocolViolation, match="ERROR"):
         dealer.on_error(called[1], Error(68, 2, ErrorDetails(), "com.error"))
     with pytest.raises(ProtocolViolation, match="request_type"):
@@ -260,7 +260,7 @@ def recipients(outbox):
 
 def test_cancel_reaches_the_call(dealer, called, outbox):
     caller, callee = called
-    dealer.on_cancel(caller, Cancel(7, CancelOptions()))
+    dealer.calls.on_cancel(caller, Cancel(7, CancelOptions()))
     assert outbox == [Send((caller.id,), error("wamp.error.canceled", "the call was canceled"), "python")]
     assert not callee.invocations
 
@@ -386,7 +386,7 @@ class TestProgressiveCalls:
         assert not caller.ended_streams
 
     def test_parts_after_the_end_are_dropped_up_to_the_last(self, dealer, streaming, outbox, caller, callee):
-        dealer.on_yield(callee, Yield(1, YieldOptions()))
+        dealer.calls.on_yield(callee, Yield(1, YieldOptions()))
         outbox.clear()
         call(dealer, caller, "com.x", progress=True)
         call(dealer, caller, "com.x")
@@ -395,7 +395,7 @@ class TestProgressiveCalls:
         assert isinstance(outbox[0].message, Invocation)
 
     def test_ended_stream_is_no_matter_of_other_calls(self, dealer, streaming, outbox, caller, callee):
-        dealer.on_yield(callee, Yield(1, YieldOptions()))
+        dealer.calls.on_yield(callee, Yield(1, YieldOptions()))
         outbox.clear()
         call(dealer, caller, "com.x", 8)
         assert isinstance(outbox[0].message, Invocation)
@@ -581,7 +581,7 @@ class TestRerouting:
         for session in (callee, new_session()):
             register(session, "com.x", invoke="first")
         call(dealer, caller, "com.x")
-        dealer.on_cancel(caller, Cancel(7, CancelOptions(mode="kill")))
+        dealer.calls.on_cancel(caller, Cancel(7, CancelOptions(mode="kill")))
         dealer.on_error(callee, self.UNAVAILABLE)
         assert outbox[-1].message.error == "wamp.error.unavailable"
 

@@ -148,6 +148,12 @@ class WampWebSocketProtocol(ParsingProtocol):
 
     def _take_frames(self, connection: Connection) -> bool:
         """Take frames of the common shape. False: the next one is of it too, but not all there yet."""
+        try:
+            return self._accept_frames(connection)
+        finally:
+            connection.settle()
+
+    def _accept_frames(self, connection: Connection) -> bool:
         data = self.data
         position = 0
         left = AT_ONCE
@@ -174,7 +180,7 @@ class WampWebSocketProtocol(ParsingProtocol):
             if is_compressed:
                 self._take_compressed(connection, message)
             else:
-                connection.receive(message)
+                connection.accept(message)
             left -= 1
             if self.state != self.STATE_OPEN or self._is_paused or not left:
                 break
@@ -198,7 +204,7 @@ class WampWebSocketProtocol(ParsingProtocol):
             self._invalid_payload(f"the message cannot be inflated: {fault}")
         else:
             if self._first_byte != TEXT or is_utf8(message):
-                connection.receive(message)
+                connection.accept(message)
             elif self.utf8validateIncoming:
                 self._invalid_payload("the message is not valid UTF-8")
             else:

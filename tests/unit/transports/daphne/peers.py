@@ -109,6 +109,7 @@ class Recorder:
         self.protocol = protocol
         self.answer = answer
         self.messages: list[bytes] = []
+        self.settled: list[int] = []  # how many of them, each time that there were no more
         self.violations: list[str] = []
         self.losses = 0
         self.congestions: list[bool] = []
@@ -121,11 +122,18 @@ class Recorder:
         self.overflows.append(waiting)
 
     def receive(self, data: bytes) -> None:
+        self.accept(data)
+        self.settle()
+
+    def accept(self, data: bytes) -> None:
         self.messages.append(data)
         if data == b"close":
             self.protocol.close("wamp.close.normal", "as asked")
         elif self.answer is not None:
             self.protocol.write(self.answer)
+
+    def settle(self) -> None:
+        self.settled.append(len(self.messages))
 
     def violate(self, message: str) -> None:
         self.violations.append(message)

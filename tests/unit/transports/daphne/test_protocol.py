@@ -523,17 +523,25 @@ def test_utf8_may_be_cut_off_where_it_is_not_all_there(payload: bytes, whole: bo
 # --- a peer that is not to be read -----------------------------------------------------------------------------------
 
 
+def test_messages_of_one_read_are_settled_together() -> None:
+    peer = Peer().open()
+    peer.send(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(TEXT, b"c")[:4])
+    peer.send(frame(TEXT, b"c")[4:])
+    assert peer.connection.messages == [b"a", b"b", b"c"]
+    assert [count for count in peer.connection.settled if count] == [2, 3]
+
+
 @pytest.mark.parametrize("short", [False, True])
 def test_paused_peer_is_read_no_further(short: bool) -> None:
     peer = Peer(WebSocketOptions(auto_ping_interval=10000, auto_ping_timeout=5000), short=short).open()
     protocol = peer.protocol
-    receive = peer.connection.receive
+    accept = peer.connection.accept
 
-    def receive_one(data: bytes) -> None:
-        receive(data)
+    def accept_one(data: bytes) -> None:
+        accept(data)
         protocol.pause()
 
-    peer.connection.receive = receive_one  # type: ignore[method-assign]
+    peer.connection.accept = accept_one  # type: ignore[method-assign]
     peer.send(frame(TEXT, b"a") + frame(TEXT, b"b"), frame(TEXT, b"c"))
     assert peer.connection.messages == [b"a"]
     assert peer.transport.producerState != "producing"

@@ -1,0 +1,177 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.node.conftest import OPEN, Loop, Recorder
+from wamp_transport.node.connection import Lane
+from wamp_transport.node.node import Node
+from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from wamp_transport.serializers.registry import SERIALIZERS
+
+SUBSCRIBE = b'[32,1,{},"com.x"]'
+FRAMED = Lane(SERIALIZERS["json"], lambda data: data + b"\n")
+
+
+def publish(number: int, topic: str = "com.x", **options: object) -> bytes:
+    return json.dumps([16, number, options, topic, [number]]).encode()
+
+
+def payloads(connection) -> list[object]:
+    """The arguments of the events that were written, message by message."""
+    lines = b"".join(connection.link.written).splitlines()
+    return [json.loads(line)[4] for line in lines if json.loads(line)[0] == 36]
+
+
+@pytest.fixture
+def subscribers(join, lane):
+    """Two on a lane that frames, one on a lane that does not."""
+    subscribers = [join(each) for each in (FRAMED, FRAMED, lane)]
+    for subscriber in subscribers:
+        subscriber.receive(SUBSCRIBE)
+        subscriber.link.written.clear()
+    return subscribers
+
+
+def test_events_for_the_same_receivers_go_as_one_piece(join, subscribers):
+    publisher = join()
+    for number in (1, 2, 3):
+        publisher.accept(publish(number, acknowledge=True))
+    assert publisher.link.written == []
+    publisher.settle()
+    assert len(publisher.link.written) == 3
+    one, other, unframed = subscribers
+    assert [len(each.link.written) for each in subscribers] == [1, 1, 3]
+    assert one.link.written[0] is other.link.written[0]
+    assert payloads(one) == [[1], [2], [3]]
+    assert [json.loads(message)[4] for message in unframed.link.written] == [[1], [2], [3]]
+
+
+def test_order_of_what_goes_to_a_session_is_kept(join, subscribers):
+    publisher, (subscriber, *_) = join(), subscribers
+    subscriber.receive(b'[64,2,{},"com.p"]')
+    subscriber.receive(b'[32,3,{},"com.y"]')
+    subscriber.link.written.clear()
+    for message in (publish(1), b'[48,2,{},"com.p"]', publish(3), publish(4, "com.y"), publish(5), publish(6)):
+        publisher.accept(message)
+    publisher.settle()
+    codes = [json.loads(line)[0] for line in b"".join(subscriber.link.written).splitlines()]
+    assert codes == [36, 68, 36, 36, 36, 36]
+    assert payloads(subscriber) == [[1], [3], [4], [5], [6]]
+
+
+def test_own_event_comes_after_its_acknowledgement(join, subscribers):
+    publisher = subscribers[0]
+    for number in (5, 6):
+        publisher.accept(publish(number, acknowledge=True, exclude_me=False))
+    publisher.settle()
+    assert [json.loads(line)[0] for line in b"".join(publisher.link.written).splitlines()] == [17, 36, 17, 36]
+
+
+def test_session_that_follows_another_in_one_read_is_joined(join):
+    connection = join(FRAMED)
+    first = connection.session_id
+    for message in (b'[6,{},"wamp.close.normal"]', b'[1,"realm1",{"roles":{"caller":{}}}]', b'[48,1,{},"com.none"]'):
+        connection.accept(message)
+    connection.settle()
+    assert connection.session_id != first
+    assert [json.loads(line)[0] for line in b"".join(connection.link.written).splitlines()] == [6, 2, 8]
+
+
+def test_violation_in_one_read_ends_what_follows_it(join, subscribers):
+    publisher = join(FRAMED)
+    for message in (publish(1), b"[", publish(2)):
+        publisher.accept(message)
+    publisher.settle()
+    assert payloads(subscribers[0]) == [[1]]
+    assert publisher.is_closed
+
+
+def test_slow_receivers_are_left_out_and_counted(node, join, subscribers):
+    publisher, slow = join(), subscribers[1]
+    slow.congested(True)
+    for number in (1, 2):
+        publisher.accept(publish(number))
+    publisher.settle()
+    assert [payloads(each) for each in subscribers[:2]] == [[[1], [2]], []]
+    assert node.outbound.events_dropped == 2
+    slow.congested(False)
+    publisher.receive(publish(3))
+    assert payloads(slow) == [[3]]
+
+
+def test_only_slow_receiver_is_left_out_and_counted(node, join):
+    publisher, slow = join(), join()
+    slow.receive(SUBSCRIBE)
+    slow.link.written.clear()
+    slow.congested(True)
+    publisher.receive(publish(1))
+    assert slow.link.written == []
+    assert node.outbound.events_dropped == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_event_that_cannot_be_said_takes_no_other_along(node, join, count):
+    subscribers = [join(Lane(SERIALIZERS["msgpack"], lambda data: data)) for _ in range(count)]
+    for subscriber in subscribers:
+        subscriber.receive(b"\x94\x20\x01\x80\xa5com.x")
+        subscriber.link.written.clear()
+    publisher = join()
+    for payload in (b"1", b"123456789012345678901234567890", b"3"):
+        publisher.accept(b'[16,1,{},"com.x",[%s]]' % payload)
+    publisher.settle()
+    assert [b"".join(each.link.written).count(b"\x95\x24") for each in subscribers] == [2] * count
+    assert node.outbound.undelivered_events == count
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["com.x", "com.y", "call", "subscribe", "unsubscribe", "goodbye"]),
+        st.booleans(),
+    ),
+    max_size=30,
+)
+
+
+def said(steps, *, together: bool):
+    """What three sessions are told, without ids, by messages handled one by one or, of one session, together."""
+    role = RoleOptions("anonymous", allow_by_default=True)
+    loop = Loop()
+    node = Node(RouterOptions(realms={"realm1": RealmOptions("realm1", {"anonymous": role})}), loop)
+    service = ServiceOptions(OPEN.key, AnonymousLogin("anonymous"))
+    connections = [node.connect(service, FRAMED, Recorder()) for _ in range(3)]
+    for connection in connections:
+        connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
+        connection.receive(SUBSCRIBE)
+    connections[0].receive(b'[64,2,{},"com.p"]')
+    before = None
+    for number, (who, what, flag) in enumerate(steps, 3):
+        connection = connections[who]
+        message = {
+            "call": b'[48,%d,{},"com.p",[%d]]' % (number, number),
+            "subscribe": b'[32,%d,{},"com.y"]' % number,
+            "unsubscribe": b"[34,%d,{},%d]"
+            % (number, min(node.router.realms["realm1"].broker.subscriptions, default=1)),
+            "goodbye": b'[6,{},"wamp.close.normal"]',
+        }.get(what) or publish(number, what, acknowledge=flag, exclude_me=flag)
+        if before not in (None, connection):
+            before.settle()
+        connection.accept(message)
+        before = connection
+        if not together:
+            connection.settle()
+        if what == "goodbye":
+            connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
+    if before is not None:
+        before.settle()
+    loop.close()
+    lines = [b"".join(each.link.written).splitlines() for each in connections]
+    return [[(json.loads(line)[0], json.loads(line)[4:]) for line in each] for each in lines]
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_messages_handled_together_end_in_the_same(steps):
+    assert said(steps, together=True) == said(steps, together=False)
