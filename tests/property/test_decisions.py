@@ -37,7 +37,10 @@ rules = st.one_of(
 
 
 class Sender:
-    """A session as the model sees it: ``sent`` are its messages that have not had their effect yet."""
+    """A session as the model sees it: ``sent`` are its messages that have not had their effect yet.
+
+    ``is_asking``: the authorizer was asked about the first of them.
+    """
 
     def __init__(self, peer: MemoryPeer, role: str) -> None:
         self.peer = peer
@@ -45,6 +48,7 @@ class Sender:
         self.sent: list[tuple[int, str, str]] = []
         self.topics: dict[int, str] = {}
         self.last = 0
+        self.is_asking = False
 
 
 class Decisions(RuleBasedStateMachine):
@@ -86,8 +90,11 @@ class Decisions(RuleBasedStateMachine):
         """What has its effect now: up to the first message that has to be asked about. ``answer`` is for the first."""
         while sender.sent:
             request, action, topic = sender.sent[0]
-            allowed = self.right(sender, action, topic) if answer is None else answer
+            # What an authorizer says to others meanwhile is not for who has asked already.
+            is_asking = sender.is_asking and isinstance(self.rules[sender.role], str)
+            allowed = answer if answer is not None or is_asking else self.right(sender, action, topic)
             answer = None
+            sender.is_asking = allowed is None
             if allowed is None:
                 break
             sender.sent.pop(0)

@@ -9,6 +9,7 @@ import random
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -229,20 +230,22 @@ class Node:
         if self._is_running_effects:
             return
         self._is_running_effects = True
-        outbound = self.outbound
+        outbound, outbox, done = self.outbound, self._outbox, 0
         try:
-            for effect in self._outbox:  # what comes of one of them is appended, and follows
-                try:
-                    if type(effect) is Send:
-                        outbound.send(effect)
-                    else:
-                        outbound.release()
-                        RUNNERS[type(effect)](self, effect)
-                except Exception:  # one effect that fails must not take those after it along
-                    logger.exception("An effect could not be carried out: %s", type(effect).__name__)
-            outbound.release()
+            while done < len(outbox):  # what comes of one of them, or of a peer that is written to, follows
+                for effect in islice(outbox, done, None):
+                    try:
+                        if type(effect) is Send:
+                            outbound.send(effect)
+                        else:
+                            outbound.release()
+                            RUNNERS[type(effect)](self, effect)
+                    except Exception:  # one effect that fails must not take those after it along
+                        logger.exception("An effect could not be carried out: %s", type(effect).__name__)
+                    done += 1
+                outbound.release()
         finally:
-            self._outbox.clear()
+            outbox.clear()
             self._is_running_effects = False
 
     # End of the hot path.

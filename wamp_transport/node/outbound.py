@@ -1,5 +1,6 @@
 """Messages on their way to connections: encoded once for each lane, written together where they follow each other."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from ..router.effects import Send
@@ -8,6 +9,8 @@ from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Event, Invocation, Message
 from ..wamp.payload import PYTHON
 from .connection import Connection, Lane
+
+logger = logging.getLogger(__name__)
 
 Undeliverable = Callable[[int, Message, Exception], None]
 """Told of a message that could not be encoded: for which session, which, and why."""
@@ -88,8 +91,11 @@ class Outbound:
                     encoded[lane] = self._encode(lane, held, session_id)
                 pieces, failed = encoded[lane]
             self.undelivered_events += failed
-            for data in pieces:
-                connection.link.write(data)
+            try:
+                for data in pieces:
+                    connection.link.write(data)
+            except Exception:  # a bug of ours with one receiver must not keep the others from theirs
+                logger.exception("Session %s cannot be written to", session_id)
 
     # End of the hot path.
 

@@ -19,7 +19,7 @@ from .ports import Environment
 from .questions import Questions
 from .realm import Realm, has_role
 from .records import PRESENT, CallRecord, Session
-from .session import ACCEPTED, PATIENT, move, unexpected
+from .session import ACCEPTED, move, unexpected
 from .tickets import Tickets, stop_clock
 from .waiting import Undecided
 
@@ -83,13 +83,12 @@ class Router:
         session = self.sessions.get(session_id)
         if session is None:
             return True
-        kind = type(message)
-        handler = self._handlers[session.state].get(kind)
+        handler = self._handlers[session.state].get(type(message))
         try:
             if handler is None:
                 raise unexpected(session, message)
             handler(session, message)
-            return kind in PATIENT and session.state == "established"
+            return session.state == "established"
         except ProtocolViolation as violation:
             self.violate(session_id, str(violation))
         except Undecided as undecided:

@@ -48,9 +48,6 @@ ROUTED: tuple[type[Message], ...] = (
 )  # fmt: skip
 """What a realm handles for a session that has joined it."""
 
-PATIENT: frozenset[type[Message]] = frozenset({Publish, Call, Yield})
-"""Those that come many at a time, and end in messages to others."""
-
 ACCEPTED: Mapping[State, Mapping[type[Message], str]] = {
     "closed": {Hello: "on_hello", Abort: "on_abort"},
     "authenticating": {Abort: "on_abort"},

@@ -101,6 +101,28 @@ def test_slow_receivers_are_left_out_and_counted(node, join, subscribers):
     assert payloads(slow) == [[3]]
 
 
+def test_what_comes_of_a_receiver_lost_meanwhile_is_carried_out(node, join, subscribers):
+    publisher, watcher = join(), join()
+    watcher.receive(b'[32,1,{},"wamp.session.on_leave"]')
+    watcher.link.written.clear()
+    lost = subscribers[1]
+    lost.link.write = lambda data: lost.lost()
+    publisher.receive(publish(1))
+    assert lost.session_id not in node.router.sessions
+    assert [json.loads(message)[4][0] for message in watcher.link.written] == [lost.session_id]
+    assert [payloads(each) for each in (subscribers[0], subscribers[2])] == [[[1]], [[1]]]
+
+
+def test_receiver_that_cannot_be_written_to_takes_no_other_along(join, subscribers, caplog):
+    def write(data: bytes) -> None:
+        raise ZeroDivisionError
+
+    subscribers[0].link.write = write
+    join().receive(publish(1))
+    assert payloads(subscribers[1]) == [[1]]
+    assert "cannot be written to" in caplog.text
+
+
 def test_only_slow_receiver_is_left_out_and_counted(node, join):
     publisher, slow = join(), join()
     slow.receive(SUBSCRIBE)
