@@ -26,13 +26,14 @@ from ..lanes import FRAMED, UNFRAMED, compressed_lane
 from ..outgoing import Outgoing
 from ..pressure import Bounds, Pressure
 from .handshake import beginning
-from .options import LONGEST_CLOSE, apply_live, attributes, restart_pings, stop_pings
+from .options import LONGEST_CLOSE, WAIT_FOR_WHOLE, apply_live, attributes, restart_pings, stop_pings
 from .parsing import ParsingProtocol
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 128
-"""Frames of one peer that are taken before it is the others' turn; those that Autobahn reads count twice."""
+"""Frames of one peer that are taken before it is the others' turn; those that Autobahn reads count twice, and a
+compressed one that is large when it is inflated, as few bytes may be, counts for all."""
 
 
 class WampWebSocketProtocol(ParsingProtocol):
@@ -178,7 +179,7 @@ class WampWebSocketProtocol(ParsingProtocol):
                 self._cancelAutoPingTimeoutCall()
             self.data = b""  # a close from within must find nothing left to read
             if is_compressed:
-                self._take_compressed(connection, message)
+                left = min(left, self._take_compressed(connection, message))
             else:
                 connection.accept(message)
             left -= 1
@@ -189,8 +190,8 @@ class WampWebSocketProtocol(ParsingProtocol):
             self._rest()
         return True
 
-    def _take_compressed(self, connection: Connection, data: bytes) -> None:
-        """A message that came compressed in one frame. One that is too large, or no such data, ends the connection."""
+    def _take_compressed(self, connection: Connection, data: bytes) -> int:
+        """A message that came compressed in one frame. Returns how many may be taken in this turn, with this one."""
         compression, most = self._perMessageCompress, self.maxMessagePayloadSize
         assert compression is not None  # noqa: S101 - nothing is taken for compressed otherwise
         try:
@@ -209,6 +210,9 @@ class WampWebSocketProtocol(ParsingProtocol):
                 self._invalid_payload("the message is not valid UTF-8")
             else:
                 connection.violate("text that is not valid UTF-8")
+            if len(message) > WAIT_FOR_WHOLE:
+                return 1
+        return AT_ONCE
 
     # End of the hot path.
 
@@ -277,6 +281,8 @@ class WampWebSocketProtocol(ParsingProtocol):
         """A message that came on Autobahn's path."""
         connection = self._connection
         self._begun = 0.0
+        if self._isMessageCompressed and len(payload) > WAIT_FOR_WHOLE:
+            self._rest()
         if connection is None:
             super().onMessage(payload, isBinary)
         elif isBinary != (self._first_byte == BINARY):

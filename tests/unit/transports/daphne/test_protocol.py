@@ -3,6 +3,7 @@
 import gc
 import struct
 import weakref
+import zlib
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.options import LONGEST_CLOSE, stop_pings
 from wamp_transport.transports.daphne.protocol import AT_ONCE, is_utf8
 
-from .peers import Peer, Recorder
+from .peers import REQUEST, Peer, Recorder
 
 # --- the short path against Autobahn's parser ------------------------------------------------------------------------
 
@@ -610,6 +611,19 @@ def test_flood_of_other_frames_is_taken_in_turns(flood: bytes) -> None:
     assert turns(peer) == 2 * 400 // AT_ONCE
     assert peer.protocol.data == b""
     assert len([one for one in peer.frames() if one.opcode == PONG]) in (0, 400)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_message_that_is_large_when_inflated_takes_a_turn_of_its_own(is_whole: bool) -> None:
+    compressor = zlib.compressobj(wbits=-15)
+    data = (compressor.compress(b"x" * 1_000_000) + compressor.flush(zlib.Z_FULL_FLUSH))[:-4]
+    pieces = frame(TEXT, data, rsv=4), frame(TEXT, data[:9], rsv=4, fin=False) + frame(CONTINUATION, data[9:])
+    peer = Peer(WebSocketOptions.model_validate({"compression": {"deflate": {}}}))
+    peer.ask(REQUEST % b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    peer.open().send(pieces[not is_whole] * 5)
+    assert len(peer.connection.messages) == 1
+    assert turns(peer) == 4
+    assert [len(message) for message in peer.connection.messages] == [1_000_000] * 5
 
 
 def test_peer_paused_in_its_turn_waits_for_both() -> None:
