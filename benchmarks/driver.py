@@ -5,18 +5,21 @@ Not to be run by hand: ``benchmarks.generator`` does, with the generator on the 
 ``mixed`` calls between sessions with different serializers; ``deflate`` compresses what goes both ways; ``to-all`` has
 a bare server send every message to all; ``crowd`` calls while many sessions are idle; ``fan-out`` measures the calls
 of one process while this one takes events for many subscribers; ``leave`` measures calls while a session leaves that
-has many subscriptions.
+has many subscriptions; ``registered`` calls procedures among more and more registrations.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +30,7 @@ from wampload.options import Options
 from wampload.procs import CpuMeter, cpu_seconds, rss_bytes
 from wampload.scenarios import rpc
 from wampload.scenarios.connect import open_sessions
-from wampload.session import JoinError, Monitor, Session, close_all, connect, join, join_many
+from wampload.session import JoinError, LoadError, Monitor, Session, close_all, connect, join, join_many
 from wampload.stats import latency_ms
 
 PROCEDURE, TOPIC = "com.benchmark.procedure", "com.benchmark.topic"
@@ -267,6 +270,74 @@ async def leave(options: Options, monitor: Monitor, args: argparse.Namespace) ->
     }
 
 
+async def registered(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
+    """Calls of ten procedures in turn, and of any at random, while one session registers ever more."""
+    caller, callee = await join_many(options, monitor, 2)
+    answer = callee.wire.template(w.YIELD, {}, ["x" * args.payload])
+    count, by_count = 0, []
+    for size in map(int, args.counts.split(",")):
+        callee.receive = callee.receive_reply
+        while count < size:
+            numbers = range(count, min(count + 1000, size))
+            details = {"match": args.match}
+            await asyncio.gather(*(callee.start_request(w.REGISTER, details, topic(args.match, n)) for n in numbers))
+            count += len(numbers)
+        callee.receive = lambda data: callee.send(answer(callee.wire.head(data)[1]))
+        row: dict[str, Any] = {"registrations": size}
+        for name, numbers in (("ten", itertools.cycle(range(10))), ("any", random_numbers(size))):
+            procedures = (called(args.match, number) for number in numbers)
+            row[name] = await calls_of_many(options, monitor, caller, procedures, args)
+        by_count.append(row)
+    await close_all([caller, callee])
+    return {"by_count": by_count, "errors": 0, "lost": 0}
+
+
+async def calls_of_many(
+    options: Options, monitor: Monitor, caller: Session, procedures: Iterator[str], args: argparse.Namespace
+) -> float:
+    """CPU microseconds of the server for a call, ``args.depth`` of them outstanding."""
+    payload = ["x" * args.payload]
+    answered, is_running, open_calls = 0, True, 0
+
+    def call() -> None:
+        caller.send(caller.wire.encode([w.CALL, caller.take_id(), {}, next(procedures), payload]))
+
+    def receive(data: bytes) -> None:
+        nonlocal answered, open_calls
+        if caller.wire.head(data)[0] != w.RESULT:
+            monitor.fail(LoadError(f"a call failed: {data[:200]!r}"))
+        answered += 1
+        if is_running:
+            call()
+        else:
+            open_calls -= 1
+
+    caller.receive = receive
+    for _ in range(args.depth):
+        open_calls += 1
+        call()
+    await monitor.wait(options.warmup)
+    cpu, before = CpuMeter(options.server_pid), answered
+    await monitor.wait(options.duration)
+    each: float = cpu.read(answered - before)["server_cpu_us_each"]
+    is_running = False
+    while open_calls:
+        await monitor.wait(0.01)
+    caller.receive = caller.receive_reply
+    return each
+
+
+def random_numbers(size: int) -> Iterator[int]:
+    """Numbers below ``size``, for ever."""
+    while True:
+        yield random.randrange(size)  # noqa: S311 - which procedure is called is no secret
+
+
+def called(match: str, number: int) -> str:
+    """The procedure that one of many registrations covers."""
+    return f"com.benchmark.n{number}" + ".x" * (match == "prefix")
+
+
 def topic(match: str, number: int) -> str:
     """One of many."""
     return f"com..n{number}" if match == "wildcard" else f"com.benchmark.n{number}"
@@ -274,7 +345,7 @@ def topic(match: str, number: int) -> str:
 
 LOADS = {
     "mixed": mixed, "deflate": deflate, "to-all": to_all, "crowd": crowd, "fan-out": fan_out, "probe": probe,
-    "leave": leave,
+    "leave": leave, "registered": registered,
 }  # fmt: skip
 
 
@@ -285,6 +356,7 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--serializer", default="json")
     parser.add_argument("--match", default="exact")
+    parser.add_argument("--counts", default="10,1000,100000", help="registrations")
     parser.add_argument("--duration", type=float, default=2.0)
     parser.add_argument("--warmup", type=float, default=0.5)
     for name, default in (

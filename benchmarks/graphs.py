@@ -102,14 +102,15 @@ def growth(measured: Mapping[str, Any]) -> str:
     parts += [text(left - 8, up(each) + 4, f"{each}", "end", "#777", 11) for each in range(math.floor(highest) + 1)]
     dashes = ("", "6 3", "2 3", "8 3 2 3")
     for number, (name, curve) in enumerate(curves.items()):
+        dash = dashes[(number + number // 4) % 4]
         points = [(across(count), up(value / curve[0][1])) for count, value in curve]
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        style = f'fill="none" stroke="{COLOURS[number % 4]}" stroke-width="2" stroke-dasharray="{dashes[number % 4]}"'
+        style = f'fill="none" stroke="{COLOURS[number % 4]}" stroke-width="2" stroke-dasharray="{dash}"'
         parts.append(f'<polyline points="{drawn}" {style}/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[number % 4]}"/>' for x, y in points]
         parts.append(text(right + 10, top + 14 + 18 * number, name, colour=COLOURS[number % 4]))
         parts.append(line(right + 10, top + 18 + 18 * number, right + 40, top + 18 + 18 * number, COLOURS[number % 4],
-                          f'stroke-width="2" stroke-dasharray="{dashes[number % 4]}"'))  # fmt: skip
+                          f'stroke-width="2" stroke-dasharray="{dash}"'))  # fmt: skip
     title = "Cost of a message as a node grows (1: with the fewest)"
     return picture(right + 270, bottom + 50, title, _about(measured), parts)
 
@@ -132,6 +133,16 @@ def _curves(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[tup
                 f"a publication, by {match} subscriptions",
                 [
                     (rows[0]["subscriptions"], median(1e6 / row["publishes_per_s"] for row in rows))
+                    for rows in zip(*by_count, strict=True)
+                ],
+            )
+    for match in ("exact", "prefix", "wildcard"):
+        if results := measured.get(f"registrations-{match}"):
+            by_count = [each["by_count"] for each in results]
+            yield (
+                f"a call, by {match} registrations",
+                [
+                    (rows[0]["registrations"], median(row["any"] for row in rows))
                     for rows in zip(*by_count, strict=True)
                 ],
             )

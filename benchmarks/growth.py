@@ -1,7 +1,8 @@
 """Whether cost stays flat as a node grows: ``python -m benchmarks.growth [--rounds 3] [--only crowd,fan-out]``.
 
 Many idle sessions, one publication to many subscribers, a session that leaves many subscriptions behind, and many
-subscriptions that are looked through. Our own node only; ``benchmarks.matching`` measures look-ups by themselves.
+subscriptions and registrations that are looked through. Our own node only; ``benchmarks.matching`` measures look-ups by
+themselves.
 """
 
 import argparse
@@ -48,11 +49,18 @@ def many(match: str) -> Measure:
     return lambda server, duration: generator.run(server, "subs", match=match, counts=counts, duration=duration)
 
 
+def registered(match: str) -> Measure:
+    """Calls among many registrations."""
+    counts = ",".join(map(str, SUBSCRIPTIONS))
+    return lambda server, duration: generator.run(server, "/registered", match=match, counts=counts, duration=duration)
+
+
 MEASURES: dict[str, Measure] = (
     {f"crowd-{size}": crowd(size) for size in SIZES}
     | {"fan-out": fan_out}
     | {f"leave-{match}": leave(match) for match in ("exact", "prefix", "wildcard")}
     | {f"subscriptions-{match}": many(match) for match in ("exact", "prefix", "wildcard")}
+    | {f"registrations-{match}": registered(match) for match in ("exact", "prefix", "wildcard")}
 )
 
 
@@ -99,6 +107,11 @@ def line(name: str, results: list[dict[str, Any]]) -> str:
         stall = middle("stall_ms")
         before = show(middle("before_ms.max"))
         return f"{name}: longest call {show(stall)} ms, before that {before} ms: {verdict(stall, MOST_STALL)}"
+    if kind == "registrations":
+        rows = results[-1]["by_count"]
+        return f"{name}: " + "; ".join(
+            f"{row['registrations']:,}: {row['ten']:g} µs a call of one of ten, {row['any']:g} of any" for row in rows
+        )
     rates = [(row["subscriptions"], row["publishes_per_s"], row["drop_stall_ms"]) for row in results[-1]["by_count"]]
     return f"{name}: " + "; ".join(
         f"{count:,}: {rate:,.0f} publishes/s, deaf {stall} ms" for count, rate, stall in rates
