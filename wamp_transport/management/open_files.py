@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -30,8 +31,5 @@ def make_room() -> None:
             logger.debug("The limit of open files stays at %s", soft)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = ROOM if soft == resource.RLIM_INFINITY else min(soft, ROOM)
-    standing = os.open(os.devnull, os.O_RDONLY)
-    try:
+    with open(os.devnull) as standing, suppress(OSError):  # nothing depends on it
         os.close(fcntl.fcntl(standing, fcntl.F_DUPFD_CLOEXEC, most - 1))
-    finally:
-        os.close(standing)
