@@ -67,6 +67,15 @@ def test_message_of_any_size_is_answered(wire: Wire, size: int) -> None:
     assert wire.message()[:2] == [33, 1]
 
 
+def test_long_message_before_a_session_is_refused(port: int) -> None:
+    with opened(port) as wire:
+        wire.send(frame(TEXT, b'[1,"realm1",{"roles":{"caller":{}}}]'.ljust(70_000)))
+        code, details, reason = wire.message()
+        assert (code, reason) == (3, "wamp.error.protocol_violation")
+        assert "a message of 70000 bytes" in details["message"]
+        assert wire.closed().code == 1002
+
+
 def test_15_mib_go_there_and_back(wire: Wire) -> None:
     wire.send_json([32, 1, {}, "com.large"])
     subscription = wire.message()[2]

@@ -3,17 +3,29 @@
 The transport stays; sessions on it may follow each other, each begun by a HELLO.
 """
 
+import gc
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 
+LONG: Final = 64 * 1024
+"""Bytes that a message may have before there is a session, whatever its service allows.
+
+Longer ones are decoded while the collector of cycles rests: decoding makes none, and it would look at all that is made
+again and again.
+"""
+
 
 class Receiver(Protocol):
-    """What a connection tells its node."""
+    """What a connection asks and tells its node."""
+
+    def has_session(self, connection: "Connection") -> bool:
+        """Whether the connection's session has joined a realm, and not left it."""
+        ...
 
     def accept(self, connection: "Connection", message: Message) -> None:
         """Route one message; what comes of it may wait for :meth:`settle`."""
@@ -127,6 +139,13 @@ class Connection:
         """One of several messages from the peer; :meth:`settle` must follow."""
         if self.is_closed:
             return
+        rests = False
+        if len(data) > LONG:
+            if not self._node.has_session(self):
+                self.violate(f"a message of {len(data)} bytes, and {LONG} are allowed before a session is established")
+                return
+            rests = gc.isenabled()
+            gc.disable()
         try:
             message = self._decode(data)
         except ProtocolViolation as violation:
@@ -135,6 +154,9 @@ class Connection:
             self._node.report_bug(self)
         else:
             self._node.accept(self, message)
+        finally:
+            if rests:
+                gc.enable()
 
     def settle(self) -> None:
         """All messages that there are for now have been accepted."""

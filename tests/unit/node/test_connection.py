@@ -1,9 +1,11 @@
+import gc
+
 import pytest
 
-from wamp_transport.node.connection import Connection, Lane
+from wamp_transport.node.connection import LONG, Connection, Lane
 from wamp_transport.router.options import ServiceOptions
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.wamp.errors import PayloadError
+from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import Call, CallOptions, Published
 
 
@@ -12,6 +14,9 @@ class Told:
 
     def __init__(self):
         self.calls = []
+
+    def has_session(self, connection):
+        return True
 
     def __getattr__(self, name):
         return lambda *told: self.calls.append((name, *told[1:]))
@@ -44,6 +49,29 @@ def test_bytes_that_are_no_message_are_a_violation(connection, told):
     ((name, text),) = told.calls
     assert name == "violate"
     assert "malformed message" in text
+
+
+class Remembering:
+    """A serializer that notes whether cycles are collected while it decodes."""
+
+    name = "json"
+    encode = None
+
+    def __init__(self):
+        self.collected = []
+
+    def decode(self, data):
+        self.collected.append(gc.isenabled())
+        raise ProtocolViolation("no message")
+
+
+@pytest.mark.parametrize(("size", "collected"), [(LONG, True), (LONG + 1, False)])
+def test_collector_rests_while_a_long_message_is_decoded(told, size, collected):
+    serializer = Remembering()
+    connection = Connection(told, ServiceOptions("key"), Lane(serializer), None, 7)
+    connection.accept(b" " * size)
+    assert serializer.collected == [collected]
+    assert gc.isenabled()
 
 
 def test_nothing_counts_after_the_close(connection, told):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.node.conftest import OPEN, Recorder
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import LONG, Lane
 from wamp_transport.node.node import time_from
 from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.serializers.registry import SERIALIZERS
@@ -82,6 +82,20 @@ def test_bytes_that_are_no_message_close(join):
     assert connection.link.written[0].startswith(b"[3,")
     assert connection.link.closed[0][0] == "wamp.error.protocol_violation"
     assert connection.is_closed
+
+
+@pytest.mark.parametrize("size", [LONG, LONG + 1])
+def test_long_message_needs_a_session(join, connect, size):
+    hello = b'[1,"realm1",{"roles":{"caller":{}}}]'
+    connection = connect()
+    connection.receive(hello.ljust(size))
+    assert connection.is_closed is (size > LONG)
+    if connection.is_closed:
+        assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.link.written[0]
+        assert connection.link.closed[0][0] == "wamp.error.protocol_violation"
+    joined = join()
+    joined.receive(b'[48,5,{},"com.none"]'.ljust(size))
+    assert b"wamp.error.no_such_procedure" in joined.link.written[0]
 
 
 def test_goodbye_leaves_the_transport_for_another_session(node, join):
