@@ -23,8 +23,8 @@ again and again.
 class Receiver(Protocol):
     """What a connection asks and tells its node."""
 
-    def has_session(self, connection: "Connection") -> bool:
-        """Whether the connection's session has joined a realm, and not left it."""
+    def is_joining(self, connection: "Connection") -> bool:
+        """Whether the connection's session is not established yet."""
         ...
 
     def accept(self, connection: "Connection", message: Message) -> None:
@@ -141,7 +141,7 @@ class Connection:
             return
         rests = False
         if len(data) > LONG:
-            if not self._node.has_session(self):
+            if self._node.is_joining(self):
                 self.violate(f"a message of {len(data)} bytes, and {LONG} are allowed before a session is established")
                 return
             rests = gc.isenabled()

@@ -33,7 +33,7 @@ from ..router.effects import (
 )
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.ports import Environment
-from ..router.records import PRESENT, Session
+from ..router.records import JOINING, Session
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
@@ -141,10 +141,10 @@ class Node:
         if self._deadlines.is_changed:
             self._keep_time()
 
-    def has_session(self, connection: Connection) -> bool:
-        """Whether the connection's session has joined a realm, and not left it."""
+    def is_joining(self, connection: Connection) -> bool:
+        """Whether the connection's session is not established yet."""
         session = self.router.sessions.get(connection.session_id)
-        return session is not None and session.state in PRESENT
+        return session is not None and session.state in JOINING
 
     def violate(self, connection: Connection, message: str) -> None:
         """The peer sent what is no message: ABORT, then the transport closes."""

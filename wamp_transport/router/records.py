@@ -15,6 +15,9 @@ from .waiting import Login, Waiting
 
 State = Literal["closed", "authenticating", "challenging", "established", "deciding", "closing", "gone"]
 
+JOINING = frozenset({"closed", "authenticating", "challenging"})
+"""The states of a session that is not established yet."""
+
 PRESENT = frozenset({"established", "deciding"})
 """The states of a session that is a member of its realm."""
 

@@ -15,8 +15,8 @@ class Told:
     def __init__(self):
         self.calls = []
 
-    def has_session(self, connection):
-        return True
+    def is_joining(self, connection):
+        return False
 
     def __getattr__(self, name):
         return lambda *told: self.calls.append((name, *told[1:]))

@@ -98,6 +98,15 @@ def test_long_message_needs_a_session(join, connect, size):
     assert b"wamp.error.no_such_procedure" in joined.link.written[0]
 
 
+def test_long_message_on_its_way_when_the_router_says_goodbye_does_no_harm(node, join):
+    connection = join()
+    node.leave(connection.session_id, "wamp.close.normal", "")
+    connection.receive(b'[48,5,{},"com.none"]'.ljust(LONG + 1))
+    assert [message[:3] for message in connection.link.written] == [b"[6,"]
+    connection.receive(b'[6,{},"wamp.close.goodbye_and_out"]')
+    assert connection.link.closed == [("wamp.close.normal", "")]
+
+
 def test_goodbye_leaves_the_transport_for_another_session(node, join):
     connection = join()
     first = connection.session_id
