@@ -71,17 +71,14 @@ def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
     return number
 
 
-def _refuse_text(value: Any, immutable: bool) -> Any:
-    """Reading it takes a hundred times as long as reading the message, and no receiver expects it."""
-    raise ProtocolViolation("malformed message: CBOR tags for regular expressions and mail are not accepted")
+def _unread(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
+    return lambda value, immutable: cbor2.CBORTag(tag, value)
 
 
-TAGS = {
-    **SHARING,
-    **{tag: _number(tag) for tag in (4, 5, FRACTION)},
-    **dict.fromkeys((35, 36), _refuse_text),
-    BYTES_AS_ARRAY: _bytes_of_array,
-}
+UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
+"""Regular expressions and mail: reading them takes a hundred times as long as reading the message."""
+
+TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
 """The tags that are not left to cbor2 when a message comes."""
 
 try:
@@ -91,8 +88,9 @@ except TypeError as too_old:
 
 
 class CborSerializer:
-    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, regular expressions and mail,
-    which are refused as very long decimals and fractions are, and typed arrays of bytes, which become bytes.
+    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, which are refused as very
+    long decimals and fractions are, typed arrays of bytes, which become bytes, and regular expressions and mail, which
+    stay tags with a text: they reach receivers with CBOR, and no other serialization has them.
 
     ``undefined`` counts as absent in options.
     """
@@ -152,7 +150,7 @@ class CborSerializer:
     def values(self, raw: Any) -> Any:
         """See :class:`~.serializer.Serializer`."""
         try:
-            return cbor2.loads(bytes(raw))
+            return cbor2.loads(bytes(raw), semantic_decoders=UNREAD)
         except FAULTS as fault:
             raise unsayable("the router", fault) from fault
 
