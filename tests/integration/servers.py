@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,21 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 20.0
 
 
+PORTS = range(10_000, 32_000)
+"""Below those that systems give to clients: one of these would sit on the port of a server that is still to start."""
+_numbers = count(os.getpid() * 997)
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on. Test workers that run side by side get different ones."""
+    while True:
+        port = PORTS[next(_numbers) % len(PORTS)]
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def until(condition: Callable[[], Any], what: str, *, seconds: float = DEADLINE) -> Any:
