@@ -177,13 +177,14 @@ def test_every_option_is_set_kept_and_cleared(pages, kind, attributes):
         assert value_at(row.settings, attribute.path) == value, attribute.path
     stored = copy.deepcopy(row.settings)
 
-    pages.save(pages.get("pathservice_change", row.pk))
+    page = pages.get("pathservice_change", row.pk)
+    pages.save(page)
     row.refresh_from_db()
     assert row.settings == stored
 
     if attributes[0].path in MINIMAL[kind] or attributes[0].path in CONTEXT:
         return
-    pages.save(pages.get("pathservice_change", row.pk), **dict.fromkeys(entered, ""))
+    pages.save(page, **dict.fromkeys(entered, ""))
     row.refresh_from_db()
     for attribute in attributes:
         assert value_at(row.settings, attribute.path) is ABSENT, attribute.path

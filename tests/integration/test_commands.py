@@ -149,8 +149,8 @@ def test_program_carries_out_a_procedure_and_sessions_are_listed_and_killed(site
 
 
 def test_subscriber_and_callee_come_back_with_the_node_unless_they_should_not(tmp_path):
-    port, site = free_port(), Site(tmp_path)
-    with ExitStack() as commands:
+    port = free_port()
+    with ExitStack() as commands, Site(tmp_path).forking() as site:
         with live_server(tmp_path, port=port):
             until(lambda: site.wamp("call", "wamp.session.count").returncode == 0, "the node is found")
             subscriber, callee, other = (
