@@ -1,6 +1,7 @@
 """Connections of threads: broken and old ones go, kept ones stay, and one thread's trouble is told to the others."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from django.db import OperationalError, transaction
@@ -107,6 +108,43 @@ def test_kept_connections_of_other_threads_are_closed(server_of, two_threads):
         two_threads(index, lambda: server.work(keep=True))
     close_kept()
     assert [two_threads(index, lambda: server.own.connection) for index in (0, 1)] == [None, None]
+
+
+def test_kept_connection_that_is_used_is_closed_when_its_work_is_done(server_of, two_threads):
+    server = server_of(0)
+    two_threads(0, lambda: server.work(keep=True))
+
+    def work():
+        two_threads(1, close_kept)
+        server.ask()
+        return server.own.connection
+
+    assert two_threads(0, lambda: with_kept_connections(work)) is not None
+    assert two_threads(0, lambda: server.own.connection) is None
+    two_threads(0, lambda: server.work(keep=True))
+    assert two_threads(0, lambda: server.own.connection) is not None
+    close_kept()
+    assert two_threads(0, lambda: server.own.connection) is None
+
+
+def test_closing_while_others_work_breaks_nothing(server_of):
+    server = server_of(0)
+    count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT count(*) FROM n"
+    worker = ThreadPoolExecutor(1)
+    for _ in range(30):
+        begun = Event()
+
+        def work(begun=begun):
+            server.ask()
+            begun.set()
+            server.ask(count)
+
+        done = worker.submit(with_kept_connections, work)
+        assert begun.wait(10)
+        close_kept()
+        done.result(10)
+    worker.submit(server.leave).result(10)
+    worker.shutdown()
 
 
 def test_restart_costs_one_piece_of_work_and_not_one_in_each_thread(server_of, two_threads):

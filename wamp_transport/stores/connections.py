@@ -17,7 +17,10 @@ _breakdowns: Counter[str] = Counter()
 _outlived = threading.local()
 """``counts``: how many of these the connections of a thread, and those it will make, come after."""
 
-_kept: set[BaseDatabaseWrapper] = set()
+_idle: set[BaseDatabaseWrapper] = set()
+"""What is kept open and not used at this moment."""
+_closings = 0
+"""How often what is kept was to be closed."""
 _lock = threading.Lock()
 
 
@@ -43,28 +46,54 @@ def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
     Where one breaks the work is done once more, with a new one: it must be such that nothing is wrong with that.
     """
     reset_queries()
-    _clean(keep=True)
+    closings = _take()
     try:
-        return work()
-    except (DatabaseError, InterfaceError):
-        if not _clean(keep=True):
-            raise
-        return work()
+        _clean(keep=True)
+        try:
+            return work()
+        except (DatabaseError, InterfaceError):
+            if not _clean(keep=True):
+                raise
+            return work()
     finally:
         _clean(keep=True)
+        _give_back(closings)
 
 
 def close_kept() -> None:
-    """Close what is kept open in any thread, when no work is running there."""
+    """Close what is kept open in any thread: at once where it is idle, else when the work there is done.
+
+    A connection that is closed while it is used takes the process along (SQLite).
+    """
+    global _closings  # noqa: PLW0603 - guarded by the lock
     with _lock:
-        kept = list(_kept)
-        _kept.clear()
-    for connection in kept:
-        connection.inc_thread_sharing()
-        try:
-            connection.close()
-        finally:
-            connection.dec_thread_sharing()
+        _closings += 1
+        while _idle:
+            connection = _idle.pop()
+            connection.inc_thread_sharing()
+            try:
+                connection.close()
+            finally:
+                connection.dec_thread_sharing()
+
+
+def _take() -> int:
+    """This thread's connections are in use from now on."""
+    with _lock:
+        _idle.difference_update(connections.all(initialized_only=True))
+        return _closings
+
+
+def _give_back(closings: int) -> None:
+    """This thread's connections are idle; they are closed where all were to be since they were taken."""
+    initialized = connections.all(initialized_only=True)
+    own = [each for each in initialized if not each.in_atomic_block and each.connection is not None]
+    with _lock:
+        if closings == _closings:
+            _idle.update(own)
+            return
+    for connection in own:
+        connection.close()
 
 
 def _clean(keep: bool = False) -> bool:
@@ -89,9 +118,6 @@ def _clean(keep: bool = False) -> bool:
             if keep:
                 connection.close_at = None
             connection.close_if_unusable_or_obsolete()
-        if keep and connection.connection is not None:
-            with _lock:
-                _kept.add(connection)
     _outlived.counts = now
     return found_broken
 
