@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .integration.servers import Process, free_port, manage, running
+from .integration.servers import Process, free_port, manage, migrate, running
 
 REALM = "realm1"
 
@@ -45,9 +45,9 @@ def live_server(directory: Path, *, port: int | None = None, node: Path | None =
 
     Its database and log are kept in ``directory``; ``node`` is a Crossbar node directory or configuration to run.
     """
-    environment = {"WAMPNODE_DATABASE": str(directory / "live.sqlite3")}
-    with running(manage("migrate", "--verbosity", "0"), directory, **environment) as migrate:
-        assert migrate.ended(seconds=60) == 0, migrate.output
+    database = directory / "live.sqlite3"
+    migrate(database)
+    environment = {"WAMPNODE_DATABASE": str(database)}
     port = port or free_port()
     options = ["--node", str(node)] if node else []
     command = manage("runserver", "--noreload", f"127.0.0.1:{port}", *options)

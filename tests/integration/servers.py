@@ -1,7 +1,9 @@
 """Server processes for tests: started on free ports, ready when they listen, stopped at the end, their log at hand."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,8 +11,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +125,22 @@ def running(command: Sequence[str], directory: Path, **options: Any) -> Iterator
 def manage(*arguments: str) -> list[str]:
     """The command line of the project's ``manage.py``."""
     return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+
+@cache
+def _template() -> Path:
+    directory = Path(mkdtemp(prefix="migrated-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    database = directory / "db.sqlite3"
+    environment = environment_of(WAMPNODE_DATABASE=str(database))
+    subprocess.run(manage("migrate", "--verbosity", "0"), cwd=ROOT, env=environment, check=True)
+    return database
+
+
+def migrate(database: Path) -> None:
+    """Make a database with the project's tables, unless one is there. That of the first call is copied later."""
+    if not database.exists():
+        shutil.copy(_template(), database)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tests.certificates import Authority
 from tests.live import live_server
 
 from .commands import Site
-from .servers import ROOT, configuration, free_port, manage, node, realm, until, web
+from .servers import ROOT, configuration, free_port, manage, migrate, node, realm, until, web
 
 pytestmark = pytest.mark.integration
 
@@ -65,8 +65,8 @@ def test_no_node_is_told_with_how_to_start_one(site, tmp_path):
     empty = {"WAMPNODE_DATABASE": str(tmp_path / "empty.sqlite3")}
     done = site.wamp("call", "com.x", **empty)
     assert (done.returncode, "manage.py migrate" in done.stderr) == (3, True)
-    subprocess.run(manage("migrate", "-v0"), cwd=ROOT, env=site.environment | empty, timeout=60, check=True)
-    done = site.wamp("call", "com.x", **empty)
+    migrate(tmp_path / "migrated.sqlite3")
+    done = site.wamp("call", "com.x", WAMPNODE_DATABASE=str(tmp_path / "migrated.sqlite3"))
     assert (done.returncode, "manage.py runserver" in done.stderr) == (3, True)
 
 
@@ -214,7 +214,7 @@ def test_bench_measures_the_own_node(site):
 
 def test_own_node_is_reached_by_unix_socket_and_tls_where_it_listens_there_alone(site, tmp_path):
     database = {"WAMPNODE_DATABASE": str(tmp_path / "db.sqlite3")}
-    subprocess.run(manage("migrate", "-v0"), cwd=ROOT, env=site.environment | database, timeout=60, check=True)
+    migrate(tmp_path / "db.sqlite3")
     Authority().issue().write(tmp_path, "server")
     port = free_port()
     browsers_only = {"ws": {"type": "websocket", "options": {"allow_missing_origin": False}}}

@@ -22,6 +22,7 @@ from .servers import (
     environment_of,
     free_port,
     manage,
+    migrate,
     node,
     running,
     until,
@@ -43,10 +44,9 @@ SESSION = "sessionid=0123456789abcdef; csrftoken=q"
 
 
 def migrated(directory: Path) -> str:
-    database = str(directory / "db.sqlite3")
-    environment = environment_of(WAMPNODE_DATABASE=database)
-    subprocess.run(manage("migrate", "-v", "0"), cwd=ROOT, env=environment, check=True)
-    return database
+    database = directory / "db.sqlite3"
+    migrate(database)
+    return str(database)
 
 
 @pytest.fixture(scope="module")

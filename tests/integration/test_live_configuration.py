@@ -19,6 +19,7 @@ from .servers import (
     free_port,
     is_open,
     manage,
+    migrate,
     node,
     realm,
     running,
@@ -360,7 +361,7 @@ def wamp_import(directory: Path, document: dict[str, Any], environment: dict[str
 def test_rows_changed_by_another_process_take_effect(tmp_path: Path) -> None:
     port = free_port()
     environment = {"WAMPNODE_DATABASE": str(tmp_path / "db.sqlite3")}
-    subprocess.run(manage("migrate", "-v", "0"), cwd=ROOT, env=environment_of(**environment), check=True)
+    migrate(tmp_path / "db.sqlite3")
     wamp_import(tmp_path, configuration(web(port), realms=[realm("realm1", **ALL)]), environment)
     with running(manage("runnode"), tmp_path, **environment) as process:
         process.wait_for(port)

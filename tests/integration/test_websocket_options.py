@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 import zlib
@@ -19,9 +18,8 @@ from .servers import (
     Process,
     assert_quiet,
     configuration,
-    environment_of,
     free_port,
-    manage,
+    migrate,
     node,
     running,
     until,
@@ -279,8 +277,7 @@ def test_service_with_debug_tells_of_its_traffic_and_no_other(server: tuple[int,
 
 def test_handshake_that_is_not_answered_in_time_is_dropped(tmp_path: Path) -> None:
     database = tmp_path / "db.sqlite3"
-    environment = environment_of(WAMPNODE_DATABASE=str(database))
-    subprocess.run(manage("migrate", "-v", "0"), cwd=ROOT, env=environment, check=True)
+    migrate(database)
     kept = {"type": "websocket", "cookie": {}}  # its new visitors are written down before the handshake is answered
     paths = {"hasty": {**kept, "options": {"open_handshake_timeout": 1000}}, "patient": kept}
     port = free_port()
