@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,31 @@ def test_argument_that_could_be_an_option_is_refused_unless_the_program_knows_wh
 def test_output_has_a_bound(monkeypatch):
     monkeypatch.setattr(commanded, "MAX_OUTPUT", 1000)
     assert failed(Program("yes")).uri == "wamp.error.payload_size_exceeded"
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_programs_leave_no_pipes_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(commanded, "MAX_OUTPUT", 1000)
+    pid = tmp_path / "pid"
+    get_away = f"setsid sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600'"
+    detached = Program(f"{get_away} & until [ -e {pid} ]; do :; done; yes", is_shell=True)
+
+    async def main():
+        before = None
+        for program in (Program("true"), Program("yes"), detached, Program("true")):
+            with suppress(ApplicationError):
+                await program.carry_out(invocation())
+            await asyncio.sleep(0)  # what is closed is closed in the next turn
+            before = before or open_files()
+            assert open_files() == before
+
+    try:
+        asyncio.run(main())
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def test_secrets_of_the_command_are_not_the_programs(monkeypatch):

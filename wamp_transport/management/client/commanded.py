@@ -159,6 +159,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
     _signal(process.pid, signal.SIGKILL)
     await process.wait()
+    # asyncio has no public way to close pipes that are not read to their end, as those that other processes still hold.
+    process._transport.close()  # type: ignore[attr-defined]
 
 
 def _signal(group: int, number: int) -> None:
