@@ -59,16 +59,24 @@ class Node:
         until(answered, f"{expected} at {path}; {self.process.output}", seconds=SOON)
 
 
-@pytest.fixture
-def running_node(tmp_path: Path) -> Iterator[Node]:
-    port = free_port()
-    with node(tmp_path, configuration(web(port), realms=[realm("realm1", **ALL)]), port) as process:
-        yield Node(tmp_path, process, port)
+WS = {"type": "websocket"}
+
+
+@pytest.fixture(scope="module")
+def one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    directory, port = tmp_path_factory.mktemp("node"), free_port()
+    with node(directory, configuration(web(port), realms=[realm("realm1", **ALL)]), port) as process:
+        yield Node(directory, process, port)
         assert process.stop() == 0
         assert_quiet(process.output)
 
 
-WS = {"type": "websocket"}
+@pytest.fixture
+def running_node(one_node: Node, request: pytest.FixtureRequest) -> Node:
+    """The node as it was before other tests."""
+    one_node.change(paths={"ws": WS, request.node.name: WS})
+    one_node.until_opens(f"/{request.node.name}")
+    return one_node
 
 
 def test_new_path_opens_and_other_sessions_work_on(running_node: Node) -> None:
