@@ -37,7 +37,7 @@ check: lint types contracts ## Run lint, types, contracts and the tests that nee
 .PHONY: test-postgresql
 test-postgresql: $(VENV)/.installed-dev ## Run the tests of Django's side on PostgreSQL, and 20,000 calls of its handlers (some 8 minutes)
 	$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest -n auto --dist loadfile tests/django
-	TEST_DATABASE_CALLS=10000 $(BIN)/python -m pytest tests/integration/test_databases.py tests/integration/test_database_restart.py
+	TEST_DATABASE_CALLS=10000 $(BIN)/python -m pytest --timeout 900 tests/integration/test_databases.py tests/integration/test_database_restart.py
 
 soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for SECONDS=60
 	$(BIN)/python -m tests.property.soak $(SECONDS)

@@ -186,7 +186,7 @@ def delete_latest_order(keeper: Page, url: str) -> None:
     page.locator("#result_list tbody a").first.click()
     page.get_by_role("link", name="Delete", exact=True).click()
     page.get_by_role("button", name="Yes").click()
-    page.close()
+    expect(page.locator(".success")).to_be_visible()
 
 
 def test_its_own_tests_pass(variables: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from .wire import Wire, joined
 
 pytestmark = pytest.mark.integration
 
-CALLS = int(os.environ.get("TEST_DATABASE_CALLS", "400"))
+CALLS = int(os.environ.get("TEST_DATABASE_CALLS", "120"))
 """`make test-postgresql` makes more of them."""
 
 AT_A_TIME = 20
