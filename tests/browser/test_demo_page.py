@@ -50,7 +50,7 @@ class Tabs:
         page = self.context.new_page()
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.troubles.append(f"exception: {error}"))
-        page.on("requestfailed", lambda request: self.troubles.append(f"failed: {request.url}"))
+        page.on("requestfailed", lambda request: self._on_failure(request.failure, request.url))
         page.on("response", lambda answer: self._on_response(answer.status, answer.url))
         page.goto(self.url)
         if connected:
@@ -60,6 +60,10 @@ class Tabs:
     def _on_console(self, message: Any) -> None:
         if message.type == "error":
             self.troubles.append(f"console: {message.text}")
+
+    def _on_failure(self, failure: str | None, url: str) -> None:
+        if failure != "net::ERR_ABORTED":  # as the icon of a page that is closed meanwhile
+            self.troubles.append(f"failed: {url}: {failure}")
 
     def _on_response(self, status: int, url: str) -> None:
         if status >= 400:
