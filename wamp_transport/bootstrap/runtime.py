@@ -39,7 +39,7 @@ from .mounting import Mount, mount
 from .reachable import reachable
 from .signals import Signals
 from .sources import Source, choose_source
-from .threads import in_thread
+from .threads import finished, in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ GOODBYE_SECONDS: Final = 4.0
 """How long sessions have to say goodbye when the process stops."""
 
 FORGET_SECONDS: Final = 1.0
-"""How long the process then waits to be forgotten by the database."""
+"""How long the process then waits for what it still does with the database, and to be forgotten by it."""
 
 
 Table = PathTable[Mount]
@@ -131,9 +131,11 @@ class Runtime:
         self.functions.close()
         if self.authentication is not None:
             self.authentication.close()
+        await finished(FORGET_SECONDS)
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
+        await finished(FORGET_SECONDS)
         await asyncio.to_thread(close_kept)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:

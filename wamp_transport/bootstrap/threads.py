@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -59,6 +60,14 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     except RuntimeError as error:  # the interpreter ends, as it does for a reload in development
         raise asyncio.CancelledError from error
     return await future
+
+
+async def finished(seconds: float) -> None:
+    """Wait for what runs in the threads of this loop, ``seconds`` at most: it goes on when its task is canceled."""
+    pool = _pools.pop(asyncio.get_running_loop(), None)
+    if pool is not None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(pool.shutdown), seconds)
 
 
 class Busy(Exception):

@@ -3,12 +3,13 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from contextvars import ContextVar
 
 import pytest
 from django.db import DatabaseError, InterfaceError
 
-from wamp_transport.bootstrap.threads import in_thread
+from wamp_transport.bootstrap.threads import finished, in_thread
 
 place = ContextVar("place", default="outside")
 
@@ -31,6 +32,37 @@ def test_context_goes_along() -> None:
         return await in_thread(place.get)
 
     assert asyncio.run(whole()) == "inside"
+
+
+def test_work_of_canceled_tasks_is_waited_for_but_not_for_ever() -> None:
+    begun, may_end, has_ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        may_end.wait(20)
+        has_ended.set()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(in_thread(work))
+        await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
+        waiting = asyncio.ensure_future(finished(20))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        may_end.set()
+        await waiting
+        assert has_ended.is_set()
+        assert await in_thread(int) == 0
+        begun.clear()
+        may_end.clear()
+        task = asyncio.ensure_future(in_thread(work))
+        await asyncio.to_thread(begun.wait, 20)
+        await finished(0.01)
+        assert not task.done()
+        may_end.set()
+        await task
+
+    asyncio.run(main())
 
 
 def test_work_is_canceled_while_the_interpreter_ends() -> None:
