@@ -217,56 +217,65 @@ def test_bad_value_of_every_option_is_refused_at_its_field(pages, kind):
     assert row.settings == MINIMAL[kind]
 
 
-@pytest.mark.parametrize(
-    ("path", "text", "message"),
-    [
-        ("options.max_frame_size", "-1", "expected an integer from 0 to 67108864 (bytes), found -1"),
-        ("options.max_frame_size", "many", 'expected an integer from 0 to 67108864 (bytes), found "many"'),
-        ("options.max_frame_size", "1.5", 'found "1.5"'),
-        ("options.max_frame_size", "9" * 5000, "expected an integer from 0 to 67108864"),
-        ("options.auto_ping_interval", "5", "expected 0, or at least 1000 milliseconds, found 5 (1 s is 1000)"),
-        ("options.auto_ping_size", "3", "expected an integer from 12 to 125 (bytes), found 3"),
-        ("options.enable_webstatus", "maybe", 'expected true or false, found "maybe"'),
-        ("options.external_port", "0", "from 1 to 65535"),
-        ("serializers", "jason", 'unknown serializer "jason"'),
-        ("serializers", "[]", "expected at least one serializer, found an empty list"),
-        ("id", "X", "3 to 64 of a-z"),
-        ("auth.anonymous.role", "trusted", "role trusted is the router's own"),
-        ("auth.ticket.principals", '{"joe": {"ticket": "********"}}', "enter it"),
-        ("auth.anonymous.type", "nothing", "expected one of"),
-        ("url", "http://localhost/here", "begins with ws:// or wss://"),
-        ("url", "ws://localhost/there", 'expected a URL with the path of the service, "/here"'),
-        ("url", "ws://a\x00b/here", "Null characters are not allowed."),
-    ],
-)
-def test_wrong_value_is_refused_at_its_field(pages, path, text, message):
+WRONG = [
+    ("options.max_frame_size", "-1", "expected an integer from 0 to 67108864 (bytes), found -1"),
+    ("options.max_frame_size", "many", 'expected an integer from 0 to 67108864 (bytes), found "many"'),
+    ("options.max_frame_size", "1.5", 'found "1.5"'),
+    ("options.max_frame_size", "9" * 5000, "expected an integer from 0 to 67108864"),
+    ("options.auto_ping_interval", "5", "expected 0, or at least 1000 milliseconds, found 5 (1 s is 1000)"),
+    ("options.auto_ping_size", "3", "expected an integer from 12 to 125 (bytes), found 3"),
+    ("options.enable_webstatus", "maybe", 'expected true or false, found "maybe"'),
+    ("options.external_port", "0", "from 1 to 65535"),
+    ("serializers", "jason", 'unknown serializer "jason"'),
+    ("serializers", "[]", "expected at least one serializer, found an empty list"),
+    ("id", "X", "3 to 64 of a-z"),
+    ("auth.anonymous.role", "trusted", "role trusted is the router's own"),
+    ("auth.ticket.principals", '{"joe": {"ticket": "********"}}', "enter it"),
+    ("auth.anonymous.type", "nothing", "expected one of"),
+    ("url", "http://localhost/here", "begins with ws:// or wss://"),
+    ("url", "ws://localhost/there", 'expected a URL with the path of the service, "/here"'),
+    ("url", "ws://a\x00b/here", "Null characters are not allowed."),
+]
+"""Attributes of a WebSocket service, what is entered for them, and what is said of it."""
+
+
+def test_wrong_value_is_refused_at_its_field(pages):
     row = service("websocket")
-    errors = pages.refused(pages.get("pathservice_change", row.pk), **{named(path): text})
-    assert list(errors) == [named(path)]
-    assert message in errors[named(path)][0]
+    page = pages.get("pathservice_change", row.pk)
+    for path, text, message in WRONG:
+        errors = pages.refused(page, **{named(path): text})
+        assert list(errors) == [named(path)], (path, text)
+        assert message in errors[named(path)][0], (path, text)
     row.refresh_from_db()
     assert row.settings == {}
 
 
-@pytest.mark.parametrize(
-    ("kind", "path", "text", "message"),
-    [
-        ("static", "options.mime_types", "{", "Not valid JSON: line 1"),
-        ("static", "options.mime_types", "[]", "expected an object, found a list"),
-        ("static", "options.mime_types", '{"md": "text/markdown"}', "begins with a dot"),
-        ("static", "options.mime_types", "[" * 100_000, "Nested too deeply"),
-        ("static", "options.cache_timeout", "soon", "expected an integer from 0 (s) or null"),
-        ("redirect", "url", "", "required and missing"),
-        ("redirect", "url", "a b", "printable ASCII"),
-        ("json", "value", "", "required and missing"),
-        ("json", "value", "NaN", "not a number"),
-        ("json", "value", "9" * 5000, "too many digits"),
+WRONG_ELSEWHERE = {
+    "static": [
+        ("options.mime_types", "{", "Not valid JSON: line 1"),
+        ("options.mime_types", "[]", "expected an object, found a list"),
+        ("options.mime_types", '{"md": "text/markdown"}', "begins with a dot"),
+        ("options.mime_types", "[" * 100_000, "Nested too deeply"),
+        ("options.cache_timeout", "soon", "expected an integer from 0 (s) or null"),
     ],
-)
-def test_wrong_value_of_another_type_is_refused_at_its_field(pages, kind, path, text, message):
-    row = service(kind)
-    errors = pages.refused(pages.get("pathservice_change", row.pk), **{named(path, kind): text})
-    assert message in errors[named(path, kind)][0]
+    "redirect": [
+        ("url", "", "required and missing"),
+        ("url", "a b", "printable ASCII"),
+    ],
+    "json": [
+        ("value", "", "required and missing"),
+        ("value", "NaN", "not a number"),
+        ("value", "9" * 5000, "too many digits"),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_ELSEWHERE)
+def test_wrong_value_of_another_type_is_refused_at_its_field(pages, kind):
+    page = pages.get("pathservice_change", service(kind).pk)
+    for path, text, message in WRONG_ELSEWHERE[kind]:
+        errors = pages.refused(page, **{named(path, kind): text})
+        assert message in errors[named(path, kind)][0], (path, text)
 
 
 def test_all_mistakes_are_told_together(pages):
