@@ -12,7 +12,7 @@ from typing import Any
 
 import wamp_transport
 
-from ..integration.servers import free_port, manage, running, until, write_config
+from ..integration.servers import free_port, manage, migrate, running, until, write_config
 from ..integration.wire import Wire
 from . import login_services as logins
 
@@ -110,8 +110,7 @@ def ours(directory: Path) -> Iterator[Place]:
     """This project's router."""
     place = _prepared(directory)
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **logins.ENVIRONMENT}
-    with running(manage("migrate", "--verbosity", "0"), directory, **environment) as migrate:
-        assert migrate.ended(seconds=60) == 0, migrate.output
+    migrate(directory / "db.sqlite3")
     with running(manage("runnode", "--node", str(directory)), directory, **environment) as process:
         process.wait_for(place.port, place.secure, seconds=60)
         yield place

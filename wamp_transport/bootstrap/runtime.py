@@ -131,7 +131,7 @@ class Runtime:
         self.functions.close()
         if self.authentication is not None:
             self.authentication.close()
-        await finished(FORGET_SECONDS)
+        await finished(FORGET_SECONDS)  # a report that came after would be remembered
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
