@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 
-from ..bootstrap.runtime import MAIN, Runtime, install
+from ..bootstrap.mounts import MAIN
+from ..bootstrap.runtime import Runtime, install
 from ..bootstrap.sources import Source
 from ..conf import app_settings
 from ..config.configuration import Configuration
@@ -65,9 +66,8 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
     server: WampServer
 
     async def on_start(started: WampServer) -> None:
-        await runtime.start()
-        assert runtime.snapshot is not None  # noqa: S101 - started
-        started.wanted = addresses(runtime.snapshot.configuration)
+        node = await runtime.start()
+        started.wanted = addresses(node.snapshot.configuration)
         runtime.on_applied = follow
         # What is loaded by now stays: the collector need not walk through all of Django for every thousand sessions.
         gc.collect()

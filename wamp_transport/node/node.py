@@ -31,7 +31,7 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
-from ..router.options import RouterOptions, ServiceOptions
+from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, is_narrowed
 from ..router.ports import Environment
 from ..router.records import JOINING, Session
 from ..router.router import Router
@@ -97,6 +97,7 @@ class Node:
         self._leaving: dict[int, Connection] = {}
         self.outbound = Outbound(self.connections, self._undeliverable, self._refused)
         self._when_empty: asyncio.Future[None] | None = None
+        self._services: Mapping[str, ServiceOptions] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
 
@@ -197,17 +198,44 @@ class Node:
     # --- control -------------------------------------------------------------------------------------------------
 
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
-        """Take new router options; sessions they do not touch go on. ``services`` are those with other limits."""
-        self.router.configure(options, services)
-        if services:
+        """Apply router options; sessions they do not touch go on.
+
+        ``services`` are all services that sessions may come through from now on, by key, and None changes nothing
+        there. Sessions end whose service is removed, or which could not have come as they have.
+        """
+        if services is not None:
+            self._services = services
+        # Found before the options are replaced: sessions keep the options with which they came until then.
+        ending = {one.id: self._why_closed(one.service) for one in self.router.sessions.values()}
+        outdated = {
+            one.service.key: current
+            for one in self.router.sessions.values()
+            if not ending[one.id] and (current := self.current_service(one.service)) not in (None, one.service)
+        }
+        try:
+            self.router.configure(options, outdated)
             for connection in self.connections.values():
-                connection.service = services.get(connection.service.key, connection.service)
+                connection.service = outdated.get(connection.service.key, connection.service)
+        finally:
+            # By now they may have the new options of their service, and a second attempt would not find them.
+            for session_id, message in ending.items():
+                if message:
+                    self.router.leave(session_id, errors.CLOSE_REALM, message)
         self._after_control()
 
-    def leave_service(self, key: str, message: str) -> None:
-        """A path service is no more: its sessions get GOODBYE and are closed."""
-        self.router.leave_service(key, errors.CLOSE_REALM, message)
-        self._after_control()
+    def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
+        """Return the options that hold now for sessions that come through ``service``; None if none may come so."""
+        if self._services is None or service is LOCAL_SERVICE:
+            return service
+        current = self._services.get(service.key)
+        return None if current is None or is_narrowed(service, current) else current
+
+    def _why_closed(self, service: ServiceOptions) -> str:
+        """Return why sessions that came through ``service`` must end; nothing if they may stay."""
+        if self.current_service(service) is not None:
+            return ""
+        is_removed = self._services is not None and service.key not in self._services
+        return "the service was removed" if is_removed else "who may use the service has changed"
 
     def leave(self, session_id: int, reason: str, message: str) -> None:
         """A session is to end: it gets GOODBYE and is closed."""

@@ -20,7 +20,7 @@ from .cookies import VISITOR, Visitor
 from .lanes import UNFRAMED
 from .negotiation import Agreement, Refusal, can_answer, negotiate
 from .pressure import Bounds, Pressure
-from .service import WampService
+from .service import CHANGED, WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -77,6 +77,9 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                 return
             if visitor is not None:
                 scope = {**scope, VISITOR: visitor}
+        if self.service.current_options is None:
+            await refuse(scope, send, Refusal(503, CHANGED))
+            return
         direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
         if direct is None:
             await self._serve(outcome, scope, receive, send)

@@ -162,10 +162,10 @@ class TestLostWhileWritingTo:
         assert not node.connections
         assert not node.router.sessions
 
-    def test_session_that_is_lost_at_its_goodbye_leaves_nothing(self, node, join):
+    def test_session_that_is_lost_at_its_goodbye_leaves_nothing(self, node, join, options):
         connection = join()
         connection.link.write = lambda data: connection.lost()
-        node.leave_service("open", "the path is no more")
+        node.configure(options, {})
         assert not node.connections
         assert not node._leaving
         assert not node.router.sessions
@@ -237,10 +237,10 @@ class TestTime:
         assert node._timer.when() == 1015.0
         assert not late.link.closed
 
-    def test_earlier_deadline_moves_the_timer(self, loop, node, connect, join):
+    def test_earlier_deadline_moves_the_timer(self, loop, node, connect, join, options):
         connect()
         join()
-        node.leave_service("open", "gone")
+        node.configure(options, {})
         assert node._timer.when() == 1005.0
 
 
@@ -258,9 +258,9 @@ class TestControl:
         connection.receive(SUBSCRIBE)
         assert b"wamp.error.not_authorized" in connection.link.written[0]
 
-    def test_service_that_goes_takes_its_sessions_along(self, node, join, connect):
+    def test_service_that_goes_takes_its_sessions_along(self, node, join, connect, options):
         joined, waiting = join(), connect()
-        node.leave_service("open", "the path is no more")
+        node.configure(options, {})
         assert joined.link.written[0].startswith(b"[6,")
         assert waiting.link.closed
 
