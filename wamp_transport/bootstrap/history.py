@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from ..config.configuration import Configuration
 from ..node.node import Node
+from ..node.observers import NodeObserver
 from ..router.effects import Record
 from ..router.history import History
 from ..stores import history
@@ -26,7 +27,7 @@ LARGEST_BACKLOG: Final = 100_000
 """Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
 
 
-class DurableHistory(ConfigurationPart):
+class DurableHistory(ConfigurationPart, NodeObserver):
     """Connects a node's recorded events with the database."""
 
     name = "history"
@@ -37,7 +38,7 @@ class DurableHistory(ConfigurationPart):
         self._lost = 0
         self._batches = 0
         self._restored: list[History] = []
-        node.recorder = self._take
+        node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Fill the durable histories that were not filled yet with what is stored of them.
@@ -81,7 +82,8 @@ class DurableHistory(ConfigurationPart):
         except DatabaseError:
             logger.exception("Old events could not be dropped; it is tried again later")
 
-    def _take(self, record: Record) -> None:
+    def event_recorded(self, record: Record) -> None:
+        """Keep an event until it is written."""
         if len(self._waiting) >= LARGEST_BACKLOG:
             self._lost += 1
             if self._lost == 1:

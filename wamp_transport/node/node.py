@@ -33,7 +33,7 @@ from ..router.effects import (
 )
 from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, is_narrowed
 from ..router.ports import Environment
-from ..router.records import JOINING, Session
+from ..router.records import JOINING
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
@@ -41,7 +41,9 @@ from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, Lane, Link
 from .deciding import NOBODY, Authenticator, Authorizer, Deciding
+from .observers import NodeObservers
 from .outbound import Outbound
+from .stats import NodeStats
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +52,7 @@ WORK_STEPS: Final = 250
 
 
 class Node:
-    """A running router with its connections, and those who decide what the core asks.
-
-    ``recorder`` takes what durable histories keep; ``on_goodbye`` is told when a client has said goodbye, and why;
-    ``on_refused`` when the router itself answers a session with an error; ``on_joined`` and ``on_left`` when a session
-    has joined its realm, and left it, and why; ``on_slow`` when a peer is too slow, and how many bytes wait for it
-    where it is closed for that, None where it is left out until it has caught up.
-    """
+    """A running router with its connections, and those who decide what the core asks. ``observers`` watch it."""
 
     def __init__(
         self,
@@ -70,12 +66,7 @@ class Node:
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
         self._is_working = False
-        self.recorder: Callable[[Record], None] | None = None
-        self.on_goodbye: Callable[[Connection, str], None] | None = None
-        self.on_refused: Callable[[int, Error], None] | None = None
-        self.on_joined: Callable[[Session], None] | None = None
-        self.on_left: Callable[[Session, str], None] | None = None
-        self.on_slow: Callable[[Session, int | None], None] | None = None
+        self.observers = NodeObservers()
         self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
         self.router = Router(
@@ -192,8 +183,8 @@ class Node:
 
     def _slow(self, connection: Connection, waiting: int | None) -> None:
         session = self.router.sessions.get(connection.session_id)
-        if session is not None and self.on_slow is not None:
-            self.on_slow(session, waiting)
+        if session is not None:
+            self.observers.slow_consumer_detected(session, waiting)
 
     # --- control -------------------------------------------------------------------------------------------------
 
@@ -256,6 +247,20 @@ class Node:
             self._timer.cancel()
             self._timer = None
 
+    def stats(self) -> NodeStats:
+        """Count what there is now. It takes longer the more connections there are."""
+        clients = [one for one in self.connections.values() if one.service is not LOCAL_SERVICE]
+        return NodeStats(
+            realms={name: realm.stats() for name, realm in self.router.realms.items()},
+            connections=len(clients) + sum(one.service is not LOCAL_SERVICE for one in self._leaving.values()),
+            joining=sum(self.is_joining(one) for one in clients),
+            congested=self.outbound.congested,
+            queued_bytes=sum(one.link.queued_bytes for one in (*clients, *self._leaving.values())),
+            decisions=len(self._deciding),
+            events_dropped=self.outbound.events_dropped,
+            undelivered_events=self.outbound.undelivered_events,
+        )
+
     # --- effects -------------------------------------------------------------------------------------------------
 
     def run_effects(self) -> None:
@@ -291,23 +296,19 @@ class Node:
         self.router.undeliverable(session_id, message, fault)
 
     def _refused(self, session_id: int, error: Error) -> None:
-        if self.on_refused is not None:
-            self.on_refused(session_id, error)
+        self.observers.request_refused(session_id, error)
 
     def _joined(self, effect: Joined) -> None:
-        if self.on_joined is not None:
-            self.on_joined(effect.session)
+        self.observers.session_joined(effect.session)
 
     def _left(self, effect: Left) -> None:
-        if self.on_left is not None:
-            self.on_left(effect.session, effect.reason)
+        self.observers.session_left(effect.session, effect.reason)
 
     def _release(self, effect: Release) -> None:
         """The session has ended, its transport waits for another HELLO."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
-            if self.on_goodbye is not None:
-                self.on_goodbye(connection, effect.reason)
+            self.observers.goodbye_received(connection, effect.reason)
             lane = connection.lane
             name = lane.serializer.name
             connection.session_id = self.router.open_session(connection.service, name, connection.transport)
@@ -342,8 +343,7 @@ class Node:
             connection.link.resume()
 
     def _record(self, effect: Record) -> None:
-        if self.recorder is not None:
-            self.recorder(effect)
+        self.observers.event_recorded(effect)
 
     def _close(self, effect: Close) -> None:
         connection = self.connections.get(effect.session_id) or self._leaving.get(effect.session_id)

@@ -56,6 +56,11 @@ class DirectLink(Protocol):
         """See :class:`~wamp_transport.node.connection.Link`."""
         ...
 
+    @property
+    def queued_bytes(self) -> int:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        ...
+
 
 class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     """Carries the WAMP session of one WebSocket of one service: ``WampConsumer.as_asgi(service=...)``."""
@@ -177,6 +182,11 @@ class QueuedLink:
     def resume(self) -> None:
         """See :class:`~wamp_transport.node.connection.Link`."""
         self._may_read.set()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait here; what the server has taken is not known."""
+        return self._size
 
     @property
     def is_paused(self) -> bool:

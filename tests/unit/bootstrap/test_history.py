@@ -87,7 +87,7 @@ def durable(node, store):
 def record(node, durable):
     def record(*numbers):
         for number in numbers:
-            node.recorder(Record("realm1", "exact", "com.x", publication(number)))
+            node.observers.event_recorded(Record("realm1", "exact", "com.x", publication(number)))
 
     return record
 
