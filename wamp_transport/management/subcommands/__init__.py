@@ -12,10 +12,10 @@ from wamp_transport.management.subcommands.init import Init
 from wamp_transport.management.subcommands.keygen import Keygen
 from wamp_transport.management.subcommands.kill import Kill
 from wamp_transport.management.subcommands.publish import Publish
-from wamp_transport.management.subcommands.purge import Purge
-from wamp_transport.management.subcommands.reference import Reference
+from wamp_transport.management.subcommands.clearcookies import Purge
+from wamp_transport.management.subcommands.schema import Reference
 from wamp_transport.management.subcommands.register import Register
-from wamp_transport.management.subcommands.secret import Secret
+from wamp_transport.management.subcommands.hash_secret import Secret
 from wamp_transport.management.subcommands.sessions import Sessions
 from wamp_transport.management.subcommands.subcommand import Subcommand
 from wamp_transport.management.subcommands.subscribe import Subscribe

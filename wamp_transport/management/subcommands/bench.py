@@ -8,8 +8,8 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.failures import FAILED, USAGE, Failure, failure_of
-from wamp_transport.management.client.measuring import Measure, calls, events, measure
-from wamp_transport.management.client.speaking import joined, parted, run
+from wamp_transport.management.client.benchmark import Measure, calls, events, measure
+from wamp_transport.management.client.session_runner import joined, parted, run
 from wamp_transport.management.client.tables import is_watched, table, width_of
 from wamp_transport.management.client.targets import Target, add_target_arguments, target_of
 from wamp_transport.management.client.values import as_json

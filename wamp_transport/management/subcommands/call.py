@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.speaking import speak
+from wamp_transport.management.client.session_runner import speak
 from wamp_transport.management.client.tables import is_terminal
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import VALUES, as_json, named_values, text_of, value

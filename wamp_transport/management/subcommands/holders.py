@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.lists import answers, write_table
-from wamp_transport.management.client.speaking import speak
+from wamp_transport.management.client.session_runner import speak
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.session import Session

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.failures import FAILED, USAGE, Failure
 from wamp_transport.management.client.lists import details_of_all
-from wamp_transport.management.client.speaking import Interrupted, speak
+from wamp_transport.management.client.session_runner import Interrupted, speak
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, shown
 from wamp_transport.node.session import Session

@@ -11,9 +11,9 @@ from django.utils.module_loading import import_string
 from wamp_transport.handlers.declarations import REGISTRY, Declaration
 from wamp_transport.handlers.running import Handler, Running, UnusableHandler
 from wamp_transport.handlers.threads import Threads
-from wamp_transport.management.client.commanded import Program, words_of
+from wamp_transport.management.client.subprocess_procedure import Program, words_of
 from wamp_transport.management.client.failures import USAGE, Failure
-from wamp_transport.management.client.lasting import Lasting, add_lasting_arguments
+from wamp_transport.management.client.reconnect_loop import Lasting, add_lasting_arguments
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import shown
 from wamp_transport.node.handling import Invocation, Result

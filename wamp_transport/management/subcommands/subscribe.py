@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.lasting import Lasting, add_lasting_arguments
-from wamp_transport.management.client.speaking import unless_ended
+from wamp_transport.management.client.reconnect_loop import Lasting, add_lasting_arguments
+from wamp_transport.management.client.session_runner import unless_ended
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, said, shown
 from wamp_transport.node.handling import Event

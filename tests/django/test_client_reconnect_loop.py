@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from wamp_transport.management.client.failures import Failure
-from wamp_transport.management.client.lasting import Lasting
+from wamp_transport.management.client.reconnect_loop import Lasting
 
 LOST = Failure("lost", 3, "wamp.close.transport_lost")
 

@@ -8,7 +8,7 @@ from websockets.asyncio.server import serve
 
 from wamp_transport.auth.credentials import Anonymous
 from wamp_transport.management.client.failures import Failure
-from wamp_transport.management.client.speaking import joined
+from wamp_transport.management.client.session_runner import joined
 from wamp_transport.management.client.targets import Target
 from wamp_transport.node.remote import Way
 

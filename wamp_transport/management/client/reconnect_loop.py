@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from wamp_transport.auth.credentials import Credential
 from wamp_transport.auth.operators import Operator
 from wamp_transport.management.client.failures import UNREACHABLE, Failure
-from wamp_transport.management.client.speaking import Interrupted, run, spoken
+from wamp_transport.management.client.session_runner import Interrupted, run, spoken
 from wamp_transport.management.client.tables import is_watched
 from wamp_transport.management.client.targets import target_of
 from wamp_transport.management.client.values import as_json

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.servers import until
 from wamp_transport.management.client import commanded
-from wamp_transport.management.client.commanded import Program, words_of
+from wamp_transport.management.client.subprocess_procedure import Program, words_of
 from wamp_transport.management.subcommands.register import Turns
 from wamp_transport.node.handling import Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
