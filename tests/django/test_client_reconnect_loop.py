@@ -7,14 +7,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from wamp_transport.management.client.failures import Failure
-from wamp_transport.management.client.reconnect_loop import Lasting
+from wamp_transport.management.client.reconnect_loop import ReconnectLoop
 
 LOST = Failure("lost", 3, "wamp.close.transport_lost")
 
 
 def lasting(**options):
     command = BaseCommand(stderr=io.StringIO())
-    return Lasting(command, {"no_reconnect": False, "verbosity": 1, **options}, None)
+    return ReconnectLoop(command, {"no_reconnect": False, "verbosity": 1, **options}, None)
 
 
 @pytest.mark.django_db

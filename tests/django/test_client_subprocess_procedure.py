@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.servers import until
-from wamp_transport.management.client import commanded
-from wamp_transport.management.client.subprocess_procedure import Program, words_of
+from wamp_transport.management.client import subprocess_procedure
+from wamp_transport.management.client.subprocess_procedure import Program, split_command
 from wamp_transport.management.subcommands.register import Turns
 from wamp_transport.node.handling import Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
@@ -93,7 +93,7 @@ def test_argument_that_could_be_an_option_is_refused_unless_the_program_knows_wh
 
 
 def test_output_has_a_bound(monkeypatch):
-    monkeypatch.setattr(commanded, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT", 1000)
     assert failed(Program("yes")).uri == "wamp.error.payload_size_exceeded"
 
 
@@ -102,7 +102,7 @@ def open_files():
 
 
 def test_programs_leave_no_pipes_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(commanded, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT", 1000)
     pid = tmp_path / "pid"
     get_away = f"setsid sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600'"
     detached = Program(f"{get_away} & until [ -e {pid} ]; do :; done; yes", is_shell=True)
@@ -141,7 +141,7 @@ def is_gone(pid):
 
 @pytest.mark.parametrize("trap", ["", "trap : TERM; "])
 def test_canceled_program_is_ended_with_all_that_it_has_started(tmp_path, monkeypatch, trap):
-    monkeypatch.setattr(commanded, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(subprocess_procedure, "GRACE_SECONDS", 0.1)
     pids = tmp_path / "pids"
     script = f"{trap}sleep 600 & echo $! > {pids}.new; echo $$ >> {pids}.new; mv {pids}.new {pids}; wait; wait"
     program = Program(script, is_shell=True)
@@ -159,10 +159,10 @@ def test_canceled_program_is_ended_with_all_that_it_has_started(tmp_path, monkey
 
 
 def test_command_must_have_words():
-    assert words_of("a 'b c'") == ["a", "b c"]
+    assert split_command("a 'b c'") == ["a", "b c"]
     for wrong in ("", "a 'b"):
         with pytest.raises(ValueError):
-            words_of(wrong)
+            split_command(wrong)
 
 
 def test_calls_take_turns_and_too_many_are_refused(monkeypatch):
@@ -203,7 +203,7 @@ def test_call_that_takes_too_long_is_ended():
 
 
 def test_program_that_is_canceled_while_it_starts_is_ended_with_all_that_it_has_started(tmp_path, monkeypatch):
-    monkeypatch.setattr(commanded, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(subprocess_procedure, "GRACE_SECONDS", 0.1)
     pids = tmp_path / "pids"
     program = Program(f"sleep 600 & echo $! > {pids}.new; mv {pids}.new {pids}; wait", is_shell=True)
     start = asyncio.create_subprocess_exec

@@ -12,7 +12,7 @@ from wamp_transport.management.client.targets import JOIN_SECONDS, target_of
 from wamp_transport.models import RunningNode
 from wamp_transport.stores import nodes, operators
 
-NAMES = ("url", "realm", "running", "serializer", "ca", "authid", "role", "ask", *(f"{kind}_file" for kind in KINDS))
+NAMES = ("url", "realm", "node", "serializer", "ca", "authid", "role", "ask", *(f"{kind}_file" for kind in KINDS))
 ELSEWHERE = {"URL": "ws://elsewhere/ws", "REALM": "theirs", "AUTHID": "worker", "SECRET": "s1"}
 
 pytestmark = pytest.mark.django_db
@@ -64,11 +64,11 @@ def test_realm_is_asked_for_where_there_are_several(monkeypatch):
 def test_node_is_asked_for_where_there_are_several():
     started()
     started("other", url="ws://127.0.0.1:8001/ws")
-    assert "--running: other, here" in refused(2)
-    assert target(running="other").url == "ws://127.0.0.1:8001/ws"
+    assert "--node: other, here" in refused(2)
+    assert target(node="other").url == "ws://127.0.0.1:8001/ws"
     (node,) = RunningNode.objects.filter(name="other")
-    assert target(running="other").credential.keys == operators.operator_keys([node]), "it is for that node alone"
-    assert "called third" in refused(3, running="third")
+    assert target(node="other").credential.keys == operators.operator_keys([node]), "it is for that node alone"
+    assert "called third" in refused(3, node="third")
 
 
 def test_nothing_that_runs_is_told_with_what_to_do():

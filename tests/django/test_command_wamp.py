@@ -50,7 +50,7 @@ def test_init_writes_a_node_that_can_be_read(tmp_path):
     out, _ = run("init", tmp_path / "deep" / "node")
     file = tmp_path / "deep" / "node" / ".crossbar" / "config.json"
     assert json.loads(file.read_text()) == template()
-    assert f"manage.py runserver --node {tmp_path / 'deep' / 'node'}" in out
+    assert f"manage.py runserver --config {tmp_path / 'deep' / 'node'}" in out
     assert read_file(tmp_path / "deep" / "node").report.faults == ()
 
 
@@ -258,8 +258,8 @@ def test_export_names_what_it_leaves_out():
 
 
 def test_reference_is_the_page_or_the_schema(tmp_path):
-    assert run("reference")[0].startswith("# Configuration reference")
-    run("reference", tmp_path / "schema.json", "--json-schema")
+    assert run("schema")[0].startswith("# Configuration reference")
+    run("schema", tmp_path / "schema.json", "--json-schema")
     assert "properties" in json.loads((tmp_path / "schema.json").read_text())
 
 
@@ -309,7 +309,7 @@ def test_explain_names_the_rule_and_its_row():
 def test_explain_takes_the_role_of_a_stored_principal(tmp_path):
     file = written(tmp_path, node(ws={"type": "websocket"}))
     Principal.objects.create(realm="realm1", authid="alice", role="anonymous")
-    args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--node", file)
+    args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--config", file)
     assert "may subscribe prefix" in run(*args, "--principal", "alice")[0]
     assert "nobody who goes by 'bob'" in refused(*args, "--principal", "bob")[0]
 
@@ -319,7 +319,7 @@ def test_explain_knows_principals_of_the_configuration_and_users(tmp_path):
     principals = {"one": {"ticket": "x", "authid": "alice", "role": "anonymous"}}
     mapping = node(ws={"type": "websocket", "auth": {"ticket": {"type": "static", "principals": principals}}})
     mapping["workers"][0]["realms"][0]["roles"].append({"name": "clerk"})
-    args = ("explain", "realm1", "subscribe", "com.x", "--node", written(tmp_path, mapping), "--principal")
+    args = ("explain", "realm1", "subscribe", "com.x", "--config", written(tmp_path, mapping), "--principal")
     assert "Role anonymous" in run(*args, "alice")[0]
     User.objects.create_user("alice")
     User.objects.create_user("bob")
@@ -332,7 +332,7 @@ def test_explain_knows_principals_of_the_configuration_and_users(tmp_path):
 
 
 def test_explain_fails_where_another_outcome_is_expected(tmp_path):
-    args = ("explain", "realm1", "publish", "com.x", "--role", "anonymous", "--node", written(tmp_path, node()))
+    args = ("explain", "realm1", "publish", "com.x", "--role", "anonymous", "--config", written(tmp_path, node()))
     run(*args, "--expect", "denied")
     message, text = refused(*args, "--expect", "allowed")
     assert message == "expected it to be allowed, but it is denied"
@@ -341,10 +341,10 @@ def test_explain_fails_where_another_outcome_is_expected(tmp_path):
 
 def test_explain_of_what_is_not_there_says_what_is(tmp_path):
     file = written(tmp_path, node())
-    rest = ("call", "com.x", "--node", file, "--role")
+    rest = ("call", "com.x", "--config", file, "--role")
     assert "there are: realm1" in refused("explain", "nowhere", *rest, "anonymous")[0]
     assert "it has: anonymous" in refused("explain", "realm1", *rest, "nobody")[0]
-    assert "fault" in refused("explain", "realm1", "call", "x", "--role", "a", "--node", written(tmp_path, FAULTY))[1]
+    assert "fault" in refused("explain", "realm1", "call", "x", "--role", "a", "--config", written(tmp_path, FAULTY))[1]
 
 
 def test_check_tells_rules_that_never_decide(tmp_path):

@@ -11,7 +11,7 @@ ROOM: Final = 65_536
 """Files that there is room for at once: half a megabyte of the system's memory. Beyond that it grows with them."""
 
 
-def make_room() -> None:
+def raise_open_file_limit() -> None:
     """Let this process have as many files open as it may at most, and the system make room for them now.
 
     Where a service manager sets no limit, 1,024 is the usual one, though many more are allowed. And the system doubles

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,10 +18,20 @@ from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
 from ..transports.daphne import WampServer
 from ..transports.listener import Listener
-from .open_files import make_room
+from .open_files import raise_open_file_limit
 
-COLLECTED_AFTER: Final = (10_000, 10, 10)
+GC_THRESHOLDS: Final = (10_000, 10, 10)
 """The collector's thresholds. Sessions leave nothing for it; by Python's own it would look at thousands for nothing."""
+
+
+def add_config_argument(parser: ArgumentParser) -> None:
+    """Add ``--config``."""
+    parser.add_argument(
+        "--config",
+        "--node",  # the name before 1.0
+        metavar="PATH",
+        help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
+    )
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
@@ -55,7 +66,7 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> WampServer:
     """Serve until stopped; follow the configuration meanwhile. The server returned tells of a ``failure`` to start."""
-    make_room()
+    raise_open_file_limit()
     runtime = install(Runtime(source))
     limits = {
         "websocket_max_message_size": getattr(settings, "DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE", None),
@@ -72,7 +83,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         # What is loaded by now stays: the collector need not walk through all of Django for every thousand sessions.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*COLLECTED_AFTER)
+        gc.set_threshold(*GC_THRESHOLDS)
 
     async def follow(configuration: Configuration) -> None:
         server.refresh()

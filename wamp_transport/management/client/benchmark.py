@@ -1,4 +1,4 @@
-"""How fast a router answers, as a client of its own sees it: rate and latency of calls and of events."""
+"""Measure the rate and latency of calls and events, as a client sees them."""
 
 import asyncio
 import os

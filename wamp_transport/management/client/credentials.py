@@ -35,7 +35,9 @@ def add_credential_arguments(parser: ArgumentParser) -> None:
         proofs.add_argument(f"--{kind}-file", metavar="FILE", help=f"{what}: the first line of FILE, - for stdin")
     proofs.add_argument("--ask", choices=list(KINDS), help="ask for it on the terminal")
     proofs.add_argument(
-        "--operator", action="store_true", help="with --url: as at the node of this project, which answers there"
+        "--operator",
+        action="store_true",
+        help="with --url: log in as an operator; the node at the URL must belong to this project",
     )
 
 

@@ -18,7 +18,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
 """No router can be reached, or the session was lost."""
-NOT_LET_IN: Final = 4
+LOGIN_REFUSED: Final = 4
 """The router does not let this client join."""
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
@@ -52,7 +52,7 @@ def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
         details = "".join(f"\n  {one}" for one in said(fault.args, fault.kwargs))
         return Failure(f"{fault.uri}{details}", FAILED, fault.uri, fault.args, fault.kwargs)
     if isinstance(fault, SessionEnded) and is_joining and fault.reason != CLOSE_TRANSPORT_LOST:
-        return Failure(f"The router does not let you in: {_told(fault)}", NOT_LET_IN, fault.reason)
+        return Failure(f"The router does not let you in: {_told(fault)}", LOGIN_REFUSED, fault.reason)
     if isinstance(fault, SessionEnded):
         return Failure(f"The session has ended: {_told(fault)}", UNREACHABLE, fault.reason)
     if isinstance(fault, PayloadError):

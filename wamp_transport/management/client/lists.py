@@ -7,28 +7,28 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
-from wamp_transport.management.client.tables import is_watched, table, width_of
-from wamp_transport.management.client.values import as_json, short_text, shown
+from wamp_transport.management.client.tables import is_stderr_terminal, table, width_of
+from wamp_transport.management.client.values import as_json, format_inline, shown
 from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
-AT_A_TIME: Final = 100
-"""Questions that are asked without waiting for the answers."""
+CONCURRENT_CALLS: Final = 100
+"""Calls that are sent before their results are awaited."""
 GONE: Final = frozenset({errors.NO_SUCH_SESSION, errors.NO_SUCH_REGISTRATION, errors.NO_SUCH_SUBSCRIPTION})
 
 
 async def details_of_all(session: Session, procedure: str, ids: Sequence[int]) -> list[dict[str, Any]]:
     """What ``procedure`` tells of each; what has gone meanwhile is left out."""
-    return [dict(one) for one in await answers(session, procedure, ids) if one is not None]
+    return [dict(one) for one in await call_for_each(session, procedure, ids) if one is not None]
 
 
-async def answers(session: Session, procedure: str, ids: Sequence[int]) -> list[Any]:
+async def call_for_each(session: Session, procedure: str, ids: Sequence[int]) -> list[Any]:
     """The answer of ``procedure`` for each, None for what has gone meanwhile."""
     told: list[Any] = []
     tell = progress("asked", len(ids))
-    for start in range(0, len(ids), AT_A_TIME):
-        told += await asyncio.gather(*(_answer(session, procedure, id) for id in ids[start : start + AT_A_TIME]))
+    for start in range(0, len(ids), CONCURRENT_CALLS):
+        told += await asyncio.gather(*(_answer(session, procedure, id) for id in ids[start : start + CONCURRENT_CALLS]))
         tell(len(told))
     return told
 
@@ -42,9 +42,9 @@ async def _answer(session: Session, procedure: str, id: int) -> Any:
         raise
 
 
-def progress(what: str, total: int, least: int = 2 * AT_A_TIME) -> Callable[[int], None]:
+def progress(what: str, total: int, least: int = 2 * CONCURRENT_CALLS) -> Callable[[int], None]:
     """What tells on a terminal how much of a long work is done; silent elsewhere, and for short work."""
-    if total < least or not is_watched():
+    if total < least or not is_stderr_terminal():
         return lambda done: None
 
     def tell(done: int) -> None:
@@ -81,5 +81,5 @@ def _lines(details: Mapping[str, Any], margin: str) -> list[str]:
         if isinstance(one, Mapping) and one:
             lines += [f"{margin}{shown(str(name))}:", *_lines(one, margin + "  ")]
         else:
-            lines.append(f"{margin}{shown(str(name))}: {'-' if one is None else short_text(one)}")
+            lines.append(f"{margin}{shown(str(name))}: {'-' if one is None else format_inline(one)}")
     return lines

@@ -12,8 +12,8 @@ from django.db import close_old_connections
 from wamp_transport.auth.credentials import Credential
 from wamp_transport.auth.operators import Operator
 from wamp_transport.management.client.failures import UNREACHABLE, Failure
-from wamp_transport.management.client.session_runner import Interrupted, run, spoken
-from wamp_transport.management.client.tables import is_watched
+from wamp_transport.management.client.session_runner import Interrupted, run, run_in_session
+from wamp_transport.management.client.tables import is_stderr_terminal
 from wamp_transport.management.client.targets import target_of
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.session import Session
@@ -37,14 +37,14 @@ PASSING: Final = frozenset(
 """Errors of a session that has worked before which are worth another attempt."""
 
 
-def add_lasting_arguments(parser: ArgumentParser) -> None:
+def add_reconnect_arguments(parser: ArgumentParser) -> None:
     """``--no-reconnect``."""
     parser.add_argument(
         "--no-reconnect", action="store_true", help="end when the router goes away, instead of waiting for its return"
     )
 
 
-class Lasting:
+class ReconnectLoop:
     """Work that is begun anew when the session was lost; but not if it never came to be in force."""
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any], work: Work) -> None:
@@ -76,12 +76,12 @@ class Lasting:
         target = target_of(self._options, self._credential)
         if not isinstance(target.credential, Operator):  # a node that has started anew has another key
             self._credential = target.credential
-        run(lambda: spoken(target, lambda session: self._work(session, self._in_force)))
+        run(lambda: run_in_session(target, lambda session: self._work(session, self._in_force)))
 
     def _in_force(self, text: str) -> None:
         if self._is_away:
             self._tell(f"The router is back. {text}.", {"message": "the router is back"})
-        elif is_watched() or self._options["verbosity"] > 1:
+        elif is_stderr_terminal() or self._options["verbosity"] > 1:
             self._command.stderr.write(f"{text}; Ctrl-C ends it.")
         self._has_worked, self._is_away, self._pause = True, False, FIRST_PAUSE
 

@@ -26,27 +26,27 @@ class Interrupted(Failure):
         super().__init__("", returncode)
 
 
-def speak(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
+def run_with_session(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
     """What ``work`` returns, which is given a session at the router that the arguments mean.
 
     Raises Failure; Interrupted where it was ended from outside. The session has said goodbye by then.
     """
     target = target_of(options)
-    return run(lambda: spoken(target, work))
+    return run(lambda: run_in_session(target, work))
 
 
-async def spoken(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
+async def run_in_session(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
     """What ``work`` returns, which is given a session at ``target``. Raises Failure."""
-    session = await joined(target)
+    session = await join(target)
     try:
         return await work(session)
     except WampError as fault:
         raise failure_of(fault) from None
     finally:
-        await parted(session)
+        await leave_quietly(session)
 
 
-async def joined(target: Target) -> Session:
+async def join(target: Target) -> Session:
     """A session. Raises Failure."""
     try:
         async with asyncio.timeout(target.join_seconds):
@@ -59,14 +59,14 @@ async def joined(target: Target) -> Session:
         raise Failure(f"The router at {place(target.url)} {waited}. {hint}", UNREACHABLE) from None
 
 
-async def parted(session: Session) -> None:
+async def leave_quietly(session: Session) -> None:
     """Say goodbye; a router that does not answer is not waited for long."""
     with suppress(WampError, TimeoutError):
         async with asyncio.timeout(LEAVE_SECONDS):
             await session.leave()
 
 
-async def unless_ended(session: Session, work: Awaitable[Outcome]) -> Outcome:
+async def run_until_session_closes(session: Session, work: Awaitable[Outcome]) -> Outcome:
     """What comes of ``work``. Raises SessionEnded as soon as the session is over."""
     working = asyncio.ensure_future(work)
     ending = asyncio.ensure_future(session.wait_ended())

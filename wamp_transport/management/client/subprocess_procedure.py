@@ -61,7 +61,7 @@ class Program:
         """The procedure. Raises ApplicationError."""
         argv = self.argv(invocation.args)
         said = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
-        caller = caller_of(invocation.details)
+        caller = caller_details(invocation.details)
         try:
             process = await _started(argv)
         except OSError as fault:
@@ -168,7 +168,7 @@ def _signal(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def words_of(command: str) -> list[str]:
+def split_command(command: str) -> list[str]:
     """The words of a command. Raises ValueError where it has none, or a quotation does not end."""
     words = shlex.split(command)
     if not words:
@@ -176,6 +176,6 @@ def words_of(command: str) -> list[str]:
     return words
 
 
-def caller_of(details: Mapping[str, Any]) -> dict[str, Any]:
+def caller_details(details: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of who calls."""
     return {name: one for name, one in details.items() if name.startswith("caller")}

@@ -36,7 +36,7 @@ def is_terminal(stream: Any) -> bool:
     return bool(getattr(stream, "isatty", lambda: False)())
 
 
-def is_watched() -> bool:
+def is_stderr_terminal() -> bool:
     """Whether there is a terminal for what is neither result nor error, such as progress."""
     return is_terminal(sys.stderr)
 

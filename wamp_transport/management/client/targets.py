@@ -56,7 +56,7 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     )
     group.add_argument("--url", help="a WAMP router, such as wss://example.com/ws")
     group.add_argument("--realm", help="the realm; not needed where the node of this project has one only")
-    group.add_argument("--running", metavar="NODE", help="where several nodes of this project run here: which one")
+    group.add_argument("--node", metavar="NODE", help="where several nodes of this project run here: which one")
     group.add_argument("--serializer", choices=["json", "msgpack", "cbor"], help="default: msgpack, else json")
     group.add_argument(
         "--join-timeout",
@@ -138,14 +138,14 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
             return None
         text = f"The database does not say where the node of this project runs ({fault}): run 'manage.py migrate'"
         raise Failure(f"{text}, or give --url", UNREACHABLE) from None
-    if options["running"] is not None:
-        here = [node for node in here if node.name == options["running"]]
+    if options["node"] is not None:
+        here = [node for node in here if node.name == options["node"]]
         is_needed = True
     if len(here) > 1:
         names = ", ".join(node.name for node in here)
-        raise Failure(f"Several nodes of this project run here: say which one by --running: {names}", USAGE)
+        raise Failure(f"Several nodes of this project run here: say which one by --node: {names}", USAGE)
     if not here and is_needed:
-        raise Failure(_nothing_runs(options["running"], [node.host for node in elsewhere]), UNREACHABLE)
+        raise Failure(_nothing_runs(options["node"], [node.host for node in elsewhere]), UNREACHABLE)
     return here[0] if here else None
 
 

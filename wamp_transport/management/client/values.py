@@ -54,7 +54,7 @@ def as_json(one: Any, *, is_indented: bool = False) -> str:
     return json.dumps(jsonable(one), indent=2 if is_indented else None)
 
 
-def text_of(one: Any, *, is_raw: bool = False) -> str:
+def format_value(one: Any, *, is_raw: bool = False) -> str:
     """A value for people: text as it is, all else as JSON. ``is_raw``: control characters are kept."""
     if isinstance(one, str):
         return one if is_raw else shown(one)
@@ -62,14 +62,14 @@ def text_of(one: Any, *, is_raw: bool = False) -> str:
     return shown(json.dumps(jsonable(one), ensure_ascii=False, indent=indent))
 
 
-def short_text(one: Any) -> str:
+def format_inline(one: Any) -> str:
     """A value for people on one line."""
     return shown(one if isinstance(one, str) else json.dumps(jsonable(one), ensure_ascii=False)).replace("\n", "\\n")
 
 
 def said(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
     """Arguments for people, each on one line."""
-    return [*map(short_text, args), *(f"{shown(str(name))}={short_text(one)}" for name, one in kwargs.items())]
+    return [*map(format_inline, args), *(f"{shown(str(name))}={format_inline(one)}" for name, one in kwargs.items())]
 
 
 def shown(text: str) -> str:

@@ -17,24 +17,20 @@ from ...bootstrap.sources import choose_source
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
-from ..serving import project_application, run
+from ..serving import add_config_argument, project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
     """Daphne's command with our server, and the address of the configuration where the command line gives none."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Daphne's arguments and ``--node``."""
+        """Daphne's arguments and ``--config``."""
         super().add_arguments(parser)
-        parser.add_argument(
-            "--node",
-            metavar="PATH",
-            help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
-        )
+        add_config_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Find the address, then go Django's way (autoreload included)."""
-        self.source = choose_source(options["node"])
+        self.source = choose_source(options["config"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["use_asgi"]:
             try:

@@ -13,9 +13,9 @@ from wamp_transport.management.subcommands import SUBCOMMANDS
 
 
 class Command(BaseCommand):
-    """Hands over to a subcommand. System checks stay out: they would stop what is there to mend a configuration."""
+    """Runs a subcommand. System checks are off, so that a faulty configuration can still be mended with it."""
 
-    help = "Configure the WAMP router, look into the one that runs, and speak WAMP with it or any other."
+    help = "Configure the WAMP router, look into the one that runs, and use WAMP from the command line."
     requires_system_checks = []
     is_process = False
     """Whether it is what its process is for, so that exit codes count."""

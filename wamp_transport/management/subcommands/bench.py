@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.failures import FAILED, USAGE, Failure, failure_of
 from wamp_transport.management.client.benchmark import Measure, calls, events, measure
-from wamp_transport.management.client.session_runner import joined, parted, run
-from wamp_transport.management.client.tables import is_watched, table, width_of
+from wamp_transport.management.client.failures import FAILED, USAGE, Failure, failure_of
+from wamp_transport.management.client.session_runner import join, leave_quietly, run
+from wamp_transport.management.client.tables import is_stderr_terminal, table, width_of
 from wamp_transport.management.client.targets import Target, add_target_arguments, target_of
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.remote import place
@@ -21,7 +21,7 @@ BUSY: Final = 0.85
 """The share of a core from which on a process is the limit."""
 
 
-class Bench:
+class BenchCommand:
     """Two sessions over sockets, of one process: what it finds is what one client gets, not what a router can do."""
 
     name = "bench"
@@ -60,7 +60,7 @@ class Bench:
 
 async def _measured(target: Target, options: Mapping[str, Any]) -> list[Measure]:
     uri = options["uri_prefix"] + secrets.token_hex(4)
-    server, client = await joined(target), await joined(target)
+    server, client = await join(target), await join(target)
     payload = "x" * options["size"]
     try:
         ways = {
@@ -79,15 +79,15 @@ async def _measured(target: Target, options: Mapping[str, Any]) -> list[Measure]
     except WampError as fault:
         raise failure_of(fault) from None
     finally:
-        if is_watched():
+        if is_stderr_terminal():
             sys.stderr.write("\r\x1b[K")
         for session in (server, client):
-            await parted(session)
+            await leave_quietly(session)
 
 
 def _telling(what: str, concurrency: int, options: Mapping[str, Any]) -> Callable[[float], None]:
     """How far a measurement is, on a terminal."""
-    if not is_watched():
+    if not is_stderr_terminal():
         return lambda passed: None
 
     def tell(passed: float) -> None:

@@ -5,16 +5,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.session_runner import speak
+from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.tables import is_terminal
 from wamp_transport.management.client.targets import add_target_arguments
-from wamp_transport.management.client.values import VALUES, as_json, named_values, text_of, value
+from wamp_transport.management.client.values import VALUES, as_json, format_value, named_values, value
 from wamp_transport.node.handling import Result
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import CallOptions
 
 
-class Call:
+class CallCommand:
     """Text that a procedure returns is written as it is, so that it can be used in scripts."""
 
     name = "call"
@@ -48,7 +48,7 @@ class Call:
             async for part in session.stream(uri, args, kwargs, timeout=options["timeout"], options=call_options):
                 write(part)
 
-        speak(options, work)
+        run_with_session(options, work)
 
 
 def add_payload_arguments(parser: CommandParser, what: str) -> None:
@@ -79,5 +79,5 @@ def lines(result: Result, *, is_json: bool, is_raw: bool) -> list[str]:
     if is_json:
         is_part = bool(result.details.get("progress"))
         return [as_json({"args": list(result.args), "kwargs": dict(result.kwargs), "progress": is_part})]
-    named = [f"{text_of(name)}: {text_of(one, is_raw=is_raw)}" for name, one in result.kwargs.items()]
-    return [*(text_of(one, is_raw=is_raw) for one in result.args), *named]
+    named = [f"{format_value(name)}: {format_value(one, is_raw=is_raw)}" for name, one in result.kwargs.items()]
+    return [*(format_value(one, is_raw=is_raw) for one in result.args), *named]

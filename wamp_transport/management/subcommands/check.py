@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from wamp_transport.auth import sealing
 from wamp_transport.config.reader import read_file
 from wamp_transport.config.report import ConfigError, Location, path_text
-from wamp_transport.management.subcommands.subcommand import faulty, show_report
+from wamp_transport.management.subcommands.subcommand import report_error, show_report
 
 
 def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
@@ -26,7 +26,7 @@ def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
             yield from _in_the_clear(item, (*place, index))
 
 
-class Check:
+class CheckCommand:
     """Reads a configuration and tells all that is to be said of it."""
 
     name = "check"
@@ -42,10 +42,10 @@ class Check:
             report = read_file(options["path"]).report
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
+            raise report_error(error.report) from None
         show_report(command, report)
         clear = [path_text(place) for place in _in_the_clear(json.loads(Path(report.source).read_text("utf-8-sig")))]
         if clear:
             command.stdout.write(f"In the clear: {', '.join(clear)}")
-            command.stdout.write('"${NAME}" takes a secret from the environment; `wamp secret` makes a hash of it.')
+            command.stdout.write('"${NAME}" takes a secret from the environment; `wamp hash-secret` hashes one.')
         command.stdout.write(command.style.SUCCESS(f"{report.source}: no faults"))

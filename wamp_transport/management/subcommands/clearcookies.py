@@ -1,4 +1,4 @@
-"""``wamp purge``: drops expired cookies from the database."""
+"""``wamp clearcookies``: drops expired cookies from the database."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from django.utils import timezone
 from wamp_transport.models import TrackedCookie
 
 
-class Purge:
+class ClearCookiesCommand:
     """For a database that no node with cookies uses now: running nodes do this every minute."""
 
-    name = "purge"
+    name = "clearcookies"
     help = "Delete expired cookies from the database; with --all every cookie, so that all clients get new ones."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,14 +10,14 @@ from wamp_transport.bootstrap.sources import DatabaseSource, choose_source
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.explain import Explanation, explain
 from wamp_transport.config.report import ConfigError
-from wamp_transport.management.subcommands.subcommand import faulty, show_report
+from wamp_transport.management.subcommands.subcommand import report_error, show_report
 from wamp_transport.models import ConfigurationRow
 from wamp_transport.router.options import ACTIONS
 from wamp_transport.stores.identity.holders import holders
 from wamp_transport.stores.rendering import Rows, render
 
 
-class Explain:
+class ExplainCommand:
     """Asks the rules as the router does, and tells which one decides."""
 
     name = "explain"
@@ -32,7 +32,7 @@ class Explain:
         who.add_argument("--role", help="the role that does it")
         who.add_argument("--principal", metavar="AUTHID", help="who does it: a principal, or a Django user")
         parser.add_argument("--match", choices=("exact", "prefix", "wildcard"), default="exact", help="for patterns")
-        parser.add_argument("--node", metavar="PATH", help="a node directory or file, not what the project is set to")
+        parser.add_argument("--config", metavar="PATH", help="a node directory or file, not what the project is set to")
         parser.add_argument("--json", action="store_true", help="write JSON")
         parser.add_argument(
             "--expect", choices=("allowed", "denied", "asked"), help="exit code 1 if it is another outcome, for scripts"
@@ -40,12 +40,12 @@ class Explain:
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         """See :class:`Subcommand`."""
-        source = choose_source(options["node"])
+        source = choose_source(options["config"])
         try:
             configuration = source.load()
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
+            raise report_error(error.report) from None
         realm = next((one for one in configuration.realms if one.name == options["realm"]), None)
         if realm is None:
             names = ", ".join(one.name for one in configuration.realms) or "none"

@@ -8,12 +8,12 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.config.report import ConfigError
 from wamp_transport.management.subcommands.files import write
-from wamp_transport.management.subcommands.subcommand import faulty, show_report
+from wamp_transport.management.subcommands.subcommand import report_error, show_report
 from wamp_transport.models import Transport
 from wamp_transport.stores import configuration as store
 
 
-class Export:
+class ExportCommand:
     """Writes what is stored, as it was imported and edited."""
 
     name = "export"
@@ -29,7 +29,7 @@ class Export:
             mapping = store.to_mapping()
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
+            raise report_error(error.report) from None
         for transport in Transport.objects.filter(enabled=False):
             command.stderr.write(f"Left out, as it is not enabled: {transport}")
         write(command, options["file"], json.dumps(mapping, indent=2, ensure_ascii=False) + "\n")

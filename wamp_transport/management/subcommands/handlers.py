@@ -13,7 +13,7 @@ from wamp_transport.model_events import ModelEvents, declared_events
 HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
 
 
-class Handlers:
+class HandlersCommand:
     """Imports the modules, as a server does, and lists what was found."""
 
     name = "handlers"

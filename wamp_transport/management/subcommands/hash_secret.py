@@ -1,4 +1,4 @@
-"""``wamp secret``: derives from a password what a configuration has of it, so that the password itself stays out."""
+"""``wamp hash-secret``: derive from a password what a configuration stores, so that it need not hold the password."""
 
 import json
 import sys
@@ -14,10 +14,10 @@ NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stor
 """What the configuration calls attributes of a credential."""
 
 
-class Secret:
+class HashSecretCommand:
     """The password is read from a prompt, or from standard input where that is no terminal: never an argument."""
 
-    name = "secret"
+    name = "hash-secret"
     help = "Derive the attributes of a principal in config.json from a password, which is asked for or read from stdin."
 
     def add_arguments(self, parser: CommandParser) -> None:

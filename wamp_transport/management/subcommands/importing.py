@@ -14,11 +14,11 @@ from wamp_transport.config.endpoint import UnixEndpoint
 from wamp_transport.config.reader import find_file, read_file
 from wamp_transport.config.report import ConfigError
 from wamp_transport.config.webservices import StaticService
-from wamp_transport.management.subcommands.subcommand import faulty, show_report
+from wamp_transport.management.subcommands.subcommand import report_error, show_report
 from wamp_transport.stores import configuration as store
 
 
-class Import:
+class ImportCommand:
     """Replaces what is stored by what a file says."""
 
     name = "import"
@@ -39,7 +39,7 @@ class Import:
             new = read_file(file)
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
+            raise report_error(error.report) from None
         show_report(command, new.report)
         self._show_changes(command, new)
         if options["dry_run"]:
@@ -51,7 +51,7 @@ class Import:
             store.replace(json.loads(file.read_text("utf-8-sig")), file.parent, source=str(file))
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
+            raise report_error(error.report) from None
         command.stdout.write(command.style.SUCCESS(f"Imported: generation {store.revision()}"))
 
     def _show_changes(self, command: BaseCommand, new: Configuration) -> None:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from wamp_transport.config.defaults import template
 
 
-class Init:
+class InitCommand:
     """Writes ``.crossbar/config.json``."""
 
     name = "init"
@@ -35,5 +35,5 @@ class Init:
             raise CommandError(f"{file} cannot be written: {reason}", returncode=1) from None
         command.stdout.write(command.style.SUCCESS(f"Written: {file}"))
         command.stdout.write("It serves WAMP on /ws (realm1) and the files of the node directory on every other path.")
-        command.stdout.write(f"Run it:   manage.py runserver --node {options['directory']}")
+        command.stdout.write(f"Run it:   manage.py runserver --config {options['directory']}")
         command.stdout.write(f"Check it: manage.py wamp check {options['directory']}")

@@ -11,7 +11,7 @@ from wamp_transport.auth.cryptosign import SIZE, public_key_of
 from wamp_transport.bootstrap.authentication import router_key
 
 
-class Keygen:
+class KeygenCommand:
     """The private key is for the client alone; the configuration and the admin want the public one."""
 
     name = "keygen"

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.failures import FAILED, USAGE, Failure
 from wamp_transport.management.client.lists import details_of_all
-from wamp_transport.management.client.session_runner import Interrupted, speak
+from wamp_transport.management.client.session_runner import Interrupted, run_with_session
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, shown
 from wamp_transport.node.session import Session
@@ -16,7 +16,7 @@ from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
 
-class Kill:
+class KillCommand:
     """It asks first, on a terminal; elsewhere it wants ``--yes``."""
 
     name = "kill"
@@ -43,11 +43,11 @@ class Kill:
             raise Failure("Say which: session ids, or one of --with-authid, --with-role and --all", USAGE)
         if not options["yes"] and not sys.stdin.isatty():
             raise Failure("There is no terminal to ask on: say --yes", USAGE)
-        meant = speak(options, lambda session: _meant(session, options))
+        meant = run_with_session(options, lambda session: _meant(session, options))
         if not options["yes"] and meant and not _agreed(command, meant):
             raise Failure("Nobody was ended", FAILED)
         told = {name: options[name] for name in ("reason", "message") if options[name] is not None}
-        killed = speak(options, lambda session: _kill(session, meant, told)) if meant else []
+        killed = run_with_session(options, lambda session: _kill(session, meant, told)) if meant else []
         if options["json"]:
             command.stdout.write(as_json({"killed": killed}))
         else:

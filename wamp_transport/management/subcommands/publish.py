@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.session_runner import speak
+from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.tables import is_terminal
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json
@@ -25,7 +25,7 @@ RECEIVERS = {
 """Options that say who hears it; each may be repeated."""
 
 
-class Publish:
+class PublishCommand:
     """It waits for the router unless told otherwise, so that the exit code says whether the event was taken."""
 
     name = "publish"
@@ -63,7 +63,7 @@ class Publish:
         async def work(session: Session) -> int | None:
             return await session.publish(uri, args, kwargs, options=publish_options)
 
-        publication = speak(options, work)
+        publication = run_with_session(options, work)
         if options["json"]:
             command.stdout.write(as_json({"publication": publication}))
         elif publication is not None and is_terminal(command.stdout):

@@ -11,9 +11,9 @@ from django.utils.module_loading import import_string
 from wamp_transport.handlers.declarations import REGISTRY, Declaration
 from wamp_transport.handlers.running import Handler, Running, UnusableHandler
 from wamp_transport.handlers.threads import Threads
-from wamp_transport.management.client.subprocess_procedure import Program, words_of
 from wamp_transport.management.client.failures import USAGE, Failure
-from wamp_transport.management.client.reconnect_loop import Lasting, add_lasting_arguments
+from wamp_transport.management.client.reconnect_loop import ReconnectLoop, add_reconnect_arguments
+from wamp_transport.management.client.subprocess_procedure import Program, split_command
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import shown
 from wamp_transport.node.handling import Invocation, Result
@@ -29,7 +29,7 @@ MAX_WAITING: Final = 100
 """Calls that wait for their turn; further ones are refused."""
 
 
-class Register:
+class RegisterCommand:
     """It ends by Ctrl-C, which is no failure, and comes back when the router does."""
 
     name = "register"
@@ -73,7 +73,7 @@ class Register:
             default="auto",
             help="what the output is: JSON where it can be read as such, else text (auto); JSON; text; a list of lines",
         )
-        add_lasting_arguments(parser)
+        add_reconnect_arguments(parser)
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
@@ -92,7 +92,7 @@ class Register:
             raise await session.wait_ended()
 
         try:
-            Lasting(command, options, work).run()
+            ReconnectLoop(command, options, work).run()
         finally:
             threads.close()
 
@@ -123,7 +123,7 @@ class Turns:
 
 def _program(options: Mapping[str, Any]) -> Callable[[], Procedure]:
     try:
-        words_of(options["exec"])
+        split_command(options["exec"])
     except ValueError as fault:
         raise Failure(f"The command {options['exec']!r} cannot be read: {fault}", USAGE) from None
     program = Program(options["exec"], options["output"], options["shell"], options["argv"])

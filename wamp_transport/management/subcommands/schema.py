@@ -1,4 +1,4 @@
-"""``wamp reference``: what a configuration may hold, written down from the schema."""
+"""``wamp schema``: what a configuration may hold, written down from the schema."""
 
 import json
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from wamp_transport.config.reference import json_schema, markdown
 from wamp_transport.management.subcommands.files import write
 
 
-class Reference:
+class SchemaCommand:
     """Writes the reference page, or the JSON Schema."""
 
-    name = "reference"
+    name = "schema"
     help = "Write the reference of config.json as Markdown, or its JSON Schema for editors."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.lists import details_of_all, write_details, write_table
-from wamp_transport.management.client.session_runner import speak
+from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.session import Session
@@ -14,7 +14,7 @@ from wamp_transport.node.session import Session
 HEAD = ("SESSION", "AUTHID", "ROLE", "METHOD", "SERIALIZER", "PEER")
 
 
-class Sessions:
+class SessionsCommand:
     """The command's own session is left out."""
 
     name = "sessions"
@@ -33,9 +33,11 @@ class Sessions:
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         """See :class:`Subcommand`."""
         if options["session"] is not None:
-            write_details(command, speak(options, lambda session: _details(session, options["session"])), options)
+            write_details(
+                command, run_with_session(options, lambda session: _details(session, options["session"])), options
+            )
             return
-        realm, found = speak(options, lambda session: _all(session, options))
+        realm, found = run_with_session(options, lambda session: _all(session, options))
         if options["json"]:
             command.stdout.write(as_json({"realm": realm, "sessions": found}, is_indented=True))
         else:

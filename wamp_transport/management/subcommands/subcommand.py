@@ -31,7 +31,7 @@ def show_report(command: BaseCommand, report: Report) -> None:
         command.stdout.write(f"{command.style.WARNING('notice')}  {problem}")
 
 
-def faulty(report: Report) -> CommandError:
+def report_error(report: Report) -> CommandError:
     """The error to raise where a report has faults."""
     count = len(report.faults)
     return CommandError(f"{report.source}: {count} {'fault' if count == 1 else 'faults'}", returncode=1)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.reconnect_loop import Lasting, add_lasting_arguments
-from wamp_transport.management.client.session_runner import unless_ended
+from wamp_transport.management.client.reconnect_loop import ReconnectLoop, add_reconnect_arguments
+from wamp_transport.management.client.session_runner import run_until_session_closes
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, said, shown
 from wamp_transport.node.handling import Event
@@ -19,7 +19,7 @@ MAX_WAITING: Final = 1_000
 """Events that may wait to be written; then the router is let wait."""
 
 
-class Subscribe:
+class SubscribeCommand:
     """It ends by Ctrl-C, which is no failure, or after ``--count`` events; and comes back when the router does."""
 
     name = "subscribe"
@@ -36,7 +36,7 @@ class Subscribe:
             action="store_true",
             help="write each event as a JSON object on a line: topic, args, kwargs, details",
         )
-        add_lasting_arguments(parser)
+        add_reconnect_arguments(parser)
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
@@ -51,9 +51,9 @@ class Subscribe:
             for topic in options["topics"]:
                 await session.subscribe(topic, events.put, options=subscribe_options)
             in_force(f"Listening to {', '.join(map(shown, options['topics']))}")
-            await unless_ended(session, lines.write(events))
+            await run_until_session_closes(session, lines.write(events))
 
-        Lasting(command, options, work).run()
+        ReconnectLoop(command, options, work).run()
 
 
 class Lines:

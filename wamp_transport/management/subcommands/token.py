@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from wamp_transport.tokens import LIFETIME, make_token
 
 
-class Token:
+class TokenCommand:
     """For tries, scripts and devices; programs call ``wamp_transport.tokens.make_token``."""
 
     name = "token"
