@@ -26,7 +26,7 @@ def test_router_that_never_lets_anybody_in_is_given_up():
             await join(Target(url, "realm1", Anonymous(), Way(("json",)), join_seconds=0.2))
 
     with pytest.raises(
-        Failure, match=r"not let you join the realm realm1 within 0\.2 seconds.*--join-timeout"
+        Failure, match=r"did not complete the login to realm realm1 within 0\.2 seconds.*--join-timeout"
     ) as caught:
         asyncio.run(asyncio.wait_for(main(), 30))
     assert caught.value.returncode == 3

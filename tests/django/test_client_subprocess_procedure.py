@@ -12,7 +12,7 @@ import pytest
 from tests.integration.servers import until
 from wamp_transport.management.client import subprocess_procedure
 from wamp_transport.management.client.subprocess_procedure import Program, split_command
-from wamp_transport.management.subcommands.register import Turns
+from wamp_transport.management.subcommands.register import BoundedProcedure
 from wamp_transport.node.handling import Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
@@ -24,7 +24,7 @@ def invocation(*args, **kwargs):
 
 
 def carried_out(program, *args, **kwargs):
-    return asyncio.run(program.carry_out(invocation(*args, **kwargs)))
+    return asyncio.run(program.run(invocation(*args, **kwargs)))
 
 
 def failed(program, *args):
@@ -111,7 +111,7 @@ def test_programs_leave_no_pipes_behind(tmp_path, monkeypatch):
         before = None
         for program in (Program("true"), Program("yes"), detached, Program("true")):
             with suppress(ApplicationError):
-                await program.carry_out(invocation())
+                await program.run(invocation())
             await asyncio.sleep(0)  # what is closed is closed in the next turn
             before = before or open_files()
             assert open_files() == before
@@ -147,7 +147,7 @@ def test_canceled_program_is_ended_with_all_that_it_has_started(tmp_path, monkey
     program = Program(script, is_shell=True)
 
     async def cancel():
-        task = asyncio.ensure_future(program.carry_out(invocation()))
+        task = asyncio.ensure_future(program.run(invocation()))
         await asyncio.to_thread(until, pids.exists, "the program runs")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -177,11 +177,11 @@ def test_calls_take_turns_and_too_many_are_refused(monkeypatch):
             await gate.wait()
             return Result()
 
-        turns = Turns(procedure, 1, None)
+        turns = BoundedProcedure(procedure, 1, None)
         first, second = (asyncio.ensure_future(turns(invocation())) for _ in range(2))
         await asyncio.sleep(0)
         assert len(running) == 1
-        with pytest.raises(ApplicationError, match="wait already"):
+        with pytest.raises(ApplicationError, match="are queued already"):
             await turns(invocation())
         gate.set()
         await asyncio.gather(first, second)
@@ -196,7 +196,7 @@ def test_call_that_takes_too_long_is_ended():
 
     async def main():
         with pytest.raises(ApplicationError) as caught:
-            await Turns(forever, 1, 0.01)(invocation())
+            await BoundedProcedure(forever, 1, 0.01)(invocation())
         assert caught.value.uri == "wamp.error.timeout"
 
     asyncio.run(main())
@@ -216,7 +216,7 @@ def test_program_that_is_canceled_while_it_starts_is_ended_with_all_that_it_has_
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
 
     async def cancel():
-        task = asyncio.ensure_future(program.carry_out(invocation()))
+        task = asyncio.ensure_future(program.run(invocation()))
         await asyncio.sleep(0)  # it begins
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

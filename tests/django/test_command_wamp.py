@@ -58,7 +58,7 @@ def test_init_where_there_is_one_changes_nothing(tmp_path):
     (tmp_path / ".crossbar").mkdir()
     written(tmp_path / ".crossbar", {"version": 2})
     message, _ = refused("init", tmp_path)
-    assert "is there already" in message
+    assert "exists already" in message
     assert (tmp_path / ".crossbar" / "config.json").read_text() == '{"version": 2}'
 
 
@@ -127,7 +127,7 @@ def test_import_and_export_give_the_same(tmp_path):
     assert "+ transport tcp:8080" in out
     assert "+ service tcp:8080/ws" in out
     assert "notice" in out
-    assert f"Imported: generation {store.revision()}" in out
+    assert f"Imported as revision {store.revision()}" in out
     assert json.loads(run("export")[0]) == json.loads(file.read_text())
 
 
@@ -183,7 +183,7 @@ def test_import_of_what_no_column_holds_is_refused(tmp_path):
 def test_import_keeps_the_meaning_of_relative_paths(tmp_path):
     (tmp_path / "files").mkdir()
     out, _ = run("import", written(tmp_path, node(files={"type": "static", "directory": "files"})))
-    assert f"Relative paths start from {tmp_path}" in out
+    assert f"Relative paths are resolved from {tmp_path}" in out
     assert store.load("/").resolve("files") == tmp_path / "files"
 
 
@@ -192,7 +192,7 @@ def test_import_over_faulty_rows_replaces_them(tmp_path):
     for _ in range(2):
         Transport.objects.create(endpoint_type="tcp", port="80")
     out, _ = run("import", written(tmp_path, node()), "--replace")
-    assert "What is stored has faults" in out
+    assert "The stored configuration has faults" in out
     assert len(store.load(".").transports) == 1
 
 
@@ -251,7 +251,7 @@ def test_export_to_where_no_file_can_be_says_why(tmp_path, target):
 def test_export_names_what_it_leaves_out():
     store.replace(node())
     Transport.objects.update(enabled=False)
-    assert "not enabled: tcp:8080" in run("export")[1]
+    assert "disabled: tcp:8080" in run("export")[1]
 
 
 # --- the command itself ----------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_explain_takes_the_role_of_a_stored_principal(tmp_path):
     Principal.objects.create(realm="realm1", authid="alice", role="anonymous")
     args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--config", file)
     assert "may subscribe prefix" in run(*args, "--principal", "alice")[0]
-    assert "nobody who goes by 'bob'" in refused(*args, "--principal", "bob")[0]
+    assert "no Django user named 'bob'" in refused(*args, "--principal", "bob")[0]
 
 
 @pytest.mark.django_db
@@ -327,7 +327,7 @@ def test_explain_knows_principals_of_the_configuration_and_users(tmp_path):
     assert "Role clerk of realm realm1 may not" in run(*args, "bob")[0]
     assert refused(*args, "alice")[0] == (
         "'alice' has more than one role in realm 'realm1': anonymous (ticket at tcp:8080/ws), clerk (Django user); "
-        "give --role"
+        "use --role"
     )
 
 

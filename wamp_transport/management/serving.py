@@ -1,4 +1,4 @@
-"""What runserver and runnode share: the project's application, the addresses, the server."""
+"""Shared code of runserver and runnode: the project's application, the addresses to listen on, the server."""
 
 import gc
 import importlib
@@ -21,7 +21,7 @@ from ..transports.listener import Listener
 from .open_files import raise_open_file_limit
 
 GC_THRESHOLDS: Final = (10_000, 10, 10)
-"""The collector's thresholds. Sessions leave nothing for it; by Python's own it would look at thousands for nothing."""
+"""Thresholds of the garbage collector. Sessions create no reference cycles, so Python's defaults would scan in vain."""
 
 
 def add_config_argument(parser: ArgumentParser) -> None:
@@ -35,9 +35,9 @@ def add_config_argument(parser: ArgumentParser) -> None:
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
-    """The application of ASGI_APPLICATION with WAMP in front, or plain Django where the setting is missing.
+    """Return the application named by ASGI_APPLICATION, or Django's own without that setting, wrapped for WAMP.
 
-    Raises CommandError where the setting names nothing that can be imported.
+    Raises CommandError if the setting cannot be imported.
     """
     name = getattr(settings, "ASGI_APPLICATION", None)
     if not name:
@@ -53,7 +53,7 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
 
 
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
-    """Transport keys to where they listen. ``main`` is where the command line has the first one listen, if it says."""
+    """Return the listener of each transport, by key. ``main`` is the command line's address for the first transport."""
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:
         return own
@@ -65,7 +65,7 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
 
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> WampServer:
-    """Serve until stopped; follow the configuration meanwhile. The server returned tells of a ``failure`` to start."""
+    """Serve until stopped and follow the configuration. A server that could not start has its ``failure`` set."""
     raise_open_file_limit()
     runtime = install(Runtime(source))
     limits = {
@@ -80,7 +80,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         assert runtime.snapshot is not None  # noqa: S101 - started
         started.wanted = addresses(runtime.snapshot.configuration)
         runtime.on_applied = follow
-        # What is loaded by now stays: the collector need not walk through all of Django for every thousand sessions.
+        # Modules that are loaded by now stay for ever: freezing them spares the collector a walk through all of Django.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

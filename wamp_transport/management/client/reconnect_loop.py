@@ -1,4 +1,4 @@
-"""What goes on until it is ended, session after session: where the router goes away it is told, and tried again."""
+"""Runs a subcommand in session after session until the user stops it: a lost connection is reported and retried."""
 
 import asyncio
 import random
@@ -20,50 +20,50 @@ from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 
 Work = Callable[[Session, Callable[[str], None]], Awaitable[None]]
-"""Is given a session, and what to tell once all is in force on it."""
+"""Receives a session, and a function to call with a status text once everything is set up in it."""
 
 FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
-"""Seconds between two attempts at most: twice as many each time, up to this."""
+MAX_PAUSE: Final = 30.0
+"""Seconds between two attempts. The pause doubles from FIRST_PAUSE up to MAX_PAUSE."""
 
-PASSING: Final = frozenset(
+RETRYABLE: Final = frozenset(
     {
         errors.CLOSE_TRANSPORT_LOST,
         errors.CLOSE_SYSTEM_SHUTDOWN,
         errors.UNAVAILABLE,
-        errors.PROCEDURE_ALREADY_EXISTS,  # by the session that was lost, of which the router does not know it yet
+        errors.PROCEDURE_ALREADY_EXISTS,  # the router has not noticed the loss of our session yet
     }
 )
-"""Errors of a session that has worked before which are worth another attempt."""
+"""Errors that are retried, provided that a session was set up before."""
 
 
 def add_reconnect_arguments(parser: ArgumentParser) -> None:
-    """``--no-reconnect``."""
+    """Add ``--no-reconnect``."""
     parser.add_argument(
-        "--no-reconnect", action="store_true", help="end when the router goes away, instead of waiting for its return"
+        "--no-reconnect", action="store_true", help="exit when the connection is lost, instead of reconnecting"
     )
 
 
 class ReconnectLoop:
-    """Work that is begun anew when the session was lost; but not if it never came to be in force."""
+    """Repeats ``work`` in a new session after a lost connection, unless the first session could not be set up."""
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any], work: Work) -> None:
         self._command = command
         self._options = options
         self._work = work
         self._credential: Credential | None = None
-        self._has_worked = False
-        self._is_away = False
+        self._was_established = False
+        self._is_disconnected = False
         self._pause = FIRST_PAUSE
 
     def run(self) -> None:
-        """Return when the work is done, or the user has ended it. Raises Failure."""
+        """Run until the work is done or the user stops it. Raises Failure."""
         try:
             while True:
                 try:
-                    self._speak()
+                    self._run_session()
                 except Failure as failure:
-                    if not self._is_passing(failure):
+                    if not self._is_retryable(failure):
                         raise
                     self._wait(failure)
                 else:
@@ -71,32 +71,32 @@ class ReconnectLoop:
         except Interrupted:
             return
 
-    def _speak(self) -> None:
+    def _run_session(self) -> None:
         close_old_connections()
         target = target_of(self._options, self._credential)
-        if not isinstance(target.credential, Operator):  # a node that has started anew has another key
+        if not isinstance(target.credential, Operator):  # a restarted node has another key
             self._credential = target.credential
-        run(lambda: run_in_session(target, lambda session: self._work(session, self._in_force)))
+        run(lambda: run_in_session(target, lambda session: self._work(session, self._on_established)))
 
-    def _in_force(self, text: str) -> None:
-        if self._is_away:
-            self._tell(f"The router is back. {text}.", {"message": "the router is back"})
+    def _on_established(self, text: str) -> None:
+        if self._is_disconnected:
+            self._report(f"Connected again. {text}.", {"message": "connected again"})
         elif is_stderr_terminal() or self._options["verbosity"] > 1:
-            self._command.stderr.write(f"{text}; Ctrl-C ends it.")
-        self._has_worked, self._is_away, self._pause = True, False, FIRST_PAUSE
+            self._command.stderr.write(f"{text}; press Ctrl-C to stop.")
+        self._was_established, self._is_disconnected, self._pause = True, False, FIRST_PAUSE
 
-    def _is_passing(self, failure: Failure) -> bool:
-        if self._options["no_reconnect"] or not self._has_worked:
+    def _is_retryable(self, failure: Failure) -> bool:
+        if self._options["no_reconnect"] or not self._was_established:
             return False
-        return failure.uri in PASSING or (failure.returncode == UNREACHABLE and not failure.uri)
+        return failure.uri in RETRYABLE or (failure.returncode == UNREACHABLE and not failure.uri)
 
     def _wait(self, failure: Failure) -> None:
-        self._is_away = True
-        seconds = self._pause * (0.5 + random.random() / 2)  # noqa: S311 - so that not all come at once
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        told = {**failure.as_mapping(), "exit_code": None, "retry_in": round(seconds, 1)}
-        self._tell(f"{failure}\nTrying again in {seconds:.1f} seconds.", told)
+        self._is_disconnected = True
+        seconds = self._pause * (0.5 + random.random() / 2)  # noqa: S311 - spreads the reconnects of many clients
+        self._pause = min(2 * self._pause, MAX_PAUSE)
+        details = {**failure.as_mapping(), "exit_code": None, "retry_in": round(seconds, 1)}
+        self._report(f"{failure}\nTrying again in {seconds:.1f} seconds.", details)
         run(lambda: asyncio.sleep(seconds))
 
-    def _tell(self, text: str, told: Mapping[str, Any]) -> None:
-        self._command.stderr.write(as_json(told) if self._options.get("json") else text)
+    def _report(self, text: str, details: Mapping[str, Any]) -> None:
+        self._command.stderr.write(as_json(details) if self._options.get("json") else text)

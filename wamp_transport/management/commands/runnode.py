@@ -1,4 +1,4 @@
-"""``manage.py runnode``: the node in production: every configured endpoint, no autoreload, a graceful stop."""
+"""``manage.py runnode``: run a node in production, on all configured endpoints, with a graceful stop."""
 
 import logging
 from argparse import ArgumentParser
@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """Serves all configured transports until it is told to stop."""
+    """Serves all configured transports until it is stopped."""
 
-    help = "Runs the node: all configured transports, no autoreload. On SIGTERM sessions get GOODBYE first."
+    help = "Run a node: serve all configured transports, without autoreload. SIGTERM closes all sessions with GOODBYE."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """``--config``."""
+        """Add ``--config``."""
         add_config_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         if not configuration.transports:
             raise CommandError(
                 "no transport is configured, so there is nothing to listen on: add one in the admin, "
-                "import one with 'manage.py wamp import', or give --config PATH"
+                "import one with 'manage.py wamp import', or use --config PATH"
             )
         for key, address in listeners(configuration, None).items():
             self.stdout.write(f"Transport {key}: {address}")

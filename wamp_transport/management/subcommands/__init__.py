@@ -1,4 +1,4 @@
-"""What ``manage.py wamp`` can do, one module each."""
+"""The subcommands of ``manage.py wamp``, one module each."""
 
 from wamp_transport.management.subcommands.bench import BenchCommand
 from wamp_transport.management.subcommands.call import CallCommand

@@ -1,4 +1,4 @@
-"""``wamp call``: calls a procedure and writes its result."""
+"""``wamp call``: call a procedure and print its result."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,24 +15,22 @@ from wamp_transport.wamp.messages import CallOptions
 
 
 class CallCommand:
-    """Text that a procedure returns is written as it is, so that it can be used in scripts."""
+    """Calls a procedure. Returned text is printed unchanged, for use in scripts."""
 
     name = "call"
-    help = "Call a procedure and write its result."
+    help = "Call a procedure and print its result."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         add_payload_arguments(parser, "procedure")
-        parser.add_argument("--progress", action="store_true", help="write progressive results too, as they come")
-        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="cancel the call after this time")
-        parser.add_argument("--disclose-me", action="store_true", help="let the callee know who you are")
+        parser.add_argument("--progress", action="store_true", help="print progressive results as they arrive")
+        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="cancel the call after SECONDS")
+        parser.add_argument("--disclose-me", action="store_true", help="disclose your identity to the callee")
         parser.add_argument(
-            "--json", action="store_true", help="write each result as a JSON object on a line: args, kwargs, progress"
+            "--json", action="store_true", help="print each result as one line of JSON with args, kwargs and progress"
         )
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         uri, args, kwargs = payload_of(options)
         call_options = CallOptions(disclose_me=options["disclose_me"] or None)
 
@@ -52,7 +50,7 @@ class CallCommand:
 
 
 def add_payload_arguments(parser: CommandParser, what: str) -> None:
-    """URI, positional and named values."""
+    """Add the arguments for a URI and for positional and keyword values."""
     parser.add_argument("uri", metavar="URI", help=f"the {what}")
     parser.add_argument("values", nargs="*", metavar="VALUE", type=value, help=VALUES)
     parser.add_argument(
@@ -62,12 +60,12 @@ def add_payload_arguments(parser: CommandParser, what: str) -> None:
         type=named_values,
         default=[],
         metavar="NAME=VALUE",
-        help="a named value, or a JSON object of them; may be repeated",
+        help="a keyword argument, or a JSON object with several; may be repeated",
     )
 
 
 def payload_of(options: Mapping[str, Any]) -> tuple[str, list[Any], dict[str, Any]]:
-    """URI, positional and named values."""
+    """Return the URI, the positional values and the keyword values."""
     kwargs: dict[str, Any] = {}
     for named in options["kwargs"]:
         kwargs |= named
@@ -75,7 +73,7 @@ def payload_of(options: Mapping[str, Any]) -> tuple[str, list[Any], dict[str, An
 
 
 def lines(result: Result, *, is_json: bool, is_raw: bool) -> list[str]:
-    """A result as it is written."""
+    """Format a result, one or more lines."""
     if is_json:
         is_part = bool(result.details.get("progress"))
         return [as_json({"args": list(result.args), "kwargs": dict(result.kwargs), "progress": is_part})]

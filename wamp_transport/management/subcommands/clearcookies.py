@@ -1,4 +1,4 @@
-"""``wamp clearcookies``: drops expired cookies from the database."""
+"""``wamp clearcookies``: delete expired cookies from the database."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +10,15 @@ from wamp_transport.models import TrackedCookie
 
 
 class ClearCookiesCommand:
-    """For a database that no node with cookies uses now: running nodes do this every minute."""
+    """Deletes cookies from the database. Running nodes delete expired ones every minute."""
 
     name = "clearcookies"
-    help = "Delete expired cookies from the database; with --all every cookie, so that all clients get new ones."
+    help = "Delete expired cookies from the database. With --all, delete every cookie: all clients get new ones."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
-        parser.add_argument("--all", action="store_true", help="delete those that have not expired as well")
+        parser.add_argument("--all", action="store_true", help="also delete cookies that have not expired")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         rows = TrackedCookie.objects.all()
         if not options["all"]:
             rows = rows.filter(expires_at__lte=timezone.now())

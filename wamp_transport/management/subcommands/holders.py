@@ -23,13 +23,11 @@ class Holdings:
         self._columns = columns
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument("uri", nargs="?", metavar="URI", help="those alone whose URI or pattern begins so")
         parser.add_argument("--json", action="store_true", help=f"write a JSON object: realm, {self.name}")
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         realm, found = run_with_session(options, self._all)
         found = [one for one in found if str(one.get("uri")).startswith(options["uri"] or "")]
         if options["json"]:
