@@ -32,7 +32,7 @@ def configured(*transports: dict[str, Any], directory: Path = Path("/")) -> Conf
     return read_mapping({"version": 2, "workers": [{"type": "router", "transports": ports}]}, directory)
 
 
-def faulty() -> ConfigError:
+def report_error() -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         read_mapping({"version": 2, "wokers": []}, ".")
     return caught.value
@@ -200,7 +200,7 @@ def test_start_twice_starts_once() -> None:
 
 
 def test_start_that_failed_is_tried_again() -> None:
-    source = Source(faulty())
+    source = Source(report_error())
 
     async def whole() -> None:
         runtime = Runtime(source)
@@ -348,7 +348,7 @@ def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     source = Source(configured({"ws": WS}))
 
     async def scenario(runtime: Runtime) -> None:
-        source.put(faulty())
+        source.put(report_error())
         await reports.until(1, "settings: 1 fault")
         assert path_of(runtime, MAIN, "/ws") == "/ws"
         source.put(configured({"more": WS}))
