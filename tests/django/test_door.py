@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from wamp_transport.bootstrap.identity.door import Door
 from wamp_transport.config.lockout import Lockout
-from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
+from wamp_transport.router.decisions import Admit, Challenge, Deny, Skip
 from wamp_transport.router.effects import Authenticate
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from wamp_transport.router.answers import Deny, Permit
+from wamp_transport.router.decisions import Deny, Permit
 from wamp_transport.router.effects import Authorize
 from wamp_transport.router.options import (
     AnonymousLogin,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
+from wamp_transport.router.decisions import Admit, Challenge, Deny, Permit, Skip
 from wamp_transport.router.options import (
     AnonymousLogin,
     Limits,

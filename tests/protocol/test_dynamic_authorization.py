@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from wamp_transport.router import waiting
-from wamp_transport.router.answers import Challenge, Deny, Permit
+from wamp_transport.router.decisions import Challenge, Deny, Permit
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,

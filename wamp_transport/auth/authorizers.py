@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..router.answers import Permit
+from ..router.decisions import Permit
 from ..router.effects import Authorize
 
 FLAGS: Final = ("allow", "cache", "disclose")

@@ -4,7 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.decisions import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from . import decoys

@@ -6,7 +6,7 @@ Sections of the specification: Advanced Profile, "Cryptosign-based Authenticatio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.decisions import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign

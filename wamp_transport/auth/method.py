@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from ..router.answers import Admit, Challenge, Deny, Skip
+from ..router.decisions import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.decisions import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..router.options import OPERATOR, TRUSTED
 from ..wamp.messages import Authenticate as AuthenticateMessage

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from ..router.answers import Admit, Deny
+from ..router.decisions import Admit, Deny
 from ..router.effects import Authenticate
 from ..router.options import TRUSTED
 from ..wamp import errors

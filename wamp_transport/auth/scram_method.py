@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.decisions import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from . import decoys

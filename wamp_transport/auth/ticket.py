@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.decisions import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from .principals import (

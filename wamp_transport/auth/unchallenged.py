@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..router.answers import Admit, Challenge, Deny
+from ..router.decisions import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from .fingerprints import fingerprints_of

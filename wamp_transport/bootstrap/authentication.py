@@ -25,10 +25,10 @@ from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
-from ..router.answers import Admit, Challenge, Deny, Skip
+from ..router.decisions import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
+from ..router.environment import rfc3339
 from ..router.options import OPERATOR, TRUSTED
-from ..router.ports import rfc3339
 from ..router.records import Session
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from ..config.configuration import PathService, service_options
 from ..node.connection import Connection
 from ..node.node import Node
-from ..router.answers import Admit, Deny, Skip
+from ..router.decisions import Admit, Deny, Skip
 from ..router.effects import Authenticate
 from ..stores.cookies.records import CookieStoreError, Login
 from ..transports.cookies import log_out

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from wamp_transport.config.realm import FUNCTION, RealmSection, RoleSection
 from wamp_transport.router.options import ACTIONS, Action, Match
-from wamp_transport.router.permissions import Role, refusal
-from wamp_transport.router.rules import Rules
+from wamp_transport.router.permissions import Role, Rules, refusal
 from wamp_transport.wamp.uris import is_reserved
 
 Outcome = Literal["allowed", "denied", "asked"]

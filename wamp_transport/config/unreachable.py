@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from wamp_transport.config.section import Finding
 from wamp_transport.router.options import Match, Permission
-from wamp_transport.router.rules import Rules
+from wamp_transport.router.permissions import Rules
 
 
 def unreachable(patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]) -> Iterator[Finding]:

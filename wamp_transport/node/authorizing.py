@@ -9,7 +9,7 @@ from typing import Any
 
 from ..auth.authorizers import InvalidAnswer, arguments, permit
 from ..config.realm import FUNCTION
-from ..router.answers import Deny, Permit
+from ..router.decisions import Deny, Permit
 from ..router.effects import Authorize
 from ..wamp import errors
 from ..wamp.errors import WampError

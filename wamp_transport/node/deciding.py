@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from ..router.answers import Admit, Answer, Challenge, Deny, Permit, Skip
+from ..router.decisions import Admit, Answer, Challenge, Deny, Permit, Skip
 from ..router.effects import Authenticate, Authorize
 from ..wamp import errors
 

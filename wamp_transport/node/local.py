@@ -9,7 +9,7 @@ They belong to the loop of the node; no other thread may use them.
 
 from typing import Any, Final
 
-from ..router.answers import Admit
+from ..router.decisions import Admit
 from ..router.options import ServiceOptions
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalLane

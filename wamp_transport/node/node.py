@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..router.answers import Admit, Answer
 from ..router.deadlines import Deadlines
+from ..router.decisions import Admit, Answer
 from ..router.effects import (
     Authenticate,
     Authorize,
@@ -31,8 +31,8 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
+from ..router.environment import Environment
 from ..router.options import RouterOptions, ServiceOptions
-from ..router.ports import Environment
 from ..router.records import JOINING, Session
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of

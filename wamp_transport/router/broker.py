@@ -23,18 +23,17 @@ from ..wamp.messages import (
     Unsubscribed,
     UnsubscribedDetails,
 )
-from ..wamp.payload import PYTHON, positional
+from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
 from .effects import Effect, Record, Send
+from .environment import Announce, Environment
 from .history import History, Retained, is_storable
 from .matching import PatternIndex
+from .message_checks import check_announced, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
-from .passthru import check_announced, mirrored
 from .permissions import Role, refusal
-from .ports import Announce, Environment
 from .receivers import Chooser, chooser, receivers
 from .records import Publication, Session, Subscription
-from .sizes import check_sizes
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
@@ -313,7 +312,7 @@ def event_details(publication: Publication, *, is_pattern: bool, is_retained: bo
         trustlevel=publication.trustlevel,
         transaction_hash=options.transaction_hash,
     )
-    mirrored(options, details)
+    copy_passthru_attributes(options, details)
     if publication.is_disclosed:
         details.publisher = publication.session_id
         details.publisher_authid = publication.authid

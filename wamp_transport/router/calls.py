@@ -22,13 +22,12 @@ from ..wamp.messages import (
     Yield,
     YieldOptions,
 )
-from ..wamp.payload import PYTHON, positional
+from ..wamp.payload import PYTHON, copy_passthru_attributes, positional, uses_passthru
 from .effects import Effect, Send
+from .environment import Environment
+from .message_checks import check_announced, check_sizes
 from .options import RealmOptions
-from .passthru import check_announced, mirrored, uses_passthru
-from .ports import Environment
 from .records import Callee, CallRecord, Registration, Session
-from .sizes import check_sizes
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -87,7 +86,7 @@ class Calls:
         else:
             if not self._may_pass(session, record, message):
                 return
-            details = mirrored(options, ResultDetails(progress=options.progress))
+            details = copy_passthru_attributes(options, ResultDetails(progress=options.progress))
             if not options.progress:
                 self.end(record)
         result = Result(record.request_id, details, message.args, message.kwargs)

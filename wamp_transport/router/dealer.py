@@ -26,18 +26,17 @@ from ..wamp.messages import (
     Unregistered,
     UnregisteredDetails,
 )
-from ..wamp.payload import PYTHON
+from ..wamp.payload import PYTHON, copy_passthru_attributes, uses_passthru
 from ..wamp.uris import is_reserved, is_uri
 from .calls import CANCELING, Calls
 from .effects import Effect, Send
+from .environment import Announce, BuiltIn, Environment
 from .matching import PatternIndex
+from .message_checks import check_announced, check_sizes
 from .options import Match, RealmOptions
-from .passthru import check_announced, mirrored, uses_passthru
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .ports import Announce, BuiltIn, Environment
 from .records import PRESENT, Callee, CallRecord, Registration, Session
-from .sizes import check_sizes
 from .waiting import Undecided
 
 NO_DETAILS = InvocationDetails()
@@ -350,7 +349,7 @@ class Dealer:
             trustlevel=session.trustlevel,
             transaction_hash=options.transaction_hash,
         )
-        mirrored(options, details)
+        copy_passthru_attributes(options, details)
         if options.disclose_me and not self.options.allow_disclose_me:
             raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
         if disclose or options.disclose_me or callee.disclose_caller:

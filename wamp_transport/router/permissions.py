@@ -1,6 +1,6 @@
 """What a role may do with a URI: the rule that decides, and decisions remembered until the rules change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -8,9 +8,9 @@ import msgspec
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.uris import is_uri
+from .matching import PatternIndex
 from .options import Action, Match, Permission, RoleOptions
 from .records import Session
-from .rules import Rules
 from .waiting import Question, Undecided
 
 REMEMBERED = 10_000
@@ -49,6 +49,51 @@ DECISIONS = {
     for disclose in (False, True)
 }
 """All that rules can say of a valid URI."""
+
+
+class Rules:
+    """The permissions of a role, and which of them decides on a URI or a pattern.
+
+    One rule decides, and decides alone: the one for exactly this URI, else the longest prefix, else the wildcard with
+    the most literal components; of equal ones the one whose literals stand furthest in front.
+    A pattern is decided by a prefix or wildcard that covers all of it. A rule for a part of the pattern is applied
+    when there is an event or a call of that part.
+    Of two permissions for the same URIs the later one counts.
+    """
+
+    __slots__ = ("_index",)
+
+    def __init__(self, permissions: Iterable[Permission]) -> None:
+        self._index: PatternIndex[Permission] = PatternIndex()
+        for permission in permissions:
+            self._index.put(permission.match, permission.uri, permission)
+
+    def deciding(self, uri: str) -> Permission | None:
+        """The permission that decides on a URI: the first of :meth:`covering`."""
+        exact = self._index.exact.get(uri)
+        if exact is not None:
+            return exact
+        patterns = self._index.patterns(uri)
+        return patterns[0] if len(patterns) == 1 else min(patterns, key=_rank, default=None)
+
+    def covering(self, uri: str, match: Match = "exact") -> list[Permission]:
+        """The permissions for a URI, or for all that a pattern covers, the one that decides first."""
+        if match != "exact":
+            return sorted(self._index.containing(match, uri), key=_rank)
+        exact = self._index.exact.get(uri)
+        patterns = sorted(self._index.patterns(uri), key=_rank)
+        return patterns if exact is None else [exact, *patterns]
+
+
+def _rank(permission: Permission) -> int:
+    """Where a pattern stands among those that are in the order of the index, in which prefixes are right already."""
+    if permission.match == "prefix":
+        return PREFIX_RANK
+    return -sum(1 for component in permission.uri.split(".") if component)
+
+
+PREFIX_RANK = -(1 << 30)
+"""Ranks prefixes before every wildcard: no URI has so many components."""
 
 
 class Role:
@@ -115,7 +160,7 @@ class Role:
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
         """The decision for one action on one URI, or on a pattern of URIs.
 
-        See :mod:`.rules` for which rule decides. What a pattern covers is checked again, topic by topic and procedure
+        See :class:`Rules` for which rule decides. What a pattern covers is checked again, topic by topic and procedure
         by procedure, in use.
         """
         if match != "exact":

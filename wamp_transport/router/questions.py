@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from ..wamp import errors
 from ..wamp.messages import Message
-from .answers import Answer, Deny, Permit
 from .deadlines import Deadlines
+from .decisions import Answer, Deny, Permit
 from .effects import Authorize, Effect, Pause, Resume
 from .meta.sessions import details_of
 from .permissions import Decision

@@ -30,13 +30,13 @@ from ..wamp.uris import is_reserved
 from .broker import Broker
 from .dealer import Dealer
 from .effects import Effect, Send
+from .environment import BuiltIn, Environment
 from .limits import Owner, SessionLimits
 from .meta.context import Context
 from .meta.procedures import built_in
 from .meta.sessions import details_of
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
 from .permissions import ALLOWED, Role
-from .ports import BuiltIn, Environment
 from .records import PRESENT, Session
 from .testaments import take_testaments
 from .waiting import Undecided, Waiting

@@ -11,15 +11,15 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
-from .answers import Answer
+from .decisions import Answer
 from .effects import Close, Effect, Left, Mute, Release, Send
-from .logins import Logins
+from .environment import Environment
 from .options import RouterOptions, ServiceOptions
-from .ports import Environment
 from .questions import Questions
 from .realm import Realm, has_role
 from .records import PRESENT, CallRecord, Session
 from .session import ACCEPTED, move, unexpected
+from .session_establishment import Logins
 from .tickets import Tickets, stop_clock
 from .waiting import Undecided
 
@@ -27,7 +27,7 @@ NO_REASON = ReasonDetails()
 
 
 class Router:
-    """A WAMP router core in an :class:`~.ports.Environment`."""
+    """A WAMP router core in an :class:`~.environment.Environment`."""
 
     def __init__(self, options: RouterOptions, environment: Environment) -> None:
         self._options = options

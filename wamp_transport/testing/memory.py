@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from ..router.answers import Answer
 from ..router.deadlines import Deadlines
+from ..router.decisions import Answer
 from ..router.effects import (
     Authenticate,
     Authorize,
@@ -30,8 +30,8 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
+from ..router.environment import Environment
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
-from ..router.ports import Environment
 from ..router.router import Router
 from ..serializers.registry import SERIALIZERS, is_deeper, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.auth.authorizers import InvalidAnswer, arguments, permit
-from wamp_transport.router.answers import Permit
+from wamp_transport.router.decisions import Permit
 from wamp_transport.router.effects import Authorize
 from wamp_transport.wamp.messages import PublishOptions, SubscribeOptions
 

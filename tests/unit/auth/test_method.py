@@ -1,7 +1,7 @@
 from typing import get_type_hints
 
 from wamp_transport.auth.method import Method
-from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
+from wamp_transport.router.decisions import Admit, Challenge, Deny, Skip
 
 
 def test_steps_answer_what_the_router_understands():

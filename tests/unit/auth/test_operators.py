@@ -5,7 +5,7 @@ import pytest
 from tests.unit.auth.conftest import Login, request_of
 from wamp_transport.auth.credentials import UnusableChallenge
 from wamp_transport.auth.operators import Operator, OperatorMethod, is_proof, proof
-from wamp_transport.router.answers import Admit, Challenge, Deny
+from wamp_transport.router.decisions import Admit, Challenge, Deny
 
 KEY = "k" * 64
 EVA = Operator("operator:eva", ("former", KEY))

@@ -15,7 +15,7 @@ from wamp_transport.auth.scram import (
     server_signature,
 )
 from wamp_transport.auth.scram_method import ScramMethod
-from wamp_transport.router.answers import Admit, Challenge, Deny
+from wamp_transport.router.decisions import Admit, Challenge, Deny
 
 SALT = bytes(range(16))
 WAYS = {

@@ -3,7 +3,7 @@ import pytest
 from tests.unit.auth.conftest import Listed, request_of
 from wamp_transport.auth.principals import CraKeys, Principal
 from wamp_transport.auth.ticket import DelayedTickets, PlainTickets, TicketMethod
-from wamp_transport.router.answers import Admit, Challenge, Deny
+from wamp_transport.router.decisions import Admit, Challenge, Deny
 
 
 class Slow(PlainTickets):

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.node.conftest import Recorder
 from wamp_transport.node.deciding import NOBODY, Deciding
 from wamp_transport.node.node import Node
-from wamp_transport.router.answers import Admit, Deny, Permit
+from wamp_transport.router.decisions import Admit, Deny, Permit
 from wamp_transport.router.effects import Authenticate, Authorize
 from wamp_transport.router.options import (
     AnonymousLogin,

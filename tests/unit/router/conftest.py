@@ -9,9 +9,9 @@ import pytest
 
 from wamp_transport.router.deadlines import Deadlines
 from wamp_transport.router.effects import Effect
+from wamp_transport.router.environment import Environment
 from wamp_transport.router.options import Permission, RoleOptions, ServiceOptions
 from wamp_transport.router.permissions import Role
-from wamp_transport.router.ports import Environment
 from wamp_transport.router.records import Session
 from wamp_transport.serializers.registry import is_deeper, values_of
 from wamp_transport.wamp.messages import ClientRole

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router import waiting
-from wamp_transport.router.answers import Challenge, Deny, Permit
+from wamp_transport.router.decisions import Challenge, Deny, Permit
 from wamp_transport.router.effects import Authorize, Pause, Resume, Withdraw
 from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
 from wamp_transport.router.questions import Questions

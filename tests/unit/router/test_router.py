@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.answers import Admit, Deny, Permit
+from wamp_transport.router.decisions import Admit, Deny, Permit
 from wamp_transport.router.effects import Close, Joined, Left, Mute, Release, Send, Withdraw
 from wamp_transport.router.options import (
     AnonymousLogin,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...auth.principals import Lookup, Principal
-from ...router.answers import Admit, Challenge, Deny, Skip
+from ...router.decisions import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import TRUSTED
 from ...stores.identity import users

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from ...auth.cryptosign import public_key
 from ...auth.fingerprints import fingerprints_of
 from ...config.lockout import Lockout
-from ...router.answers import Admit, Challenge, Deny, Skip
+from ...router.decisions import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import OPERATOR
 from ...router.records import PRESENT, Session

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..broker import Broker
 from ..dealer import Dealer
-from ..ports import Environment
+from ..environment import Environment
 from ..records import Session
 from .arguments import Arguments
 

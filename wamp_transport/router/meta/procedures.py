@@ -8,7 +8,7 @@ from ...wamp.errors import PayloadError, RequestRefused
 from ...wamp.messages import Call, Result, ResultDetails
 from ...wamp.payload import ABSENT, PYTHON, positional
 from ..effects import Effect, Send
-from ..ports import BuiltIn
+from ..environment import BuiltIn
 from ..records import Session
 from . import registrations, sessions, subscriptions
 from .arguments import Arguments

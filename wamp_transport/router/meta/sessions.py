@@ -12,7 +12,7 @@ from ...wamp.errors import RequestRefused
 from ...wamp.messages import Publish, PublishOptions
 from ...wamp.payload import ABSENT
 from ...wamp.uris import is_reserved, is_uri
-from ..passthru import check_announced
+from ..message_checks import check_announced
 from ..permissions import refusal
 from ..records import Session
 from ..testaments import add_testament, checked_scope, flush_testaments

@@ -13,9 +13,9 @@ from ...wamp.ids import Id
 from ...wamp.messages import SubscribeOptions
 from ...wamp.payload import ABSENT
 from ..broker import describe, event_details
+from ..environment import rfc3339
 from ..history import Query
 from ..permissions import refusal
-from ..ports import rfc3339
 from ..records import PRESENT, Publication, Session, Subscription
 from .arguments import Arguments, typed
 from .context import Context, Procedure

@@ -1,4 +1,4 @@
-from wamp_transport.router.answers import NEUTRAL, Admit, Deny, Permit
+from wamp_transport.router.decisions import NEUTRAL, Admit, Deny, Permit
 
 
 def test_denial_tells_nothing_unless_asked_to():

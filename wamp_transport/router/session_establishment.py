@@ -15,11 +15,11 @@ from ..wamp.messages import Challenge as ChallengeMessage
 from ..wamp.messages import Hello, Welcome, WelcomeDetails
 from ..wamp.payload import PYTHON
 from ..wamp.uris import is_uri
-from .answers import Admit, Answer, Challenge, Deny, Skip
+from .decisions import Admit, Answer, Challenge, Deny, Skip
 from .effects import Authenticate, Effect, Joined, Send
+from .environment import Environment
 from .limits import Census
 from .options import OPERATOR, TRUSTED, RouterOptions, ServiceOptions
-from .ports import Environment
 from .realm import Realm
 from .records import Session
 from .session import move

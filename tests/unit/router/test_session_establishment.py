@@ -1,8 +1,7 @@
 import pytest
 
-from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
+from wamp_transport.router.decisions import Admit, Challenge, Deny, Permit, Skip
 from wamp_transport.router.effects import Authenticate, Joined, Send
-from wamp_transport.router.logins import Logins, Refused, chosen_method
 from wamp_transport.router.options import (
     AnonymousLogin,
     Limits,
@@ -13,6 +12,7 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Session
+from wamp_transport.router.session_establishment import Logins, Refused, chosen_method
 from wamp_transport.router.tickets import Tickets
 from wamp_transport.wamp.errors import ProtocolViolation
 from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage

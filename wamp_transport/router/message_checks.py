@@ -1,10 +1,13 @@
 """What a message may be: the length of its URI, the size of its payload and how deep that is nested."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+from ..wamp.errors import ProtocolViolation
 from ..wamp.payload import TOO_DEEP
 from .records import Session
+
+PASSTHRU: Final = "payload_passthru_mode"
 
 
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
@@ -21,3 +24,9 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
         # Each level takes a byte at least.
         if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
             raise limits.refusal("depth")
+
+
+def check_announced(session: Session, role: str, options: Any, name: str) -> None:
+    """Raises ProtocolViolation where ``ppt_*`` is used by a peer that did not announce it for ``role``."""
+    if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
+        raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")

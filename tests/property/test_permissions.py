@@ -17,8 +17,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.router.permissions import Role
-from wamp_transport.router.rules import Rules
+from wamp_transport.router.permissions import Role, Rules
 from wamp_transport.testing import MemoryNode
 from wamp_transport.wamp.uris import is_uri
 
