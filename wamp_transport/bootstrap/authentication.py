@@ -25,8 +25,8 @@ from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
-from ..router.decisions import Admit, Challenge, Deny, Skip
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, ChallengePeer, Deny, Skip
+from ..router.effects import AuthenticationRequest
 from ..router.environment import rfc3339
 from ..router.options import OPERATOR, TRUSTED
 from ..router.records import Session
@@ -103,7 +103,7 @@ class Authentication:
             if isinstance(service.settings, WebSocketSection)
         }
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """See :class:`~..node.deciding.Authenticator`."""
         service = self._services.get(request.service)
         if service is None:

@@ -27,12 +27,12 @@ from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
 from .effects import Effect, Record, Send
 from .environment import Announce, Environment
-from .history import History, Retained, is_storable
+from .history import History, RetainedEvents, is_storable
 from .matching import PatternIndex
 from .message_checks import check_announced, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
 from .permissions import Role, refusal
-from .receivers import Chooser, chooser, receivers
+from .receivers import ReceiverFilter, receiver_filter, receivers
 from .records import Publication, Session, Subscription
 
 NO_DETAILS = EventDetails()
@@ -61,7 +61,7 @@ class Broker:
         self._histories: PatternIndex[History] = PatternIndex()
         self.subscriptions: dict[int, Subscription] = {}
         self.histories: dict[int, History] = {}
-        self.retained = Retained()
+        self.retained = RetainedEvents()
         self.options = RealmOptions(realm)
 
     def configure(self, options: RealmOptions) -> None:
@@ -85,7 +85,7 @@ class Broker:
         is_plain = options in PLAIN_OPTIONS
         if not is_plain:
             check_announced(session, "publisher", options, "PUBLISH")
-        if len(topic) + len(message.args) + len(message.kwargs) > session.limits.unchecked:
+        if len(topic) + len(message.args) + len(message.kwargs) > session.limits.unchecked_size:
             check_sizes(session, topic, message, self._environment.is_deeper)
         role = self._roles[session.authrole]
         decision = role.publications.get(topic) or role.check(session, "publish", topic, message.options)
@@ -112,14 +112,14 @@ class Broker:
 
     def _dispatch(self, publication: Publication) -> None:
         topic = publication.message.topic
-        chosen = None if publication.is_plain else chooser(publication.message.options)
+        chosen = None if publication.is_plain else receiver_filter(publication.message.options)
         exact = self._index.exact.get(topic)
         if exact is not None:
             self._send_event(exact, publication, chosen)
         for subscription in self._index.patterns(topic):
             self._send_event(subscription, publication, chosen)
 
-    def _send_event(self, subscription: Subscription, publication: Publication, chosen: Chooser | None) -> None:
+    def _send_event(self, subscription: Subscription, publication: Publication, chosen: ReceiverFilter | None) -> None:
         to = receivers(subscription, publication, chosen)
         message = publication.message
         is_pattern = subscription.match != "exact"
@@ -174,7 +174,7 @@ class Broker:
             return
         subscription.remove(session)
         self._announce("wamp.subscription.on_unsubscribe", subscription.topic, session.id, subscription.id)
-        if not subscription.subscribers and not subscription.is_kept:
+        if not subscription.subscribers and not subscription.is_persistent:
             self._delete(subscription)
             self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
 
@@ -210,7 +210,7 @@ class Broker:
         """The subscription to just this topic or pattern."""
         return self._index.get(match, topic)
 
-    def covering(self, topic: str) -> list[Subscription]:
+    def matching_subscriptions(self, topic: str) -> list[Subscription]:
         """The subscriptions that an event of this topic goes to."""
         exact = self._index.exact.get(topic)
         return [*([exact] if exact is not None else []), *self._index.patterns(topic)]
@@ -223,7 +223,7 @@ class Broker:
 
     def may_see(self, session: Session, publication: Publication) -> bool:
         """Whether a publication that was kept is for this session: its lists, and the rights of its role."""
-        chosen = chooser(publication.message.options)
+        chosen = receiver_filter(publication.message.options)
         if chosen is not None and not chosen(session):
             return False
         return self._roles[session.authrole].covers("subscribe", publication.message.topic)
@@ -275,7 +275,7 @@ class Broker:
         if old is not None and old.options == options:
             return
         subscription = self._index.get(match, uri) or self._create(match, uri)
-        subscription.is_kept = True
+        subscription.is_persistent = True
         history = History(options, subscription)
         for publication in old.stored() if old is not None else ():
             history.add(publication)
@@ -286,7 +286,7 @@ class Broker:
         subscription = history.subscription
         self._histories.remove(subscription.match, subscription.topic)
         del self.histories[subscription.id]
-        subscription.is_kept = False
+        subscription.is_persistent = False
         if not subscription.subscribers:
             self._delete(subscription)
 

@@ -36,7 +36,7 @@ NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 CANCELING = ("call_canceling", "call_cancelling")
 """Two spellings of one feature; the specification has both."""
-REMEMBERED_STREAMS = 1000
+MAX_ENDED_STREAMS = 1000
 """How many ended streams a caller may still send parts of before the oldest are forgotten."""
 
 
@@ -78,13 +78,14 @@ class Calls:
         if record is None:
             self._check_invoked(session, message.request_id, "YIELD")
             return
-        if len(message.args) + len(message.kwargs) > session.limits.unchecked and self._is_oversized(record, message):
+        size = len(message.args) + len(message.kwargs)
+        if size > session.limits.unchecked_size and self._is_oversized(record, message):
             return
         details = NO_RESULT_DETAILS
         if options == NO_YIELD_OPTIONS:
             self.end(record)
         else:
-            if not self._may_pass(session, record, message):
+            if not self._can_forward(session, record, message):
                 return
             details = copy_passthru_attributes(options, ResultDetails(progress=options.progress))
             if not options.progress:
@@ -108,7 +109,7 @@ class Calls:
         self.end(record)
         return record
 
-    def pass_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
+    def forward_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
         """The callee's ERROR to the caller, unchanged."""
         error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
         self._outbox.append(Send((record.caller.id,), error, payload_format))
@@ -118,7 +119,7 @@ class Calls:
         self.end(record)
         self.refuse(record.caller, record.request_id, uri, text)
 
-    def give_up(self, record: CallRecord, refused: RequestRefused) -> None:
+    def abort(self, record: CallRecord, refused: RequestRefused) -> None:
         """End a call that its caller cannot go on with: the callee is interrupted if it can be, the caller told."""
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
@@ -148,11 +149,11 @@ class Calls:
     def remember_stream(self, caller: Session, request_id: int) -> None:
         """Parts of this call that come when it has ended are ignored, up to the last one."""
         ended = caller.ended_streams
-        if len(ended) >= REMEMBERED_STREAMS:
+        if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
         ended.add(request_id)
 
-    def start_clock(self, record: CallRecord, options: CallOptions) -> None:
+    def start_timeout(self, record: CallRecord, options: CallOptions) -> None:
         """The call ends with ``wamp.error.timeout`` unless answered in time. Times in the option are milliseconds.
 
         A callee that announced call timeouts and asked for ``forward_timeout`` keeps that time itself.
@@ -168,7 +169,7 @@ class Calls:
             record.timeout = seconds
             record.deadline = self._deadlines.after(seconds, "call", record)
 
-    def keep_time(self, record: CallRecord, again: CallRecord) -> None:
+    def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
         """A call that goes on as another record is due when it was before."""
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
@@ -190,7 +191,7 @@ class Calls:
         for record in list(session.invocations.values()):
             self.fail(record, errors.CANCELED, "the callee has left")
 
-    def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
+    def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
         """A message of a call could not be said to ``session``: the caller is told instead."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
@@ -204,7 +205,7 @@ class Calls:
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
-    def _may_pass(self, session: Session, record: CallRecord, message: Yield) -> bool:
+    def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
         """Whether progress or passthru payload reaches the caller; restarts the clock on progress."""
         options = message.options
         check_announced(session, "callee", options, "YIELD")

@@ -39,7 +39,7 @@ class Deadlines:
         self._clock = clock
         self._heap: list[tuple[float, int, Deadline]] = []
         self._order = count()
-        self._cancelled = 0
+        self._canceled = 0
         self.is_changed = False
 
     def after(self, seconds: float, kind: str, subject: Any) -> Deadline:
@@ -55,18 +55,18 @@ class Deadlines:
 
     def forget(self, deadline: Deadline) -> None:
         """Count one that was cancelled; when most were, the heap is made anew without them."""
-        self._cancelled += 1
-        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+        self._canceled += 1
+        if self._canceled > 64 and self._canceled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2] is not deadline and entry[2].is_due]
             heapify(self._heap)
-            self._cancelled = 0
+            self._canceled = 0
 
     def next(self) -> float | None:
         """When something is due next, if ever."""
         heap = self._heap
         while heap and not heap[0][2].is_due:
             heappop(heap)
-            self._cancelled = max(0, self._cancelled - 1)
+            self._canceled = max(0, self._canceled - 1)
         return heap[0][0] if heap else None
 
     def due(self, now: float) -> Iterator[Deadline]:

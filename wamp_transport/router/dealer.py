@@ -30,13 +30,13 @@ from ..wamp.payload import PYTHON, copy_passthru_attributes, uses_passthru
 from ..wamp.uris import is_reserved, is_uri
 from .calls import CANCELING, Calls
 from .effects import Effect, Send
-from .environment import Announce, BuiltIn, Environment
+from .environment import Announce, Environment, RouterProcedure
 from .matching import PatternIndex
 from .message_checks import check_announced, check_sizes
 from .options import Match, RealmOptions
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .records import PRESENT, Callee, CallRecord, Registration, Session
+from .records import ACTIVE_STATES, Callee, CallRecord, Registration, Session
 from .waiting import Undecided
 
 NO_DETAILS = InvocationDetails()
@@ -45,7 +45,7 @@ PROGRESSIVE = "progressive_call_invocations"
 
 
 class Dealer:
-    """The registrations of one realm. ``built_in`` holds the procedures of the router itself, by URI."""
+    """The registrations of one realm. ``router_procedures`` holds the procedures of the router itself, by URI."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class Dealer:
         outbox: list[Effect],
         environment: Environment,
         announce: Announce,
-        built_in: Mapping[str, BuiltIn],
+        router_procedures: Mapping[str, RouterProcedure],
     ) -> None:
         self._realm = realm
         self._roles = roles
         self._outbox = outbox
         self._environment = environment
         self._announce = announce
-        self._built_in = built_in
+        self._router_procedures = router_procedures
         self._numbers = count(1)
         self._index: PatternIndex[Registration] = PatternIndex()
         self.registrations: dict[int, Registration] = {}
@@ -77,7 +77,7 @@ class Dealer:
     def on_call(self, session: Session, message: Call) -> None:
         """CALL: an INVOCATION to a callee of the best registration, or an ERROR to the caller."""
         open_call = session.calls.get(message.request_id)
-        if (open_call is not None or session.ended_streams) and self._continues(session, message, open_call):
+        if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
         options = message.options
         if options.progress:
@@ -91,24 +91,24 @@ class Dealer:
             # Whatever becomes of this part, what follows it is no call of its own.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
-        if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked:
+        if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked_size:
             check_sizes(session, procedure, message, self._environment.is_deeper)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
         registration = self._index.exact.get(procedure)
         if registration is None:
-            if procedure in self._built_in:
+            if procedure in self._router_procedures:
                 self._answer(session, message)
                 return
-            registration = self._best_pattern(procedure)
+            registration = self._require_pattern(procedure)
         if len(session.calls) >= limits.calls:
             raise limits.refusal("calls")
         try:
             self._invoke(session, message, registration, decision.disclose, ())
         except RequestRefused:
-            if registration.is_staffed:
+            if registration.has_active_callee:
                 raise
-            self._invoke(session, message, self._best_pattern(procedure), decision.disclose, ())
+            self._invoke(session, message, self._require_pattern(procedure), decision.disclose, ())
 
     def _invoke(
         self,
@@ -116,16 +116,16 @@ class Dealer:
         message: Call,
         registration: Registration,
         disclose: bool,
-        passed_over: tuple[int, ...],
+        excluded: tuple[int, ...],
     ) -> CallRecord:
         """Choose a callee and send it the INVOCATION. Raises RequestRefused where there is none."""
         options = message.options
         is_plain = options == NO_OPTIONS
         if registration.match != "exact":
             callees = registration.callees.values()
-            barred = (each.session.id for each in callees if not self._may_serve(each, message.procedure))
-            passed_over = (*passed_over, *barred)
-        callee = self._choose(registration, message, passed_over)
+            barred = (each.session.id for each in callees if not self._is_permitted(each, message.procedure))
+            excluded = (*excluded, *barred)
+        callee = self._choose(registration, message, excluded)
         details = NO_DETAILS
         if disclose or callee.disclose_caller or registration.match != "exact" or not is_plain:
             details = self._details(session, message, registration, callee, disclose)
@@ -138,7 +138,7 @@ class Dealer:
             record.wants_progress = details.receive_progress is True
             record.details = details
         if self.options.max_call_timeout or (not is_plain and options.timeout):
-            self.calls.start_clock(record, options)
+            self.calls.start_timeout(record, options)
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
         self._outbox.append(Send((callee.session.id,), invocation, session.payload_format))
         return record
@@ -146,17 +146,17 @@ class Dealer:
     def _answer(self, session: Session, message: Call) -> None:
         """Let a procedure of the router answer, which may ask for permission itself."""
         try:
-            self._built_in[message.procedure](session, message)
+            self._router_procedures[message.procedure](session, message)
         except Undecided:  # the call will be handled again
             session.ended_streams.discard(message.request_id)
             raise
 
-    def _choose(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
-        if len(registration.callees) == 1 and not passed_over and message.options.runmode is None:
+    def _choose(self, registration: Registration, message: Call, excluded: tuple[int, ...]) -> Callee:
+        if len(registration.callees) == 1 and not excluded and message.options.runmode is None:
             (callee,) = registration.callees.values()
-            if callee.is_able:
+            if callee.can_accept_call:
                 return callee
-        return self._choose_among(registration, message, passed_over)
+        return self._choose_among(registration, message, excluded)
 
     # End of the hot path.
 
@@ -174,7 +174,7 @@ class Dealer:
             return
         is_final = message.error != errors.UNAVAILABLE or record.is_killed
         if is_final or not session.has("callee", "call_reroute"):
-            self.calls.pass_error(record, message, session.payload_format)
+            self.calls.forward_error(record, message, session.payload_format)
         else:
             self._reroute(record)
 
@@ -188,7 +188,7 @@ class Dealer:
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = tried
-            self.calls.keep_time(record, again)
+            self.calls.transfer_deadline(record, again)
         except RequestRefused as refused:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
 
@@ -204,11 +204,11 @@ class Dealer:
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
         registration = self._index.get(match, procedure)
-        is_held = registration is not None and session.id in registration.callees
-        if not is_held and len(session.registrations) >= session.limits.registrations:
+        is_callee = registration is not None and session.id in registration.callees
+        if not is_callee and len(session.registrations) >= session.limits.registrations:
             raise session.limits.refusal("registrations")
-        if registration is not None and (options.force_reregister or not registration.is_staffed):
-            self._throw_out(registration)
+        if registration is not None and (options.force_reregister or not registration.has_active_callee):
+            self._revoke_callees(registration)
             registration = None
         is_new = registration is None
         if registration is None:
@@ -247,7 +247,7 @@ class Dealer:
 
     def revoke(self, session: Session, registration: Registration, reason: str) -> None:
         """The router takes a registration from a session; a peer that announced revocation is told."""
-        if session.state in PRESENT and session.has("callee", "registration_revocation"):
+        if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
         self.remove_callee(session, registration)
@@ -256,18 +256,18 @@ class Dealer:
         """The registration of just this pattern."""
         return self._index.get(match, procedure)
 
-    def best(self, procedure: str) -> Registration | None:
+    def best_registration(self, procedure: str) -> Registration | None:
         """The registration that a CALL would go to."""
         exact = self._index.exact.get(procedure)
-        return exact if exact is not None and exact.is_staffed else self._staffed_pattern(procedure)
+        return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
-    def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """See :meth:`.calls.Calls.undeliverable`."""
-        self.calls.undeliverable(session, message, fault)
+    def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
+        """See :meth:`.calls.Calls.on_undeliverable`."""
+        self.calls.on_undeliverable(session, message, fault)
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
-    def _continues(self, session: Session, message: Call, record: CallRecord | None) -> bool:
+    def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
         """Whether a CALL is a further part of one that came before, and if so, what becomes of it.
 
         The options of the first part hold for all; only ``enc_*`` says how this very payload is to be read.
@@ -291,7 +291,7 @@ class Dealer:
         try:
             check_sizes(session, message.procedure, message, self._environment.is_deeper)
         except RequestRefused as refused:
-            self.calls.give_up(record, refused)
+            self.calls.abort(record, refused)
             return True
         details = replace(
             record.details or NO_DETAILS,
@@ -304,26 +304,26 @@ class Dealer:
         self._outbox.append(Send((record.callee.session.id,), invocation, session.payload_format))
         return True
 
-    def _best_pattern(self, procedure: str) -> Registration:
-        registration = self._staffed_pattern(procedure)
+    def _require_pattern(self, procedure: str) -> Registration:
+        registration = self._find_active_pattern(procedure)
         if registration is None:
             raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
         return registration
 
-    def _staffed_pattern(self, procedure: str) -> Registration | None:
+    def _find_active_pattern(self, procedure: str) -> Registration | None:
         """The best pattern that has a callee that may serve: one that may not, or is leaving, hides no others."""
         for registration in self._index.patterns(procedure):
             callees = registration.callees.values()
-            if any(callee.is_there and self._may_serve(callee, procedure) for callee in callees):
+            if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
                 return registration
         return None
 
-    def _choose_among(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
+    def _choose_among(self, registration: Registration, message: Call, excluded: tuple[int, ...]) -> Callee:
         options = message.options
         if options.runmode is None:
-            callee = choose(registration, self._environment.random_below, passed_over)
+            callee = choose(registration, self._environment.random_below, excluded)
         elif options.runmode == "partition" and options.rkey is not None:
-            callee = choose_by_key(registration, options.rkey, passed_over)
+            callee = choose_by_key(registration, options.rkey, excluded)
         else:
             # Of 'all' the specification says "Write me": nothing tells how several results become one.
             text = "'partition' needs an rkey" if options.runmode == "partition" else "'all' is not offered"
@@ -364,7 +364,7 @@ class Dealer:
             return False
         return self.options.lenient_progress or (peer.has("callee", feature) and peer.has("callee", *CANCELING))
 
-    def _may_serve(self, callee: Callee, procedure: str) -> bool:
+    def _is_permitted(self, callee: Callee, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""
         role = self._roles.get(callee.session.authrole)
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
@@ -385,7 +385,7 @@ class Dealer:
             text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
             raise RequestRefused(errors.PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY, text)
 
-    def _throw_out(self, registration: Registration) -> None:
+    def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
             self.revoke(callee.session, registration, errors.UNREGISTERED)
 

@@ -6,11 +6,11 @@ from msgspec import Struct
 
 from ..wamp import errors
 
-NEUTRAL: Final = "authentication failed"
+GENERIC_DENIAL: Final = "authentication failed"
 """The one sentence for a wrong secret and for a principal that does not exist: neither is told from the other."""
 
 
-class Challenge(Struct, gc=False):
+class ChallengePeer(Struct, gc=False):
     """The peer is to prove who it is. ``pending`` comes back with its answer, whatever it holds."""
 
     method: str
@@ -45,7 +45,7 @@ class Deny(Struct, gc=False):
     """No session, or the request fails: ``reason`` is a URI for programs, ``message`` a sentence for people."""
 
     reason: str = errors.AUTHENTICATION_DENIED
-    message: str = NEUTRAL
+    message: str = GENERIC_DENIAL
 
 
-Answer = Challenge | Admit | Skip | Permit | Deny
+Answer = ChallengePeer | Admit | Skip | Permit | Deny

@@ -5,8 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..wamp.messages import Authenticate as AuthenticateMessage
-from ..wamp.messages import Hello, Message
+from ..wamp.messages import Authenticate, Hello, Message
 from .options import Action, Match
 from .records import Publication, Session
 
@@ -19,7 +18,7 @@ class Send(Struct, gc=False):
     payload_format: str
 
 
-class Release(Struct, gc=False):
+class AwaitNextHello(Struct, gc=False):
     """A session ended with GOODBYE on both sides; its transport stays and may open another one.
 
     ``reason`` is the URI that the client gave.
@@ -40,19 +39,19 @@ class Close(Struct, gc=False):
     message: str = ""
 
 
-class Mute(Struct, gc=False):
+class StopSending(Struct, gc=False):
     """The session is out: nothing more is sent to it, although its transport stays until it has said goodbye."""
 
     session_id: int
 
 
-class Joined(Struct, gc=False):
+class SessionJoined(Struct, gc=False):
     """A session has become a member of its realm."""
 
     session: Session
 
 
-class Left(Struct, gc=False):
+class SessionLeft(Struct, gc=False):
     """A session that had joined is a member no more. ``reason`` is a URI."""
 
     session: Session
@@ -68,7 +67,7 @@ class Record(Struct, gc=False):
     publication: Publication
 
 
-class Authenticate(Struct, gc=False):
+class AuthenticationRequest(Struct, gc=False):
     """Find out who a peer is, and answer with the ticket: Challenge, Admit or Deny.
 
     ``method`` is the first that the peer offers and ``service`` has. ``message`` is the peer's answer to a challenge,
@@ -81,11 +80,11 @@ class Authenticate(Struct, gc=False):
     method: str
     hello: Hello
     transport: dict[str, Any]
-    message: AuthenticateMessage | None = None
+    message: Authenticate | None = None
     pending: Any = None
 
 
-class Authorize(Struct, gc=False):
+class AuthorizationRequest(Struct, gc=False):
     """Ask an authorizer what a session may do, and answer with the ticket: Permit or Deny.
 
     ``session`` is what the meta API says of it. For a pattern the answer holds for all that the pattern covers.
@@ -122,4 +121,17 @@ class Resume(Struct, gc=False):
     session_id: int
 
 
-Effect = Send | Joined | Left | Release | Mute | Close | Record | Authenticate | Authorize | Withdraw | Pause | Resume
+Effect = (
+    Send
+    | SessionJoined
+    | SessionLeft
+    | AwaitNextHello
+    | StopSending
+    | Close
+    | Record
+    | AuthenticationRequest
+    | AuthorizationRequest
+    | Withdraw
+    | Pause
+    | Resume
+)

@@ -7,7 +7,7 @@ from typing import Any
 from ..wamp.messages import Call
 from .deadlines import Deadlines
 
-BuiltIn = Callable[[Any, Call], None]
+RouterProcedure = Callable[[Any, Call], None]
 """A procedure of the router itself: takes the caller's session and its CALL, and answers it."""
 
 Announce = Callable[..., None]

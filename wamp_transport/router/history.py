@@ -10,11 +10,11 @@ from typing import Any
 from msgspec import Struct
 
 from .options import HistoryOptions
-from .receivers import chooser
+from .receivers import receiver_filter
 from .records import Publication, Subscription
 
 
-class Retained:
+class RetainedEvents:
     """What was last published with ``retain``, for ``limit`` topics at most (0: no limit).
 
     A topic keeps its latest event for everybody and, if newer, the latest one for some: whoever is not among those
@@ -35,8 +35,8 @@ class Retained:
     def keep(self, publication: Publication) -> None:
         """Keep a publication."""
         topic = publication.message.topic
-        older = [each for each in self._by_topic.get(topic, ()) if not is_for_some(each)]
-        self._by_topic[topic] = [publication, *older[:1]] if is_for_some(publication) else [publication]
+        older = [each for each in self._by_topic.get(topic, ()) if not is_restricted(each)]
+        self._by_topic[topic] = [publication, *older[:1]] if is_restricted(publication) else [publication]
 
     def clear(self, topic: str) -> None:
         """Forget what is retained for a topic."""
@@ -148,6 +148,6 @@ def is_storable(publication: Publication) -> bool:
     return options.exclude is None and options.eligible is None
 
 
-def is_for_some(publication: Publication) -> bool:
+def is_restricted(publication: Publication) -> bool:
     """Whether a publication has lists that keep it from some subscribers."""
-    return chooser(publication.message.options) is not None
+    return receiver_filter(publication.message.options) is not None

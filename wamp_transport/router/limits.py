@@ -12,7 +12,7 @@ from .options import Limits
 Owner = tuple[str, Limits]
 """Whose limits: ``role 'guest'``, for people, and what they are."""
 
-TEXTS: Final = {
+LIMIT_ERRORS: Final = {
     "sessions": (errors.QUOTA_EXCEEDED, "no room for more than {limit} sessions"),
     "subscriptions": (errors.QUOTA_EXCEEDED, "more than {limit} subscriptions"),
     "registrations": (errors.QUOTA_EXCEEDED, "more than {limit} registrations"),
@@ -29,7 +29,7 @@ UNLIMITED: Final = maxsize - 1
 class SessionLimits:
     """What a session may have and send. Where nobody limits, the number is one that nothing reaches.
 
-    ``unchecked``: a message whose URI and payload are together no longer than this keeps all limits on messages.
+    ``unchecked_size``: a message whose URI and payload are together no longer than this keeps all limits on messages.
     """
 
     __slots__ = (
@@ -39,7 +39,7 @@ class SessionLimits:
         "payload_size",
         "registrations",
         "subscriptions",
-        "unchecked",
+        "unchecked_size",
         "uri_length",
     )
 
@@ -51,13 +51,13 @@ class SessionLimits:
         self.uri_length = self._strictest("uri_length")
         self.depth = self._strictest("depth")
         self.payload_size = self._strictest("payload_size")
-        self.unchecked = min(self.uri_length, self.depth, self.payload_size)
+        self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
 
     def refusal(self, name: str) -> RequestRefused:
         """The error of a request that exceeds the limit ``name``: which one, of whom, its value."""
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
-        return exceeded(name, whose, limit)
+        return limit_error(name, whose, limit)
 
     def _strictest(self, name: str) -> int:
         return min((getattr(limits, name) or UNLIMITED for _, limits in self._owners), default=UNLIMITED)
@@ -66,15 +66,15 @@ class SessionLimits:
 NO_LIMITS: Final = SessionLimits()
 
 
-def exceeded(name: str, whose: str, limit: int) -> RequestRefused:
+def limit_error(name: str, whose: str, limit: int) -> RequestRefused:
     """The error of exceeding a limit."""
-    uri, text = TEXTS[name]
+    uri, text = LIMIT_ERRORS[name]
     if limit == UNLIMITED:  # Only nesting has an end of its own.
         return RequestRefused(uri, f"payload is nested deeper than {whose} can read")
     return RequestRefused(uri, f"{text.format(limit=limit)}: the limit of {whose}")
 
 
-class Census:
+class SessionCounts:
     """How many sessions each realm, role and service has at the moment."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Census:
         """Whether there is room for one more in all of them. Raises RequestRefused."""
         for owner, limits in owners:
             if 0 < limits.sessions <= self._counts[owner]:
-                raise exceeded("sessions", owner, limits.sessions)
+                raise limit_error("sessions", owner, limits.sessions)
 
     def enter(self, owners: Iterable[Owner]) -> None:
         """A session belongs to these from now on."""

@@ -95,7 +95,7 @@ class PatternIndex(Generic[T]):
             found.extend(_walk(self._wildcards, uri.split(".")))
         return found
 
-    def containing(self, match: Match, pattern: str) -> list[T]:
+    def find_covering(self, match: Match, pattern: str) -> list[T]:
         """The values of prefixes and wildcards that cover all that a prefix or wildcard covers, as :meth:`patterns`."""
         if match == "prefix":
             return self._matching_prefixes(pattern)

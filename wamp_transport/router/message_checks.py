@@ -11,7 +11,10 @@ PASSTHRU: Final = "payload_passthru_mode"
 
 
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
-    """Raises RequestRefused where ``message`` exceeds a limit of its sender; for those that ``unchecked`` lets pass."""
+    """Check a message against the limits of its sender. Raises RequestRefused.
+
+    Messages up to ``unchecked_size`` keep all limits; callers need not check those.
+    """
     limits = session.limits
     if len(uri) > limits.uri_length:
         raise limits.refusal("uri_length")

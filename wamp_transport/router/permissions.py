@@ -13,12 +13,12 @@ from .options import Action, Match, Permission, RoleOptions
 from .records import Session
 from .waiting import Question, Undecided
 
-REMEMBERED = 10_000
+MAX_CACHED_DECISIONS = 10_000
 """How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
-REMEMBERED_LENGTH = 255
+MAX_CACHED_URI_LENGTH = 255
 """The longest URI that a decision is remembered for; of an authorizer's, the encoded options count too."""
 
-FOR_EVER = float("inf")
+NEVER = float("inf")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,18 +68,18 @@ class Rules:
         for permission in permissions:
             self._index.put(permission.match, permission.uri, permission)
 
-    def deciding(self, uri: str) -> Permission | None:
-        """The permission that decides on a URI: the first of :meth:`covering`."""
+    def find(self, uri: str) -> Permission | None:
+        """The permission that decides on a URI: the first of :meth:`find_all`."""
         exact = self._index.exact.get(uri)
         if exact is not None:
             return exact
         patterns = self._index.patterns(uri)
         return patterns[0] if len(patterns) == 1 else min(patterns, key=_rank, default=None)
 
-    def covering(self, uri: str, match: Match = "exact") -> list[Permission]:
+    def find_all(self, uri: str, match: Match = "exact") -> list[Permission]:
         """The permissions for a URI, or for all that a pattern covers, the one that decides first."""
         if match != "exact":
-            return sorted(self._index.containing(match, uri), key=_rank)
+            return sorted(self._index.find_covering(match, uri), key=_rank)
         exact = self._index.exact.get(uri)
         patterns = sorted(self._index.patterns(uri), key=_rank)
         return patterns if exact is None else [exact, *patterns]
@@ -100,8 +100,8 @@ class Role:
     """A role of a running realm. ``calls`` and ``publications`` hold the decisions of the hot path, by URI."""
 
     __slots__ = (
-        "_answers", "_clock", "_default", "_loose", "_remembered", "_rules", "authorizer", "calls", "name",
-        "publications", "registers", "subscribes", "trustlevel",
+        "_authorizer_cache", "_cache", "_clock", "_default", "_loose_uris", "_rules", "authorizer", "calls", "name",
+        "publications", "registrations", "subscriptions", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, options: RoleOptions, *, loose_uris: bool, clock: Callable[[], float] = float) -> None:
@@ -109,19 +109,19 @@ class Role:
         self.trustlevel = options.trustlevel
         self.authorizer = options.authorizer
         self._clock = clock
-        self._answers: dict[tuple[Any, ...], tuple[Decision, float]] = {}
-        self._loose = loose_uris
+        self._authorizer_cache: dict[tuple[Any, ...], tuple[Decision, float]] = {}
+        self._loose_uris = loose_uris
         self._default = ALLOW_ALL if options.allow_by_default else DENY_ALL
         self._rules = Rules(options.permissions)
         self.calls: dict[str, Decision] = {}
         self.publications: dict[str, Decision] = {}
-        self.registers: dict[str, Decision] = {}
-        self.subscribes: dict[str, Decision] = {}
-        self._remembered: dict[Action, dict[str, Decision]] = {
+        self.registrations: dict[str, Decision] = {}
+        self.subscriptions: dict[str, Decision] = {}
+        self._cache: dict[Action, dict[str, Decision]] = {
             "call": self.calls,
             "publish": self.publications,
-            "register": self.registers,
-            "subscribe": self.subscribes,
+            "register": self.registrations,
+            "subscribe": self.subscriptions,
         }
 
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
@@ -137,10 +137,10 @@ class Role:
         if session.waiting is not None and question in session.waiting.decisions:
             decision: Decision = session.waiting.decisions[question]
             return decision
-        remembered = self._answers.get(question)
-        if remembered is not None and (remembered[1] == FOR_EVER or self._clock() < remembered[1]):
+        remembered = self._authorizer_cache.get(question)
+        if remembered is not None and (remembered[1] == NEVER or self._clock() < remembered[1]):
             return remembered[0]
-        if not is_uri(uri, match, loose=self._loose):
+        if not is_uri(uri, match, loose=self._loose_uris):
             return INVALID
         raise Undecided(Question(*question), authorizer.name, authorizer.timeout, options)
 
@@ -150,12 +150,12 @@ class Role:
 
     def remember(self, question: Question, decision: Decision) -> None:
         """An authorizer's answer holds for the same question, for as long as its options say."""
-        if self.authorizer is None or len(question.uri) + len(question.options) > REMEMBERED_LENGTH:
+        if self.authorizer is None or len(question.uri) + len(question.options) > MAX_CACHED_URI_LENGTH:
             return
-        if len(self._answers) >= REMEMBERED:
-            self._answers.clear()
+        if len(self._authorizer_cache) >= MAX_CACHED_DECISIONS:
+            self._authorizer_cache.clear()
         seconds = self.authorizer.remember_for
-        self._answers[question] = (decision, self._clock() + seconds if seconds else FOR_EVER)
+        self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
         """The decision for one action on one URI, or on a pattern of URIs.
@@ -165,23 +165,23 @@ class Role:
         """
         if match != "exact":
             return self._decide(action, uri, match)
-        remembered = self._remembered[action]
+        remembered = self._cache[action]
         decision = remembered.get(uri)
         if decision is None:
             decision = self._decide(action, uri, match)
-            if len(uri) <= REMEMBERED_LENGTH:
-                if len(remembered) >= REMEMBERED:
+            if len(uri) <= MAX_CACHED_URI_LENGTH:
+                if len(remembered) >= MAX_CACHED_DECISIONS:
                     remembered.clear()
                 remembered[uri] = decision
         return decision
 
     def _decide(self, action: Action, uri: str, match: Match) -> Decision:
-        if not is_uri(uri, match, loose=self._loose):
+        if not is_uri(uri, match, loose=self._loose_uris):
             return INVALID
         if match == "exact":
-            rule = self._rules.deciding(uri) or self._default
+            rule = self._rules.find(uri) or self._default
         else:
-            rule = next(iter(self._rules.covering(uri, match)), self._default)
+            rule = next(iter(self._rules.find_all(uri, match)), self._default)
         if action == "publish":
             return DECISIONS[rule.publish, rule.disclose_publisher]
         if action == "call":

@@ -11,8 +11,8 @@ from ..wamp import errors
 from ..wamp.messages import Message
 from .deadlines import Deadlines
 from .decisions import Answer, Deny, Permit
-from .effects import Authorize, Effect, Pause, Resume
-from .meta.sessions import details_of
+from .effects import AuthorizationRequest, Effect, Pause, Resume
+from .meta.sessions import session_details
 from .permissions import Decision
 from .realm import Realm
 from .records import Session
@@ -45,11 +45,11 @@ class Questions:
         ticket = self._tickets.issue(session)
         session.deadline = self._deadlines.after(undecided.timeout, "authorizer", session)
         self._outbox.append(
-            Authorize(
+            AuthorizationRequest(
                 ticket,
                 session.id,
                 session.realm,
-                {**details_of(session), "authextra": session.authextra},
+                {**session_details(session), "authextra": session.authextra},
                 undecided.authorizer,
                 question.action,
                 question.uri,

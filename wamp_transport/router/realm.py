@@ -30,28 +30,28 @@ from ..wamp.uris import is_reserved
 from .broker import Broker
 from .dealer import Dealer
 from .effects import Effect, Send
-from .environment import BuiltIn, Environment
+from .environment import Environment, RouterProcedure
 from .limits import Owner, SessionLimits
 from .meta.context import Context
-from .meta.procedures import built_in
-from .meta.sessions import details_of
+from .meta.procedures import bind_procedures
+from .meta.sessions import session_details
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
 from .permissions import ALLOWED, Role
-from .records import PRESENT, Session
+from .records import ACTIVE_STATES, Session
 from .testaments import take_testaments
 from .waiting import Undecided, Waiting
 
-EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
-TRUSTED_ROLE = RoleOptions(TRUSTED, (EVERYTHING,))
+ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
+TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
 """The role of sessions from inside the process, in every realm. Who they are is always told, as Crossbar does."""
 
 Leave = Callable[..., None]
 """Ends a session: id, reason, message, is_quiet=False."""
 
-NEEDS_META_API = ("_meta_api", "event_history")
+META_API_FEATURES = ("_meta_api", "event_history")
 """How the names of features end that are nothing without meta procedures and events."""
 
-COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
+SEQUENCED_REQUESTS = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
 """The messages that open a request of their own."""
 
 
@@ -67,17 +67,17 @@ class Realm:
         self._limits: dict[tuple[str, ServiceOptions], SessionLimits] = {}
         self._leaving: deque[Iterator[None]] = deque()
         self._reviews: deque[Iterator[bool]] = deque()
-        self._distrusted: set[str] = set()
+        self._reauthorize: set[str] = set()
         self._clock = environment.clock
-        self._built_in: dict[str, BuiltIn] = {}
+        self._router_procedures: dict[str, RouterProcedure] = {}
         self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
-        self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._built_in)
+        self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._router_procedures)
         self._context = Context(self.sessions, self.broker, self.dealer, environment, leave)
         self._handlers: dict[type[Message], Callable[[Session, Any], None]] = {
             Publish: self.broker.on_publish,
             Subscribe: self.broker.on_subscribe,
             Unsubscribe: self.broker.on_unsubscribe,
-            EventReceived: _nothing,
+            EventReceived: _ignore,
             Call: self.dealer.on_call,
             Cancel: self.dealer.calls.on_cancel,
             Register: self.dealer.on_register,
@@ -92,7 +92,7 @@ class Realm:
         for name, role in options.roles.items():
             old = self.options.roles.get(name, role)
             if role.authorizer is not None and (old.authorizer is None or old.authorizer.name != role.authorizer.name):
-                self._distrusted.add(name)
+                self._reauthorize.add(name)
         self.options = options
         if not options.strict_request_ids:
             self._last_requests.clear()
@@ -101,48 +101,48 @@ class Realm:
             self.roles[role.name] = Role(role, loose_uris=options.loose_uris, clock=self._clock)
         self._limits.clear()
         for session in self.sessions.values():
-            self.take_terms(session)
+            self.apply_role(session)
         self._reviews.clear()
         self._reviews.extend(self._review(session) for session in self.sessions.values())
-        self._built_in.clear()
+        self._router_procedures.clear()
         if options.enable_meta_api:
-            self._built_in.update(built_in(self._context, self._outbox))
+            self._router_procedures.update(bind_procedures(self._context, self._outbox))
         self.broker.configure(options)
         self.dealer.configure(options)
 
-    def announced(self) -> dict[str, dict[str, dict[str, bool]]]:
+    def welcome_roles(self) -> dict[str, dict[str, dict[str, bool]]]:
         """``WELCOME.Details.roles``: all features, without the meta API those that do without it."""
         roles = router_roles()
         if not self.options.enable_meta_api:
             for role in roles.values():
                 features = role["features"]
-                role["features"] = {name: True for name in features if not name.endswith(NEEDS_META_API)}
+                role["features"] = {name: True for name in features if not name.endswith(META_API_FEATURES)}
         return roles
 
     def join(self, session: Session) -> None:
         """``session`` is in the realm from now on."""
         self.sessions[session.id] = session
-        self.take_terms(session)
+        self.apply_role(session)
         if self.options.strict_request_ids:
             self._last_requests[session.id] = 0
 
-    def joined(self, session: Session) -> None:
+    def announce_join(self, session: Session) -> None:
         """``session`` has got its WELCOME: tell who listens."""
-        self._announce("wamp.session.on_join", "", details_of(session))
+        self._announce("wamp.session.on_join", "", session_details(session))
 
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session that has joined.
 
         Raises ProtocolViolation; and Undecided where an authorizer must be asked before it can be handled, once more.
         """
-        if self.options.strict_request_ids and type(message) in COUNTED:
+        if self.options.strict_request_ids and type(message) in SEQUENCED_REQUESTS:
             self._count(session, message)
         try:
             self._handlers[type(message)](session, message)
         except RequestRefused as refusal:
             self._refuse(session, message, refusal)
 
-    def owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
+    def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
         """Whose limits hold for a session of this role that comes through this service."""
         if authrole == TRUSTED:
             return ()
@@ -153,16 +153,16 @@ class Realm:
             (f"service {service.key!r}", service.limits),
         )
 
-    def take_terms(self, session: Session) -> None:
+    def apply_role(self, session: Session) -> None:
         """What realm, role and service say holds for ``session`` from now on."""
         key = (session.authrole, session.service)
         if key not in self._limits:
-            self._limits[key] = SessionLimits(*self.owners(*key))
+            self._limits[key] = SessionLimits(*self.limit_owners(*key))
         session.limits = self._limits[key]
         session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
-        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`.
+        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`run_cleanup`.
 
         ``is_quiet``: without its testaments, and nobody is told. Returns whether it was still there.
         """
@@ -173,14 +173,14 @@ class Realm:
         testaments = take_testaments(session)
         if not is_quiet:
             for publish in testaments:
-                self._execute(session, publish)
+                self._publish_testament(session, publish)
             self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
-        self._leaving.append(self._taken_apart(session))
+        self._leaving.append(self._teardown_steps(session))
         if not self.sessions:
             self._limits.clear()
         return True
 
-    def work(self, steps: int) -> int:
+    def run_cleanup(self, steps: int) -> int:
         """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most.
 
         Returns how many steps are left over.
@@ -196,10 +196,10 @@ class Realm:
             else:
                 steps -= 1
         if not self._reviews:
-            self._distrusted.clear()
+            self._reauthorize.clear()
         return steps
 
-    def _taken_apart(self, session: Session) -> Iterator[None]:
+    def _teardown_steps(self, session: Session) -> Iterator[None]:
         """Take what a left session held, one at a time, the oldest first.
 
         From lists: a dict finds its first item ever more slowly while first items go.
@@ -214,14 +214,14 @@ class Realm:
             yield
 
     @property
-    def has_work(self) -> bool:
-        """Whether :meth:`work` has something to do."""
+    def has_cleanup(self) -> bool:
+        """Whether :meth:`run_cleanup` has something to do."""
         return bool(self._leaving or self._reviews)
 
-    def undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
+    def on_undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
         """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""
         if isinstance(message, Invocation | Result | Error):
-            self.dealer.undeliverable(session, message, fault)
+            self.dealer.on_undeliverable(session, message, fault)
 
     def _announce(self, topic: str, about: str, *args: Any) -> None:
         if self.options.enable_meta_api and not is_reserved(about):
@@ -234,27 +234,27 @@ class Realm:
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
-                if not self._may_keep(session, "register", registration.procedure, registration.match):
+                if not self._is_still_allowed(session, "register", registration.procedure, registration.match):
                     self.dealer.revoke(session, registration, errors.NOT_AUTHORIZED)
                 yield False
         for subscription in list(session.subscriptions.values()):
             if subscription.id in session.subscriptions:
-                if not self._may_keep(session, "subscribe", subscription.topic, subscription.match):
+                if not self._is_still_allowed(session, "subscribe", subscription.topic, subscription.match):
                     self.broker.revoke(session, subscription, errors.NOT_AUTHORIZED)
                 yield False
-        if session.authrole in self._distrusted:
-            for wills in session.testaments.values():
-                wills.clear()
+        if session.authrole in self._reauthorize:
+            for testaments in session.testaments.values():
+                testaments.clear()
 
-    def _may_keep(self, session: Session, action: Action, uri: str, match: Match) -> bool:
-        if session.state not in PRESENT:
+    def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
+        if session.state not in ACTIVE_STATES:
             return True  # it is taken apart anyway
         role = self.roles[session.authrole]
         if role.authorizer is not None:
-            return session.authrole not in self._distrusted
+            return session.authrole not in self._reauthorize
         return role.decide(action, uri, match).allowed
 
-    def _execute(self, session: Session, publish: Publish) -> None:
+    def _publish_testament(self, session: Session, publish: Publish) -> None:
         """Publish a testament as if the session still did. What its role may no longer publish is dropped.
 
         An authorizer was asked when the testament was left; there is nobody to wait for another answer.
@@ -302,5 +302,5 @@ def has_role(options: RealmOptions, name: str) -> bool:
     return name in options.roles or name == TRUSTED
 
 
-def _nothing(session: Session, message: Message) -> None:
+def _ignore(session: Session, message: Message) -> None:
     """The message is legal, and the feature it belongs to is not announced."""

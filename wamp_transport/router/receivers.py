@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 from ..wamp.messages import PublishOptions
 from .policies import weight
-from .records import PRESENT, Publication, Session, Subscription
+from .records import ACTIVE_STATES, Publication, Session, Subscription
 
-Chooser = Callable[[Session], bool]
+ReceiverFilter = Callable[[Session], bool]
 
 
-def receivers(subscription: Subscription, publication: Publication, chosen: Chooser | None) -> Sequence[int]:
+def receivers(subscription: Subscription, publication: Publication, chosen: ReceiverFilter | None) -> Sequence[int]:
     """The ids of the subscribers that get the event. ``chosen`` is None where no list narrows them."""
     if publication.is_plain and publication.session_id not in subscription.subscribers:
         return subscription.receivers
@@ -28,49 +28,49 @@ def receivers(subscription: Subscription, publication: Publication, chosen: Choo
     else:
         to = subscription.receivers
     if options.rkey is not None and subscription.node_keys:
-        return _one_shard(subscription, to, options.rkey)
+        return _select_shard(subscription, to, options.rkey)
     return to
 
 
-def chooser(options: PublishOptions) -> Chooser | None:
+def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
     """What the lists of a publication choose, or None where it has none.
 
     A white list that is there and empty admits nobody; black lists win over white ones.
     """
-    tests: list[Chooser] = []
+    tests: list[ReceiverFilter] = []
     for eligible, attribute in (
         (options.eligible, "id"),
         (options.eligible_authid, "authid"),
         (options.eligible_authrole, "authrole"),
     ):
         if eligible is not None:
-            tests.append(_member(attribute, frozenset(eligible)))
+            tests.append(_includes(attribute, frozenset(eligible)))
     for excluded, attribute in (
         (options.exclude, "id"),
         (options.exclude_authid, "authid"),
         (options.exclude_authrole, "authrole"),
     ):
         if excluded:
-            tests.append(_no_member(attribute, frozenset(excluded)))
+            tests.append(_excludes(attribute, frozenset(excluded)))
     if not tests:
         return None
     return lambda session: all(test(session) for test in tests)
 
 
-def _one_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
+def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
     """Of the subscribers with a node key the one that the resource belongs to; and all without one.
 
     One that has left and is still being taken apart is passed over: the event would reach nobody.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
-    shards = [each for each in to if each in keys and subscribers[each].state in PRESENT]
+    shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]
     one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
     return [session_id for session_id in to if session_id not in keys or session_id == one]
 
 
-def _member(attribute: str, values: frozenset[int | str]) -> Chooser:
+def _includes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
     return lambda session: getattr(session, attribute) in values
 
 
-def _no_member(attribute: str, values: frozenset[int | str]) -> Chooser:
+def _excludes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
     return lambda session: getattr(session, attribute) not in values

@@ -15,10 +15,10 @@ from .waiting import Login, Waiting
 
 State = Literal["closed", "authenticating", "challenging", "established", "deciding", "closing", "gone"]
 
-JOINING = frozenset({"closed", "authenticating", "challenging"})
+JOINING_STATES = frozenset({"closed", "authenticating", "challenging"})
 """The states of a session that is not established yet."""
 
-PRESENT = frozenset({"established", "deciding"})
+ACTIVE_STATES = frozenset({"established", "deciding"})
 """The states of a session that is a member of its realm."""
 
 
@@ -70,18 +70,18 @@ class Session:
 class Subscription:
     """A topic or pattern and who is subscribed to it, in the order of subscribing.
 
-    ``node_keys`` holds the node key of each subscriber that gave one. ``is_kept``: it stays without subscribers, for
-    its history.
+    ``node_keys`` holds the node key of each subscriber that gave one. ``is_persistent``: it stays without
+    subscribers, for its history.
     """
 
-    __slots__ = ("_receivers", "created", "id", "is_kept", "match", "node_keys", "subscribers", "topic")
+    __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")
 
     def __init__(self, subscription_id: int, topic: str, match: Match, created: str) -> None:
         self.id = subscription_id
         self.topic = topic
         self.match = match
         self.created = created
-        self.is_kept = False
+        self.is_persistent = False
         self.subscribers: dict[int, Session] = {}
         self.node_keys: dict[int, str] = {}
         self._receivers: tuple[int, ...] | None = None
@@ -100,9 +100,9 @@ class Subscription:
         self._receivers = None
 
     @property
-    def is_held(self) -> bool:
+    def is_in_use(self) -> bool:
         """Whether it has a subscriber that is not leaving, or stays without."""
-        return self.is_kept or any(session.state in PRESENT for session in self.subscribers.values())
+        return self.is_persistent or any(session.state in ACTIVE_STATES for session in self.subscribers.values())
 
     @property
     def receivers(self) -> tuple[int, ...]:
@@ -148,14 +148,14 @@ class Callee:
         self.in_flight = 0
 
     @property
-    def is_there(self) -> bool:
+    def is_active(self) -> bool:
         """Whether its session is not leaving."""
-        return self.session.state in PRESENT
+        return self.session.state in ACTIVE_STATES
 
     @property
-    def is_able(self) -> bool:
+    def can_accept_call(self) -> bool:
         """Whether it can take one more call."""
-        return self.session.state in PRESENT and not 0 < self.concurrency <= self.in_flight
+        return self.session.state in ACTIVE_STATES and not 0 < self.concurrency <= self.in_flight
 
 
 class Registration:
@@ -173,9 +173,9 @@ class Registration:
         self.last_number = 0
 
     @property
-    def is_staffed(self) -> bool:
+    def has_active_callee(self) -> bool:
         """Whether it has a callee that is not leaving."""
-        return any(callee.is_there for callee in self.callees.values())
+        return any(callee.is_active for callee in self.callees.values())
 
 
 class CallRecord(Struct, eq=False):

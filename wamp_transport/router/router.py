@@ -12,15 +12,15 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
 from .decisions import Answer
-from .effects import Close, Effect, Left, Mute, Release, Send
+from .effects import AwaitNextHello, Close, Effect, Send, SessionLeft, StopSending
 from .environment import Environment
 from .options import RouterOptions, ServiceOptions
 from .questions import Questions
 from .realm import Realm, has_role
-from .records import PRESENT, CallRecord, Session
-from .session import ACCEPTED, move, unexpected
-from .session_establishment import Logins
-from .tickets import Tickets, stop_clock
+from .records import ACTIVE_STATES, CallRecord, Session
+from .session import HANDLER_NAMES, move, unexpected_message
+from .session_establishment import SessionEstablishment
+from .tickets import Tickets, cancel_deadline
 from .waiting import Undecided
 
 NO_REASON = ReasonDetails()
@@ -38,21 +38,23 @@ class Router:
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._tickets = Tickets(self.outbox)
-        self._logins = Logins(options, self.realms, environment, self.outbox, self._tickets, self._abort)
+        self._establishment = SessionEstablishment(
+            options, self.realms, environment, self.outbox, self._tickets, self._abort
+        )
         self._questions = Questions(self.outbox, environment.deadlines, self._tickets, self.receive)
-        self.on_hello, self.on_authenticate = self._logins.on_hello, self._logins.on_authenticate
+        self.on_hello, self.on_authenticate = self._establishment.on_hello, self._establishment.on_authenticate
         self.hold = self._questions.hold
-        self.admit = self._logins.admit
+        self.admit = self._establishment.admit
         self._handlers: dict[str, dict[type[Message], Callable[[Session, Any], None]]] = {
             state: {kind: getattr(self, name) for kind, name in accepted.items()}
-            for state, accepted in ACCEPTED.items()
+            for state, accepted in HANDLER_NAMES.items()
         }
         self._on_deadline: dict[str, Callable[[Any], None]] = {
             "hello": self._on_hello_deadline,
             "goodbye": self._on_goodbye_deadline,
             "call": self._on_call_deadline,
-            "authenticator": self._logins.on_authenticator_deadline,
-            "challenge": self._logins.on_challenge_deadline,
+            "authenticator": self._establishment.on_authenticator_deadline,
+            "challenge": self._establishment.on_challenge_deadline,
             "authorizer": self._on_authorizer_deadline,
         }
         self._open_realms(options)
@@ -86,7 +88,7 @@ class Router:
         handler = self._handlers[session.state].get(type(message))
         try:
             if handler is None:
-                raise unexpected(session, message)
+                raise unexpected_message(session, message)
             handler(session, message)
             return session.state == "established"
         except ProtocolViolation as violation:
@@ -103,7 +105,7 @@ class Router:
         if session.state == "deciding":
             self._questions.answered(session, self.realms[session.realm], answer)
         else:
-            self._logins.answered(session, answer)
+            self._establishment.answered(session, answer)
 
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
         """The peer broke the protocol, before its bytes were a message or after: ABORT, and the transport closes.
@@ -114,12 +116,12 @@ class Router:
         if session is not None:
             self._abort(session, reason, message)
 
-    def undeliverable(self, session_id: int, message: Message, fault: PayloadError) -> None:
-        """A message could not be said to this session; see :meth:`Realm.undeliverable`."""
+    def on_undeliverable(self, session_id: int, message: Message, fault: PayloadError) -> None:
+        """A message could not be said to this session; see :meth:`Realm.on_undeliverable`."""
         session = self.sessions.get(session_id)
         realm = self.realms.get(session.realm) if session is not None else None
         if session is not None and realm is not None:
-            realm.undeliverable(session, message, fault)
+            realm.on_undeliverable(session, message, fault)
 
     def close_session(self, session_id: int) -> None:
         """The session's transport is gone."""
@@ -135,12 +137,12 @@ class Router:
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
             return
-        if session.state not in PRESENT:
+        if session.state not in ACTIVE_STATES:
             self._abort(session, reason, message)
             return
         self._questions.drop(session)
         self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
-        self.outbox.append(Mute(session_id))
+        self.outbox.append(StopSending(session_id))
         session.leave_reason = reason
         move(session, "leave")
         self._detach(session, reason, is_quiet=is_quiet)
@@ -161,7 +163,7 @@ class Router:
 
         ``services`` are path services, by key, whose limits have changed.
         """
-        self._options = self._logins.options = options
+        self._options = self._establishment.options = options
         if services:
             for session in self.sessions.values():
                 session.service = services.get(session.service.key, session.service)
@@ -184,17 +186,17 @@ class Router:
         for deadline in self._deadlines.due(now):
             self._on_deadline[deadline.kind](deadline.subject)
 
-    def work(self, steps: int) -> None:
+    def run_cleanup(self, steps: int) -> None:
         """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most, so that others
         are served in between.
         """
         for realm in self.realms.values():
-            steps = realm.work(steps)
+            steps = realm.run_cleanup(steps)
 
     @property
-    def has_work(self) -> bool:
-        """Whether :meth:`work` has something to do."""
-        return any(realm.has_work for realm in self.realms.values())
+    def has_cleanup(self) -> bool:
+        """Whether :meth:`run_cleanup` has something to do."""
+        return any(realm.has_cleanup for realm in self.realms.values())
 
     def next_deadline(self) -> float | None:
         """When :meth:`advance` has something to do, if ever."""
@@ -208,7 +210,7 @@ class Router:
 
     # --- handlers, named in the session table --------------------------------------------------------------------
 
-    def on_routed(self, session: Session, message: Message) -> None:
+    def on_realm_message(self, session: Session, message: Message) -> None:
         """A message for the session's realm."""
         self.realms[session.realm].receive(session, message)
 
@@ -217,7 +219,7 @@ class Router:
         self._questions.drop(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
         # What comes of leaving is for others: its own subscriptions are still there.
-        self.outbox.append(Release(session.id, message.reason))
+        self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session, message.reason)
         del self.sessions[session.id]
@@ -256,13 +258,13 @@ class Router:
     def _detach(self, session: Session, reason: str, *, is_quiet: bool = False) -> None:
         realm = self.realms.get(session.realm)
         if realm is not None and realm.detach(session, is_quiet=is_quiet):
-            self.outbox.append(Left(session, reason))
-            self._logins.census.leave(realm.owners(session.authrole, session.service))
+            self.outbox.append(SessionLeft(session, reason))
+            self._establishment.session_counts.leave(realm.limit_owners(session.authrole, session.service))
 
     def _end(self, session: Session, reason: str) -> None:
         if session.ticket or session.waiting is not None:
             self._questions.drop(session)
-        stop_clock(session)
+        cancel_deadline(session)
         move(session, "end")
         self._detach(session, reason)
         self.sessions.pop(session.id, None)

@@ -43,23 +43,23 @@ from .records import Session, State
 
 Step = Literal["authenticate", "challenge", "join", "ask", "decided", "said_goodbye", "leave", "end"]
 
-ROUTED: tuple[type[Message], ...] = (
+REALM_MESSAGES: tuple[type[Message], ...] = (
     Publish, Subscribe, Unsubscribe, EventReceived, Call, Cancel, Register, Unregister, Yield, Error,
 )  # fmt: skip
 """What a realm handles for a session that has joined it."""
 
-ACCEPTED: Mapping[State, Mapping[type[Message], str]] = {
+HANDLER_NAMES: Mapping[State, Mapping[type[Message], str]] = {
     "closed": {Hello: "on_hello", Abort: "on_abort"},
     "authenticating": {Abort: "on_abort"},
     "challenging": {Authenticate: "on_authenticate", Abort: "on_abort"},
-    "established": {**dict.fromkeys(ROUTED, "on_routed"), Goodbye: "on_goodbye", Abort: "on_abort"},
-    "deciding": {**dict.fromkeys(ROUTED, "hold"), Goodbye: "hold", Abort: "on_abort"},
+    "established": {**dict.fromkeys(REALM_MESSAGES, "on_realm_message"), Goodbye: "on_goodbye", Abort: "on_abort"},
+    "deciding": {**dict.fromkeys(REALM_MESSAGES, "hold"), Goodbye: "hold", Abort: "on_abort"},
     "closing": {**dict.fromkeys(NAMES, "_ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
     "gone": dict.fromkeys(NAMES, "_ignore"),
 }
 """State and message to the name of the router's handler."""
 
-NEXT: Mapping[State, Mapping[Step, State]] = {
+TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
     "closed": {"join": "established", "authenticate": "authenticating", "end": "gone"},
     "authenticating": {
         "authenticate": "authenticating",
@@ -78,10 +78,10 @@ NEXT: Mapping[State, Mapping[Step, State]] = {
 
 def move(session: Session, step: Step) -> None:
     """Take a step."""
-    session.state = NEXT[session.state][step]
+    session.state = TRANSITIONS[session.state][step]
 
 
-def unexpected(session: Session, message: Message) -> ProtocolViolation:
+def unexpected_message(session: Session, message: Message) -> ProtocolViolation:
     """The violation of sending ``message`` now."""
     name = NAMES[type(message)]
     if session.state == "closed":

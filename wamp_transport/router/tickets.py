@@ -25,7 +25,7 @@ class Tickets:
         session = self._open.pop(ticket, None)
         if session is not None:
             session.ticket = 0
-            stop_clock(session)
+            cancel_deadline(session)
         return session
 
     def withdraw(self, session: Session, *, is_late: bool = False) -> None:
@@ -34,10 +34,10 @@ class Tickets:
             del self._open[session.ticket]
             self._outbox.append(Withdraw(session.ticket, is_late))
             session.ticket = 0
-            stop_clock(session)
+            cancel_deadline(session)
 
 
-def stop_clock(session: Session) -> None:
+def cancel_deadline(session: Session) -> None:
     """Nothing is due for ``session`` any more."""
     if session.deadline is not None:
         session.deadline.cancel()

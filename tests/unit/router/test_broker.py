@@ -270,8 +270,8 @@ def test_subscriptions_are_found_by_topic(broker, subscribe, new_session, roles)
     exact, pattern = subscribe(session, "com.x"), subscribe(session, "com.", "prefix")
     assert broker.lookup("prefix", "com.").id == pattern
     assert broker.lookup("exact", "com.") is None
-    assert [each.id for each in broker.covering("com.x")] == [exact, pattern]
-    assert [each.id for each in broker.covering("com.y")] == [pattern]
+    assert [each.id for each in broker.matching_subscriptions("com.x")] == [exact, pattern]
+    assert [each.id for each in broker.matching_subscriptions("com.y")] == [pattern]
     assert broker.role_of(session) is roles["some"]
 
 
@@ -363,7 +363,7 @@ class TestHistory:
         self.configure(broker)
         assert not broker.histories
         assert list(broker.subscriptions) == [subscription_id]
-        assert not broker.subscriptions[subscription_id].is_kept
+        assert not broker.subscriptions[subscription_id].is_persistent
 
     def test_history_takes_over_a_subscription_that_is_there(self, broker, subscribe, new_session):
         subscription_id = subscribe(new_session(), "com.x")

@@ -29,14 +29,14 @@ from wamp_transport.wamp.messages import (
 
 
 @pytest.fixture
-def built_in():
+def bind_procedures():
     """The procedures of the router itself."""
     return {}
 
 
 @pytest.fixture
-def dealer(roles, outbox, environment, announce, built_in):
-    return Dealer("realm1", roles, outbox, environment, announce, built_in)
+def dealer(roles, outbox, environment, announce, bind_procedures):
+    return Dealer("realm1", roles, outbox, environment, announce, bind_procedures)
 
 
 @pytest.fixture
@@ -226,9 +226,9 @@ def test_unregister_of_what_is_not_held_is_refused(dealer, register, new_session
 def test_invocation_that_cannot_be_said_fails_the_call(dealer, called, outbox):
     caller, callee = called
     invocation = Invocation(1, 5, InvocationDetails())
-    dealer.undeliverable(callee, invocation, PayloadError("no words"))
+    dealer.on_undeliverable(callee, invocation, PayloadError("no words"))
     assert outbox == [Send((caller.id,), error("wamp.error.invalid_payload", "no words"), "python")]
-    dealer.undeliverable(callee, invocation, PayloadError("no words"))
+    dealer.on_undeliverable(callee, invocation, PayloadError("no words"))
     assert len(outbox) == 1
 
 
@@ -265,9 +265,9 @@ def test_cancel_reaches_the_call(dealer, called, outbox):
     assert not callee.invocations
 
 
-def test_procedure_of_the_router_is_answered_by_it(dealer, built_in, outbox, new_session, register):
+def test_procedure_of_the_router_is_answered_by_it(dealer, bind_procedures, outbox, new_session, register):
     seen = []
-    built_in["wamp.session.count"] = lambda session, message: seen.append((session, message))
+    bind_procedures["wamp.session.count"] = lambda session, message: seen.append((session, message))
     session = new_session()
     call(dealer, session, "wamp.session.count")
     assert seen == [(session, Call(7, CallOptions(), "wamp.session.count"))]
@@ -636,9 +636,9 @@ def test_registrations_are_found_by_procedure(dealer, register, new_session):
     exact, pattern = register(new_session(), "com.x"), register(new_session(), "com.", "prefix")
     assert dealer.lookup("prefix", "com.").id == pattern
     assert dealer.lookup("exact", "com.") is None
-    assert dealer.best("com.x").id == exact
-    assert dealer.best("com.y").id == pattern
-    assert dealer.best("org.y") is None
+    assert dealer.best_registration("com.x").id == exact
+    assert dealer.best_registration("com.y").id == pattern
+    assert dealer.best_registration("org.y") is None
 
 
 def test_new_registration_is_announced_before_its_callee(register, new_session, announced):

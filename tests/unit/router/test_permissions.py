@@ -32,7 +32,7 @@ def test_default_decides_where_no_rule_covers(allow):
 def test_decisions_are_remembered_by_action():
     tested = role(allow_by_default=True)
     for action, remembered in zip(
-        ACTIONS, (tested.calls, tested.registers, tested.publications, tested.subscribes), strict=True
+        ACTIONS, (tested.calls, tested.registrations, tested.publications, tested.subscriptions), strict=True
     ):
         decision = tested.decide(action, "com.x")
         assert remembered == {"com.x": decision}
@@ -40,7 +40,7 @@ def test_decisions_are_remembered_by_action():
 
 
 def test_memory_of_decisions_ends_somewhere(monkeypatch):
-    monkeypatch.setattr(permissions, "REMEMBERED", 3)
+    monkeypatch.setattr(permissions, "MAX_CACHED_DECISIONS", 3)
     tested = role(allow_by_default=True)
     for number in range(10):
         assert tested.decide("call", f"com.x{number}").allowed
@@ -59,7 +59,7 @@ def test_decisions_on_long_uris_are_not_remembered(uri):
 def test_decisions_on_patterns_are_not_remembered():
     tested = role(allow_by_default=True)
     tested.decide("subscribe", "com.", "prefix")
-    assert not tested.subscribes
+    assert not tested.subscriptions
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def test_answers_for_one_authid_are_not_for_another(new_session):
 
 
 def test_memory_of_answers_ends_somewhere(new_session, monkeypatch):
-    monkeypatch.setattr(permissions, "REMEMBERED", 3)
+    monkeypatch.setattr(permissions, "MAX_CACHED_DECISIONS", 3)
     tested = asking()
     for number in range(10):
         tested.remember(question_of(tested, new_session(), "call", f"com.x{number}", None), permissions.ALLOWED)
-        assert len(tested._answers) <= 3
+        assert len(tested._authorizer_cache) <= 3
     tested.remember(question_of(tested, new_session(), "call", "com." + "x" * 260, None), permissions.ALLOWED)
-    assert len(tested._answers) <= 3
-    assert all(len(question.uri) < 255 for question in tested._answers)
+    assert len(tested._authorizer_cache) <= 3
+    assert all(len(question.uri) < 255 for question in tested._authorizer_cache)
 
 
 def test_answers_are_for_authorizers_roles(new_session):
@@ -223,22 +223,22 @@ def test_failure_of_an_authorizer_is_told():
 )
 def test_rules_that_cover_are_in_order(uri, match, expected):
     rules = Rules([ALL, FRONT, SHORT, MOST, EXACT, LONG])
-    assert rules.covering(uri, match) == expected
+    assert rules.find_all(uri, match) == expected
     if match == "exact":
-        assert rules.deciding(uri) is expected[0]
+        assert rules.find(uri) is expected[0]
 
 
 def test_most_literal_wildcard_decides_where_no_prefix_does():
-    assert Rules([FRONT, MOST]).deciding("a.b.c.d") is MOST
-    assert Rules([FRONT, MOST]).deciding("a.x.c.d") is FRONT
-    assert Rules([FRONT, MOST]).deciding("x") is None
+    assert Rules([FRONT, MOST]).find("a.b.c.d") is MOST
+    assert Rules([FRONT, MOST]).find("a.x.c.d") is FRONT
+    assert Rules([FRONT, MOST]).find("x") is None
 
 
 def test_later_of_two_for_the_same_uris_counts():
     later = Permission("a.", "prefix", call=True)
-    assert Rules([SHORT, later]).covering("a.b") == [later]
+    assert Rules([SHORT, later]).find_all("a.b") == [later]
 
 
 def test_equal_wildcards_follow_from_the_left():
     left, right = Permission("a.b.", "wildcard"), Permission("a..c", "wildcard")
-    assert Rules([right, left]).covering("a.b.c") == [left, right]
+    assert Rules([right, left]).find_all("a.b.c") == [left, right]

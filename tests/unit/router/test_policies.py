@@ -21,8 +21,8 @@ def registered(new_session):
     return registered
 
 
-def numbers(registration, times, random=0, passed_over=()):
-    chosen = [choose(registration, lambda end: random % end, passed_over) for _ in range(times)]
+def numbers(registration, times, random=0, excluded=()):
+    chosen = [choose(registration, lambda end: random % end, excluded) for _ in range(times)]
     return [callee and callee.number for callee in chosen]
 
 
@@ -50,9 +50,9 @@ def test_callee_that_is_busy_leaving_or_passed_over_is_not_chosen(registered, in
     registration = registered(invoke, {"concurrency": 1}, {}, {}, {})
     callee(registration, 1).in_flight = 1
     callee(registration, 2).session.state = "closing"
-    passed_over = [callee(registration, 3).session.id]
-    assert numbers(registration, 2, passed_over=passed_over) == [4, 4]
-    assert numbers(registration, 1, passed_over=list(registration.callees)) == [None]
+    excluded = [callee(registration, 3).session.id]
+    assert numbers(registration, 2, excluded=excluded) == [4, 4]
+    assert numbers(registration, 1, excluded=list(registration.callees)) == [None]
 
 
 def test_turn_goes_on_when_a_callee_has_gone(registered):

@@ -1,8 +1,8 @@
 import pytest
 
 from wamp_transport.router import waiting
-from wamp_transport.router.decisions import Challenge, Deny, Permit
-from wamp_transport.router.effects import Authorize, Pause, Resume, Withdraw
+from wamp_transport.router.decisions import Deny, Permit, Skip
+from wamp_transport.router.effects import AuthorizationRequest, Pause, Resume, Withdraw
 from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
 from wamp_transport.router.questions import Questions
 from wamp_transport.router.realm import Realm
@@ -49,7 +49,7 @@ def here(outbox, environment, new_session):
 def test_question_is_asked(here, outbox, environment):
     here.questions.ask(here.session, MESSAGES[0], UNDECIDED)
     (asked,) = outbox
-    assert isinstance(asked, Authorize)
+    assert isinstance(asked, AuthorizationRequest)
     assert (asked.ticket, asked.authorizer, asked.uri) == (here.session.ticket, "com.a", "com.x")
     assert here.session.state == "deciding"
     assert environment.deadlines.next() == 3.0
@@ -61,7 +61,11 @@ def test_question_is_asked(here, outbox, environment):
         (Permit(True), True, None),
         (Permit(False), False, None),
         (Deny("com.reason", "text"), False, ("com.reason", "text")),
-        (Challenge("ticket", {}), False, ("wamp.error.authorization_failed", "the authorizer gave no valid answer")),
+        (
+            Skip(),
+            False,
+            ("wamp.error.authorization_failed", "the authorizer gave no valid answer"),
+        ),
     ],
 )
 def test_answer_is_at_hand_when_the_message_is_handled_again(here, answer, allowed, failure):
@@ -100,7 +104,7 @@ def test_end_of_the_session_stops_what_is_held(here):
 def test_answer_may_be_remembered(here):
     here.questions.ask(here.session, MESSAGES[0], UNDECIDED)
     here.answer(Permit(True, cache=True))
-    assert UNDECIDED.question in here.realm.roles["all"]._answers
+    assert UNDECIDED.question in here.realm.roles["all"]._authorizer_cache
 
 
 def test_late_answer_is_a_refusal(here, outbox):

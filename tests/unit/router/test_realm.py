@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router.effects import Send
-from wamp_transport.router.meta.sessions import details_of
+from wamp_transport.router.meta.sessions import session_details
 from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
 from wamp_transport.router.permissions import ALLOWED
 from wamp_transport.router.realm import Realm
@@ -98,22 +98,22 @@ class TestLeaving:
         realm.receive(session, Register(3, RegisterOptions(), "com.x"))
         realm.detach(session)
         assert not realm.sessions
-        assert realm.has_work
-        assert realm.work(2) == 0
+        assert realm.has_cleanup
+        assert realm.run_cleanup(2) == 0
         assert not realm.dealer.registrations
         assert len(realm.broker.subscriptions) == 1
-        assert realm.work(10) == 9
+        assert realm.run_cleanup(10) == 9
         assert not realm.broker.subscriptions
-        assert not realm.has_work
-        assert realm.work(10) == 10
+        assert not realm.has_cleanup
+        assert realm.run_cleanup(10) == 10
 
     def test_session_leaves_once(self, realm, session, outbox):
         realm.detach(session)
-        realm.work(10)
+        realm.run_cleanup(10)
         outbox.clear()
         realm.detach(session)
         assert outbox == []
-        assert not realm.has_work
+        assert not realm.has_cleanup
 
     def test_calls_end_at_once(self, realm, session, new_session, outbox):
         callee = new_session()
@@ -170,8 +170,8 @@ class TestMetaEvents:
         return events
 
     def test_coming_and_going_is_told(self, realm, listener, session, outbox):
-        realm.joined(session)
-        assert self.told(outbox) == [("wamp.session.on_join", [details_of(session)])]
+        realm.announce_join(session)
+        assert self.told(outbox) == [("wamp.session.on_join", [session_details(session)])]
         realm.detach(session)
         expected = ("wamp.session.on_leave", [session.id, session.authid, session.authrole])
         assert self.told(outbox) == [expected]
@@ -185,17 +185,17 @@ class TestMetaEvents:
 
     def test_nothing_is_told_without_the_meta_api(self, realm, listener, session, outbox):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
-        realm.joined(session)
+        realm.announce_join(session)
         assert self.told(outbox) == []
 
 
 class TestAnnounced:
     def test_all_features_are_announced(self, realm):
-        assert realm.announced() == router_roles()
+        assert realm.welcome_roles() == router_roles()
 
     def test_what_needs_the_meta_api_is_not_announced_without_it(self, realm):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
-        announced, everything = realm.announced(), router_roles()
+        announced, everything = realm.welcome_roles(), router_roles()
         for role, missing in (
             ("broker", {"session_meta_api", "subscription_meta_api", "event_history"}),
             ("dealer", {"session_meta_api", "registration_meta_api", "testament_meta_api"}),
@@ -233,9 +233,9 @@ def test_roles_follow_the_options(realm, session, outbox):
 
 
 def test_undeliverable_answer_is_told_and_event_is_dropped(realm, session, outbox):
-    realm.undeliverable(session, Event(1, 2, EventDetails()), PayloadError("no words"))
+    realm.on_undeliverable(session, Event(1, 2, EventDetails()), PayloadError("no words"))
     assert outbox == []
-    realm.undeliverable(session, Result(7, ResultDetails()), PayloadError("no words"))
+    realm.on_undeliverable(session, Result(7, ResultDetails()), PayloadError("no words"))
     assert isinstance(outbox[0], Send)
     assert isinstance(outbox[0].message, Error)
 
@@ -324,31 +324,31 @@ def holder(realm, session, outbox):
 def test_what_is_no_longer_allowed_is_revoked_piece_by_piece(realm, holder, outbox, roles, revoked):
     realm.configure(RealmOptions("realm1", roles))
     assert not outbox
-    assert realm.has_work
-    assert realm.work(1) == 0
+    assert realm.has_cleanup
+    assert realm.run_cleanup(1) == 0
     assert len(outbox) <= 1
-    assert realm.work(10) == 9
+    assert realm.run_cleanup(10) == 9
     assert [type(each.message).__name__ for each in outbox] == revoked
-    assert not realm.has_work
+    assert not realm.has_cleanup
     assert bool(holder.testaments["destroyed"]) is (roles is not ASKED)
 
 
 def test_what_is_given_up_in_mid_review_is_passed_over(realm, holder, outbox):
     realm.receive(holder, Subscribe(4, SubscribeOptions(), "com.y"))
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
-    realm.work(2)
+    realm.run_cleanup(2)
     (left,) = holder.subscriptions.values()
     realm.broker.remove_subscriber(holder, left)
     outbox.clear()
-    realm.work(10)
+    realm.run_cleanup(10)
     assert not outbox
-    assert not realm.has_work
+    assert not realm.has_cleanup
 
 
 def test_holder_that_leaves_is_not_reviewed(realm, holder, outbox):
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
     holder.state = "closing"
-    realm.work(10)
+    realm.run_cleanup(10)
     assert not outbox
 
 
@@ -362,7 +362,7 @@ def test_authorizer_that_stays_is_trusted(new_realm, new_session, outbox):
     realm.receive(session, subscribe(1))
     session.waiting = None
     realm.configure(RealmOptions("realm1", ASKED, allow_disclose_me=False))
-    realm.work(10)
+    realm.run_cleanup(10)
     assert session.subscriptions
 
 

@@ -62,24 +62,24 @@ def test_feature_is_there_if_announced_in_one_of_its_spellings(new_session, role
 
 def test_registration_is_staffed_while_a_callee_is_there(new_session):
     registration = Registration(1, "com.x", "exact", "first", "")
-    assert not registration.is_staffed
+    assert not registration.has_active_callee
     sessions = [new_session(), new_session()]
     for number, session in enumerate(sessions):
         registration.callees[session.id] = Callee(session, number, RegisterOptions())
     sessions[0].state = "gone"
-    assert registration.is_staffed
+    assert registration.has_active_callee
     sessions[1].state = "closing"
-    assert not registration.is_staffed
+    assert not registration.has_active_callee
 
 
 def test_callee_is_able_while_it_is_there_and_has_room(new_session):
     session = new_session()
     callee, limited = Callee(session, 1, RegisterOptions()), Callee(session, 2, RegisterOptions(concurrency=2))
     callee.in_flight = limited.in_flight = 1
-    assert callee.is_able
-    assert limited.is_able
+    assert callee.can_accept_call
+    assert limited.can_accept_call
     callee.in_flight = limited.in_flight = 2
-    assert callee.is_able
-    assert not limited.is_able
+    assert callee.can_accept_call
+    assert not limited.can_accept_call
     session.state = "closing"
-    assert not callee.is_able
+    assert not callee.can_accept_call

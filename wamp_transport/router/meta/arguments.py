@@ -21,25 +21,25 @@ class Arguments:
         self.args = list(args)
         self.kwargs = dict(kwargs)
 
-    def required(self, position: int, name: str, kind: Any = Id) -> Any:
+    def require(self, position: int, name: str, kind: Any = Id) -> Any:
         """A positional argument that must be there, an id unless said otherwise."""
         if position >= len(self.args):
             raise RequestRefused(errors.INVALID_ARGUMENT, f"argument {name} is missing")
-        return typed(self.args[position], name, kind)
+        return convert_argument(self.args[position], name, kind)
 
-    def optional(self, position: int, name: str, kind: Any, default: Any = None) -> Any:
+    def get(self, position: int, name: str, kind: Any, default: Any = None) -> Any:
         """A positional argument that may be left out, or null."""
         if position >= len(self.args) or self.args[position] is None:
             return default
-        return typed(self.args[position], name, kind)
+        return convert_argument(self.args[position], name, kind)
 
-    def named(self, name: str, kind: Any, default: Any = None) -> Any:
+    def get_keyword(self, name: str, kind: Any, default: Any = None) -> Any:
         """A keyword argument that may be left out, or null."""
         value = self.kwargs.get(name)
-        return default if value is None else typed(value, name, kind)
+        return default if value is None else convert_argument(value, name, kind)
 
 
-def typed(value: Any, name: str, kind: Any) -> Any:
+def convert_argument(value: Any, name: str, kind: Any) -> Any:
     """``value`` as a ``kind``. Raises RequestRefused."""
     try:
         return convert(value, kind)

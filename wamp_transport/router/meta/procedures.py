@@ -8,7 +8,7 @@ from ...wamp.errors import PayloadError, RequestRefused
 from ...wamp.messages import Call, Result, ResultDetails
 from ...wamp.payload import ABSENT, PYTHON, positional
 from ..effects import Effect, Send
-from ..environment import BuiltIn
+from ..environment import RouterProcedure
 from ..records import Session
 from . import registrations, sessions, subscriptions
 from .arguments import Arguments
@@ -21,7 +21,7 @@ PROCEDURES: Mapping[str, Procedure] = {
 }
 
 
-def built_in(context: Context, outbox: list[Effect]) -> dict[str, BuiltIn]:
+def bind_procedures(context: Context, outbox: list[Effect]) -> dict[str, RouterProcedure]:
     """The meta procedures, bound to a realm."""
     return {uri: partial(_answer, context, outbox, procedure) for uri, procedure in PROCEDURES.items()}
 

@@ -15,12 +15,12 @@ from ...wamp.uris import is_reserved, is_uri
 from ..message_checks import check_announced
 from ..permissions import refusal
 from ..records import Session
-from ..testaments import add_testament, checked_scope, flush_testaments
+from ..testaments import add_testament, flush_testaments, validate_scope
 from .arguments import Arguments
 from .context import Context, Procedure
 
 
-def details_of(session: Session) -> dict[str, Any]:
+def session_details(session: Session) -> dict[str, Any]:
     """What the meta API says of a session."""
     return {
         "session": session.id,
@@ -39,19 +39,19 @@ def count(context: Context, caller: Session, arguments: Arguments) -> int:
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
     """The ids of the sessions, of some roles if a list of them is given."""
-    roles = arguments.optional(0, "filter_authroles", list[str])
+    roles = arguments.get(0, "filter_authroles", list[str])
     return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
     """The details of a session."""
-    return details_of(_session(context, arguments.required(0, "session")))
+    return session_details(_session(context, arguments.require(0, "session")))
 
 
 def kill(context: Context, caller: Session, arguments: Arguments) -> None:
     """End another session."""
     reason, message = _reason(arguments)
-    session = _session(context, arguments.required(0, "session"))
+    session = _session(context, arguments.require(0, "session"))
     if session is caller:
         raise RequestRefused(errors.NO_SUCH_SESSION, "a session cannot kill itself")
     context.leave(session.id, reason, message)
@@ -59,13 +59,13 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
     """End all other sessions of an authid; their ids."""
-    authid = arguments.required(0, "authid", str)
+    authid = arguments.require(0, "authid", str)
     return _kill(context, caller, arguments, lambda session: session.authid == authid)
 
 
 def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) -> int:
     """End all other sessions of a role; how many."""
-    authrole = arguments.required(0, "authrole", str)
+    authrole = arguments.require(0, "authrole", str)
     return len(_kill(context, caller, arguments, lambda session: session.authrole == authrole))
 
 
@@ -76,12 +76,12 @@ def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
     """Leave a testament: topic, args, kwargs, and by name publish_options and scope."""
-    topic = arguments.required(0, "topic", str)
-    args = arguments.optional(1, "args", list[Any])
-    kwargs = arguments.optional(2, "kwargs", dict[str, Any])
-    options = arguments.named("publish_options", PublishOptions, PublishOptions())
+    topic = arguments.require(0, "topic", str)
+    args = arguments.get(1, "args", list[Any])
+    kwargs = arguments.get(2, "kwargs", dict[str, Any])
+    options = arguments.get_keyword("publish_options", PublishOptions, PublishOptions())
     options.acknowledge = options.exclude_me = None
-    scope = checked_scope(arguments.named("scope", str, "destroyed"))
+    scope = validate_scope(arguments.get_keyword("scope", str, "destroyed"))
     if len(topic) > caller.limits.uri_length:
         raise caller.limits.refusal("uri_length")
     decision = context.broker.role_of(caller).check(caller, "publish", topic, options)
@@ -95,7 +95,7 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
 
 def flush(context: Context, caller: Session, arguments: Arguments) -> None:
     """Forget the testaments of a scope."""
-    flush_testaments(caller, arguments.named("scope", str, "destroyed"))
+    flush_testaments(caller, arguments.get_keyword("scope", str, "destroyed"))
 
 
 def _session(context: Context, session_id: int) -> Session:
@@ -121,10 +121,10 @@ def _kill(
 
 
 def _reason(arguments: Arguments) -> tuple[str, str]:
-    reason = arguments.named("reason", str, errors.CLOSE_KILLED)
+    reason = arguments.get_keyword("reason", str, errors.CLOSE_KILLED)
     if not is_uri(reason, loose=True):
         raise RequestRefused(errors.INVALID_URI, f"reason is not a URI: {reason!r}")
-    return reason, arguments.named("message", str, "")
+    return reason, arguments.get_keyword("message", str, "")
 
 
 PROCEDURES: dict[str, Procedure] = {
