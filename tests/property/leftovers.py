@@ -10,11 +10,12 @@ from wamp_transport.router.calls import Calls
 from wamp_transport.router.deadlines import Deadline, Deadlines
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.matching import PatternIndex, _Node
+from wamp_transport.router.pattern_registry import PatternRegistry
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
 from wamp_transport.router.router import Router
 
-WALKED = (Router, Realm, Broker, Dealer, Calls, Deadlines, PatternIndex, _Node, MethodType)
+WALKED = (Router, Realm, Broker, Dealer, Calls, Deadlines, PatternRegistry, PatternIndex, _Node, MethodType)
 TRACES = (Session, Subscription, Registration, Callee, CallRecord, Deadline)
 CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_built_in")
 """What is in these is there by configuration; it is not looked into."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
-from ..wamp.ids import stable_id
 from ..wamp.messages import (
     Event,
     EventDetails,
@@ -31,6 +30,7 @@ from .history import History, RetainedEvents, is_storable
 from .matching import PatternIndex
 from .message_checks import check_announced, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
+from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .receivers import ReceiverFilter, receiver_filter, receivers
 from .records import Publication, Session, Subscription
@@ -57,9 +57,9 @@ class Broker:
         self._outbox = outbox
         self._environment = environment
         self._announce = announce
-        self._index: PatternIndex[Subscription] = PatternIndex()
+        self._registry: PatternRegistry[Subscription] = PatternRegistry(realm, "subscription")
         self._histories: PatternIndex[History] = PatternIndex()
-        self.subscriptions: dict[int, Subscription] = {}
+        self.subscriptions = self._registry.by_id
         self.histories: dict[int, History] = {}
         self.retained = RetainedEvents()
         self.options = RealmOptions(realm)
@@ -113,10 +113,10 @@ class Broker:
     def _dispatch(self, publication: Publication) -> None:
         topic = publication.message.topic
         chosen = None if publication.is_plain else receiver_filter(publication.message.options)
-        exact = self._index.exact.get(topic)
+        exact = self._registry.exact.get(topic)
         if exact is not None:
             self._send_event(exact, publication, chosen)
-        for subscription in self._index.patterns(topic):
+        for subscription in self._registry.patterns(topic):
             self._send_event(subscription, publication, chosen)
 
     def _send_event(self, subscription: Subscription, publication: Publication, chosen: ReceiverFilter | None) -> None:
@@ -141,7 +141,7 @@ class Broker:
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
-        subscription = self._index.get(match, topic)
+        subscription = self._registry.get(match, topic)
         is_new = subscription is None
         is_joining = subscription is None or session.id not in subscription.subscribers
         if is_joining and len(session.subscriptions) >= session.limits.subscriptions:
@@ -187,7 +187,7 @@ class Broker:
 
     def publish_own(self, topic: str, *args: Any) -> None:
         """The router itself publishes: a meta event. Costs nothing while nobody listens."""
-        if topic not in self._index.exact and not self._index.patterns(topic):
+        if topic not in self._registry.exact and not self._registry.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
         new_id = self._environment.new_publication_id()
@@ -208,12 +208,11 @@ class Broker:
 
     def lookup(self, match: Match, topic: str) -> Subscription | None:
         """The subscription to just this topic or pattern."""
-        return self._index.get(match, topic)
+        return self._registry.get(match, topic)
 
     def matching_subscriptions(self, topic: str) -> list[Subscription]:
         """The subscriptions that an event of this topic goes to."""
-        exact = self._index.exact.get(topic)
-        return [*([exact] if exact is not None else []), *self._index.patterns(topic)]
+        return self._registry.matching(topic)
 
     def restore(self, match: Match, uri: str, publications: list[Publication]) -> None:
         """Put durable history back after a restart, oldest first."""
@@ -236,9 +235,7 @@ class Broker:
             self.retained.keep(publication)
         if not is_storable(publication):
             return
-        topic = publication.message.topic
-        exact = self._histories.exact.get(topic)
-        for history in [*([exact] if exact is not None else []), *self._histories.patterns(topic)]:
+        for history in self._histories.matching(publication.message.topic):
             history.add(publication)
             if history.options.is_durable:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
@@ -258,23 +255,17 @@ class Broker:
             self._outbox.append(Send((session.id,), event, publication.payload_format))
 
     def _create(self, match: Match, topic: str) -> Subscription:
-        salt = 0
-        while (new := stable_id(self._realm, "subscription", match, topic, salt)) in self.subscriptions:
-            salt += 1
-        subscription = Subscription(new, topic, match, self._environment.timestamp())
-        self._index.put(match, topic, subscription)
-        self.subscriptions[new] = subscription
-        return subscription
+        created = self._environment.timestamp()
+        return self._registry.create(match, topic, lambda new_id: Subscription(new_id, topic, match, created))
 
     def _delete(self, subscription: Subscription) -> None:
-        self._index.remove(subscription.match, subscription.topic)
-        del self.subscriptions[subscription.id]
+        self._registry.remove(subscription.id, subscription.match, subscription.topic)
 
     def _keep_history(self, match: Match, uri: str, options: HistoryOptions) -> None:
         old = self._histories.get(match, uri)
         if old is not None and old.options == options:
             return
-        subscription = self._index.get(match, uri) or self._create(match, uri)
+        subscription = self._registry.get(match, uri) or self._create(match, uri)
         subscription.is_persistent = True
         history = History(options, subscription)
         for publication in old.stored() if old is not None else ():

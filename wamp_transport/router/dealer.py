@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
-from ..wamp.ids import stable_id
 from ..wamp.messages import (
     Call,
     CallOptions,
@@ -31,9 +30,9 @@ from ..wamp.uris import is_reserved, is_uri
 from .calls import CANCELING, Calls
 from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
-from .matching import PatternIndex
 from .message_checks import check_announced, check_sizes
 from .options import Match, RealmOptions
+from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
 from .records import ACTIVE_STATES, Callee, CallRecord, Registration, Session
@@ -56,15 +55,14 @@ class Dealer:
         announce: Announce,
         router_procedures: Mapping[str, RouterProcedure],
     ) -> None:
-        self._realm = realm
         self._roles = roles
         self._outbox = outbox
         self._environment = environment
         self._announce = announce
         self._router_procedures = router_procedures
         self._numbers = count(1)
-        self._index: PatternIndex[Registration] = PatternIndex()
-        self.registrations: dict[int, Registration] = {}
+        self._registry: PatternRegistry[Registration] = PatternRegistry(realm, "registration")
+        self.registrations = self._registry.by_id
         self.options = RealmOptions(realm)
         self.calls = Calls(outbox, environment)
 
@@ -95,7 +93,7 @@ class Dealer:
             check_sizes(session, procedure, message, self._environment.is_deeper)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
-        registration = self._index.exact.get(procedure)
+        registration = self._registry.exact.get(procedure)
         if registration is None:
             if procedure in self._router_procedures:
                 self._answer(session, message)
@@ -203,7 +201,7 @@ class Dealer:
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
-        registration = self._index.get(match, procedure)
+        registration = self._registry.get(match, procedure)
         is_callee = registration is not None and session.id in registration.callees
         if not is_callee and len(session.registrations) >= session.limits.registrations:
             raise session.limits.refusal("registrations")
@@ -241,8 +239,7 @@ class Dealer:
             return
         self._announce("wamp.registration.on_unregister", registration.procedure, session.id, registration.id)
         if not registration.callees:
-            self._index.remove(registration.match, registration.procedure)
-            del self.registrations[registration.id]
+            self._registry.remove(registration.id, registration.match, registration.procedure)
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: Session, registration: Registration, reason: str) -> None:
@@ -254,11 +251,11 @@ class Dealer:
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
         """The registration of just this pattern."""
-        return self._index.get(match, procedure)
+        return self._registry.get(match, procedure)
 
     def best_registration(self, procedure: str) -> Registration | None:
         """The registration that a CALL would go to."""
-        exact = self._index.exact.get(procedure)
+        exact = self._registry.exact.get(procedure)
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
@@ -312,7 +309,7 @@ class Dealer:
 
     def _find_active_pattern(self, procedure: str) -> Registration | None:
         """The best pattern that has a callee that may serve: one that may not, or is leaving, hides no others."""
-        for registration in self._index.patterns(procedure):
+        for registration in self._registry.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
                 return registration
@@ -370,13 +367,10 @@ class Dealer:
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
 
     def _create(self, match: Match, procedure: str, invoke: str) -> Registration:
-        salt = 0
-        while (new := stable_id(self._realm, "registration", match, procedure, salt)) in self.registrations:
-            salt += 1
-        registration = Registration(new, procedure, match, invoke, self._environment.timestamp())
-        self._index.put(match, procedure, registration)
-        self.registrations[new] = registration
-        return registration
+        created = self._environment.timestamp()
+        return self._registry.create(
+            match, procedure, lambda new_id: Registration(new_id, procedure, match, invoke, created)
+        )
 
     def _check_policy(self, registration: Registration, invoke: str) -> None:
         if registration.invoke == "single":

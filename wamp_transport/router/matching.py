@@ -88,6 +88,12 @@ class PatternIndex(Generic[T]):
             value = next(_walk(self._wildcards, uri.split(".")), None)
         return value
 
+    def matching(self, uri: str) -> list[T]:
+        """Return all values that cover ``uri``, the exact one first, then :meth:`patterns`."""
+        exact = self.exact.get(uri)
+        patterns = self.patterns(uri)
+        return patterns if exact is None else [exact, *patterns]
+
     def patterns(self, uri: str) -> list[T]:
         """All values whose prefix or wildcard covers ``uri``, in order of precedence."""
         found = self._matching_prefixes(uri) if self._lengths else []

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router import broker as broker_module
+from wamp_transport.router import pattern_registry
 from wamp_transport.router.broker import Broker
 from wamp_transport.router.effects import Record, Send
 from wamp_transport.router.limits import SessionLimits
@@ -160,7 +160,7 @@ def test_removed_subscriber_is_out_and_may_be_removed_again(broker, subscribe, o
 
 
 def test_ids_that_collide_are_salted(broker, subscribe, new_session, monkeypatch):
-    monkeypatch.setattr(broker_module, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
+    monkeypatch.setattr(pattern_registry, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
     session = new_session()
     assert [subscribe(session, topic) for topic in ("com.x", "com.y", "com.z")] == [100, 101, 102]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router import dealer as dealer_module
+from wamp_transport.router import pattern_registry
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Send
 from wamp_transport.router.limits import SessionLimits
@@ -233,7 +233,7 @@ def test_invocation_that_cannot_be_said_fails_the_call(dealer, called, outbox):
 
 
 def test_ids_that_collide_are_salted(register, new_session, monkeypatch):
-    monkeypatch.setattr(dealer_module, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
+    monkeypatch.setattr(pattern_registry, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
     session = new_session()
     assert [register(session, procedure) for procedure in ("com.x", "com.y", "com.z")] == [100, 101, 102]
 
