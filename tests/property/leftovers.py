@@ -14,8 +14,23 @@ from wamp_transport.router.pattern_registry import PatternRegistry
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
 from wamp_transport.router.router import Router
+from wamp_transport.router.suspension import SuspendedMessages
+from wamp_transport.router.tickets import Tickets
 
-WALKED = (Router, Realm, Broker, Dealer, Calls, Deadlines, PatternRegistry, PatternIndex, _Node, MethodType)
+WALKED = (
+    Broker,
+    Calls,
+    Deadlines,
+    Dealer,
+    MethodType,
+    PatternIndex,
+    PatternRegistry,
+    Realm,
+    Router,
+    SuspendedMessages,
+    Tickets,
+    _Node,
+)
 TRACES = (Session, Subscription, Registration, Callee, CallRecord, Deadline)
 CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_built_in")
 """What is in these is there by configuration; it is not looked into."""

@@ -248,7 +248,7 @@ class Decisions(RuleBasedStateMachine):
         for sender in self.senders:
             session = self.node.router.sessions[sender.peer.session_id]
             assert {key: each.topic for key, each in session.subscriptions.items()} == sender.topics
-            assert (session.state == "deciding") is bool(sender.sent)
+            assert (session.state == "suspended") is bool(sender.sent)
 
     def teardown(self) -> None:
         if not hasattr(self, "node"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.router import waiting
+from wamp_transport.router import pending
 from wamp_transport.router.decisions import ChallengePeer, Deny, Permit
 from wamp_transport.router.options import (
     AnonymousLogin,
@@ -261,11 +261,11 @@ def test_session_that_waits_and_sends_on_is_read_no_further(
     node: MemoryNode, asker: MemoryPeer, other: MemoryPeer
 ) -> None:
     other.request([32, 1, {}, "com.x"])
-    total = waiting.HELD_MESSAGES * 2 + 10
+    total = pending.MAX_QUEUED_MESSAGES * 2 + 10
     for number in range(total):
         asker.send([16, number + 1, {}, "com.x", [number]])
     assert asker.is_paused
-    assert len(asker.unread) == total - 1 - waiting.HELD_MESSAGES
+    assert len(asker.unread) == total - 1 - pending.MAX_QUEUED_MESSAGES
     for _ in range(total):
         node.decide(YES)
     assert not asker.is_paused
@@ -275,7 +275,7 @@ def test_session_that_waits_and_sends_on_is_read_no_further(
 
 def test_large_payload_counts_as_many_messages(node: MemoryNode, asker: MemoryPeer) -> None:
     for number in range(6):
-        asker.send([16, number + 1, {}, "com.x", ["x" * (waiting.HELD_BYTES // 4)]])
+        asker.send([16, number + 1, {}, "com.x", ["x" * (pending.MAX_QUEUED_BYTES // 4)]])
     assert asker.is_paused
     for _ in range(6):
         node.decide(NO)
@@ -283,7 +283,7 @@ def test_large_payload_counts_as_many_messages(node: MemoryNode, asker: MemoryPe
 
 
 def test_session_that_is_killed_while_it_is_not_read_says_goodbye(node: MemoryNode, asker: MemoryPeer) -> None:
-    for number in range(waiting.HELD_MESSAGES + 5):
+    for number in range(pending.MAX_QUEUED_MESSAGES + 5):
         asker.send([16, number + 1, {}, "com.x"])
     assert asker.is_paused
     node.leave(asker, "wamp.close.killed")

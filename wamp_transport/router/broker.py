@@ -33,7 +33,7 @@ from .options import HistoryOptions, Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .receivers import ReceiverFilter, receiver_filter, receivers
-from .records import Publication, Session, Subscription
+from .records import Peer, Publication, Session, Subscription
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
@@ -220,7 +220,7 @@ class Broker:
         for publication in publications if history is not None else ():
             history.add(publication)  # type: ignore[union-attr]
 
-    def may_see(self, session: Session, publication: Publication) -> bool:
+    def may_see(self, session: Peer, publication: Publication) -> bool:
         """Whether a publication that was kept is for this session: its lists, and the rights of its role."""
         chosen = receiver_filter(publication.message.options)
         if chosen is not None and not chosen(session):

@@ -27,7 +27,7 @@ from .effects import Effect, Send
 from .environment import Environment
 from .message_checks import check_announced, check_sizes
 from .options import RealmOptions
-from .records import Callee, CallRecord, Registration, Session
+from .records import Callee, CallPeer, CallRecord, Registration, Session
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -51,20 +51,20 @@ class Calls:
 
     # Hot path.
 
-    def open(self, caller: Session, call: Call, registration: Registration, callee: Callee) -> CallRecord:
+    def open(self, caller: CallPeer, call: Call, registration: Registration, callee: Callee) -> CallRecord:
         """Record a call and give its invocation the callee's next id (session scope: 1, 2, 3 and so on)."""
-        session = callee.session
-        invocation_id = session.last_invocation = session.last_invocation % MAX_ID + 1
+        peer = callee.peer
+        invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
         caller.calls[call.request_id] = record
-        session.invocations[invocation_id] = record
+        peer.invocations[invocation_id] = record
         callee.in_flight += 1
         return record
 
     def end(self, record: CallRecord) -> None:
         """Forget a call at both ends; what its callee still says of it is ignored."""
         record.caller.calls.pop(record.request_id, None)
-        record.callee.session.invocations.pop(record.invocation_id, None)
+        record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
         if record.deadline is not None:
             record.deadline.cancel()
@@ -79,7 +79,7 @@ class Calls:
             self._check_invoked(session, message.request_id, "YIELD")
             return
         size = len(message.args) + len(message.kwargs)
-        if size > session.limits.unchecked_size and self._is_oversized(record, message):
+        if size > session.limits.unchecked_size and self._is_oversized(session, record, message):
             return
         details = NO_RESULT_DETAILS
         if options == NO_YIELD_OPTIONS:
@@ -104,7 +104,7 @@ class Calls:
             self._check_invoked(session, message.request_id, "ERROR")
             return None
         check_announced(session, "callee", message.details, "ERROR")
-        if self._is_oversized(record, message, message.error):
+        if self._is_oversized(session, record, message, message.error):
             return None
         self.end(record)
         return record
@@ -124,7 +124,7 @@ class Calls:
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
-    def refuse(self, caller: Session, request_id: int, uri: str, text: str) -> None:
+    def refuse(self, caller: CallPeer, request_id: int, uri: str, text: str) -> None:
         """Tell a caller that its call has failed."""
         error = Error(CALL, request_id, ErrorDetails(), uri, positional(text))
         self._outbox.append(Send((caller.id,), error, PYTHON))
@@ -138,7 +138,7 @@ class Calls:
         if record is None or record.is_killed:
             return
         mode = message.options.mode or "killnowait"
-        can_interrupt = record.callee.session.has("callee", *CANCELING)
+        can_interrupt = record.callee.peer.has("callee", *CANCELING)
         if mode != "skip":
             self._interrupt(record, mode, errors.CANCELED)
         if mode == "kill" and can_interrupt:
@@ -146,7 +146,7 @@ class Calls:
         else:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
-    def remember_stream(self, caller: Session, request_id: int) -> None:
+    def remember_stream(self, caller: CallPeer, request_id: int) -> None:
         """Parts of this call that come when it has ended are ignored, up to the last one."""
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
@@ -160,7 +160,7 @@ class Calls:
         """
         callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
-        if callee.forward_timeout and callee.session.has("callee", "call_timeout"):
+        if callee.forward_timeout and callee.peer.has("callee", "call_timeout"):
             seconds = 0.0
         longest = self.options.max_call_timeout
         if longest:
@@ -226,10 +226,10 @@ class Calls:
             record.deadline = self._deadlines.after(record.timeout, "call", record)
         return True
 
-    def _is_oversized(self, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
+    def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
         """Whether an answer exceeds its callee's limits; then the caller is told instead, and the call has ended."""
         try:
-            check_sizes(record.callee.session, uri, message, self._is_deeper)
+            check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
             if type(message) is Yield and message.options.progress:
                 self._interrupt(record, "killnowait", refused.uri)
@@ -239,10 +239,10 @@ class Calls:
 
     def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
         """Tell the callee to stop, if it can be told."""
-        if not record.callee.session.has("callee", *CANCELING):
+        if not record.callee.peer.has("callee", *CANCELING):
             return
         options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
-        self._outbox.append(Send((record.callee.session.id,), Interrupt(record.invocation_id, options), PYTHON))
+        self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
         """A late answer is no fault; an answer to what was never asked is one."""

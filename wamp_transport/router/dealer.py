@@ -35,8 +35,8 @@ from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .records import ACTIVE_STATES, Callee, CallRecord, Registration, Session
-from .waiting import Undecided
+from .records import ACTIVE_STATES, Callee, CallPeer, CallRecord, Registration, Session
+from .suspension import MessageSuspended
 
 NO_DETAILS = InvocationDetails()
 NO_OPTIONS = CallOptions()
@@ -110,7 +110,7 @@ class Dealer:
 
     def _invoke(
         self,
-        session: Session,
+        session: CallPeer,
         message: Call,
         registration: Registration,
         disclose: bool,
@@ -121,7 +121,7 @@ class Dealer:
         is_plain = options == NO_OPTIONS
         if registration.match != "exact":
             callees = registration.callees.values()
-            barred = (each.session.id for each in callees if not self._is_permitted(each, message.procedure))
+            barred = (each.peer.id for each in callees if not self._is_permitted(each, message.procedure))
             excluded = (*excluded, *barred)
         callee = self._choose(registration, message, excluded)
         details = NO_DETAILS
@@ -138,14 +138,14 @@ class Dealer:
         if self.options.max_call_timeout or (not is_plain and options.timeout):
             self.calls.start_timeout(record, options)
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((callee.session.id,), invocation, session.payload_format))
+        self._outbox.append(Send((callee.peer.id,), invocation, session.payload_format))
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
         """Let a procedure of the router answer, which may ask for permission itself."""
         try:
             self._router_procedures[message.procedure](session, message)
-        except Undecided:  # the call will be handled again
+        except MessageSuspended:  # the call will be handled again
             session.ended_streams.discard(message.request_id)
             raise
 
@@ -179,7 +179,7 @@ class Dealer:
     def _reroute(self, record: CallRecord) -> None:
         """The next callee's turn, in what is left of the call's time."""
         caller = record.caller
-        tried = (*record.tried, record.callee.session.id)
+        tried = (*record.tried, record.callee.peer.id)
         try:
             if record.call.options.progress:
                 # Its further parts went to the callee that did not take it; they are not kept.
@@ -232,7 +232,7 @@ class Dealer:
         self._outbox.append(Send((session.id,), Unregistered(message.request_id), PYTHON))
         self.remove_callee(session, registration)
 
-    def remove_callee(self, session: Session, registration: Registration) -> None:
+    def remove_callee(self, session: CallPeer, registration: Registration) -> None:
         """A session no longer carries out a procedure; the last one takes the registration with it."""
         session.registrations.pop(registration.id, None)
         if registration.callees.pop(session.id, None) is None:
@@ -242,7 +242,7 @@ class Dealer:
             self._registry.remove(registration.id, registration.match, registration.procedure)
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
-    def revoke(self, session: Session, registration: Registration, reason: str) -> None:
+    def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
         """The router takes a registration from a session; a peer that announced revocation is told."""
         if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
@@ -298,7 +298,7 @@ class Dealer:
             enc_serializer=message.options.enc_serializer,
         )
         invocation = Invocation(record.invocation_id, record.registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((record.callee.session.id,), invocation, session.payload_format))
+        self._outbox.append(Send((record.callee.peer.id,), invocation, session.payload_format))
         return True
 
     def _require_pattern(self, procedure: str) -> Registration:
@@ -331,10 +331,10 @@ class Dealer:
         return callee
 
     def _details(
-        self, session: Session, message: Call, registration: Registration, callee: Callee, disclose: bool
+        self, session: CallPeer, message: Call, registration: Registration, callee: Callee, disclose: bool
     ) -> InvocationDetails:
         options = message.options
-        peer = callee.session
+        peer = callee.peer
         if uses_passthru(options) and not peer.has("callee", "payload_passthru_mode"):
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, "the callee does not support payload_passthru_mode")
         check_progress_supported(options, peer)
@@ -355,7 +355,7 @@ class Dealer:
             details.caller_authrole = session.authrole
         return details
 
-    def _passes_progress(self, session: Session, message: Call, peer: Session) -> bool:
+    def _passes_progress(self, session: CallPeer, message: Call, peer: CallPeer) -> bool:
         feature = "progressive_call_results"
         if not message.options.receive_progress or not session.has("caller", feature):
             return False
@@ -363,7 +363,7 @@ class Dealer:
 
     def _is_permitted(self, callee: Callee, procedure: str) -> bool:
         """A pattern may cover procedures that its callee's role may not register."""
-        role = self._roles.get(callee.session.authrole)
+        role = self._roles.get(callee.peer.authrole)
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
 
     def _create(self, match: Match, procedure: str, invoke: str) -> Registration:
@@ -381,7 +381,7 @@ class Dealer:
 
     def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
-            self.revoke(callee.session, registration, errors.UNREGISTERED)
+            self.revoke(callee.peer, registration, errors.UNREGISTERED)
 
 
 def check_progress_announced(session: Session) -> None:
@@ -390,7 +390,7 @@ def check_progress_announced(session: Session) -> None:
         raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE} announced")
 
 
-def check_progress_supported(options: CallOptions, peer: Session) -> None:
+def check_progress_supported(options: CallOptions, peer: CallPeer) -> None:
     """Raises RequestRefused where a call is to go on and its callee cannot take that."""
     if options.progress and not (peer.has("callee", PROGRESSIVE) and peer.has("callee", *CANCELING)):
         raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {PROGRESSIVE}")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..wamp.errors import ProtocolViolation
 from ..wamp.payload import TOO_DEEP
-from .records import Session
+from .records import Peer, Session
 
 PASSTHRU: Final = "payload_passthru_mode"
 
@@ -29,7 +29,7 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
             raise limits.refusal("depth")
 
 
-def check_announced(session: Session, role: str, options: Any, name: str) -> None:
+def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
     """Raises ProtocolViolation where ``ppt_*`` is used by a peer that did not announce it for ``role``."""
     if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")

@@ -1,17 +1,19 @@
 """What a role may do with a URI: the rule that decides, and decisions remembered until the rules change."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.uris import is_uri
+from .decisions import Answer, Deny, Permit
+from .effects import AuthorizationRequest
 from .matching import PatternIndex
-from .options import Action, Match, Permission, RoleOptions
-from .records import Session
-from .waiting import Question, Undecided
+from .options import Action, AuthorizerOptions, Match, Permission, RoleOptions
+from .records import Session, session_details
+from .suspension import MessageSuspended
 
 MAX_CACHED_DECISIONS = 10_000
 """How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
@@ -96,6 +98,70 @@ PREFIX_RANK = -(1 << 30)
 """Ranks prefixes before every wildcard: no URI has so many components."""
 
 
+class Question(NamedTuple):
+    """May a session do this? ``options`` are those of its message, encoded: other options make another question.
+
+    ``authid`` is empty if the answer holds for all sessions of a role.
+    """
+
+    action: Action
+    uri: str
+    match: Match
+    options: bytes
+    authid: str
+
+
+class AuthorizerSuspension:
+    """A message that waits for the decision of its role's authorizer. Its answer is a :class:`Decision`."""
+
+    __slots__ = ("_authorizer", "_options", "_role", "_session", "key")
+
+    timeout_answer = Deny(errors.AUTHORIZATION_FAILED, "the authorizer did not answer in time")
+
+    def __init__(
+        self, role: "Role", authorizer: AuthorizerOptions, session: Session, question: Question, options: Any
+    ) -> None:
+        self._role = role
+        self._authorizer = authorizer
+        self._session = session
+        self._options = options
+        self.key = question
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the authorizer."""
+        return self._authorizer.timeout
+
+    def request(self, ticket: int) -> AuthorizationRequest:
+        """Return the effect that asks the authorizer."""
+        session = self._session
+        return AuthorizationRequest(
+            ticket,
+            session.id,
+            session.realm,
+            {**session_details(session), "authextra": session.authextra},
+            self._authorizer.name,
+            self.key.action,
+            self.key.uri,
+            self.key.match,
+            self._options,
+        )
+
+    def resolve(self, answer: Answer) -> Decision:
+        """Return the decision that an answer means, and cache it if the authorizer allows that.
+
+        Anything but Permit refuses: nothing that goes wrong outside may allow what was asked.
+        """
+        if isinstance(answer, Permit):
+            decision = Decision(answer.allow, answer.disclose, is_valid=True)
+            if answer.cache:
+                self._role.remember(self.key, decision)
+            return decision
+        if not isinstance(answer, Deny):
+            answer = Deny(errors.AUTHORIZATION_FAILED, "the authorizer gave no valid answer")
+        return Decision(False, False, is_valid=True, failure=(answer.reason, answer.message))
+
+
 class Role:
     """A role of a running realm. ``calls`` and ``publications`` hold the decisions of the hot path, by URI."""
 
@@ -127,22 +193,22 @@ class Role:
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
         """The decision on what a session asks for now, with the options of its message.
 
-        Raises Undecided where the role's authorizer has to be asked first.
+        Raises MessageSuspended where the role's authorizer has to be asked first.
         """
         authorizer = self.authorizer
         if authorizer is None:
             return self.decide(action, uri, match)
-        # As good as a Question for finding one, and made in a quarter of the time.
+        # A plain tuple equals the Question with the same values, and takes a quarter of the time.
         question = (action, uri, match, _encode(options), session.authid if authorizer.is_per_authid else "")
-        if session.waiting is not None and question in session.waiting.decisions:
-            decision: Decision = session.waiting.decisions[question]
+        if session.pending is not None and question in session.pending.answers:
+            decision: Decision = session.pending.answers[question]
             return decision
         remembered = self._authorizer_cache.get(question)
         if remembered is not None and (remembered[1] == NEVER or self._clock() < remembered[1]):
             return remembered[0]
         if not is_uri(uri, match, loose=self._loose_uris):
             return INVALID
-        raise Undecided(Question(*question), authorizer.name, authorizer.timeout, options)
+        raise MessageSuspended(AuthorizerSuspension(self, authorizer, session, Question(*question), options))
 
     def covers(self, action: Action, uri: str) -> bool:
         """Whether the holder of a pattern may use it for this URI. An authorizer's yes to a pattern covers it all."""

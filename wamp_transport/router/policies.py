@@ -21,7 +21,7 @@ def choose(
     candidates = [
         callee
         for callee in registration.callees.values()
-        if callee.can_accept_call and (not excluded or callee.session.id not in excluded)
+        if callee.can_accept_call and (not excluded or callee.peer.id not in excluded)
     ]
     if not candidates:
         return None
@@ -36,7 +36,7 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
     shards = [
         callee
         for callee in registration.callees.values()
-        if callee.node_key is not None and callee.can_accept_call and callee.session.id not in excluded
+        if callee.node_key is not None and callee.can_accept_call and callee.peer.id not in excluded
     ]
     return max(shards, key=lambda callee: weight(key, callee.node_key or ""), default=None)
 

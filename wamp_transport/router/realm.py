@@ -34,12 +34,12 @@ from .environment import Environment, RouterProcedure
 from .limits import Owner, SessionLimits
 from .meta.context import Context
 from .meta.procedures import bind_procedures
-from .meta.sessions import session_details
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
+from .pending import PendingMessages
 from .permissions import ALLOWED, Role
-from .records import ACTIVE_STATES, Session
+from .records import ACTIVE_STATES, Session, session_details
+from .suspension import MessageSuspended
 from .testaments import take_testaments
-from .waiting import Undecided, Waiting
 
 ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
 TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
@@ -133,7 +133,7 @@ class Realm:
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session that has joined.
 
-        Raises ProtocolViolation; and Undecided where an authorizer must be asked before it can be handled, once more.
+        Raises ProtocolViolation, and MessageSuspended if the message must be handled again when an answer is there.
         """
         if self.options.strict_request_ids and type(message) in SEQUENCED_REQUESTS:
             self._count(session, message)
@@ -260,18 +260,18 @@ class Realm:
         An authorizer was asked when the testament was left; there is nobody to wait for another answer.
         """
         payload_format, session.payload_format = session.payload_format, PYTHON
-        session.waiting = Waiting()
+        session.pending = PendingMessages()
         try:
             try:
                 self.broker.on_publish(session, publish)
-            except Undecided as undecided:
-                session.waiting.decisions[undecided.question] = ALLOWED
+            except MessageSuspended as suspended:
+                session.pending.answers[suspended.suspension.key] = ALLOWED
                 self.broker.on_publish(session, publish)
         except (RequestRefused, ProtocolViolation):
             pass
         finally:
             session.payload_format = payload_format
-            session.waiting = None
+            session.pending = None
 
     def _count(self, session: Session, message: Any) -> None:
         """Request ids are 1, 2, 3 and so on (Basic Profile, "IDs"); further parts of a progressive call repeat its id.
@@ -279,7 +279,7 @@ class Realm:
         A session that was there before the realm became strict goes on from where it is.
         """
         request_id = message.request_id
-        if session.waiting is not None and session.waiting.message is message:
+        if session.pending is not None and session.pending.message is message:
             return  # it was counted before it had to wait
         if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
             return

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from ..wamp.messages import PublishOptions
 from .policies import weight
-from .records import ACTIVE_STATES, Publication, Session, Subscription
+from .records import ACTIVE_STATES, Peer, Publication, Subscription
 
-ReceiverFilter = Callable[[Session], bool]
+ReceiverFilter = Callable[[Peer], bool]
 
 
 def receivers(subscription: Subscription, publication: Publication, chosen: ReceiverFilter | None) -> Sequence[int]:
@@ -21,8 +21,8 @@ def receivers(subscription: Subscription, publication: Publication, chosen: Rece
     publisher = publication.session_id if options.exclude_me is not False else 0
     to: Sequence[int]
     if chosen is not None:
-        sessions = subscription.subscribers.values()
-        to = [session.id for session in sessions if session.id != publisher and chosen(session)]
+        peers = subscription.subscribers.values()
+        to = [peer.id for peer in peers if peer.id != publisher and chosen(peer)]
     elif publisher in subscription.subscribers:
         to = [session_id for session_id in subscription.receivers if session_id != publisher]
     else:
@@ -54,7 +54,7 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
             tests.append(_excludes(attribute, frozenset(excluded)))
     if not tests:
         return None
-    return lambda session: all(test(session) for test in tests)
+    return lambda peer: all(test(peer) for test in tests)
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
@@ -69,8 +69,8 @@ def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) 
 
 
 def _includes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
-    return lambda session: getattr(session, attribute) in values
+    return lambda peer: getattr(peer, attribute) in values
 
 
 def _excludes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
-    return lambda session: getattr(session, attribute) not in values
+    return lambda peer: getattr(peer, attribute) not in values

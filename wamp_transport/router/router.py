@@ -15,13 +15,12 @@ from .decisions import Answer
 from .effects import AwaitNextHello, Close, Effect, Send, SessionLeft, StopSending
 from .environment import Environment
 from .options import RouterOptions, ServiceOptions
-from .questions import Questions
 from .realm import Realm, has_role
 from .records import ACTIVE_STATES, CallRecord, Session
 from .session import HANDLER_NAMES, move, unexpected_message
 from .session_establishment import SessionEstablishment
+from .suspension import MessageSuspended, SuspendedMessages
 from .tickets import Tickets, cancel_deadline
-from .waiting import Undecided
 
 NO_REASON = ReasonDetails()
 
@@ -41,9 +40,9 @@ class Router:
         self._establishment = SessionEstablishment(
             options, self.realms, environment, self.outbox, self._tickets, self._abort
         )
-        self._questions = Questions(self.outbox, environment.deadlines, self._tickets, self.receive)
+        self._suspended_messages = SuspendedMessages(self.outbox, environment.deadlines, self._tickets, self.receive)
         self.on_hello, self.on_authenticate = self._establishment.on_hello, self._establishment.on_authenticate
-        self.hold = self._questions.hold
+        self.on_queued = self._suspended_messages.queue
         self.admit = self._establishment.admit
         self._handlers: dict[str, dict[type[Message], Callable[[Session, Any], None]]] = {
             state: {kind: getattr(self, name) for kind, name in accepted.items()}
@@ -55,7 +54,7 @@ class Router:
             "call": self._on_call_deadline,
             "authenticator": self._establishment.on_authenticator_deadline,
             "challenge": self._establishment.on_challenge_deadline,
-            "authorizer": self._on_authorizer_deadline,
+            "suspension": self._suspended_messages.on_deadline,
         }
         self._open_realms(options)
 
@@ -93,8 +92,8 @@ class Router:
             return session.state == "established"
         except ProtocolViolation as violation:
             self.violate(session_id, str(violation))
-        except Undecided as undecided:
-            self._questions.ask(session, message, undecided)
+        except MessageSuspended as suspended:
+            self._suspended_messages.suspend(session, message, suspended.suspension)
         return False
 
     def decide(self, ticket: int, answer: Answer) -> None:
@@ -102,8 +101,8 @@ class Router:
         session = self._tickets.take(ticket)
         if session is None:
             return
-        if session.state == "deciding":
-            self._questions.answered(session, self.realms[session.realm], answer)
+        if session.state == "suspended":
+            self._suspended_messages.resume(session, answer)
         else:
             self._establishment.answered(session, answer)
 
@@ -140,7 +139,7 @@ class Router:
         if session.state not in ACTIVE_STATES:
             self._abort(session, reason, message)
             return
-        self._questions.drop(session)
+        self._suspended_messages.cancel(session)
         self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
         self.outbox.append(StopSending(session_id))
         session.leave_reason = reason
@@ -178,7 +177,7 @@ class Router:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
                 realm.configure(new)
-                self._questions.renew(realm)
+                self._suspended_messages.restart(realm.sessions.values())
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
@@ -216,7 +215,7 @@ class Router:
 
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """GOODBYE from the client: answered, and the transport is free for another HELLO."""
-        self._questions.drop(session)
+        self._suspended_messages.cancel(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
         # What comes of leaving is for others: its own subscriptions are still there.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
@@ -262,8 +261,8 @@ class Router:
             self._establishment.session_counts.leave(realm.limit_owners(session.authrole, session.service))
 
     def _end(self, session: Session, reason: str) -> None:
-        if session.ticket or session.waiting is not None:
-            self._questions.drop(session)
+        if session.ticket or session.pending is not None:
+            self._suspended_messages.cancel(session)
         cancel_deadline(session)
         move(session, "end")
         self._detach(session, reason)
@@ -278,6 +277,3 @@ class Router:
 
     def _on_call_deadline(self, record: CallRecord) -> None:
         self.realms[record.caller.realm].dealer.calls.on_timeout(record)
-
-    def _on_authorizer_deadline(self, session: Session) -> None:
-        self._questions.on_deadline(session, self.realms[session.realm])

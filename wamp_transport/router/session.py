@@ -41,7 +41,7 @@ from ..wamp.messages import (
 )
 from .records import Session, State
 
-Step = Literal["authenticate", "challenge", "join", "ask", "decided", "said_goodbye", "leave", "end"]
+Step = Literal["authenticate", "challenge", "join", "suspend", "resume", "said_goodbye", "leave", "end"]
 
 REALM_MESSAGES: tuple[type[Message], ...] = (
     Publish, Subscribe, Unsubscribe, EventReceived, Call, Cancel, Register, Unregister, Yield, Error,
@@ -53,7 +53,7 @@ HANDLER_NAMES: Mapping[State, Mapping[type[Message], str]] = {
     "authenticating": {Abort: "on_abort"},
     "challenging": {Authenticate: "on_authenticate", Abort: "on_abort"},
     "established": {**dict.fromkeys(REALM_MESSAGES, "on_realm_message"), Goodbye: "on_goodbye", Abort: "on_abort"},
-    "deciding": {**dict.fromkeys(REALM_MESSAGES, "hold"), Goodbye: "hold", Abort: "on_abort"},
+    "suspended": {**dict.fromkeys(REALM_MESSAGES, "on_queued"), Goodbye: "on_queued", Abort: "on_abort"},
     "closing": {**dict.fromkeys(NAMES, "_ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
     "gone": dict.fromkeys(NAMES, "_ignore"),
 }
@@ -68,8 +68,8 @@ TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
         "end": "gone",
     },
     "challenging": {"authenticate": "authenticating", "end": "gone"},
-    "deciding": {"decided": "established", "leave": "closing", "end": "gone"},
-    "established": {"ask": "deciding", "said_goodbye": "closed", "leave": "closing", "end": "gone"},
+    "suspended": {"resume": "established", "leave": "closing", "end": "gone"},
+    "established": {"suspend": "suspended", "said_goodbye": "closed", "leave": "closing", "end": "gone"},
     "closing": {"end": "gone"},
     "gone": {"end": "gone"},
 }

@@ -18,11 +18,11 @@ from .effects import AuthenticationRequest, Effect, Send, SessionJoined
 from .environment import Environment
 from .limits import SessionCounts
 from .options import OPERATOR, TRUSTED, RouterOptions, ServiceOptions
+from .pending import PendingLogin
 from .realm import Realm
 from .records import Session
 from .session import move
 from .tickets import Tickets, cancel_deadline
-from .waiting import Login
 
 CLIENT_ROLES = ("publisher", "subscriber", "caller", "callee")
 ANONYMOUS = "anonymous"
@@ -71,7 +71,7 @@ class SessionEstablishment:
                 self._realm(service, message.realm)
             method = choose_method(service, details.authmethods)
             if needs_authenticator(service, method):
-                session.login = Login(message, method)
+                session.login = PendingLogin(message, method)
                 self._ask(session, session.login)
             else:
                 self._log_in(session, self._anonymous(service, message))
@@ -121,7 +121,7 @@ class SessionEstablishment:
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
-    def _try_next(self, session: Session, login: Login) -> None:
+    def _try_next(self, session: Session, login: PendingLogin) -> None:
         """The method does not apply: the next one that the peer offers, each once."""
         login.skipped.add(login.method)
         login.method = choose_method(session.service, login.hello.details.authmethods, login.skipped)
@@ -130,7 +130,7 @@ class SessionEstablishment:
         else:
             self._join(session, self._anonymous(session.service, login.hello))
 
-    def _ask(self, session: Session, login: Login, message: Authenticate | None = None) -> None:
+    def _ask(self, session: Session, login: PendingLogin, message: Authenticate | None = None) -> None:
         cancel_deadline(session)
         move(session, "authenticate")
         session.deadline = self._environment.deadlines.after(

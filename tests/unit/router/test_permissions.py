@@ -1,9 +1,13 @@
 import pytest
 
 from wamp_transport.router import permissions
+from wamp_transport.router.decisions import Deny, Permit, Skip
+from wamp_transport.router.effects import AuthorizationRequest
 from wamp_transport.router.options import ACTIONS, AuthorizerOptions, Permission, RoleOptions
+from wamp_transport.router.pending import PendingMessages
 from wamp_transport.router.permissions import Role, Rules, refusal
-from wamp_transport.router.waiting import Undecided, Waiting
+from wamp_transport.router.records import session_details
+from wamp_transport.router.suspension import MessageSuspended
 from wamp_transport.wamp.messages import SubscribeOptions
 
 EXACT, SHORT, LONG = Permission("a.b.c"), Permission("a.", "prefix"), Permission("a.b", "prefix")
@@ -123,10 +127,14 @@ def asking(clock=float, **options):
     return Role(RoleOptions("role", authorizer=AuthorizerOptions("com.a", **options)), loose_uris=False, clock=clock)
 
 
-def question_of(tested, session, *action):
-    with pytest.raises(Undecided) as undecided:
+def suspension_of(tested, session, *action):
+    with pytest.raises(MessageSuspended) as suspended:
         tested.check(session, *action)
-    return undecided.value.question
+    return suspended.value.suspension
+
+
+def question_of(tested, session, *action):
+    return suspension_of(tested, session, *action).key
 
 
 def test_rules_answer_at_once(new_session):
@@ -135,10 +143,41 @@ def test_rules_answer_at_once(new_session):
 
 def test_authorizer_is_asked(new_session):
     tested = asking(timeout=3)
-    with pytest.raises(Undecided) as undecided:
-        tested.check(new_session(), "subscribe", "com.", OPTIONS, "prefix")
-    assert undecided.value.question == ("subscribe", "com.", "prefix", b"{}", "")
-    assert (undecided.value.authorizer, undecided.value.timeout, undecided.value.options) == ("com.a", 3, OPTIONS)
+    session = new_session()
+    suspension = suspension_of(tested, session, "subscribe", "com.", OPTIONS, "prefix")
+    assert (suspension.key, suspension.timeout) == (("subscribe", "com.", "prefix", b"{}", ""), 3)
+    details = {**session_details(session), "authextra": None}
+    assert suspension.request(7) == AuthorizationRequest(
+        7, session.id, "realm1", details, "com.a", "subscribe", "com.", "prefix", OPTIONS
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "allowed", "failure"),
+    [
+        (Permit(True), True, None),
+        (Permit(False), False, None),
+        (Deny("com.reason", "text"), False, ("com.reason", "text")),
+        (Skip(), False, ("wamp.error.authorization_failed", "the authorizer gave no valid answer")),
+    ],
+)
+def test_answer_of_an_authorizer_is_a_decision(new_session, answer, allowed, failure):
+    tested = asking()
+    decision = suspension_of(tested, new_session(), "subscribe", "com.x", OPTIONS).resolve(answer)
+    assert (decision.allowed, decision.failure) == (allowed, failure)
+    assert not tested._authorizer_cache
+
+
+def test_answer_of_an_authorizer_may_be_cached(new_session):
+    tested = asking()
+    decision = suspension_of(tested, new_session(), "subscribe", "com.x", OPTIONS).resolve(Permit(True, cache=True))
+    assert tested.check(new_session(), "subscribe", "com.x", OPTIONS) is decision
+
+
+def test_authorizer_that_is_late_has_failed(new_session):
+    suspension = suspension_of(asking(), new_session(), "subscribe", "com.x", OPTIONS)
+    decision = suspension.resolve(suspension.timeout_answer)
+    assert (decision.allowed, decision.failure[0]) == (False, "wamp.error.authorization_failed")
 
 
 def test_without_asking_an_authorizers_role_may_do_nothing_new():
@@ -155,8 +194,8 @@ def test_invalid_uri_needs_no_answer(new_session):
 def test_answer_at_hand_counts_for_its_question(new_session):
     tested, session = asking(), new_session()
     question = question_of(tested, session, "call", "com.x", None)
-    session.waiting = Waiting()
-    session.waiting.decisions[question] = permissions.ALLOWED
+    session.pending = PendingMessages()
+    session.pending.answers[question] = permissions.ALLOWED
     assert tested.check(session, "call", "com.x", None) is permissions.ALLOWED
     assert question_of(tested, session, "call", "com.y", None).uri == "com.y"
 

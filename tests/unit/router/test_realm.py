@@ -3,10 +3,11 @@ import pytest
 from wamp_transport.router.effects import Send
 from wamp_transport.router.meta.sessions import session_details
 from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
+from wamp_transport.router.pending import PendingMessages
 from wamp_transport.router.permissions import ALLOWED
 from wamp_transport.router.realm import Realm
+from wamp_transport.router.suspension import MessageSuspended
 from wamp_transport.router.testaments import add_testament
-from wamp_transport.router.waiting import Question, Undecided, Waiting
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.features import router_roles
 from wamp_transport.wamp.messages import (
@@ -356,11 +357,11 @@ def test_authorizer_that_stays_is_trusted(new_realm, new_session, outbox):
     realm = new_realm(RealmOptions("realm1", ASKED))
     session = new_session()
     realm.join(session)
-    session.waiting = Waiting()
-    question = Question("subscribe", "com.x", "exact", b"{}", "")
-    session.waiting.decisions[question] = ALLOWED
+    session.pending = PendingMessages()
+    question = ("subscribe", "com.x", "exact", b"{}", "")
+    session.pending.answers[question] = ALLOWED
     realm.receive(session, subscribe(1))
-    session.waiting = None
+    session.pending = None
     realm.configure(RealmOptions("realm1", ASKED, allow_disclose_me=False))
     realm.run_cleanup(10)
     assert session.subscriptions
@@ -376,7 +377,7 @@ def test_testament_needs_no_second_answer(new_realm, new_session, outbox):
     outbox.clear()
     realm.detach(session)
     assert [type(each.message).__name__ for each in outbox] == ["Event"]
-    assert session.waiting is None
+    assert session.pending is None
 
 
 def test_message_that_waited_is_counted_once(new_realm, new_session):
@@ -384,11 +385,11 @@ def test_message_that_waited_is_counted_once(new_realm, new_session):
     session = new_session()
     realm.join(session)
     message = subscribe(1)
-    with pytest.raises(Undecided) as undecided:
+    with pytest.raises(MessageSuspended) as suspended:
         realm.receive(session, message)
-    session.waiting = Waiting()
-    session.waiting.message = message
-    session.waiting.decisions[undecided.value.question] = ALLOWED
+    session.pending = PendingMessages()
+    session.pending.message = message
+    session.pending.answers[suspended.value.suspension.key] = ALLOWED
     realm.receive(session, message)
     assert session.subscriptions
     with pytest.raises(ProtocolViolation):

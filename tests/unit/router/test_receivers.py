@@ -91,3 +91,10 @@ class TestShards:
         anna.state = "gone"
         shards = {tuple(chosen(sharded, new_session(), rkey=str(each))) for each in range(30)}
         assert shards == {("ben", "carl")}
+
+
+def test_lists_apply_to_a_subscriber_of_another_node(subscription, new_session, new_remote_peer):
+    peer = new_remote_peer("admin")
+    subscription.add(peer, None)
+    assert chosen(subscription, new_session(), eligible_authrole=["admin"]) == ["carl", peer.authid]
+    assert chosen(subscription, new_session(), exclude=[peer.id]) == ["anna", "ben", "carl"]

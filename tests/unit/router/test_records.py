@@ -1,11 +1,11 @@
 import pytest
 
 from wamp_transport.router.options import ServiceOptions
-from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
+from wamp_transport.router.records import Callee, CallPeer, CallRecord, Peer, Registration, Session, Subscription
 from wamp_transport.wamp.messages import Call, CallOptions, ClientRole, RegisterOptions
 
 
-def test_session_begins_with_nothing():
+def test_new_session_is_closed_and_holds_nothing():
     session = Session(7, ServiceOptions("key"), "cbor")
     assert (session.id, session.payload_format, session.state, session.realm) == (7, "cbor", "closed", "")
     assert not any((session.subscriptions, session.registrations, session.calls, session.invocations))
@@ -83,3 +83,21 @@ def test_callee_is_able_while_it_is_there_and_has_room(new_session):
     assert not limited.can_accept_call
     session.state = "closing"
     assert not callee.can_accept_call
+
+
+def test_attributes_of_a_peer_are_those_of_the_protocol(new_remote_peer, new_session):
+    """The stand-in of the tests has all that ``CallPeer`` names, and no more than a session has."""
+    named = {name for kind in (Peer, CallPeer) for name in kind.__annotations__}
+    assert named == set(type(new_remote_peer()).__slots__)
+    assert all(hasattr(new_session(), name) for name in named)
+
+
+def test_subscription_with_a_peer_of_another_node(new_remote_peer):
+    peer = new_remote_peer()
+    subscription = Subscription(5, "com.x", "exact", "")
+    subscription.add(peer, None)
+    assert subscription.is_in_use
+    peer.state = "gone"
+    assert not subscription.is_in_use
+    subscription.remove(peer)
+    assert subscription.receivers == ()

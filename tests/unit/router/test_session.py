@@ -22,8 +22,8 @@ from wamp_transport.wamp.messages import (
         ("established", "leave", "closing"), ("established", "end", "gone"), ("closing", "end", "gone"),
         ("gone", "end", "gone"), ("closed", "authenticate", "authenticating"),
         ("authenticating", "challenge", "challenging"), ("challenging", "authenticate", "authenticating"),
-        ("authenticating", "join", "established"), ("established", "ask", "deciding"),
-        ("deciding", "decided", "established"), ("deciding", "leave", "closing"), ("deciding", "end", "gone"),
+        ("authenticating", "join", "established"), ("established", "suspend", "suspended"),
+        ("suspended", "resume", "established"), ("suspended", "leave", "closing"), ("suspended", "end", "gone"),
     ],
 )  # fmt: skip
 def test_step_leads_to_the_next_state(new_session, state, step, following):

@@ -58,10 +58,10 @@ def remove_callee(context: Context, caller: Session, arguments: Arguments) -> No
     registration = _registration(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
-    callee = registration.callees.get(session_id)
-    if callee is None or not callee.is_active:
+    session = context.sessions.get(session_id)
+    if session is None or session_id not in registration.callees:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this registration")
-    context.dealer.revoke(callee.session, registration, reason)
+    context.dealer.revoke(session, registration, reason)
 
 
 def _registration(context: Context, arguments: Arguments) -> Registration:

@@ -14,22 +14,10 @@ from ...wamp.payload import ABSENT
 from ...wamp.uris import is_reserved, is_uri
 from ..message_checks import check_announced
 from ..permissions import refusal
-from ..records import Session
+from ..records import Session, session_details
 from ..testaments import add_testament, flush_testaments, validate_scope
 from .arguments import Arguments
 from .context import Context, Procedure
-
-
-def session_details(session: Session) -> dict[str, Any]:
-    """What the meta API says of a session."""
-    return {
-        "session": session.id,
-        "authid": session.authid,
-        "authrole": session.authrole,
-        "authmethod": session.authmethod,
-        "authprovider": session.authprovider,
-        "transport": session.transport,
-    }
 
 
 def count(context: Context, caller: Session, arguments: Arguments) -> int:

@@ -68,8 +68,8 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
     subscription = _subscription(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
-    session = subscription.subscribers.get(session_id)
-    if session is None or session.state not in ACTIVE_STATES:
+    session = context.sessions.get(session_id)
+    if session is None or session_id not in subscription.subscribers:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this subscription")
     context.broker.revoke(session, subscription, reason)
 
