@@ -32,7 +32,7 @@ WALKED = (
     _Node,
 )
 TRACES = (Session, Subscription, Registration, Callee, CallRecord, Deadline)
-CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_built_in")
+CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_router_procedures")
 """What is in these is there by configuration; it is not looked into."""
 
 
