@@ -1,4 +1,4 @@
-"""Calls in flight: from the invocation to the result, through progress, canceling and timeouts.
+"""Track calls in flight: from the invocation to the result, with progress, canceling and timeouts.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Progressive Call Results",
 "Call Canceling", "Call Timeouts", "Payload Passthru Mode".
@@ -35,13 +35,17 @@ YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 CANCELING = ("call_canceling", "call_cancelling")
-"""Two spellings of one feature; the specification has both."""
+"""The two spellings of one feature; the specification has both."""
 MAX_ENDED_STREAMS = 1000
-"""How many ended streams a caller may still send parts of before the oldest are forgotten."""
+"""Maximum number of ended progressive calls of a caller whose further parts are ignored."""
 
 
 class Calls:
-    """The calls in flight in one realm. A record hangs on its caller's request and its callee's invocation."""
+    """The calls in flight in one realm.
+
+    Invariant: an open record is in ``calls`` of its caller and in ``invocations`` of its callee, and counted in
+    ``in_flight`` of the callee. Only :meth:`open` and :meth:`end` change these.
+    """
 
     def __init__(self, outbox: list[Effect], environment: Environment) -> None:
         self._outbox = outbox
@@ -52,7 +56,7 @@ class Calls:
     # Hot path.
 
     def open(self, caller: CallPeer, call: Call, registration: Registration, callee: Callee) -> CallRecord:
-        """Record a call and give its invocation the callee's next id (session scope: 1, 2, 3 and so on)."""
+        """Record a call and return the record. Invocation ids have session scope: 1, 2, 3 and so on."""
         peer = callee.peer
         invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
@@ -62,7 +66,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Forget a call at both ends; what its callee still says of it is ignored."""
+        """Remove a call from caller and callee. Later messages of the callee about it are ignored."""
         record.caller.calls.pop(record.request_id, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -72,7 +76,7 @@ class Calls:
             self.remember_stream(record.caller, record.request_id)
 
     def on_yield(self, session: Session, message: Yield) -> None:
-        """YIELD: the RESULT to the caller. What comes after the call has ended is dropped."""
+        """Handle YIELD: send RESULT to the caller, or ignore it if the call has ended."""
         options = message.options
         record = session.invocations.get(message.request_id)
         if record is None:
@@ -96,7 +100,7 @@ class Calls:
     # End of the hot path.
 
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
-        """The call that a callee's ERROR ends, if it is still open."""
+        """End the call that a callee's ERROR answers. Returns its record, or None if nothing is left to do."""
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
         record = session.invocations.get(message.request_id)
@@ -110,29 +114,29 @@ class Calls:
         return record
 
     def forward_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
-        """The callee's ERROR to the caller, unchanged."""
+        """Send the callee's ERROR to the caller unchanged."""
         error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
         self._outbox.append(Send((record.caller.id,), error, payload_format))
 
     def fail(self, record: CallRecord, uri: str, text: str) -> None:
-        """End a call with an ERROR from the router."""
+        """End a call and send an ERROR of the router to its caller."""
         self.end(record)
         self.refuse(record.caller, record.request_id, uri, text)
 
     def abort(self, record: CallRecord, refused: RequestRefused) -> None:
-        """End a call that its caller cannot go on with: the callee is interrupted if it can be, the caller told."""
+        """End a call that its caller cannot continue: interrupt the callee and send an ERROR to the caller."""
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
     def refuse(self, caller: CallPeer, request_id: int, uri: str, text: str) -> None:
-        """Tell a caller that its call has failed."""
+        """Send an ERROR of the router to a caller."""
         error = Error(CALL, request_id, ErrorDetails(), uri, positional(text))
         self._outbox.append(Send((caller.id,), error, PYTHON))
 
     def on_cancel(self, session: Session, message: Cancel) -> None:
-        """CANCEL: of a call that is not open, or was cancelled before, it is ignored.
+        """Handle CANCEL. It is ignored if the call is not open or was canceled before.
 
-        Without a mode: ``killnowait`` where the callee can be interrupted, else ``skip``.
+        The default mode is ``killnowait``; it is the same as ``skip`` for a callee that cannot be interrupted.
         """
         record = session.calls.get(message.request_id)
         if record is None or record.is_killed:
@@ -147,16 +151,17 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Parts of this call that come when it has ended are ignored, up to the last one."""
+        """Ignore further parts of this call when it has ended, up to the last part."""
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
         ended.add(request_id)
 
     def start_timeout(self, record: CallRecord, options: CallOptions) -> None:
-        """The call ends with ``wamp.error.timeout`` unless answered in time. Times in the option are milliseconds.
+        """Set the deadline of a call, after which it ends with ``wamp.error.timeout``.
 
-        A callee that announced call timeouts and asked for ``forward_timeout`` keeps that time itself.
+        The timeout of the caller does not apply if the callee announced call timeouts and registered with
+        ``forward_timeout``: that callee applies it. The maximum of the realm applies in any case.
         """
         callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
@@ -170,20 +175,20 @@ class Calls:
             record.deadline = self._deadlines.after(seconds, "call", record)
 
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
-        """A call that goes on as another record is due when it was before."""
+        """Give a call that goes to another callee the deadline of its first record."""
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
             again.deadline = self._deadlines.at(record.deadline.time, "call", again)
 
     def on_timeout(self, record: CallRecord) -> None:
-        """Time is up: the callee is interrupted if it can be, the caller told."""
+        """End a call whose time is over: interrupt the callee and send an ERROR to the caller."""
         if not record.is_killed:
             self._interrupt(record, "killnowait", errors.TIMEOUT)
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
     def detach(self, session: Session) -> None:
-        """The session leaves: its own calls are interrupted and their results dropped, its callers get an ERROR."""
-        # Its own calls first: of a call to itself it is not told after its end.
+        """End all calls of a session that leaves: interrupt those that it made, and send an ERROR to its callers."""
+        # Calls that it made come first: a session that called itself gets no ERROR after its end.
         for record in list(session.calls.values()):
             self.end(record)
             if not record.is_killed:
@@ -192,21 +197,24 @@ class Calls:
             self.fail(record, errors.CANCELED, "the callee has left")
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """A message of a call could not be said to ``session``: the caller is told instead."""
+        """End the call of a message that could not be encoded for ``session``, with an ERROR to the caller."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:
                 self.fail(record, fault.uri, str(fault))
             return
         if isinstance(message, Error) and message.error == fault.uri:
-            return  # It said so already: saying it again would never end.
+            return  # This is the ERROR about it: answering it with another one would never end.
         record = session.calls.get(message.request_id)
-        if record is not None:  # a progressive result: the call ends here
+        if record is not None:  # A progressive result: the call ends here.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
     def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Whether progress or passthru payload reaches the caller; restarts the clock on progress."""
+        """Return whether a YIELD with options may reach the caller. Progress restarts the timeout.
+
+        If not, the call may have ended with an ERROR.
+        """
         options = message.options
         check_announced(session, "callee", options, "YIELD")
         if uses_passthru(options) and not record.caller.has("caller", "payload_passthru_mode"):
@@ -227,7 +235,7 @@ class Calls:
         return True
 
     def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
-        """Whether an answer exceeds its callee's limits; then the caller is told instead, and the call has ended."""
+        """Return whether an answer exceeds the callee's limits. If so, the call ends with an ERROR to the caller."""
         try:
             check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
@@ -238,13 +246,13 @@ class Calls:
         return False
 
     def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
-        """Tell the callee to stop, if it can be told."""
+        """Send INTERRUPT to the callee if it announced call canceling."""
         if not record.callee.peer.has("callee", *CANCELING):
             return
         options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """A late answer is no fault; an answer to what was never asked is one."""
+        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent; a late answer is fine."""
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

@@ -1,4 +1,4 @@
-"""Remote procedure calls within one realm: registrations, and the way of a call to a callee.
+"""Handle remote procedure calls within one realm: registrations, and the choice of a callee for each call.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Pattern-based
 Registrations", "Shared Registration", "Caller Identification", "Call Trust Levels", "Progressive Call Invocations",
@@ -44,7 +44,7 @@ PROGRESSIVE = "progressive_call_invocations"
 
 
 class Dealer:
-    """The registrations of one realm. ``router_procedures`` holds the procedures of the router itself, by URI."""
+    """The registrations of one realm. ``router_procedures`` are the procedures of the router itself, by URI."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class Dealer:
         self.calls = Calls(outbox, environment)
 
     def configure(self, options: RealmOptions) -> None:
-        """Take new options."""
+        """Apply new options."""
         self.options = self.calls.options = options
 
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """CALL: an INVOCATION to a callee of the best registration, or an ERROR to the caller."""
+        """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused if there is none."""
         open_call = session.calls.get(message.request_id)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
@@ -86,7 +86,7 @@ class Dealer:
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
         if options.progress:
-            # Whatever becomes of this part, what follows it is no call of its own.
+            # Whatever happens to this part, the parts that follow it must not be taken for calls of their own.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
         if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked_size:
@@ -116,7 +116,7 @@ class Dealer:
         disclose: bool,
         excluded: tuple[int, ...],
     ) -> CallRecord:
-        """Choose a callee and send it the INVOCATION. Raises RequestRefused where there is none."""
+        """Choose a callee and send it the INVOCATION. Raises RequestRefused if there is none."""
         options = message.options
         is_plain = options == NO_OPTIONS
         if registration.match != "exact":
@@ -142,10 +142,10 @@ class Dealer:
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
-        """Let a procedure of the router answer, which may ask for permission itself."""
+        """Call a procedure of the router, which may ask for permission itself."""
         try:
             self._router_procedures[message.procedure](session, message)
-        except MessageSuspended:  # the call will be handled again
+        except MessageSuspended:  # The call will be handled again, and must not be taken for an ended stream then.
             session.ended_streams.discard(message.request_id)
             raise
 
@@ -159,9 +159,9 @@ class Dealer:
     # End of the hot path.
 
     def on_error(self, session: Session, message: Error) -> None:
-        """ERROR from a callee: to the caller unchanged, or, if it says it is unavailable, the next callee's turn.
+        """Handle ERROR from a callee: send it to the caller, or try the next callee if this one is unavailable.
 
-        An error URI that is none would harm the caller: it is told so instead.
+        An invalid error URI would make the caller close its session, so the caller gets another ERROR instead.
         """
         record = self.calls.take_error(session, message)
         if record is None:
@@ -177,12 +177,12 @@ class Dealer:
             self._reroute(record)
 
     def _reroute(self, record: CallRecord) -> None:
-        """The next callee's turn, in what is left of the call's time."""
+        """Try the next callee in the remaining time of the call."""
         caller = record.caller
         tried = (*record.tried, record.callee.peer.id)
         try:
             if record.call.options.progress:
-                # Its further parts went to the callee that did not take it; they are not kept.
+                # Parts that were sent to the first callee are not kept, so no other callee can get them.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = tried
@@ -191,7 +191,7 @@ class Dealer:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
 
     def on_register(self, session: Session, message: Register) -> None:
-        """REGISTER: a procedure or pattern has one callee, or several where all asked for the same policy."""
+        """Handle REGISTER. A registration has several callees only if all ask for the same invocation policy."""
         options = message.options
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
@@ -224,7 +224,7 @@ class Dealer:
             self._announce("wamp.registration.on_register", procedure, session.id, registration.id)
 
     def on_unregister(self, session: Session, message: Unregister) -> None:
-        """UNREGISTER: refused for a registration that the session does not hold. Open calls go on."""
+        """Handle UNREGISTER. Raises RequestRefused if the session does not have the registration. Open calls go on."""
         registration = session.registrations.get(message.registration_id)
         if registration is None:
             text = f"this session holds no registration {message.registration_id}"
@@ -233,7 +233,10 @@ class Dealer:
         self.remove_callee(session, registration)
 
     def remove_callee(self, session: CallPeer, registration: Registration) -> None:
-        """A session no longer carries out a procedure; the last one takes the registration with it."""
+        """Remove a callee, and the registration with its last callee.
+
+        The session may have left its realm before: :meth:`Realm.run_cleanup` removes its registrations later.
+        """
         session.registrations.pop(registration.id, None)
         if registration.callees.pop(session.id, None) is None:
             return
@@ -243,31 +246,32 @@ class Dealer:
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
-        """The router takes a registration from a session; a peer that announced revocation is told."""
+        """Remove a callee by decision of the router. A client that announced revocation gets UNREGISTERED."""
         if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
         self.remove_callee(session, registration)
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
-        """The registration of just this pattern."""
+        """Return the registration of exactly this procedure or pattern."""
         return self._registry.get(match, procedure)
 
     def best_registration(self, procedure: str) -> Registration | None:
-        """The registration that a CALL would go to."""
+        """Return the registration that a CALL of this procedure goes to."""
         exact = self._registry.exact.get(procedure)
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """See :meth:`.calls.Calls.on_undeliverable`."""
+        """End the call of a message that could not be encoded for ``session``."""
         self.calls.on_undeliverable(session, message, fault)
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
     def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
-        """Whether a CALL is a further part of one that came before, and if so, what becomes of it.
+        """Forward a further part of a progressive call to its callee. Returns whether the CALL was such a part.
 
-        The options of the first part hold for all; only ``enc_*`` says how this very payload is to be read.
+        ``record`` is the open call with this request id. The options of the first part hold for all parts; only
+        ``enc_*`` is taken from this one, as it describes the payload.
         """
         is_last = message.options.progress is not True
         if record is None:
@@ -308,7 +312,7 @@ class Dealer:
         return registration
 
     def _find_active_pattern(self, procedure: str) -> Registration | None:
-        """The best pattern that has a callee that may serve: one that may not, or is leaving, hides no others."""
+        """Return the best pattern with an active and permitted callee. Patterns without one do not hide others."""
         for registration in self._registry.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
@@ -322,7 +326,7 @@ class Dealer:
         elif options.runmode == "partition" and options.rkey is not None:
             callee = choose_by_key(registration, options.rkey, excluded)
         else:
-            # Of 'all' the specification says "Write me": nothing tells how several results become one.
+            # The specification says only "Write me" about 'all': how to combine several results is open.
             text = "'partition' needs an rkey" if options.runmode == "partition" else "'all' is not offered"
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"CALL.options.runmode {text}")
         if callee is None:
@@ -362,7 +366,7 @@ class Dealer:
         return self.options.lenient_progress or (peer.has("callee", feature) and peer.has("callee", *CANCELING))
 
     def _is_permitted(self, callee: Callee, procedure: str) -> bool:
-        """A pattern may cover procedures that its callee's role may not register."""
+        """Return whether a callee may be called: a pattern may cover procedures that its role may not register."""
         role = self._roles.get(callee.peer.authrole)
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
 
@@ -385,19 +389,19 @@ class Dealer:
 
 
 def check_progress_announced(session: Session) -> None:
-    """Raises ProtocolViolation where a caller goes on with a call without having said that it might."""
+    """Check that a caller announced progressive calls. Raises ProtocolViolation."""
     if not session.has("caller", PROGRESSIVE):
         raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE} announced")
 
 
 def check_progress_supported(options: CallOptions, peer: CallPeer) -> None:
-    """Raises RequestRefused where a call is to go on and its callee cannot take that."""
+    """Check that the callee of a progressive call supports it. Raises RequestRefused."""
     if options.progress and not (peer.has("callee", PROGRESSIVE) and peer.has("callee", *CANCELING)):
         raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {PROGRESSIVE}")
 
 
 def describe(registration: Registration) -> dict[str, object]:
-    """What the meta API says of a registration."""
+    """Return the details of a registration for the meta API."""
     return {
         "id": registration.id,
         "created": registration.created,

@@ -1,4 +1,4 @@
-"""What the world answers when the core has asked: about who a session is, and about what it may do."""
+"""Define the answers that authenticators and authorizers outside the core give to its requests."""
 
 from typing import Any, Final
 
@@ -7,11 +7,11 @@ from msgspec import Struct
 from ..wamp import errors
 
 GENERIC_DENIAL: Final = "authentication failed"
-"""The one sentence for a wrong secret and for a principal that does not exist: neither is told from the other."""
+"""The message for a wrong secret and for an unknown principal, so that nobody can tell one from the other."""
 
 
 class ChallengePeer(Struct, gc=False):
-    """The peer is to prove who it is. ``pending`` comes back with its answer, whatever it holds."""
+    """The peer must prove who it is. ``pending`` may hold anything; it comes back with the peer's answer."""
 
     method: str
     extra: dict[str, Any]
@@ -19,7 +19,7 @@ class ChallengePeer(Struct, gc=False):
 
 
 class Admit(Struct, gc=False):
-    """The peer is this principal, in this realm. ``authextra`` is what WELCOME tells it."""
+    """The peer is this principal and may join this realm. ``authextra`` is sent in WELCOME."""
 
     realm: str | None
     authid: str
@@ -30,11 +30,14 @@ class Admit(Struct, gc=False):
 
 
 class Skip(Struct, gc=False):
-    """This method does not apply to the peer: the next one that it offers is to be tried. Only before a challenge."""
+    """This method does not apply to the peer; try the next one that it offers. Only valid before a challenge."""
 
 
 class Permit(Struct, gc=False):
-    """An authorizer has decided. ``disclose``: the receiver is told who it was; ``cache``: so it is for the next."""
+    """The decision of an authorizer.
+
+    ``disclose``: the receiver learns who the caller or publisher is. ``cache``: the decision may be reused.
+    """
 
     allow: bool
     disclose: bool = False
@@ -42,7 +45,7 @@ class Permit(Struct, gc=False):
 
 
 class Deny(Struct, gc=False):
-    """No session, or the request fails: ``reason`` is a URI for programs, ``message`` a sentence for people."""
+    """The login or the request fails. ``reason`` is a URI for programs, ``message`` a sentence for people."""
 
     reason: str = errors.AUTHENTICATION_DENIED
     message: str = GENERIC_DENIAL

@@ -1,4 +1,4 @@
-"""What the core asks of the world outside: time, chance, and payload as values. All of it comes in as arguments."""
+"""Declare what the core gets from outside as arguments: time, random numbers, ids and decoders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from ..wamp.messages import Call
 from .deadlines import Deadlines
 
 RouterProcedure = Callable[[Any, Call], None]
-"""A procedure of the router itself: takes the caller's session and its CALL, and answers it."""
+"""A procedure of the router itself: a function that answers the CALL of a session."""
 
 Announce = Callable[..., None]
-"""Publishes a meta event: topic, the URI it is about (none is published about ``wamp.`` URIs), arguments."""
+"""Publishes a meta event: topic, the URI it is about, arguments. Events about ``wamp.`` URIs are not published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The world outside.
+    """The functions that connect the core to the outside.
 
-    ``clock`` tells steady seconds, ``utc_now`` the time of day as a datetime; ``time_from`` reads one from RFC 3339
-    text and raises ValueError. ``new_session_id`` gives unguessable ids,
-    ``new_publication_id`` quick ones, both uniform in [1, 2^53]; ``random_below(n)`` a number from 0 to n - 1.
-    ``values_of(format, raw)`` reads raw payload; ``is_deeper(format, raw, depth)`` says whether more than ``depth``
-    lists and dictionaries are inside each other there, in a time that grows with its size alone.
+    ``clock`` returns monotonic seconds, ``utc_now`` the time of day as a datetime; ``time_from`` parses RFC 3339 text
+    and raises ValueError. ``new_session_id`` returns ids that cannot be guessed, ``new_publication_id`` ids that are
+    cheap, both uniform in [1, 2^53]; ``random_below(n)`` returns a number from 0 to n - 1.
+    ``values_of(format, raw)`` decodes raw payload. ``is_deeper(format, raw, depth)`` returns whether more than
+    ``depth`` lists and dictionaries are nested there; it must take linear time, whatever a client sends.
     """
 
     clock: Callable[[], float]
@@ -36,11 +36,11 @@ class Environment:
     deadlines: Deadlines
 
     def timestamp(self) -> str:
-        """The time of day as RFC 3339 text in UTC with milliseconds."""
+        """Return the time of day as RFC 3339 text in UTC with milliseconds."""
         return rfc3339(self.utc_now())
 
 
 def rfc3339(time: Any) -> str:
-    """A UTC time as RFC 3339 text with milliseconds."""
+    """Return a UTC time as RFC 3339 text with milliseconds."""
     text: str = time.isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What a message may be: the length of its URI, the size of its payload and how deep that is nested."""
+"""Check a message against the limits of its sender and the features that it announced."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -24,12 +24,12 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
     if len(args) + len(kwargs) > limits.payload_size:
         raise limits.refusal("payload_size")
     for part in (args, kwargs):
-        # Each level takes a byte at least.
+        # Each level takes at least one byte: shorter payload cannot be too deep.
         if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
             raise limits.refusal("depth")
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
-    """Raises ProtocolViolation where ``ppt_*`` is used by a peer that did not announce it for ``role``."""
+    """Check that a peer which uses ``ppt_*`` announced it for ``role``. Raises ProtocolViolation."""
     if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")

@@ -1,4 +1,4 @@
-"""What a role may do with a URI: the rule that decides, and decisions remembered until the rules change."""
+"""Decide what a role may do with a URI, by its permissions or its authorizer, and cache the decisions."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -16,9 +16,9 @@ from .records import Session, session_details
 from .suspension import MessageSuspended
 
 MAX_CACHED_DECISIONS = 10_000
-"""How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
+"""Maximum number of cached decisions of a role for each action: clients choose the URIs."""
 MAX_CACHED_URI_LENGTH = 255
-"""The longest URI that a decision is remembered for; of an authorizer's, the encoded options count too."""
+"""Length of the longest URI with a cached decision; for an authorizer's, the encoded options are added."""
 
 NEVER = float("inf")
 
@@ -29,9 +29,10 @@ DENY_ALL = Permission(uri="", match="prefix")
 
 
 class Decision:
-    """May the role do it? ``disclose``: the receiver is told who it was. ``is_valid``: the URI keeps the rules.
+    """The decision on an action of a role on a URI.
 
-    ``failure``: the error URI and text where it is not for the role that it may not.
+    ``disclose``: the receiver learns who the caller or publisher is. ``is_valid``: the URI is valid. ``failure``: error
+    URI and text if the action is refused for another reason than the role.
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -50,7 +51,7 @@ DECISIONS = {
     for allowed in (False, True)
     for disclose in (False, True)
 }
-"""All that rules can say of a valid URI."""
+"""All decisions that permissions can make on a valid URI."""
 
 
 class Rules:
@@ -71,7 +72,7 @@ class Rules:
             self._index.put(permission.match, permission.uri, permission)
 
     def find(self, uri: str) -> Permission | None:
-        """The permission that decides on a URI: the first of :meth:`find_all`."""
+        """Return the permission that decides on a URI, the first of :meth:`find_all`."""
         exact = self._index.exact.get(uri)
         if exact is not None:
             return exact
@@ -79,7 +80,7 @@ class Rules:
         return patterns[0] if len(patterns) == 1 else min(patterns, key=_rank, default=None)
 
     def find_all(self, uri: str, match: Match = "exact") -> list[Permission]:
-        """The permissions for a URI, or for all that a pattern covers, the one that decides first."""
+        """Return the permissions that cover a URI, or all URIs of a pattern; the first one decides."""
         if match != "exact":
             return sorted(self._index.find_covering(match, uri), key=_rank)
         exact = self._index.exact.get(uri)
@@ -88,20 +89,21 @@ class Rules:
 
 
 def _rank(permission: Permission) -> int:
-    """Where a pattern stands among those that are in the order of the index, in which prefixes are right already."""
+    """Return the sort key of a pattern. The sort is stable: prefixes stay in the order of the index."""
     if permission.match == "prefix":
         return PREFIX_RANK
     return -sum(1 for component in permission.uri.split(".") if component)
 
 
 PREFIX_RANK = -(1 << 30)
-"""Ranks prefixes before every wildcard: no URI has so many components."""
+"""Sorts prefixes before all wildcards: no URI has so many components."""
 
 
 class Question(NamedTuple):
-    """May a session do this? ``options`` are those of its message, encoded: other options make another question.
+    """The question whether a session may do this, as the key of its answer.
 
-    ``authid`` is empty if the answer holds for all sessions of a role.
+    ``options`` are the encoded options of the session's message: other options are another question. ``authid`` is
+    empty if the answer holds for all sessions of a role.
     """
 
     action: Action
@@ -163,7 +165,7 @@ class AuthorizerSuspension:
 
 
 class Role:
-    """A role of a running realm. ``calls`` and ``publications`` hold the decisions of the hot path, by URI."""
+    """A role of a realm. ``calls`` and ``publications`` cache decisions by URI; the hot path reads them directly."""
 
     __slots__ = (
         "_authorizer_cache", "_cache", "_clock", "_default", "_loose_uris", "_rules", "authorizer", "calls", "name",
@@ -191,9 +193,10 @@ class Role:
         }
 
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
-        """The decision on what a session asks for now, with the options of its message.
+        """Return the decision on a request of a session, with the options of its message.
 
-        Raises MessageSuspended where the role's authorizer has to be asked first.
+        Raises MessageSuspended if the role's authorizer has to be asked first. Nothing may have been changed by the
+        message before, because it will be handled again.
         """
         authorizer = self.authorizer
         if authorizer is None:
@@ -211,11 +214,14 @@ class Role:
         raise MessageSuspended(AuthorizerSuspension(self, authorizer, session, Question(*question), options))
 
     def covers(self, action: Action, uri: str) -> bool:
-        """Whether the holder of a pattern may use it for this URI. An authorizer's yes to a pattern covers it all."""
+        """Return whether a pattern that was allowed may be used for this URI.
+
+        A pattern that an authorizer allowed may be used for all its URIs.
+        """
         return self.authorizer is not None or self.decide(action, uri).allowed
 
     def remember(self, question: Question, decision: Decision) -> None:
-        """An authorizer's answer holds for the same question, for as long as its options say."""
+        """Cache an authorizer's decision for the time that the authorizer's options allow."""
         if self.authorizer is None or len(question.uri) + len(question.options) > MAX_CACHED_URI_LENGTH:
             return
         if len(self._authorizer_cache) >= MAX_CACHED_DECISIONS:
@@ -224,10 +230,9 @@ class Role:
         self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
-        """The decision for one action on one URI, or on a pattern of URIs.
+        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for which one decides.
 
-        See :class:`Rules` for which rule decides. What a pattern covers is checked again, topic by topic and procedure
-        by procedure, in use.
+        A pattern may cover URIs that other permissions deny, so each event and call of a pattern is checked again.
         """
         if match != "exact":
             return self._decide(action, uri, match)
@@ -256,7 +261,7 @@ class Role:
 
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:
-    """Why a session may not do ``action`` with ``uri``."""
+    """Return the error for a session that may not do ``action`` with ``uri``."""
     if decision.failure is not None:
         return RequestRefused(*decision.failure)
     if not decision.is_valid:

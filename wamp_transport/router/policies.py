@@ -1,4 +1,4 @@
-"""Which of the callees of a shared registration gets a call.
+"""Choose the callee of a shared registration that gets a call.
 
 Sections of the specification: Advanced Profile, "Shared Registration", "Sharded Registration".
 """
@@ -14,9 +14,9 @@ Choice = Callable[[Registration, list[Callee], Callable[[int], int]], Callee]
 def choose(
     registration: Registration, random_below: Callable[[int], int], excluded: Collection[int] = ()
 ) -> Callee | None:
-    """The callee for the next call, or None where all are busy, leaving or passed over.
+    """Return the callee for the next call, or None if all are busy, leaving or excluded.
 
-    ``random_below(n)`` is a random number from 0 to n - 1. ``excluded`` holds session ids.
+    ``random_below(n)`` returns a random number from 0 to n - 1. ``excluded`` holds session ids.
     """
     candidates = [
         callee
@@ -29,9 +29,9 @@ def choose(
 
 
 def choose_by_key(registration: Registration, key: str, excluded: Collection[int] = ()) -> Callee | None:
-    """The callee of the shard that a resource key belongs to (rendezvous hashing over node keys).
+    """Return the callee of the shard that a resource key belongs to (rendezvous hashing over node keys).
 
-    The same key goes to the same callee for as long as that one is there; callees without a node key have no shard.
+    A key belongs to the same callee as long as that callee stays. Callees without a node key have no shard.
     """
     shards = [
         callee
@@ -42,7 +42,7 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
 
 
 def weight(key: str, node_key: str) -> bytes:
-    """How much a node wants a resource: the same number everywhere, without talking."""
+    """Return the weight of a node for a resource: the same on each node of a cluster, without communication."""
     return blake2b(f"{node_key}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
@@ -61,7 +61,7 @@ def _choose_random(registration: Registration, candidates: list[Callee], random_
 def _choose_roundrobin(
     registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
 ) -> Callee:
-    """The one after the last, in the order of registering, going round."""
+    """Choose the next callee in the order of registering, starting again after the last one."""
     following = next((callee for callee in candidates if callee.number > registration.last_number), candidates[0])
     registration.last_number = following.number
     return following
@@ -70,7 +70,7 @@ def _choose_roundrobin(
 def _choose_least_loaded(
     registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
 ) -> Callee:
-    """The one with the fewest calls in flight; going round among equals."""
+    """Choose the callee with the fewest calls in flight, round-robin among equals."""
     least = min(callee.in_flight for callee in candidates)
     least_loaded = [callee for callee in candidates if callee.in_flight == least]
     return _choose_roundrobin(registration, least_loaded, random_below)

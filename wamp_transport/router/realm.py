@@ -1,4 +1,4 @@
-"""One realm: who is in it, which of its parts handles a message, and what is told of its life."""
+"""Keep the sessions of one realm, pass their messages to broker and dealer, and publish its meta events."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -43,20 +43,23 @@ from .testaments import take_testaments
 
 ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
 TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
-"""The role of sessions from inside the process, in every realm. Who they are is always told, as Crossbar does."""
+"""The role of sessions inside the process, in every realm. Their identity is always disclosed, as with Crossbar."""
 
 Leave = Callable[..., None]
-"""Ends a session: id, reason, message, is_quiet=False."""
+"""A function that ends a session: id, reason, message, is_quiet=False."""
 
 META_API_FEATURES = ("_meta_api", "event_history")
-"""How the names of features end that are nothing without meta procedures and events."""
+"""Endings of the names of features that need meta procedures and events."""
 
 SEQUENCED_REQUESTS = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
-"""The messages that open a request of their own."""
+"""The messages whose request ids count 1, 2, 3 if the realm is strict."""
 
 
 class Realm:
-    """Sessions that reach each other, under one set of roles. ``leave`` ends a session."""
+    """The sessions that can reach each other, and their roles. ``leave`` ends a session.
+
+    Only one message is handled at a time: nothing here calls :meth:`receive`, and effects go to the outbox.
+    """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
         self.options = options
@@ -88,7 +91,7 @@ class Realm:
         self.configure(options)
 
     def configure(self, options: RealmOptions) -> None:
-        """Take new options: what sessions do from now on is decided by them, what they hold is reviewed."""
+        """Apply new options. :meth:`run_cleanup` revokes subscriptions and registrations that they do not allow."""
         for name, role in options.roles.items():
             old = self.options.roles.get(name, role)
             if role.authorizer is not None and (old.authorizer is None or old.authorizer.name != role.authorizer.name):
@@ -111,7 +114,7 @@ class Realm:
         self.dealer.configure(options)
 
     def welcome_roles(self) -> dict[str, dict[str, dict[str, bool]]]:
-        """``WELCOME.Details.roles``: all features, without the meta API those that do without it."""
+        """Return ``WELCOME.Details.roles``: all features, or those that work without the meta API if it is disabled."""
         roles = router_roles()
         if not self.options.enable_meta_api:
             for role in roles.values():
@@ -120,18 +123,18 @@ class Realm:
         return roles
 
     def join(self, session: Session) -> None:
-        """``session`` is in the realm from now on."""
+        """Add a session to the realm."""
         self.sessions[session.id] = session
         self.apply_role(session)
         if self.options.strict_request_ids:
             self._last_requests[session.id] = 0
 
     def announce_join(self, session: Session) -> None:
-        """``session`` has got its WELCOME: tell who listens."""
+        """Publish that a session has joined. Call it after WELCOME was sent: the session may receive its own event."""
         self._announce("wamp.session.on_join", "", session_details(session))
 
     def receive(self, session: Session, message: Message) -> None:
-        """Handle one message of a session that has joined.
+        """Handle one message of a session of the realm.
 
         Raises ProtocolViolation, and MessageSuspended if the message must be handled again when an answer is there.
         """
@@ -143,7 +146,7 @@ class Realm:
             self._refuse(session, message, refusal)
 
     def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
-        """Whose limits hold for a session of this role that comes through this service."""
+        """Return the owners of the limits of a session: realm, role and service; none for trusted sessions."""
         if authrole == TRUSTED:
             return ()
         name = self.options.name
@@ -154,7 +157,7 @@ class Realm:
         )
 
     def apply_role(self, session: Session) -> None:
-        """What realm, role and service say holds for ``session`` from now on."""
+        """Set limits and trust level of a session from its realm, role and service."""
         key = (session.authrole, session.service)
         if key not in self._limits:
             self._limits[key] = SessionLimits(*self.limit_owners(*key))
@@ -162,9 +165,11 @@ class Realm:
         session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
-        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`run_cleanup`.
+        """Remove a session. Returns False if it was removed before.
 
-        ``is_quiet``: without its testaments, and nobody is told. Returns whether it was still there.
+        Its calls end immediately; its subscriptions and registrations are removed later by :meth:`run_cleanup`. If
+        ``is_quiet``, its testaments and the meta event are not published. The state of the session must have changed
+        before: a session that is removed must not count as active.
         """
         if self.sessions.pop(session.id, None) is None:
             return False
@@ -181,9 +186,9 @@ class Realm:
         return True
 
     def run_cleanup(self, steps: int) -> int:
-        """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most.
+        """Remove up to ``steps`` subscriptions and registrations of sessions that left or may not have them any more.
 
-        Returns how many steps are left over.
+        Returns the number of steps that were not needed.
         """
         while steps and self._leaving:
             if next(self._leaving[0], True):
@@ -200,9 +205,9 @@ class Realm:
         return steps
 
     def _teardown_steps(self, session: Session) -> Iterator[None]:
-        """Take what a left session held, one at a time, the oldest first.
+        """Remove the registrations and subscriptions of a session that left, one in each step, oldest first.
 
-        From lists: a dict finds its first item ever more slowly while first items go.
+        The steps work on lists, because finding the first item of a dict takes longer the more were removed before it.
         """
         registrations = list(reversed(session.registrations.values()))
         while registrations:
@@ -215,11 +220,11 @@ class Realm:
 
     @property
     def has_cleanup(self) -> bool:
-        """Whether :meth:`run_cleanup` has something to do."""
+        """Whether :meth:`run_cleanup` has anything left to remove or review."""
         return bool(self._leaving or self._reviews)
 
     def on_undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
-        """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""
+        """Handle a message that could not be encoded for ``session``: its call fails, an event is dropped."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.on_undeliverable(session, message, fault)
 
@@ -228,9 +233,9 @@ class Realm:
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Revoke what the role of ``session`` allows no longer, a piece at each step.
+        """Revoke what the role of a session does not allow any more; one subscription or registration in each step.
 
-        What an authorizer has allowed stays; where there was none, or another one, nobody has allowed it.
+        What the present authorizer has allowed stays. If there was none, or another one, nothing was allowed by it.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
@@ -248,16 +253,17 @@ class Realm:
 
     def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
         if session.state not in ACTIVE_STATES:
-            return True  # it is taken apart anyway
+            return True  # Its teardown removes it anyway.
         role = self.roles[session.authrole]
         if role.authorizer is not None:
             return session.authrole not in self._reauthorize
         return role.decide(action, uri, match).allowed
 
     def _publish_testament(self, session: Session, publish: Publish) -> None:
-        """Publish a testament as if the session still did. What its role may no longer publish is dropped.
+        """Publish a testament with the identity of its session, unless the role may not publish it any more.
 
-        An authorizer was asked when the testament was left; there is nobody to wait for another answer.
+        The authorizer was asked when the testament was added. It is not asked again, because the session has ended
+        and nobody could wait: the pending answer that is set here allows it.
         """
         payload_format, session.payload_format = session.payload_format, PYTHON
         session.pending = PendingMessages()
@@ -274,13 +280,14 @@ class Realm:
             session.pending = None
 
     def _count(self, session: Session, message: Any) -> None:
-        """Request ids are 1, 2, 3 and so on (Basic Profile, "IDs"); further parts of a progressive call repeat its id.
+        """Check that request ids count 1, 2, 3 (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        A session that was there before the realm became strict goes on from where it is.
+        Further parts of a progressive call repeat its id. A session that joined before the realm became strict goes on
+        from its last id.
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:
-            return  # it was counted before it had to wait
+            return  # It was counted before it was suspended.
         if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1
@@ -298,9 +305,9 @@ class Realm:
 
 
 def has_role(options: RealmOptions, name: str) -> bool:
-    """Whether a session may have this role in a realm."""
+    """Return whether a realm has a role of this name."""
     return name in options.roles or name == TRUSTED
 
 
 def _ignore(session: Session, message: Message) -> None:
-    """The message is legal, and the feature it belongs to is not announced."""
+    """Ignore a legal message of a feature that the router does not announce."""

@@ -1,4 +1,4 @@
-"""Which subscribers receive a publication: publisher exclusion, black and white lists, shards.
+"""Select the subscribers that receive a publication: publisher exclusion, black and white lists, shards.
 
 Sections of the specification: Advanced Profile, "Publisher Exclusion", "Subscriber Black- and Whitelisting",
 "Sharded Subscription".
@@ -13,16 +13,16 @@ from .records import ACTIVE_STATES, Peer, Publication, Subscription
 ReceiverFilter = Callable[[Peer], bool]
 
 
-def receivers(subscription: Subscription, publication: Publication, chosen: ReceiverFilter | None) -> Sequence[int]:
-    """The ids of the subscribers that get the event. ``chosen`` is None where no list narrows them."""
+def receivers(subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> Sequence[int]:
+    """Return the ids of the subscribers that get the event. ``accepts`` is None if the publication has no lists."""
     if publication.is_plain and publication.session_id not in subscription.subscribers:
         return subscription.receivers
     options = publication.message.options
     publisher = publication.session_id if options.exclude_me is not False else 0
     to: Sequence[int]
-    if chosen is not None:
+    if accepts is not None:
         peers = subscription.subscribers.values()
-        to = [peer.id for peer in peers if peer.id != publisher and chosen(peer)]
+        to = [peer.id for peer in peers if peer.id != publisher and accepts(peer)]
     elif publisher in subscription.subscribers:
         to = [session_id for session_id in subscription.receivers if session_id != publisher]
     else:
@@ -33,9 +33,9 @@ def receivers(subscription: Subscription, publication: Publication, chosen: Rece
 
 
 def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
-    """What the lists of a publication choose, or None where it has none.
+    """Return a function that applies the lists of a publication to a peer, or None if it has no lists.
 
-    A white list that is there and empty admits nobody; black lists win over white ones.
+    An empty white list accepts nobody; black lists take precedence over white lists.
     """
     tests: list[ReceiverFilter] = []
     for eligible, attribute in (
@@ -58,9 +58,9 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Of the subscribers with a node key the one that the resource belongs to; and all without one.
+    """Return the receivers without a node key, and of those with one the one that the resource belongs to.
 
-    One that has left and is still being taken apart is passed over: the event would reach nobody.
+    A subscriber that is leaving and not removed yet is skipped: the event would reach nobody.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

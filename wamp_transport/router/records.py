@@ -23,7 +23,7 @@ ACTIVE_STATES = frozenset({"established", "suspended"})
 
 
 class Peer(Protocol):
-    """What subscriptions, registrations and calls need to know of the client at the other end.
+    """The client at the other end, as subscriptions, registrations and calls see it.
 
     A :class:`Session` is a peer on this node. A client of another node can be represented by any object with these
     attributes; nothing in broker, dealer or calls may ask a record's peer for more than :class:`Peer` or

@@ -1,19 +1,19 @@
-"""The life of a session as a table: which messages a state accepts, and what follows.
+"""Define the states of a session as a table: the messages that each state accepts, and the next state.
 
     closed ── HELLO ──► established ── GOODBYE from the client ──► closed (another HELLO may follow)
       │                   ▲  ▲   │
       │                   │  │   └── GOODBYE from the router ──► closing ── GOODBYE, or time is up ──► gone
-      │                   │  └── a message must be decided on outside, and is ──► deciding
-      │                   └── the authenticator admits
+      │                   │  └──► suspended: a message needs an answer from outside; back when it is there
+      │                   └── the authenticator admits the peer
       ├── HELLO with credentials ──► authenticating ── it challenges ──► challenging ── AUTHENTICATE ──► authenticating
       └── ABORT, a violation, the transport is lost: from every state ──► gone
 
-In ``authenticating`` the client has to wait for the router, in ``challenging`` to answer it: all but ABORT (and
-AUTHENTICATE) is a violation. A session that is ``deciding`` is a member of its realm as before; what it sends is held
-and handled in order, except what is a violation and ABORT, which end it at once. A login that fails ends in ``gone``:
-there is no second try.
-A message that a state does not list is a protocol violation, except in ``closing``, where the specification wants it
-ignored, and in ``gone``, after which nothing counts. ``move`` is the only place that assigns a state.
+In ``authenticating`` the client has to wait for the router: all but ABORT is a violation. In ``challenging`` it has to
+send AUTHENTICATE or ABORT. A session that is ``suspended`` is a member of its realm as before; its messages are queued
+and handled in order, except ABORT and violations, which end it immediately. A login that fails ends in ``gone``: there
+is no second attempt.
+A message that a state does not list is a protocol violation, except in ``closing``, where the specification requires
+that it is ignored, and in ``gone``. ``move`` is the only place that assigns a state.
 Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
 """
 
@@ -46,7 +46,7 @@ Step = Literal["authenticate", "challenge", "join", "suspend", "resume", "said_g
 REALM_MESSAGES: tuple[type[Message], ...] = (
     Publish, Subscribe, Unsubscribe, EventReceived, Call, Cancel, Register, Unregister, Yield, Error,
 )  # fmt: skip
-"""What a realm handles for a session that has joined it."""
+"""The messages that the realm of a session handles."""
 
 HANDLER_NAMES: Mapping[State, Mapping[type[Message], str]] = {
     "closed": {Hello: "on_hello", Abort: "on_abort"},
@@ -57,7 +57,7 @@ HANDLER_NAMES: Mapping[State, Mapping[type[Message], str]] = {
     "closing": {**dict.fromkeys(NAMES, "_ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
     "gone": dict.fromkeys(NAMES, "_ignore"),
 }
-"""State and message to the name of the router's handler."""
+"""The name of the router's handler, by state and message."""
 
 TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
     "closed": {"join": "established", "authenticate": "authenticating", "end": "gone"},
@@ -73,16 +73,16 @@ TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
     "closing": {"end": "gone"},
     "gone": {"end": "gone"},
 }
-"""State and step to the next state."""
+"""The next state, by state and step."""
 
 
 def move(session: Session, step: Step) -> None:
-    """Take a step."""
+    """Change the state of a session. A step that the table does not have is a bug and raises KeyError."""
     session.state = TRANSITIONS[session.state][step]
 
 
 def unexpected_message(session: Session, message: Message) -> ProtocolViolation:
-    """The violation of sending ``message`` now."""
+    """Return the error of sending ``message`` in the current state."""
     name = NAMES[type(message)]
     if session.state == "closed":
         return ProtocolViolation(f"{name} before a session is established: HELLO must come first")

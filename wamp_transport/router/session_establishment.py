@@ -1,7 +1,7 @@
-"""From HELLO to WELCOME: who a peer is, asked outside where credentials are needed, and whether it may join.
+"""Establish sessions, from HELLO to WELCOME: authenticate the peer if credentials are needed, and let it join.
 
-Anonymous sessions of a service that lets them in join without a question. A login that fails is final: ABORT, and the
-transport is closed, so that nobody can try one secret after another over one connection.
+Peers of a service with an anonymous login join without a request to the authenticator. A login that fails is final: the
+router sends ABORT and closes the transport, so that a connection has one attempt only.
 Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
@@ -28,11 +28,11 @@ CLIENT_ROLES = ("publisher", "subscriber", "caller", "callee")
 ANONYMOUS = "anonymous"
 
 Abort = Callable[[Session, str, str], None]
-"""Ends a session without goodbye: reason, message."""
+"""A function that ends a session with ABORT: session, reason, message."""
 
 
 class LoginRefused(Exception):
-    """A login that leads to no session: the ABORT's reason and message."""
+    """A login has failed. It carries reason and message of the ABORT."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,10 @@ class LoginRefused(Exception):
 
 
 class SessionEstablishment:
-    """The logins of a router. ``options`` are replaced when it takes new ones."""
+    """The session establishment of a router. ``options`` are replaced when the router applies new ones.
+
+    Each public method ends with exactly one of WELCOME, CHALLENGE, a request to the authenticator, or ABORT.
+    """
 
     def __init__(
         self,
@@ -60,7 +63,7 @@ class SessionEstablishment:
         self.session_counts = SessionCounts()
 
     def on_hello(self, session: Session, message: Hello) -> None:
-        """HELLO: WELCOME, a question to the authenticator, or ABORT with the reason."""
+        """Handle HELLO."""
         details = message.details
         if not details.roles or not any(role in CLIENT_ROLES for role in details.roles):
             raise ProtocolViolation("HELLO.details.roles must name at least one of " + ", ".join(CLIENT_ROLES))
@@ -72,17 +75,14 @@ class SessionEstablishment:
             method = choose_method(service, details.authmethods)
             if needs_authenticator(service, method):
                 session.login = PendingLogin(message, method)
-                self._ask(session, session.login)
+                self._authenticate(session, session.login)
             else:
-                self._log_in(session, self._anonymous(service, message))
+                self._accept(session, self._anonymous(service, message))
         except LoginRefused as refused:
             self._abort(session, refused.reason, str(refused))
 
     def admit(self, session: Session, hello: Hello, principal: Admit) -> None:
-        """A peer inside the process joins as ``principal`` without a login, and may have the role ``trusted``.
-
-        WELCOME, or ABORT with the reason.
-        """
+        """Let a peer inside the process join as ``principal`` without a login. It may have the role ``trusted``."""
         session.roles = hello.details.roles or {}
         try:
             self._join(session, principal)
@@ -90,15 +90,15 @@ class SessionEstablishment:
             self._abort(session, refused.reason, str(refused))
 
     def on_authenticate(self, session: Session, message: Authenticate) -> None:
-        """AUTHENTICATE: what the peer says to its challenge goes to the authenticator."""
+        """Handle AUTHENTICATE: pass the answer to a challenge to the authenticator."""
         assert session.login is not None  # noqa: S101 - it was challenged
-        self._ask(session, session.login, message)
+        self._authenticate(session, session.login, message)
 
-    def answered(self, session: Session, answer: Answer) -> None:
-        """The authenticator has answered. What is no answer to it counts as a failure."""
+    def on_answer(self, session: Session, answer: Answer) -> None:
+        """Handle the answer of the authenticator. An answer of another kind counts as a failure."""
         try:
             if isinstance(answer, Admit):
-                self._log_in(session, answer)
+                self._accept(session, answer)
             elif isinstance(answer, ChallengePeer):
                 self._challenge(session, answer)
             elif isinstance(answer, Skip) and session.login is not None and not session.login.is_challenged:
@@ -111,26 +111,26 @@ class SessionEstablishment:
             self._abort(session, refused.reason, str(refused))
 
     def on_authenticator_deadline(self, session: Session) -> None:
-        """The authenticator takes too long."""
+        """Abort a login whose authenticator did not answer in time."""
         self._abort(session, errors.AUTHENTICATION_FAILED, "the authenticator did not answer in time")
 
     def on_challenge_deadline(self, session: Session) -> None:
-        """The peer takes too long."""
+        """Abort a login whose peer did not answer the challenge in time."""
         text = f"no AUTHENTICATE within {self.options.challenge_timeout:g} seconds"
         self._abort(session, errors.AUTHENTICATION_FAILED, text)
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
     def _try_next(self, session: Session, login: PendingLogin) -> None:
-        """The method does not apply: the next one that the peer offers, each once."""
+        """Try the next method that the peer offers, each of them once."""
         login.skipped.add(login.method)
         login.method = choose_method(session.service, login.hello.details.authmethods, login.skipped)
         if needs_authenticator(session.service, login.method):
-            self._ask(session, login)
+            self._authenticate(session, login)
         else:
             self._join(session, self._anonymous(session.service, login.hello))
 
-    def _ask(self, session: Session, login: PendingLogin, message: Authenticate | None = None) -> None:
+    def _authenticate(self, session: Session, login: PendingLogin, message: Authenticate | None = None) -> None:
         cancel_deadline(session)
         move(session, "authenticate")
         session.deadline = self._environment.deadlines.after(
@@ -150,7 +150,7 @@ class SessionEstablishment:
         )
 
     def _challenge(self, session: Session, answer: ChallengePeer) -> None:
-        assert session.login is not None  # noqa: S101 - it was asked about
+        assert session.login is not None  # noqa: S101 - the authenticator was asked about it
         session.login.pending = answer.pending
         session.login.is_challenged = True
         move(session, "challenge")
@@ -174,7 +174,7 @@ class SessionEstablishment:
             raise LoginRefused(errors.NO_SUCH_REALM, f"there is no realm {name!r}")
         return realm
 
-    def _log_in(self, session: Session, principal: Admit) -> None:
+    def _accept(self, session: Session, principal: Admit) -> None:
         is_operator = session.login is not None and session.login.method == OPERATOR
         if principal.authrole == TRUSTED and not is_operator:
             raise LoginRefused(errors.NO_SUCH_ROLE, f"the role {TRUSTED!r} is not for logins")
@@ -219,14 +219,14 @@ class SessionEstablishment:
 
 
 def needs_authenticator(service: ServiceOptions, method: str) -> bool:
-    """Whether the authenticator decides on this method."""
+    """Return whether the authenticator decides on this method."""
     return method in service.authmethods or method == OPERATOR
 
 
 def choose_method(service: ServiceOptions, offered: Sequence[str] | None, skipped: Collection[str] = ()) -> str:
-    """The first method that the client offers, the service has, and was not skipped. Raises LoginRefused without one.
+    """Return the first offered method that the service has and that was not skipped. Raises LoginRefused.
 
-    A client that offers none offers to be anonymous.
+    A client that offers no method is treated as if it offered ``anonymous``.
     """
     for method in offered or (ANONYMOUS,):
         if method not in skipped and (

@@ -20,7 +20,7 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """What a suspended message waits for: the question, and what its answer means.
+    """The question that a suspended message waits for, and the meaning of its answer.
 
     ``key`` identifies the question among those of one message. ``timeout`` is in seconds; when it is over,
     ``timeout_answer`` counts as the answer.
@@ -60,7 +60,7 @@ class SuspendedMessages:
     """The suspended messages of a router, one a session. ``receive(session_id, message)`` handles a message.
 
     Invariant: a session has an entry here exactly as long as its state is ``suspended``. Messages are handled in the
-    order in which they came: what is queued is handled before the session is read again.
+    order in which they came: the queue is handled before the session is read again.
     """
 
     def __init__(

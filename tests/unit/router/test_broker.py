@@ -309,7 +309,7 @@ class TestRetained:
 class TestHistory:
     @staticmethod
     def kept(broker, match="exact", uri="com.x"):
-        return [each.id for each in broker.histories[broker.lookup(match, uri).id].stored()]
+        return [each.id for each in broker.histories[broker.lookup(match, uri).id].publications()]
 
     @staticmethod
     def configure(broker, *history):
@@ -323,7 +323,7 @@ class TestHistory:
         publish(broker, new_session(), "org.y")
         assert self.kept(broker) == [1001]
         assert self.kept(broker, "prefix", "com.") == [1001, 1002]
-        (publication,) = broker.histories[broker.lookup("exact", "com.x").id].stored()
+        (publication,) = broker.histories[broker.lookup("exact", "com.x").id].publications()
         assert publication.time == world.time()
 
     def test_event_with_lists_of_sessions_is_not_kept(self, broker, new_session):

@@ -129,7 +129,7 @@ class TestHistory:
         history = History(HistoryOptions("com.x", limit=2), Subscription(1, "com.x", "exact", ""))
         for number in (1, 2, 3):
             history.add(publication(number))
-        assert [each.id for each in history.stored()] == [2, 3]
+        assert [each.id for each in history.publications()] == [2, 3]
         assert len(history) == 2
 
     def test_what_is_too_old_goes(self):

@@ -44,7 +44,7 @@ class World:
 
     def answer(self, session, answer):
         self.tickets.take(session.ticket)
-        self.logins.answered(session, answer)
+        self.logins.on_answer(session, answer)
 
 
 @pytest.fixture

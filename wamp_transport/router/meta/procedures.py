@@ -1,4 +1,4 @@
-"""All meta procedures of a realm, as the dealer calls them: payload in, RESULT out."""
+"""Collect the meta procedures of a realm, and adapt them to the dealer: decode the payload and send the RESULT."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ PROCEDURES: Mapping[str, Procedure] = {
 
 
 def bind_procedures(context: Context, outbox: list[Effect]) -> dict[str, RouterProcedure]:
-    """The meta procedures, bound to a realm."""
+    """Return the meta procedures bound to a realm, by URI."""
     return {uri: partial(_answer, context, outbox, procedure) for uri, procedure in PROCEDURES.items()}
 
 

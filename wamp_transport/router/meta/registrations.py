@@ -1,4 +1,4 @@
-"""``wamp.registration.*``: what is registered, and by whom.
+"""Implement ``wamp.registration.*``: list, describe and remove registrations.
 
 Section of the specification: Advanced Profile, "Registration Meta API".
 """
@@ -15,7 +15,7 @@ from .context import Context, Procedure
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
-    """The ids of all registrations, by way of matching."""
+    """Return the ids of all registrations, by match policy."""
     ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
     for registration in context.dealer.registrations.values():
         if registration.has_active_callee:
@@ -24,7 +24,7 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """The id of the registration of just this procedure or pattern, if any."""
+    """Return the id of the registration of exactly this procedure or pattern, or null."""
     procedure = arguments.require(0, "procedure", str)
     options = arguments.get(1, "options", RegisterOptions, RegisterOptions())
     found = context.dealer.lookup(options.match or "exact", procedure)
@@ -32,29 +32,29 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """The id of the registration that a call of this procedure would go to, if any."""
+    """Return the id of the registration that a call of this procedure goes to, or null."""
     found = context.dealer.best_registration(arguments.require(0, "procedure", str))
     return None if found is None else found.id
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
-    """The details of a registration."""
+    """Return the details of a registration."""
     return describe(_registration(context, arguments))
 
 
 def list_callees(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """The ids of the sessions that carry out a registration."""
+    """Return the session ids of the callees of a registration."""
     callees = _registration(context, arguments).callees
     return [session_id for session_id, callee in callees.items() if callee.is_active]
 
 
 def count_callees(context: Context, caller: Session, arguments: Arguments) -> int:
-    """How many sessions carry out a registration."""
+    """Return the number of callees of a registration."""
     return len(list_callees(context, caller, arguments))
 
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Take a registration from a session; an extension that Crossbar has too."""
+    """Remove a callee from a registration; an extension that Crossbar has too."""
     registration = _registration(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)

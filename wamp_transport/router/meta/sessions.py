@@ -1,4 +1,4 @@
-"""``wamp.session.*``: who is there, and ending sessions; testaments too.
+"""Implement ``wamp.session.*``: list, describe and end sessions, and manage testaments.
 
 Sections of the specification: Advanced Profile, "Session Meta API", "Session Testament".
 """
@@ -21,23 +21,23 @@ from .context import Context, Procedure
 
 
 def count(context: Context, caller: Session, arguments: Arguments) -> int:
-    """How many sessions there are, of some roles if a list of them is given."""
+    """Return the number of sessions, of certain roles if a list of roles is given."""
     return len(list_(context, caller, arguments))
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """The ids of the sessions, of some roles if a list of them is given."""
+    """Return the ids of the sessions, of certain roles if a list of roles is given."""
     roles = arguments.get(0, "filter_authroles", list[str])
     return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
-    """The details of a session."""
+    """Return the details of a session."""
     return session_details(_session(context, arguments.require(0, "session")))
 
 
 def kill(context: Context, caller: Session, arguments: Arguments) -> None:
-    """End another session."""
+    """End another session; a session cannot end itself."""
     reason, message = _reason(arguments)
     session = _session(context, arguments.require(0, "session"))
     if session is caller:
@@ -46,24 +46,24 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """End all other sessions of an authid; their ids."""
+    """End all other sessions of an authid, and return their ids."""
     authid = arguments.require(0, "authid", str)
     return _kill(context, caller, arguments, lambda session: session.authid == authid)
 
 
 def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of a role; how many."""
+    """End all other sessions of a role, and return their number."""
     authrole = arguments.require(0, "authrole", str)
     return len(_kill(context, caller, arguments, lambda session: session.authrole == authrole))
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of the realm; how many. No testament and no ``on_leave`` comes of it."""
+    """End all other sessions of the realm, and return their number. Testaments and ``on_leave`` are not published."""
     return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Leave a testament: topic, args, kwargs, and by name publish_options and scope."""
+    """Add a testament. Arguments are topic, args and kwargs, and by name publish_options and scope."""
     topic = arguments.require(0, "topic", str)
     args = arguments.get(1, "args", list[Any])
     kwargs = arguments.get(2, "kwargs", dict[str, Any])
@@ -82,7 +82,7 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
 
 
 def flush(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Forget the testaments of a scope."""
+    """Delete the testaments of a scope."""
     flush_testaments(caller, arguments.get_keyword("scope", str, "destroyed"))
 
 
@@ -97,15 +97,15 @@ def _kill(
     context: Context,
     caller: Session,
     arguments: Arguments,
-    is_meant: Callable[[Session], bool],
+    matches: Callable[[Session], bool],
     leave: Callable[[int, str, str], None] | None = None,
 ) -> list[int]:
     leave = leave or context.leave
     reason, message = _reason(arguments)
-    meant = [session.id for session in context.sessions.values() if session is not caller and is_meant(session)]
-    for session_id in meant:
+    session_ids = [session.id for session in context.sessions.values() if session is not caller and matches(session)]
+    for session_id in session_ids:
         leave(session_id, reason, message)
-    return meant
+    return session_ids
 
 
 def _reason(arguments: Arguments) -> tuple[str, str]:

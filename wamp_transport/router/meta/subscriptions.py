@@ -1,4 +1,4 @@
-"""``wamp.subscription.*``: what is subscribed to, by whom, and what was published.
+"""Implement ``wamp.subscription.*``: list, describe and remove subscriptions, and read event history.
 
 Sections of the specification: Advanced Profile, "Subscriptions Meta API", "Event History".
 """
@@ -25,7 +25,7 @@ PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
-    """The ids of all subscriptions, by way of matching."""
+    """Return the ids of all subscriptions, by match policy."""
     ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
     for subscription in context.broker.subscriptions.values():
         if subscription.is_in_use:
@@ -34,7 +34,7 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """The id of the subscription to just this topic or pattern, if any."""
+    """Return the id of the subscription to exactly this topic or pattern, or null."""
     topic = arguments.require(0, "topic", str)
     options = arguments.get(1, "options", SubscribeOptions, SubscribeOptions())
     found = context.broker.lookup(options.match or "exact", topic)
@@ -42,29 +42,29 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
-    """The ids of the subscriptions that an event of this topic goes to; null if none."""
+    """Return the ids of the subscriptions that get the events of this topic, or null."""
     found = context.broker.matching_subscriptions(arguments.require(0, "topic", str))
     return [subscription.id for subscription in found if subscription.is_in_use] or None
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
-    """The details of a subscription."""
+    """Return the details of a subscription."""
     return describe(_subscription(context, arguments))
 
 
 def list_subscribers(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """The ids of the sessions that hold a subscription."""
+    """Return the session ids of the subscribers of a subscription."""
     subscribers = _subscription(context, arguments).subscribers
     return [session.id for session in subscribers.values() if session.state in ACTIVE_STATES]
 
 
 def count_subscribers(context: Context, caller: Session, arguments: Arguments) -> int:
-    """How many sessions hold a subscription."""
+    """Return the number of subscribers of a subscription."""
     return len(list_subscribers(context, caller, arguments))
 
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Take a subscription from a session; an extension that Crossbar has too."""
+    """Remove a subscriber from a subscription; an extension that Crossbar has too."""
     subscription = _subscription(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
@@ -75,7 +75,7 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
 
 
 def get_events(context: Context, caller: Session, arguments: Arguments) -> list[dict[str, Any]]:
-    """The past events of a subscription that has a history, oldest first unless reversed."""
+    """Return the past events of a subscription with event history, oldest first unless reversed."""
     subscription = _subscription(context, arguments)
     topic, match = subscription.topic, subscription.match
     decision = context.broker.role_of(caller).check(caller, "subscribe", topic, SubscribeOptions(match=match), match)
@@ -95,7 +95,7 @@ def get_events(context: Context, caller: Session, arguments: Arguments) -> list[
 
 
 def _event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any] | None:
-    """An event as it is told; None where its payload is not to be read, which must not hide the others."""
+    """Return an event as a dictionary, or None if its payload cannot be decoded: the other events must be readable."""
     message = publication.message
     details = event_details(publication, is_pattern=subscription.match != "exact")
     event: dict[str, Any] = {
