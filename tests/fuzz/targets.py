@@ -143,7 +143,7 @@ class Connections:
         for connection in self.connections:
             connection.lost()
         self.pass_time(1)
-        while self.node.router.has_work:
+        while self.node.router.has_cleanup:
             self.pass_time(1)
         self.pass_time(10_000_000)
         self.node.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES)}))

@@ -30,7 +30,7 @@ KEY = cryptosign.public_key_of(PRIVATE)
 OTHER = bytes(range(1, 33))
 ROUTER = bytes(range(2, 34))
 DATABASE = {"type": "database"}
-NEUTRAL = {"message": "authentication failed"}, "wamp.error.authentication_denied"
+GENERIC_DENIAL = {"message": "authentication failed"}, "wamp.error.authentication_denied"
 STORED = f"""
 from wamp_transport.auth import cryptosign
 from wamp_transport.models import Credential, Principal
@@ -165,7 +165,7 @@ def test_certificate_in_the_database_is_a_login(place: Place, client: str) -> No
 @pytest.mark.parametrize("client", ["stranger", "old", None])
 def test_certificate_that_the_database_does_not_have_is_denied(place: Place, client: str | None) -> None:
     with place.opened(client, "/stored") as wire:
-        assert tuple(hello(wire, "tls")[1:]) == NEUTRAL
+        assert tuple(hello(wire, "tls")[1:]) == GENERIC_DENIAL
         wire.closed()
 
 
@@ -178,7 +178,7 @@ def test_revoked_certificate_logs_in_no_more_and_others_do(place: Place) -> None
     )
     place.site.run(change.format("timezone.now()"))
     with place.opened("spare", "/stored") as wire:
-        assert tuple(hello(wire, "tls")[1:]) == NEUTRAL
+        assert tuple(hello(wire, "tls")[1:]) == GENERIC_DENIAL
         wire.closed()
     with place.opened("pump", "/stored") as wire:
         assert hello(wire, "tls")[0] == 2

@@ -10,13 +10,29 @@ from wamp_transport.router.calls import Calls
 from wamp_transport.router.deadlines import Deadline, Deadlines
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.matching import PatternIndex, _Node
+from wamp_transport.router.pattern_registry import PatternRegistry
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
 from wamp_transport.router.router import Router
+from wamp_transport.router.suspension import SuspendedMessages
+from wamp_transport.router.tickets import Tickets
 
-WALKED = (Router, Realm, Broker, Dealer, Calls, Deadlines, PatternIndex, _Node, MethodType)
+WALKED = (
+    Broker,
+    Calls,
+    Deadlines,
+    Dealer,
+    MethodType,
+    PatternIndex,
+    PatternRegistry,
+    Realm,
+    Router,
+    SuspendedMessages,
+    Tickets,
+    _Node,
+)
 TRACES = (Session, Subscription, Registration, Callee, CallRecord, Deadline)
-CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_built_in")
+CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_router_procedures")
 """What is in these is there by configuration; it is not looked into."""
 
 

@@ -530,7 +530,7 @@ class RouterMachine(RuleBasedStateMachine):
 
     @rule(steps=st.sampled_from([1, 2, 3, 100]))
     def work(self, steps: int) -> None:
-        self.node.router.work(steps)
+        self.node.router.run_cleanup(steps)
         self.node.run_effects()
         self.naive.work(steps)
         self.settle()
@@ -578,8 +578,8 @@ class RouterMachine(RuleBasedStateMachine):
             self.naive.ends(client)
         self.settle()
         self.node.pass_time(100)
-        while self.node.router.has_work:
-            self.node.router.work(1)
+        while self.node.router.has_cleanup:
+            self.node.router.run_cleanup(1)
             self.node.run_effects()
         assert self.node.router.next_deadline() is None
         left = leftovers(self.node.router)

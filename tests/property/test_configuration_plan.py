@@ -30,7 +30,7 @@ from wamp_transport.handlers import register
 from wamp_transport.handlers.declarations import Registry
 from wamp_transport.node.connection import Connection, Lane
 from wamp_transport.router.options import LOCAL_SERVICE
-from wamp_transport.router.records import JOINING, PRESENT, Publication
+from wamp_transport.router.records import ACTIVE_STATES, JOINING_STATES, Publication
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.stores import history
 from wamp_transport.transports.service import WampService
@@ -274,7 +274,7 @@ def present(node: StartedNode) -> list[Any]:
     return [
         each
         for each in node.node.router.sessions.values()
-        if each.service is not LOCAL_SERVICE and each.state in (*PRESENT, *JOINING)
+        if each.service is not LOCAL_SERVICE and each.state in (*ACTIVE_STATES, *JOINING_STATES)
     ]
 
 
@@ -368,7 +368,7 @@ async def scenario(world: World, first: Configuration, later: Later) -> None:
     allowed = await outcomes(fresh)
     for client in clients:
         session = node.node.router.sessions.get(client.connection.session_id)
-        if session is None or session.state not in PRESENT:
+        if session is None or session.state not in ACTIVE_STATES:
             continue
         key = client.service.options.key
         assert allowed.get((key, client.way, session.realm)) == ("role", session.authrole), (key, client.way)
@@ -384,7 +384,7 @@ async def scenario(world: World, first: Configuration, later: Later) -> None:
 async def finish(client: Client) -> None:
     """Finish a login that is not finished."""
     session = client.service.node.router.sessions.get(client.connection.session_id)
-    if session is not None and session.state in JOINING:
+    if session is not None and session.state in JOINING_STATES:
         await client.log_in()
 
 

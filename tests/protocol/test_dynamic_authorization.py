@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.router import waiting
-from wamp_transport.router.answers import Challenge, Deny, Permit
+from wamp_transport.router import pending
+from wamp_transport.router.decisions import ChallengePeer, Deny, Permit
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,
@@ -97,7 +97,7 @@ def test_action_waits_for_the_authorizer(node: MemoryNode, asker: MemoryPeer, ac
     [
         (NO, "wamp.error.not_authorized"),
         (Deny("wamp.error.authorization_failed", "it broke"), "wamp.error.authorization_failed"),
-        (Challenge("ticket", {}), "wamp.error.authorization_failed"),
+        (ChallengePeer("ticket", {}), "wamp.error.authorization_failed"),
     ],
 )
 def test_what_is_not_allowed_is_refused(
@@ -243,7 +243,7 @@ def test_end_takes_what_waits_along(
     node.pass_time(20)
     assert asker.is_closed
     assert asker.session_id not in node.router.sessions
-    assert not node.router.has_work
+    assert not node.router.has_cleanup
 
 
 def test_violation_in_a_held_message_ends_the_session(node: MemoryNode, asker: MemoryPeer) -> None:
@@ -261,11 +261,11 @@ def test_session_that_waits_and_sends_on_is_read_no_further(
     node: MemoryNode, asker: MemoryPeer, other: MemoryPeer
 ) -> None:
     other.request([32, 1, {}, "com.x"])
-    total = waiting.HELD_MESSAGES * 2 + 10
+    total = pending.MAX_QUEUED_MESSAGES * 2 + 10
     for number in range(total):
         asker.send([16, number + 1, {}, "com.x", [number]])
     assert asker.is_paused
-    assert len(asker.unread) == total - 1 - waiting.HELD_MESSAGES
+    assert len(asker.unread) == total - 1 - pending.MAX_QUEUED_MESSAGES
     for _ in range(total):
         node.decide(YES)
     assert not asker.is_paused
@@ -275,7 +275,7 @@ def test_session_that_waits_and_sends_on_is_read_no_further(
 
 def test_large_payload_counts_as_many_messages(node: MemoryNode, asker: MemoryPeer) -> None:
     for number in range(6):
-        asker.send([16, number + 1, {}, "com.x", ["x" * (waiting.HELD_BYTES // 4)]])
+        asker.send([16, number + 1, {}, "com.x", ["x" * (pending.MAX_QUEUED_BYTES // 4)]])
     assert asker.is_paused
     for _ in range(6):
         node.decide(NO)
@@ -283,7 +283,7 @@ def test_large_payload_counts_as_many_messages(node: MemoryNode, asker: MemoryPe
 
 
 def test_session_that_is_killed_while_it_is_not_read_says_goodbye(node: MemoryNode, asker: MemoryPeer) -> None:
-    for number in range(waiting.HELD_MESSAGES + 5):
+    for number in range(pending.MAX_QUEUED_MESSAGES + 5):
         asker.send([16, number + 1, {}, "com.x"])
     assert asker.is_paused
     node.leave(asker, "wamp.close.killed")
@@ -540,17 +540,17 @@ def test_revocation_goes_in_slices(node: MemoryNode, holder: MemoryPeer) -> None
     node.configure(static())
     assert not holder.inbox
     for expected in (1, 2, 3, 4):
-        node.router.work(1)
+        node.router.run_cleanup(1)
         node.run_effects()
         assert len(holder.inbox) == expected
-    node.router.work(1)
-    assert not node.router.has_work
+    node.router.run_cleanup(1)
+    assert not node.router.has_cleanup
 
 
 def test_session_that_leaves_during_the_review_is_taken_apart_once(node: MemoryNode, holder: MemoryPeer) -> None:
     node.works = False
     node.configure(static())
-    node.router.work(1)
+    node.router.run_cleanup(1)
     holder.lose()
     node.work()
     assert not node.router.realms["realm1"].broker.subscriptions
@@ -562,7 +562,7 @@ def test_session_that_gives_back_during_the_review_is_not_told(node: MemoryNode,
     registrations, subscriptions = list(session.registrations), list(session.subscriptions)
     node.works = False
     node.configure(static())
-    node.router.work(1)
+    node.router.run_cleanup(1)
     holder.send([66, 20, registrations[1]])
     holder.send([34, 21, subscriptions[0]])
     holder.receive_all()

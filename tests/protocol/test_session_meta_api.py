@@ -420,14 +420,14 @@ def test_others_are_served_while_a_session_with_very_much_is_taken_apart(alice, 
     bob.lose()
     assert call(alice, "list") == [alice.session_id]
     assert len(realm.broker.subscriptions) == count
-    node.router.work(100)
+    node.router.run_cleanup(100)
     node.run_effects()
     assert len(realm.broker.subscriptions) == count - 100
     subscription = alice.request([SUBSCRIBE, 1, {}, f"com.example.topic_{count}"])[2]
     alice.send([PUBLISH, 2, {"exclude_me": False}, f"com.example.topic_{count}"])
     assert alice.receive()[:2] == [EVENT, subscription]
-    assert node.router.has_work
+    assert node.router.has_cleanup
     node.work()
-    assert not node.router.has_work
+    assert not node.router.has_cleanup
     assert list(realm.broker.subscriptions) == [subscription]
     assert list(realm.broker.subscriptions[subscription].subscribers) == [alice.session_id]

@@ -251,4 +251,4 @@ def test_nothing_is_left_after_all_have_left(callees_of, call, node):
     call.caller.lose()
     assert not realm.dealer.registrations
     assert not realm.sessions
-    assert realm.dealer.best(PROCEDURE) is None
+    assert realm.dealer.best_registration(PROCEDURE) is None

@@ -3,7 +3,7 @@
 import pytest
 
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
-from wamp_transport.router.testaments import LIMIT
+from wamp_transport.router.testaments import MAX_TESTAMENTS
 from wamp_transport.testing import MemoryNode
 
 from .codes import (
@@ -225,13 +225,13 @@ def test_passthru_payload_without_the_feature_is_a_violation_at_once(alice):
 
 
 def test_too_many_testaments_are_an_error_and_those_before_stay(alice, heir):
-    for number in range(LIMIT):
+    for number in range(MAX_TESTAMENTS):
         add(alice, TOPIC, [number], {}, scope="detached" if number % 2 else "destroyed")
     assert refusal(alice, TOPIC)[0] == "wamp.error.quota_exceeded"
     request(alice, "flush_testaments")
     add(alice, TOPIC)
     alice.lose()
-    assert len(heir.receive_all()) == LIMIT // 2 + 1
+    assert len(heir.receive_all()) == MAX_TESTAMENTS // 2 + 1
 
 
 def test_rule_on_the_meta_procedures_closes_them(serializer):

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..router.answers import Permit
-from ..router.effects import Authorize
+from ..router.decisions import Permit
+from ..router.effects import AuthorizationRequest
 
 FLAGS: Final = ("allow", "cache", "disclose")
 """The keys of an answer that are true or false; ``validate`` is the fourth key."""
@@ -19,7 +19,7 @@ class InvalidAnswer(ValueError):
     """What an authorizer has returned is no answer. The message says why, without the answer itself."""
 
 
-def arguments(request: Authorize) -> list[Any]:
+def arguments(request: AuthorizationRequest) -> list[Any]:
     """The arguments of an authorizer, as plain values of its own."""
     asked = [request.session, request.uri, request.action, request.options]
     values: list[Any] = msgspec.to_builtins(asked, builtin_types=(bytes,))

@@ -4,9 +4,9 @@ from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from . import decoys
 from .principals import CraKeys, CraPassword, Principal, Principals, World, admission, lookup_of
 from .wampcra import Salting, challenge_text, derive_key, is_signature
@@ -34,7 +34,7 @@ class CraMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """CHALLENGE with the text to sign."""
         asked = request.hello.details.authid
         found = await self._principals.find(lookup_of(request, NAME))
@@ -58,9 +58,9 @@ class CraMethod:
         elif principal is not None and isinstance(credential, CraKeys):
             keys = credential.keys
         extra = {"challenge": text, **(salting.extra() if salting is not None else {})}
-        return Challenge(NAME, extra, Pending(principal, text, keys))
+        return ChallengePeer(NAME, extra, Pending(principal, text, keys))
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """WELCOME where the signature is right."""
         # An unknown peer's signature is compared as well, with one that nobody can know.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)

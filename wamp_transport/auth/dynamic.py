@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final
 
-from ..router.answers import NEUTRAL
+from ..router.decisions import GENERIC_DENIAL
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
 from .principals import LoginDenied, Lookup, Principal, World
@@ -117,7 +117,7 @@ def _read(method: str, answer: object, name: str) -> Principal:
 
 
 def _denied(uri: str, error: Exception) -> LoginDenied:
-    return LoginDenied(uri, str(error.args[0]) if error.args else NEUTRAL)
+    return LoginDenied(uri, str(error.args[0]) if error.args else GENERIC_DENIAL)
 
 
 def _failed() -> LoginDenied:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
 from ..router.options import OPERATOR, TRUSTED
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..wamp.messages import Authenticate
 from .credentials import UnusableChallenge
 from .principals import World
 
@@ -47,7 +47,7 @@ class OperatorMethod:
         self._key = key
         self._world = world
 
-    async def begin(self, request: Authenticate) -> Challenge | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Deny:
         """CHALLENGE with the node's own proof."""
         details = request.hello.details
         extra = details.authextra or {}
@@ -64,9 +64,9 @@ class OperatorMethod:
             }
         )
         shown = {"challenge": text, "proof": proof(self._key, ROUTER_SIDE, text)}
-        return Challenge(OPERATOR, shown, text)
+        return ChallengePeer(OPERATOR, shown, text)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """WELCOME where the operator has the key, with the role that was asked for."""
         if not is_proof(self._key, OPERATOR_SIDE, pending, message.signature):
             return Deny()

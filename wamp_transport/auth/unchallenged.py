@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from .fingerprints import fingerprints_of
 from .principals import Principals, World, admission, lookup_of
 
@@ -17,7 +17,7 @@ class AnonymousMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """WELCOME, where the source of principals says so."""
         principal = await self._principals.find(lookup_of(request, "anonymous"))
         if principal is None:
@@ -26,7 +26,7 @@ class AnonymousMethod:
         authid = request.transport.get("http_cbtid") or f"anonymous-{self._world.random_bytes(7).hex()}"
         return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """There is no challenge."""
         return Deny()
 
@@ -38,7 +38,7 @@ class TlsMethod:
         self._principals = principals
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """WELCOME for the principal with this certificate."""
         fingerprints = fingerprints_of(request.transport.get("peer_cert"))
         if not fingerprints:
@@ -48,6 +48,6 @@ class TlsMethod:
             return Deny()
         return admission(request, principal, self._principals.provider, self._default_role)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """There is no challenge."""
         return Deny()

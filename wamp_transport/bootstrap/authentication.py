@@ -25,10 +25,10 @@ from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
-from ..router.answers import Admit, Challenge, Deny, Skip
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, ChallengePeer, Deny, Skip
+from ..router.effects import AuthenticationRequest
+from ..router.environment import rfc3339
 from ..router.options import OPERATOR, TRUSTED
-from ..router.ports import rfc3339
 from ..router.records import Session
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
@@ -124,7 +124,7 @@ class Authentication:
         before, self._services = self._services, prepared.services
         return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """See :class:`~..node.deciding.Authenticator`."""
         service = self._services.get(request.service)
         if service is None:

@@ -8,8 +8,8 @@ from ..config.configuration import PathService, service_options
 from ..node.connection import Connection
 from ..node.node import Node
 from ..node.observers import NodeObserver
-from ..router.answers import Admit, Deny, Skip
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, Deny, Skip
+from ..router.effects import AuthenticationRequest
 from ..stores.cookies.records import CookieStoreError, Login
 from ..transports.cookies import log_out
 from ..wamp.errors import CLOSE_LOGOUT
@@ -50,7 +50,7 @@ class CookieLogins(NodeObserver):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def admit(self, request: Authenticate, may_be: MayBe) -> Admit | Skip | Deny:
+    async def admit(self, request: AuthenticationRequest, may_be: MayBe) -> Admit | Skip | Deny:
         """The session of a client that has logged in before; without such a login another method is tried."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
@@ -66,7 +66,7 @@ class CookieLogins(NodeObserver):
             return Skip()
         return Admit(login.realm, login.authid, login.authrole, METHOD, METHOD, login.authextra)
 
-    async def remember(self, request: Authenticate, admitted: Admit) -> None:
+    async def remember(self, request: AuthenticationRequest, admitted: Admit) -> None:
         """A client has logged in: its cookie stands for that from now on."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:

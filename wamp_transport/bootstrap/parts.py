@@ -7,7 +7,7 @@ from typing import Final
 
 from ..config.configuration import Configuration, router_options, service_options
 from ..node.node import Node
-from ..router.records import JOINING, PRESENT
+from ..router.records import ACTIVE_STATES, JOINING_STATES
 from ..wamp.errors import AUTHENTICATION_FAILED, NO_SUCH_PRINCIPAL
 from .authentication import Authentication, PreparedLogins
 from .cookie_logins import CookieLogins
@@ -58,10 +58,12 @@ class LoginsPart(ConfigurationPart):
 
     def _end_outdated_logins(self) -> None:
         for session in list(self._node.router.sessions.values()):
-            if session.state in PRESENT:
+            if session.state in ACTIVE_STATES:
                 if self._authentication.is_stale(session):
                     self._node.leave(session.id, NO_SUCH_PRINCIPAL, CHANGED_PRINCIPAL)
-            elif session.state in JOINING and session.login is not None and session.service.key in self._replaced:
+            elif (
+                session.state in JOINING_STATES and session.login is not None and session.service.key in self._replaced
+            ):
                 # Its secret is being checked against what is valid no longer.
                 self._node.leave(session.id, AUTHENTICATION_FAILED, CHANGED_LOGINS)
 

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from wamp_transport.config.realm import FUNCTION, RealmSection, RoleSection
 from wamp_transport.router.options import ACTIONS, Action, Match
-from wamp_transport.router.permissions import Role, refusal
-from wamp_transport.router.rules import Rules
+from wamp_transport.router.permissions import Role, Rules, refusal
 from wamp_transport.wamp.uris import is_reserved
 
 Outcome = Literal["allowed", "denied", "asked"]
@@ -109,7 +108,7 @@ def explain(
 def _rules(section: RoleSection, uri: str, match: Match, place: str) -> Iterator[Rule]:
     """The rules that cover a URI or a pattern; after each those for the same URIs that come before it in the list."""
     permissions = [entry.permission() for entry in section.permissions or ()]
-    for covering in Rules(permissions).covering(uri, match):
+    for covering in Rules(permissions).find_all(uri, match):
         pattern = (covering.match, covering.uri)
         same = [index for index, each in enumerate(permissions) if (each.match, each.uri) == pattern]
         for index in reversed(same):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from wamp_transport.config.section import Finding
 from wamp_transport.router.options import Match, Permission
-from wamp_transport.router.rules import Rules
+from wamp_transport.router.permissions import Rules
 
 
 def unreachable(patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]) -> Iterator[Finding]:
@@ -15,7 +15,7 @@ def unreachable(patterns: Sequence[tuple[str, Match] | None], actions: Sequence[
     places = {pattern: index for index, pattern in enumerate(patterns) if pattern is not None}
     rules = Rules(Permission(*pattern) for pattern in places if pattern[1] == "prefix")
     for (uri, match), index in places.items():
-        above = rules.covering(uri, "wildcard") if match == "wildcard" else []
+        above = rules.find_all(uri, "wildcard") if match == "wildcard" else []
         if above:
             prefix = above[0].uri
             text = f'has no effect, as permissions[{places[prefix, "prefix"]}] (prefix "{prefix}") covers all of it'

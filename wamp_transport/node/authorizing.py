@@ -9,8 +9,8 @@ from typing import Any
 
 from ..auth.authorizers import InvalidAnswer, arguments, permit
 from ..config.realm import FUNCTION
-from ..router.answers import Deny, Permit
-from ..router.effects import Authorize
+from ..router.decisions import Deny, Permit
+from ..router.effects import AuthorizationRequest
 from ..wamp import errors
 from ..wamp.errors import WampError
 from .service_sessions import ServiceSessions
@@ -31,7 +31,7 @@ class Authorizers:
         self._sessions = sessions
         self._run_function = run_function
 
-    async def authorize(self, request: Authorize) -> Permit | Deny:
+    async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
         """The decision."""
         try:
             return permit(await self._ask(request))
@@ -41,7 +41,7 @@ class Authorizers:
             self._report(request, f"it raised {type(fault).__name__}", fault)
         return FAILED
 
-    async def _ask(self, request: Authorize) -> Any:
+    async def _ask(self, request: AuthorizationRequest) -> Any:
         asked = arguments(request)
         if request.authorizer.startswith(FUNCTION):
             return await self._run_function(request.authorizer.removeprefix(FUNCTION), *asked)
@@ -49,7 +49,7 @@ class Authorizers:
         return (await session.call(request.authorizer, asked)).value
 
     @staticmethod
-    def _report(request: Authorize, text: str, fault: Exception | None = None) -> None:
+    def _report(request: AuthorizationRequest, text: str, fault: Exception | None = None) -> None:
         logger.error(
             "Authorizer %s of role %s in realm %s could not decide whether session %s may %s %r, so it may not: %s",
             request.authorizer.removeprefix(FUNCTION),

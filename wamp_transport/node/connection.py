@@ -12,7 +12,7 @@ from ..serializers.serializer import Serializer
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 
-LONG: Final = 64 * 1024
+MAX_UNJOINED_BYTES: Final = 64 * 1024
 """Bytes that a message may have before there is a session, whatever its service allows.
 
 Longer ones are decoded while the collector of cycles rests: decoding makes none, and it would look at all that is made
@@ -145,9 +145,10 @@ class Connection:
         if self.is_closed:
             return
         rests = False
-        if len(data) > LONG:
+        if len(data) > MAX_UNJOINED_BYTES:
             if self._node.is_joining(self):
-                self.violate(f"a message of {len(data)} bytes, and {LONG} are allowed before a session is established")
+                limit = f"{MAX_UNJOINED_BYTES} are allowed before a session is established"
+                self.violate(f"a message of {len(data)} bytes, and {limit}")
                 return
             rests = gc.isenabled()
             gc.disable()

@@ -21,7 +21,7 @@ from .values import given, taken
 
 logger = logging.getLogger(__name__)
 
-SLICE: Final = 500
+MESSAGES_PER_TURN: Final = 500
 """Messages handed over in one turn of the loop."""
 
 
@@ -150,7 +150,7 @@ class Inbox:
 
     def _drain(self) -> None:
         waiting = self._waiting
-        for _ in range(min(len(waiting), SLICE)):
+        for _ in range(min(len(waiting), MESSAGES_PER_TURN)):
             item = waiting.popleft()
             try:
                 if isinstance(item, Ended):

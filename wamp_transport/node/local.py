@@ -9,12 +9,12 @@ They belong to the loop of the node; no other thread may use them.
 
 from typing import Any, Final
 
-from ..router.answers import Admit
+from ..router.decisions import Admit
 from ..router.options import LOCAL_SERVICE
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalLane
 from .node import Node
-from .session import MAX_WAITING, Registration, Session, Subscription
+from .session import MAX_QUEUED_MESSAGES, Registration, Session, Subscription
 
 __all__ = ["LocalSession", "Registration", "Subscription", "join"]
 
@@ -62,7 +62,7 @@ async def join(
     authid: str,
     authrole: str,
     authextra: dict[str, Any] | None = None,
-    max_waiting: int = MAX_WAITING,
+    max_waiting: int = MAX_QUEUED_MESSAGES,
 ) -> Session:
     """Open a session inside the process, with any role of the realm, or with ``trusted``, which may do everything.
 

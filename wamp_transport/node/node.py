@@ -14,26 +14,26 @@ from typing import Any, Final
 
 import msgspec
 
-from ..router.answers import Admit, Answer
 from ..router.deadlines import Deadlines
+from ..router.decisions import Admit, Answer
 from ..router.effects import (
-    Authenticate,
-    Authorize,
+    AuthenticationRequest,
+    AuthorizationRequest,
+    AwaitNextHello,
     Close,
     Effect,
-    Joined,
-    Left,
-    Mute,
     Pause,
     Record,
-    Release,
     Resume,
     Send,
+    SessionJoined,
+    SessionLeft,
+    StopSending,
     Withdraw,
 )
+from ..router.environment import Environment
 from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, is_narrowed
-from ..router.ports import Environment
-from ..router.records import JOINING
+from ..router.records import JOINING_STATES
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
@@ -47,7 +47,7 @@ from .stats import NodeStats
 
 logger = logging.getLogger(__name__)
 
-WORK_STEPS: Final = 250
+CLEANUP_STEPS_PER_TURN: Final = 250
 """Subscriptions and registrations of left sessions that are taken apart in one turn of the loop."""
 
 
@@ -136,7 +136,7 @@ class Node:
     def is_joining(self, connection: Connection) -> bool:
         """Whether the connection's session is not established yet."""
         session = self.router.sessions.get(connection.session_id)
-        return session is not None and session.state in JOINING
+        return session is not None and session.state in JOINING_STATES
 
     def violate(self, connection: Connection, message: str) -> None:
         """The peer sent what is no message: ABORT, then the transport closes."""
@@ -293,18 +293,18 @@ class Node:
         if not isinstance(fault, PayloadError):
             logger.error("%s cannot be encoded", type(message).__name__, exc_info=fault)
             fault = PayloadError("internal error: see the log of the router")
-        self.router.undeliverable(session_id, message, fault)
+        self.router.on_undeliverable(session_id, message, fault)
 
     def _refused(self, session_id: int, error: Error) -> None:
         self.observers.request_refused(session_id, error)
 
-    def _joined(self, effect: Joined) -> None:
+    def _joined(self, effect: SessionJoined) -> None:
         self.observers.session_joined(effect.session)
 
-    def _left(self, effect: Left) -> None:
+    def _left(self, effect: SessionLeft) -> None:
         self.observers.session_left(effect.session, effect.reason)
 
-    def _release(self, effect: Release) -> None:
+    def _release(self, effect: AwaitNextHello) -> None:
         """The session has ended, its transport waits for another HELLO."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
@@ -315,14 +315,14 @@ class Node:
             self.connections[connection.session_id] = connection
             self._work_soon()
 
-    def _mute(self, effect: Mute) -> None:
+    def _mute(self, effect: StopSending) -> None:
         """The session is out; what is addressed to it from now on goes nowhere."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
             self._leaving[effect.session_id] = connection
             self._work_soon()
 
-    def _ask(self, effect: Authenticate | Authorize) -> None:
+    def _ask(self, effect: AuthenticationRequest | AuthorizationRequest) -> None:
         self._deciding.ask(effect)
 
     def _withdraw(self, effect: Withdraw) -> None:
@@ -360,7 +360,7 @@ class Node:
         self._work_soon()
 
     def _work_soon(self) -> None:
-        if self.router.has_work and not self._is_working:
+        if self.router.has_cleanup and not self._is_working:
             self._is_working = True
             self._loop.call_soon(self._work_next)
 
@@ -371,7 +371,7 @@ class Node:
     def _work(self) -> None:
         """A slice of what is left to do; others are served before the next."""
         self._is_working = False
-        self.router.work(WORK_STEPS)
+        self.router.run_cleanup(CLEANUP_STEPS_PER_TURN)
         self._after_control()
 
     def _keep_time(self) -> None:
@@ -390,14 +390,14 @@ class Node:
 
 
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
-    Joined: Node._joined,  # type: ignore[dict-item]
-    Left: Node._left,  # type: ignore[dict-item]
-    Release: Node._release,  # type: ignore[dict-item]
+    SessionJoined: Node._joined,  # type: ignore[dict-item]
+    SessionLeft: Node._left,  # type: ignore[dict-item]
+    AwaitNextHello: Node._release,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
-    Mute: Node._mute,  # type: ignore[dict-item]
+    StopSending: Node._mute,  # type: ignore[dict-item]
     Record: Node._record,  # type: ignore[dict-item]
-    Authenticate: Node._ask,  # type: ignore[dict-item]
-    Authorize: Node._ask,  # type: ignore[dict-item]
+    AuthenticationRequest: Node._ask,  # type: ignore[dict-item]
+    AuthorizationRequest: Node._ask,  # type: ignore[dict-item]
     Withdraw: Node._withdraw,  # type: ignore[dict-item]
     Pause: Node._pause,  # type: ignore[dict-item]
     Resume: Node._resume,  # type: ignore[dict-item]

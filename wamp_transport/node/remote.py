@@ -33,11 +33,11 @@ from .session import Session
 
 logger = logging.getLogger(__name__)
 
-OFFERED: Final = ("msgpack", "json")
+OFFERED_SERIALIZERS: Final = ("msgpack", "json")
 """Serializers, the one that is liked best first."""
-MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """Bytes of one message from the router, from which on the connection is closed."""
-MAX_UNSENT: Final = 1024 * 1024
+MAX_UNSENT_BYTES: Final = 1024 * 1024
 """Bytes that may wait to be sent, from which on whoever sends has to wait."""
 PING_SECONDS: Final = 20.0
 """How often the router is asked whether it is there, and how long it may take to answer."""
@@ -91,7 +91,7 @@ class WebSocketLine:
         data = self._serializer.encode(message, PYTHON)
         self._unsent.append(data)
         self._unsent_bytes += len(data)
-        if self._unsent_bytes > MAX_UNSENT:
+        if self._unsent_bytes > MAX_UNSENT_BYTES:
             self._inbox.pause()
         self._to_do.set()
         if isinstance(message, Goodbye):
@@ -127,7 +127,7 @@ class WebSocketLine:
                     data = self._unsent.popleft()
                     await self._socket.send(data if self._serializer.is_binary else data.decode())
                     self._unsent_bytes -= len(data)
-                    if self._inbox.is_paused and self._unsent_bytes <= MAX_UNSENT // 2:
+                    if self._inbox.is_paused and self._unsent_bytes <= MAX_UNSENT_BYTES // 2:
                         self._inbox.resume()
         except ConnectionClosed:
             self._unsent.clear()  # the reader tells of it
@@ -173,7 +173,7 @@ class Way:
     ever. ``uses_proxy``: through the proxy that the environment names, if it does.
     """
 
-    serializers: tuple[str, ...] = OFFERED
+    serializers: tuple[str, ...] = OFFERED_SERIALIZERS
     tls: ssl.SSLContext | None = None
     socket: str | None = None
     origin: str | None = None
@@ -205,7 +205,7 @@ async def connect(url: str, realm: str, credential: Credential | None = None, wa
             url,
             subprotocols=offered,
             compression=None,
-            max_size=MAX_MESSAGE_SIZE,
+            max_size=MAX_MESSAGE_BYTES,
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
             **way.options(url),

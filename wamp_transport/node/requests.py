@@ -14,9 +14,9 @@ from ..wamp.messages import Result as ResultMessage
 from .handling import Result
 from .inbox import Delivery, Inbox
 
-MAX_PARTS: Final = 1_000
+MAX_QUEUED_RESULTS: Final = 1_000
 """Progressive results that may wait for whoever reads them."""
-TURN: Final = 64
+MESSAGES_PER_TURN: Final = 64
 """Messages that one session sends before others have their turn."""
 
 
@@ -62,7 +62,7 @@ class Requests:
     async def turn(self) -> None:
         """Wait until the session may send. Raises SessionEnded."""
         self._turns += 1
-        if self._turns % TURN == 0:
+        if self._turns % MESSAGES_PER_TURN == 0:
             await asyncio.sleep(0)
         while self._inbox.is_paused and self._end is None:
             await self._inbox.readable()
@@ -156,10 +156,10 @@ class Requests:
             if not request.answer.done():
                 request.answer.set_result(result)
         elif request.parts is not None:
-            if request.parts.qsize() < MAX_PARTS:
+            if request.parts.qsize() < MAX_QUEUED_RESULTS:
                 request.parts.put_nowait(result)
             else:
-                text = f"{MAX_PARTS} parts of the result wait to be read"
+                text = f"{MAX_QUEUED_RESULTS} parts of the result wait to be read"
                 self.abandon(request, ApplicationError(errors.SLOW_CONSUMER, text))
 
 

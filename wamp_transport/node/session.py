@@ -24,7 +24,7 @@ from .inbox import Delivery, Ended, Inbox
 from .requests import Requests, again
 from .values import copied, given
 
-MAX_WAITING: Final = 10_000
+MAX_QUEUED_MESSAGES: Final = 10_000
 """Events and invocations that wait or are being handled, from which on a session gets no more."""
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
@@ -99,7 +99,7 @@ class Session:
     ``connect`` makes the line, whose messages go into the inbox that it is given.
     """
 
-    def __init__(self, realm: str, connect: Callable[[Inbox], Line], max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, realm: str, connect: Callable[[Inbox], Line], max_waiting: int = MAX_QUEUED_MESSAGES) -> None:
         self._loop = asyncio.get_running_loop()
         self._max_waiting = max_waiting
         self._subscriptions: dict[int, list[Subscription]] = {}

@@ -1,4 +1,4 @@
-"""Publish and subscribe within one realm.
+"""Handle publish and subscribe within one realm.
 
 Sections of the specification: Basic Profile, "Publish and Subscribe"; Advanced Profile, "Pattern-based
 Subscription", "Publisher Identification", "Publication Trust Levels", "Event Retention", "Event History",
@@ -10,7 +10,6 @@ from typing import Any
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
-from ..wamp.ids import stable_id
 from ..wamp.messages import (
     Event,
     EventDetails,
@@ -23,27 +22,27 @@ from ..wamp.messages import (
     Unsubscribed,
     UnsubscribedDetails,
 )
-from ..wamp.payload import PYTHON, positional
+from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
 from .effects import Effect, Record, Send
-from .history import History, Retained, is_storable
+from .environment import Announce, Environment
+from .history import History, RetainedEvents, is_storable
 from .matching import PatternIndex
+from .message_checks import check_announced, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
-from .passthru import check_announced, mirrored
+from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
-from .ports import Announce, Environment
-from .receivers import Chooser, chooser, receivers
-from .records import Publication, Session, Subscription
-from .sizes import check_sizes
+from .receivers import ReceiverFilter, receiver_filter, receivers
+from .records import Peer, Publication, Session, Subscription
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
 PLAIN_OPTIONS = (PublishOptions(acknowledge=True), NO_OPTIONS)
-"""Options that ask for nothing but an answer: those of most publications."""
+"""The options of most publications: they ask for an acknowledgement at most."""
 
 
 class Broker:
-    """The subscriptions of one realm, what is kept of its events, and the way of a publication to its receivers."""
+    """The subscriptions, retained events and event histories of one realm."""
 
     def __init__(
         self,
@@ -58,35 +57,35 @@ class Broker:
         self._outbox = outbox
         self._environment = environment
         self._announce = announce
-        self._index: PatternIndex[Subscription] = PatternIndex()
+        self._registry: PatternRegistry[Subscription] = PatternRegistry(realm, "subscription")
         self._histories: PatternIndex[History] = PatternIndex()
-        self.subscriptions: dict[int, Subscription] = {}
+        self.subscriptions = self._registry.by_id
         self.histories: dict[int, History] = {}
-        self.retained = Retained()
+        self.retained = RetainedEvents()
         self.options = RealmOptions(realm)
 
     def configure(self, options: RealmOptions) -> None:
-        """Take new options. Histories that are still wanted keep their events."""
+        """Apply new options. Histories that are still configured keep their events."""
         self.options = options
         self.retained.limit = options.max_retained
-        wanted = {(history.match, history.uri): history for history in options.history}
+        configured = {(history.match, history.uri): history for history in options.history}
         for history in list(self.histories.values()):
             subscription = history.subscription
-            if (subscription.match, subscription.topic) not in wanted:
-                self._drop_history(history)
-        for key, history_options in wanted.items():
+            if (subscription.match, subscription.topic) not in configured:
+                self._remove_history(history)
+        for key, history_options in configured.items():
             self._keep_history(*key, history_options)
 
     # Hot path.
 
     def on_publish(self, session: Session, message: Publish) -> None:
-        """PUBLISH: to every subscription that covers the topic, once each, with the same publication id."""
+        """Handle PUBLISH: send one EVENT for each subscription that covers the topic, all with one publication id."""
         topic = message.topic
         options = message.options
         is_plain = options in PLAIN_OPTIONS
         if not is_plain:
             check_announced(session, "publisher", options, "PUBLISH")
-        if len(topic) + len(message.args) + len(message.kwargs) > session.limits.unchecked:
+        if len(topic) + len(message.args) + len(message.kwargs) > session.limits.unchecked_size:
             check_sizes(session, topic, message, self._environment.is_deeper)
         role = self._roles[session.authrole]
         decision = role.publications.get(topic) or role.check(session, "publish", topic, message.options)
@@ -109,23 +108,24 @@ class Broker:
             self._outbox.append(Send((session.id,), Published(message.request_id, publication.id), PYTHON))
         self._dispatch(publication)
         if options.retain or self.histories:
-            self._keep(publication)
+            self._store(publication)
 
     def _dispatch(self, publication: Publication) -> None:
         topic = publication.message.topic
-        chosen = None if publication.is_plain else chooser(publication.message.options)
-        exact = self._index.exact.get(topic)
+        accepts = None if publication.is_plain else receiver_filter(publication.message.options)
+        registry = self._registry
+        exact = registry.exact.get(topic)
         if exact is not None:
-            self._send_event(exact, publication, chosen)
-        for subscription in self._index.patterns(topic):
-            self._send_event(subscription, publication, chosen)
+            self._send_event(exact, publication, accepts)
+        for subscription in registry.patterns(topic):
+            self._send_event(subscription, publication, accepts)
 
-    def _send_event(self, subscription: Subscription, publication: Publication, chosen: Chooser | None) -> None:
-        to = receivers(subscription, publication, chosen)
+    def _send_event(self, subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> None:
+        to = receivers(subscription, publication, accepts)
         message = publication.message
         is_pattern = subscription.match != "exact"
         if is_pattern:
-            to = self._permitted(subscription, to, message.topic)
+            to = self._filter_by_role(subscription, to, message.topic)
         if to:
             details = event_details(publication, is_pattern=is_pattern)
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)
@@ -134,7 +134,10 @@ class Broker:
     # End of the hot path.
 
     def on_subscribe(self, session: Session, message: Subscribe) -> None:
-        """SUBSCRIBE: one subscription a topic and way of matching, shared by all who ask for it."""
+        """Handle SUBSCRIBE. All subscribers to the same topic with the same match policy share one subscription.
+
+        SUBSCRIBED is sent before any event of the subscription.
+        """
         match: Match = message.options.match or "exact"
         topic = message.topic
         if len(topic) > session.limits.uri_length:
@@ -142,7 +145,7 @@ class Broker:
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
-        subscription = self._index.get(match, topic)
+        subscription = self._registry.get(match, topic)
         is_new = subscription is None
         is_joining = subscription is None or session.id not in subscription.subscribers
         if is_joining and len(session.subscriptions) >= session.limits.subscriptions:
@@ -160,7 +163,7 @@ class Broker:
             self._replay(session, subscription)
 
     def on_unsubscribe(self, session: Session, message: Unsubscribe) -> None:
-        """UNSUBSCRIBE: refused for a subscription that the session does not hold."""
+        """Handle UNSUBSCRIBE. Raises RequestRefused if the session does not have the subscription."""
         subscription = session.subscriptions.get(message.subscription_id)
         if subscription is None:
             text = f"this session holds no subscription {message.subscription_id}"
@@ -169,33 +172,36 @@ class Broker:
         self.remove_subscriber(session, subscription)
 
     def remove_subscriber(self, session: Session, subscription: Subscription) -> None:
-        """A session is no longer subscribed; the last one takes the subscription with it."""
+        """Remove a subscriber, and the subscription with its last subscriber unless it is persistent.
+
+        The session may have left its realm before: :meth:`Realm.run_cleanup` removes its subscriptions later.
+        """
         session.subscriptions.pop(subscription.id, None)
         if session.id not in subscription.subscribers:
             return
         subscription.remove(session)
         self._announce("wamp.subscription.on_unsubscribe", subscription.topic, session.id, subscription.id)
-        if not subscription.subscribers and not subscription.is_kept:
+        if not subscription.subscribers and not subscription.is_persistent:
             self._delete(subscription)
             self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
 
     def revoke(self, session: Session, subscription: Subscription, reason: str) -> None:
-        """The router takes a subscription from a session; a peer that announced revocation is told."""
+        """Remove a subscriber by decision of the router. A client that announced revocation gets UNSUBSCRIBED."""
         if session.has("subscriber", "subscription_revocation"):
             details = UnsubscribedDetails(subscription=subscription.id, reason=reason)
             self._outbox.append(Send((session.id,), Unsubscribed(0, details), PYTHON))
         self.remove_subscriber(session, subscription)
 
     def publish_own(self, topic: str, *args: Any) -> None:
-        """The router itself publishes: a meta event. Costs nothing while nobody listens."""
-        if topic not in self._index.exact and not self._index.patterns(topic):
+        """Publish a meta event of the router. Without subscribers it costs one look-up."""
+        if topic not in self._registry.exact and not self._registry.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
         new_id = self._environment.new_publication_id()
         self._dispatch(Publication(new_id, message, PYTHON, 0, "", "", False, is_plain=True))
 
     def check_options(self, session: Session, message: Publish) -> None:
-        """Whether a session may publish with these options. Raises RequestRefused."""
+        """Check that a session may publish with these options. Raises RequestRefused."""
         options = message.options
         if options.disclose_me and not self.options.allow_disclose_me:
             raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
@@ -204,99 +210,93 @@ class Broker:
             raise RequestRefused(errors.QUOTA_EXCEEDED, text)
 
     def role_of(self, session: Session) -> Role:
-        """The role of a session."""
+        """Return the role of a session."""
         return self._roles[session.authrole]
 
     def lookup(self, match: Match, topic: str) -> Subscription | None:
-        """The subscription to just this topic or pattern."""
-        return self._index.get(match, topic)
+        """Return the subscription to exactly this topic or pattern."""
+        return self._registry.get(match, topic)
 
-    def covering(self, topic: str) -> list[Subscription]:
-        """The subscriptions that an event of this topic goes to."""
-        exact = self._index.exact.get(topic)
-        return [*([exact] if exact is not None else []), *self._index.patterns(topic)]
+    def matching_subscriptions(self, topic: str) -> list[Subscription]:
+        """Return the subscriptions that get the events of a topic."""
+        return self._registry.matching(topic)
 
-    def may_see(self, session: Session, publication: Publication) -> bool:
-        """Whether a publication that was kept is for this session: its lists, and the rights of its role."""
-        chosen = chooser(publication.message.options)
-        if chosen is not None and not chosen(session):
+    def may_see(self, peer: Peer, publication: Publication) -> bool:
+        """Return whether a session may get a stored publication, by its lists and by the permissions of the role."""
+        accepts = receiver_filter(publication.message.options)
+        if accepts is not None and not accepts(peer):
             return False
-        return self._roles[session.authrole].covers("subscribe", publication.message.topic)
+        return self._roles[peer.authrole].covers("subscribe", publication.message.topic)
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
-    def _keep(self, publication: Publication) -> None:
+    def _store(self, publication: Publication) -> None:
         publication.time = self._environment.utc_now()
         if publication.message.options.retain:
             self.retained.keep(publication)
         if not is_storable(publication):
             return
-        topic = publication.message.topic
-        exact = self._histories.exact.get(topic)
-        for history in [*([exact] if exact is not None else []), *self._histories.patterns(topic)]:
+        for history in self._histories.matching(publication.message.topic):
             history.add(publication)
             if history.options.is_durable:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
     def _replay(self, session: Session, subscription: Subscription) -> None:
-        """The retained events that the session would have got; so not its own, unless it wanted those."""
+        """Send the retained events that the session may see, but its own ones only if it published to itself."""
 
-        def is_meant(publication: Publication) -> bool:
+        def is_visible(publication: Publication) -> bool:
             is_own = publication.session_id == session.id and publication.message.options.exclude_me is not False
             return not is_own and self.may_see(session, publication)
 
         is_pattern = subscription.match != "exact"
-        for publication in self.retained.matching(subscription, is_meant):
+        for publication in self.retained.matching(subscription, is_visible):
             details = event_details(publication, is_pattern=is_pattern, is_retained=True)
             message = publication.message
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)
             self._outbox.append(Send((session.id,), event, publication.payload_format))
 
     def _create(self, match: Match, topic: str) -> Subscription:
-        salt = 0
-        while (new := stable_id(self._realm, "subscription", match, topic, salt)) in self.subscriptions:
-            salt += 1
-        subscription = Subscription(new, topic, match, self._environment.timestamp())
-        self._index.put(match, topic, subscription)
-        self.subscriptions[new] = subscription
-        return subscription
+        created = self._environment.timestamp()
+        return self._registry.create(match, topic, lambda new_id: Subscription(new_id, topic, match, created))
 
     def _delete(self, subscription: Subscription) -> None:
-        self._index.remove(subscription.match, subscription.topic)
-        del self.subscriptions[subscription.id]
+        self._registry.remove(subscription.id, subscription.match, subscription.topic)
 
     def _keep_history(self, match: Match, uri: str, options: HistoryOptions) -> None:
         old = self._histories.get(match, uri)
         if old is not None and old.options == options:
             return
-        subscription = self._index.get(match, uri) or self._create(match, uri)
-        subscription.is_kept = True
+        subscription = self._registry.get(match, uri) or self._create(match, uri)
+        subscription.is_persistent = True
         history = History(options, subscription)
-        for publication in old.stored() if old is not None else ():
+        for publication in old.publications() if old is not None else ():
             history.add(publication)
         self._histories.put(match, uri, history)
         self.histories[subscription.id] = history
 
-    def _drop_history(self, history: History) -> None:
+    def _remove_history(self, history: History) -> None:
         subscription = history.subscription
         self._histories.remove(subscription.match, subscription.topic)
         del self.histories[subscription.id]
-        subscription.is_kept = False
+        subscription.is_persistent = False
         if not subscription.subscribers:
             self._delete(subscription)
 
-    def _permitted(self, subscription: Subscription, to: Sequence[int], topic: str) -> Sequence[int]:
-        """A pattern may cover topics that its subscribers' roles may not subscribe to. Each role is asked once."""
-        sessions = subscription.subscribers
-        names = {sessions[session_id].authrole for session_id in to}
-        permitted = {name for name in names if name in self._roles and self._roles[name].covers("subscribe", topic)}
-        if len(permitted) == len(names):
+    def _filter_by_role(self, subscription: Subscription, to: Sequence[int], topic: str) -> Sequence[int]:
+        """Return the receivers whose roles may subscribe to the topic: a pattern may cover topics that they may not.
+
+        Each role is checked once.
+        """
+        peers = subscription.subscribers
+        names = {peers[session_id].authrole for session_id in to}
+        allowed = {name for name in names if name in self._roles and self._roles[name].covers("subscribe", topic)}
+        if len(allowed) == len(names):
             return to
-        return [session_id for session_id in to if sessions[session_id].authrole in permitted]
+        return [session_id for session_id in to if peers[session_id].authrole in allowed]
 
 
 def event_details(publication: Publication, *, is_pattern: bool, is_retained: bool = False) -> EventDetails:
-    """What an EVENT says of its publication."""
+    """Return the details of the EVENT for a publication."""
     is_more = is_pattern or is_retained or publication.is_disclosed or publication.trustlevel is not None
     if publication.is_plain and not is_more:
         return NO_DETAILS
@@ -307,7 +307,7 @@ def event_details(publication: Publication, *, is_pattern: bool, is_retained: bo
         trustlevel=publication.trustlevel,
         transaction_hash=options.transaction_hash,
     )
-    mirrored(options, details)
+    copy_passthru_attributes(options, details)
     if publication.is_disclosed:
         details.publisher = publication.session_id
         details.publisher_authid = publication.authid
@@ -316,7 +316,7 @@ def event_details(publication: Publication, *, is_pattern: bool, is_retained: bo
 
 
 def describe(subscription: Subscription) -> dict[str, object]:
-    """What the meta API says of a subscription."""
+    """Return the details of a subscription for the meta API."""
     return {
         "id": subscription.id,
         "created": subscription.created,

@@ -1,4 +1,4 @@
-"""Calls in flight: from the invocation to the result, through progress, canceling and timeouts.
+"""Track calls in flight: from the invocation to the result, with progress, canceling and timeouts.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Progressive Call Results",
 "Call Canceling", "Call Timeouts", "Payload Passthru Mode".
@@ -22,13 +22,12 @@ from ..wamp.messages import (
     Yield,
     YieldOptions,
 )
-from ..wamp.payload import PYTHON, positional
+from ..wamp.payload import PYTHON, copy_passthru_attributes, positional, uses_passthru
 from .effects import Effect, Send
+from .environment import Environment
+from .message_checks import check_announced, check_sizes
 from .options import RealmOptions
-from .passthru import check_announced, mirrored, uses_passthru
-from .ports import Environment
-from .records import Callee, CallRecord, Registration, Session
-from .sizes import check_sizes
+from .records import Callee, CallPeer, CallRecord, Registration, Session
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -36,13 +35,17 @@ YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 CANCELING = ("call_canceling", "call_cancelling")
-"""Two spellings of one feature; the specification has both."""
-REMEMBERED_STREAMS = 1000
-"""How many ended streams a caller may still send parts of before the oldest are forgotten."""
+"""The two spellings of one feature; the specification has both."""
+MAX_ENDED_STREAMS = 1000
+"""Maximum number of ended progressive calls of a caller whose further parts are ignored."""
 
 
 class Calls:
-    """The calls in flight in one realm. A record hangs on its caller's request and its callee's invocation."""
+    """The calls in flight in one realm.
+
+    Invariant: an open record is in ``calls`` of its caller and in ``invocations`` of its callee, and counted in
+    ``in_flight`` of the callee. Only :meth:`open` and :meth:`end` change these.
+    """
 
     def __init__(self, outbox: list[Effect], environment: Environment) -> None:
         self._outbox = outbox
@@ -52,20 +55,20 @@ class Calls:
 
     # Hot path.
 
-    def open(self, caller: Session, call: Call, registration: Registration, callee: Callee) -> CallRecord:
-        """Record a call and give its invocation the callee's next id (session scope: 1, 2, 3 and so on)."""
-        session = callee.session
-        invocation_id = session.last_invocation = session.last_invocation % MAX_ID + 1
+    def open(self, caller: CallPeer, call: Call, registration: Registration, callee: Callee) -> CallRecord:
+        """Record a call and return the record. Invocation ids have session scope: 1, 2, 3 and so on."""
+        peer = callee.peer
+        invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
         caller.calls[call.request_id] = record
-        session.invocations[invocation_id] = record
+        peer.invocations[invocation_id] = record
         callee.in_flight += 1
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Forget a call at both ends; what its callee still says of it is ignored."""
+        """Remove a call from caller and callee. Later messages of the callee about it are ignored."""
         record.caller.calls.pop(record.request_id, None)
-        record.callee.session.invocations.pop(record.invocation_id, None)
+        record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
         if record.deadline is not None:
             record.deadline.cancel()
@@ -73,21 +76,22 @@ class Calls:
             self.remember_stream(record.caller, record.request_id)
 
     def on_yield(self, session: Session, message: Yield) -> None:
-        """YIELD: the RESULT to the caller. What comes after the call has ended is dropped."""
+        """Handle YIELD: send RESULT to the caller, or ignore it if the call has ended."""
         options = message.options
         record = session.invocations.get(message.request_id)
         if record is None:
             self._check_invoked(session, message.request_id, "YIELD")
             return
-        if len(message.args) + len(message.kwargs) > session.limits.unchecked and self._is_oversized(record, message):
+        size = len(message.args) + len(message.kwargs)
+        if size > session.limits.unchecked_size and self._is_oversized(session, record, message):
             return
         details = NO_RESULT_DETAILS
         if options == NO_YIELD_OPTIONS:
             self.end(record)
         else:
-            if not self._may_pass(session, record, message):
+            if not self._can_forward(session, record, message):
                 return
-            details = mirrored(options, ResultDetails(progress=options.progress))
+            details = copy_passthru_attributes(options, ResultDetails(progress=options.progress))
             if not options.progress:
                 self.end(record)
         result = Result(record.request_id, details, message.args, message.kwargs)
@@ -96,7 +100,7 @@ class Calls:
     # End of the hot path.
 
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
-        """The call that a callee's ERROR ends, if it is still open."""
+        """End the call that a callee's ERROR answers. Returns its record, or None if nothing is left to do."""
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
         record = session.invocations.get(message.request_id)
@@ -104,41 +108,41 @@ class Calls:
             self._check_invoked(session, message.request_id, "ERROR")
             return None
         check_announced(session, "callee", message.details, "ERROR")
-        if self._is_oversized(record, message, message.error):
+        if self._is_oversized(session, record, message, message.error):
             return None
         self.end(record)
         return record
 
-    def pass_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
-        """The callee's ERROR to the caller, unchanged."""
+    def forward_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
+        """Send the callee's ERROR to the caller unchanged."""
         error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
         self._outbox.append(Send((record.caller.id,), error, payload_format))
 
     def fail(self, record: CallRecord, uri: str, text: str) -> None:
-        """End a call with an ERROR from the router."""
+        """End a call and send an ERROR of the router to its caller."""
         self.end(record)
         self.refuse(record.caller, record.request_id, uri, text)
 
-    def give_up(self, record: CallRecord, refused: RequestRefused) -> None:
-        """End a call that its caller cannot go on with: the callee is interrupted if it can be, the caller told."""
+    def abort(self, record: CallRecord, refused: RequestRefused) -> None:
+        """End a call that its caller cannot continue: interrupt the callee and send an ERROR to the caller."""
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
-    def refuse(self, caller: Session, request_id: int, uri: str, text: str) -> None:
-        """Tell a caller that its call has failed."""
+    def refuse(self, caller: CallPeer, request_id: int, uri: str, text: str) -> None:
+        """Send an ERROR of the router to a caller."""
         error = Error(CALL, request_id, ErrorDetails(), uri, positional(text))
         self._outbox.append(Send((caller.id,), error, PYTHON))
 
     def on_cancel(self, session: Session, message: Cancel) -> None:
-        """CANCEL: of a call that is not open, or was cancelled before, it is ignored.
+        """Handle CANCEL. It is ignored if the call is not open or was canceled before.
 
-        Without a mode: ``killnowait`` where the callee can be interrupted, else ``skip``.
+        The default mode is ``killnowait``; it is the same as ``skip`` for a callee that cannot be interrupted.
         """
         record = session.calls.get(message.request_id)
         if record is None or record.is_killed:
             return
         mode = message.options.mode or "killnowait"
-        can_interrupt = record.callee.session.has("callee", *CANCELING)
+        can_interrupt = record.callee.peer.has("callee", *CANCELING)
         if mode != "skip":
             self._interrupt(record, mode, errors.CANCELED)
         if mode == "kill" and can_interrupt:
@@ -146,21 +150,22 @@ class Calls:
         else:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
-    def remember_stream(self, caller: Session, request_id: int) -> None:
-        """Parts of this call that come when it has ended are ignored, up to the last one."""
+    def remember_stream(self, caller: CallPeer, request_id: int) -> None:
+        """Ignore further parts of this call when it has ended, up to the last part."""
         ended = caller.ended_streams
-        if len(ended) >= REMEMBERED_STREAMS:
+        if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
         ended.add(request_id)
 
-    def start_clock(self, record: CallRecord, options: CallOptions) -> None:
-        """The call ends with ``wamp.error.timeout`` unless answered in time. Times in the option are milliseconds.
+    def start_timeout(self, record: CallRecord, options: CallOptions) -> None:
+        """Set the deadline of a call, after which it ends with ``wamp.error.timeout``.
 
-        A callee that announced call timeouts and asked for ``forward_timeout`` keeps that time itself.
+        The timeout of the caller does not apply if the callee announced call timeouts and registered with
+        ``forward_timeout``: that callee applies it. The maximum of the realm applies in any case.
         """
         callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
-        if callee.forward_timeout and callee.session.has("callee", "call_timeout"):
+        if callee.forward_timeout and callee.peer.has("callee", "call_timeout"):
             seconds = 0.0
         longest = self.options.max_call_timeout
         if longest:
@@ -169,21 +174,21 @@ class Calls:
             record.timeout = seconds
             record.deadline = self._deadlines.after(seconds, "call", record)
 
-    def keep_time(self, record: CallRecord, again: CallRecord) -> None:
-        """A call that goes on as another record is due when it was before."""
+    def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
+        """Give a call that goes to another callee the deadline of its first record."""
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
             again.deadline = self._deadlines.at(record.deadline.time, "call", again)
 
     def on_timeout(self, record: CallRecord) -> None:
-        """Time is up: the callee is interrupted if it can be, the caller told."""
+        """End a call whose time is over: interrupt the callee and send an ERROR to the caller."""
         if not record.is_killed:
             self._interrupt(record, "killnowait", errors.TIMEOUT)
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
     def detach(self, session: Session) -> None:
-        """The session leaves: its own calls are interrupted and their results dropped, its callers get an ERROR."""
-        # Its own calls first: of a call to itself it is not told after its end.
+        """End all calls of a session that leaves: interrupt those that it made, and send an ERROR to its callers."""
+        # Calls that it made come first: a session that called itself gets no ERROR after its end.
         for record in list(session.calls.values()):
             self.end(record)
             if not record.is_killed:
@@ -191,22 +196,25 @@ class Calls:
         for record in list(session.invocations.values()):
             self.fail(record, errors.CANCELED, "the callee has left")
 
-    def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """A message of a call could not be said to ``session``: the caller is told instead."""
+    def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
+        """End the call of a message that could not be encoded for ``session``, with an ERROR to the caller."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:
                 self.fail(record, fault.uri, str(fault))
             return
         if isinstance(message, Error) and message.error == fault.uri:
-            return  # It said so already: saying it again would never end.
+            return  # This is the ERROR about it: answering it with another one would never end.
         record = session.calls.get(message.request_id)
-        if record is not None:  # a progressive result: the call ends here
+        if record is not None:  # A progressive result: the call ends here.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
-    def _may_pass(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Whether progress or passthru payload reaches the caller; restarts the clock on progress."""
+    def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
+        """Return whether a YIELD with options may reach the caller. Progress restarts the timeout.
+
+        If not, the call may have ended with an ERROR.
+        """
         options = message.options
         check_announced(session, "callee", options, "YIELD")
         if uses_passthru(options) and not record.caller.has("caller", "payload_passthru_mode"):
@@ -226,10 +234,10 @@ class Calls:
             record.deadline = self._deadlines.after(record.timeout, "call", record)
         return True
 
-    def _is_oversized(self, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
-        """Whether an answer exceeds its callee's limits; then the caller is told instead, and the call has ended."""
+    def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
+        """Return whether an answer exceeds the callee's limits. If so, the call ends with an ERROR to the caller."""
         try:
-            check_sizes(record.callee.session, uri, message, self._is_deeper)
+            check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
             if type(message) is Yield and message.options.progress:
                 self._interrupt(record, "killnowait", refused.uri)
@@ -238,13 +246,13 @@ class Calls:
         return False
 
     def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
-        """Tell the callee to stop, if it can be told."""
-        if not record.callee.session.has("callee", *CANCELING):
+        """Send INTERRUPT to the callee if it announced call canceling."""
+        if not record.callee.peer.has("callee", *CANCELING):
             return
         options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
-        self._outbox.append(Send((record.callee.session.id,), Interrupt(record.invocation_id, options), PYTHON))
+        self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """A late answer is no fault; an answer to what was never asked is one."""
+        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent; a late answer is fine."""
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

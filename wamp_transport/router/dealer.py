@@ -1,4 +1,4 @@
-"""Remote procedure calls within one realm: registrations, and the way of a call to a callee.
+"""Handle remote procedure calls within one realm: registrations, and the choice of a callee for each call.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Pattern-based
 Registrations", "Shared Registration", "Caller Identification", "Call Trust Levels", "Progressive Call Invocations",
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
-from ..wamp.ids import stable_id
 from ..wamp.messages import (
     Call,
     CallOptions,
@@ -26,19 +25,18 @@ from ..wamp.messages import (
     Unregistered,
     UnregisteredDetails,
 )
-from ..wamp.payload import PYTHON
+from ..wamp.payload import PYTHON, copy_passthru_attributes, uses_passthru
 from ..wamp.uris import is_reserved, is_uri
 from .calls import CANCELING, Calls
 from .effects import Effect, Send
-from .matching import PatternIndex
+from .environment import Announce, Environment, RouterProcedure
+from .message_checks import check_announced, check_sizes
 from .options import Match, RealmOptions
-from .passthru import check_announced, mirrored, uses_passthru
+from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .ports import Announce, BuiltIn, Environment
-from .records import PRESENT, Callee, CallRecord, Registration, Session
-from .sizes import check_sizes
-from .waiting import Undecided
+from .records import ACTIVE_STATES, Callee, CallPeer, CallRecord, Registration, Session
+from .suspension import MessageSuspended
 
 NO_DETAILS = InvocationDetails()
 NO_OPTIONS = CallOptions()
@@ -46,7 +44,7 @@ PROGRESSIVE = "progressive_call_invocations"
 
 
 class Dealer:
-    """The registrations of one realm. ``built_in`` holds the procedures of the router itself, by URI."""
+    """The registrations of one realm. ``router_procedures`` are the procedures of the router itself, by URI."""
 
     def __init__(
         self,
@@ -55,30 +53,29 @@ class Dealer:
         outbox: list[Effect],
         environment: Environment,
         announce: Announce,
-        built_in: Mapping[str, BuiltIn],
+        router_procedures: Mapping[str, RouterProcedure],
     ) -> None:
-        self._realm = realm
         self._roles = roles
         self._outbox = outbox
         self._environment = environment
         self._announce = announce
-        self._built_in = built_in
+        self._router_procedures = router_procedures
         self._numbers = count(1)
-        self._index: PatternIndex[Registration] = PatternIndex()
-        self.registrations: dict[int, Registration] = {}
+        self._registry: PatternRegistry[Registration] = PatternRegistry(realm, "registration")
+        self.registrations = self._registry.by_id
         self.options = RealmOptions(realm)
         self.calls = Calls(outbox, environment)
 
     def configure(self, options: RealmOptions) -> None:
-        """Take new options."""
+        """Apply new options."""
         self.options = self.calls.options = options
 
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """CALL: an INVOCATION to a callee of the best registration, or an ERROR to the caller."""
+        """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused if there is none."""
         open_call = session.calls.get(message.request_id)
-        if (open_call is not None or session.ended_streams) and self._continues(session, message, open_call):
+        if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
         options = message.options
         if options.progress:
@@ -89,44 +86,44 @@ class Dealer:
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
         if options.progress:
-            # Whatever becomes of this part, what follows it is no call of its own.
+            # Whatever happens to this part, the parts that follow it must not be taken for calls of their own.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
-        if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked:
+        if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked_size:
             check_sizes(session, procedure, message, self._environment.is_deeper)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
-        registration = self._index.exact.get(procedure)
+        registration = self._registry.exact.get(procedure)
         if registration is None:
-            if procedure in self._built_in:
+            if procedure in self._router_procedures:
                 self._answer(session, message)
                 return
-            registration = self._best_pattern(procedure)
+            registration = self._require_pattern(procedure)
         if len(session.calls) >= limits.calls:
             raise limits.refusal("calls")
         try:
             self._invoke(session, message, registration, decision.disclose, ())
         except RequestRefused:
-            if registration.is_staffed:
+            if registration.has_active_callee:
                 raise
-            self._invoke(session, message, self._best_pattern(procedure), decision.disclose, ())
+            self._invoke(session, message, self._require_pattern(procedure), decision.disclose, ())
 
     def _invoke(
         self,
-        session: Session,
+        session: CallPeer,
         message: Call,
         registration: Registration,
         disclose: bool,
-        passed_over: tuple[int, ...],
+        excluded: tuple[int, ...],
     ) -> CallRecord:
-        """Choose a callee and send it the INVOCATION. Raises RequestRefused where there is none."""
+        """Choose a callee and send it the INVOCATION. Raises RequestRefused if there is none."""
         options = message.options
         is_plain = options == NO_OPTIONS
         if registration.match != "exact":
             callees = registration.callees.values()
-            barred = (each.session.id for each in callees if not self._may_serve(each, message.procedure))
-            passed_over = (*passed_over, *barred)
-        callee = self._choose(registration, message, passed_over)
+            barred = (each.peer.id for each in callees if not self._is_permitted(each, message.procedure))
+            excluded = (*excluded, *barred)
+        callee = self._choose(registration, message, excluded)
         details = NO_DETAILS
         if disclose or callee.disclose_caller or registration.match != "exact" or not is_plain:
             details = self._details(session, message, registration, callee, disclose)
@@ -139,32 +136,32 @@ class Dealer:
             record.wants_progress = details.receive_progress is True
             record.details = details
         if self.options.max_call_timeout or (not is_plain and options.timeout):
-            self.calls.start_clock(record, options)
+            self.calls.start_timeout(record, options)
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((callee.session.id,), invocation, session.payload_format))
+        self._outbox.append(Send((callee.peer.id,), invocation, session.payload_format))
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
-        """Let a procedure of the router answer, which may ask for permission itself."""
+        """Call a procedure of the router, which may ask for permission itself."""
         try:
-            self._built_in[message.procedure](session, message)
-        except Undecided:  # the call will be handled again
+            self._router_procedures[message.procedure](session, message)
+        except MessageSuspended:  # The call will be handled again, and must not be taken for an ended stream then.
             session.ended_streams.discard(message.request_id)
             raise
 
-    def _choose(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
-        if len(registration.callees) == 1 and not passed_over and message.options.runmode is None:
+    def _choose(self, registration: Registration, message: Call, excluded: tuple[int, ...]) -> Callee:
+        if len(registration.callees) == 1 and not excluded and message.options.runmode is None:
             (callee,) = registration.callees.values()
-            if callee.is_able:
+            if callee.can_accept_call:
                 return callee
-        return self._choose_among(registration, message, passed_over)
+        return self._choose_among(registration, message, excluded)
 
     # End of the hot path.
 
     def on_error(self, session: Session, message: Error) -> None:
-        """ERROR from a callee: to the caller unchanged, or, if it says it is unavailable, the next callee's turn.
+        """Handle ERROR from a callee: send it to the caller, or try the next callee if this one is unavailable.
 
-        An error URI that is none would harm the caller: it is told so instead.
+        An invalid error URI would make the caller close its session, so the caller gets another ERROR instead.
         """
         record = self.calls.take_error(session, message)
         if record is None:
@@ -175,26 +172,26 @@ class Dealer:
             return
         is_final = message.error != errors.UNAVAILABLE or record.is_killed
         if is_final or not session.has("callee", "call_reroute"):
-            self.calls.pass_error(record, message, session.payload_format)
+            self.calls.forward_error(record, message, session.payload_format)
         else:
             self._reroute(record)
 
     def _reroute(self, record: CallRecord) -> None:
-        """The next callee's turn, in what is left of the call's time."""
+        """Try the next callee in the remaining time of the call."""
         caller = record.caller
-        tried = (*record.tried, record.callee.session.id)
+        tried = (*record.tried, record.callee.peer.id)
         try:
             if record.call.options.progress:
-                # Its further parts went to the callee that did not take it; they are not kept.
+                # Parts that were sent to the first callee are not kept, so no other callee can get them.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = tried
-            self.calls.keep_time(record, again)
+            self.calls.transfer_deadline(record, again)
         except RequestRefused as refused:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
 
     def on_register(self, session: Session, message: Register) -> None:
-        """REGISTER: a procedure or pattern has one callee, or several where all asked for the same policy."""
+        """Handle REGISTER. A registration has several callees only if all ask for the same invocation policy."""
         options = message.options
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
@@ -204,12 +201,12 @@ class Dealer:
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
-        registration = self._index.get(match, procedure)
-        is_held = registration is not None and session.id in registration.callees
-        if not is_held and len(session.registrations) >= session.limits.registrations:
+        registration = self._registry.get(match, procedure)
+        is_callee = registration is not None and session.id in registration.callees
+        if not is_callee and len(session.registrations) >= session.limits.registrations:
             raise session.limits.refusal("registrations")
-        if registration is not None and (options.force_reregister or not registration.is_staffed):
-            self._throw_out(registration)
+        if registration is not None and (options.force_reregister or not registration.has_active_callee):
+            self._revoke_callees(registration)
             registration = None
         is_new = registration is None
         if registration is None:
@@ -227,7 +224,7 @@ class Dealer:
             self._announce("wamp.registration.on_register", procedure, session.id, registration.id)
 
     def on_unregister(self, session: Session, message: Unregister) -> None:
-        """UNREGISTER: refused for a registration that the session does not hold. Open calls go on."""
+        """Handle UNREGISTER. Raises RequestRefused if the session does not have the registration. Open calls go on."""
         registration = session.registrations.get(message.registration_id)
         if registration is None:
             text = f"this session holds no registration {message.registration_id}"
@@ -235,43 +232,46 @@ class Dealer:
         self._outbox.append(Send((session.id,), Unregistered(message.request_id), PYTHON))
         self.remove_callee(session, registration)
 
-    def remove_callee(self, session: Session, registration: Registration) -> None:
-        """A session no longer carries out a procedure; the last one takes the registration with it."""
+    def remove_callee(self, session: CallPeer, registration: Registration) -> None:
+        """Remove a callee, and the registration with its last callee.
+
+        The session may have left its realm before: :meth:`Realm.run_cleanup` removes its registrations later.
+        """
         session.registrations.pop(registration.id, None)
         if registration.callees.pop(session.id, None) is None:
             return
         self._announce("wamp.registration.on_unregister", registration.procedure, session.id, registration.id)
         if not registration.callees:
-            self._index.remove(registration.match, registration.procedure)
-            del self.registrations[registration.id]
+            self._registry.remove(registration.id, registration.match, registration.procedure)
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
-    def revoke(self, session: Session, registration: Registration, reason: str) -> None:
-        """The router takes a registration from a session; a peer that announced revocation is told."""
-        if session.state in PRESENT and session.has("callee", "registration_revocation"):
+    def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
+        """Remove a callee by decision of the router. A client that announced revocation gets UNREGISTERED."""
+        if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
         self.remove_callee(session, registration)
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
-        """The registration of just this pattern."""
-        return self._index.get(match, procedure)
+        """Return the registration of exactly this procedure or pattern."""
+        return self._registry.get(match, procedure)
 
-    def best(self, procedure: str) -> Registration | None:
-        """The registration that a CALL would go to."""
-        exact = self._index.exact.get(procedure)
-        return exact if exact is not None and exact.is_staffed else self._staffed_pattern(procedure)
+    def best_registration(self, procedure: str) -> Registration | None:
+        """Return the registration that a CALL of this procedure goes to."""
+        exact = self._registry.exact.get(procedure)
+        return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
-    def undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """See :meth:`.calls.Calls.undeliverable`."""
-        self.calls.undeliverable(session, message, fault)
+    def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
+        """End the call of a message that could not be encoded for ``session``."""
+        self.calls.on_undeliverable(session, message, fault)
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
-    def _continues(self, session: Session, message: Call, record: CallRecord | None) -> bool:
-        """Whether a CALL is a further part of one that came before, and if so, what becomes of it.
+    def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
+        """Forward a further part of a progressive call to its callee. Returns whether the CALL was such a part.
 
-        The options of the first part hold for all; only ``enc_*`` says how this very payload is to be read.
+        ``record`` is the open call with this request id. The options of the first part hold for all parts; only
+        ``enc_*`` is taken from this one, as it describes the payload.
         """
         is_last = message.options.progress is not True
         if record is None:
@@ -292,7 +292,7 @@ class Dealer:
         try:
             check_sizes(session, message.procedure, message, self._environment.is_deeper)
         except RequestRefused as refused:
-            self.calls.give_up(record, refused)
+            self.calls.abort(record, refused)
             return True
         details = replace(
             record.details or NO_DETAILS,
@@ -302,31 +302,31 @@ class Dealer:
             enc_serializer=message.options.enc_serializer,
         )
         invocation = Invocation(record.invocation_id, record.registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((record.callee.session.id,), invocation, session.payload_format))
+        self._outbox.append(Send((record.callee.peer.id,), invocation, session.payload_format))
         return True
 
-    def _best_pattern(self, procedure: str) -> Registration:
-        registration = self._staffed_pattern(procedure)
+    def _require_pattern(self, procedure: str) -> Registration:
+        registration = self._find_active_pattern(procedure)
         if registration is None:
             raise RequestRefused(errors.NO_SUCH_PROCEDURE, f"no procedure {procedure!r} is registered")
         return registration
 
-    def _staffed_pattern(self, procedure: str) -> Registration | None:
-        """The best pattern that has a callee that may serve: one that may not, or is leaving, hides no others."""
-        for registration in self._index.patterns(procedure):
+    def _find_active_pattern(self, procedure: str) -> Registration | None:
+        """Return the best pattern with an active and permitted callee. Patterns without one do not hide others."""
+        for registration in self._registry.patterns(procedure):
             callees = registration.callees.values()
-            if any(callee.is_there and self._may_serve(callee, procedure) for callee in callees):
+            if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
                 return registration
         return None
 
-    def _choose_among(self, registration: Registration, message: Call, passed_over: tuple[int, ...]) -> Callee:
+    def _choose_among(self, registration: Registration, message: Call, excluded: tuple[int, ...]) -> Callee:
         options = message.options
         if options.runmode is None:
-            callee = choose(registration, self._environment.random_below, passed_over)
+            callee = choose(registration, self._environment.random_below, excluded)
         elif options.runmode == "partition" and options.rkey is not None:
-            callee = choose_by_key(registration, options.rkey, passed_over)
+            callee = choose_by_key(registration, options.rkey, excluded)
         else:
-            # Of 'all' the specification says "Write me": nothing tells how several results become one.
+            # The specification says only "Write me" about 'all': how to combine several results is open.
             text = "'partition' needs an rkey" if options.runmode == "partition" else "'all' is not offered"
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"CALL.options.runmode {text}")
         if callee is None:
@@ -335,10 +335,10 @@ class Dealer:
         return callee
 
     def _details(
-        self, session: Session, message: Call, registration: Registration, callee: Callee, disclose: bool
+        self, session: CallPeer, message: Call, registration: Registration, callee: Callee, disclose: bool
     ) -> InvocationDetails:
         options = message.options
-        peer = callee.session
+        peer = callee.peer
         if uses_passthru(options) and not peer.has("callee", "payload_passthru_mode"):
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, "the callee does not support payload_passthru_mode")
         check_progress_supported(options, peer)
@@ -350,7 +350,7 @@ class Dealer:
             trustlevel=session.trustlevel,
             transaction_hash=options.transaction_hash,
         )
-        mirrored(options, details)
+        copy_passthru_attributes(options, details)
         if options.disclose_me and not self.options.allow_disclose_me:
             raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
         if disclose or options.disclose_me or callee.disclose_caller:
@@ -359,25 +359,22 @@ class Dealer:
             details.caller_authrole = session.authrole
         return details
 
-    def _passes_progress(self, session: Session, message: Call, peer: Session) -> bool:
+    def _passes_progress(self, session: CallPeer, message: Call, peer: CallPeer) -> bool:
         feature = "progressive_call_results"
         if not message.options.receive_progress or not session.has("caller", feature):
             return False
         return self.options.lenient_progress or (peer.has("callee", feature) and peer.has("callee", *CANCELING))
 
-    def _may_serve(self, callee: Callee, procedure: str) -> bool:
-        """A pattern may cover procedures that its callee's role may not register."""
-        role = self._roles.get(callee.session.authrole)
+    def _is_permitted(self, callee: Callee, procedure: str) -> bool:
+        """Return whether a callee may be called: a pattern may cover procedures that its role may not register."""
+        role = self._roles.get(callee.peer.authrole)
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
 
     def _create(self, match: Match, procedure: str, invoke: str) -> Registration:
-        salt = 0
-        while (new := stable_id(self._realm, "registration", match, procedure, salt)) in self.registrations:
-            salt += 1
-        registration = Registration(new, procedure, match, invoke, self._environment.timestamp())
-        self._index.put(match, procedure, registration)
-        self.registrations[new] = registration
-        return registration
+        created = self._environment.timestamp()
+        return self._registry.create(
+            match, procedure, lambda new_id: Registration(new_id, procedure, match, invoke, created)
+        )
 
     def _check_policy(self, registration: Registration, invoke: str) -> None:
         if registration.invoke == "single":
@@ -386,25 +383,25 @@ class Dealer:
             text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
             raise RequestRefused(errors.PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY, text)
 
-    def _throw_out(self, registration: Registration) -> None:
+    def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
-            self.revoke(callee.session, registration, errors.UNREGISTERED)
+            self.revoke(callee.peer, registration, errors.UNREGISTERED)
 
 
 def check_progress_announced(session: Session) -> None:
-    """Raises ProtocolViolation where a caller goes on with a call without having said that it might."""
+    """Check that a caller announced progressive calls. Raises ProtocolViolation."""
     if not session.has("caller", PROGRESSIVE):
         raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE} announced")
 
 
-def check_progress_supported(options: CallOptions, peer: Session) -> None:
-    """Raises RequestRefused where a call is to go on and its callee cannot take that."""
+def check_progress_supported(options: CallOptions, peer: CallPeer) -> None:
+    """Check that the callee of a progressive call supports it. Raises RequestRefused."""
     if options.progress and not (peer.has("callee", PROGRESSIVE) and peer.has("callee", *CANCELING)):
         raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {PROGRESSIVE}")
 
 
 def describe(registration: Registration) -> dict[str, object]:
-    """What the meta API says of a registration."""
+    """Return the details of a registration for the meta API."""
     return {
         "id": registration.id,
         "created": registration.created,

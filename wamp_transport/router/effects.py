@@ -1,26 +1,25 @@
-"""What the core wants done: a closed set of effects, taken in order and carried out by the node."""
+"""Define the effects: a closed set of actions that the core leaves in its outbox, and the node carries out in order."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from ..wamp.messages import Authenticate as AuthenticateMessage
-from ..wamp.messages import Hello, Message
+from ..wamp.messages import Authenticate, Hello, Message
 from .options import Action, Match
 from .records import Publication, Session
 
 
 class Send(Struct, gc=False):
-    """Send one message to the sessions named. ``payload_format`` is the format of its raw payload."""
+    """Send one message to these sessions. ``payload_format`` is the format of its raw payload."""
 
     recipients: Sequence[int]
     message: Message
     payload_format: str
 
 
-class Release(Struct, gc=False):
-    """A session ended with GOODBYE on both sides; its transport stays and may open another one.
+class AwaitNextHello(Struct, gc=False):
+    """The client said GOODBYE and the session has ended; the transport stays open for another HELLO.
 
     ``reason`` is the URI that the client gave.
     """
@@ -30,7 +29,7 @@ class Release(Struct, gc=False):
 
 
 class Close(Struct, gc=False):
-    """A session is over and its transport is to be closed, after what was sent before.
+    """The session has ended; close its transport after everything that was sent before.
 
     ``reason`` is a URI for programs, ``message`` a sentence for people.
     """
@@ -40,27 +39,27 @@ class Close(Struct, gc=False):
     message: str = ""
 
 
-class Mute(Struct, gc=False):
-    """The session is out: nothing more is sent to it, although its transport stays until it has said goodbye."""
+class StopSending(Struct, gc=False):
+    """The router ended the session; send it nothing more. Its transport stays open until the client answers GOODBYE."""
 
     session_id: int
 
 
-class Joined(Struct, gc=False):
-    """A session has become a member of its realm."""
+class SessionJoined(Struct, gc=False):
+    """A session has joined its realm."""
 
     session: Session
 
 
-class Left(Struct, gc=False):
-    """A session that had joined is a member no more. ``reason`` is a URI."""
+class SessionLeft(Struct, gc=False):
+    """A session that had joined has left its realm. ``reason`` is a URI."""
 
     session: Session
     reason: str
 
 
 class Record(Struct, gc=False):
-    """Keep a publication of a durable history outside the process."""
+    """Store a publication of a durable history outside the process."""
 
     realm: str
     match: Match
@@ -68,11 +67,11 @@ class Record(Struct, gc=False):
     publication: Publication
 
 
-class Authenticate(Struct, gc=False):
-    """Find out who a peer is, and answer with the ticket: Challenge, Admit or Deny.
+class AuthenticationRequest(Struct, gc=False):
+    """Authenticate a peer, and answer with the ticket: ChallengePeer, Admit, Skip or Deny.
 
     ``method`` is the first that the peer offers and ``service`` has. ``message`` is the peer's answer to a challenge,
-    ``pending`` what was kept with that challenge; both None when it has just said hello.
+    ``pending`` the value of that challenge; both are None for the first request after HELLO.
     """
 
     ticket: int
@@ -81,15 +80,15 @@ class Authenticate(Struct, gc=False):
     method: str
     hello: Hello
     transport: dict[str, Any]
-    message: AuthenticateMessage | None = None
+    message: Authenticate | None = None
     pending: Any = None
 
 
-class Authorize(Struct, gc=False):
-    """Ask an authorizer what a session may do, and answer with the ticket: Permit or Deny.
+class AuthorizationRequest(Struct, gc=False):
+    """Ask an authorizer whether a session may do this, and answer with the ticket: Permit or Deny.
 
-    ``session`` is what the meta API says of it. For a pattern the answer holds for all that the pattern covers.
-    ``options`` are those of the session's message.
+    ``session`` has the details that the meta API returns. For a pattern the answer holds for all URIs that the pattern
+    covers. ``options`` are those of the session's message.
     """
 
     ticket: int
@@ -104,22 +103,35 @@ class Authorize(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Nobody waits any more for the answer with this ticket. ``is_late``: it did not come in time."""
+    """Cancel the request with this ticket. ``is_late``: its answer did not come in time."""
 
     ticket: int
     is_late: bool = False
 
 
 class Pause(Struct, gc=False):
-    """Read no further what a session's peer sends, until :class:`Resume`."""
+    """Stop reading from the transport of a session, until :class:`Resume`."""
 
     session_id: int
 
 
 class Resume(Struct, gc=False):
-    """Read on."""
+    """Read from the transport of a session again."""
 
     session_id: int
 
 
-Effect = Send | Joined | Left | Release | Mute | Close | Record | Authenticate | Authorize | Withdraw | Pause | Resume
+Effect = (
+    Send
+    | SessionJoined
+    | SessionLeft
+    | AwaitNextHello
+    | StopSending
+    | Close
+    | Record
+    | AuthenticationRequest
+    | AuthorizationRequest
+    | Withdraw
+    | Pause
+    | Resume
+)

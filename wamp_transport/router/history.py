@@ -1,4 +1,4 @@
-"""Events that stay: the retained one of a topic, and the past ones of configured topics and patterns.
+"""Store events: the retained event of a topic, and the history of configured topics and patterns.
 
 Sections of the specification: Advanced Profile, "Event Retention", "Event History".
 """
@@ -10,15 +10,15 @@ from typing import Any
 from msgspec import Struct
 
 from .options import HistoryOptions
-from .receivers import chooser
+from .receivers import receiver_filter
 from .records import Publication, Subscription
 
 
-class Retained:
-    """What was last published with ``retain``, for ``limit`` topics at most (0: no limit).
+class RetainedEvents:
+    """The events that were last published with ``retain``, for at most ``limit`` topics (0 for no limit).
 
-    A topic keeps its latest event for everybody and, if newer, the latest one for some: whoever is not among those
-    still gets the former.
+    For each topic there is the latest event for all subscribers and, if it is newer, the latest event with lists:
+    subscribers that the lists exclude still get the former.
     """
 
     def __init__(self) -> None:
@@ -29,21 +29,21 @@ class Retained:
         return len(self._by_topic)
 
     def is_full_for(self, topic: str) -> bool:
-        """Whether keeping one more topic would exceed the limit."""
+        """Return whether retaining an event of this topic would exceed the limit."""
         return 0 < self.limit <= len(self._by_topic) and topic not in self._by_topic
 
     def keep(self, publication: Publication) -> None:
-        """Keep a publication."""
+        """Retain a publication in place of the earlier ones that it replaces."""
         topic = publication.message.topic
-        older = [each for each in self._by_topic.get(topic, ()) if not is_for_some(each)]
-        self._by_topic[topic] = [publication, *older[:1]] if is_for_some(publication) else [publication]
+        older = [each for each in self._by_topic.get(topic, ()) if not is_restricted(each)]
+        self._by_topic[topic] = [publication, *older[:1]] if is_restricted(publication) else [publication]
 
     def clear(self, topic: str) -> None:
-        """Forget what is retained for a topic."""
+        """Delete the retained events of a topic."""
         self._by_topic.pop(topic, None)
 
     def matching(self, subscription: Subscription, may_see: Callable[[Publication], bool]) -> Iterator[Publication]:
-        """For each topic that a subscription covers the latest publication that its subscriber may see."""
+        """Yield the latest publication that ``may_see`` accepts for each topic that a subscription covers."""
         if subscription.match == "exact":
             topics = [subscription.topic]
         else:
@@ -63,14 +63,14 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
     def covers(topic: str) -> bool:
         components = topic.split(".")
         return len(components) == len(pattern) and all(
-            wanted in ("", found) for wanted, found in zip(pattern, components, strict=True)
+            component in ("", found) for component, found in zip(pattern, components, strict=True)
         )
 
     return covers
 
 
 class Query(Struct, forbid_unknown_fields=True):
-    """The filters of ``wamp.subscription.get_events``; all given ones must hold. Times are datetimes with a zone."""
+    """The filters of ``wamp.subscription.get_events``; an event must pass all given ones. Times have a time zone."""
 
     limit: int | None = None
     reverse: bool = False
@@ -85,7 +85,7 @@ class Query(Struct, forbid_unknown_fields=True):
     until_publication: int | None = None
 
     def admits(self, publication: Publication) -> bool:
-        """Whether topic and time of a publication are wanted."""
+        """Return whether topic and time of a publication pass the filters."""
         time = publication.time
         return (
             (self.topic is None or publication.message.topic == self.topic)
@@ -97,7 +97,7 @@ class Query(Struct, forbid_unknown_fields=True):
 
 
 class History:
-    """The past publications of one topic or pattern, oldest first, bounded by number and age."""
+    """The past publications of one topic or pattern, oldest first, limited in number and age."""
 
     def __init__(self, options: HistoryOptions, subscription: Subscription) -> None:
         self.options = options
@@ -108,32 +108,32 @@ class History:
         return len(self._events)
 
     def add(self, publication: Publication) -> None:
-        """Store a publication; the oldest one goes when there are too many."""
+        """Add a publication. Above the limit the oldest one is removed."""
         self._events.append(publication)
 
     def restore(self, publications: Iterable[Publication]) -> None:
-        """Put back what was stored outside the process, oldest first, before what has come since.
-
-        What is here already stays once: some of it may have been stored meanwhile.
-        """
-        here = {each.id for each in self._events}
-        older = [each for each in publications if each.id not in here]
+        """Put stored publications, oldest first, before the ones added since. No publication appears twice."""
+        known = {each.id for each in self._events}
+        older = [each for each in publications if each.id not in known]
         self._events = deque([*older, *self._events], maxlen=self.options.limit)
 
-    def stored(self) -> list[Publication]:
-        """All of them, oldest first."""
+    def publications(self) -> list[Publication]:
+        """Return all publications, oldest first."""
         return list(self._events)
 
     def events(self, query: Query, now: Any, may_see: Callable[[Publication], bool]) -> list[Publication]:
-        """The publications that ``query`` asks for and the reader may see; newest first if reversed."""
-        self._drop_old(now)
-        wanted = [each for each in self._window(query) if query.admits(each) and may_see(each)]
+        """Return the publications that pass the query and ``may_see``, oldest first unless reversed."""
+        self._remove_expired(now)
+        found = [each for each in self._window(query) if query.admits(each) and may_see(each)]
         if query.reverse:
-            wanted.reverse()
-        return wanted if query.limit is None else wanted[: query.limit]
+            found.reverse()
+        return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """The publications between those named, in the order they came. One named and not there leaves nothing."""
+        """Yield the publications between those that the query names, oldest first.
+
+        A named publication that is not stored any more leaves nothing.
+        """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}
         begin, end = 0, len(events)
@@ -145,18 +145,18 @@ class History:
                 end = min(end, places[publication_id] + shift if publication_id in places else 0)
         yield from events[begin:end]
 
-    def _drop_old(self, now: Any) -> None:
+    def _remove_expired(self, now: Any) -> None:
         events = self._events
         while self.options.max_age and events and (now - events[0].time).total_seconds() > self.options.max_age:
             events.popleft()
 
 
 def is_storable(publication: Publication) -> bool:
-    """Whether a publication may be kept: lists of session ids mean nothing to sessions that come later."""
+    """Return whether a publication may be stored: lists of session ids do not apply to later sessions."""
     options = publication.message.options
     return options.exclude is None and options.eligible is None
 
 
-def is_for_some(publication: Publication) -> bool:
-    """Whether a publication has lists that keep it from some subscribers."""
-    return chooser(publication.message.options) is not None
+def is_restricted(publication: Publication) -> bool:
+    """Return whether a publication has lists that exclude some subscribers."""
+    return receiver_filter(publication.message.options) is not None

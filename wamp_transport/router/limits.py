@@ -1,4 +1,4 @@
-"""The limits of one session: the strictest of its realm's, its role's and its service's, resolved before they count."""
+"""Resolve the limits of a session, the strictest of its realm, role and service, and count sessions."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from ..wamp.errors import RequestRefused
 from .options import Limits
 
 Owner = tuple[str, Limits]
-"""Whose limits: ``role 'guest'``, for people, and what they are."""
+"""The name of a realm, role or service for messages, such as ``role 'guest'``, and its limits."""
 
-TEXTS: Final = {
+LIMIT_ERRORS: Final = {
     "sessions": (errors.QUOTA_EXCEEDED, "no room for more than {limit} sessions"),
     "subscriptions": (errors.QUOTA_EXCEEDED, "more than {limit} subscriptions"),
     "registrations": (errors.QUOTA_EXCEEDED, "more than {limit} registrations"),
@@ -21,15 +21,16 @@ TEXTS: Final = {
     "depth": (errors.INVALID_PAYLOAD, "payload with more than {limit} lists and dictionaries inside each other"),
     "payload_size": (errors.PAYLOAD_SIZE_EXCEEDED, "payload of more than {limit} bytes"),
 }
-"""Limit to the error of exceeding it, and to what it then was, in words."""
+"""Error URI and text for exceeding each limit."""
 
 UNLIMITED: Final = maxsize - 1
 
 
 class SessionLimits:
-    """What a session may have and send. Where nobody limits, the number is one that nothing reaches.
+    """The limits of a session; :data:`UNLIMITED` where no owner sets one.
 
-    ``unchecked``: a message whose URI and payload are together no longer than this keeps all limits on messages.
+    ``unchecked_size``: a message whose URI and payload together are no longer than this is within all limits on
+    messages, so that the hot path needs one comparison.
     """
 
     __slots__ = (
@@ -39,7 +40,7 @@ class SessionLimits:
         "payload_size",
         "registrations",
         "subscriptions",
-        "unchecked",
+        "unchecked_size",
         "uri_length",
     )
 
@@ -51,13 +52,13 @@ class SessionLimits:
         self.uri_length = self._strictest("uri_length")
         self.depth = self._strictest("depth")
         self.payload_size = self._strictest("payload_size")
-        self.unchecked = min(self.uri_length, self.depth, self.payload_size)
+        self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
 
     def refusal(self, name: str) -> RequestRefused:
-        """The error of a request that exceeds the limit ``name``: which one, of whom, its value."""
+        """Return the error of exceeding the limit ``name``; it states the limit, its owner and its value."""
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
-        return exceeded(name, whose, limit)
+        return limit_error(name, whose, limit)
 
     def _strictest(self, name: str) -> int:
         return min((getattr(limits, name) or UNLIMITED for _, limits in self._owners), default=UNLIMITED)
@@ -66,33 +67,33 @@ class SessionLimits:
 NO_LIMITS: Final = SessionLimits()
 
 
-def exceeded(name: str, whose: str, limit: int) -> RequestRefused:
-    """The error of exceeding a limit."""
-    uri, text = TEXTS[name]
-    if limit == UNLIMITED:  # Only nesting has an end of its own.
+def limit_error(name: str, whose: str, limit: int) -> RequestRefused:
+    """Return the error of exceeding a limit."""
+    uri, text = LIMIT_ERRORS[name]
+    if limit == UNLIMITED:  # Only depth is limited without an owner: by what the serializer can read.
         return RequestRefused(uri, f"payload is nested deeper than {whose} can read")
     return RequestRefused(uri, f"{text.format(limit=limit)}: the limit of {whose}")
 
 
-class Census:
-    """How many sessions each realm, role and service has at the moment."""
+class SessionCounts:
+    """The number of sessions of each realm, role and service."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def check(self, *owners: Owner) -> None:
-        """Whether there is room for one more in all of them. Raises RequestRefused."""
+        """Check that one more session is within the limits of all owners. Raises RequestRefused."""
         for owner, limits in owners:
             if 0 < limits.sessions <= self._counts[owner]:
-                raise exceeded("sessions", owner, limits.sessions)
+                raise limit_error("sessions", owner, limits.sessions)
 
     def enter(self, owners: Iterable[Owner]) -> None:
-        """A session belongs to these from now on."""
+        """Count a session for these owners."""
         for owner, _ in owners:
             self._counts[owner] += 1
 
     def leave(self, owners: Iterable[Owner]) -> None:
-        """It does no more; those without any session are forgotten."""
+        """Stop counting a session for these owners. Owners without sessions take no memory."""
         for owner, _ in owners:
             self._counts[owner] -= 1
             if not self._counts[owner]:

@@ -1,7 +1,7 @@
-"""The index of URI patterns that broker, dealer and permissions share: exact, prefix and wildcard.
+"""Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
 
-Exact is one look-up. Prefixes are looked up by the lengths there are, wildcards walk a tree of components; neither
-depends on how many patterns there are.
+An exact match is one look-up. Prefixes take one look-up for each length that occurs, wildcards walk a tree of
+components; neither depends on the number of patterns.
 Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
 """
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class _Node(Generic[T]):
-    """A component of the wildcard patterns: what may follow, and the pattern that ends here."""
+    """A component of wildcard patterns: the components that may follow, and the value of the pattern that ends here."""
 
     __slots__ = ("children", "value")
 
@@ -24,7 +24,7 @@ class _Node(Generic[T]):
 
 
 class PatternIndex(Generic[T]):
-    """Values by pattern. Each (match, uri) holds one value."""
+    """Values by pattern. Each (match, URI) has one value."""
 
     __slots__ = ("_lengths", "_prefixes", "_wildcard_count", "_wildcards", "exact")
 
@@ -39,7 +39,7 @@ class PatternIndex(Generic[T]):
         return len(self.exact) + len(self._prefixes) + self._wildcard_count
 
     def get(self, match: Match, uri: str) -> T | None:
-        """The value of just this pattern."""
+        """Return the value of exactly this pattern."""
         if match == "exact":
             return self.exact.get(uri)
         if match == "prefix":
@@ -70,7 +70,7 @@ class PatternIndex(Generic[T]):
             node.value = value
 
     def remove(self, match: Match, uri: str) -> None:
-        """Forget a pattern; it is no error if it is not there."""
+        """Remove a pattern if it is there."""
         if match == "exact":
             self.exact.pop(uri, None)
         elif match == "prefix":
@@ -80,7 +80,7 @@ class PatternIndex(Generic[T]):
             self._remove_wildcard(uri.split("."))
 
     def best(self, uri: str) -> T | None:
-        """The value for a URI: exact, else the longest prefix, else the wildcard with literals furthest in front."""
+        """Return the value for a URI: exact, else the longest prefix, else the wildcard with the foremost literals."""
         value = self.exact.get(uri)
         if value is None and self._lengths:
             value = self._longest_prefix(uri)
@@ -88,15 +88,21 @@ class PatternIndex(Generic[T]):
             value = next(_walk(self._wildcards, uri.split(".")), None)
         return value
 
+    def matching(self, uri: str) -> list[T]:
+        """Return all values that cover ``uri``, the exact one first, then :meth:`patterns`."""
+        exact = self.exact.get(uri)
+        patterns = self.patterns(uri)
+        return patterns if exact is None else [exact, *patterns]
+
     def patterns(self, uri: str) -> list[T]:
-        """All values whose prefix or wildcard covers ``uri``, in order of precedence."""
+        """Return all values whose prefix or wildcard covers ``uri``, in order of precedence."""
         found = self._matching_prefixes(uri) if self._lengths else []
         if self._wildcard_count:
             found.extend(_walk(self._wildcards, uri.split(".")))
         return found
 
-    def containing(self, match: Match, pattern: str) -> list[T]:
-        """The values of prefixes and wildcards that cover all that a prefix or wildcard covers, as :meth:`patterns`."""
+    def find_covering(self, match: Match, pattern: str) -> list[T]:
+        """Return the values of prefixes and wildcards that cover all URIs of ``pattern``, in order of precedence."""
         if match == "prefix":
             return self._matching_prefixes(pattern)
         components = pattern.split(".")
@@ -128,7 +134,7 @@ class PatternIndex(Generic[T]):
         if not lengths[length]:
             del lengths[length]
         elif is_new:
-            # Longest first, so that the first hit is the best.
+            # Longest first: the first hit is the best.
             self._lengths = dict(sorted(lengths.items(), reverse=True))
 
     def _remove_wildcard(self, components: list[str]) -> None:
@@ -147,26 +153,26 @@ class PatternIndex(Generic[T]):
 
 
 def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) -> Iterator[T]:
-    """Values below ``root`` that match, a literal before a wildcard at each component.
+    """Yield the values below ``root`` that match, literals before wildcards at each component.
 
-    ``is_pattern``: the components are themselves a pattern, all of which has to be covered.
-    Without recursion: clients choose how many components there are.
+    ``is_pattern``: the components are a pattern themselves, and every URI that it covers must be covered.
+    There is no recursion, because clients choose the number of components.
     """
     depths = len(components)
-    waiting = [(root, 0)]
-    while waiting:
-        node, depth = waiting.pop()
+    stack = [(root, 0)]
+    while stack:
+        node, depth = stack.pop()
         if depth == depths:
             if node.value is not None:
                 yield node.value
             continue
         component = components[depth]
-        # An empty component in a pattern stands for exactly one that is not empty.
+        # An empty component in a pattern stands for exactly one component that is not empty.
         if component or is_pattern:
             children = node.children
             wildcard = children.get("")
             if wildcard is not None:
-                waiting.append((wildcard, depth + 1))
+                stack.append((wildcard, depth + 1))
             literal = children.get(component) if component else None
             if literal is not None:
-                waiting.append((literal, depth + 1))
+                stack.append((literal, depth + 1))

@@ -1,6 +1,6 @@
-"""What the router is told: its realms, their roles and permissions, and limits.
+"""Define the options of the core: realms, their roles and permissions, services, and limits.
 
-Plain immutable values. ``config/`` builds them from its schema; the core reads them and never sees the schema.
+They are immutable values. ``config/`` builds them from its schema; the core never sees the schema.
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,21 @@ Action = Literal["call", "register", "publish", "subscribe"]
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
 
 TRUSTED = "trusted"
-"""The role that may do everything. No login leads to it but that of operators."""
+"""The role that may do everything. Of all logins only that of operators can have it."""
 
 OPERATOR = "operator"
-"""The method of those who run the router: the authenticator is asked about it at every service."""
+"""The authentication method of those who run the router. It is available at every service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a realm, a role or a service allows; 0 means no limit. The strictest one counts for a session.
+    """The limits of a realm, a role or a service; 0 means no limit. The strictest one applies to a session.
 
-    ``sessions``: members of the realm or of the role, or sessions that came through the service, at the same time.
-    ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session. ``uri_length``: characters of a topic,
-    procedure or error URI. ``depth``: lists and dictionaries inside each other in args or kwargs, themselves counted.
-    ``payload_size``: bytes of args and kwargs of one message, as received.
+    - ``sessions``: sessions of the realm, of the role or of the service at the same time
+    - ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session
+    - ``uri_length``: characters of a topic, procedure or error URI
+    - ``depth``: nested lists and dictionaries in args or kwargs, args and kwargs included
+    - ``payload_size``: bytes of args and kwargs of one message, as received
     """
 
     sessions: int = 0
@@ -39,12 +40,12 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits(uri_length=1024, depth=100)
-"""A realm's: safe for receivers, whose libraries take fewer levels than this router, and far above what is in use."""
+"""The default limits of a realm. The depth is safe for client libraries, which accept fewer levels than this router."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a role may do with the URIs that a pattern covers. What is not allowed is denied."""
+    """The actions that a role may take on the URIs that a pattern covers; all others are denied."""
 
     uri: str
     match: Match = "exact"
@@ -58,11 +59,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerOptions:
-    """Who is asked what a role may do. ``name`` is for whoever runs it: the URI of a procedure, or another key.
+    """The dynamic authorizer of a role. ``name`` is the URI of a procedure, or another key of who runs it.
 
-    ``timeout``: seconds after which no answer is a refusal. ``remember_for``: seconds for which an answer that may be
-    remembered is, 0 for as long as the realm's configuration stays. ``is_per_authid``: an answer that is remembered
-    holds for one authid, not for all of the role.
+    ``timeout``: seconds until a missing answer counts as a refusal. ``remember_for``: seconds for which a cacheable
+    answer is cached, 0 for as long as the realm's configuration stays. ``is_per_authid``: a cached answer holds for
+    one authid, not for the whole role.
     """
 
     name: str
@@ -73,10 +74,10 @@ class AuthorizerOptions:
 
 @dataclass(frozen=True, slots=True)
 class RoleOptions:
-    """A role of a realm. ``allow_by_default`` decides where no permission covers a URI.
+    """A role of a realm. ``allow_by_default`` applies to URIs that no permission covers.
 
-    ``trustlevel`` is told with each event and invocation that a session of the role causes. Where there is an
-    ``authorizer``, it decides, and the permissions do not count.
+    ``trustlevel`` is sent with each event and invocation that a session of the role causes. If there is an
+    ``authorizer``, it decides, and the permissions are not used.
     """
 
     name: str
@@ -89,9 +90,9 @@ class RoleOptions:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """A topic or pattern whose events are kept: ``limit`` of them at most, for ``max_age`` seconds (0: for ever).
+    """A topic or pattern with event history: at most ``limit`` events, for ``max_age`` seconds (0 for no limit).
 
-    ``is_durable``: also outside the process, so that they survive a restart.
+    ``is_durable``: the events are also stored outside the process, and survive a restart.
     """
 
     uri: str
@@ -103,12 +104,14 @@ class HistoryOptions:
 
 @dataclass(frozen=True, slots=True)
 class RealmOptions:
-    """A realm: its roles by name, its manners and limits. ``max_retained``: topics, 0 means no limit.
+    """The options of a realm, with its roles by name.
 
-    ``loose_uris``: components may hold anything but white space, ``#`` and ``.``. ``strict_request_ids``: a session's
-    request ids must count 1, 2, 3. ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as Crossbar has it,
-    not in milliseconds. ``max_call_timeout``: seconds after which any call ends. ``lenient_progress``: progressive
-    results are taken from callees that did not announce them, or no call canceling.
+    - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
+    - ``strict_request_ids``: the request ids of a session must count 1, 2, 3
+    - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
+    - ``lenient_progress``: callees may send progressive results without having announced them or call canceling
+    - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
+    - ``max_retained``: number of topics with retained events, 0 for no limit
     """
 
     name: str
@@ -127,11 +130,11 @@ class RealmOptions:
 
 @dataclass(frozen=True, slots=True)
 class RouterOptions:
-    """Everything the router is told. Times in seconds.
+    """The options of a router. Times are in seconds.
 
-    ``goodbye_timeout``: how long the router waits for the answer to its GOODBYE.
-    ``authentication_timeout``: how long an authenticator may take for each of its answers.
-    ``challenge_timeout``: how long a client may take to answer a challenge.
+    - ``goodbye_timeout``: maximum time for a client's answer to GOODBYE
+    - ``authentication_timeout``: maximum time for each answer of an authenticator
+    - ``challenge_timeout``: maximum time for a client's answer to a challenge
     """
 
     realms: Mapping[str, RealmOptions] = field(default_factory=dict)
@@ -143,10 +146,10 @@ class RouterOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnonymousLogin:
-    """Anonymous authentication of a transport: the role given, and a fixed authid if any.
+    """Anonymous authentication at a service: the role, and a fixed authid if there is one.
 
-    ``client_id`` is the authid of a client that is known by its cookie; the configuration says nothing of it, so it
-    does not count when two are compared.
+    ``client_id`` is the authid of a client known by its cookie. It is no part of the configuration, so it is ignored
+    when two logins are compared.
     """
 
     role: str = "anonymous"
@@ -156,13 +159,14 @@ class AnonymousLogin:
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What a path service says about the sessions that come through it.
+    """The options of a path service for its sessions.
 
-    ``key`` names the service for as long as it is configured; its sessions are closed when it goes.
-    ``hello_timeout``: seconds that a connection may stay without a session, 0 for ever.
-    ``anonymous`` is None where nobody may join without credentials. ``realms`` are those that may be joined, None for
-    all. ``authmethods`` are those that an authenticator decides on; ``anonymous`` among them comes before the login
-    of that name.
+    - ``key``: identifies the service as long as it is configured; its sessions are closed when it is removed
+    - ``anonymous``: None if nobody may join without credentials
+    - ``realms``: the realms that clients may join, None for all
+    - ``authmethods``: the methods that an authenticator decides on; if ``anonymous`` is one of them, it takes
+      precedence over the anonymous login
+    - ``hello_timeout``: seconds that a connection may stay without a session, 0 for no limit
     """
 
     key: str

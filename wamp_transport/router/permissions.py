@@ -1,24 +1,26 @@
-"""What a role may do with a URI: the rule that decides, and decisions remembered until the rules change."""
+"""Decide what a role may do with a URI, by its permissions or its authorizer, and cache the decisions."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.uris import is_uri
-from .options import Action, Match, Permission, RoleOptions
-from .records import Session
-from .rules import Rules
-from .waiting import Question, Undecided
+from .decisions import Answer, Deny, Permit
+from .effects import AuthorizationRequest
+from .matching import PatternIndex
+from .options import Action, AuthorizerOptions, Match, Permission, RoleOptions
+from .records import Session, session_details
+from .suspension import MessageSuspended
 
-REMEMBERED = 10_000
-"""How many decisions a role remembers per action; clients choose the URIs, so it has to end somewhere."""
-REMEMBERED_LENGTH = 255
-"""The longest URI that a decision is remembered for; of an authorizer's, the encoded options count too."""
+MAX_CACHED_DECISIONS = 10_000
+"""Maximum number of cached decisions of a role for each action: clients choose the URIs."""
+MAX_CACHED_URI_LENGTH = 255
+"""Length of the longest URI with a cached decision; for an authorizer's, the encoded options are added."""
 
-FOR_EVER = float("inf")
+NEVER = float("inf")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,9 +29,10 @@ DENY_ALL = Permission(uri="", match="prefix")
 
 
 class Decision:
-    """May the role do it? ``disclose``: the receiver is told who it was. ``is_valid``: the URI keeps the rules.
+    """The decision on an action of a role on a URI.
 
-    ``failure``: the error URI and text where it is not for the role that it may not.
+    ``disclose``: the receiver learns who the caller or publisher is. ``is_valid``: the URI is valid. ``failure``: error
+    URI and text if the action is refused for another reason than the role.
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -48,15 +51,125 @@ DECISIONS = {
     for allowed in (False, True)
     for disclose in (False, True)
 }
-"""All that rules can say of a valid URI."""
+"""All decisions that permissions can make on a valid URI."""
+
+
+class Rules:
+    """The permissions of a role, and which of them decides on a URI or a pattern.
+
+    One rule decides, and decides alone: the one for exactly this URI, else the longest prefix, else the wildcard with
+    the most literal components; of equal ones the one whose literals stand furthest in front.
+    A pattern is decided by a prefix or wildcard that covers all of it. A rule for a part of the pattern is applied
+    when there is an event or a call of that part.
+    Of two permissions for the same URIs the later one counts.
+    """
+
+    __slots__ = ("_index",)
+
+    def __init__(self, permissions: Iterable[Permission]) -> None:
+        self._index: PatternIndex[Permission] = PatternIndex()
+        for permission in permissions:
+            self._index.put(permission.match, permission.uri, permission)
+
+    def find(self, uri: str) -> Permission | None:
+        """Return the permission that decides on a URI, the first of :meth:`find_all`."""
+        exact = self._index.exact.get(uri)
+        if exact is not None:
+            return exact
+        patterns = self._index.patterns(uri)
+        return patterns[0] if len(patterns) == 1 else min(patterns, key=_rank, default=None)
+
+    def find_all(self, uri: str, match: Match = "exact") -> list[Permission]:
+        """Return the permissions that cover a URI, or all URIs of a pattern; the first one decides."""
+        if match != "exact":
+            return sorted(self._index.find_covering(match, uri), key=_rank)
+        exact = self._index.exact.get(uri)
+        patterns = sorted(self._index.patterns(uri), key=_rank)
+        return patterns if exact is None else [exact, *patterns]
+
+
+def _rank(permission: Permission) -> int:
+    """Return the sort key of a pattern. The sort is stable: prefixes stay in the order of the index."""
+    if permission.match == "prefix":
+        return PREFIX_RANK
+    return -sum(1 for component in permission.uri.split(".") if component)
+
+
+PREFIX_RANK = -(1 << 30)
+"""Sorts prefixes before all wildcards: no URI has so many components."""
+
+
+class Question(NamedTuple):
+    """The question whether a session may do this, as the key of its answer.
+
+    ``options`` are the encoded options of the session's message: other options are another question. ``authid`` is
+    empty if the answer holds for all sessions of a role.
+    """
+
+    action: Action
+    uri: str
+    match: Match
+    options: bytes
+    authid: str
+
+
+class AuthorizerSuspension:
+    """A message that waits for the decision of its role's authorizer. Its answer is a :class:`Decision`."""
+
+    __slots__ = ("_authorizer", "_options", "_role", "_session", "key")
+
+    timeout_answer = Deny(errors.AUTHORIZATION_FAILED, "the authorizer did not answer in time")
+
+    def __init__(
+        self, role: "Role", authorizer: AuthorizerOptions, session: Session, question: Question, options: Any
+    ) -> None:
+        self._role = role
+        self._authorizer = authorizer
+        self._session = session
+        self._options = options
+        self.key = question
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the authorizer."""
+        return self._authorizer.timeout
+
+    def request(self, ticket: int) -> AuthorizationRequest:
+        """Return the effect that asks the authorizer."""
+        session = self._session
+        return AuthorizationRequest(
+            ticket,
+            session.id,
+            session.realm,
+            {**session_details(session), "authextra": session.authextra},
+            self._authorizer.name,
+            self.key.action,
+            self.key.uri,
+            self.key.match,
+            self._options,
+        )
+
+    def resolve(self, answer: Answer) -> Decision:
+        """Return the decision that an answer means, and cache it if the authorizer allows that.
+
+        Anything but Permit refuses: nothing that goes wrong outside may allow what was asked.
+        """
+        if isinstance(answer, Permit):
+            decision = Decision(answer.allow, answer.disclose, is_valid=True)
+            if answer.cache:
+                self._role.remember(self.key, decision)
+            return decision
+        if not isinstance(answer, Deny):
+            answer = Deny(errors.AUTHORIZATION_FAILED, "the authorizer gave no valid answer")
+        return Decision(False, False, is_valid=True, failure=(answer.reason, answer.message))
 
 
 class Role:
-    """A role of a running realm. ``calls`` and ``publications`` hold the decisions of the hot path, by URI."""
+    """A role of a realm. ``calls`` and ``publications`` cache decisions by URI; the hot path reads them directly."""
 
     __slots__ = (
-        "_answers", "_clock", "_default", "_loose", "_remembered", "_rules", "authorizer", "calls", "name",
-        "publications", "registers", "subscribes", "trustlevel",
+        "_authorizer_cache", "_cache", "_clock", "_default", "_loose_uris", "_rules", "authorizer", "calls", "name",
+        "publications", "registrations", "subscriptions", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, options: RoleOptions, *, loose_uris: bool, clock: Callable[[], float] = float) -> None:
@@ -64,79 +177,82 @@ class Role:
         self.trustlevel = options.trustlevel
         self.authorizer = options.authorizer
         self._clock = clock
-        self._answers: dict[tuple[Any, ...], tuple[Decision, float]] = {}
-        self._loose = loose_uris
+        self._authorizer_cache: dict[tuple[Any, ...], tuple[Decision, float]] = {}
+        self._loose_uris = loose_uris
         self._default = ALLOW_ALL if options.allow_by_default else DENY_ALL
         self._rules = Rules(options.permissions)
         self.calls: dict[str, Decision] = {}
         self.publications: dict[str, Decision] = {}
-        self.registers: dict[str, Decision] = {}
-        self.subscribes: dict[str, Decision] = {}
-        self._remembered: dict[Action, dict[str, Decision]] = {
+        self.registrations: dict[str, Decision] = {}
+        self.subscriptions: dict[str, Decision] = {}
+        self._cache: dict[Action, dict[str, Decision]] = {
             "call": self.calls,
             "publish": self.publications,
-            "register": self.registers,
-            "subscribe": self.subscribes,
+            "register": self.registrations,
+            "subscribe": self.subscriptions,
         }
 
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
-        """The decision on what a session asks for now, with the options of its message.
+        """Return the decision on a request of a session, with the options of its message.
 
-        Raises Undecided where the role's authorizer has to be asked first.
+        Raises MessageSuspended if the role's authorizer has to be asked first. Nothing may have been changed by the
+        message before, because it will be handled again.
         """
         authorizer = self.authorizer
         if authorizer is None:
             return self.decide(action, uri, match)
-        # As good as a Question for finding one, and made in a quarter of the time.
+        # A plain tuple equals the Question with the same values, and takes a quarter of the time.
         question = (action, uri, match, _encode(options), session.authid if authorizer.is_per_authid else "")
-        if session.waiting is not None and question in session.waiting.decisions:
-            decision: Decision = session.waiting.decisions[question]
+        if session.pending is not None and question in session.pending.answers:
+            decision: Decision = session.pending.answers[question]
             return decision
-        remembered = self._answers.get(question)
-        if remembered is not None and (remembered[1] == FOR_EVER or self._clock() < remembered[1]):
+        remembered = self._authorizer_cache.get(question)
+        if remembered is not None and (remembered[1] == NEVER or self._clock() < remembered[1]):
             return remembered[0]
-        if not is_uri(uri, match, loose=self._loose):
+        if not is_uri(uri, match, loose=self._loose_uris):
             return INVALID
-        raise Undecided(Question(*question), authorizer.name, authorizer.timeout, options)
+        raise MessageSuspended(AuthorizerSuspension(self, authorizer, session, Question(*question), options))
 
     def covers(self, action: Action, uri: str) -> bool:
-        """Whether the holder of a pattern may use it for this URI. An authorizer's yes to a pattern covers it all."""
+        """Return whether a pattern that was allowed may be used for this URI.
+
+        A pattern that an authorizer allowed may be used for all its URIs.
+        """
         return self.authorizer is not None or self.decide(action, uri).allowed
 
     def remember(self, question: Question, decision: Decision) -> None:
-        """An authorizer's answer holds for the same question, for as long as its options say."""
-        if self.authorizer is None or len(question.uri) + len(question.options) > REMEMBERED_LENGTH:
+        """Cache an authorizer's decision for the time that the authorizer's options allow."""
+        if self.authorizer is None or len(question.uri) + len(question.options) > MAX_CACHED_URI_LENGTH:
             return
-        if len(self._answers) >= REMEMBERED:
-            self._answers.clear()
+        if len(self._authorizer_cache) >= MAX_CACHED_DECISIONS:
+            self._authorizer_cache.clear()
         seconds = self.authorizer.remember_for
-        self._answers[question] = (decision, self._clock() + seconds if seconds else FOR_EVER)
+        self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
-        """The decision for one action on one URI, or on a pattern of URIs.
+        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for which one decides.
 
-        See :mod:`.rules` for which rule decides. What a pattern covers is checked again, topic by topic and procedure
-        by procedure, in use.
+        A pattern may cover URIs that other permissions deny, so each event and call of a pattern is checked again.
         """
         if match != "exact":
             return self._decide(action, uri, match)
-        remembered = self._remembered[action]
+        remembered = self._cache[action]
         decision = remembered.get(uri)
         if decision is None:
             decision = self._decide(action, uri, match)
-            if len(uri) <= REMEMBERED_LENGTH:
-                if len(remembered) >= REMEMBERED:
+            if len(uri) <= MAX_CACHED_URI_LENGTH:
+                if len(remembered) >= MAX_CACHED_DECISIONS:
                     remembered.clear()
                 remembered[uri] = decision
         return decision
 
     def _decide(self, action: Action, uri: str, match: Match) -> Decision:
-        if not is_uri(uri, match, loose=self._loose):
+        if not is_uri(uri, match, loose=self._loose_uris):
             return INVALID
         if match == "exact":
-            rule = self._rules.deciding(uri) or self._default
+            rule = self._rules.find(uri) or self._default
         else:
-            rule = next(iter(self._rules.covering(uri, match)), self._default)
+            rule = next(iter(self._rules.find_all(uri, match)), self._default)
         if action == "publish":
             return DECISIONS[rule.publish, rule.disclose_publisher]
         if action == "call":
@@ -145,7 +261,7 @@ class Role:
 
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:
-    """Why a session may not do ``action`` with ``uri``."""
+    """Return the error for a session that may not do ``action`` with ``uri``."""
     if decision.failure is not None:
         return RequestRefused(*decision.failure)
     if not decision.is_valid:

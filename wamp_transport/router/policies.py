@@ -1,4 +1,4 @@
-"""Which of the callees of a shared registration gets a call.
+"""Choose the callee of a shared registration that gets a call.
 
 Sections of the specification: Advanced Profile, "Shared Registration", "Sharded Registration".
 """
@@ -12,71 +12,76 @@ Choice = Callable[[Registration, list[Callee], Callable[[int], int]], Callee]
 
 
 def choose(
-    registration: Registration, random_below: Callable[[int], int], passed_over: Collection[int] = ()
+    registration: Registration, random_below: Callable[[int], int], excluded: Collection[int] = ()
 ) -> Callee | None:
-    """The callee for the next call, or None where all are busy, leaving or passed over.
+    """Return the callee for the next call, or None if all are busy, leaving or excluded.
 
-    ``random_below(n)`` is a random number from 0 to n - 1. ``passed_over`` holds session ids.
+    ``random_below(n)`` returns a random number from 0 to n - 1. ``excluded`` holds session ids.
     """
-    able = [
+    candidates = [
         callee
         for callee in registration.callees.values()
-        if callee.is_able and (not passed_over or callee.session.id not in passed_over)
+        if callee.can_accept_call and (not excluded or callee.peer.id not in excluded)
     ]
-    if not able:
+    if not candidates:
         return None
-    return CHOICES[registration.invoke](registration, able, random_below)
+    return CHOICES[registration.invoke](registration, candidates, random_below)
 
 
-def choose_by_key(registration: Registration, key: str, passed_over: Collection[int] = ()) -> Callee | None:
-    """The callee of the shard that a resource key belongs to (rendezvous hashing over node keys).
+def choose_by_key(registration: Registration, key: str, excluded: Collection[int] = ()) -> Callee | None:
+    """Return the callee of the shard that a resource key belongs to (rendezvous hashing over node keys).
 
-    The same key goes to the same callee for as long as that one is there; callees without a node key have no shard.
+    A key belongs to the same callee as long as that callee stays. Callees without a node key have no shard.
     """
     shards = [
         callee
         for callee in registration.callees.values()
-        if callee.node_key is not None and callee.is_able and callee.session.id not in passed_over
+        if callee.node_key is not None and callee.can_accept_call and callee.peer.id not in excluded
     ]
     return max(shards, key=lambda callee: weight(key, callee.node_key or ""), default=None)
 
 
 def weight(key: str, node_key: str) -> bytes:
-    """How much a node wants a resource: the same number everywhere, without talking."""
+    """Return the weight of a node for a resource: the same on each node of a cluster, without communication."""
     return blake2b(f"{node_key}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _first(registration: Registration, able: list[Callee], random_below: Callable[[int], int]) -> Callee:
-    return able[0]
+def _choose_first(registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]) -> Callee:
+    return candidates[0]
 
 
-def _last(registration: Registration, able: list[Callee], random_below: Callable[[int], int]) -> Callee:
-    return able[-1]
+def _choose_last(registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]) -> Callee:
+    return candidates[-1]
 
 
-def _random(registration: Registration, able: list[Callee], random_below: Callable[[int], int]) -> Callee:
-    return able[random_below(len(able))]
+def _choose_random(registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]) -> Callee:
+    return candidates[random_below(len(candidates))]
 
 
-def _roundrobin(registration: Registration, able: list[Callee], random_below: Callable[[int], int]) -> Callee:
-    """The one after the last, in the order of registering, going round."""
-    following = next((callee for callee in able if callee.number > registration.last_number), able[0])
+def _choose_roundrobin(
+    registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
+) -> Callee:
+    """Choose the next callee in the order of registering, starting again after the last one."""
+    following = next((callee for callee in candidates if callee.number > registration.last_number), candidates[0])
     registration.last_number = following.number
     return following
 
 
-def _least_loaded(registration: Registration, able: list[Callee], random_below: Callable[[int], int]) -> Callee:
-    """The one with the fewest calls in flight; going round among equals."""
-    least = min(callee.in_flight for callee in able)
-    return _roundrobin(registration, [callee for callee in able if callee.in_flight == least], random_below)
+def _choose_least_loaded(
+    registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
+) -> Callee:
+    """Choose the callee with the fewest calls in flight, round-robin among equals."""
+    least = min(callee.in_flight for callee in candidates)
+    least_loaded = [callee for callee in candidates if callee.in_flight == least]
+    return _choose_roundrobin(registration, least_loaded, random_below)
 
 
 CHOICES: dict[str, Choice] = {
-    "single": _first,
-    "first": _first,
-    "last": _last,
-    "random": _random,
-    "roundrobin": _roundrobin,
-    "queue_least_loaded": _least_loaded,
+    "single": _choose_first,
+    "first": _choose_first,
+    "last": _choose_last,
+    "random": _choose_random,
+    "roundrobin": _choose_roundrobin,
+    "queue_least_loaded": _choose_least_loaded,
 }
-"""Invocation policy to how it chooses among the callees that are able."""
+"""The function that chooses among the candidates, by invocation policy."""

@@ -1,4 +1,4 @@
-"""One realm: who is in it, which of its parts handles a message, and what is told of its life."""
+"""Keep the sessions of one realm, pass their messages to broker and dealer, and publish its meta events."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -30,33 +30,36 @@ from ..wamp.uris import is_reserved
 from .broker import Broker
 from .dealer import Dealer
 from .effects import Effect, Send
+from .environment import Environment, RouterProcedure
 from .limits import Owner, SessionLimits
 from .meta.context import Context
-from .meta.procedures import built_in
-from .meta.sessions import details_of
+from .meta.procedures import bind_procedures
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
+from .pending import PendingMessages
 from .permissions import ALLOWED, Role
-from .ports import BuiltIn, Environment
-from .records import PRESENT, RealmStats, Session
+from .records import ACTIVE_STATES, RealmStats, Session, session_details
+from .suspension import MessageSuspended
 from .testaments import take_testaments
-from .waiting import Undecided, Waiting
 
-EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
-TRUSTED_ROLE = RoleOptions(TRUSTED, (EVERYTHING,))
-"""The role of sessions from inside the process, in every realm. Who they are is always told, as Crossbar does."""
+ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
+TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
+"""The role of sessions inside the process, in every realm. Their identity is always disclosed, as with Crossbar."""
 
 Leave = Callable[..., None]
-"""Ends a session: id, reason, message, is_quiet=False."""
+"""A function that ends a session: id, reason, message, is_quiet=False."""
 
-NEEDS_META_API = ("_meta_api", "event_history")
-"""How the names of features end that are nothing without meta procedures and events."""
+META_API_FEATURES = ("_meta_api", "event_history")
+"""Endings of the names of features that need meta procedures and events."""
 
-COUNTED = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
-"""The messages that open a request of their own."""
+SEQUENCED_REQUESTS = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
+"""The messages whose request ids count 1, 2, 3 if the realm is strict."""
 
 
 class Realm:
-    """Sessions that reach each other, under one set of roles. ``leave`` ends a session."""
+    """The sessions that can reach each other, and their roles. ``leave`` ends a session.
+
+    Only one message is handled at a time: nothing here calls :meth:`receive`, and effects go to the outbox.
+    """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
         self.options = options
@@ -67,17 +70,17 @@ class Realm:
         self._limits: dict[tuple[str, ServiceOptions], SessionLimits] = {}
         self._leaving: deque[Iterator[None]] = deque()
         self._reviews: deque[Iterator[bool]] = deque()
-        self._distrusted: set[str] = set()
+        self._reauthorize: set[str] = set()
         self._clock = environment.clock
-        self._built_in: dict[str, BuiltIn] = {}
+        self._router_procedures: dict[str, RouterProcedure] = {}
         self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
-        self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._built_in)
+        self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._router_procedures)
         self._context = Context(self.sessions, self.broker, self.dealer, environment, leave)
         self._handlers: dict[type[Message], Callable[[Session, Any], None]] = {
             Publish: self.broker.on_publish,
             Subscribe: self.broker.on_subscribe,
             Unsubscribe: self.broker.on_unsubscribe,
-            EventReceived: _nothing,
+            EventReceived: _ignore,
             Call: self.dealer.on_call,
             Cancel: self.dealer.calls.on_cancel,
             Register: self.dealer.on_register,
@@ -88,11 +91,11 @@ class Realm:
         self.configure(options)
 
     def configure(self, options: RealmOptions) -> None:
-        """Take new options: what sessions do from now on is decided by them, what they hold is reviewed."""
+        """Apply new options. :meth:`run_cleanup` revokes subscriptions and registrations that they do not allow."""
         for name, role in options.roles.items():
             old = self.options.roles.get(name, role)
             if role.authorizer is not None and (old.authorizer is None or old.authorizer.name != role.authorizer.name):
-                self._distrusted.add(name)
+                self._reauthorize.add(name)
         self.options = options
         if not options.strict_request_ids:
             self._last_requests.clear()
@@ -101,49 +104,49 @@ class Realm:
             self.roles[role.name] = Role(role, loose_uris=options.loose_uris, clock=self._clock)
         self._limits.clear()
         for session in self.sessions.values():
-            self.take_terms(session)
+            self.apply_role(session)
         self._reviews.clear()
         self._reviews.extend(self._review(session) for session in self.sessions.values())
-        self._built_in.clear()
+        self._router_procedures.clear()
         if options.enable_meta_api:
-            self._built_in.update(built_in(self._context, self._outbox))
+            self._router_procedures.update(bind_procedures(self._context, self._outbox))
         self.broker.configure(options)
         self.dealer.configure(options)
 
-    def announced(self) -> dict[str, dict[str, dict[str, bool]]]:
-        """``WELCOME.Details.roles``: all features, without the meta API those that do without it."""
+    def welcome_roles(self) -> dict[str, dict[str, dict[str, bool]]]:
+        """Return ``WELCOME.Details.roles``: all features, or those that work without the meta API if it is disabled."""
         roles = router_roles()
         if not self.options.enable_meta_api:
             for role in roles.values():
                 features = role["features"]
-                role["features"] = {name: True for name in features if not name.endswith(NEEDS_META_API)}
+                role["features"] = {name: True for name in features if not name.endswith(META_API_FEATURES)}
         return roles
 
     def join(self, session: Session) -> None:
-        """``session`` is in the realm from now on."""
+        """Add a session to the realm."""
         self.sessions[session.id] = session
-        self.take_terms(session)
+        self.apply_role(session)
         if self.options.strict_request_ids:
             self._last_requests[session.id] = 0
 
-    def joined(self, session: Session) -> None:
-        """``session`` has got its WELCOME: tell who listens."""
-        self._announce("wamp.session.on_join", "", details_of(session))
+    def announce_join(self, session: Session) -> None:
+        """Publish that a session has joined. Call it after WELCOME was sent: the session may receive its own event."""
+        self._announce("wamp.session.on_join", "", session_details(session))
 
     def receive(self, session: Session, message: Message) -> None:
-        """Handle one message of a session that has joined.
+        """Handle one message of a session of the realm.
 
-        Raises ProtocolViolation; and Undecided where an authorizer must be asked before it can be handled, once more.
+        Raises ProtocolViolation, and MessageSuspended if the message must be handled again when an answer is there.
         """
-        if self.options.strict_request_ids and type(message) in COUNTED:
+        if self.options.strict_request_ids and type(message) in SEQUENCED_REQUESTS:
             self._count(session, message)
         try:
             self._handlers[type(message)](session, message)
         except RequestRefused as refusal:
             self._refuse(session, message, refusal)
 
-    def owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
-        """Whose limits hold for a session of this role that comes through this service."""
+    def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
+        """Return the owners of the limits of a session: realm, role and service; none for trusted sessions."""
         if authrole == TRUSTED:
             return ()
         name = self.options.name
@@ -153,18 +156,20 @@ class Realm:
             (f"service {service.key!r}", service.limits),
         )
 
-    def take_terms(self, session: Session) -> None:
-        """What realm, role and service say holds for ``session`` from now on."""
+    def apply_role(self, session: Session) -> None:
+        """Set limits and trust level of a session from its realm, role and service."""
         key = (session.authrole, session.service)
         if key not in self._limits:
-            self._limits[key] = SessionLimits(*self.owners(*key))
+            self._limits[key] = SessionLimits(*self.limit_owners(*key))
         session.limits = self._limits[key]
         session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
-        """``session`` leaves. Its calls end at once; its subscriptions and registrations follow by :meth:`work`.
+        """Remove a session. Returns False if it was removed before.
 
-        ``is_quiet``: without its testaments, and nobody is told. Returns whether it was still there.
+        Its calls end immediately; its subscriptions and registrations are removed later by :meth:`run_cleanup`. If
+        ``is_quiet``, its testaments and the meta event are not published. The state of the session must have changed
+        before: a session that is removed must not count as active.
         """
         if self.sessions.pop(session.id, None) is None:
             return False
@@ -173,17 +178,17 @@ class Realm:
         testaments = take_testaments(session)
         if not is_quiet:
             for publish in testaments:
-                self._execute(session, publish)
+                self._publish_testament(session, publish)
             self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
-        self._leaving.append(self._taken_apart(session))
+        self._leaving.append(self._teardown_steps(session))
         if not self.sessions:
             self._limits.clear()
         return True
 
-    def work(self, steps: int) -> int:
-        """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most.
+    def run_cleanup(self, steps: int) -> int:
+        """Remove up to ``steps`` subscriptions and registrations of sessions that left or may not have them any more.
 
-        Returns how many steps are left over.
+        Returns the number of steps that were not needed.
         """
         while steps and self._leaving:
             if next(self._leaving[0], True):
@@ -196,13 +201,13 @@ class Realm:
             else:
                 steps -= 1
         if not self._reviews:
-            self._distrusted.clear()
+            self._reauthorize.clear()
         return steps
 
-    def _taken_apart(self, session: Session) -> Iterator[None]:
-        """Take what a left session held, one at a time, the oldest first.
+    def _teardown_steps(self, session: Session) -> Iterator[None]:
+        """Remove the registrations and subscriptions of a session that left, one in each step, oldest first.
 
-        From lists: a dict finds its first item ever more slowly while first items go.
+        The steps work on lists, because finding the first item of a dict takes longer the more were removed before it.
         """
         registrations = list(reversed(session.registrations.values()))
         while registrations:
@@ -214,8 +219,8 @@ class Realm:
             yield
 
     @property
-    def has_work(self) -> bool:
-        """Whether :meth:`work` has something to do."""
+    def has_cleanup(self) -> bool:
+        """Whether :meth:`run_cleanup` has anything left to remove or review."""
         return bool(self._leaving or self._reviews)
 
     def stats(self) -> RealmStats:
@@ -228,69 +233,71 @@ class Realm:
             retained=len(self.broker.retained),
         )
 
-    def undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
-        """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""
+    def on_undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
+        """Handle a message that could not be encoded for ``session``: its call fails, an event is dropped."""
         if isinstance(message, Invocation | Result | Error):
-            self.dealer.undeliverable(session, message, fault)
+            self.dealer.on_undeliverable(session, message, fault)
 
     def _announce(self, topic: str, about: str, *args: Any) -> None:
         if self.options.enable_meta_api and not is_reserved(about):
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Revoke what the role of ``session`` allows no longer, a piece at each step.
+        """Revoke what the role of a session does not allow any more; one subscription or registration in each step.
 
-        What an authorizer has allowed stays; where there was none, or another one, nobody has allowed it.
+        What the present authorizer has allowed stays. If there was none, or another one, nothing was allowed by it.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
-                if not self._may_keep(session, "register", registration.procedure, registration.match):
+                if not self._is_still_allowed(session, "register", registration.procedure, registration.match):
                     self.dealer.revoke(session, registration, errors.NOT_AUTHORIZED)
                 yield False
         for subscription in list(session.subscriptions.values()):
             if subscription.id in session.subscriptions:
-                if not self._may_keep(session, "subscribe", subscription.topic, subscription.match):
+                if not self._is_still_allowed(session, "subscribe", subscription.topic, subscription.match):
                     self.broker.revoke(session, subscription, errors.NOT_AUTHORIZED)
                 yield False
-        if session.authrole in self._distrusted:
-            for wills in session.testaments.values():
-                wills.clear()
+        if session.authrole in self._reauthorize:
+            for testaments in session.testaments.values():
+                testaments.clear()
 
-    def _may_keep(self, session: Session, action: Action, uri: str, match: Match) -> bool:
-        if session.state not in PRESENT:
-            return True  # it is taken apart anyway
+    def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
+        if session.state not in ACTIVE_STATES:
+            return True  # Its teardown removes it anyway.
         role = self.roles[session.authrole]
         if role.authorizer is not None:
-            return session.authrole not in self._distrusted
+            return session.authrole not in self._reauthorize
         return role.decide(action, uri, match).allowed
 
-    def _execute(self, session: Session, publish: Publish) -> None:
-        """Publish a testament as if the session still did. What its role may no longer publish is dropped.
+    def _publish_testament(self, session: Session, publish: Publish) -> None:
+        """Publish a testament with the identity of its session, unless the role may not publish it any more.
 
-        An authorizer was asked when the testament was left; there is nobody to wait for another answer.
+        The authorizer was asked when the testament was added. It is not asked again, because the session has ended
+        and nobody could wait: the pending answer that is set here allows it.
         """
         payload_format, session.payload_format = session.payload_format, PYTHON
-        session.waiting = Waiting()
+        session.pending = PendingMessages()
         try:
             try:
                 self.broker.on_publish(session, publish)
-            except Undecided as undecided:
-                session.waiting.decisions[undecided.question] = ALLOWED
+            except MessageSuspended as suspended:
+                session.pending.answers[suspended.suspension.key] = ALLOWED
                 self.broker.on_publish(session, publish)
         except (RequestRefused, ProtocolViolation):
             pass
         finally:
             session.payload_format = payload_format
-            session.waiting = None
+            session.pending = None
 
     def _count(self, session: Session, message: Any) -> None:
-        """Request ids are 1, 2, 3 and so on (Basic Profile, "IDs"); further parts of a progressive call repeat its id.
+        """Check that request ids count 1, 2, 3 (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        A session that was there before the realm became strict goes on from where it is.
+        Further parts of a progressive call repeat its id. A session that joined before the realm became strict goes on
+        from its last id.
         """
         request_id = message.request_id
-        if session.waiting is not None and session.waiting.message is message:
-            return  # it was counted before it had to wait
+        if session.pending is not None and session.pending.message is message:
+            return  # It was counted before it was suspended.
         if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1
@@ -308,9 +315,9 @@ class Realm:
 
 
 def has_role(options: RealmOptions, name: str) -> bool:
-    """Whether a session may have this role in a realm."""
+    """Return whether a realm has a role of this name."""
     return name in options.roles or name == TRUSTED
 
 
-def _nothing(session: Session, message: Message) -> None:
-    """The message is legal, and the feature it belongs to is not announced."""
+def _ignore(session: Session, message: Message) -> None:
+    """Ignore a legal message of a feature that the router does not announce."""

@@ -1,4 +1,4 @@
-"""Which subscribers receive a publication: publisher exclusion, black and white lists, shards.
+"""Select the subscribers that receive a publication: publisher exclusion, black and white lists, shards.
 
 Sections of the specification: Advanced Profile, "Publisher Exclusion", "Subscriber Black- and Whitelisting",
 "Sharded Subscription".
@@ -8,69 +8,69 @@ from collections.abc import Callable, Sequence
 
 from ..wamp.messages import PublishOptions
 from .policies import weight
-from .records import PRESENT, Publication, Session, Subscription
+from .records import ACTIVE_STATES, Peer, Publication, Subscription
 
-Chooser = Callable[[Session], bool]
+ReceiverFilter = Callable[[Peer], bool]
 
 
-def receivers(subscription: Subscription, publication: Publication, chosen: Chooser | None) -> Sequence[int]:
-    """The ids of the subscribers that get the event. ``chosen`` is None where no list narrows them."""
+def receivers(subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> Sequence[int]:
+    """Return the ids of the subscribers that get the event. ``accepts`` is None if the publication has no lists."""
     if publication.is_plain and publication.session_id not in subscription.subscribers:
         return subscription.receivers
     options = publication.message.options
     publisher = publication.session_id if options.exclude_me is not False else 0
     to: Sequence[int]
-    if chosen is not None:
-        sessions = subscription.subscribers.values()
-        to = [session.id for session in sessions if session.id != publisher and chosen(session)]
+    if accepts is not None:
+        peers = subscription.subscribers.values()
+        to = [peer.id for peer in peers if peer.id != publisher and accepts(peer)]
     elif publisher in subscription.subscribers:
         to = [session_id for session_id in subscription.receivers if session_id != publisher]
     else:
         to = subscription.receivers
     if options.rkey is not None and subscription.node_keys:
-        return _one_shard(subscription, to, options.rkey)
+        return _select_shard(subscription, to, options.rkey)
     return to
 
 
-def chooser(options: PublishOptions) -> Chooser | None:
-    """What the lists of a publication choose, or None where it has none.
+def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
+    """Return a function that applies the lists of a publication to a peer, or None if it has no lists.
 
-    A white list that is there and empty admits nobody; black lists win over white ones.
+    An empty white list accepts nobody; black lists take precedence over white lists.
     """
-    tests: list[Chooser] = []
+    tests: list[ReceiverFilter] = []
     for eligible, attribute in (
         (options.eligible, "id"),
         (options.eligible_authid, "authid"),
         (options.eligible_authrole, "authrole"),
     ):
         if eligible is not None:
-            tests.append(_member(attribute, frozenset(eligible)))
+            tests.append(_includes(attribute, frozenset(eligible)))
     for excluded, attribute in (
         (options.exclude, "id"),
         (options.exclude_authid, "authid"),
         (options.exclude_authrole, "authrole"),
     ):
         if excluded:
-            tests.append(_no_member(attribute, frozenset(excluded)))
+            tests.append(_excludes(attribute, frozenset(excluded)))
     if not tests:
         return None
-    return lambda session: all(test(session) for test in tests)
+    return lambda peer: all(test(peer) for test in tests)
 
 
-def _one_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Of the subscribers with a node key the one that the resource belongs to; and all without one.
+def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
+    """Return the receivers without a node key, and of those with one the one that the resource belongs to.
 
-    One that has left and is still being taken apart is passed over: the event would reach nobody.
+    A subscriber that is leaving and not removed yet is skipped: the event would reach nobody.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
-    shards = [each for each in to if each in keys and subscribers[each].state in PRESENT]
+    shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]
     one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
     return [session_id for session_id in to if session_id not in keys or session_id == one]
 
 
-def _member(attribute: str, values: frozenset[int | str]) -> Chooser:
-    return lambda session: getattr(session, attribute) in values
+def _includes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
+    return lambda peer: getattr(peer, attribute) in values
 
 
-def _no_member(attribute: str, values: frozenset[int | str]) -> Chooser:
-    return lambda session: getattr(session, attribute) not in values
+def _excludes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
+    return lambda peer: getattr(peer, attribute) not in values

@@ -1,9 +1,9 @@
-"""What the core remembers: sessions, subscriptions, registrations and calls, as plain records.
+"""Define the records of the core: sessions, subscriptions, publications, registrations and calls.
 
 Records hold ids and each other, never connections.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -11,24 +11,66 @@ from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, Regist
 from .deadlines import Deadline
 from .limits import NO_LIMITS, SessionLimits
 from .options import Match, ServiceOptions
-from .waiting import Login, Waiting
+from .pending import PendingLogin, PendingMessages
 
-State = Literal["closed", "authenticating", "challenging", "established", "deciding", "closing", "gone"]
+State = Literal["closed", "authenticating", "challenging", "established", "suspended", "closing", "gone"]
 
-JOINING = frozenset({"closed", "authenticating", "challenging"})
+JOINING_STATES = frozenset({"closed", "authenticating", "challenging"})
 """The states of a session that is not established yet."""
 
-PRESENT = frozenset({"established", "deciding"})
+ACTIVE_STATES = frozenset({"established", "suspended"})
 """The states of a session that is a member of its realm."""
 
 
+class Peer(Protocol):
+    """The client at the other end, as subscriptions, registrations and calls see it.
+
+    A :class:`Session` is a peer on this node. A client of another node can be represented by any object with these
+    attributes; nothing in broker, dealer or calls may ask a record's peer for more than :class:`Peer` or
+    :class:`CallPeer` has. ``trustlevel`` is None if the peer's role has none.
+    """
+
+    id: int
+    authid: str
+    authrole: str
+    trustlevel: int | None
+    state: State
+
+    def has(self, role: str, *features: str) -> bool:
+        """Return whether the client announced one of the features for a role; they are spellings of one feature."""
+
+
+class CallPeer(Peer, Protocol):
+    """A caller or callee: a peer that calls, invocations and registrations are recorded at.
+
+    ``calls`` maps the peer's request ids to the calls that it made, ``invocations`` its invocation ids to the calls
+    that it was sent. ``last_invocation`` is the last invocation id that was given out. ``ended_streams`` holds the
+    request ids of ended progressive calls of which more parts may come. ``payload_format`` is the format of the raw
+    payload in the message of the peer that is being handled.
+    """
+
+    realm: str
+    payload_format: str
+    registrations: "dict[int, Registration]"
+    calls: "dict[int, CallRecord]"
+    invocations: "dict[int, CallRecord]"
+    last_invocation: int
+    ended_streams: set[int]
+
+
 class Session:
-    """One session of one transport, from the first byte to the end. ``state`` is changed in ``session.py`` alone."""
+    """One session of one transport, from the first byte to the end.
+
+    Only ``session.move`` assigns ``state``. ``login`` is set from HELLO to WELCOME if there are credentials to check,
+    ``pending`` while a message is suspended. ``deadline`` is the one thing that the session is waiting for, and
+    ``ticket`` the number of an open request to the outside, 0 without one.
+    """
 
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "deadline", "ended_streams", "id",
-        "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format", "realm", "registrations",
-        "roles", "service", "state", "subscriptions", "testaments", "ticket", "transport", "trustlevel", "waiting",
+        "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format", "pending", "realm",
+        "registrations", "roles", "service", "state", "subscriptions", "testaments", "ticket", "transport",
+        "trustlevel",
     )  # fmt: skip
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
@@ -52,61 +94,73 @@ class Session:
         self.limits: SessionLimits = NO_LIMITS
         self.deadline: Deadline | None = None
         self.ticket = 0
-        self.login: Login | None = None
-        self.waiting: Waiting | None = None
+        self.login: PendingLogin | None = None
+        self.pending: PendingMessages | None = None
         self.ended_streams: set[int] = set()
         self.trustlevel: int | None = None
         self.transport: dict[str, Any] = {}
         self.testaments: dict[str, list[Publish]] = {"detached": [], "destroyed": []}
 
     def has(self, role: str, *features: str) -> bool:
-        """Whether the peer announced one of the features for a role; the names are spellings of the same one."""
+        """Return whether the client announced one of the features for a role; they are spellings of one feature."""
         announced = self.roles.get(role)
         if announced is None or announced.features is None:
             return False
         return any(announced.features.get(feature) is True for feature in features)
 
 
-class Subscription:
-    """A topic or pattern and who is subscribed to it, in the order of subscribing.
+def session_details(session: Session) -> dict[str, Any]:
+    """Return the details of a session as the meta API and authorizers get them."""
+    return {
+        "session": session.id,
+        "authid": session.authid,
+        "authrole": session.authrole,
+        "authmethod": session.authmethod,
+        "authprovider": session.authprovider,
+        "transport": session.transport,
+    }
 
-    ``node_keys`` holds the node key of each subscriber that gave one. ``is_kept``: it stays without subscribers, for
-    its history.
+
+class Subscription:
+    """A topic or pattern and its subscribers, in the order of subscribing.
+
+    ``node_keys`` holds the node key of each subscriber that gave one. If ``is_persistent``, the subscription stays
+    without subscribers, because it has a history.
     """
 
-    __slots__ = ("_receivers", "created", "id", "is_kept", "match", "node_keys", "subscribers", "topic")
+    __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")
 
     def __init__(self, subscription_id: int, topic: str, match: Match, created: str) -> None:
         self.id = subscription_id
         self.topic = topic
         self.match = match
         self.created = created
-        self.is_kept = False
-        self.subscribers: dict[int, Session] = {}
+        self.is_persistent = False
+        self.subscribers: dict[int, Peer] = {}
         self.node_keys: dict[int, str] = {}
         self._receivers: tuple[int, ...] | None = None
 
-    def add(self, session: Session, node_key: str | None) -> None:
-        """Subscribe ``session``."""
-        self.subscribers[session.id] = session
+    def add(self, peer: Peer, node_key: str | None) -> None:
+        """Add a subscriber."""
+        self.subscribers[peer.id] = peer
         if node_key is not None:
-            self.node_keys[session.id] = node_key
+            self.node_keys[peer.id] = node_key
         self._receivers = None
 
-    def remove(self, session: Session) -> None:
-        """Unsubscribe ``session``."""
-        self.subscribers.pop(session.id, None)
-        self.node_keys.pop(session.id, None)
+    def remove(self, peer: Peer) -> None:
+        """Remove a subscriber."""
+        self.subscribers.pop(peer.id, None)
+        self.node_keys.pop(peer.id, None)
         self._receivers = None
 
     @property
-    def is_held(self) -> bool:
-        """Whether it has a subscriber that is not leaving, or stays without."""
-        return self.is_kept or any(session.state in PRESENT for session in self.subscribers.values())
+    def is_in_use(self) -> bool:
+        """Whether the subscription is persistent or has a subscriber that is not leaving."""
+        return self.is_persistent or any(peer.state in ACTIVE_STATES for peer in self.subscribers.values())
 
     @property
     def receivers(self) -> tuple[int, ...]:
-        """The ids of all subscribers, made once until the next change."""
+        """The ids of all subscribers. The tuple is built once and reused until the next change."""
         if self._receivers is None:
             self._receivers = tuple(self.subscribers)
         return self._receivers
@@ -123,9 +177,10 @@ class RealmStats(NamedTuple):
 
 
 class Publication(Struct, gc=False):
-    """A PUBLISH on its way, or kept: with who published it and when.
+    """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``is_plain``: its options are known to ask for nothing but an answer.
+    ``time`` is set when the publication is stored. ``is_plain`` means that its options ask for an acknowledgement at
+    most. ``is_disclosed`` means that its receivers learn who published it.
     """
 
     id: int
@@ -141,15 +196,16 @@ class Publication(Struct, gc=False):
 
 
 class Callee:
-    """A session in a registration: how many calls it takes, and how it wants them.
+    """A peer in a registration, and the options that it registered with.
 
-    ``concurrency`` is the most calls in flight, 0 for no limit. ``number`` grows in the order of registering.
+    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` grows in the order of
+    registering.
     """
 
-    __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "session")
+    __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "peer")
 
-    def __init__(self, session: Session, number: int, options: RegisterOptions) -> None:
-        self.session = session
+    def __init__(self, peer: CallPeer, number: int, options: RegisterOptions) -> None:
+        self.peer = peer
         self.number = number
         self.concurrency = options.concurrency or 0
         self.disclose_caller = options.disclose_caller is True
@@ -158,18 +214,21 @@ class Callee:
         self.in_flight = 0
 
     @property
-    def is_there(self) -> bool:
-        """Whether its session is not leaving."""
-        return self.session.state in PRESENT
+    def is_active(self) -> bool:
+        """Whether the peer is not leaving."""
+        return self.peer.state in ACTIVE_STATES
 
     @property
-    def is_able(self) -> bool:
-        """Whether it can take one more call."""
-        return self.session.state in PRESENT and not 0 < self.concurrency <= self.in_flight
+    def can_accept_call(self) -> bool:
+        """Whether the peer is not leaving and below its concurrency limit."""
+        return self.peer.state in ACTIVE_STATES and not 0 < self.concurrency <= self.in_flight
 
 
 class Registration:
-    """A procedure or pattern and the callees that carry it out, in the order of registering."""
+    """A procedure or pattern and its callees by session id, in the order of registering.
+
+    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` goes on from there.
+    """
 
     __slots__ = ("callees", "created", "id", "invoke", "last_number", "match", "procedure")
 
@@ -183,21 +242,21 @@ class Registration:
         self.last_number = 0
 
     @property
-    def is_staffed(self) -> bool:
-        """Whether it has a callee that is not leaving."""
-        return any(callee.is_there for callee in self.callees.values())
+    def has_active_callee(self) -> bool:
+        """Whether the registration has a callee that is not leaving."""
+        return any(callee.is_active for callee in self.callees.values())
 
 
 class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
-    ``call`` is the CALL as it came, for another callee should this one be unavailable; ``tried`` holds the sessions
-    that were. ``is_streaming``: more parts of the call may follow; ``details`` are what its callee was told with the
-    first. ``is_disclosed``: the caller's identity is told by its role's rules. ``is_killed``: the callee was told to
-    stop.
+    ``call`` is kept unchanged for the next callee if this one is unavailable; ``tried`` holds the session ids of the
+    callees that were. While ``is_streaming``, more parts of the call may follow; ``details`` are those of the first
+    INVOCATION, which hold for all parts. ``is_disclosed``: the rules of the caller's role disclose its identity.
+    ``is_killed``: the caller canceled with mode ``kill``, and the callee's answer still has to come.
     """
 
-    caller: Session
+    caller: CallPeer
     request_id: int
     call: Call
     registration: Registration

@@ -1,7 +1,8 @@
-"""The router's public face: sessions come and go, messages go in, effects come out.
+"""Provide the router core: open and close sessions, receive messages, and leave effects in an outbox.
 
-Synchronous and without I/O. Whoever owns a router feeds it from one thread, wakes it when something is due or is left
-to do, and carries out the effects in order after each call.
+It is synchronous and without I/O. Its owner calls it from one thread only, calls :meth:`Router.advance` when a deadline
+is due and :meth:`Router.run_cleanup` while there is cleanup, and carries out the effects in order after each call. No
+effect may be carried out during a call: methods are not reentrant.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,63 +12,68 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
-from .answers import Answer
-from .effects import Close, Effect, Left, Mute, Release, Send
+from .decisions import Answer
+from .effects import AwaitNextHello, Close, Effect, Send, SessionLeft, StopSending
+from .environment import Environment
 from .history import History
-from .logins import Logins
 from .options import RouterOptions, ServiceOptions
-from .ports import Environment
-from .questions import Questions
 from .realm import Realm, has_role
-from .records import PRESENT, CallRecord, Session
-from .session import ACCEPTED, move, unexpected
-from .tickets import Tickets, stop_clock
-from .waiting import Undecided
+from .records import ACTIVE_STATES, CallRecord, Session
+from .session import HANDLER_NAMES, move, unexpected_message
+from .session_establishment import SessionEstablishment
+from .suspension import MessageSuspended, SuspendedMessages
+from .tickets import Tickets, cancel_deadline
 
 NO_REASON = ReasonDetails()
 
 
 class Router:
-    """A WAMP router core in an :class:`~.ports.Environment`."""
+    """A WAMP router core.
+
+    Effects of one call are in the order in which clients must see them. A session that ends gets the effect that ends
+    it before the effects of its leaving, because those are for others.
+    """
 
     def __init__(self, options: RouterOptions, environment: Environment) -> None:
         self._options = options
         self._environment = environment
         self._deadlines = environment.deadlines
         self.outbox: list[Effect] = []
-        """What is to be done and was not taken yet; see :meth:`take_effects`."""
+        """The effects that were not taken yet; see :meth:`take_effects`."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._unfinished: set[str] = set()
         """Realms whose options are applied by half, if an error was raised in between."""
         self._tickets = Tickets(self.outbox)
-        self._logins = Logins(options, self.realms, environment, self.outbox, self._tickets, self._abort)
-        self._questions = Questions(self.outbox, environment.deadlines, self._tickets, self.receive)
-        self.on_hello, self.on_authenticate = self._logins.on_hello, self._logins.on_authenticate
-        self.hold = self._questions.hold
-        self.admit = self._logins.admit
+        self._establishment = SessionEstablishment(
+            options, self.realms, environment, self.outbox, self._tickets, self._abort
+        )
+        self._suspended_messages = SuspendedMessages(self.outbox, environment.deadlines, self._tickets, self.receive)
+        self.on_hello, self.on_authenticate = self._establishment.on_hello, self._establishment.on_authenticate
+        self.on_queued = self._suspended_messages.queue
+        self.admit = self._establishment.admit
         self._handlers: dict[str, dict[type[Message], Callable[[Session, Any], None]]] = {
             state: {kind: getattr(self, name) for kind, name in accepted.items()}
-            for state, accepted in ACCEPTED.items()
+            for state, accepted in HANDLER_NAMES.items()
         }
         self._on_deadline: dict[str, Callable[[Any], None]] = {
             "hello": self._on_hello_deadline,
             "goodbye": self._on_goodbye_deadline,
             "call": self._on_call_deadline,
-            "authenticator": self._logins.on_authenticator_deadline,
-            "challenge": self._logins.on_challenge_deadline,
-            "authorizer": self._on_authorizer_deadline,
+            "authenticator": self._establishment.on_authenticator_deadline,
+            "challenge": self._establishment.on_challenge_deadline,
+            "suspension": self._suspended_messages.on_deadline,
         }
         self._open_realms(options)
 
-    # --- verbs ---------------------------------------------------------------------------------------------------
+    # --- public methods ------------------------------------------------------------------------------------------
 
     def open_session(
         self, service: ServiceOptions, payload_format: str, transport: dict[str, Any] | None = None
     ) -> int:
-        """A transport is there: the id of the session that its HELLO will establish.
+        """Open a session for a new transport, in the state ``closed``, and return its id.
 
-        ``transport`` is what the meta API tells of it.
+        ``transport`` has the details of the transport for the meta API.
         """
         session_id = self._environment.new_session_id()
         while session_id in self.sessions:
@@ -79,9 +85,9 @@ class Router:
         return session_id
 
     def receive(self, session_id: int, message: Message) -> bool:
-        """One message from a session's peer. Messages of a session that is gone are ignored.
+        """Handle one message of a session's client. Messages of a session that is gone are ignored.
 
-        Returns whether what is to be done may wait until the session's next messages are received as well.
+        Returns whether the effects may wait until further messages of the session have been received.
         """
         session = self.sessions.get(session_id)
         if session is None:
@@ -89,61 +95,62 @@ class Router:
         handler = self._handlers[session.state].get(type(message))
         try:
             if handler is None:
-                raise unexpected(session, message)
+                raise unexpected_message(session, message)
             handler(session, message)
             return session.state == "established"
         except ProtocolViolation as violation:
             self.violate(session_id, str(violation))
-        except Undecided as undecided:
-            self._questions.ask(session, message, undecided)
+        except MessageSuspended as suspended:
+            self._suspended_messages.suspend(session, message, suspended.suspension)
         return False
 
     def decide(self, ticket: int, answer: Answer) -> None:
-        """The answer to what was asked with this ticket. One that nobody waits for any more is ignored."""
+        """Pass on the answer to the request with this ticket. It is ignored if the ticket is not valid any more."""
         session = self._tickets.take(ticket)
         if session is None:
             return
-        if session.state == "deciding":
-            self._questions.answered(session, self.realms[session.realm], answer)
+        if session.state == "suspended":
+            self._suspended_messages.resume(session, answer)
         else:
-            self._logins.answered(session, answer)
+            self._establishment.on_answer(session, answer)
 
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
-        """The peer broke the protocol, before its bytes were a message or after: ABORT, and the transport closes.
+        """Abort a session whose client broke the protocol: send ABORT and close the transport.
 
-        With another ``reason`` it is not the peer's fault, and ends the same way.
+        Another ``reason`` is for faults that are not the client's.
         """
         session = self.sessions.get(session_id)
         if session is not None:
             self._abort(session, reason, message)
 
-    def undeliverable(self, session_id: int, message: Message, fault: PayloadError) -> None:
-        """A message could not be said to this session; see :meth:`Realm.undeliverable`."""
+    def on_undeliverable(self, session_id: int, message: Message, fault: PayloadError) -> None:
+        """Handle a message that could not be encoded for a session; see :meth:`.Realm.on_undeliverable`."""
         session = self.sessions.get(session_id)
         realm = self.realms.get(session.realm) if session is not None else None
         if session is not None and realm is not None:
-            realm.undeliverable(session, message, fault)
+            realm.on_undeliverable(session, message, fault)
 
     def close_session(self, session_id: int) -> None:
-        """The session's transport is gone."""
+        """End a session whose transport is lost."""
         session = self.sessions.get(session_id)
         if session is not None:
             self._end(session, errors.CLOSE_TRANSPORT_LOST)
 
     def leave(self, session_id: int, reason: str, message: str, is_quiet: bool = False) -> None:
-        """The router ends a session: GOODBYE, out of the realm at once, closed when the peer answers or time is up.
+        """End a session: send GOODBYE and remove the session from its realm.
 
-        ``is_quiet``: its testaments are dropped and no meta event tells that it left.
+        The transport is closed when the client answers or does not answer in time. If ``is_quiet``, its testaments and
+        the meta event are not published. A session that has not joined is aborted instead.
         """
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
             return
-        if session.state not in PRESENT:
+        if session.state not in ACTIVE_STATES:
             self._abort(session, reason, message)
             return
-        self._questions.drop(session)
+        self._suspended_messages.cancel(session)
         self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
-        self.outbox.append(Mute(session_id))
+        self.outbox.append(StopSending(session_id))
         session.leave_reason = reason
         move(session, "leave")
         self._detach(session, reason, is_quiet=is_quiet)
@@ -155,11 +162,12 @@ class Router:
             self.leave(session_id, reason, message)
 
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
-        """Take new options. Sessions stay, but for those whose realm or role is no more.
+        """Apply new options. Sessions stay, except those whose realm or role was removed.
 
-        ``services`` are path services, by key, whose limits have changed.
+        ``services`` are the path services whose limits have changed, by key.
         """
-        self._options = self._logins.options = options
+        self._options = self._establishment.options = options
+        # Sessions get their service before their realm is configured: the realm computes their limits from it.
         if services:
             for session in self.sessions.values():
                 session.service = services.get(session.service.key, session.service)
@@ -174,27 +182,30 @@ class Router:
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
+                # Sessions without a role have left: the realm needs the role of each session that it has. Suspended
+                # messages are handled again last, by the new rules.
                 realm.configure(new)
-                self._questions.renew(realm)
+                self._suspended_messages.restart(realm.sessions.values())
                 self._unfinished.discard(name)
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
-        """It is ``now``: do what is due."""
+        """Handle all deadlines up to ``now``."""
         for deadline in self._deadlines.due(now):
             self._on_deadline[deadline.kind](deadline.subject)
 
-    def work(self, steps: int) -> None:
-        """Take apart what left sessions held and what is no longer allowed, ``steps`` pieces at most, so that others
-        are served in between.
+    def run_cleanup(self, steps: int) -> None:
+        """Remove up to ``steps`` subscriptions and registrations of sessions that left or may not have them any more.
+
+        It is done in steps so that the owner of the router can serve other sessions in between.
         """
         for realm in self.realms.values():
-            steps = realm.work(steps)
+            steps = realm.run_cleanup(steps)
 
     @property
-    def has_work(self) -> bool:
-        """Whether :meth:`work` has something to do."""
-        return any(realm.has_work for realm in self.realms.values())
+    def has_cleanup(self) -> bool:
+        """Whether :meth:`run_cleanup` has anything left to do."""
+        return any(realm.has_cleanup for realm in self.realms.values())
 
     def histories(self) -> Iterator[tuple[str, History]]:
         """The histories of all realms, each with the name of its realm."""
@@ -203,41 +214,41 @@ class Router:
                 yield name, history
 
     def next_deadline(self) -> float | None:
-        """When :meth:`advance` has something to do, if ever."""
+        """Return the time of the next deadline, or None if there is none."""
         return self._deadlines.next()
 
     def take_effects(self) -> list[Effect]:
-        """What is to be done, in order; each effect is taken once."""
-        taken = self.outbox[:]
+        """Remove and return all effects from the outbox, in order."""
+        effects = self.outbox[:]
         self.outbox.clear()
-        return taken
+        return effects
 
     # --- handlers, named in the session table --------------------------------------------------------------------
 
-    def on_routed(self, session: Session, message: Message) -> None:
-        """A message for the session's realm."""
+    def on_realm_message(self, session: Session, message: Message) -> None:
+        """Pass a message to the realm of the session."""
         self.realms[session.realm].receive(session, message)
 
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
-        """GOODBYE from the client: answered, and the transport is free for another HELLO."""
-        self._questions.drop(session)
+        """Handle GOODBYE of the client: answer it, and wait for another HELLO on the same transport."""
+        self._suspended_messages.cancel(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
-        # What comes of leaving is for others: its own subscriptions are still there.
-        self.outbox.append(Release(session.id, message.reason))
+        # Before the effects of leaving: the session is still a receiver of those, and must not get them.
+        self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session, message.reason)
         del self.sessions[session.id]
 
     def on_goodbye_answer(self, session: Session, message: Goodbye) -> None:
-        """The answer to the router's GOODBYE: the transport closes for the reason that the router gave."""
+        """Handle the answer to the router's GOODBYE: close the transport with the reason of that GOODBYE."""
         self._close(session, session.leave_reason, "")
 
     def on_abort(self, session: Session, message: Abort) -> None:
-        """ABORT from the client: nothing is answered."""
+        """Handle ABORT of the client: close the transport without an answer."""
         self._close(session, message.reason, "the client aborted")
 
     def _ignore(self, session: Session, message: Message) -> None:
-        """A message that comes too late to count."""
+        """Ignore a message that came after the session had ended."""
 
     # --- parts of the above --------------------------------------------------------------------------------------
 
@@ -255,20 +266,20 @@ class Router:
             self._close(session, reason, message)
 
     def _close(self, session: Session, reason: str, message: str) -> None:
-        # What comes of the end is for others: its own subscriptions are still there.
+        # Before the effects of leaving: the session is still a receiver of those, and must not get them.
         self.outbox.append(Close(session.id, reason, message))
         self._end(session, reason)
 
     def _detach(self, session: Session, reason: str, *, is_quiet: bool = False) -> None:
         realm = self.realms.get(session.realm)
         if realm is not None and realm.detach(session, is_quiet=is_quiet):
-            self.outbox.append(Left(session, reason))
-            self._logins.census.leave(realm.owners(session.authrole, session.service))
+            self.outbox.append(SessionLeft(session, reason))
+            self._establishment.session_counts.leave(realm.limit_owners(session.authrole, session.service))
 
     def _end(self, session: Session, reason: str) -> None:
-        if session.ticket or session.waiting is not None:
-            self._questions.drop(session)
-        stop_clock(session)
+        if session.ticket or session.pending is not None:
+            self._suspended_messages.cancel(session)
+        cancel_deadline(session)
         move(session, "end")
         self._detach(session, reason)
         self.sessions.pop(session.id, None)
@@ -282,6 +293,3 @@ class Router:
 
     def _on_call_deadline(self, record: CallRecord) -> None:
         self.realms[record.caller.realm].dealer.calls.on_timeout(record)
-
-    def _on_authorizer_deadline(self, session: Session) -> None:
-        self._questions.on_deadline(session, self.realms[session.realm])

@@ -1,19 +1,19 @@
-"""The life of a session as a table: which messages a state accepts, and what follows.
+"""Define the states of a session as a table: the messages that each state accepts, and the next state.
 
     closed ── HELLO ──► established ── GOODBYE from the client ──► closed (another HELLO may follow)
       │                   ▲  ▲   │
       │                   │  │   └── GOODBYE from the router ──► closing ── GOODBYE, or time is up ──► gone
-      │                   │  └── a message must be decided on outside, and is ──► deciding
-      │                   └── the authenticator admits
+      │                   │  └──► suspended: a message needs an answer from outside; back when it is there
+      │                   └── the authenticator admits the peer
       ├── HELLO with credentials ──► authenticating ── it challenges ──► challenging ── AUTHENTICATE ──► authenticating
       └── ABORT, a violation, the transport is lost: from every state ──► gone
 
-In ``authenticating`` the client has to wait for the router, in ``challenging`` to answer it: all but ABORT (and
-AUTHENTICATE) is a violation. A session that is ``deciding`` is a member of its realm as before; what it sends is held
-and handled in order, except what is a violation and ABORT, which end it at once. A login that fails ends in ``gone``:
-there is no second try.
-A message that a state does not list is a protocol violation, except in ``closing``, where the specification wants it
-ignored, and in ``gone``, after which nothing counts. ``move`` is the only place that assigns a state.
+In ``authenticating`` the client has to wait for the router: all but ABORT is a violation. In ``challenging`` it has to
+send AUTHENTICATE or ABORT. A session that is ``suspended`` is a member of its realm as before; its messages are queued
+and handled in order, except ABORT and violations, which end it immediately. A login that fails ends in ``gone``: there
+is no second attempt.
+A message that a state does not list is a protocol violation, except in ``closing``, where the specification requires
+that it is ignored, and in ``gone``. ``move`` is the only place that assigns a state.
 Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
 """
 
@@ -41,25 +41,25 @@ from ..wamp.messages import (
 )
 from .records import Session, State
 
-Step = Literal["authenticate", "challenge", "join", "ask", "decided", "said_goodbye", "leave", "end"]
+Step = Literal["authenticate", "challenge", "join", "suspend", "resume", "said_goodbye", "leave", "end"]
 
-ROUTED: tuple[type[Message], ...] = (
+REALM_MESSAGES: tuple[type[Message], ...] = (
     Publish, Subscribe, Unsubscribe, EventReceived, Call, Cancel, Register, Unregister, Yield, Error,
 )  # fmt: skip
-"""What a realm handles for a session that has joined it."""
+"""The messages that the realm of a session handles."""
 
-ACCEPTED: Mapping[State, Mapping[type[Message], str]] = {
+HANDLER_NAMES: Mapping[State, Mapping[type[Message], str]] = {
     "closed": {Hello: "on_hello", Abort: "on_abort"},
     "authenticating": {Abort: "on_abort"},
     "challenging": {Authenticate: "on_authenticate", Abort: "on_abort"},
-    "established": {**dict.fromkeys(ROUTED, "on_routed"), Goodbye: "on_goodbye", Abort: "on_abort"},
-    "deciding": {**dict.fromkeys(ROUTED, "hold"), Goodbye: "hold", Abort: "on_abort"},
+    "established": {**dict.fromkeys(REALM_MESSAGES, "on_realm_message"), Goodbye: "on_goodbye", Abort: "on_abort"},
+    "suspended": {**dict.fromkeys(REALM_MESSAGES, "on_queued"), Goodbye: "on_queued", Abort: "on_abort"},
     "closing": {**dict.fromkeys(NAMES, "_ignore"), Goodbye: "on_goodbye_answer", Abort: "on_abort"},
     "gone": dict.fromkeys(NAMES, "_ignore"),
 }
-"""State and message to the name of the router's handler."""
+"""The name of the router's handler, by state and message."""
 
-NEXT: Mapping[State, Mapping[Step, State]] = {
+TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
     "closed": {"join": "established", "authenticate": "authenticating", "end": "gone"},
     "authenticating": {
         "authenticate": "authenticating",
@@ -68,21 +68,21 @@ NEXT: Mapping[State, Mapping[Step, State]] = {
         "end": "gone",
     },
     "challenging": {"authenticate": "authenticating", "end": "gone"},
-    "deciding": {"decided": "established", "leave": "closing", "end": "gone"},
-    "established": {"ask": "deciding", "said_goodbye": "closed", "leave": "closing", "end": "gone"},
+    "suspended": {"resume": "established", "leave": "closing", "end": "gone"},
+    "established": {"suspend": "suspended", "said_goodbye": "closed", "leave": "closing", "end": "gone"},
     "closing": {"end": "gone"},
     "gone": {"end": "gone"},
 }
-"""State and step to the next state."""
+"""The next state, by state and step."""
 
 
 def move(session: Session, step: Step) -> None:
-    """Take a step."""
-    session.state = NEXT[session.state][step]
+    """Change the state of a session. A step that the table does not have is a bug and raises KeyError."""
+    session.state = TRANSITIONS[session.state][step]
 
 
-def unexpected(session: Session, message: Message) -> ProtocolViolation:
-    """The violation of sending ``message`` now."""
+def unexpected_message(session: Session, message: Message) -> ProtocolViolation:
+    """Return the error of sending ``message`` in the current state."""
     name = NAMES[type(message)]
     if session.state == "closed":
         return ProtocolViolation(f"{name} before a session is established: HELLO must come first")

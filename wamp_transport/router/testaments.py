@@ -1,4 +1,4 @@
-"""Testaments: what a session wants published when it has gone.
+"""Keep the testaments of a session: publications that are made when it has ended.
 
 Section of the specification: Advanced Profile, "Session Testament".
 """
@@ -11,35 +11,38 @@ from ..wamp.messages import Publish
 from .records import Session
 
 SCOPES: Final = ("detached", "destroyed")
-"""In the order in which they are published."""
+"""The scopes, in the order in which their testaments are published."""
 
-LIMIT: Final = 100
-"""Testaments a session may leave, in all."""
+MAX_TESTAMENTS: Final = 100
+"""Maximum number of testaments of a session, both scopes together."""
 
 
 def add_testament(session: Session, scope: str, publish: Publish) -> None:
-    """Remember a publication for the end of the session. Raises RequestRefused."""
-    wills = session.testaments[checked_scope(scope)]
-    if sum(map(len, session.testaments.values())) >= LIMIT:
-        raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {LIMIT} testaments")
-    wills.append(publish)
+    """Add a publication for the end of the session. Raises RequestRefused."""
+    testaments = session.testaments[validate_scope(scope)]
+    if sum(map(len, session.testaments.values())) >= MAX_TESTAMENTS:
+        raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {MAX_TESTAMENTS} testaments")
+    testaments.append(publish)
 
 
 def flush_testaments(session: Session, scope: str) -> None:
-    """Forget those of one scope. Raises RequestRefused."""
-    session.testaments[checked_scope(scope)].clear()
+    """Delete the testaments of one scope. Raises RequestRefused."""
+    session.testaments[validate_scope(scope)].clear()
 
 
 def take_testaments(session: Session) -> list[Publish]:
-    """All of them, in the order to publish; none remain. Without resumption both scopes end together."""
-    taken = [publish for scope in SCOPES for publish in session.testaments[scope]]
-    for wills in session.testaments.values():
-        wills.clear()
-    return taken
+    """Remove and return all testaments in the order to publish.
+
+    Sessions cannot be resumed, so both scopes end together.
+    """
+    testaments = [publish for scope in SCOPES for publish in session.testaments[scope]]
+    for each in session.testaments.values():
+        each.clear()
+    return testaments
 
 
-def checked_scope(scope: str) -> str:
-    """``scope``, if there is one of that name. Raises RequestRefused."""
+def validate_scope(scope: str) -> str:
+    """Return ``scope`` if it is a valid name. Raises RequestRefused."""
     if scope not in SCOPES:
         text = f"scope must be one of {', '.join(SCOPES)}, not {scope!r}"
         raise RequestRefused(errors.TESTAMENT_ERROR, text)

@@ -1,4 +1,4 @@
-"""What was asked of the world outside and is not yet answered: one ticket a session at most."""
+"""Issue tickets for requests to the outside: at most one open ticket for each session."""
 
 from itertools import count
 
@@ -7,7 +7,7 @@ from .records import Session
 
 
 class Tickets:
-    """Numbers that an answer has to name. Each counts once, and only while its session waits for it."""
+    """The open tickets of a router. An answer names its ticket; a ticket is valid once, while its session waits."""
 
     def __init__(self, outbox: list[Effect]) -> None:
         self._outbox = outbox
@@ -15,30 +15,33 @@ class Tickets:
         self._open: dict[int, Session] = {}
 
     def issue(self, session: Session) -> int:
-        """A ticket for what ``session`` waits for now."""
+        """Return a new ticket for the request that ``session`` waits for now."""
         ticket = session.ticket = next(self._numbers)
         self._open[ticket] = session
         return ticket
 
     def take(self, ticket: int) -> Session | None:
-        """Who waits for the answer with this ticket; None where nobody does any more."""
+        """Close a ticket and return the session that waits for its answer, or None if it is not valid any more."""
         session = self._open.pop(ticket, None)
         if session is not None:
             session.ticket = 0
-            stop_clock(session)
+            cancel_deadline(session)
         return session
 
     def withdraw(self, session: Session, *, is_late: bool = False) -> None:
-        """``session`` waits no longer, as it has gone or, ``is_late``, as it has waited long enough."""
+        """Close the ticket of a session without an answer, if it has one.
+
+        The session has ended, or, if ``is_late``, the time for the answer is over.
+        """
         if session.ticket:
             del self._open[session.ticket]
             self._outbox.append(Withdraw(session.ticket, is_late))
             session.ticket = 0
-            stop_clock(session)
+            cancel_deadline(session)
 
 
-def stop_clock(session: Session) -> None:
-    """Nothing is due for ``session`` any more."""
+def cancel_deadline(session: Session) -> None:
+    """Cancel the deadline of a session, if it has one."""
     if session.deadline is not None:
         session.deadline.cancel()
         session.deadline = None

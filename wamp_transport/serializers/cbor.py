@@ -15,7 +15,7 @@ from ..wamp.messages import Message
 from ..wamp.wire import FIXED_FIELDS, WRITERS
 from .structs import (
     DECODE_FAULTS,
-    LARGE,
+    LARGE_MESSAGE_BYTES,
     Values,
     is_opaque,
     message_from_head,
@@ -51,9 +51,9 @@ def _bytes_of_array(value: Any, immutable: bool) -> Any:
     return value if isinstance(value, bytes) else cbor2.CBORTag(BYTES_AS_ARRAY, value)
 
 
-MOST_BITS: Final = 4096
+MAX_INTEGER_BITS: Final = 4096
 """Of a whole number in a decimal, a float or a fraction: what is made of it takes the square of its length."""
-MOST_EXPONENT: Final = 999_999
+MAX_DECIMAL_EXPONENT: Final = 999_999
 FRACTION: Final = 30
 
 
@@ -62,9 +62,13 @@ def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:
         first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
-        if not (type(first) is type(second) is int and max(first.bit_length(), second.bit_length()) <= MOST_BITS):
-            raise ProtocolViolation(f"malformed message: CBOR tag {tag} wants two whole numbers of {MOST_BITS} bits")
-        if second == 0 if tag == FRACTION else abs(first) > MOST_EXPONENT:
+        if not (
+            type(first) is type(second) is int and max(first.bit_length(), second.bit_length()) <= MAX_INTEGER_BITS
+        ):
+            raise ProtocolViolation(
+                f"malformed message: CBOR tag {tag} wants two whole numbers of {MAX_INTEGER_BITS} bits"
+            )
+        if second == 0 if tag == FRACTION else abs(first) > MAX_DECIMAL_EXPONENT:
             raise ProtocolViolation(f"malformed message: CBOR tag {tag} says no number")
         return cbor2.CBORTag(tag, value)
 
@@ -174,7 +178,7 @@ class CborSerializer:
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
     # Keys of other types can be made to collide, which costs the square of their number.
-    value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE)
+    value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE_MESSAGE_BYTES)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
     return value

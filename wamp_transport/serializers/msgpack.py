@@ -13,7 +13,7 @@ from ..wamp.payload import ABSENT
 from .depth import is_nested_deeper
 from .structs import (
     DECODE_FAULTS,
-    LARGE,
+    LARGE_MESSAGE_BYTES,
     StructSerializer,
     Values,
     is_opaque,
@@ -63,7 +63,7 @@ class MsgPackSerializer(StructSerializer):
     def decode(self, data: bytes) -> Message:
         """See :class:`~.serializer.Serializer`."""
         try:
-            if len(data) > LARGE and not self._is_simple(data):
+            if len(data) > LARGE_MESSAGE_BYTES and not self._is_simple(data):
                 check_large(data)
             return super().decode(data)
         except (RecursionError, msgpack.StackError):
@@ -124,7 +124,7 @@ class MsgPackSerializer(StructSerializer):
     def _check_args(self, message: Any) -> None:
         try:
             # What is large has been decoded already.
-            (self._list if len(message.args) <= LARGE else self._elements).decode(message.args)
+            (self._list if len(message.args) <= LARGE_MESSAGE_BYTES else self._elements).decode(message.args)
         except RecursionError:
             raise
         except DECODE_FAULTS as fault:
@@ -135,7 +135,9 @@ class MsgPackSerializer(StructSerializer):
 
     def _check_kwargs(self, message: Any) -> None:
         try:
-            (self._dictionary if len(message.kwargs) <= LARGE else self._shallow_dictionary).decode(message.kwargs)
+            (self._dictionary if len(message.kwargs) <= LARGE_MESSAGE_BYTES else self._shallow_dictionary).decode(
+                message.kwargs
+            )
         except RecursionError:
             raise
         except DECODE_FAULTS as fault:

@@ -23,7 +23,7 @@ ENCODE_FAULTS = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, Rec
 KINDS: dict[int, type[Message]] = {code: kind for kind, code in CODES.items()}
 PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.items()}
 
-LARGE = 2048
+LARGE_MESSAGE_BYTES = 2048
 """Bytes from which map keys are looked at before maps are built: keys made to collide cost their number squared."""
 
 

@@ -15,7 +15,7 @@ from ..conf import app_settings
 from ..node.handling import Event, Procedure
 from ..node.local import METHOD, LocalLine
 from ..node.session import Registration, Session, Subscription
-from ..router.answers import Admit
+from ..router.decisions import Admit
 from ..stores.identity import users
 from ..wamp import errors
 from ..wamp.errors import ApplicationError

@@ -15,23 +15,23 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from ..router.answers import Answer
 from ..router.deadlines import Deadlines
+from ..router.decisions import Answer
 from ..router.effects import (
-    Authenticate,
-    Authorize,
+    AuthenticationRequest,
+    AuthorizationRequest,
+    AwaitNextHello,
     Close,
     Effect,
-    Mute,
     Pause,
     Record,
-    Release,
     Resume,
     Send,
+    StopSending,
     Withdraw,
 )
+from ..router.environment import Environment
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
-from ..router.ports import Environment
 from ..router.router import Router
 from ..serializers.registry import SERIALIZERS, is_deeper, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
@@ -70,7 +70,7 @@ class MemoryNode:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
         self.now = 0.0
         self.records: list[Record] = []
-        self.questions: list[Authenticate | Authorize] = []
+        self.questions: list[AuthenticationRequest | AuthorizationRequest] = []
         self.random = 0
         self.router = Router(
             options,
@@ -113,7 +113,7 @@ class MemoryNode:
         self.router.configure(options)
         self.run_effects()
 
-    def decide(self, answer: Answer, question: Authenticate | Authorize | int = 0) -> None:
+    def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
         """Answer a question: one that was asked at any time, or the open one in this place."""
         if isinstance(question, int):
             question = self.questions[question]
@@ -141,7 +141,7 @@ class MemoryNode:
 
     def run_effects(self) -> None:
         """Carry out what the router wants done, in order."""
-        while (effects := self.router.take_effects()) or (self.works and self.router.has_work) or self._read_on():
+        while (effects := self.router.take_effects()) or (self.works and self.router.has_cleanup) or self._read_on():
             for effect in effects:
                 self._run(effect)
             if self.works:
@@ -149,8 +149,8 @@ class MemoryNode:
 
     def work(self) -> None:
         """Let the router take apart all that left sessions held."""
-        while self.router.has_work:
-            self.router.work(100)
+        while self.router.has_cleanup:
+            self.router.run_cleanup(100)
 
     def _read_on(self) -> bool:
         """Let the router have one message of a peer that may be read again."""
@@ -166,13 +166,13 @@ class MemoryNode:
             for session_id in effect.recipients:
                 if session_id in self.peers:
                     self._send(self.peers[session_id], effect.message, effect.payload_format)
-        elif isinstance(effect, Release):
+        elif isinstance(effect, AwaitNextHello):
             self.open_session(self.peers.pop(effect.session_id))
-        elif isinstance(effect, Mute):
+        elif isinstance(effect, StopSending):
             self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
         elif isinstance(effect, Record):
             self.records.append(effect)
-        elif isinstance(effect, Authenticate | Authorize):
+        elif isinstance(effect, AuthenticationRequest | AuthorizationRequest):
             self.questions.append(effect)
         elif isinstance(effect, Withdraw):
             self.questions = [each for each in self.questions if each.ticket != effect.ticket]
@@ -192,7 +192,7 @@ class MemoryNode:
         try:
             peer.inbox.append(SERIALIZERS[peer.serializer].encode(message, payload_format))
         except PayloadError as fault:
-            self.router.undeliverable(peer.session_id, message, fault)
+            self.router.on_undeliverable(peer.session_id, message, fault)
 
     def _close(self, effect: Close) -> None:
         peer = self.peers.pop(effect.session_id, None) or self._leaving.pop(effect.session_id)

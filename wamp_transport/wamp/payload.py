@@ -5,9 +5,17 @@ with another one needs it. A message therefore travels together with the name of
 """
 
 from sys import maxsize
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Raw
+
+D = TypeVar("D")
+
+PASSTHRU_ATTRIBUTES: Final = (
+    "enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer", "ppt_cipher", "ppt_keyid",
+)  # fmt: skip
+"""Options and details that describe a payload which the router passes through: ``ppt_*`` of the specification
+(Advanced Profile, "Payload Passthru Mode"), and Autobahn's older ``enc_*``."""
 
 ABSENT: Final = Raw(b"")
 """Marks args or kwargs that are absent from a message. Compare it by identity."""
@@ -30,3 +38,17 @@ PYTHON: Final = "python"
 def positional(*values: Any) -> Raw:
     """Return Python values as the ``args`` of a message with the payload format :data:`PYTHON`."""
     return list(values)  # type: ignore[return-value]
+
+
+def uses_passthru(options: Any) -> bool:
+    """Return whether the options or details of a message announce a payload in passthru mode."""
+    return options.ppt_scheme is not None
+
+
+def copy_passthru_attributes(options: Any, details: D) -> D:
+    """Copy the attributes that describe the payload from ``options`` to ``details``, and return ``details``."""
+    for name in PASSTHRU_ATTRIBUTES:
+        value = getattr(options, name)
+        if value is not None:
+            setattr(details, name, value)
+    return details

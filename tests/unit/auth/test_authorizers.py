@@ -1,8 +1,8 @@
 import pytest
 
 from wamp_transport.auth.authorizers import InvalidAnswer, arguments, permit
-from wamp_transport.router.answers import Permit
-from wamp_transport.router.effects import Authorize
+from wamp_transport.router.decisions import Permit
+from wamp_transport.router.effects import AuthorizationRequest
 from wamp_transport.wamp.messages import PublishOptions, SubscribeOptions
 
 
@@ -39,8 +39,9 @@ def test_what_is_no_answer_is_told_without_its_values(answer, words):
 
 def test_arguments_are_values_of_their_own():
     transport = {"type": "websocket"}
-    request = Authorize(1, 2, "realm1", {"session": 2, "transport": transport}, "com.a", "publish", "com.x", "exact",
-                        PublishOptions(exclude=[3], acknowledge=True))  # fmt: skip
+    details = {"session": 2, "transport": transport}
+    options = PublishOptions(exclude=[3], acknowledge=True)
+    request = AuthorizationRequest(1, 2, "realm1", details, "com.a", "publish", "com.x", "exact", options)
     asked = arguments(request)
     assert asked == [
         {"session": 2, "transport": transport}, "com.x", "publish", {"exclude": [3], "acknowledge": True}
@@ -50,5 +51,7 @@ def test_arguments_are_values_of_their_own():
 
 
 def test_pattern_is_told_in_the_options():
-    request = Authorize(1, 2, "realm1", {}, "com.a", "subscribe", "com.", "prefix", SubscribeOptions(match="prefix"))
+    request = AuthorizationRequest(
+        1, 2, "realm1", {}, "com.a", "subscribe", "com.", "prefix", SubscribeOptions(match="prefix")
+    )
     assert arguments(request)[3] == {"match": "prefix"}

@@ -7,7 +7,7 @@ from wamp_transport.auth.cra_method import CraMethod, salting_of
 from wamp_transport.auth.principals import CraKeys, CraPassword, Principal
 from wamp_transport.auth.ticket import PlainTickets
 from wamp_transport.auth.wampcra import Salting, derive_key, sign
-from wamp_transport.router.answers import Admit, Deny
+from wamp_transport.router.decisions import Admit, Deny
 
 SALTING = Salting("salt123", 100, 16)
 KEY = derive_key("secret1", SALTING)

@@ -3,7 +3,7 @@ import pytest
 from tests.unit.auth.conftest import Listed, request_of, run
 from wamp_transport.auth.principals import Principal
 from wamp_transport.auth.unchallenged import AnonymousMethod, TlsMethod
-from wamp_transport.router.answers import Admit, Deny
+from wamp_transport.router.decisions import Admit, Deny
 
 CERTIFICATE = {"sha1": "AB:" * 19 + "AB", "sha256": "CD:" * 31 + "CD"}
 

@@ -94,7 +94,7 @@ def record(node, durable):
 
 def in_memory(node, uri="com.x", match="exact"):
     broker = node.router.realms["realm1"].broker
-    return [each.id for each in broker.histories[broker.lookup(match, uri).id].stored()]
+    return [each.id for each in broker.histories[broker.lookup(match, uri).id].publications()]
 
 
 def test_recorded_events_are_written_together_in_order(loop, durable, store, record):

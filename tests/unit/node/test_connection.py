@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from wamp_transport.node.connection import LONG, Connection, Lane
+from wamp_transport.node.connection import MAX_UNJOINED_BYTES, Connection, Lane
 from wamp_transport.router.options import ServiceOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
@@ -65,7 +65,7 @@ class Remembering:
         raise ProtocolViolation("no message")
 
 
-@pytest.mark.parametrize(("size", "collected"), [(LONG, True), (LONG + 1, False)])
+@pytest.mark.parametrize(("size", "collected"), [(MAX_UNJOINED_BYTES, True), (MAX_UNJOINED_BYTES + 1, False)])
 def test_collector_rests_while_a_long_message_is_decoded(told, size, collected):
     serializer = Remembering()
     connection = Connection(told, ServiceOptions("key"), Lane(serializer), None, 7)

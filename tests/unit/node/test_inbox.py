@@ -66,7 +66,7 @@ def test_what_is_written_is_handed_over_later_and_in_order(loop, box, got):
 
 
 def test_much_is_handed_over_in_slices(loop, box, got, monkeypatch):
-    monkeypatch.setattr(inbox, "SLICE", 2)
+    monkeypatch.setattr(inbox, "MESSAGES_PER_TURN", 2)
     for number in range(3):
         box.write(Delivery(event(number)))
     turn(loop)

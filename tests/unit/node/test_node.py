@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.node.conftest import OPEN, Recorder
-from wamp_transport.node.connection import LONG, Lane
+from wamp_transport.node.connection import MAX_UNJOINED_BYTES, Lane
 from wamp_transport.node.node import time_from
 from wamp_transport.node.observers import NodeObserver
 from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions, RoleOptions, RouterOptions
@@ -85,12 +85,12 @@ def test_bytes_that_are_no_message_close(join):
     assert connection.is_closed
 
 
-@pytest.mark.parametrize("size", [LONG, LONG + 1])
+@pytest.mark.parametrize("size", [MAX_UNJOINED_BYTES, MAX_UNJOINED_BYTES + 1])
 def test_long_message_needs_a_session(join, connect, size):
     hello = b'[1,"realm1",{"roles":{"caller":{}}}]'
     connection = connect()
     connection.receive(hello.ljust(size))
-    assert connection.is_closed is (size > LONG)
+    assert connection.is_closed is (size > MAX_UNJOINED_BYTES)
     if connection.is_closed:
         assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.link.written[0]
         assert connection.link.closed[0][0] == "wamp.error.protocol_violation"
@@ -102,7 +102,7 @@ def test_long_message_needs_a_session(join, connect, size):
 def test_long_message_on_its_way_when_the_router_says_goodbye_does_no_harm(node, join):
     connection = join()
     node.leave(connection.session_id, "wamp.close.normal", "")
-    connection.receive(b'[48,5,{},"com.none"]'.ljust(LONG + 1))
+    connection.receive(b'[48,5,{},"com.none"]'.ljust(MAX_UNJOINED_BYTES + 1))
     assert [message[:3] for message in connection.link.written] == [b"[6,"]
     connection.receive(b'[6,{},"wamp.close.goodbye_and_out"]')
     assert connection.link.closed == [("wamp.close.normal", "")]
@@ -338,7 +338,7 @@ def test_timeout_of_a_call_is_kept(loop, node, join):
 
 
 def test_what_a_left_session_held_is_taken_apart_in_every_other_turn_of_the_loop(loop, node, join, monkeypatch):
-    monkeypatch.setattr("wamp_transport.node.node.WORK_STEPS", 1)
+    monkeypatch.setattr("wamp_transport.node.node.CLEANUP_STEPS_PER_TURN", 1)
     session = join()
     for number in (1, 2, 3):
         session.receive(b'[32,%d,{},"com.x%d"]' % (number, number))

@@ -233,7 +233,7 @@ def test_payload_that_cannot_be_read_is_told_to_who_waits(run, caplog):
 
 
 def test_sender_waits_while_too_much_is_unsent(node, run, monkeypatch):
-    monkeypatch.setattr(remote, "MAX_UNSENT", 1000)
+    monkeypatch.setattr(remote, "MAX_UNSENT_BYTES", 1000)
 
     async def use():
         session, socket = await opened(node)

@@ -381,7 +381,7 @@ def test_closed_stream_cancels_its_call(joined, run):
 
 
 def test_stream_that_is_not_read_ends(joined, run, monkeypatch):
-    monkeypatch.setattr(requests, "MAX_PARTS", 3)
+    monkeypatch.setattr(requests, "MAX_QUEUED_RESULTS", 3)
 
     async def many(invocation):
         for _ in range(10):
@@ -642,7 +642,7 @@ def test_others_have_their_turn_while_one_publishes_much(joined, run):
 
     async def publish():
         task = asyncio.ensure_future(other())
-        for _ in range(4 * requests.TURN):
+        for _ in range(4 * requests.MESSAGES_PER_TURN):
             await session.publish("com.x")
         assert task.done()
 

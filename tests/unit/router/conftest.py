@@ -9,9 +9,9 @@ import pytest
 
 from wamp_transport.router.deadlines import Deadlines
 from wamp_transport.router.effects import Effect
+from wamp_transport.router.environment import Environment
 from wamp_transport.router.options import Permission, RoleOptions, ServiceOptions
 from wamp_transport.router.permissions import Role
-from wamp_transport.router.ports import Environment
 from wamp_transport.router.records import Session
 from wamp_transport.serializers.registry import is_deeper, values_of
 from wamp_transport.wamp.messages import ClientRole
@@ -100,3 +100,32 @@ def new_session() -> Callable[..., Session]:
         return session
 
     return make
+
+
+class RemotePeer:
+    """A client of another node: it has what ``CallPeer`` names, and nothing else that a session has."""
+
+    __slots__ = (
+        "authid", "authrole", "calls", "ended_streams", "id", "invocations", "last_invocation", "payload_format",
+        "realm", "registrations", "state", "trustlevel",
+    )  # fmt: skip
+
+    def __init__(self, session_id: int, authrole: str) -> None:
+        self.id = session_id
+        self.state = "established"
+        self.realm, self.authrole, self.authid = "realm1", authrole, f"user{session_id}"
+        self.trustlevel = None
+        self.payload_format = "msgpack"
+        self.last_invocation = 0
+        self.ended_streams: set[int] = set()
+        self.registrations, self.calls, self.invocations = {}, {}, {}
+
+    def has(self, role: str, *features: str) -> bool:
+        return True
+
+
+@pytest.fixture
+def new_remote_peer() -> Callable[..., RemotePeer]:
+    """Makes peers that are no sessions."""
+    ids = count(501)
+    return lambda role="all": RemotePeer(next(ids), role)

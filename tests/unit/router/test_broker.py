@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router import broker as broker_module
+from wamp_transport.router import pattern_registry
 from wamp_transport.router.broker import Broker
 from wamp_transport.router.effects import Record, Send
 from wamp_transport.router.limits import SessionLimits
@@ -159,7 +159,7 @@ def test_removed_subscriber_is_out_and_may_be_removed_again(broker, subscribe, o
 
 
 def test_ids_that_collide_are_salted(broker, subscribe, new_session, monkeypatch):
-    monkeypatch.setattr(broker_module, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
+    monkeypatch.setattr(pattern_registry, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
     session = new_session()
     assert [subscribe(session, topic) for topic in ("com.x", "com.y", "com.z")] == [100, 101, 102]
 
@@ -269,8 +269,8 @@ def test_subscriptions_are_found_by_topic(broker, subscribe, new_session, roles)
     exact, pattern = subscribe(session, "com.x"), subscribe(session, "com.", "prefix")
     assert broker.lookup("prefix", "com.").id == pattern
     assert broker.lookup("exact", "com.") is None
-    assert [each.id for each in broker.covering("com.x")] == [exact, pattern]
-    assert [each.id for each in broker.covering("com.y")] == [pattern]
+    assert [each.id for each in broker.matching_subscriptions("com.x")] == [exact, pattern]
+    assert [each.id for each in broker.matching_subscriptions("com.y")] == [pattern]
     assert broker.role_of(session) is roles["some"]
 
 
@@ -308,7 +308,7 @@ class TestRetained:
 class TestHistory:
     @staticmethod
     def kept(broker, match="exact", uri="com.x"):
-        return [each.id for each in broker.histories[broker.lookup(match, uri).id].stored()]
+        return [each.id for each in broker.histories[broker.lookup(match, uri).id].publications()]
 
     @staticmethod
     def configure(broker, *history):
@@ -322,7 +322,7 @@ class TestHistory:
         publish(broker, new_session(), "org.y")
         assert self.kept(broker) == [1001]
         assert self.kept(broker, "prefix", "com.") == [1001, 1002]
-        (publication,) = broker.histories[broker.lookup("exact", "com.x").id].stored()
+        (publication,) = broker.histories[broker.lookup("exact", "com.x").id].publications()
         assert publication.time == world.time()
 
     def test_event_with_lists_of_sessions_is_not_kept(self, broker, new_session):
@@ -362,7 +362,7 @@ class TestHistory:
         self.configure(broker)
         assert not broker.histories
         assert list(broker.subscriptions) == [subscription_id]
-        assert not broker.subscriptions[subscription_id].is_kept
+        assert not broker.subscriptions[subscription_id].is_persistent
 
     def test_history_takes_over_a_subscription_that_is_there(self, broker, subscribe, new_session):
         subscription_id = subscribe(new_session(), "com.x")

@@ -100,7 +100,7 @@ class TestOpening:
 class TestEnding:
     def test_ended_call_is_forgotten_at_both_ends(self, calls, open_call, caller, callee, environment):
         record = open_call(caller, 7, callee)
-        calls.start_clock(record, CallOptions(timeout=1000))
+        calls.start_timeout(record, CallOptions(timeout=1000))
         calls.end(record)
         assert not caller.calls
         assert not callee.invocations
@@ -113,7 +113,7 @@ class TestEnding:
         assert caller.ended_streams == {7}
 
     def test_ended_streams_are_not_remembered_without_limit(self, calls, open_call, caller, callee, monkeypatch):
-        monkeypatch.setattr(calls_module, "REMEMBERED_STREAMS", 2)
+        monkeypatch.setattr(calls_module, "MAX_ENDED_STREAMS", 2)
         for request_id in (1, 2, 3):
             calls.end(open_call(caller, request_id, callee, progress=True))
         assert len(caller.ended_streams) == 2
@@ -154,7 +154,7 @@ class TestYield:
             calls.on_yield(simple, Yield(1, YieldOptions(progress=True)))
 
     def test_progress_restarts_the_clock(self, calls, open_call, caller, callee, environment, world):
-        calls.start_clock(open_call(caller, 7, callee, receive_progress=True), CallOptions(timeout=2000))
+        calls.start_timeout(open_call(caller, 7, callee, receive_progress=True), CallOptions(timeout=2000))
         world.now = 1.5
         calls.on_yield(callee, Yield(1, YieldOptions(progress=True)))
         assert environment.deadlines.next() == 3.5
@@ -206,7 +206,7 @@ class TestErrors:
 
     def test_error_is_passed_on_unchanged(self, calls, open_call, caller, simple, outbox):
         record = open_call(caller, 7, simple)
-        calls.pass_error(record, Error(68, 1, ErrorDetails(enc_key="k"), "com.error", b"[1]", b"{}"), "cbor")
+        calls.forward_error(record, Error(68, 1, ErrorDetails(enc_key="k"), "com.error", b"[1]", b"{}"), "cbor")
         expected = Error(48, 7, ErrorDetails(enc_key="k"), "com.error", b"[1]", b"{}")
         assert outbox == [Send((caller.id,), expected, "cbor")]
 
@@ -274,32 +274,32 @@ class TestTime:
     ):
         calls.options = RealmOptions("realm1", **realm)
         record = open_call(caller, 7, callee)
-        calls.start_clock(record, CallOptions(timeout=timeout))
+        calls.start_timeout(record, CallOptions(timeout=timeout))
         assert environment.deadlines.next() == seconds
 
     def test_callee_that_keeps_the_time_itself_is_left_to_it(self, calls, open_call, caller, new_session, environment):
         record = open_call(caller, 7, new_session(callee=["call_timeout"]))
-        calls.start_clock(record, CallOptions(timeout=1500))
+        calls.start_timeout(record, CallOptions(timeout=1500))
         assert environment.deadlines.next() is None
         calls.options = RealmOptions("realm1", max_call_timeout=30.0)
-        calls.start_clock(record, CallOptions(timeout=1500))
+        calls.start_timeout(record, CallOptions(timeout=1500))
         assert environment.deadlines.next() == 30.0
 
     def test_call_that_goes_on_is_due_when_it_was(self, calls, open_call, caller, simple, environment, world):
         first = open_call(caller, 7, simple)
-        calls.start_clock(first, CallOptions(timeout=1500))
+        calls.start_timeout(first, CallOptions(timeout=1500))
         world.now = 1.0
         again = open_call(caller, 7, simple)
-        calls.start_clock(again, CallOptions(timeout=1500))
-        calls.keep_time(first, again)
+        calls.start_timeout(again, CallOptions(timeout=1500))
+        calls.transfer_deadline(first, again)
         calls.end(first)
         assert environment.deadlines.next() == 1.5
-        calls.keep_time(open_call(caller, 8, simple), again)
+        calls.transfer_deadline(open_call(caller, 8, simple), again)
         assert again.deadline.time == 1.5
 
     def test_due_call_is_interrupted_and_answered(self, calls, open_call, caller, callee, outbox):
         record = open_call(caller, 7, callee)
-        calls.start_clock(record, CallOptions(timeout=1500))
+        calls.start_timeout(record, CallOptions(timeout=1500))
         calls.on_timeout(record)
         assert sent(outbox) == [
             (callee.id, interrupt("killnowait", "wamp.error.timeout")),
@@ -310,7 +310,7 @@ class TestTime:
         self, calls, open_call, caller, simple, outbox
     ):
         record = open_call(caller, 7, simple)
-        calls.start_clock(record, CallOptions(timeout=1500))
+        calls.start_timeout(record, CallOptions(timeout=1500))
         calls.on_timeout(record)
         assert [to for to, _ in sent(outbox)] == [caller.id]
 
@@ -352,20 +352,20 @@ class TestUndeliverable:
     def test_invocation_fails_the_call(self, calls, open_call, caller, simple, outbox):
         open_call(caller, 7, simple)
         for _ in range(2):
-            calls.undeliverable(simple, Invocation(1, 5, InvocationDetails()), self.FAULT)
+            calls.on_undeliverable(simple, Invocation(1, 5, InvocationDetails()), self.FAULT)
         assert sent(outbox) == [(caller.id, self.TOLD)]
 
     @pytest.mark.parametrize("message", [Result(7, ResultDetails()), Error(48, 7, ErrorDetails(), "com.error")])
     def test_answer_becomes_an_error(self, calls, caller, outbox, message):
-        calls.undeliverable(caller, message, self.FAULT)
+        calls.on_undeliverable(caller, message, self.FAULT)
         assert sent(outbox) == [(caller.id, self.TOLD)]
 
     def test_progressive_result_ends_the_call(self, calls, open_call, caller, callee, outbox):
         open_call(caller, 7, callee, receive_progress=True)
-        calls.undeliverable(caller, Result(7, ResultDetails(progress=True)), self.FAULT)
+        calls.on_undeliverable(caller, Result(7, ResultDetails(progress=True)), self.FAULT)
         assert sent(outbox) == [(caller.id, self.TOLD)]
         assert not callee.invocations
 
     def test_error_that_says_so_already_is_not_said_again(self, calls, caller, outbox):
-        calls.undeliverable(caller, self.TOLD, self.FAULT)
+        calls.on_undeliverable(caller, self.TOLD, self.FAULT)
         assert outbox == []

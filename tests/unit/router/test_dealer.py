@@ -1,10 +1,11 @@
 import pytest
 
-from wamp_transport.router import dealer as dealer_module
+from wamp_transport.router import pattern_registry
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Send
 from wamp_transport.router.limits import SessionLimits
 from wamp_transport.router.options import Limits, RealmOptions
+from wamp_transport.router.records import Callee
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import (
     Call,
@@ -29,14 +30,14 @@ from wamp_transport.wamp.messages import (
 
 
 @pytest.fixture
-def built_in():
+def router_procedures():
     """The procedures of the router itself."""
     return {}
 
 
 @pytest.fixture
-def dealer(roles, outbox, environment, announce, built_in):
-    return Dealer("realm1", roles, outbox, environment, announce, built_in)
+def dealer(roles, outbox, environment, announce, router_procedures):
+    return Dealer("realm1", roles, outbox, environment, announce, router_procedures)
 
 
 @pytest.fixture
@@ -226,14 +227,14 @@ def test_unregister_of_what_is_not_held_is_refused(dealer, register, new_session
 def test_invocation_that_cannot_be_said_fails_the_call(dealer, called, outbox):
     caller, callee = called
     invocation = Invocation(1, 5, InvocationDetails())
-    dealer.undeliverable(callee, invocation, PayloadError("no words"))
+    dealer.on_undeliverable(callee, invocation, PayloadError("no words"))
     assert outbox == [Send((caller.id,), error("wamp.error.invalid_payload", "no words"), "python")]
-    dealer.undeliverable(callee, invocation, PayloadError("no words"))
+    dealer.on_undeliverable(callee, invocation, PayloadError("no words"))
     assert len(outbox) == 1
 
 
 def test_ids_that_collide_are_salted(register, new_session, monkeypatch):
-    monkeypatch.setattr(dealer_module, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
+    monkeypatch.setattr(pattern_registry, "stable_id", lambda realm, kind, match, uri, salt: 100 + salt)
     session = new_session()
     assert [register(session, procedure) for procedure in ("com.x", "com.y", "com.z")] == [100, 101, 102]
 
@@ -265,9 +266,9 @@ def test_cancel_reaches_the_call(dealer, called, outbox):
     assert not callee.invocations
 
 
-def test_procedure_of_the_router_is_answered_by_it(dealer, built_in, outbox, new_session, register):
+def test_procedure_of_the_router_is_answered_by_it(dealer, router_procedures, outbox, new_session, register):
     seen = []
-    built_in["wamp.session.count"] = lambda session, message: seen.append((session, message))
+    router_procedures["wamp.session.count"] = lambda session, message: seen.append((session, message))
     session = new_session()
     call(dealer, session, "wamp.session.count")
     assert seen == [(session, Call(7, CallOptions(), "wamp.session.count"))]
@@ -636,9 +637,9 @@ def test_registrations_are_found_by_procedure(dealer, register, new_session):
     exact, pattern = register(new_session(), "com.x"), register(new_session(), "com.", "prefix")
     assert dealer.lookup("prefix", "com.").id == pattern
     assert dealer.lookup("exact", "com.") is None
-    assert dealer.best("com.x").id == exact
-    assert dealer.best("com.y").id == pattern
-    assert dealer.best("org.y") is None
+    assert dealer.best_registration("com.x").id == exact
+    assert dealer.best_registration("com.y").id == pattern
+    assert dealer.best_registration("org.y") is None
 
 
 def test_new_registration_is_announced_before_its_callee(register, new_session, announced):
@@ -655,3 +656,39 @@ def test_new_registration_is_announced_before_its_callee(register, new_session, 
         ("wamp.registration.on_create", "com.x", session.id, details),
         ("wamp.registration.on_register", "com.x", session.id, registration),
     ]
+
+
+# --- peers of other nodes -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def remote_callee(dealer, register, new_session, new_remote_peer):
+    """The only active callee of ``com.x``: a peer of another node."""
+    local, peer = new_session(), new_remote_peer()
+    registration = dealer.registrations[register(local, "com.x", invoke="roundrobin")]
+    registration.callees[peer.id] = Callee(peer, 2, RegisterOptions(invoke="roundrobin"))
+    dealer.remove_callee(local, registration)
+    return peer
+
+
+def test_call_is_sent_to_a_callee_of_another_node(dealer, outbox, remote_callee, new_session):
+    caller = new_session()
+    call(dealer, caller, "com.x", disclose_me=True)
+    (sent,) = outbox
+    assert (sent.recipients, sent.message.request_id) == ((remote_callee.id,), 1)
+    assert sent.message.details.caller == caller.id
+    assert remote_callee.invocations[1] is caller.calls[7]
+
+
+def test_callee_of_another_node_that_left_gets_no_calls(dealer, remote_callee, new_session):
+    remote_callee.state = "gone"
+    assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_such_procedure"
+
+
+def test_caller_of_another_node_gets_the_result(dealer, outbox, register, new_session, new_remote_peer):
+    callee, caller = new_session(), new_remote_peer()
+    registration = dealer.registrations[register(callee, "com.x")]
+    dealer.calls.open(caller, Call(7, CallOptions(), "com.x"), registration, registration.callees[callee.id])
+    dealer.calls.on_yield(callee, Yield(1, YieldOptions()))
+    assert outbox == [Send((caller.id,), Result(7, ResultDetails()), "json")]
+    assert not caller.calls

@@ -1,4 +1,4 @@
-from wamp_transport.router.effects import Close, Joined, Left, Mute, Record, Release, Send
+from wamp_transport.router.effects import AwaitNextHello, Close, Record, Send, SessionJoined, SessionLeft, StopSending
 from wamp_transport.router.options import ServiceOptions
 from wamp_transport.router.records import Publication, Session
 from wamp_transport.wamp.messages import Publish, Published, PublishOptions
@@ -6,7 +6,7 @@ from wamp_transport.wamp.messages import Publish, Published, PublishOptions
 
 def test_effects_are_compared_by_what_they_say():
     assert Send((1,), Published(1, 2), "json") == Send((1,), Published(1, 2), "json")
-    assert Release(1) != Release(2)
+    assert AwaitNextHello(1) != AwaitNextHello(2)
 
 
 def test_close_needs_no_sentence():
@@ -14,15 +14,15 @@ def test_close_needs_no_sentence():
 
 
 def test_muted_is_not_closed():
-    assert Mute(1) == Mute(1)
-    assert Mute(1) != Close(1, "wamp.close.normal")
+    assert StopSending(1) == StopSending(1)
+    assert StopSending(1) != Close(1, "wamp.close.normal")
 
 
 def test_coming_and_going_are_about_a_session():
     one, other = (Session(number, ServiceOptions("x"), "json") for number in (1, 2))
-    assert Joined(one) == Joined(one)
-    assert Joined(one) != Joined(other)
-    assert Left(one, "wamp.close.normal") != Left(one, "wamp.close.killed")
+    assert SessionJoined(one) == SessionJoined(one)
+    assert SessionJoined(one) != SessionJoined(other)
+    assert SessionLeft(one, "wamp.close.normal") != SessionLeft(one, "wamp.close.killed")
 
 
 def test_record_names_the_history_it_is_for():

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.router.conftest import MIDNIGHT
-from wamp_transport.router.history import History, Query, Retained, is_for_some, is_storable
+from wamp_transport.router.history import History, Query, RetainedEvents, is_restricted, is_storable
 from wamp_transport.router.options import HistoryOptions
 from wamp_transport.router.records import Publication, Subscription
 from wamp_transport.wamp.messages import Publish, PublishOptions
@@ -22,7 +22,7 @@ def everybody(publication):
 class TestRetained:
     @pytest.fixture
     def retained(self):
-        return Retained()
+        return RetainedEvents()
 
     @staticmethod
     def seen(retained, topic, match="exact", may_see=everybody):
@@ -40,13 +40,13 @@ class TestRetained:
         retained.keep(publication(2, eligible_authid=["anna"]))
         retained.keep(publication(3, eligible_authid=["ben"]))
         assert self.seen(retained, "com.x") == [3]
-        assert self.seen(retained, "com.x", may_see=lambda each: not is_for_some(each)) == [1]
+        assert self.seen(retained, "com.x", may_see=lambda each: not is_restricted(each)) == [1]
         assert self.seen(retained, "com.x", may_see=lambda each: False) == []
 
     def test_event_for_all_takes_the_place_of_those_for_some(self, retained):
         retained.keep(publication(1, eligible_authid=["anna"]))
         retained.keep(publication(2))
-        assert self.seen(retained, "com.x", may_see=is_for_some) == []
+        assert self.seen(retained, "com.x", may_see=is_restricted) == []
 
     @pytest.mark.parametrize(
         ("match", "topic", "expected"),
@@ -129,7 +129,7 @@ class TestHistory:
         history = History(HistoryOptions("com.x", limit=2), Subscription(1, "com.x", "exact", ""))
         for number in (1, 2, 3):
             history.add(publication(number))
-        assert [each.id for each in history.stored()] == [2, 3]
+        assert [each.id for each in history.publications()] == [2, 3]
         assert len(history) == 2
 
     def test_what_is_too_old_goes(self):
@@ -145,9 +145,9 @@ class TestHistory:
         for number in (8, 9):
             history.add(publication(number))
         history.restore([publication(number) for number in (5, 6, 7, 8)])
-        assert [each.id for each in history.stored()] == [6, 7, 8, 9]
+        assert [each.id for each in history.publications()] == [6, 7, 8, 9]
         history.add(publication(10))
-        assert [each.id for each in history.stored()] == [7, 8, 9, 10]
+        assert [each.id for each in history.publications()] == [7, 8, 9, 10]
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ class TestHistory:
 )
 def test_lists_of_sessions_keep_an_event_from_being_stored(options, storable, for_some):
     assert is_storable(publication(1, **options)) is storable
-    assert is_for_some(publication(1, **options)) is for_some
+    assert is_restricted(publication(1, **options)) is for_some

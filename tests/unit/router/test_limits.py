@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.limits import NO_LIMITS, TEXTS, UNLIMITED, Census, SessionLimits
+from wamp_transport.router.limits import LIMIT_ERRORS, NO_LIMITS, UNLIMITED, SessionCounts, SessionLimits
 from wamp_transport.router.options import Limits
 from wamp_transport.wamp.errors import RequestRefused
 
@@ -12,14 +12,14 @@ def test_strictest_limit_counts_and_none_is_none():
     limits = SessionLimits(REALM, ROLE)
     assert (limits.calls, limits.depth, limits.uri_length, limits.payload_size) == (2, 10, 40, 50)
     assert limits.subscriptions == limits.registrations == UNLIMITED
-    assert limits.unchecked == 10
-    assert NO_LIMITS.unchecked == UNLIMITED
+    assert limits.unchecked_size == 10
+    assert NO_LIMITS.unchecked_size == UNLIMITED
 
 
 @pytest.mark.parametrize(("name", "value", "whose"), [("calls", 2, "role 'b'"), ("depth", 10, "realm 'a'")])
 def test_refusal_says_which_limit_of_whom_and_its_value(name, value, whose):
     refusal = SessionLimits(REALM, ROLE).refusal(name)
-    assert refusal.uri == TEXTS[name][0]
+    assert refusal.uri == LIMIT_ERRORS[name][0]
     assert str(value) in str(refusal)
     assert str(refusal).endswith(f"the limit of {whose}")
 
@@ -29,16 +29,16 @@ def test_nesting_ends_where_the_serializer_does():
 
 
 def test_census_counts_sessions_of_each_owner():
-    census = Census()
+    session_counts = SessionCounts()
     two, one = ("realm", Limits(sessions=2)), ("role", Limits(sessions=1))
     free = ("service", Limits())
-    census.check(two, one, free)
-    census.enter((two, one, free))
-    census.check(two, free)
+    session_counts.check(two, one, free)
+    session_counts.enter((two, one, free))
+    session_counts.check(two, free)
     with pytest.raises(RequestRefused, match="no room for more than 1 sessions: the limit of role"):
-        census.check(two, one)
-    census.enter((two, free))
+        session_counts.check(two, one)
+    session_counts.enter((two, free))
     with pytest.raises(RequestRefused, match="limit of realm"):
-        census.check(two, free)
-    census.leave((two, one, free))
-    census.check(two, one, free)
+        session_counts.check(two, free)
+    session_counts.leave((two, one, free))
+    session_counts.check(two, one, free)

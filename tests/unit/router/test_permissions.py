@@ -1,11 +1,18 @@
 import pytest
 
 from wamp_transport.router import permissions
+from wamp_transport.router.decisions import Deny, Permit, Skip
+from wamp_transport.router.effects import AuthorizationRequest
 from wamp_transport.router.options import ACTIONS, AuthorizerOptions, Permission, RoleOptions
-from wamp_transport.router.permissions import Role, refusal
-from wamp_transport.router.waiting import Undecided, Waiting
+from wamp_transport.router.pending import PendingMessages
+from wamp_transport.router.permissions import Role, Rules, refusal
+from wamp_transport.router.records import session_details
+from wamp_transport.router.suspension import MessageSuspended
 from wamp_transport.wamp.messages import SubscribeOptions
 
+EXACT, SHORT, LONG = Permission("a.b.c"), Permission("a.", "prefix"), Permission("a.b", "prefix")
+FRONT, MOST = Permission("a...", "wildcard"), Permission(".b.c.d", "wildcard")
+ALL = Permission("", "prefix")
 EVERYTHING = dict.fromkeys(ACTIONS, True)
 
 
@@ -29,7 +36,7 @@ def test_default_decides_where_no_rule_covers(allow):
 def test_decisions_are_remembered_by_action():
     tested = role(allow_by_default=True)
     for action, remembered in zip(
-        ACTIONS, (tested.calls, tested.registers, tested.publications, tested.subscribes), strict=True
+        ACTIONS, (tested.calls, tested.registrations, tested.publications, tested.subscriptions), strict=True
     ):
         decision = tested.decide(action, "com.x")
         assert remembered == {"com.x": decision}
@@ -37,7 +44,7 @@ def test_decisions_are_remembered_by_action():
 
 
 def test_memory_of_decisions_ends_somewhere(monkeypatch):
-    monkeypatch.setattr(permissions, "REMEMBERED", 3)
+    monkeypatch.setattr(permissions, "MAX_CACHED_DECISIONS", 3)
     tested = role(allow_by_default=True)
     for number in range(10):
         assert tested.decide("call", f"com.x{number}").allowed
@@ -56,7 +63,7 @@ def test_decisions_on_long_uris_are_not_remembered(uri):
 def test_decisions_on_patterns_are_not_remembered():
     tested = role(allow_by_default=True)
     tested.decide("subscribe", "com.", "prefix")
-    assert not tested.subscribes
+    assert not tested.subscriptions
 
 
 @pytest.mark.parametrize(
@@ -120,10 +127,14 @@ def asking(clock=float, **options):
     return Role(RoleOptions("role", authorizer=AuthorizerOptions("com.a", **options)), loose_uris=False, clock=clock)
 
 
-def question_of(tested, session, *action):
-    with pytest.raises(Undecided) as undecided:
+def suspension_of(tested, session, *action):
+    with pytest.raises(MessageSuspended) as suspended:
         tested.check(session, *action)
-    return undecided.value.question
+    return suspended.value.suspension
+
+
+def question_of(tested, session, *action):
+    return suspension_of(tested, session, *action).key
 
 
 def test_rules_answer_at_once(new_session):
@@ -132,10 +143,41 @@ def test_rules_answer_at_once(new_session):
 
 def test_authorizer_is_asked(new_session):
     tested = asking(timeout=3)
-    with pytest.raises(Undecided) as undecided:
-        tested.check(new_session(), "subscribe", "com.", OPTIONS, "prefix")
-    assert undecided.value.question == ("subscribe", "com.", "prefix", b"{}", "")
-    assert (undecided.value.authorizer, undecided.value.timeout, undecided.value.options) == ("com.a", 3, OPTIONS)
+    session = new_session()
+    suspension = suspension_of(tested, session, "subscribe", "com.", OPTIONS, "prefix")
+    assert (suspension.key, suspension.timeout) == (("subscribe", "com.", "prefix", b"{}", ""), 3)
+    details = {**session_details(session), "authextra": None}
+    assert suspension.request(7) == AuthorizationRequest(
+        7, session.id, "realm1", details, "com.a", "subscribe", "com.", "prefix", OPTIONS
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "allowed", "failure"),
+    [
+        (Permit(True), True, None),
+        (Permit(False), False, None),
+        (Deny("com.reason", "text"), False, ("com.reason", "text")),
+        (Skip(), False, ("wamp.error.authorization_failed", "the authorizer gave no valid answer")),
+    ],
+)
+def test_answer_of_an_authorizer_is_a_decision(new_session, answer, allowed, failure):
+    tested = asking()
+    decision = suspension_of(tested, new_session(), "subscribe", "com.x", OPTIONS).resolve(answer)
+    assert (decision.allowed, decision.failure) == (allowed, failure)
+    assert not tested._authorizer_cache
+
+
+def test_answer_of_an_authorizer_may_be_cached(new_session):
+    tested = asking()
+    decision = suspension_of(tested, new_session(), "subscribe", "com.x", OPTIONS).resolve(Permit(True, cache=True))
+    assert tested.check(new_session(), "subscribe", "com.x", OPTIONS) is decision
+
+
+def test_authorizer_that_is_late_has_failed(new_session):
+    suspension = suspension_of(asking(), new_session(), "subscribe", "com.x", OPTIONS)
+    decision = suspension.resolve(suspension.timeout_answer)
+    assert (decision.allowed, decision.failure[0]) == (False, "wamp.error.authorization_failed")
 
 
 def test_without_asking_an_authorizers_role_may_do_nothing_new():
@@ -152,8 +194,8 @@ def test_invalid_uri_needs_no_answer(new_session):
 def test_answer_at_hand_counts_for_its_question(new_session):
     tested, session = asking(), new_session()
     question = question_of(tested, session, "call", "com.x", None)
-    session.waiting = Waiting()
-    session.waiting.decisions[question] = permissions.ALLOWED
+    session.pending = PendingMessages()
+    session.pending.answers[question] = permissions.ALLOWED
     assert tested.check(session, "call", "com.x", None) is permissions.ALLOWED
     assert question_of(tested, session, "call", "com.y", None).uri == "com.y"
 
@@ -180,14 +222,14 @@ def test_answers_for_one_authid_are_not_for_another(new_session):
 
 
 def test_memory_of_answers_ends_somewhere(new_session, monkeypatch):
-    monkeypatch.setattr(permissions, "REMEMBERED", 3)
+    monkeypatch.setattr(permissions, "MAX_CACHED_DECISIONS", 3)
     tested = asking()
     for number in range(10):
         tested.remember(question_of(tested, new_session(), "call", f"com.x{number}", None), permissions.ALLOWED)
-        assert len(tested._answers) <= 3
+        assert len(tested._authorizer_cache) <= 3
     tested.remember(question_of(tested, new_session(), "call", "com." + "x" * 260, None), permissions.ALLOWED)
-    assert len(tested._answers) <= 3
-    assert all(len(question.uri) < 255 for question in tested._answers)
+    assert len(tested._authorizer_cache) <= 3
+    assert all(len(question.uri) < 255 for question in tested._authorizer_cache)
 
 
 def test_answers_are_for_authorizers_roles(new_session):
@@ -200,3 +242,42 @@ def test_failure_of_an_authorizer_is_told():
     decision = permissions.Decision(False, False, is_valid=True, failure=("com.reason", "it broke"))
     error = refusal(decision, "call", "com.x")
     assert (error.uri, str(error)) == ("com.reason", "it broke")
+
+
+@pytest.mark.parametrize(
+    ("uri", "match", "expected"),
+    [
+        ("a.b.c", "exact", [EXACT, LONG, SHORT, ALL]),
+        ("a.bc", "exact", [LONG, SHORT, ALL]),
+        ("a", "exact", [ALL]),
+        ("a.b.c.d", "exact", [LONG, SHORT, ALL, MOST, FRONT]),
+        ("x.b.c.d", "exact", [ALL, MOST]),
+        ("a.b.c", "prefix", [LONG, SHORT, ALL]),
+        ("a", "prefix", [ALL]),
+        ("a.b..", "wildcard", [LONG, SHORT, ALL, FRONT]),
+        ("a..c.", "wildcard", [SHORT, ALL, FRONT]),
+        (".b.c.d", "wildcard", [ALL, MOST]),
+        ("...d", "wildcard", [ALL]),
+    ],
+)
+def test_rules_that_cover_are_in_order(uri, match, expected):
+    rules = Rules([ALL, FRONT, SHORT, MOST, EXACT, LONG])
+    assert rules.find_all(uri, match) == expected
+    if match == "exact":
+        assert rules.find(uri) is expected[0]
+
+
+def test_most_literal_wildcard_decides_where_no_prefix_does():
+    assert Rules([FRONT, MOST]).find("a.b.c.d") is MOST
+    assert Rules([FRONT, MOST]).find("a.x.c.d") is FRONT
+    assert Rules([FRONT, MOST]).find("x") is None
+
+
+def test_later_of_two_for_the_same_uris_counts():
+    later = Permission("a.", "prefix", call=True)
+    assert Rules([SHORT, later]).find_all("a.b") == [later]
+
+
+def test_equal_wildcards_follow_from_the_left():
+    left, right = Permission("a.b.", "wildcard"), Permission("a..c", "wildcard")
+    assert Rules([right, left]).find_all("a.b.c") == [left, right]

@@ -21,8 +21,8 @@ def registered(new_session):
     return registered
 
 
-def numbers(registration, times, random=0, passed_over=()):
-    chosen = [choose(registration, lambda end: random % end, passed_over) for _ in range(times)]
+def numbers(registration, times, random=0, excluded=()):
+    chosen = [choose(registration, lambda end: random % end, excluded) for _ in range(times)]
     return [callee and callee.number for callee in chosen]
 
 
@@ -49,16 +49,16 @@ def test_policy_chooses_in_its_way(registered, invoke, expected):
 def test_callee_that_is_busy_leaving_or_passed_over_is_not_chosen(registered, invoke):
     registration = registered(invoke, {"concurrency": 1}, {}, {}, {})
     callee(registration, 1).in_flight = 1
-    callee(registration, 2).session.state = "closing"
-    passed_over = [callee(registration, 3).session.id]
-    assert numbers(registration, 2, passed_over=passed_over) == [4, 4]
-    assert numbers(registration, 1, passed_over=list(registration.callees)) == [None]
+    callee(registration, 2).peer.state = "closing"
+    excluded = [callee(registration, 3).peer.id]
+    assert numbers(registration, 2, excluded=excluded) == [4, 4]
+    assert numbers(registration, 1, excluded=list(registration.callees)) == [None]
 
 
 def test_turn_goes_on_when_a_callee_has_gone(registered):
     registration = registered("roundrobin", {}, {}, {})
     assert numbers(registration, 2) == [1, 2]
-    del registration.callees[callee(registration, 2).session.id]
+    del registration.callees[callee(registration, 2).peer.id]
     assert numbers(registration, 2) == [3, 1]
 
 
@@ -77,7 +77,7 @@ class TestByKey:
         before = {key: choose_by_key(registration, key).number for key in map(str, range(100))}
         assert set(before.values()) == {1, 2, 3}
         gone = callee(registration, 2)
-        gone.session.state = "closing"
+        gone.peer.state = "closing"
         for key, number in before.items():
             now = choose_by_key(registration, key).number
             assert now == number if number != 2 else now in (1, 3)
@@ -90,7 +90,7 @@ class TestByKey:
     def test_callee_that_is_passed_over_is_not_chosen(self, registered):
         registration = registered("roundrobin", {"nkey": "a"})
         assert choose_by_key(registration, "x").number == 1
-        assert choose_by_key(registration, "x", [callee(registration, 1).session.id]) is None
+        assert choose_by_key(registration, "x", [callee(registration, 1).peer.id]) is None
 
     def test_callee_without_a_key_is_not_chosen(self, registered):
         assert choose_by_key(registered("roundrobin", {}), "x") is None

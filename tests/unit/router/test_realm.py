@@ -1,12 +1,13 @@
 import pytest
 
 from wamp_transport.router.effects import Send
-from wamp_transport.router.meta.sessions import details_of
+from wamp_transport.router.meta.sessions import session_details
 from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
+from wamp_transport.router.pending import PendingMessages
 from wamp_transport.router.permissions import ALLOWED
 from wamp_transport.router.realm import Realm
+from wamp_transport.router.suspension import MessageSuspended
 from wamp_transport.router.testaments import add_testament
-from wamp_transport.router.waiting import Question, Undecided, Waiting
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.features import router_roles
 from wamp_transport.wamp.messages import (
@@ -98,22 +99,22 @@ class TestLeaving:
         realm.receive(session, Register(3, RegisterOptions(), "com.x"))
         realm.detach(session)
         assert not realm.sessions
-        assert realm.has_work
-        assert realm.work(2) == 0
+        assert realm.has_cleanup
+        assert realm.run_cleanup(2) == 0
         assert not realm.dealer.registrations
         assert len(realm.broker.subscriptions) == 1
-        assert realm.work(10) == 9
+        assert realm.run_cleanup(10) == 9
         assert not realm.broker.subscriptions
-        assert not realm.has_work
-        assert realm.work(10) == 10
+        assert not realm.has_cleanup
+        assert realm.run_cleanup(10) == 10
 
     def test_session_leaves_once(self, realm, session, outbox):
         realm.detach(session)
-        realm.work(10)
+        realm.run_cleanup(10)
         outbox.clear()
         realm.detach(session)
         assert outbox == []
-        assert not realm.has_work
+        assert not realm.has_cleanup
 
     def test_calls_end_at_once(self, realm, session, new_session, outbox):
         callee = new_session()
@@ -170,8 +171,8 @@ class TestMetaEvents:
         return events
 
     def test_coming_and_going_is_told(self, realm, listener, session, outbox):
-        realm.joined(session)
-        assert self.told(outbox) == [("wamp.session.on_join", [details_of(session)])]
+        realm.announce_join(session)
+        assert self.told(outbox) == [("wamp.session.on_join", [session_details(session)])]
         realm.detach(session)
         expected = ("wamp.session.on_leave", [session.id, session.authid, session.authrole])
         assert self.told(outbox) == [expected]
@@ -185,17 +186,17 @@ class TestMetaEvents:
 
     def test_nothing_is_told_without_the_meta_api(self, realm, listener, session, outbox):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
-        realm.joined(session)
+        realm.announce_join(session)
         assert self.told(outbox) == []
 
 
 class TestAnnounced:
     def test_all_features_are_announced(self, realm):
-        assert realm.announced() == router_roles()
+        assert realm.welcome_roles() == router_roles()
 
     def test_what_needs_the_meta_api_is_not_announced_without_it(self, realm):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
-        announced, everything = realm.announced(), router_roles()
+        announced, everything = realm.welcome_roles(), router_roles()
         for role, missing in (
             ("broker", {"session_meta_api", "subscription_meta_api", "event_history"}),
             ("dealer", {"session_meta_api", "registration_meta_api", "testament_meta_api"}),
@@ -233,9 +234,9 @@ def test_roles_follow_the_options(realm, session, outbox):
 
 
 def test_undeliverable_answer_is_told_and_event_is_dropped(realm, session, outbox):
-    realm.undeliverable(session, Event(1, 2, EventDetails()), PayloadError("no words"))
+    realm.on_undeliverable(session, Event(1, 2, EventDetails()), PayloadError("no words"))
     assert outbox == []
-    realm.undeliverable(session, Result(7, ResultDetails()), PayloadError("no words"))
+    realm.on_undeliverable(session, Result(7, ResultDetails()), PayloadError("no words"))
     assert isinstance(outbox[0], Send)
     assert isinstance(outbox[0].message, Error)
 
@@ -324,31 +325,31 @@ def holder(realm, session, outbox):
 def test_what_is_no_longer_allowed_is_revoked_piece_by_piece(realm, holder, outbox, roles, revoked):
     realm.configure(RealmOptions("realm1", roles))
     assert not outbox
-    assert realm.has_work
-    assert realm.work(1) == 0
+    assert realm.has_cleanup
+    assert realm.run_cleanup(1) == 0
     assert len(outbox) <= 1
-    assert realm.work(10) == 9
+    assert realm.run_cleanup(10) == 9
     assert [type(each.message).__name__ for each in outbox] == revoked
-    assert not realm.has_work
+    assert not realm.has_cleanup
     assert bool(holder.testaments["destroyed"]) is (roles is not ASKED)
 
 
 def test_what_is_given_up_in_mid_review_is_passed_over(realm, holder, outbox):
     realm.receive(holder, Subscribe(4, SubscribeOptions(), "com.y"))
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
-    realm.work(2)
+    realm.run_cleanup(2)
     (left,) = holder.subscriptions.values()
     realm.broker.remove_subscriber(holder, left)
     outbox.clear()
-    realm.work(10)
+    realm.run_cleanup(10)
     assert not outbox
-    assert not realm.has_work
+    assert not realm.has_cleanup
 
 
 def test_holder_that_leaves_is_not_reviewed(realm, holder, outbox):
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
     holder.state = "closing"
-    realm.work(10)
+    realm.run_cleanup(10)
     assert not outbox
 
 
@@ -356,13 +357,13 @@ def test_authorizer_that_stays_is_trusted(new_realm, new_session, outbox):
     realm = new_realm(RealmOptions("realm1", ASKED))
     session = new_session()
     realm.join(session)
-    session.waiting = Waiting()
-    question = Question("subscribe", "com.x", "exact", b"{}", "")
-    session.waiting.decisions[question] = ALLOWED
+    session.pending = PendingMessages()
+    question = ("subscribe", "com.x", "exact", b"{}", "")
+    session.pending.answers[question] = ALLOWED
     realm.receive(session, subscribe(1))
-    session.waiting = None
+    session.pending = None
     realm.configure(RealmOptions("realm1", ASKED, allow_disclose_me=False))
-    realm.work(10)
+    realm.run_cleanup(10)
     assert session.subscriptions
 
 
@@ -376,7 +377,7 @@ def test_testament_needs_no_second_answer(new_realm, new_session, outbox):
     outbox.clear()
     realm.detach(session)
     assert [type(each.message).__name__ for each in outbox] == ["Event"]
-    assert session.waiting is None
+    assert session.pending is None
 
 
 def test_message_that_waited_is_counted_once(new_realm, new_session):
@@ -384,11 +385,11 @@ def test_message_that_waited_is_counted_once(new_realm, new_session):
     session = new_session()
     realm.join(session)
     message = subscribe(1)
-    with pytest.raises(Undecided) as undecided:
+    with pytest.raises(MessageSuspended) as suspended:
         realm.receive(session, message)
-    session.waiting = Waiting()
-    session.waiting.message = message
-    session.waiting.decisions[undecided.value.question] = ALLOWED
+    session.pending = PendingMessages()
+    session.pending.message = message
+    session.pending.answers[suspended.value.suspension.key] = ALLOWED
     realm.receive(session, message)
     assert session.subscriptions
     with pytest.raises(ProtocolViolation):

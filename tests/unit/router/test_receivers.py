@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.receivers import chooser, receivers
+from wamp_transport.router.receivers import receiver_filter, receivers
 from wamp_transport.router.records import Publication, Subscription
 from wamp_transport.wamp.messages import Publish, PublishOptions
 
@@ -25,12 +25,12 @@ def publication(publisher, **options):
 
 def chosen(subscription, publisher, **options):
     message = publication(publisher, **options)
-    ids = receivers(subscription, message, chooser(message.message.options))
+    ids = receivers(subscription, message, receiver_filter(message.message.options))
     return [subscription.subscribers[each].authid for each in ids]
 
 
 def test_everybody_is_chosen_at_no_cost_without_lists(subscription, new_session):
-    assert chooser(PublishOptions(exclude=[], exclude_authid=[], exclude_authrole=[])) is None
+    assert receiver_filter(PublishOptions(exclude=[], exclude_authid=[], exclude_authrole=[])) is None
     assert receivers(subscription, publication(new_session()), None) is subscription.receivers
     plain = publication(new_session())
     plain.is_plain = True
@@ -91,3 +91,10 @@ class TestShards:
         anna.state = "gone"
         shards = {tuple(chosen(sharded, new_session(), rkey=str(each))) for each in range(30)}
         assert shards == {("ben", "carl")}
+
+
+def test_lists_apply_to_a_subscriber_of_another_node(subscription, new_session, new_remote_peer):
+    peer = new_remote_peer("admin")
+    subscription.add(peer, None)
+    assert chosen(subscription, new_session(), eligible_authrole=["admin"]) == ["carl", peer.authid]
+    assert chosen(subscription, new_session(), exclude=[peer.id]) == ["anna", "ben", "carl"]

@@ -1,11 +1,11 @@
 import pytest
 
 from wamp_transport.router.options import ServiceOptions
-from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
+from wamp_transport.router.records import Callee, CallPeer, CallRecord, Peer, Registration, Session, Subscription
 from wamp_transport.wamp.messages import Call, CallOptions, ClientRole, RegisterOptions
 
 
-def test_session_begins_with_nothing():
+def test_new_session_is_closed_and_holds_nothing():
     session = Session(7, ServiceOptions("key"), "cbor")
     assert (session.id, session.payload_format, session.state, session.realm) == (7, "cbor", "closed", "")
     assert not any((session.subscriptions, session.registrations, session.calls, session.invocations))
@@ -62,24 +62,42 @@ def test_feature_is_there_if_announced_in_one_of_its_spellings(new_session, role
 
 def test_registration_is_staffed_while_a_callee_is_there(new_session):
     registration = Registration(1, "com.x", "exact", "first", "")
-    assert not registration.is_staffed
+    assert not registration.has_active_callee
     sessions = [new_session(), new_session()]
     for number, session in enumerate(sessions):
         registration.callees[session.id] = Callee(session, number, RegisterOptions())
     sessions[0].state = "gone"
-    assert registration.is_staffed
+    assert registration.has_active_callee
     sessions[1].state = "closing"
-    assert not registration.is_staffed
+    assert not registration.has_active_callee
 
 
 def test_callee_is_able_while_it_is_there_and_has_room(new_session):
     session = new_session()
     callee, limited = Callee(session, 1, RegisterOptions()), Callee(session, 2, RegisterOptions(concurrency=2))
     callee.in_flight = limited.in_flight = 1
-    assert callee.is_able
-    assert limited.is_able
+    assert callee.can_accept_call
+    assert limited.can_accept_call
     callee.in_flight = limited.in_flight = 2
-    assert callee.is_able
-    assert not limited.is_able
+    assert callee.can_accept_call
+    assert not limited.can_accept_call
     session.state = "closing"
-    assert not callee.is_able
+    assert not callee.can_accept_call
+
+
+def test_attributes_of_a_peer_are_those_of_the_protocol(new_remote_peer, new_session):
+    """The stand-in of the tests has all that ``CallPeer`` names, and no more than a session has."""
+    named = {name for kind in (Peer, CallPeer) for name in kind.__annotations__}
+    assert named == set(type(new_remote_peer()).__slots__)
+    assert all(hasattr(new_session(), name) for name in named)
+
+
+def test_subscription_with_a_peer_of_another_node(new_remote_peer):
+    peer = new_remote_peer()
+    subscription = Subscription(5, "com.x", "exact", "")
+    subscription.add(peer, None)
+    assert subscription.is_in_use
+    peer.state = "gone"
+    assert not subscription.is_in_use
+    subscription.remove(peer)
+    assert subscription.receivers == ()

@@ -1,7 +1,7 @@
 import pytest
 
-from wamp_transport.router.answers import Admit, Deny, Permit
-from wamp_transport.router.effects import Close, Joined, Left, Mute, Release, Send, Withdraw
+from wamp_transport.router.decisions import Admit, Deny, Permit
+from wamp_transport.router.effects import AwaitNextHello, Close, Send, SessionJoined, SessionLeft, StopSending, Withdraw
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,
@@ -118,7 +118,7 @@ def test_sessions_that_are_gone_are_ignored_by_every_verb(router, joined):
     router.close_session(joined)
     router.receive(joined, SUBSCRIBE)
     router.violate(joined, "x")
-    router.undeliverable(joined, Result(1, ResultDetails()), PayloadError("x"))
+    router.on_undeliverable(joined, Result(1, ResultDetails()), PayloadError("x"))
     router.leave(joined, "x", "x")
     assert router.take_effects() == []
 
@@ -128,10 +128,10 @@ def test_lost_session_leaves_its_realm(router, joined):
     router.close_session(joined)
     assert not router.sessions
     assert not router.realms["realm1"].sessions
-    assert router.has_work
-    router.work(100)
+    assert router.has_cleanup
+    router.run_cleanup(100)
     assert not router.realms["realm1"].broker.subscriptions
-    assert not router.has_work
+    assert not router.has_cleanup
 
 
 def test_work_is_shared_among_realms(router):
@@ -140,9 +140,9 @@ def test_work_is_shared_among_realms(router):
         router.receive(session_id, Hello(realm, HELLO))
         router.receive(session_id, SUBSCRIBE)
         router.close_session(session_id)
-    router.work(1)
-    assert router.has_work
-    router.work(1)
+    router.run_cleanup(1)
+    assert router.has_cleanup
+    router.run_cleanup(1)
     assert not any(realm.broker.subscriptions for realm in router.realms.values())
 
 
@@ -187,14 +187,14 @@ def test_goodbye_is_answered_and_releases_the_transport(router, joined):
     router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.normal"))
     send, release, left = router.take_effects()
     assert send.message == Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out")
-    assert release == Release(joined, "wamp.close.normal")
-    assert left == Left(session, "wamp.close.normal")
+    assert release == AwaitNextHello(joined, "wamp.close.normal")
+    assert left == SessionLeft(session, "wamp.close.normal")
     assert not router.sessions
     assert not router.realms["realm1"].sessions
 
 
 def test_abort_closes(router, joined):
-    left = Left(router.sessions[joined], "com.reason")
+    left = SessionLeft(router.sessions[joined], "com.reason")
     router.receive(joined, Abort(ReasonDetails(), "com.reason"))
     assert router.take_effects() == [Close(joined, "com.reason", "the client aborted"), left]
 
@@ -202,9 +202,9 @@ def test_abort_closes(router, joined):
 def test_joining_and_losing_the_transport_are_told(router, opened):
     router.receive(opened, Hello("realm1", HELLO))
     session = router.sessions[opened]
-    assert Joined(session) in router.take_effects()
+    assert SessionJoined(session) in router.take_effects()
     router.close_session(opened)
-    assert router.take_effects() == [Left(session, "wamp.close.transport_lost")]
+    assert router.take_effects() == [SessionLeft(session, "wamp.close.transport_lost")]
 
 
 def test_session_that_never_joined_does_not_leave(router, opened):
@@ -213,11 +213,11 @@ def test_session_that_never_joined_does_not_leave(router, opened):
 
 
 def test_undeliverable_message_reaches_its_realm(router, joined, opened):
-    router.undeliverable(joined, Result(7, ResultDetails()), PayloadError("no words"))
+    router.on_undeliverable(joined, Result(7, ResultDetails()), PayloadError("no words"))
     (error,) = messages(router)
     assert isinstance(error, Error)
     session_id = router.open_session(OPEN, "json")
-    router.undeliverable(session_id, Result(7, ResultDetails()), PayloadError("no words"))
+    router.on_undeliverable(session_id, Result(7, ResultDetails()), PayloadError("no words"))
     assert router.take_effects() == []
 
 
@@ -274,8 +274,8 @@ class TestLeaving:
         router.leave(joined, "wamp.close.killed", "")
         send, mute, left = router.take_effects()
         assert send.message == Goodbye(ReasonDetails(), "wamp.close.killed")
-        assert mute == Mute(joined)
-        assert left == Left(router.sessions[joined], "wamp.close.killed")
+        assert mute == StopSending(joined)
+        assert left == SessionLeft(router.sessions[joined], "wamp.close.killed")
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
         assert router.take_effects() == [Close(joined, "wamp.close.killed", "")]
 
@@ -348,9 +348,9 @@ class TestConfigure:
 @pytest.mark.parametrize(
     ("message", "types"),
     [
-        (Goodbye(ReasonDetails(), "wamp.close.normal"), [Send, Release, Send, Left]),
-        (Abort(ReasonDetails(), "com.reason"), [Close, Send, Left]),
-        (Welcome(1, None), [Send, Close, Send, Left]),
+        (Goodbye(ReasonDetails(), "wamp.close.normal"), [Send, AwaitNextHello, Send, SessionLeft]),
+        (Abort(ReasonDetails(), "com.reason"), [Close, Send, SessionLeft]),
+        (Welcome(1, None), [Send, Close, Send, SessionLeft]),
     ],
 )
 def test_what_comes_of_the_end_comes_after_it(router, joined, message, types):
@@ -368,7 +368,7 @@ def test_last_words_of_a_session_are_the_last(router, joined):
     send, close, left = router.take_effects()
     assert isinstance(send.message, Abort)
     assert isinstance(close, Close)
-    assert isinstance(left, Left)
+    assert isinstance(left, SessionLeft)
 
 
 def test_session_that_is_gone_is_not_aborted_again(router, joined):

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router import testaments
-from wamp_transport.router.testaments import add_testament, checked_scope, flush_testaments, take_testaments
+from wamp_transport.router.testaments import add_testament, flush_testaments, take_testaments, validate_scope
 from wamp_transport.wamp.errors import RequestRefused
 from wamp_transport.wamp.messages import Publish, PublishOptions
 
@@ -31,7 +31,7 @@ def test_flushed_scope_is_empty_and_the_other_is_not(session):
 
 
 def test_scopes_have_one_limit(session, monkeypatch):
-    monkeypatch.setattr(testaments, "LIMIT", 2)
+    monkeypatch.setattr(testaments, "MAX_TESTAMENTS", 2)
     for scope in ("destroyed", "detached"):
         add_testament(session, scope, will("com.a"))
     with pytest.raises(RequestRefused) as caught:
@@ -41,7 +41,7 @@ def test_scopes_have_one_limit(session, monkeypatch):
 
 def test_other_scope_is_refused(session):
     acts = (
-        checked_scope,
+        validate_scope,
         lambda scope: flush_testaments(session, scope),
         lambda scope: add_testament(session, scope, will("com.a")),
     )
@@ -49,4 +49,4 @@ def test_other_scope_is_refused(session):
         with pytest.raises(RequestRefused, match="'resumed'") as caught:
             act("resumed")
         assert caught.value.uri == "wamp.error.testament_error"
-    assert checked_scope("detached") == "detached"
+    assert validate_scope("detached") == "detached"

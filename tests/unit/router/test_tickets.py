@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router.effects import Withdraw
-from wamp_transport.router.tickets import Tickets, stop_clock
+from wamp_transport.router.tickets import Tickets, cancel_deadline
 
 
 @pytest.fixture
@@ -42,4 +42,4 @@ def test_nothing_is_due_any_more(tickets, new_session, environment, end):
         tickets.withdraw(session)
     assert session.deadline is None
     assert environment.deadlines.next() is None
-    stop_clock(session)
+    cancel_deadline(session)

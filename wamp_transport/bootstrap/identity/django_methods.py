@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...auth.principals import Lookup, Principal
-from ...router.answers import Admit, Challenge, Deny, Skip
-from ...router.effects import Authenticate
+from ...router.decisions import Admit, ChallengePeer, Deny, Skip
+from ...router.effects import AuthenticationRequest
 from ...router.options import TRUSTED
 from ...stores.identity import users
 from ...transports.session_cookie import SessionCookie
 from ...wamp import errors
-from ...wamp.messages import Authenticate as AuthenticateMessage
+from ...wamp.messages import Authenticate
 from .live import LiveIdentities
 
 SIGNED: Final = "token"
@@ -57,7 +57,7 @@ class SessionMethod:
         self._credentials = credentials
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """WELCOME for the user."""
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
@@ -72,6 +72,6 @@ class SessionMethod:
         self._live.watch(request.session_id, identity, mark)
         return Admit(realm, identity.authid, identity.role, SESSION, DJANGO)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """There is no challenge."""
         return Deny()

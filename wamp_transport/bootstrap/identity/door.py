@@ -10,10 +10,10 @@ from django.db import DatabaseError
 from ...auth.cryptosign import public_key
 from ...auth.fingerprints import fingerprints_of
 from ...config.lockout import Lockout
-from ...router.answers import Admit, Challenge, Deny, Skip
-from ...router.effects import Authenticate
+from ...router.decisions import Admit, ChallengePeer, Deny, Skip
+from ...router.effects import AuthenticationRequest
 from ...router.options import OPERATOR
-from ...router.records import PRESENT, Session
+from ...router.records import ACTIVE_STATES, Session
 from ...signals import LoginFailure
 from ...stores.identity import principals, users
 from ...stores.identity.users import Identity
@@ -37,7 +37,7 @@ DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 class Authenticator(Protocol):
     """See :class:`~...node.deciding.Authenticator`."""
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """The next step of a login."""
         ...
 
@@ -67,7 +67,7 @@ class Door:
         self._throttle = Throttle()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """See :class:`~...node.deciding.Authenticator`."""
         if request.method in UNCOUNTED:
             answer = await self._inside.authenticate(request)
@@ -89,7 +89,7 @@ class Door:
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
         return answer
 
-    async def _counted(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def _counted(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """A step of a login that may be a guess."""
         throttled = self._throttled(request)
         if seconds := await self._throttle.wait_for(*throttled):
@@ -105,7 +105,7 @@ class Door:
             await self._throttle.failed(*throttled)
         return answer
 
-    def _throttled(self, request: Authenticate) -> tuple[Lockout, str | None, str | None]:
+    def _throttled(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
         limits = self._lockouts().get(request.service, Lockout())
         return limits, address_of(request.transport), request.hello.details.authid
 
@@ -126,10 +126,10 @@ class Door:
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
-    def _admitted(self, request: Authenticate, answer: Admit) -> None:
+    def _admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
         """The router knows by now whether the login led to a session."""
         session = self._session_of(request.session_id)
-        if session is None or session.state not in PRESENT:
+        if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
             self._audit.record("failure", **self._columns(request), detail=refused.message)
             self._failed(request, refused)
@@ -144,12 +144,12 @@ class Door:
         except DatabaseError as error:
             logger.warning("It cannot be written down that a principal was used: %s", error)
 
-    def _failed(self, request: Authenticate, answer: Deny, *, is_locked_out: bool = False) -> None:
+    def _failed(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
         columns = self._columns(request)
         failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
         self._on_failed(failure)
 
-    def _columns(self, request: Authenticate) -> dict[str, Any]:
+    def _columns(self, request: AuthenticationRequest) -> dict[str, Any]:
         details = request.hello.details
         return {
             "realm": request.hello.realm,
@@ -172,7 +172,7 @@ def of_session(session: Session) -> dict[str, Any]:
     }
 
 
-def _shown(request: Authenticate) -> list[str]:
+def _shown(request: AuthenticationRequest) -> list[str]:
     """The fingerprints of the key or certificate that a peer has shown."""
     if request.method == "tls":
         return list(fingerprints_of(request.transport.get("peer_cert")))

@@ -21,7 +21,7 @@ from wamp_transport.management.client.credentials import (
 )
 from wamp_transport.management.client.failures import UNREACHABLE, USAGE, Failure
 from wamp_transport.models import RunningNode
-from wamp_transport.node.remote import OFFERED, Way
+from wamp_transport.node.remote import OFFERED_SERIALIZERS, Way
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
 from wamp_transport.stores.operators import WampService
@@ -194,7 +194,7 @@ def _realm_if_given(options: Mapping[str, Any]) -> str | None:
 
 
 def _way(options: Mapping[str, Any], service: WampService | None = None) -> Way:
-    serializers = OFFERED if options["serializer"] is None else (options["serializer"],)
+    serializers = OFFERED_SERIALIZERS if options["serializer"] is None else (options["serializer"],)
     if service is None:
         return Way(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)
     # The certificate names the public host, not this machine. The operator login proves that it is our node.

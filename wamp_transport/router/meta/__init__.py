@@ -1,1 +1,1 @@
-"""The meta API: procedures by which sessions, registrations and subscriptions are looked at and ended."""
+"""The meta API: procedures that list, describe and end sessions, registrations and subscriptions."""

@@ -1,4 +1,4 @@
-"""The arguments of a meta procedure, taken out one by one with their types checked."""
+"""Read the arguments of a meta procedure one by one, and check their types."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Arguments:
-    """What a CALL brought. Each method raises RequestRefused (``invalid_argument``) naming the argument."""
+    """The arguments of a CALL. Each method raises RequestRefused (``invalid_argument``) that names the argument."""
 
     def __init__(self, args: Any, kwargs: Any) -> None:
         if not isinstance(args, Sequence) or isinstance(args, str | bytes) or not isinstance(kwargs, Mapping):
@@ -21,26 +21,26 @@ class Arguments:
         self.args = list(args)
         self.kwargs = dict(kwargs)
 
-    def required(self, position: int, name: str, kind: Any = Id) -> Any:
-        """A positional argument that must be there, an id unless said otherwise."""
+    def require(self, position: int, name: str, kind: Any = Id) -> Any:
+        """Return a positional argument that must be given. The default type is an id."""
         if position >= len(self.args):
             raise RequestRefused(errors.INVALID_ARGUMENT, f"argument {name} is missing")
-        return typed(self.args[position], name, kind)
+        return convert_argument(self.args[position], name, kind)
 
-    def optional(self, position: int, name: str, kind: Any, default: Any = None) -> Any:
-        """A positional argument that may be left out, or null."""
+    def get(self, position: int, name: str, kind: Any, default: Any = None) -> Any:
+        """Return a positional argument, or the default if it is missing or null."""
         if position >= len(self.args) or self.args[position] is None:
             return default
-        return typed(self.args[position], name, kind)
+        return convert_argument(self.args[position], name, kind)
 
-    def named(self, name: str, kind: Any, default: Any = None) -> Any:
-        """A keyword argument that may be left out, or null."""
+    def get_keyword(self, name: str, kind: Any, default: Any = None) -> Any:
+        """Return a keyword argument, or the default if it is missing or null."""
         value = self.kwargs.get(name)
-        return default if value is None else typed(value, name, kind)
+        return default if value is None else convert_argument(value, name, kind)
 
 
-def typed(value: Any, name: str, kind: Any) -> Any:
-    """``value`` as a ``kind``. Raises RequestRefused."""
+def convert_argument(value: Any, name: str, kind: Any) -> Any:
+    """Return ``value`` converted to a type. Raises RequestRefused."""
     try:
         return convert(value, kind)
     except ValidationError as fault:

@@ -1,4 +1,4 @@
-"""What meta procedures may reach: the realm's sessions, broker and dealer, and the way to end a session."""
+"""Define the context of meta procedures: the realm's sessions, broker and dealer, and a function to end sessions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Any
 
 from ..broker import Broker
 from ..dealer import Dealer
-from ..ports import Environment
+from ..environment import Environment
 from ..records import Session
 from .arguments import Arguments
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One realm, as meta procedures see it. ``leave(session_id, reason, message, is_quiet=False)`` ends a session."""
+    """A realm's parts for meta procedures. ``leave(session_id, reason, message, is_quiet=False)`` ends a session."""
 
     sessions: dict[int, Session]
     broker: Broker
@@ -23,4 +23,4 @@ class Context:
 
 
 Procedure = Callable[[Context, Session, Arguments], Any]
-"""Takes the realm, the caller and the arguments; returns the one positional result. Raises RequestRefused."""
+"""A function of context, caller and arguments that returns the one positional result. Raises RequestRefused."""

@@ -1,4 +1,4 @@
-"""All meta procedures of a realm, as the dealer calls them: payload in, RESULT out."""
+"""Collect the meta procedures of a realm, and adapt them to the dealer: decode the payload and send the RESULT."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -8,7 +8,7 @@ from ...wamp.errors import PayloadError, RequestRefused
 from ...wamp.messages import Call, Result, ResultDetails
 from ...wamp.payload import ABSENT, PYTHON, positional
 from ..effects import Effect, Send
-from ..ports import BuiltIn
+from ..environment import RouterProcedure
 from ..records import Session
 from . import registrations, sessions, subscriptions
 from .arguments import Arguments
@@ -21,8 +21,8 @@ PROCEDURES: Mapping[str, Procedure] = {
 }
 
 
-def built_in(context: Context, outbox: list[Effect]) -> dict[str, BuiltIn]:
-    """The meta procedures, bound to a realm."""
+def bind_procedures(context: Context, outbox: list[Effect]) -> dict[str, RouterProcedure]:
+    """Return the meta procedures bound to a realm, by URI."""
     return {uri: partial(_answer, context, outbox, procedure) for uri, procedure in PROCEDURES.items()}
 
 

@@ -1,4 +1,4 @@
-"""``wamp.registration.*``: what is registered, and by whom.
+"""Implement ``wamp.registration.*``: list, describe and remove registrations.
 
 Section of the specification: Advanced Profile, "Registration Meta API".
 """
@@ -15,59 +15,59 @@ from .context import Context, Procedure
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
-    """The ids of all registrations, by way of matching."""
+    """Return the ids of all registrations, by match policy."""
     ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
     for registration in context.dealer.registrations.values():
-        if registration.is_staffed:
+        if registration.has_active_callee:
             ids[registration.match].append(registration.id)
     return ids
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """The id of the registration of just this procedure or pattern, if any."""
-    procedure = arguments.required(0, "procedure", str)
-    options = arguments.optional(1, "options", RegisterOptions, RegisterOptions())
+    """Return the id of the registration of exactly this procedure or pattern, or null."""
+    procedure = arguments.require(0, "procedure", str)
+    options = arguments.get(1, "options", RegisterOptions, RegisterOptions())
     found = context.dealer.lookup(options.match or "exact", procedure)
-    return found.id if found is not None and found.is_staffed else None
+    return found.id if found is not None and found.has_active_callee else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """The id of the registration that a call of this procedure would go to, if any."""
-    found = context.dealer.best(arguments.required(0, "procedure", str))
+    """Return the id of the registration that a call of this procedure goes to, or null."""
+    found = context.dealer.best_registration(arguments.require(0, "procedure", str))
     return None if found is None else found.id
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
-    """The details of a registration."""
+    """Return the details of a registration."""
     return describe(_registration(context, arguments))
 
 
 def list_callees(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """The ids of the sessions that carry out a registration."""
+    """Return the session ids of the callees of a registration."""
     callees = _registration(context, arguments).callees
-    return [session_id for session_id, callee in callees.items() if callee.is_there]
+    return [session_id for session_id, callee in callees.items() if callee.is_active]
 
 
 def count_callees(context: Context, caller: Session, arguments: Arguments) -> int:
-    """How many sessions carry out a registration."""
+    """Return the number of callees of a registration."""
     return len(list_callees(context, caller, arguments))
 
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Take a registration from a session; an extension that Crossbar has too."""
+    """Remove a callee from a registration; an extension that Crossbar has too."""
     registration = _registration(context, arguments)
-    session_id = arguments.required(1, "session")
-    reason = arguments.optional(2, "reason", str) or arguments.named("reason", str, errors.UNREGISTERED)
-    callee = registration.callees.get(session_id)
-    if callee is None or not callee.is_there:
+    session_id = arguments.require(1, "session")
+    reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
+    session = context.sessions.get(session_id)
+    if session is None or session_id not in registration.callees:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this registration")
-    context.dealer.revoke(callee.session, registration, reason)
+    context.dealer.revoke(session, registration, reason)
 
 
 def _registration(context: Context, arguments: Arguments) -> Registration:
-    registration_id = arguments.required(0, "registration")
+    registration_id = arguments.require(0, "registration")
     found = context.dealer.registrations.get(registration_id)
-    if found is None or not found.is_staffed:
+    if found is None or not found.has_active_callee:
         raise RequestRefused(errors.NO_SUCH_REGISTRATION, f"there is no registration {registration_id}")
     return found
 

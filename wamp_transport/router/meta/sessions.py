@@ -1,4 +1,4 @@
-"""``wamp.session.*``: who is there, and ending sessions; testaments too.
+"""Implement ``wamp.session.*``: list, describe and end sessions, and manage testaments.
 
 Sections of the specification: Advanced Profile, "Session Meta API", "Session Testament".
 """
@@ -12,76 +12,64 @@ from ...wamp.errors import RequestRefused
 from ...wamp.messages import Publish, PublishOptions
 from ...wamp.payload import ABSENT
 from ...wamp.uris import is_reserved, is_uri
-from ..passthru import check_announced
+from ..message_checks import check_announced
 from ..permissions import refusal
-from ..records import Session
-from ..testaments import add_testament, checked_scope, flush_testaments
+from ..records import Session, session_details
+from ..testaments import add_testament, flush_testaments, validate_scope
 from .arguments import Arguments
 from .context import Context, Procedure
 
 
-def details_of(session: Session) -> dict[str, Any]:
-    """What the meta API says of a session."""
-    return {
-        "session": session.id,
-        "authid": session.authid,
-        "authrole": session.authrole,
-        "authmethod": session.authmethod,
-        "authprovider": session.authprovider,
-        "transport": session.transport,
-    }
-
-
 def count(context: Context, caller: Session, arguments: Arguments) -> int:
-    """How many sessions there are, of some roles if a list of them is given."""
+    """Return the number of sessions, of certain roles if a list of roles is given."""
     return len(list_(context, caller, arguments))
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """The ids of the sessions, of some roles if a list of them is given."""
-    roles = arguments.optional(0, "filter_authroles", list[str])
+    """Return the ids of the sessions, of certain roles if a list of roles is given."""
+    roles = arguments.get(0, "filter_authroles", list[str])
     return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
-    """The details of a session."""
-    return details_of(_session(context, arguments.required(0, "session")))
+    """Return the details of a session."""
+    return session_details(_session(context, arguments.require(0, "session")))
 
 
 def kill(context: Context, caller: Session, arguments: Arguments) -> None:
-    """End another session."""
+    """End another session; a session cannot end itself."""
     reason, message = _reason(arguments)
-    session = _session(context, arguments.required(0, "session"))
+    session = _session(context, arguments.require(0, "session"))
     if session is caller:
         raise RequestRefused(errors.NO_SUCH_SESSION, "a session cannot kill itself")
     context.leave(session.id, reason, message)
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """End all other sessions of an authid; their ids."""
-    authid = arguments.required(0, "authid", str)
+    """End all other sessions of an authid, and return their ids."""
+    authid = arguments.require(0, "authid", str)
     return _kill(context, caller, arguments, lambda session: session.authid == authid)
 
 
 def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of a role; how many."""
-    authrole = arguments.required(0, "authrole", str)
+    """End all other sessions of a role, and return their number."""
+    authrole = arguments.require(0, "authrole", str)
     return len(_kill(context, caller, arguments, lambda session: session.authrole == authrole))
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of the realm; how many. No testament and no ``on_leave`` comes of it."""
+    """End all other sessions of the realm, and return their number. Testaments and ``on_leave`` are not published."""
     return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Leave a testament: topic, args, kwargs, and by name publish_options and scope."""
-    topic = arguments.required(0, "topic", str)
-    args = arguments.optional(1, "args", list[Any])
-    kwargs = arguments.optional(2, "kwargs", dict[str, Any])
-    options = arguments.named("publish_options", PublishOptions, PublishOptions())
+    """Add a testament. Arguments are topic, args and kwargs, and by name publish_options and scope."""
+    topic = arguments.require(0, "topic", str)
+    args = arguments.get(1, "args", list[Any])
+    kwargs = arguments.get(2, "kwargs", dict[str, Any])
+    options = arguments.get_keyword("publish_options", PublishOptions, PublishOptions())
     options.acknowledge = options.exclude_me = None
-    scope = checked_scope(arguments.named("scope", str, "destroyed"))
+    scope = validate_scope(arguments.get_keyword("scope", str, "destroyed"))
     if len(topic) > caller.limits.uri_length:
         raise caller.limits.refusal("uri_length")
     decision = context.broker.role_of(caller).check(caller, "publish", topic, options)
@@ -94,8 +82,8 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
 
 
 def flush(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Forget the testaments of a scope."""
-    flush_testaments(caller, arguments.named("scope", str, "destroyed"))
+    """Delete the testaments of a scope."""
+    flush_testaments(caller, arguments.get_keyword("scope", str, "destroyed"))
 
 
 def _session(context: Context, session_id: int) -> Session:
@@ -109,22 +97,22 @@ def _kill(
     context: Context,
     caller: Session,
     arguments: Arguments,
-    is_meant: Callable[[Session], bool],
+    matches: Callable[[Session], bool],
     leave: Callable[[int, str, str], None] | None = None,
 ) -> list[int]:
     leave = leave or context.leave
     reason, message = _reason(arguments)
-    meant = [session.id for session in context.sessions.values() if session is not caller and is_meant(session)]
-    for session_id in meant:
+    session_ids = [session.id for session in context.sessions.values() if session is not caller and matches(session)]
+    for session_id in session_ids:
         leave(session_id, reason, message)
-    return meant
+    return session_ids
 
 
 def _reason(arguments: Arguments) -> tuple[str, str]:
-    reason = arguments.named("reason", str, errors.CLOSE_KILLED)
+    reason = arguments.get_keyword("reason", str, errors.CLOSE_KILLED)
     if not is_uri(reason, loose=True):
         raise RequestRefused(errors.INVALID_URI, f"reason is not a URI: {reason!r}")
-    return reason, arguments.named("message", str, "")
+    return reason, arguments.get_keyword("message", str, "")
 
 
 PROCEDURES: dict[str, Procedure] = {

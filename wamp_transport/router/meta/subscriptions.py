@@ -1,4 +1,4 @@
-"""``wamp.subscription.*``: what is subscribed to, by whom, and what was published.
+"""Implement ``wamp.subscription.*``: list, describe and remove subscriptions, and read event history.
 
 Sections of the specification: Advanced Profile, "Subscriptions Meta API", "Event History".
 """
@@ -13,11 +13,11 @@ from ...wamp.ids import Id
 from ...wamp.messages import SubscribeOptions
 from ...wamp.payload import ABSENT
 from ..broker import describe, event_details
+from ..environment import rfc3339
 from ..history import Query
 from ..permissions import refusal
-from ..ports import rfc3339
-from ..records import PRESENT, Publication, Session, Subscription
-from .arguments import Arguments, typed
+from ..records import ACTIVE_STATES, Publication, Session, Subscription
+from .arguments import Arguments, convert_argument
 from .context import Context, Procedure
 
 TIMES = ("from_time", "after_time", "before_time", "until_time")
@@ -25,57 +25,57 @@ PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
-    """The ids of all subscriptions, by way of matching."""
+    """Return the ids of all subscriptions, by match policy."""
     ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
     for subscription in context.broker.subscriptions.values():
-        if subscription.is_held:
+        if subscription.is_in_use:
             ids[subscription.match].append(subscription.id)
     return ids
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """The id of the subscription to just this topic or pattern, if any."""
-    topic = arguments.required(0, "topic", str)
-    options = arguments.optional(1, "options", SubscribeOptions, SubscribeOptions())
+    """Return the id of the subscription to exactly this topic or pattern, or null."""
+    topic = arguments.require(0, "topic", str)
+    options = arguments.get(1, "options", SubscribeOptions, SubscribeOptions())
     found = context.broker.lookup(options.match or "exact", topic)
-    return found.id if found is not None and found.is_held else None
+    return found.id if found is not None and found.is_in_use else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
-    """The ids of the subscriptions that an event of this topic goes to; null if none."""
-    found = context.broker.covering(arguments.required(0, "topic", str))
-    return [subscription.id for subscription in found if subscription.is_held] or None
+    """Return the ids of the subscriptions that get the events of this topic, or null."""
+    found = context.broker.matching_subscriptions(arguments.require(0, "topic", str))
+    return [subscription.id for subscription in found if subscription.is_in_use] or None
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
-    """The details of a subscription."""
+    """Return the details of a subscription."""
     return describe(_subscription(context, arguments))
 
 
 def list_subscribers(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """The ids of the sessions that hold a subscription."""
+    """Return the session ids of the subscribers of a subscription."""
     subscribers = _subscription(context, arguments).subscribers
-    return [session.id for session in subscribers.values() if session.state in PRESENT]
+    return [session.id for session in subscribers.values() if session.state in ACTIVE_STATES]
 
 
 def count_subscribers(context: Context, caller: Session, arguments: Arguments) -> int:
-    """How many sessions hold a subscription."""
+    """Return the number of subscribers of a subscription."""
     return len(list_subscribers(context, caller, arguments))
 
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Take a subscription from a session; an extension that Crossbar has too."""
+    """Remove a subscriber from a subscription; an extension that Crossbar has too."""
     subscription = _subscription(context, arguments)
-    session_id = arguments.required(1, "session")
-    reason = arguments.optional(2, "reason", str) or arguments.named("reason", str, errors.UNREGISTERED)
-    session = subscription.subscribers.get(session_id)
-    if session is None or session.state not in PRESENT:
+    session_id = arguments.require(1, "session")
+    reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
+    session = context.sessions.get(session_id)
+    if session is None or session_id not in subscription.subscribers:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this subscription")
     context.broker.revoke(session, subscription, reason)
 
 
 def get_events(context: Context, caller: Session, arguments: Arguments) -> list[dict[str, Any]]:
-    """The past events of a subscription that has a history, oldest first unless reversed."""
+    """Return the past events of a subscription with event history, oldest first unless reversed."""
     subscription = _subscription(context, arguments)
     topic, match = subscription.topic, subscription.match
     decision = context.broker.role_of(caller).check(caller, "subscribe", topic, SubscribeOptions(match=match), match)
@@ -95,7 +95,7 @@ def get_events(context: Context, caller: Session, arguments: Arguments) -> list[
 
 
 def _event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any] | None:
-    """An event as it is told; None where its payload is not to be read, which must not hide the others."""
+    """Return an event as a dictionary, or None if its payload cannot be decoded: the other events must be readable."""
     message = publication.message
     details = event_details(publication, is_pattern=subscription.match != "exact")
     event: dict[str, Any] = {
@@ -116,14 +116,14 @@ def _event(context: Context, subscription: Subscription, publication: Publicatio
 
 def _query(context: Context, arguments: Arguments) -> Query:
     query = Query(
-        limit=arguments.optional(1, "limit", Id) or arguments.named("limit", Id),
-        reverse=arguments.named("reverse", bool, False),
-        topic=arguments.named("topic", str),
+        limit=arguments.get(1, "limit", Id) or arguments.get_keyword("limit", Id),
+        reverse=arguments.get_keyword("reverse", bool, False),
+        topic=arguments.get_keyword("topic", str),
     )
     for name in PUBLICATIONS:
-        setattr(query, name, arguments.named(name, Id))
+        setattr(query, name, arguments.get_keyword(name, Id))
     for name in TIMES:
-        text = arguments.named(name, str)
+        text = arguments.get_keyword(name, str)
         if text is not None:
             setattr(query, name, _time(context, name, text))
     return query
@@ -140,9 +140,9 @@ def _time(context: Context, name: str, text: str) -> Any:
 
 
 def _subscription(context: Context, arguments: Arguments) -> Subscription:
-    subscription_id = typed(arguments.required(0, "subscription"), "subscription", Id)
+    subscription_id = convert_argument(arguments.require(0, "subscription"), "subscription", Id)
     found = context.broker.subscriptions.get(subscription_id)
-    if found is None or not found.is_held:
+    if found is None or not found.is_in_use:
         raise RequestRefused(errors.NO_SUCH_SUBSCRIPTION, f"there is no subscription {subscription_id}")
     return found
 

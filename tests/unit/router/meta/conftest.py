@@ -8,12 +8,12 @@ import pytest
 from wamp_transport.router.broker import Broker
 from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Effect
+from wamp_transport.router.environment import Environment
 from wamp_transport.router.meta.arguments import Arguments
 from wamp_transport.router.meta.context import Context
 from wamp_transport.router.meta.procedures import PROCEDURES
 from wamp_transport.router.options import RealmOptions
 from wamp_transport.router.permissions import Role
-from wamp_transport.router.ports import Environment
 from wamp_transport.router.records import Session
 from wamp_transport.wamp.errors import RequestRefused
 from wamp_transport.wamp.messages import Register, RegisterOptions, Subscribe, SubscribeOptions

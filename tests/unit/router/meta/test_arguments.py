@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.meta.arguments import Arguments, typed
+from wamp_transport.router.meta.arguments import Arguments, convert_argument
 from wamp_transport.wamp.errors import RequestRefused
 from wamp_transport.wamp.ids import MAX_ID
 
@@ -19,34 +19,34 @@ def test_payload_that_is_no_plain_payload_is_refused(args, kwargs):
 
 def test_required_argument_is_there_in_its_type():
     arguments = Arguments([7, "text"], {})
-    assert arguments.required(0, "session") == 7
-    assert arguments.required(1, "topic", str) == "text"
-    assert "argument scope is missing" in refusal(arguments.required, 2, "scope")
-    assert refusal(arguments.required, 1, "session").startswith("session: ")
+    assert arguments.require(0, "session") == 7
+    assert arguments.require(1, "topic", str) == "text"
+    assert "argument scope is missing" in refusal(arguments.require, 2, "scope")
+    assert refusal(arguments.require, 1, "session").startswith("session: ")
 
 
 @pytest.mark.parametrize("value", [0, -1, MAX_ID + 1, "7", 7.5, None, True])
 def test_what_is_no_id_is_refused(value):
-    assert refusal(Arguments([value], {}).required, 0, "session").startswith("session: ")
+    assert refusal(Arguments([value], {}).require, 0, "session").startswith("session: ")
 
 
 def test_optional_argument_may_be_left_out_or_null():
     arguments = Arguments([None, "text"], {})
-    assert arguments.optional(0, "reason", str) is None
-    assert arguments.optional(0, "reason", str, "default") == "default"
-    assert arguments.optional(1, "reason", str) == "text"
-    assert arguments.optional(2, "reason", str, "default") == "default"
-    assert refusal(arguments.optional, 1, "limit", int).startswith("limit: ")
+    assert arguments.get(0, "reason", str) is None
+    assert arguments.get(0, "reason", str, "default") == "default"
+    assert arguments.get(1, "reason", str) == "text"
+    assert arguments.get(2, "reason", str, "default") == "default"
+    assert refusal(arguments.get, 1, "limit", int).startswith("limit: ")
 
 
 def test_named_argument_may_be_left_out_or_null():
     arguments = Arguments([], {"limit": 5, "reason": None})
-    assert arguments.named("limit", int) == 5
-    assert arguments.named("reason", str, "default") == "default"
-    assert arguments.named("topic", str) is None
-    assert refusal(arguments.named, "limit", str).startswith("limit: ")
+    assert arguments.get_keyword("limit", int) == 5
+    assert arguments.get_keyword("reason", str, "default") == "default"
+    assert arguments.get_keyword("topic", str) is None
+    assert refusal(arguments.get_keyword, "limit", str).startswith("limit: ")
 
 
 def test_value_is_converted_into_its_kind():
-    assert typed([1, 2], "ids", list[int]) == [1, 2]
-    assert refusal(typed, [1, "x"], "ids", list[int]).startswith("ids: ")
+    assert convert_argument([1, 2], "ids", list[int]) == [1, 2]
+    assert refusal(convert_argument, [1, "x"], "ids", list[int]).startswith("ids: ")

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router.effects import Send
-from wamp_transport.router.meta.procedures import PROCEDURES, built_in
+from wamp_transport.router.meta.procedures import PROCEDURES, bind_procedures
 from wamp_transport.wamp.errors import RequestRefused
 from wamp_transport.wamp.messages import Call, CallOptions, Result, ResultDetails
 
@@ -9,12 +9,12 @@ from wamp_transport.wamp.messages import Call, CallOptions, Result, ResultDetail
 @pytest.fixture
 def call(context, caller, outbox):
     """Calls a procedure with raw payload, as the dealer does."""
-    procedures = built_in(context, outbox)
+    procedures = bind_procedures(context, outbox)
     return lambda uri, *payload: procedures[uri](caller, Call(7, CallOptions(), uri, *payload))
 
 
 def test_all_procedures_are_built_in_and_the_routers_own(context, outbox):
-    assert built_in(context, outbox).keys() == PROCEDURES.keys()
+    assert bind_procedures(context, outbox).keys() == PROCEDURES.keys()
     assert all(uri.startswith("wamp.") for uri in PROCEDURES)
 
 

@@ -108,6 +108,6 @@ class TestTestaments:
         for scope in ("detached", "destroyed", "destroyed"):
             ask("session.add_testament", "com.x", scope=scope)
         assert ask("session.flush_testaments") is None
-        assert [len(wills) for wills in caller.testaments.values()] == [1, 0]
+        assert [len(testaments) for testaments in caller.testaments.values()] == [1, 0]
         assert ask("session.flush_testaments", scope="detached") is None
         assert not any(caller.testaments.values())

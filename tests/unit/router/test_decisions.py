@@ -1,8 +1,8 @@
-from wamp_transport.router.answers import NEUTRAL, Admit, Deny, Permit
+from wamp_transport.router.decisions import GENERIC_DENIAL, Admit, Deny, Permit
 
 
 def test_denial_tells_nothing_unless_asked_to():
-    assert Deny() == Deny("wamp.error.authentication_denied", NEUTRAL)
+    assert Deny() == Deny("wamp.error.authentication_denied", GENERIC_DENIAL)
 
 
 def test_permit_promises_nothing_beyond_this_once():

@@ -17,8 +17,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.router.permissions import Role
-from wamp_transport.router.rules import Rules
+from wamp_transport.router.permissions import Role, Rules
 from wamp_transport.testing import MemoryNode
 from wamp_transport.wamp.uris import is_uri
 
@@ -61,18 +60,18 @@ def test_decision_is_that_of_a_look_at_all_rules(permissions, question, action, 
 def test_beaten_rules_decide_when_those_before_them_are_gone(permissions, question):
     match, uri = question
     left = list({(rule.match, rule.uri): rule for rule in permissions}.values())
-    covering = Rules(left).covering(uri, match)
+    covering = Rules(left).find_all(uri, match)
     for rule in covering:
         assert rule_of(left, match, uri) == rule
         left.remove(rule)
-    assert Rules(left).covering(uri, match) == []
+    assert Rules(left).find_all(uri, match) == []
 
 
 @settings(max_examples=200, deadline=None)
 @given(outer=patterns, inner=patterns.filter(lambda pattern: pattern[0] != "exact"))
 def test_pattern_is_covered_just_where_all_its_uris_are(outer, inner):
     match, uri = inner
-    is_covered = bool(Rules([Permission(outer[1], outer[0])]).covering(uri, match))
+    is_covered = bool(Rules([Permission(outer[1], outer[0])]).find_all(uri, match))
     if match == "prefix":
         samples = [uri + "zz", uri + "zz.zz", uri + "zz.zz.zz.zz"]
     else:

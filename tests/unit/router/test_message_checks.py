@@ -2,10 +2,10 @@ import msgspec
 import pytest
 
 from wamp_transport.router.limits import SessionLimits
+from wamp_transport.router.message_checks import check_announced, check_sizes
 from wamp_transport.router.options import Limits
-from wamp_transport.router.sizes import check_sizes
 from wamp_transport.serializers.registry import is_deeper
-from wamp_transport.wamp.errors import RequestRefused
+from wamp_transport.wamp.errors import ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import Call, CallOptions
 from wamp_transport.wamp.payload import ABSENT, TOO_DEEP
 
@@ -38,3 +38,11 @@ RAW = msgspec.Raw
 )
 def test_message_beyond_a_limit_is_refused(new_session, given, error):
     assert refused(new_session(), **given) == error
+
+
+def test_passthru_that_was_not_announced_is_a_violation(new_session):
+    session = new_session(caller=["payload_passthru_mode"])
+    check_announced(session, "caller", CallOptions(ppt_scheme="x_a"), "CALL")
+    check_announced(session, "callee", CallOptions(), "YIELD")
+    with pytest.raises(ProtocolViolation, match=r"^YIELD uses ppt_scheme .* for callee$"):
+        check_announced(session, "callee", CallOptions(ppt_scheme="x_a"), "YIELD")

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wamp_transport.router.ports import rfc3339
+from wamp_transport.router.environment import rfc3339
 
 
 @pytest.mark.parametrize(

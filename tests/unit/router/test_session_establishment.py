@@ -1,8 +1,7 @@
 import pytest
 
-from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
-from wamp_transport.router.effects import Authenticate, Joined, Send
-from wamp_transport.router.logins import Logins, Refused, chosen_method
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Permit, Skip
+from wamp_transport.router.effects import AuthenticationRequest, Send, SessionJoined
 from wamp_transport.router.options import (
     AnonymousLogin,
     Limits,
@@ -13,11 +12,10 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Session
+from wamp_transport.router.session_establishment import LoginRefused, SessionEstablishment, choose_method
 from wamp_transport.router.tickets import Tickets
 from wamp_transport.wamp.errors import ProtocolViolation
-from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage
-from wamp_transport.wamp.messages import Challenge as ChallengeMessage
-from wamp_transport.wamp.messages import Hello, HelloDetails, Welcome
+from wamp_transport.wamp.messages import Authenticate, Challenge, Hello, HelloDetails, Welcome
 
 ROLES = {name: RoleOptions(name, allow_by_default=True) for name in ("anonymous", "user")}
 ADMIT = Admit("realm1", "alice", "user", "ticket", "static")
@@ -33,7 +31,7 @@ class World:
         self.realms = {"realm1": Realm(RealmOptions("realm1", ROLES), outbox, environment, lambda *each: None)}
         self.aborted = []
         options = RouterOptions(authentication_timeout=3, challenge_timeout=4, agent="test")
-        self.logins = Logins(options, self.realms, environment, outbox, self.tickets, self.abort)
+        self.logins = SessionEstablishment(options, self.realms, environment, outbox, self.tickets, self.abort)
 
     def abort(self, session, reason, message):
         self.aborted.append(reason.rpartition(".")[2])
@@ -46,7 +44,7 @@ class World:
 
     def answer(self, session, answer):
         self.tickets.take(session.ticket)
-        self.logins.answered(session, answer)
+        self.logins.on_answer(session, answer)
 
 
 @pytest.fixture
@@ -63,22 +61,22 @@ def here(outbox, environment):
     ],
 )
 def test_first_known_method_is_chosen(service, offered, expected):
-    assert chosen_method(service, offered) == expected
+    assert choose_method(service, offered) == expected
 
 
 @pytest.mark.parametrize(
     ("service", "offered"), [(OPEN, ["ticket"]), (TICKET, ["anonymous"]), (TICKET, ()), (TICKET, None)]
 )
 def test_no_known_method_is_refused(service, offered):
-    with pytest.raises(Refused) as refused:
-        chosen_method(service, offered)
+    with pytest.raises(LoginRefused) as refused:
+        choose_method(service, offered)
     assert refused.value.reason == "wamp.error.no_matching_auth_method"
 
 
 def test_method_that_was_skipped_is_not_chosen_again():
-    assert chosen_method(BOTH, ["ticket", "ticket", "anonymous"], {"ticket"}) == "anonymous"
-    with pytest.raises(Refused):
-        chosen_method(BOTH, ["ticket"], {"ticket"})
+    assert choose_method(BOTH, ["ticket", "ticket", "anonymous"], {"ticket"}) == "anonymous"
+    with pytest.raises(LoginRefused):
+        choose_method(BOTH, ["ticket"], {"ticket"})
 
 
 @pytest.mark.parametrize("roles", [(), ("broker",)])
@@ -91,7 +89,7 @@ def test_hello_without_a_client_role_is_a_violation(here, roles):
 def test_anonymous_joins_without_a_question(here, service):
     session = here.hello(service)
     sent, joined = here.outbox
-    assert joined == Joined(session)
+    assert joined == SessionJoined(session)
     welcome = sent.message
     assert isinstance(welcome, Welcome)
     assert welcome.details.agent == "test"
@@ -117,15 +115,15 @@ def test_hello_that_leads_nowhere_aborts(here, service, realm, reason):
 def test_credentials_are_asked_for(here, environment):
     session = here.hello(TICKET, "ticket")
     (asked,) = here.outbox
-    assert isinstance(asked, Authenticate)
+    assert isinstance(asked, AuthenticationRequest)
     assert (asked.ticket, asked.service, asked.method, asked.message) == (session.ticket, "ticket", "ticket", None)
     assert session.state == "authenticating"
     assert environment.deadlines.next() == 3.0
-    here.answer(session, Challenge("ticket", {}, "kept"))
-    assert here.outbox[-1] == Send((1,), ChallengeMessage("ticket", {}), "python")
+    here.answer(session, ChallengePeer("ticket", {}, "kept"))
+    assert here.outbox[-1] == Send((1,), Challenge("ticket", {}), "python")
     assert session.state == "challenging"
     assert environment.deadlines.next() == 4.0
-    here.logins.on_authenticate(session, AuthenticateMessage("sig", {}))
+    here.logins.on_authenticate(session, Authenticate("sig", {}))
     asked = here.outbox[-1]
     assert (asked.message.signature, asked.pending) == ("sig", "kept")
     here.answer(session, ADMIT)
@@ -167,7 +165,7 @@ def test_peer_inside_the_process_is_admitted(here, role):
     assert (session.state, session.authrole, list(session.roles)) == ("established", role, ["caller"])
     sent, joined = here.outbox
     assert isinstance(sent.message, Welcome)
-    assert joined == Joined(session)
+    assert joined == SessionJoined(session)
 
 
 def test_peer_inside_the_process_is_refused_where_it_cannot_join(here):
@@ -196,8 +194,8 @@ def test_full_realm_aborts(here, outbox, environment):
 def test_operators_are_asked_about_at_every_service_and_may_be_trusted(here, outbox, service):
     session = here.hello(service, "operator")
     assert outbox[-1].method == "operator"
-    here.answer(session, Challenge("operator", {}))
-    here.logins.on_authenticate(session, AuthenticateMessage("proof", {}))
+    here.answer(session, ChallengePeer("operator", {}))
+    here.logins.on_authenticate(session, Authenticate("proof", {}))
     here.answer(session, Admit("realm1", "eva", "trusted", "operator", "operator"))
     assert (session.authrole, here.aborted) == ("trusted", [])
 

@@ -1,0 +1,46 @@
+"""Declare what the core gets from outside as arguments: time, random numbers, ids and decoders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..wamp.messages import Call
+from .deadlines import Deadlines
+
+RouterProcedure = Callable[[Any, Call], None]
+"""A procedure of the router itself: a function that answers the CALL of a session."""
+
+Announce = Callable[..., None]
+"""Publishes a meta event: topic, the URI it is about, arguments. Events about ``wamp.`` URIs are not published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The functions that connect the core to the outside.
+
+    ``clock`` returns monotonic seconds, ``utc_now`` the time of day as a datetime; ``time_from`` parses RFC 3339 text
+    and raises ValueError. ``new_session_id`` returns ids that cannot be guessed, ``new_publication_id`` ids that are
+    cheap, both uniform in [1, 2^53]; ``random_below(n)`` returns a number from 0 to n - 1.
+    ``values_of(format, raw)`` decodes raw payload. ``is_deeper(format, raw, depth)`` returns whether more than
+    ``depth`` lists and dictionaries are nested there; it must take linear time, whatever a client sends.
+    """
+
+    clock: Callable[[], float]
+    utc_now: Callable[[], Any]
+    time_from: Callable[[str], Any]
+    new_session_id: Callable[[], int]
+    new_publication_id: Callable[[], int]
+    random_below: Callable[[int], int]
+    values_of: Callable[[str, Any], Any]
+    is_deeper: Callable[[str, Any, int], bool]
+    deadlines: Deadlines
+
+    def timestamp(self) -> str:
+        """Return the time of day as RFC 3339 text in UTC with milliseconds."""
+        return rfc3339(self.utc_now())
+
+
+def rfc3339(time: Any) -> str:
+    """Return a UTC time as RFC 3339 text with milliseconds."""
+    text: str = time.isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

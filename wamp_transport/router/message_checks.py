@@ -1,0 +1,35 @@
+"""Check a message against the limits of its sender and the features that it announced."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..wamp.errors import ProtocolViolation
+from ..wamp.payload import TOO_DEEP
+from .records import Peer, Session
+
+PASSTHRU: Final = "payload_passthru_mode"
+
+
+def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
+    """Check a message against the limits of its sender. Raises RequestRefused.
+
+    Messages up to ``unchecked_size`` keep all limits; callers need not check those.
+    """
+    limits = session.limits
+    if len(uri) > limits.uri_length:
+        raise limits.refusal("uri_length")
+    args, kwargs = message.args, message.kwargs
+    if args is TOO_DEEP:
+        raise limits.refusal("depth")
+    if len(args) + len(kwargs) > limits.payload_size:
+        raise limits.refusal("payload_size")
+    for part in (args, kwargs):
+        # Each level takes at least one byte: shorter payload cannot be too deep.
+        if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
+            raise limits.refusal("depth")
+
+
+def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
+    """Check that a peer which uses ``ppt_*`` announced it for ``role``. Raises ProtocolViolation."""
+    if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
+        raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")

@@ -1,0 +1,55 @@
+"""Keep the subscriptions or registrations of one realm, by URI pattern and by id."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from ..wamp.ids import stable_id
+from .matching import PatternIndex
+from .options import Match
+
+T = TypeVar("T")
+
+
+class PatternRegistry(Generic[T]):
+    """The records of one kind in a realm. Each (match, URI) has one record, and each record has one id.
+
+    ``exact`` holds the records of exact URIs, ``by_id`` all records in the order of their creation; others only read
+    both. ``patterns(uri)`` returns the records whose prefix or wildcard covers a URI, in order of precedence.
+    """
+
+    __slots__ = ("_index", "_kind", "_realm", "by_id", "exact", "patterns")
+
+    def __init__(self, realm: str, kind: str) -> None:
+        self._realm = realm
+        self._kind = kind
+        self._index: PatternIndex[T] = PatternIndex()
+        self.by_id: dict[int, T] = {}
+        # Hot path: one attribute and one call, as with the index itself.
+        self.exact: dict[str, T] = self._index.exact
+        self.patterns: Callable[[str], list[T]] = self._index.patterns
+
+    def get(self, match: Match, uri: str) -> T | None:
+        """Return the record of exactly this pattern."""
+        return self._index.get(match, uri)
+
+    def matching(self, uri: str) -> list[T]:
+        """Return all records that cover a URI, the exact one first."""
+        return self._index.matching(uri)
+
+    def create(self, match: Match, uri: str, make: Callable[[int], T]) -> T:
+        """Add the record that ``make(id)`` returns for a pattern that has none.
+
+        The id is derived from realm, kind, match and URI, so that each node of a cluster gives the same one. In the
+        rare case that another record has it, a salt gives the next.
+        """
+        salt = 0
+        while (record_id := stable_id(self._realm, self._kind, match, uri, salt)) in self.by_id:
+            salt += 1
+        record = self.by_id[record_id] = make(record_id)
+        self._index.put(match, uri, record)
+        return record
+
+    def remove(self, record_id: int, match: Match, uri: str) -> None:
+        """Remove the record with this id and pattern. Raises KeyError if there is none."""
+        del self.by_id[record_id]
+        self._index.remove(match, uri)

@@ -1,0 +1,69 @@
+"""Hold what a session has begun and cannot finish yet: a login, or a suspended message and those sent after it."""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import Any, Final
+
+from ..wamp.messages import Hello, Message
+
+MAX_QUEUED_MESSAGES: Final = 100
+"""Number of queued messages from which on a session is not read."""
+MAX_QUEUED_BYTES: Final = 1 << 20
+"""Bytes of queued payload from which on a session is not read."""
+
+
+class PendingLogin:
+    """A HELLO on its way to a session.
+
+    ``method`` is the first authentication method of the client that is available and not in ``skipped``. ``pending``
+    is what the authenticator keeps between its challenge and the client's answer.
+    """
+
+    __slots__ = ("hello", "is_challenged", "method", "pending", "skipped")
+
+    def __init__(self, hello: Hello, method: str) -> None:
+        self.hello = hello
+        self.method = method
+        self.pending: Any = None
+        self.is_challenged = False
+        self.skipped: set[str] = set()
+
+
+class PendingMessages:
+    """The suspended message of a session, and the queue of messages that its client sent afterwards.
+
+    ``answers`` maps the key of each suspension of ``message`` to its answer. They count for this message alone: the
+    next message of the same kind asks again.
+    """
+
+    __slots__ = ("_queued_bytes", "answers", "is_reading_paused", "message", "queue")
+
+    def __init__(self) -> None:
+        self.message: Message | None = None
+        self.answers: dict[Hashable, Any] = {}
+        self.queue: deque[Message] = deque()
+        self.is_reading_paused = False
+        self._queued_bytes = 0
+
+    def append(self, message: Message) -> None:
+        """Queue a message behind those that came before it."""
+        self.queue.append(message)
+        self._queued_bytes += payload_size(message)
+
+    def pop(self) -> Message:
+        """Remove and return the oldest queued message, and forget the answers for the message before it."""
+        self.answers.clear()
+        self.message = None
+        message = self.queue.popleft()
+        self._queued_bytes -= payload_size(message)
+        return message
+
+    @property
+    def is_full(self) -> bool:
+        """Whether reading from the client should pause."""
+        return len(self.queue) >= MAX_QUEUED_MESSAGES or self._queued_bytes >= MAX_QUEUED_BYTES
+
+
+def payload_size(message: Message) -> int:
+    """Return the bytes of a message's payload."""
+    return len(getattr(message, "args", b"")) + len(getattr(message, "kwargs", b""))

@@ -1,0 +1,144 @@
+"""Suspend a message until an answer from outside the core is there, and resume it with that answer.
+
+A handler raises :class:`MessageSuspended` before it has changed anything. When the answer is there, the same message is
+handled again from the start; the handler then finds the answer in ``session.pending.answers``. Meanwhile the later
+messages of the session are queued, so that their order is kept; other sessions are not affected.
+Section of the specification: Basic Profile, "Ordering Guarantees".
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Protocol
+
+from ..wamp.messages import Message
+from .deadlines import Deadlines
+from .decisions import Answer
+from .effects import Effect, Pause, Resume
+from .pending import PendingMessages
+from .records import Session
+from .session import move
+from .tickets import Tickets
+
+
+class Suspension(Protocol):
+    """The question that a suspended message waits for, and the meaning of its answer.
+
+    ``key`` identifies the question among those of one message. ``timeout`` is in seconds; when it is over,
+    ``timeout_answer`` counts as the answer.
+    """
+
+    @property
+    def key(self) -> Hashable:
+        """The key of the answer in ``session.pending.answers``."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the answer."""
+
+    @property
+    def timeout_answer(self) -> Answer:
+        """The answer if none came in time."""
+
+    def request(self, ticket: int) -> Effect:
+        """Return the effect that asks the question; its answer must name the ticket."""
+
+    def resolve(self, answer: Answer) -> Any:
+        """Return what the handler finds under ``key``. An answer of another kind must become a failure, not raise."""
+
+
+class MessageSuspended(Exception):
+    """A message cannot be handled before a question is answered.
+
+    Raise it only while nothing has been changed by the message, as the message will be handled again from the start.
+    """
+
+    def __init__(self, suspension: Suspension) -> None:
+        super().__init__(suspension.key)
+        self.suspension = suspension
+
+
+class SuspendedMessages:
+    """The suspended messages of a router, one a session. ``receive(session_id, message)`` handles a message.
+
+    Invariant: a session has an entry here exactly as long as its state is ``suspended``. Messages are handled in the
+    order in which they came: the queue is handled before the session is read again.
+    """
+
+    def __init__(
+        self,
+        outbox: list[Effect],
+        deadlines: Deadlines,
+        tickets: Tickets,
+        receive: Callable[[int, Message], object],
+    ) -> None:
+        self._outbox = outbox
+        self._deadlines = deadlines
+        self._tickets = tickets
+        self._receive = receive
+        self._suspended: dict[int, tuple[PendingMessages, Suspension]] = {}
+
+    def suspend(self, session: Session, message: Message, suspension: Suspension) -> None:
+        """Suspend ``message`` and ask its question. Later messages of the session go to :meth:`queue`."""
+        # A message that is resumed may be suspended again: its earlier answers and the queue stay.
+        pending = session.pending = session.pending or PendingMessages()
+        pending.message = message
+        self._suspended[session.id] = (pending, suspension)
+        move(session, "suspend")
+        ticket = self._tickets.issue(session)
+        session.deadline = self._deadlines.after(suspension.timeout, "suspension", session)
+        self._outbox.append(suspension.request(ticket))
+
+    def queue(self, session: Session, message: Message) -> None:
+        """Queue a message of a suspended session; pause reading when there are too many."""
+        pending, _ = self._suspended[session.id]
+        pending.append(message)
+        if pending.is_full and not pending.is_reading_paused:
+            pending.is_reading_paused = True
+            self._outbox.append(Pause(session.id))
+
+    def resume(self, session: Session, answer: Answer) -> None:
+        """Handle the suspended message with the answer to its question, then the queue."""
+        pending, suspension = self._suspended.pop(session.id)
+        pending.answers[suspension.key] = suspension.resolve(answer)
+        self._handle(session, pending)
+
+    def restart(self, sessions: Iterable[Session]) -> None:
+        """Handle suspended messages again without their answers, as the rules that asked have changed."""
+        for session in list(sessions):
+            if session.state == "suspended":
+                self._tickets.withdraw(session)
+                pending, _ = self._suspended.pop(session.id)
+                pending.answers.clear()
+                self._handle(session, pending)
+
+    def cancel(self, session: Session) -> None:
+        """Drop the suspended message and the queue of a session that ends. Does nothing if there are none."""
+        self._tickets.withdraw(session)
+        self._suspended.pop(session.id, None)
+        pending, session.pending = session.pending, None
+        if pending is not None:
+            # The session may end while its own queue is being handled: the loop in _handle must find it empty.
+            pending.queue.clear()
+            self._resume_reading(session, pending)
+
+    def on_deadline(self, session: Session) -> None:
+        """Resume a message whose answer did not come in time."""
+        self._tickets.withdraw(session, is_late=True)
+        _, suspension = self._suspended[session.id]
+        self.resume(session, suspension.timeout_answer)
+
+    def _handle(self, session: Session, pending: PendingMessages) -> None:
+        """Handle the suspended message, then the queue up to the next message that is suspended or ends the session."""
+        move(session, "resume")
+        message = pending.message
+        while message is not None:
+            self._receive(session.id, message)
+            message = pending.pop() if session.state == "established" and pending.queue else None
+        if session.state == "established":
+            session.pending = None
+        if not pending.queue:
+            self._resume_reading(session, pending)
+
+    def _resume_reading(self, session: Session, pending: PendingMessages) -> None:
+        if pending.is_reading_paused:
+            pending.is_reading_paused = False
+            self._outbox.append(Resume(session.id))
