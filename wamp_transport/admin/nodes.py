@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 
+from wamp_transport.admin.edit_validation import is_without_realms, stored_report
 from wamp_transport.admin.generics import AnyModelAdmin
-from wamp_transport.admin.whole import is_without_realms, stored_report
 from wamp_transport.models import ConfigurationState, RunningNode
 from wamp_transport.stores import nodes
 from wamp_transport.stores.configuration import is_empty

@@ -16,7 +16,7 @@ from wamp_transport.config.forms import check_realm, check_role, fields_of
 from wamp_transport.config.report import Problem
 from wamp_transport.models import Realm, Role
 from wamp_transport.stores.columns import put_together
-from wamp_transport.stores.rendering import realm_mapping
+from wamp_transport.stores.config_document import realm_mapping
 
 THREE_WAYS = [("", _("Default (no)")), ("true", _("Yes")), ("false", _("No"))]
 

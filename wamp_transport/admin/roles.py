@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from wamp_transport.admin.explaining import explain_view
+from wamp_transport.admin.explain_page import explain_view
 from wamp_transport.admin.generics import AnyTabularInline
 from wamp_transport.admin.realms import RoleForm
 from wamp_transport.admin.row_admin import RowAdmin

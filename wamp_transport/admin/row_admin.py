@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from wamp_transport.admin.edit_validation import is_without_realms, notices_on
 from wamp_transport.admin.generics import AnyModelAdmin, AnyModelForm
 from wamp_transport.admin.grouping import Fieldset, fieldsets_for
 from wamp_transport.admin.presentation import json_of, not_offered
 from wamp_transport.admin.row_form import RowForm, form_for
-from wamp_transport.admin.whole import is_without_realms, notices_on
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.models import ConfigurationRow
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from django import forms
 
 from wamp_transport.admin.attribute_fields import ABSENT, AttributeField, field_name, from_text, to_text
+from wamp_transport.admin.edit_validation import Told, faults_caused
 from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelForm
 from wamp_transport.admin.masking import masked, unmasked
-from wamp_transport.admin.whole import Told, faults_caused
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.report import Problem
 

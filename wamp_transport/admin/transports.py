@@ -18,7 +18,7 @@ from wamp_transport.config.forms import check_transport, fields_of
 from wamp_transport.config.report import ConfigError, Problem
 from wamp_transport.models import Transport
 from wamp_transport.stores.columns import TRANSPORT, put_together
-from wamp_transport.stores.rendering import transport_mapping
+from wamp_transport.stores.config_document import transport_mapping
 
 _ONLY_OF = {"tcp": ("port", "interface"), "unix": ("socket_path",)}
 _COLUMNS = {".".join(column.keys): column.name for column in TRANSPORT}

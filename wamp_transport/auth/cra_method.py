@@ -7,7 +7,7 @@ from typing import Any, Final
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
-from . import decoys
+from . import decoy_challenges
 from .principals import CraKeys, CraPassword, Principal, Principals, World, admission, lookup_of
 from .wampcra import Salting, challenge_text, derive_key, is_signature
 
@@ -72,10 +72,10 @@ class CraMethod:
     def _decoy(self, authid: str, realm: str | None) -> Principal:
         """A principal that there is not, made after one that there is."""
         key = self._world.secret_key
-        model = self._principals.model(decoys.choice(key, NAME, authid), realm) or Principal()
+        model = self._principals.model(decoy_challenges.choice(key, NAME, authid), realm) or Principal()
         credential = model.credential
         if isinstance(credential, CraKeys | CraPassword) and credential.salting is not None:
-            salt = decoys.text_like(credential.salting.salt, key, NAME, authid)
+            salt = decoy_challenges.text_like(credential.salting.salt, key, NAME, authid)
             credential = replace(credential, salting=replace(credential.salting, salt=salt))
         return Principal(model.role, authid, credential=credential)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from ..router.answers import NEUTRAL
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
+from .authenticator_result import BadAnswer, principal_from
 from .principals import LoginDenied, Lookup, Principal, World
-from .returned import BadAnswer, principal_from
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
-from . import decoys
+from . import decoy_challenges
 from .principals import Principal, Principals, ScramCredential, World, admission, lookup_of
 from .scram import (
     DIALECT,
@@ -103,9 +103,9 @@ class ScramMethod:
     def _decoy(self, method: str, authid: str, realm: str | None) -> Derivation:
         """How the key of a principal that there is not was derived, after one that there is."""
         key = self._world.secret_key
-        first = decoys.choice(key, CONFIGURED, authid)
+        first = decoy_challenges.choice(key, CONFIGURED, authid)
         like = next(self._models(method, first, realm), DEFAULT[method])
-        salt = decoys.octets(key, CONFIGURED, authid, len(like.salt))
+        salt = decoy_challenges.octets(key, CONFIGURED, authid, len(like.salt))
         return Derivation(like.kdf, salt, like.iterations, like.memory)
 
     def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.contrib.auth.hashers import identify_hasher
 from django.utils.crypto import salted_hmac
 
+from ..auth.anonymous_and_tls import AnonymousMethod, TlsMethod
 from ..auth.cra_method import CraMethod
 from ..auth.cryptosign_method import CryptosignMethod
 from ..auth.dynamic import DynamicPrincipals, FunctionPrincipals
@@ -20,7 +21,6 @@ from ..auth.principals import LoginDenied, Principals, World
 from ..auth.scram_method import ScramMethod
 from ..auth.static import StaticPrincipals
 from ..auth.ticket import TicketMethod
-from ..auth.unchallenged import AnonymousMethod, TlsMethod
 from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
@@ -35,7 +35,7 @@ from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
 from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
 from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
-from .identity.identities import Identities
+from .identity.identity_services import Identities
 from .identity.stored_principals import PROVIDER as STORED
 from .identity.stored_principals import HashedTickets, StoredPrincipals
 from .threads import Busy, Threads
@@ -104,7 +104,7 @@ class Authentication:
         }
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """See :class:`~..node.deciding.Authenticator`."""
+        """See :class:`~..node.decision_tasks.Authenticator`."""
         service = self._services.get(request.service)
         if service is None:
             return Deny(errors.AUTHENTICATION_FAILED, "this service is no more")

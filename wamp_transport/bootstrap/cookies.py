@@ -10,9 +10,9 @@ from ..config.configuration import Configuration, PathService
 from ..config.cookie import Cookie
 from ..config.cookie import CookieStore as StoreSection
 from ..config.websocket import WebSocketSection
+from ..stores.cookies.async_store import CookieKeeper
 from ..stores.cookies.database import DatabaseCookies
 from ..stores.cookies.file import FileCookies
-from ..stores.cookies.keeper import CookieKeeper
 from ..stores.cookies.memory import MemoryCookies
 from ..stores.cookies.records import CookieStore, CookieStoreError
 from ..transports.cookies import CookieTracker

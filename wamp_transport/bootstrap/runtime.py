@@ -34,7 +34,7 @@ from .cookies import CookieStores
 from .functions import Functions
 from .handlers import AppHandlers
 from .history import DurableHistory
-from .identity.identities import Identities
+from .identity.identity_services import Identities
 from .mounting import Mount, mount
 from .reachable import reachable
 from .signals import Signals

@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
+from wamp_transport.config.schema_walk import attributes, bare, is_nullable, item_type, sections_of
 from wamp_transport.config.secret import Secret
 from wamp_transport.config.section import Section
-from wamp_transport.config.walk import attributes, bare, is_nullable, item_type, sections_of
 
 Kind = Literal["bool", "int", "str", "list[str]", "choice", "json"]
 

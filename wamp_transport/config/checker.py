@@ -11,10 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from wamp_transport.config.attributes import expected, extra_of
-from wamp_transport.config.plain import plain
+from wamp_transport.config.normalize import plain
 from wamp_transport.config.report import Location, Problem, path_text, short
+from wamp_transport.config.schema_walk import Found, Place, attributes, place_at, sections_in, sections_of, types_of
 from wamp_transport.config.section import Finding
-from wamp_transport.config.walk import Found, Place, attributes, place_at, sections_in, sections_of, types_of
 
 _SECRET_KEYS = frozenset(
     {"ticket", "tickets", "secret", "key", "password", "principals", "users", "seed", "privkey", "env"}

@@ -5,15 +5,15 @@ from ipaddress import ip_address
 from typing import Any
 
 from wamp_transport.config.auth import AnonymousAuth, MethodAuth
-from wamp_transport.config.environment import number_in, switch_in
+from wamp_transport.config.environment_variables import number_in, switch_in
 from wamp_transport.config.node import RouterWorker
 from wamp_transport.config.paths import PathTree, segments_at
 from wamp_transport.config.principals import StaticPrincipal
 from wamp_transport.config.realm import RealmSection, RoleSection
 from wamp_transport.config.report import Location, path_text, short
+from wamp_transport.config.schema_walk import Found
 from wamp_transport.config.section import Finding
 from wamp_transport.config.transport import WebSocketTransport, WebTransport
-from wamp_transport.config.walk import Found
 from wamp_transport.config.websocket import WebSocketSection, url_finding
 
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on

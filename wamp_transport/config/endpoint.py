@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from wamp_transport.config.environment import number_from_environment
+from wamp_transport.config.environment_variables import number_from_environment
 from wamp_transport.config.section import Finding, Section, Unoffered, setting
 
 Port = Annotated[int, BeforeValidator(number_from_environment, json_schema_input_type=int | str)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from wamp_transport.config.environment import switch_from_environment
+from wamp_transport.config.environment_variables import switch_from_environment
 from wamp_transport.config.realm import RealmSection
 from wamp_transport.config.section import Section, Unoffered, identifier, setting
 from wamp_transport.config.transport import TransportSection

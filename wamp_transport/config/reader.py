@@ -11,7 +11,7 @@ from wamp_transport.config.checker import check, problems
 from wamp_transport.config.configuration import Configuration, build, missing_directories, tls_findings
 from wamp_transport.config.crosschecks import check_across, enabled
 from wamp_transport.config.node import Node
-from wamp_transport.config.plain import RepeatedKeys
+from wamp_transport.config.normalize import RepeatedKeys
 from wamp_transport.config.report import ConfigError, Problem, Report, short
 from wamp_transport.config.section import Finding
 

@@ -7,8 +7,8 @@ from typing import Any
 from wamp_transport.config.attributes import Attribute, describe, expected
 from wamp_transport.config.node import Node
 from wamp_transport.config.paths import PathTree
+from wamp_transport.config.schema_walk import attributes, item_type, sections_of, types_of
 from wamp_transport.config.section import Section
-from wamp_transport.config.walk import attributes, item_type, sections_of, types_of
 
 _HEAD = """# Configuration reference
 

@@ -8,7 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from wamp_transport.config.environment import environment_of, variable_name
+from wamp_transport.config.environment_variables import environment_of, variable_name
 
 _MARK: Final = secrets.token_bytes(32)
 """With it secrets are told apart in dumps of this process, and mean nothing outside of it."""

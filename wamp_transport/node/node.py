@@ -40,7 +40,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, Lane, Link
-from .deciding import NOBODY, Authenticator, Authorizer, Deciding
+from .decision_tasks import NOBODY, Authenticator, Authorizer, Deciding
 from .outbound import Outbound
 
 logger = logging.getLogger(__name__)

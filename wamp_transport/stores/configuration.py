@@ -29,7 +29,7 @@ from wamp_transport.models import (
     touch,
 )
 from wamp_transport.stores.columns import take_apart
-from wamp_transport.stores.rendering import Rows, render
+from wamp_transport.stores.config_document import Rows, render
 
 SOURCE = "database"
 

@@ -28,7 +28,7 @@ from ..handlers import declarations, discovery
 from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery
 from ..node.authorizing import Authorizers
-from ..node.deciding import NOBODY
+from ..node.decision_tasks import NOBODY
 from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
 from ..router.options import TRUSTED, RealmOptions, RouterOptions

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..config.cookie import Cookie
 from ..node.connection import Connection
-from ..stores.cookies.keeper import CookieKeeper
+from ..stores.cookies.async_store import CookieKeeper
 from ..stores.cookies.records import CookieStoreError
 from ..wamp.errors import CLOSE_LOGOUT
 from .negotiation import Refusal, can_answer

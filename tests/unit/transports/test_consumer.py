@@ -22,7 +22,7 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.serializers.serializer import Serializer
-from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies.async_store import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError
 from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind

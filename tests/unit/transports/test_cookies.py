@@ -12,7 +12,7 @@ from wamp_transport.config.cookie import Cookie
 from wamp_transport.node.connection import Connection
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import RouterOptions, ServiceOptions
-from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies.async_store import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError, new_record
 from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named, log_out, siblings

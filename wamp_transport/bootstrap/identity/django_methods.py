@@ -11,7 +11,7 @@ from ...stores.identity import users
 from ...transports.session_cookie import SessionCookie
 from ...wamp import errors
 from ...wamp.messages import Authenticate as AuthenticateMessage
-from .live import LiveIdentities
+from .session_watch import LiveIdentities
 
 SIGNED: Final = "token"
 SESSION: Final = "django-session"

@@ -6,7 +6,6 @@ from wamp_transport.management.subcommands.check import Check
 from wamp_transport.management.subcommands.explain import Explain
 from wamp_transport.management.subcommands.export import Export
 from wamp_transport.management.subcommands.handlers import Handlers
-from wamp_transport.management.subcommands.holders import registrations, subscriptions
 from wamp_transport.management.subcommands.importing import Import
 from wamp_transport.management.subcommands.init import Init
 from wamp_transport.management.subcommands.keygen import Keygen
@@ -20,6 +19,7 @@ from wamp_transport.management.subcommands.sessions import Sessions
 from wamp_transport.management.subcommands.subcommand import Subcommand
 from wamp_transport.management.subcommands.subscribe import Subscribe
 from wamp_transport.management.subcommands.token import Token
+from wamp_transport.management.subcommands.uri_lists import registrations, subscriptions
 
 SUBCOMMANDS: tuple[Subcommand, ...] = (
     Init(),

@@ -13,8 +13,8 @@ from wamp_transport.config.report import ConfigError
 from wamp_transport.management.subcommands.subcommand import faulty, show_report
 from wamp_transport.models import ConfigurationRow
 from wamp_transport.router.options import ACTIONS
-from wamp_transport.stores.identity.holders import holders
-from wamp_transport.stores.rendering import Rows, render
+from wamp_transport.stores.config_document import Rows, render
+from wamp_transport.stores.identity.principals_by_name import holders
 
 
 class Explain:

@@ -16,7 +16,7 @@ from wamp_transport.config.report import ConfigError
 from wamp_transport.models import Role
 from wamp_transport.router.options import ACTIONS
 from wamp_transport.stores import configuration as store
-from wamp_transport.stores.identity.holders import Holder, holders
+from wamp_transport.stores.identity.principals_by_name import Holder, holders
 
 OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An authorizer is asked")}
 

@@ -13,8 +13,8 @@ from ...signals import LoginFailure
 from ...stores.identity.users import Identity
 from ...wamp.messages import Error
 from .audit import AuditTrail
-from .door import Authenticator, Door
-from .live import LiveIdentities
+from .login_guard import Authenticator, Door
+from .session_watch import LiveIdentities
 
 
 class Identities:

@@ -9,8 +9,8 @@ from django.db import connection
 
 from wamp_transport.auth.principals import LoginDenied, Lookup
 from wamp_transport.bootstrap.identity.django_methods import TokenPrincipals
-from wamp_transport.bootstrap.identity.live import LiveIdentities
-from wamp_transport.bootstrap.identity.lookups import CHUNK, HOOK_SECONDS, HOOK_THREADS, Lookups
+from wamp_transport.bootstrap.identity.identity_queries import CHUNK, HOOK_SECONDS, HOOK_THREADS, Lookups
+from wamp_transport.bootstrap.identity.session_watch import LiveIdentities
 from wamp_transport.bootstrap.threads import LONGEST_WAIT, in_thread
 from wamp_transport.router.options import RouterOptions
 from wamp_transport.stores.identity import users

@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from tests.unit.node.conftest import Recorder
-from wamp_transport.node.deciding import NOBODY, Deciding
+from wamp_transport.node.decision_tasks import NOBODY, Deciding
 from wamp_transport.node.node import Node
 from wamp_transport.router.answers import Admit, Deny, Permit
 from wamp_transport.router.effects import Authenticate, Authorize

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.stores.cookies import keeper as keeper_module
-from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies import async_store as keeper_module
+from wamp_transport.stores.cookies.async_store import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError, Login, digest_of, new_record
 

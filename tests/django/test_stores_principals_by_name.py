@@ -9,7 +9,7 @@ from django.utils import timezone
 from tests.django.configurations import node
 from wamp_transport.config import read_mapping
 from wamp_transport.models import Principal, UserRole
-from wamp_transport.stores.identity.holders import Holder, holders
+from wamp_transport.stores.identity.principals_by_name import Holder, holders
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from ...stores.identity import changes, users
 from ...stores.identity.users import Identity
 from ...wamp.errors import CLOSE_LOGOUT
 from ..threads import in_thread
-from .lookups import Lookups, Unanswered
+from .identity_queries import Lookups, Unanswered
 
 logger = logging.getLogger(__name__)
 

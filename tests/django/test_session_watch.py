@@ -7,8 +7,14 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from wamp_transport.bootstrap.identity.live import LOGGED_OUT, NO_LONGER, OTHERWISE, LiveIdentities, is_concerned
-from wamp_transport.bootstrap.identity.lookups import Lookups
+from wamp_transport.bootstrap.identity.identity_queries import Lookups
+from wamp_transport.bootstrap.identity.session_watch import (
+    LOGGED_OUT,
+    NO_LONGER,
+    OTHERWISE,
+    LiveIdentities,
+    is_concerned,
+)
 from wamp_transport.models import Principal, UserRole
 from wamp_transport.stores.identity import users
 from wamp_transport.stores.identity.users import Identity

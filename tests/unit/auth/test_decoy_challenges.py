@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from wamp_transport.auth.decoys import choice, octets, text_like
+from wamp_transport.auth.decoy_challenges import choice, octets, text_like
 
 
 def test_octets_are_the_same_for_the_same_question_alone():

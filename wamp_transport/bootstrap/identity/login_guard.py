@@ -21,7 +21,7 @@ from ...wamp import errors
 from ...wamp.messages import Error
 from ..threads import in_thread
 from .audit import AuditTrail
-from .live import LiveIdentities
+from .session_watch import LiveIdentities
 from .stored_principals import KINDS
 from .stored_principals import PROVIDER as STORED
 from .throttle import Throttle, address_of
@@ -35,7 +35,7 @@ DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 
 
 class Authenticator(Protocol):
-    """See :class:`~...node.deciding.Authenticator`."""
+    """See :class:`~...node.decision_tasks.Authenticator`."""
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """The next step of a login."""
@@ -68,7 +68,7 @@ class Door:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """See :class:`~...node.deciding.Authenticator`."""
+        """See :class:`~...node.decision_tasks.Authenticator`."""
         if request.method in UNCOUNTED:
             answer = await self._inside.authenticate(request)
         elif request.message is None:

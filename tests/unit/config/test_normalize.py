@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import pytest
 
-from wamp_transport.config.plain import DEEPEST, RepeatedKeys, plain
+from wamp_transport.config.normalize import DEEPEST, RepeatedKeys, plain
 
 
 def cleaned(value):

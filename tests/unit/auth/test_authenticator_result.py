@@ -1,7 +1,7 @@
 import pytest
 
+from wamp_transport.auth.authenticator_result import BadAnswer, principal_from
 from wamp_transport.auth.principals import CraKeys, CraPassword, Principal, PublicKeys, ScramCredential
-from wamp_transport.auth.returned import BadAnswer, principal_from
 from wamp_transport.auth.scram import Derivation, ScramKeys
 from wamp_transport.auth.wampcra import Salting
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from django.core.cache import cache
 
-from wamp_transport.bootstrap.identity.door import Door
+from wamp_transport.bootstrap.identity.login_guard import Door
 from wamp_transport.config.lockout import Lockout
 from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
 from wamp_transport.router.effects import Authenticate

@@ -2,7 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from wamp_transport.config.endpoint import Port
-from wamp_transport.config.environment import number_in, switch_in, variable_name
+from wamp_transport.config.environment_variables import number_in, switch_in, variable_name
 from wamp_transport.config.node import Switch
 
 

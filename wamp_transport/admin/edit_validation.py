@@ -9,7 +9,7 @@ from wamp_transport.bootstrap.sources import base_directory
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError, Problem, Report
 from wamp_transport.models import ConfigurationRow, ConfigurationState
-from wamp_transport.stores.rendering import Rendered, Rows, render
+from wamp_transport.stores.config_document import Rendered, Rows, render
 
 
 @dataclass(frozen=True, slots=True)

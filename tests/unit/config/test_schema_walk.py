@@ -6,8 +6,7 @@ from wamp_transport.config.endpoint import Endpoint, OtherEndpoint, TcpEndpoint,
 from wamp_transport.config.node import Node, RouterWorker
 from wamp_transport.config.paths import PathTree, Service
 from wamp_transport.config.realm import RealmSection
-from wamp_transport.config.transport import WebTransport
-from wamp_transport.config.walk import (
+from wamp_transport.config.schema_walk import (
     attributes,
     bare,
     choose,
@@ -18,6 +17,7 @@ from wamp_transport.config.walk import (
     sections_of,
     types_of,
 )
+from wamp_transport.config.transport import WebTransport
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 
 
