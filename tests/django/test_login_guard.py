@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from wamp_transport.bootstrap.identity.login_guard import Door
-from wamp_transport.config.lockout import Lockout
+from wamp_transport.config.limits import Lockout
 from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
 from wamp_transport.router.effects import Authenticate
 from wamp_transport.wamp import errors

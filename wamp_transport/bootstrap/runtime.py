@@ -16,7 +16,7 @@ from ..api import homes
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
-from ..node.authorizing import Authorizers
+from ..node.dynamic_authorizer import DynamicAuthorizer
 from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
 from ..router.options import ServiceOptions
@@ -155,7 +155,7 @@ class Runtime:
     async def _start(self) -> None:
         revision = await in_thread(self.source.revision)
         configuration = await in_thread(self.source.load)
-        authorizers = Authorizers(self.services, self.functions.run)
+        authorizers = DynamicAuthorizer(self.services, self.functions.run)
         self.authentication = Authentication(self._cookie_logins, self.services, self._identities)
         if app_settings().operators:
             self.authentication.let_in_operators(operator_key(self._operator_salt))

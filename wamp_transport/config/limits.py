@@ -1,4 +1,4 @@
-"""The limits that a realm, a role and a service may each set, under the same names."""
+"""Limits: those that a realm, a role and a service may each set under the same names, and the lockout of a service."""
 
 from typing import Any
 
@@ -44,3 +44,31 @@ class RealmLimitsSection(LimitsSection):
 
     max_uri_length: int = limit(DEFAULT_LIMITS.uri_length, URI_LENGTH)
     max_depth: int = limit(DEFAULT_LIMITS.depth, DEPTH)
+
+
+class Lockout(Section):
+    """Failed logins are counted in Django's cache: for all processes where they share it, else for each."""
+
+    failures_per_address: int = setting(
+        30,
+        "Failed logins from one address (of IPv6: one /64 network) within `period`; then no login from there is "
+        "tried. 0: no limit. Behind a proxy name it in `trusted_proxies`, or all clients are one address.",
+        ge=0,
+    )
+    failures_per_authid: int = setting(
+        10,
+        "Failed logins under one authid within `period`, whatever the realm; then none under it is tried. 0: no limit.",
+        ge=0,
+    )
+    period: int = setting(
+        300_000,
+        "Time in milliseconds, from 1000, after the first failure until failures are forgotten.",
+        unit="ms",
+        ge=1000,
+        le=2**31 - 1,
+    )
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is anything to count."""
+        return bool(self.failures_per_address or self.failures_per_authid)

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
-from wamp_transport.config.unreachable import unreachable
 from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
+from wamp_transport.router.rules import Rules
 from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
@@ -354,7 +354,7 @@ def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]
 
 
 def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
-    """Rules of a role that never decide."""
+    """Yield a finding for each permission of a role that never decides anything."""
     patterns: list[tuple[str, Match] | None] = []
     actions = []
     for entry in permissions:
@@ -364,7 +364,31 @@ def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
         allow = entry.get("allow") if isinstance(entry, dict) else None
         given = allow if isinstance(allow, dict) else {}
         actions.append(frozenset(name for name, value in given.items() if value is True))
-    yield from unreachable(patterns, actions)
+    yield from find_unreachable(patterns, actions)
+
+
+def find_unreachable(
+    patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]
+) -> Iterator[Finding]:
+    """Yield a finding for each rule that never decides anything. Locations start at the role's ``permissions``.
+
+    ``patterns`` holds the URI and match of each permission, or None for an entry that is not a permission; ``actions``
+    holds the actions that each one allows.
+    """
+    places = {pattern: index for index, pattern in enumerate(patterns) if pattern is not None}
+    rules = Rules(Permission(*pattern) for pattern in places if pattern[1] == "prefix")
+    for (uri, match), index in places.items():
+        above = rules.covering(uri, "wildcard") if match == "wildcard" else []
+        if above:
+            prefix = above[0].uri
+            text = f'has no effect, as permissions[{places[prefix, "prefix"]}] (prefix "{prefix}") covers all of it'
+            hint = "prefixes come before wildcards: narrow the prefix, or name the URIs"
+            yield Finding(("permissions", index), text, hint, "ignored")
+        useless = actions[index] & {"register", "publish"}
+        if uri.startswith("wamp.") and useless:
+            named = " and ".join(sorted(useless))
+            text = f"{named} has no effect here: URIs that start with wamp. belong to the router"
+            yield Finding(("permissions", index, "allow"), text, level="ignored")
 
 
 def _covered(entry: object) -> tuple[str, str] | None:

@@ -11,8 +11,7 @@ from pydantic_core import PydanticCustomError
 from wamp_transport.config.auth import Auth
 from wamp_transport.config.compression import Compression
 from wamp_transport.config.cookie import Cookie
-from wamp_transport.config.limits import LimitsSection
-from wamp_transport.config.lockout import Lockout
+from wamp_transport.config.limits import LimitsSection, Lockout
 from wamp_transport.config.report import short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 

@@ -10,8 +10,7 @@ import msgspec
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
-from .depth import has_towers
-from .payloads import from_json_values, to_json_values
+from .payloads import from_json_values, has_deep_brackets, to_json_values
 from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayable, wrong_payload
 
 LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
@@ -75,9 +74,9 @@ class JsonSerializer(StructSerializer):
         if len(brackets) <= 2 * depth:
             return False
         if b'"' not in brackets:
-            return has_towers(brackets, depth)
+            return has_deep_brackets(brackets, depth)
         # Not decoded: a number that Python does not take would hide how deep the rest is.
-        return has_towers(TEXT.sub(b"", bytes(raw)).translate(SQUARE, ALL_BUT_STRUCTURE), depth)
+        return has_deep_brackets(TEXT.sub(b"", bytes(raw)).translate(SQUARE, ALL_BUT_STRUCTURE), depth)
 
     def elements(self, data: bytes) -> Iterator[Any]:
         """See :class:`~.structs.StructSerializer`."""

@@ -10,7 +10,7 @@ import msgspec
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
-from .depth import is_nested_deeper
+from .payloads import is_nested_deeper
 from .structs import (
     DECODE_FAULTS,
     LARGE,

@@ -1,17 +1,49 @@
-"""Payload between serializations: from the sender's format to values, from values to the receiver's.
+"""Checks and conversions of payload values: how deep they are nested, and binary values in JSON.
 
-JSON has no binary type: WAMP writes binary as a string of U+0000 followed by base64.
+JSON has no binary type: WAMP writes binary as a string that starts with U+0000, followed by base64.
 Section of the specification: Advanced Profile, "Binary support in JSON".
 """
 
 import binascii
 import math
 from base64 import b64decode, b64encode
-from typing import Any
+from itertools import accumulate, chain
+from typing import Any, Final
 
 from ..wamp.errors import PayloadError
 
-BINARY_MARK = "\0"
+BINARY_MARK: Final = "\0"
+
+CONTAINERS: Final = frozenset({list, tuple, dict})
+
+
+def is_nested_deeper(value: Any, depth: int) -> bool:
+    """Return whether lists and dictionaries are nested deeper than ``depth``, ``value`` itself included.
+
+    This works level by level, without recursion, in time proportional to the number of values.
+    """
+    level = [value] if type(value) in CONTAINERS else []
+    for _ in range(depth):
+        if not level:
+            return False
+        inside = chain.from_iterable(each.values() if type(each) is dict else each for each in level)
+        level = [each for each in inside if type(each) in CONTAINERS]
+    return bool(level)
+
+
+def has_deep_brackets(brackets: bytes, depth: int) -> bool:
+    """Return whether balanced brackets ``[`` and ``]`` are nested deeper than ``depth``.
+
+    Removing the innermost pairs a few times is fast and settles the common case: too few brackets are left. Only what
+    remains after eight rounds is counted one by one.
+    """
+    for level in range(8):
+        if len(brackets) <= 2 * (depth - level):
+            return False
+        brackets = brackets.replace(b"[]", b"")
+    steps = (1 if bracket == 0x5B else -1 for bracket in brackets)
+    # Eight levels have been removed everywhere.
+    return max(accumulate(steps), default=0) + 8 > depth
 
 
 def to_json_values(value: Any) -> Any:

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from ..wamp.payload import PYTHON
-from .depth import is_nested_deeper
 from .json import JsonSerializer
 from .msgpack import MsgPackSerializer
+from .payloads import is_nested_deeper
 from .serializer import Serializer
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...config.configuration import PathService
-from ...config.lockout import Lockout
+from ...config.limits import Lockout
 from ...config.websocket import WebSocketSection
 from ...node.node import Node
 from ...router.records import Session

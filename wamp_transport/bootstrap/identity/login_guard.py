@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from ...auth.cryptosign import public_key
 from ...auth.fingerprints import fingerprints_of
-from ...config.lockout import Lockout
+from ...config.limits import Lockout
 from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import OPERATOR

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.core.cache import cache
 
-from ...config.lockout import Lockout
+from ...config.limits import Lockout
 from ..threads import in_thread
 
 logger = logging.getLogger(__name__)

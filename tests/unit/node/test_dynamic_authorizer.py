@@ -3,9 +3,11 @@ import asyncio
 import pytest
 
 from wamp_transport.node import local
-from wamp_transport.node.authorizing import Authorizers
+from wamp_transport.node.dynamic_authorizer import DynamicAuthorizer, InvalidAnswer, arguments_of, permit_from
 from wamp_transport.node.node import Node
 from wamp_transport.node.service_sessions import ServiceSessions
+from wamp_transport.router.answers import Permit
+from wamp_transport.router.effects import Authorize
 from wamp_transport.router.options import TRUSTED, AuthorizerOptions, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
@@ -27,7 +29,7 @@ class World:
         self.asked = []
         self.answer = True
         sessions = ServiceSessions()
-        self.node = sessions.node = Node(OPTIONS, loop, authorizer=Authorizers(sessions, self.run_function))
+        self.node = sessions.node = Node(OPTIONS, loop, authorizer=DynamicAuthorizer(sessions, self.run_function))
         self.server = self.run(local.join(self.node, "realm1", authid="server", authrole=TRUSTED))
 
     def run(self, work):
@@ -125,3 +127,51 @@ def test_authorizer_that_does_not_answer_in_time_allows_nothing(loop, here, capl
 
     assert here.refusal(subscribe()) == errors.AUTHORIZATION_FAILED
     assert "did not answer in time" in caplog.text
+
+
+@pytest.mark.parametrize(("answer", "expected"), [
+    (True, Permit(True)),
+    (False, Permit(False)),
+    ({"allow": True}, Permit(True)),
+    ({"allow": True, "cache": True, "disclose": True}, Permit(True, True, True)),
+    ({"allow": False, "cache": True, "validate": None}, Permit(False, False, True)),
+])  # fmt: skip
+def test_answers_are_decisions(answer, expected):
+    assert permit_from(answer) == expected
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (None, "NoneType"),
+    (1, "got int"),
+    ("true", "got str"),
+    ([True], "got list"),
+    ({}, "'allow' is missing"),
+    ({"cache": True}, "'allow' is missing"),
+    ({"allow": 1}, "'allow' must be true or false, not int"),
+    ({"allow": None}, "'allow' must be"),
+    ({"allow": True, "disclose": "yes"}, "'disclose' must be"),
+    ({"allow": True, "cache": None}, "'cache' must be"),
+    ({"allow": True, "validate": {"call": "x"}}, "'validate'"),
+    ({"allow": True, "role": "x"}, "unknown key 'role'"),
+    ({"allow": True, 1: 2}, "unknown key 1"),
+])  # fmt: skip
+def test_invalid_answer_is_reported_without_its_values(answer, words):
+    with pytest.raises(InvalidAnswer, match=words):
+        permit_from(answer)
+
+
+def test_arguments_are_values_of_their_own():
+    transport = {"type": "websocket"}
+    request = Authorize(1, 2, "realm1", {"session": 2, "transport": transport}, "com.a", "publish", "com.x", "exact",
+                        PublishOptions(exclude=[3], acknowledge=True))  # fmt: skip
+    asked = arguments_of(request)
+    assert asked == [
+        {"session": 2, "transport": transport}, "com.x", "publish", {"exclude": [3], "acknowledge": True}
+    ]  # fmt: skip
+    asked[0]["transport"]["type"] = "changed"
+    assert transport == {"type": "websocket"}
+
+
+def test_pattern_is_in_the_options():
+    request = Authorize(1, 2, "realm1", {}, "com.a", "subscribe", "com.", "prefix", SubscribeOptions(match="prefix"))
+    assert arguments_of(request)[3] == {"match": "prefix"}
