@@ -9,8 +9,8 @@ from django.db import connection
 
 from wamp_transport.auth.principals import LoginDenied, Lookup
 from wamp_transport.bootstrap.identity.django_methods import TokenPrincipals
-from wamp_transport.bootstrap.identity.identity_queries import CHUNK, HOOK_SECONDS, HOOK_THREADS, Lookups
-from wamp_transport.bootstrap.identity.session_watch import LiveIdentities
+from wamp_transport.bootstrap.identity.identity_queries import CHUNK, HOOK_SECONDS, HOOK_THREADS, IdentityQueries
+from wamp_transport.bootstrap.identity.session_watch import SessionWatch
 from wamp_transport.bootstrap.threads import LONGEST_WAIT, in_thread
 from wamp_transport.router.options import RouterOptions
 from wamp_transport.stores.identity import users
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def lookups():
-    made = Lookups(0.2)
+def queries():
+    made = IdentityQueries(0.2)
     yield made
     made.close()
 
@@ -35,9 +35,9 @@ def hanging(settings):
     returns.set()
 
 
-def test_hooks_that_hang_deny_the_login_and_leave_the_database_to_others(lookups, hanging, caplog):
-    live = LiveIdentities(lambda _: True, lambda *_: None, lookups=lookups)
-    principals = TokenPrincipals(live)
+def test_hooks_that_hang_deny_the_login_and_leave_the_database_to_others(queries, hanging, caplog):
+    watch = SessionWatch(lambda _: True, lambda *_: None, queries=queries)
+    principals = TokenPrincipals(watch)
     lookup = Lookup("ticket", "realm1", None, {"session": 1}, ticket="foreign")
 
     async def main():
@@ -56,10 +56,10 @@ def test_hooks_are_given_up_before_the_router_gives_the_login_up():
     assert LONGEST_WAIT < HOOK_SECONDS < RouterOptions().authentication_timeout
 
 
-def test_what_hooks_return_and_raise_comes_back(lookups, settings):
+def test_what_hooks_return_and_raise_comes_back(queries, settings):
     settings.WAMP_TRANSPORT = {"TOKEN_VERIFIER": lambda token, details: {"authid": token, "role": "user"}}
-    assert lookups.at_a_time == 1
-    found = asyncio.run(lookups.ask(users.of_token, "eva", "realm1", {}))
+    assert queries.at_a_time == 1
+    found = asyncio.run(queries.ask(users.of_token, "eva", "realm1", {}))
     assert (found.authid, found.role) == ("eva", "user")
 
     def verify(token, details):
@@ -68,17 +68,17 @@ def test_what_hooks_return_and_raise_comes_back(lookups, settings):
 
     settings.WAMP_TRANSPORT = {"TOKEN_VERIFIER": verify}
     with pytest.raises(TimeoutError, match="of the hook"):
-        asyncio.run(lookups.ask(users.of_token, "eva", "realm1", {}))
+        asyncio.run(queries.ask(users.of_token, "eva", "realm1", {}))
     assert those_running() == []
 
 
-def test_without_hooks_it_is_work_for_the_database_as_any_other(lookups):
-    assert lookups.at_a_time == CHUNK
-    names = asyncio.run(lookups.ask(lambda: threading.current_thread().name))
+def test_without_hooks_it_is_work_for_the_database_as_any_other(queries):
+    assert queries.at_a_time == CHUNK
+    names = asyncio.run(queries.ask(lambda: threading.current_thread().name))
     assert names.startswith("wamp-node")
 
 
-def test_thread_keeps_a_connection_that_works(lookups, settings):
+def test_thread_keeps_a_connection_that_works(queries, settings):
     settings.WAMP_TRANSPORT = {"USER_AUTHID": len}
 
     def look_up():
@@ -87,6 +87,6 @@ def test_thread_keeps_a_connection_that_works(lookups, settings):
         return is_new
 
     async def main():
-        return [await lookups.ask(look_up) for _ in range(2 * HOOK_THREADS)]
+        return [await queries.ask(look_up) for _ in range(2 * HOOK_THREADS)]
 
     assert asyncio.run(main()).count(True) <= HOOK_THREADS

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from django.core.cache import cache
 
-from wamp_transport.bootstrap.identity.login_guard import Door
+from wamp_transport.bootstrap.identity.login_guard import GuardedAuthenticator
 from wamp_transport.config.limits import Lockout
 from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
 from wamp_transport.router.effects import Authenticate
@@ -66,7 +66,7 @@ def request(signature=None, *, authid="joe", realm="realm1", method="ticket", pe
 
 
 def door(inside, trail=None, limits=STRICT):
-    return Door(inside, lambda: {"service": limits}, lambda _: None, None, trail or Trail())
+    return GuardedAuthenticator(inside, lambda: {"service": limits}, lambda _: None, None, trail or Trail())
 
 
 def is_locked(answer):

@@ -7,12 +7,12 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from wamp_transport.bootstrap.identity.identity_queries import Lookups
+from wamp_transport.bootstrap.identity.identity_queries import IdentityQueries
 from wamp_transport.bootstrap.identity.session_watch import (
     LOGGED_OUT,
     NO_LONGER,
     OTHERWISE,
-    LiveIdentities,
+    SessionWatch,
     is_concerned,
 )
 from wamp_transport.models import Principal, UserRole
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Stage:
     """A node's sessions, and who of them was ended."""
 
-    def __init__(self, lookups=None):
+    def __init__(self, queries=None):
         self.present = set()
         self.ended = {}
-        self.live = LiveIdentities(lambda one: one in self.present, self._leave, lookups=lookups)
+        self.watch = SessionWatch(lambda one: one in self.present, self._leave, queries=queries)
 
     def _leave(self, session_id, reason, message):
         assert reason == CLOSE_LOGOUT
@@ -38,14 +38,14 @@ class Stage:
 
     def join(self, session_id, identity):
         self.present.add(session_id)
-        self.live.watch(session_id, identity, self.live.mark)
+        self.watch.watch(session_id, identity, self.watch.mark)
 
     def poll(self):
         """One turn; who was ended in it."""
-        return self._run(self.live.poll())
+        return self._run(self.watch.poll())
 
     def review(self):
-        return self._run(self.live.review())
+        return self._run(self.watch.review())
 
     def _run(self, turn):
         before = set(self.ended)
@@ -82,7 +82,7 @@ def test_logout_ends_the_sessions_of_that_browser_alone(stage, joe):
     one.logout()
     assert stage.poll() == {1: LOGGED_OUT, 2: LOGGED_OUT}
     assert stage.poll() == {}
-    assert len(stage.live) == 1
+    assert len(stage.watch) == 1
 
 
 def test_deactivated_user_and_another_role_end_sessions(stage, joe):
@@ -118,12 +118,12 @@ def test_change_between_look_up_and_joining_is_not_missed(stage, joe):
     ann = User.objects.create_user("ann", password="x")
     stage.join(1, browser(ann)[1])
     assert stage.poll() == {}
-    mark, identity = stage.live.mark, browser(joe)[1]
+    mark, identity = stage.watch.mark, browser(joe)[1]
     joe.is_active = False
     joe.save()
     assert stage.poll() == {}
     stage.present.add(2)
-    stage.live.watch(2, identity, mark)
+    stage.watch.watch(2, identity, mark)
     assert stage.poll() == {2: NO_LONGER}
 
 
@@ -143,7 +143,7 @@ def test_what_sends_no_signal_is_found_in_a_review(stage, joe):
 
 
 def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, caplog):
-    stage, returns = Stage(Lookups(0.2)), threading.Event()
+    stage, returns = Stage(IdentityQueries(0.2)), threading.Event()
     eva = User.objects.create_user("eva")
     identities = [browser(user)[1] for user in (joe, eva)]
     settings.WAMP_TRANSPORT = {"USER_ROLE": lambda user, realm: returns.wait(30) and None if user == joe else None}
@@ -177,7 +177,7 @@ def test_sessions_that_have_gone_are_forgotten(stage, joe):
     stage.join(1, browser(joe)[1])
     stage.present.clear()
     assert stage.review() == {}
-    assert len(stage.live) == 0
+    assert len(stage.watch) == 0
     assert stage.poll() == {}
 
 
@@ -212,7 +212,7 @@ def test_changes_concern_whom_they_are_about(identity, concerned):
 def test_principal_of_a_user_ends_with_the_user_and_is_known_as_its(stage, joe):
     Principal.objects.create(realm="realm1", authid="pump", role="user", user=joe)
     stage.join(1, users.of_stored("realm1", "pump", "user"))
-    assert stage.live.user_of(1) == str(joe.pk)
+    assert stage.watch.user_of(1) == str(joe.pk)
     assert stage.poll() == {}
     joe.set_password("another")  # which is not the principal's
     joe.save()

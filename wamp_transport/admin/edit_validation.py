@@ -9,11 +9,11 @@ from wamp_transport.bootstrap.sources import base_directory
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError, Problem, Report
 from wamp_transport.models import ConfigurationRow, ConfigurationState
-from wamp_transport.stores.config_document import Rendered, Rows, render
+from wamp_transport.stores.config_document import ConfigDocument, Rows, to_document
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LocatedProblem:
     """A problem, the row it is about (None for the whole), and the JSON path below that row."""
 
     row: ConfigurationRow | None
@@ -26,19 +26,23 @@ class Told:
         return type(self.row), self.row and self.row.pk, self.path, self.problem.message
 
 
-def faults_caused(changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()) -> list[Told]:
+def faults_caused(
+    changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()
+) -> list[LocatedProblem]:
     """The faults of the configuration with this edit that it has not without. Other edits wait meanwhile."""
     _wait_for_other_edits()
     stored = Rows.stored()
-    after = list(_told(stored.edited(changed, removed), "fault"))
-    before = {one.identity for one in _told(stored, "fault")} if after else set()
-    return [one for one in after if one.identity not in before]
+    after = list(_problems(stored.edited(changed, removed), "fault"))
+    before = {each.identity for each in _problems(stored, "fault")} if after else set()
+    return [each for each in after if each.identity not in before]
 
 
-def notices_on(rows: Iterable[ConfigurationRow]) -> list[Told]:
+def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
     """What the stored configuration's report notes about these rows."""
     wanted = {(type(row), row.pk) for row in rows}
-    return [one for one in _told(Rows.stored(), "ignored") if (type(one.row), one.row and one.row.pk) in wanted]
+    return [
+        each for each in _problems(Rows.stored(), "ignored") if (type(each.row), each.row and each.row.pk) in wanted
+    ]
 
 
 def stored_report() -> Report:
@@ -50,25 +54,25 @@ def is_without_realms() -> bool:
     """Whether the stored configuration offers WAMP and has no realm to join."""
     rows = Rows.stored()
     try:
-        configuration = read_mapping(render(rows).mapping, rows.base_dir or base_directory(), source="database")
+        configuration = read_mapping(to_document(rows).mapping, rows.base_dir or base_directory(), source="database")
     except ConfigError:
         return False
     return not configuration.realms and any(service.type == "websocket" for service in configuration.services)
 
 
-def _told(rows: Rows, level: str) -> Iterator[Told]:
-    rendered, report = _report(rows)
+def _problems(rows: Rows, level: str) -> Iterator[LocatedProblem]:
+    document, report = _report(rows)
     for problem in report.faults if level == "fault" else report.notices:
-        yield Told(*(rendered.owner(problem.path) if rendered else (None, problem.path)), problem)
+        yield LocatedProblem(*(document.owner(problem.path) if document else (None, problem.path)), problem)
 
 
-def _report(rows: Rows) -> tuple[Rendered | None, Report]:
-    rendered = None
+def _report(rows: Rows) -> tuple[ConfigDocument | None, Report]:
+    document = None
     try:
-        rendered = render(rows)
-        return rendered, read_mapping(rendered.mapping, rows.base_dir or base_directory(), source="database").report
+        document = to_document(rows)
+        return document, read_mapping(document.mapping, rows.base_dir or base_directory(), source="database").report
     except ConfigError as error:
-        return rendered, error.report
+        return document, error.report
 
 
 def _wait_for_other_edits() -> None:

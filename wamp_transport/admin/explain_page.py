@@ -16,7 +16,7 @@ from wamp_transport.config.report import ConfigError
 from wamp_transport.models import Role
 from wamp_transport.router.options import ACTIONS
 from wamp_transport.stores import configuration as store
-from wamp_transport.stores.identity.principals_by_name import Holder, holders
+from wamp_transport.stores.identity.principals_by_name import NamedPrincipal, find_by_name
 
 OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An authorizer is asked")}
 
@@ -72,7 +72,7 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
     if realm is None:
         return [], gettext("The realm of this role is not part of what runs.")
     name = asked["principal"]
-    found = holders(configuration, realm.name, name) if name else [Holder(role.name, "")]
+    found = find_by_name(configuration, realm.name, name) if name else [NamedPrincipal(role.name, "")]
     if not found:
         return [], gettext("Nobody who is known here goes by this name in realm %s.") % realm.name
     missing = [one.role for one in found if all(each.name != one.role for each in realm.roles)]
@@ -94,15 +94,15 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
 class Answer:
     """An explanation as the page shows it; ``who`` has the role, where somebody was asked for."""
 
-    told: Explanation
+    explanation: Explanation
     who: str
 
     @property
     def outcome(self) -> Any:
         """In words."""
-        return OUTCOMES[self.told.outcome]
+        return OUTCOMES[self.explanation.outcome]
 
     @property
     def rules(self) -> list[Any]:
         """The rule that decides and those that it beats."""
-        return [] if self.told.rule is None else [self.told.rule, *self.told.beaten]
+        return [] if self.explanation.rule is None else [self.explanation.rule, *self.explanation.beaten]

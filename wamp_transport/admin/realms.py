@@ -15,7 +15,7 @@ from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_realm, check_role, fields_of
 from wamp_transport.config.report import Problem
 from wamp_transport.models import Realm, Role
-from wamp_transport.stores.columns import put_together
+from wamp_transport.stores.columns import join_columns
 from wamp_transport.stores.config_document import realm_mapping
 
 THREE_WAYS = [("", _("Default (no)")), ("true", _("Yes")), ("false", _("No"))]
@@ -28,7 +28,7 @@ class RealmForm(RowForm):
 
     def problems(self) -> list[Problem]:
         """What the schema says of the realm."""
-        return check_realm(put_together(self.instance))
+        return check_realm(join_columns(self.instance))
 
 
 class RoleForm(RowForm):
@@ -52,7 +52,7 @@ class RoleForm(RowForm):
 
     def problems(self) -> list[Problem]:
         """What the schema says of the role."""
-        return check_role(put_together(self.instance))
+        return check_role(join_columns(self.instance))
 
 
 class RoleInline(AnyTabularInline):

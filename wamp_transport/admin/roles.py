@@ -21,7 +21,7 @@ from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_permission, fields_of
 from wamp_transport.config.report import Problem
 from wamp_transport.models import Permission, Role
-from wamp_transport.stores.columns import PERMISSION, put_together
+from wamp_transport.stores.columns import PERMISSION, join_columns
 
 FLAGS = (
     "allow_call",
@@ -49,7 +49,7 @@ class PermissionForm(RowForm):
 
     def problems(self) -> list[Problem]:
         """What the schema says of the permission."""
-        return check_permission(put_together(self.instance))
+        return check_permission(join_columns(self.instance))
 
 
 class PermissionInline(AnyTabularInline):
@@ -90,8 +90,8 @@ class RoleAdmin(RowAdmin):
 
     def mapping_of(self, row: Role) -> dict[str, Any]:
         """The role as it is in a config.json, with its permissions."""
-        permissions = [put_together(permission) for permission in row.permissions.order_by("pk")]
-        return {**put_together(row), **({"permissions": permissions} if permissions else {})}
+        permissions = [join_columns(permission) for permission in row.permissions.order_by("pk")]
+        return {**join_columns(row), **({"permissions": permissions} if permissions else {})}
 
     def get_urls(self) -> list[Any]:
         """With the page that explains."""

@@ -87,18 +87,18 @@ class RowAdmin(AnyModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """As Django's; then tell what of the rows saved has no effect."""
         super().save_related(request, form, formsets, change)
-        self.tell_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
+        self.show_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
 
-    def tell_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
+    def show_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
         """Show the notices on rows above the next page."""
         if is_without_realms():
             messages.warning(request, gettext("There is no realm yet, so that nobody can join: add one."))
-        told = notices_on(rows)
-        for notice in told[:MOST_NOTICES]:
+        notices = notices_on(rows)
+        for notice in notices[:MOST_NOTICES]:
             text = f"{notice.path}: {notice.problem.message}" if notice.path else notice.problem.message
             messages.warning(request, f"{notice.row}: {text}")
-        if len(told) > MOST_NOTICES:
-            messages.warning(request, gettext("… and %d more notices.") % (len(told) - MOST_NOTICES))
+        if len(notices) > MOST_NOTICES:
+            messages.warning(request, gettext("… and %d more notices.") % (len(notices) - MOST_NOTICES))
 
 
 class TypedRowAdmin(RowAdmin):

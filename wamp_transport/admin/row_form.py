@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from wamp_transport.admin.attribute_fields import ABSENT, AttributeField, field_name, from_text, to_text
-from wamp_transport.admin.edit_validation import Told, faults_caused
+from wamp_transport.admin.edit_validation import LocatedProblem, faults_caused
 from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelForm
 from wamp_transport.admin.masking import masked, unmasked
 from wamp_transport.config.attributes import Attribute
@@ -68,16 +68,16 @@ class RowForm(AnyModelForm):
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":
-                self.tell(problem, problem.path)
+                self.show(problem, problem.path)
         if not self.errors and not self.is_among_others:
-            for one in faults_caused([self.instance]):
-                self.tell_fault(one)
+            for fault in faults_caused([self.instance]):
+                self.show_fault(fault)
 
-    def tell_fault(self, fault: Told) -> None:
+    def show_fault(self, fault: LocatedProblem) -> None:
         """Show a fault of the whole configuration, at its field where it is about this row."""
-        self.tell(fault.problem, fault.path if fault.row is self.instance else None)
+        self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
-    def tell(self, problem: Problem, path: str | None) -> None:
+    def show(self, problem: Problem, path: str | None) -> None:
         """Show a problem at the field of ``path``, once."""
         name = None if path is None else self.field_at(path)
         if name in self.errors:
@@ -120,7 +120,7 @@ class RowFormSet(AnyInlineFormSet):
         for fault in faults_caused(changed, [row for row in removed if row.pk is not None]):
             owner = forms_by_row.get(id(fault.row))
             if isinstance(owner, RowForm):
-                owner.tell_fault(fault)
+                owner.show_fault(fault)
             elif fault.row is not self.instance or "[" in fault.path:
                 texts.append(str(fault.problem))
         if texts:

@@ -17,7 +17,7 @@ from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_transport, fields_of
 from wamp_transport.config.report import ConfigError, Problem
 from wamp_transport.models import Transport
-from wamp_transport.stores.columns import TRANSPORT, put_together
+from wamp_transport.stores.columns import TRANSPORT, join_columns
 from wamp_transport.stores.config_document import transport_mapping
 
 _ONLY_OF = {"tcp": ("port", "interface"), "unix": ("socket_path",)}
@@ -70,7 +70,7 @@ class TransportForm(WebSocketForm):
 def mapping_of(transport: Transport) -> dict[str, Any]:
     """The transport as it is in a config.json, without its services."""
     paths: dict[str, Any] = {"paths": {}} if transport.type == "web" else {}
-    return {"type": transport.type, **put_together(transport), **paths}
+    return {"type": transport.type, **join_columns(transport), **paths}
 
 
 @admin.register(Transport)

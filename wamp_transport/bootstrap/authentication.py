@@ -35,7 +35,7 @@ from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
 from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
 from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
-from .identity.identity_services import Identities
+from .identity.identity_services import IdentityServices
 from .identity.stored_principals import PROVIDER as STORED
 from .identity.stored_principals import HashedTickets, StoredPrincipals
 from .threads import Busy, Threads
@@ -72,7 +72,7 @@ def router_key() -> bytes:
 class Authentication:
     """The authenticator of a node, for all its services."""
 
-    def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: Identities) -> None:
+    def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: IdentityServices) -> None:
         self._cookies = cookies
         self._sessions = sessions
         self._identities = identities
@@ -153,16 +153,16 @@ class Authentication:
         return source
 
     def _django_method(self, name: str, settings: DjangoAuth) -> Method:
-        live, role = self._identities.live, settings.default_role
+        watch, role = self._identities.session_watch, settings.default_role
         if name == SESSION:
-            return SessionMethod(live, self._identities.credentials, role)
-        return TicketMethod(TokenPrincipals(live, role), self.world, role)
+            return SessionMethod(watch, self._identities.credentials, role)
+        return TicketMethod(TokenPrincipals(watch, role), self.world, role)
 
     def _principals(self, name: str, settings: MethodAuth) -> Principals:
         if settings.type == "database":
             return StoredPrincipals(name)
         if settings.type == "token":
-            return TokenPrincipals(self._identities.live, settings.default_role)
+            return TokenPrincipals(self._identities.session_watch, settings.default_role)
         if settings.type == "dynamic":
             return DynamicPrincipals(
                 self._call, settings.authenticator or "", settings.authenticator_realm, settings.authenticator_role

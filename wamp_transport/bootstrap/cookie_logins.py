@@ -9,7 +9,7 @@ from ..node.connection import Connection
 from ..node.node import Node
 from ..router.answers import Admit, Deny, Skip
 from ..router.effects import Authenticate
-from ..stores.cookies.records import CookieStoreError, Login
+from ..stores.cookies.records import CookieLogin, CookieStoreError
 from ..transports.cookies import log_out
 from ..wamp.errors import CLOSE_LOGOUT
 from .cookies import CookieStores
@@ -41,7 +41,7 @@ class CookieLogins:
             tracker = self._stores.trackers.get(connection.service.key)
             if reason == CLOSE_LOGOUT and tracker is not None:
                 others = list(node.connections.values())
-                task = asyncio.ensure_future(self._log_out(log_out(tracker.keeper, others, connection)))
+                task = asyncio.ensure_future(self._log_out(log_out(tracker.store, others, connection)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -53,7 +53,7 @@ class CookieLogins:
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
         try:
-            login = await tracker.keeper.login(id, request.service)
+            login = await tracker.store.login(id, request.service)
         except CookieStoreError as error:
             logger.error("A login by cookie cannot be looked up: %s", error)
             return Skip()
@@ -68,7 +68,7 @@ class CookieLogins:
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
             return
-        login = Login(
+        login = CookieLogin(
             request.service,
             admitted.realm,
             admitted.authid,
@@ -78,7 +78,7 @@ class CookieLogins:
             admitted.authextra,
         )
         try:
-            await tracker.keeper.remember(id, login)
+            await tracker.store.remember(id, login)
         except CookieStoreError as error:
             logger.error("A login cannot be remembered with its cookie: %s", error)
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from ..config.configuration import Configuration, PathService
-from ..config.cookie import Cookie
-from ..config.cookie import CookieStore as StoreSection
+from ..config.cookie import Cookie, CookieStoreSection
 from ..config.websocket import WebSocketSection
-from ..stores.cookies.async_store import CookieKeeper
+from ..stores.cookies.async_store import AsyncCookieStore
 from ..stores.cookies.database import DatabaseCookies
 from ..stores.cookies.file import FileCookies
 from ..stores.cookies.memory import MemoryCookies
@@ -30,9 +29,9 @@ class CookieStores:
     """
 
     def __init__(self) -> None:
-        self._keepers: dict[Hashable, CookieKeeper] = {}
+        self._stores: dict[Hashable, AsyncCookieStore] = {}
         self.trackers: dict[str, CookieTracker] = {}
-        self._fresh: list[CookieKeeper] = []
+        self._fresh: list[AsyncCookieStore] = []
         self._troubled: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
@@ -41,15 +40,15 @@ class CookieStores:
         if cookie is None:
             return None
         place = _place(service, cookie, configuration)
-        keeper = self._keepers.get(place)
-        if keeper is None:
-            keeper = self._keepers[place] = CookieKeeper(_store(cookie, place))
+        store = self._stores.get(place)
+        if store is None:
+            store = self._stores[place] = AsyncCookieStore(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
-                self._fresh.append(keeper)
-        tracker = self.trackers[service.key] = CookieTracker(cookie, keeper, service.path)
+                self._fresh.append(store)
+        tracker = self.trackers[service.key] = CookieTracker(cookie, store, service.path)
         return tracker
 
-    async def settle(self, configuration: Configuration) -> None:
+    async def apply_options(self, configuration: Configuration) -> None:
         """The configuration is in place: open and purge what is new, close what it does not name."""
         wanted = {
             service.key: _place(service, cookie, configuration)
@@ -58,12 +57,12 @@ class CookieStores:
         }
         for key in [key for key in self.trackers if key not in wanted]:
             del self.trackers[key]
-        for place in [place for place in self._keepers if place not in wanted.values()]:
-            self._keepers.pop(place).close()
+        for place in [place for place in self._stores if place not in wanted.values()]:
+            self._stores.pop(place).close()
         fresh, self._fresh = self._fresh, []
-        for place, keeper in list(self._keepers.items()):
-            if keeper in fresh:
-                await self._purge(place, keeper)
+        for place, store in list(self._stores.items()):
+            if store in fresh:
+                await self._purge(place, store)
 
     async def run(self) -> None:
         """Purge regularly, until cancelled."""
@@ -73,12 +72,12 @@ class CookieStores:
 
     async def purge(self) -> None:
         """Drop what has expired from all stores."""
-        for place, keeper in list(self._keepers.items()):
-            await self._purge(place, keeper)
+        for place, store in list(self._stores.items()):
+            await self._purge(place, store)
 
-    async def _purge(self, place: Hashable, keeper: CookieKeeper) -> None:
+    async def _purge(self, place: Hashable, store: AsyncCookieStore) -> None:
         try:
-            await keeper.purge()
+            await store.purge()
         except CookieStoreError as error:
             if place not in self._troubled:
                 logger.error("A cookie store fails: %s", error)
@@ -88,9 +87,9 @@ class CookieStores:
 
     def close(self) -> None:
         """The process ends."""
-        for keeper in self._keepers.values():
-            keeper.close()
-        self._keepers.clear()
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
 
 
 def _cookie(service: PathService) -> Cookie | None:
@@ -99,7 +98,7 @@ def _cookie(service: PathService) -> Cookie | None:
 
 def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
     """What tells stores apart: memory is a service's own, a file or the database is shared."""
-    section: StoreSection = cookie.store
+    section: CookieStoreSection = cookie.store
     if section.type == "memory":
         return "memory", service.key, section.max_cookies
     if section.type == "file":

@@ -34,7 +34,7 @@ from .cookies import CookieStores
 from .functions import Functions
 from .handlers import AppHandlers
 from .history import DurableHistory
-from .identity.identity_services import Identities
+from .identity.identity_services import IdentityServices
 from .mounting import Mount, mount
 from .reachable import reachable
 from .signals import Signals
@@ -95,7 +95,7 @@ class Runtime:
         self.authentication: Authentication | None = None
         self._cookie_logins = CookieLogins(self.cookies)
         self._signals = Signals()
-        self._identities = Identities(self.name, self._signals.failed)
+        self._identities = IdentityServices(self.name, self._signals.failed)
         self.snapshot: Snapshot | None = None
         self.problem = ""
         self._operator_salt = secrets.token_hex(32)
@@ -155,19 +155,19 @@ class Runtime:
     async def _start(self) -> None:
         revision = await in_thread(self.source.revision)
         configuration = await in_thread(self.source.load)
-        authorizers = DynamicAuthorizer(self.services, self.functions.run)
+        authorizer = DynamicAuthorizer(self.services, self.functions.run)
         self.authentication = Authentication(self._cookie_logins, self.services, self._identities)
         if app_settings().operators:
             self.authentication.let_in_operators(operator_key(self._operator_salt))
-        door = self._identities.door(self.authentication)
+        authenticator = self._identities.guard(self.authentication)
         self.node = self.services.node = Node(
-            router_options(configuration), asyncio.get_running_loop(), door, authorizers
+            router_options(configuration), asyncio.get_running_loop(), authenticator, authorizer
         )
         self._identities.attach(self.node)
-        self._signals.watch(self.node, self._identities.live.user_of)
+        self._signals.watch(self.node, self._identities.session_watch.user_of)
         self._cookie_logins.watch(self.node)
         self.history = DurableHistory(self.node)
-        self.handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.live.user_of)
+        self.handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.session_watch.user_of)
         await self.handlers.start()
         await self._apply(configuration, revision)
         homes.serve(self.node, asyncio.get_running_loop())
@@ -226,7 +226,7 @@ class Runtime:
         first = next(iter(tables.values()), None)
         self.snapshot = Snapshot(configuration, revision, old.generation + 1, mounts, tables, first)
         options = router_options(configuration)
-        await self.cookies.settle(configuration)
+        await self.cookies.apply_options(configuration)
         services = [(service_options(old), service_options(new)) for old, new in difference.services_changed]
         limited = {new.key: new for old, new in services if not is_narrowed(old, new)}
         self.node.configure(options, limited)

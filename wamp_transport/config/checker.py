@@ -13,7 +13,15 @@ from pydantic_core import ErrorDetails
 from wamp_transport.config.attributes import expected, extra_of
 from wamp_transport.config.normalize import plain
 from wamp_transport.config.report import Location, Problem, path_text, short
-from wamp_transport.config.schema_walk import Found, Place, attributes, place_at, sections_in, sections_of, types_of
+from wamp_transport.config.schema_walk import (
+    Place,
+    SchemaMatch,
+    attributes,
+    place_at,
+    sections_in,
+    sections_of,
+    types_of,
+)
 from wamp_transport.config.section import Finding
 
 _SECRET_KEYS = frozenset(
@@ -29,7 +37,7 @@ class Checked:
     value: Any
     data: Any
     findings: tuple[Finding, ...]
-    sections: tuple[Found, ...]
+    sections: tuple[SchemaMatch, ...]
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
@@ -63,7 +71,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _section_findings(found: Found) -> Iterator[Finding]:
+def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
     """What a section says about itself, and what of it is not offered."""
     for finding in found.section.check(found.given):
         yield Finding((*found.location, *finding.location), finding.message, finding.hint, finding.level)

@@ -18,7 +18,7 @@ SAFE_LENGTH = 22
 _ONE_DATABASE = "cookies are kept in the database of the Django project"
 
 
-class CookieStore(Section):
+class CookieStoreSection(Section):
     """Where cookie records are kept: in memory until the process ends, in a file of one process, in the database.
 
     Expired records are dropped every minute. Ids are kept as hashes only.
@@ -94,7 +94,7 @@ class Cookie(Section):
         ge=1,
         le=311_040_000,
     )
-    store: CookieStore = setting(CookieStore(), "Where the records are kept.")
+    store: CookieStoreSection = setting(CookieStoreSection(), "Where the records are kept.")
     secure: bool | None = setting(
         None, "Have browsers send the cookie over TLS only. Null: where it was set over TLS. (Crossbar: false.)"
     )

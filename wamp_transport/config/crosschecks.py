@@ -11,7 +11,7 @@ from wamp_transport.config.paths import PathTree, segments_at
 from wamp_transport.config.principals import StaticPrincipal
 from wamp_transport.config.realm import RealmSection, RoleSection
 from wamp_transport.config.report import Location, path_text, short
-from wamp_transport.config.schema_walk import Found
+from wamp_transport.config.schema_walk import SchemaMatch
 from wamp_transport.config.section import Finding
 from wamp_transport.config.transport import WebSocketTransport, WebTransport
 from wamp_transport.config.websocket import WebSocketSection, url_finding
@@ -19,7 +19,7 @@ from wamp_transport.config.websocket import WebSocketSection, url_finding
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
-def enabled(sections: Iterable[Found], environ: Mapping[str, str]) -> list[Found]:
+def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list[SchemaMatch]:
     """The sections without those of router workers that are disabled."""
     sections = list(sections)
     off = {
@@ -30,7 +30,7 @@ def enabled(sections: Iterable[Found], environ: Mapping[str, str]) -> list[Found
     return [found for found in sections if found.location[:2] not in off]
 
 
-def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
+def check_across(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
     """Everything that is wrong or noteworthy between sections of the enabled workers."""
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
@@ -42,7 +42,7 @@ def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[
     yield from _cookies(sections)
 
 
-def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:
+def _repeated(sections: list[SchemaMatch], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:
     seen: dict[str, Location] = {}
     for found in sections:
         name = found.given.get(key) if found.section in kinds else None
@@ -53,7 +53,7 @@ def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: st
         seen.setdefault(name, found.location)
 
 
-def _endpoints(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
+def _endpoints(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
     taken: dict[tuple[str, object], list[tuple[str, Location]]] = {}
     for found in sections:
         if found.section not in (WebTransport, WebSocketTransport):
@@ -102,7 +102,7 @@ def _version(interface: str) -> int:
         return 0
 
 
-def _services(sections: list[Found]) -> Iterator[tuple[Found, Location, tuple[str, ...]]]:
+def _services(sections: list[SchemaMatch]) -> Iterator[tuple[SchemaMatch, Location, tuple[str, ...]]]:
     """Every service with its transport's location and its path segments."""
     transport: Location = ()
     for found in sections:
@@ -116,7 +116,7 @@ def _services(sections: list[Found]) -> Iterator[tuple[Found, Location, tuple[st
                 yield found, transport, segments_at(tail)
 
 
-def _service_paths(sections: list[Found]) -> Iterator[Finding]:
+def _service_paths(sections: list[SchemaMatch]) -> Iterator[Finding]:
     taken: dict[tuple[Location, tuple[str, ...]], Location] = {}
     for found, transport, segments in _services(sections):
         if found.section is PathTree or found.section is WebSocketTransport:
@@ -129,7 +129,7 @@ def _service_paths(sections: list[Found]) -> Iterator[Finding]:
         taken.setdefault((transport, segments), found.location)
 
 
-def _urls(sections: list[Found]) -> Iterator[Finding]:
+def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
     for found, _, segments in _services(sections):
         if not issubclass(found.section, WebSocketSection):
             continue
@@ -138,7 +138,7 @@ def _urls(sections: list[Found]) -> Iterator[Finding]:
             yield Finding((*found.location, *finding.location), finding.message, finding.hint)
 
 
-def _cookies(sections: list[Found]) -> Iterator[Finding]:
+def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
     """Browsers have one cookie of a name for a host: services on it that keep records apart would take turns."""
     first: dict[tuple[Location, object], tuple[object, Location]] = {}
     for found, transport, _ in _services(sections):
@@ -162,7 +162,7 @@ def _cookies(sections: list[Found]) -> Iterator[Finding]:
             )
 
 
-def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
+def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
     """A role that no realm knows is told; not where there are no realms at all, or where one of them is unclear."""
     if not any(found.section is RealmSection for found in sections):
         return
@@ -184,7 +184,7 @@ def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
         )
 
 
-def _login_roles(sections: list[Found]) -> Iterator[Finding]:
+def _login_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
     """Roles and realms that logins lead to or need, and that there are not."""
     if not any(found.section is RealmSection for found in sections):
         return
@@ -195,11 +195,11 @@ def _login_roles(sections: list[Found]) -> Iterator[Finding]:
             yield from _unknown(found, ("realm", "authenticator-realm"), realms, "there is no realm")
 
 
-def _names(sections: list[Found], kind: type) -> list[Any]:
+def _names(sections: list[SchemaMatch], kind: type) -> list[Any]:
     return [found.given.get("name") for found in sections if found.section is kind]
 
 
-def _unknown(found: Found, keys: tuple[str, ...], known: list[Any], text: str) -> Iterator[Finding]:
+def _unknown(found: SchemaMatch, keys: tuple[str, ...], known: list[Any], text: str) -> Iterator[Finding]:
     for key in keys:
         name = found.given.get(key)
         if isinstance(name, str) and name and name not in known and name != "trusted":

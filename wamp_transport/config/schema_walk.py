@@ -12,7 +12,7 @@ from wamp_transport.config.section import Section
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SchemaMatch:
     """A section met in the data: its model, what was given for it, and where."""
 
     section: type[Section]
@@ -92,14 +92,14 @@ def item_type(annotation: Any) -> Any:
     return arguments[1] if get_origin(annotation) is dict else None
 
 
-def sections_in(annotation: Any, value: object, location: Location = ()) -> Iterator[Found]:
+def sections_in(annotation: Any, value: object, location: Location = ()) -> Iterator[SchemaMatch]:
     """Every section met in ``value``, outermost first. Where data and schema disagree nothing is met."""
     sections = sections_of(annotation)
     if sections:
         section = choose(sections, value.get("type")) if isinstance(value, dict) else None
         if section is None or not isinstance(value, dict):
             return
-        yield Found(section, value, location)
+        yield SchemaMatch(section, value, location)
         for key, field in attributes(section):
             if key in value:
                 yield from sections_in(field.annotation, value[key], (*location, key))

@@ -46,7 +46,7 @@ class Nobody:
 NOBODY = Nobody()
 
 
-class Deciding:
+class DecisionTasks:
     """The questions that are being answered. ``decide(ticket, answer)`` is told each answer."""
 
     def __init__(

@@ -40,7 +40,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, Lane, Link
-from .decision_tasks import NOBODY, Authenticator, Authorizer, Deciding
+from .decision_tasks import NOBODY, Authenticator, Authorizer, DecisionTasks
 from .outbound import Outbound
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Node:
         authorizer: Authorizer = NOBODY,
     ) -> None:
         self._loop = loop
-        self._deciding = Deciding(loop, authenticator, authorizer, self._decide)
+        self._decision_tasks = DecisionTasks(loop, authenticator, authorizer, self._decide)
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
         self._is_working = False
@@ -294,10 +294,10 @@ class Node:
             self._work_soon()
 
     def _ask(self, effect: Authenticate | Authorize) -> None:
-        self._deciding.ask(effect)
+        self._decision_tasks.ask(effect)
 
     def _withdraw(self, effect: Withdraw) -> None:
-        self._deciding.withdraw(effect.ticket, is_late=effect.is_late)
+        self._decision_tasks.withdraw(effect.ticket, is_late=effect.is_late)
 
     def _decide(self, ticket: int, answer: Answer) -> None:
         self.router.decide(ticket, answer)

@@ -63,7 +63,7 @@ def columns_of(row: Row) -> tuple[Column, ...]:
     return {Realm: REALM, Role: ROLE, Permission: PERMISSION}[type(row)]
 
 
-def take_apart(mapping: Mapping[str, Any], row: Row) -> None:
+def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
     """Fill the columns and ``settings`` of a row from a mapping that passed the checks."""
     rest: dict[str, Any] = copy.deepcopy(dict(mapping))
     for column in columns_of(row):
@@ -77,7 +77,7 @@ def take_apart(mapping: Mapping[str, Any], row: Row) -> None:
     row.settings = rest
 
 
-def put_together(row: Row) -> dict[str, Any]:
+def join_columns(row: Row) -> dict[str, Any]:
     """The mapping that a row stands for, without the rows below it."""
     mapping: dict[str, Any] = {}
     rest = copy.deepcopy(row.settings)

@@ -18,7 +18,7 @@ from wamp_transport.models import (
     Role,
     Transport,
 )
-from wamp_transport.stores.columns import put_together
+from wamp_transport.stores.columns import join_columns
 
 Child = TypeVar("Child", Role, Permission, PathService)
 Kind = TypeVar("Kind", bound=ConfigurationRow)
@@ -64,7 +64,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class ConfigDocument:
     """A mapping, and the JSON path of each row in it."""
 
     mapping: dict[str, Any]
@@ -79,15 +79,15 @@ class Rendered:
         return None, path
 
 
-def render(rows: Rows) -> Rendered:
+def to_document(rows: Rows) -> ConfigDocument:
     """The mapping of all enabled rows. Raises ConfigError where two of them cannot both be in it."""
     document: dict[str, Any] = copy.deepcopy(_document(rows))
-    rendered = Rendered(document)
+    rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
     roles, permissions = _by_parent(rows.roles, "realm"), _by_parent(rows.permissions, "role")
     services = _by_parent(rows.services, "transport")
     for realm in rows.realms:
-        mapping = put_together(realm)
+        mapping = join_columns(realm)
         below = [_role(role, permissions[_key(role)], owners) for role in roles[_key(realm)]]
         if below:
             mapping["roles"] = below
@@ -95,7 +95,7 @@ def render(rows: Rows) -> Rendered:
     for transport in rows.transports:
         if not transport.enabled:
             continue
-        mapping = {"type": transport.type, **put_together(transport)}
+        mapping = {"type": transport.type, **join_columns(transport)}
         if transport.type == "web":
             mapping["paths"] = _paths(services[_key(transport)], owners)
         _add(document, "transports", transport, mapping, owners)
@@ -107,7 +107,7 @@ def realm_mapping(realm: Realm) -> dict[str, Any]:
     """A stored realm with its roles and their permissions."""
     roles = tuple(Role.objects.filter(realm=realm).order_by("pk"))
     permissions = tuple(Permission.objects.filter(role__realm=realm).order_by("pk"))
-    document = render(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
+    document = to_document(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
     mapping: dict[str, Any] = document["workers"][0]["realms"][0]
     return mapping
 
@@ -117,7 +117,7 @@ def transport_mapping(transport: Transport) -> dict[str, Any]:
     listed = copy.copy(transport)
     listed.enabled = True
     services = tuple(PathService.objects.filter(transport=transport).order_by("pk"))
-    document = render(Rows(transports=(listed,), services=services)).mapping
+    document = to_document(Rows(transports=(listed,), services=services)).mapping
     mapping: dict[str, Any] = document["workers"][0]["transports"][0]
     return mapping
 
@@ -145,10 +145,10 @@ def _add(
 
 
 def _role(role: Role, permissions: Sequence[Permission], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
-    mapping = put_together(role)
+    mapping = join_columns(role)
     below = []
     for permission in permissions:
-        below.append(put_together(permission))
+        below.append(join_columns(permission))
         owners[id(below[-1])] = permission
     if below:
         mapping["permissions"] = below

@@ -28,8 +28,8 @@ from wamp_transport.models import (
     path_of,
     touch,
 )
-from wamp_transport.stores.columns import take_apart
-from wamp_transport.stores.config_document import Rows, render
+from wamp_transport.stores.columns import split_columns
+from wamp_transport.stores.config_document import Rows, to_document
 
 SOURCE = "database"
 
@@ -75,7 +75,7 @@ def to_mapping() -> dict[str, Any]:
     Raises NotMigrated, and ConfigError where two rows exclude each other.
     """
     with _tables():
-        return render(Rows.stored()).mapping
+        return to_document(Rows.stored()).mapping
 
 
 def load(base_dir: str | os.PathLike[str]) -> Configuration:
@@ -86,7 +86,7 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
     """
     with _tables():
         rows = Rows.stored()
-    return read_mapping(render(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
+    return read_mapping(to_document(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
 
 
 def replace(
@@ -155,16 +155,16 @@ def _realm_rows(
     mapping: Mapping[str, Any], worker: int, location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
     realm = Realm(worker=worker)
-    take_apart(_emptied(mapping, "roles"), realm)
+    split_columns(_emptied(mapping, "roles"), realm)
     yield realm, location
     for index, given in enumerate(mapping.get("roles", ())):
         role = Role(realm=realm)
         place = (*location, "roles", index)
-        take_apart(_emptied(given, "permissions"), role)
+        split_columns(_emptied(given, "permissions"), role)
         yield role, place
         for position, entry in enumerate(given.get("permissions") or ()):
             permission = Permission(role=role)
-            take_apart(entry, permission)
+            split_columns(entry, permission)
             yield permission, (*place, "permissions", position)
 
 
@@ -173,7 +173,7 @@ def _transport_rows(
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
     transport = Transport(worker=worker, type=mapping["type"])
     left_out = ("type", "paths") if transport.type == "web" else ("type",)
-    take_apart({key: value for key, value in mapping.items() if key not in left_out}, transport)
+    split_columns({key: value for key, value in mapping.items() if key not in left_out}, transport)
     yield transport, location
     if transport.type == "web":
         yield from _service_rows(mapping["paths"], transport, (), (*location, "paths"))

@@ -31,8 +31,8 @@ def test_services_share_a_file_and_have_memory_of_their_own(tmp_path: Path) -> N
     stores = CookieStores()
     found = opened(stores, configured(tmp_path, a=file, b=file, c=memory, d=memory, e=None))
     assert found["/e"] is None
-    assert found["/a"].keeper is found["/b"].keeper
-    assert len({id(found[path].keeper) for path in ("/a", "/c", "/d")}) == 3
+    assert found["/a"].store is found["/b"].store
+    assert len({id(found[path].store) for path in ("/a", "/c", "/d")}) == 3
     stores.close()
 
 
@@ -41,11 +41,11 @@ def test_file_is_let_go_when_no_service_names_it_any_more(tmp_path: Path) -> Non
         stores = CookieStores()
         both = configured(tmp_path, a={"type": "file", "filename": "c.txt"}, b={"type": "memory"})
         opened(stores, both)
-        await stores.settle(both)
+        await stores.apply_options(both)
         assert (tmp_path / "c.txt").exists()
         assert len(stores.trackers) == 2
         less = configured(tmp_path, b={"type": "memory"})
-        await stores.settle(less)
+        await stores.apply_options(less)
         assert [tracker for key, tracker in stores.trackers.items() if key.endswith("/a")] == []
         await asyncio.wait_for(asyncio.to_thread(_wait_for_lock, tmp_path / "c.txt.lock"), 10)
         other = FileCookies(tmp_path / "c.txt", 5)
@@ -69,7 +69,7 @@ def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any)
         stores = CookieStores()
         configuration = configured(tmp_path, a={"type": "file", "filename": "c.txt"})
         opened(stores, configuration)
-        await stores.settle(configuration)
+        await stores.apply_options(configuration)
         await stores.purge()
         (tmp_path / "c.txt").unlink()
         await stores.purge()

@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from tests.unit.node.conftest import Recorder
-from wamp_transport.node.decision_tasks import NOBODY, Deciding
+from wamp_transport.node.decision_tasks import NOBODY, DecisionTasks
 from wamp_transport.node.node import Node
 from wamp_transport.router.answers import Admit, Deny, Permit
 from wamp_transport.router.effects import Authenticate, Authorize
@@ -48,7 +48,7 @@ class Asked:
         self.loop = loop
         self.script = script
         self.decided = []
-        self.deciding = Deciding(loop, script, script, lambda *decided: self.decided.append(decided))
+        self.deciding = DecisionTasks(loop, script, script, lambda *decided: self.decided.append(decided))
 
     def turn(self, turns=3):
         async def pause():

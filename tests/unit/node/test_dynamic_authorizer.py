@@ -119,7 +119,7 @@ def test_authorizer_that_does_not_answer_in_time_allows_nothing(loop, here, capl
         await asyncio.Event().wait()
 
     async def subscribe():
-        here.node._deciding._authorizer._run_function = forever
+        here.node._decision_tasks._authorizer._run_function = forever
         task = asyncio.ensure_future(session.subscribe("com.x", print))
         await begun.wait()
         loop.now += 6

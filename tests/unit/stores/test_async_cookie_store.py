@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.stores.cookies import async_store as keeper_module
-from wamp_transport.stores.cookies.async_store import CookieKeeper
+from wamp_transport.stores.cookies import async_store
+from wamp_transport.stores.cookies.async_store import AsyncCookieStore
 from wamp_transport.stores.cookies.memory import MemoryCookies
-from wamp_transport.stores.cookies.records import CookieStoreError, Login, digest_of, new_record
+from wamp_transport.stores.cookies.records import CookieLogin, CookieStoreError, digest_of, new_record
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LOGIN = Login("tcp:8080/ws", "realm1", "joe", "user", "ticket", "static")
+LOGIN = CookieLogin("tcp:8080/ws", "realm1", "joe", "user", "ticket", "static")
 
 
 class Clock:
@@ -61,11 +61,11 @@ def test_record_holds_the_hash_of_name_and_value_and_an_id_of_its_own() -> None:
 
 def test_new_client_gets_a_value_that_is_known_from_then_on() -> None:
     async def scenario() -> None:
-        keeper = CookieKeeper(MemoryCookies(10), clock=Clock())
-        record, value = await keeper.admit("cbtid", 24, 60, [])
+        cookies = AsyncCookieStore(MemoryCookies(10), clock=Clock())
+        record, value = await cookies.admit("cbtid", 24, 60, [])
         assert value is not None
-        assert await keeper.admit("cbtid", 24, 60, ["x" * 24, value]) == (record, None)
-        other, another = await keeper.admit("other", 24, 60, [value])
+        assert await cookies.admit("cbtid", 24, 60, ["x" * 24, value]) == (record, None)
+        other, another = await cookies.admit("other", 24, 60, [value])
         assert other != record
         assert another not in (None, value)
 
@@ -75,14 +75,14 @@ def test_new_client_gets_a_value_that_is_known_from_then_on() -> None:
 def test_expired_cookie_is_replaced_though_the_browser_still_sends_it() -> None:
     async def scenario() -> None:
         clock = Clock()
-        keeper = CookieKeeper(MemoryCookies(10), clock=clock)
-        first, value = await keeper.admit("cbtid", 24, 60, [])
+        cookies = AsyncCookieStore(MemoryCookies(10), clock=clock)
+        first, value = await cookies.admit("cbtid", 24, 60, [])
         assert value is not None
         clock.now += timedelta(seconds=59)
-        assert await keeper.admit("cbtid", 24, 60, [value]) == (first, None)
-        assert (await keeper.admit("cbtid", 24, 59, [value]))[0] != first  # configured to be shorter meanwhile
+        assert await cookies.admit("cbtid", 24, 60, [value]) == (first, None)
+        assert (await cookies.admit("cbtid", 24, 59, [value]))[0] != first  # configured to be shorter meanwhile
         clock.now += timedelta(seconds=1)
-        assert (await keeper.admit("cbtid", 24, 60, [value]))[0] != first
+        assert (await cookies.admit("cbtid", 24, 60, [value]))[0] != first
 
     asyncio.run(scenario())
 
@@ -90,21 +90,21 @@ def test_expired_cookie_is_replaced_though_the_browser_still_sends_it() -> None:
 def test_login_counts_on_its_own_service_until_it_is_forgotten() -> None:
     async def scenario() -> None:
         clock = Clock()
-        keeper = CookieKeeper(MemoryCookies(10), clock=clock)
-        record, value = await keeper.admit("cbtid", 24, 60, [])
+        cookies = AsyncCookieStore(MemoryCookies(10), clock=clock)
+        record, value = await cookies.admit("cbtid", 24, 60, [])
         assert value is not None
-        assert await keeper.login(record.id, LOGIN.service) is None
-        assert await keeper.remember(record.id, LOGIN)
-        assert await keeper.login(record.id, LOGIN.service) == LOGIN
-        assert await keeper.login(record.id, "tcp:8080/other") is None
-        assert await keeper.login("nobody", LOGIN.service) is None
+        assert await cookies.login(record.id, LOGIN.service) is None
+        assert await cookies.remember(record.id, LOGIN)
+        assert await cookies.login(record.id, LOGIN.service) == LOGIN
+        assert await cookies.login(record.id, "tcp:8080/other") is None
+        assert await cookies.login("nobody", LOGIN.service) is None
         clock.now += timedelta(seconds=60)
-        assert await keeper.login(record.id, LOGIN.service) is None
+        assert await cookies.login(record.id, LOGIN.service) is None
         clock.now = NOW
-        assert await keeper.forget(record.id)
-        assert not await keeper.forget(record.id)
-        assert await keeper.login(record.id, LOGIN.service) is None
-        assert (await keeper.admit("cbtid", 24, 60, [value]))[0] != record
+        assert await cookies.forget(record.id)
+        assert not await cookies.forget(record.id)
+        assert await cookies.login(record.id, LOGIN.service) is None
+        assert (await cookies.admit("cbtid", 24, 60, [value]))[0] != record
 
     asyncio.run(scenario())
 
@@ -113,13 +113,13 @@ def test_purge_drops_what_has_expired() -> None:
     async def scenario() -> None:
         clock = Clock()
         store = MemoryCookies(10)
-        keeper = CookieKeeper(store, clock=clock)
-        await keeper.admit("cbtid", 24, 60, [])
-        assert await keeper.purge() == 0
+        cookies = AsyncCookieStore(store, clock=clock)
+        await cookies.admit("cbtid", 24, 60, [])
+        assert await cookies.purge() == 0
         clock.now += timedelta(seconds=60)
-        assert await keeper.purge() == 1
+        assert await cookies.purge() == 1
         assert len(store) == 0
-        keeper.close()
+        cookies.close()
 
     asyncio.run(scenario())
 
@@ -127,12 +127,12 @@ def test_purge_drops_what_has_expired() -> None:
 def test_store_that_waits_does_not_hold_up_the_loop_and_fails_in_time() -> None:
     async def scenario() -> None:
         store = SlowCookies()
-        keeper = CookieKeeper(store, patience=0.05)
+        cookies = AsyncCookieStore(store, patience=0.05)
         with pytest.raises(CookieStoreError, match="no answer within"):
-            await keeper.admit("cbtid", 24, 60, ["x" * 24])
-        keeper.close()
+            await cookies.admit("cbtid", 24, 60, ["x" * 24])
+        cookies.close()
         store.gate.set()
-        patient = CookieKeeper(store)
+        patient = AsyncCookieStore(store)
         assert (await patient.admit("cbtid", 24, 60, ["x" * 24]))[1] is not None
         patient.close()
 
@@ -140,19 +140,19 @@ def test_store_that_waits_does_not_hold_up_the_loop_and_fails_in_time() -> None:
 
 
 def test_no_more_than_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "LONGEST_QUEUE", 3)
+    monkeypatch.setattr(async_store, "LONGEST_QUEUE", 3)
 
     async def scenario() -> None:
         store = SlowCookies()
-        keeper = CookieKeeper(store)
-        waiting = [asyncio.ensure_future(keeper.admit("cbtid", 24, 60, ["x" * 24])) for _ in range(3)]
+        cookies = AsyncCookieStore(store)
+        waiting = [asyncio.ensure_future(cookies.admit("cbtid", 24, 60, ["x" * 24])) for _ in range(3)]
         assert await asyncio.to_thread(store.begun.wait, 10)
         with pytest.raises(CookieStoreError, match="3 requests wait"):
-            await keeper.admit("cbtid", 24, 60, [])
+            await cookies.admit("cbtid", 24, 60, [])
         store.gate.set()
         assert len({record.id for record, _ in await asyncio.gather(*waiting)}) == 3
-        await keeper.admit("cbtid", 24, 60, [])
-        keeper.close()
+        await cookies.admit("cbtid", 24, 60, [])
+        cookies.close()
 
     asyncio.run(scenario())
 
@@ -161,14 +161,14 @@ def test_error_of_a_store_reaches_the_caller_and_the_next_call_works() -> None:
     async def scenario() -> None:
         store = SlowCookies()
         store.gate.set()
-        keeper = CookieKeeper(store)
+        cookies = AsyncCookieStore(store)
         store.fault = CookieStoreError("disk gone")
         with pytest.raises(CookieStoreError, match="disk gone"):
-            await keeper.admit("cbtid", 24, 60, ["x" * 24])
+            await cookies.admit("cbtid", 24, 60, ["x" * 24])
         store.fault = None
-        await keeper.admit("cbtid", 24, 60, ["x" * 24])
-        keeper.close()
+        await cookies.admit("cbtid", 24, 60, ["x" * 24])
+        cookies.close()
         with pytest.raises(CookieStoreError, match="closed"):
-            await keeper.admit("cbtid", 24, 60, [])
+            await cookies.admit("cbtid", 24, 60, [])
 
     asyncio.run(scenario())

@@ -11,7 +11,7 @@ from ...stores.identity import users
 from ...transports.session_cookie import SessionCookie
 from ...wamp import errors
 from ...wamp.messages import Authenticate as AuthenticateMessage
-from .session_watch import LiveIdentities
+from .session_watch import SessionWatch
 
 SIGNED: Final = "token"
 SESSION: Final = "django-session"
@@ -26,22 +26,22 @@ class TokenPrincipals:
 
     provider = SIGNED
 
-    def __init__(self, live: LiveIdentities, default_role: str | None = None) -> None:
-        self._live = live
+    def __init__(self, session_watch: SessionWatch, default_role: str | None = None) -> None:
+        self._session_watch = session_watch
         self._default_role = default_role
 
     async def find(self, lookup: Lookup) -> Principal | None:
         """Whom the token says; the authid that is asked for must be that one, where one is asked for."""
-        mark = self._live.mark
+        mark = self._session_watch.mark
         details = {**lookup.details}
         details.pop("ticket", None)
-        identity = await self._live.lookups.ask(
+        identity = await self._session_watch.queries.ask(
             users.of_token, lookup.ticket or "", lookup.realm, details, self._default_role
         )
         if identity is None or lookup.authid not in (None, "", identity.authid):
             return None
         if identity.user is not None and identity.role is not None:
-            self._live.watch(int(lookup.details["session"]), identity, mark)
+            self._session_watch.watch(int(lookup.details["session"]), identity, mark)
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
@@ -52,8 +52,8 @@ class TokenPrincipals:
 class SessionMethod:
     """Who is logged in to Django with the session cookie of the handshake. Others are let try the next method."""
 
-    def __init__(self, live: LiveIdentities, credentials: Credentials, default_role: str | None = None) -> None:
-        self._live = live
+    def __init__(self, session_watch: SessionWatch, credentials: Credentials, default_role: str | None = None) -> None:
+        self._session_watch = session_watch
         self._credentials = credentials
         self._default_role = default_role
 
@@ -62,14 +62,14 @@ class SessionMethod:
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
             return Skip()
-        mark = self._live.mark
+        mark = self._session_watch.mark
         realm = request.hello.realm
-        identity = await self._live.lookups.ask(users.of_session, cookie.key, realm, self._default_role)
+        identity = await self._session_watch.queries.ask(users.of_session, cookie.key, realm, self._default_role)
         if identity is None:
             return Skip()
         if identity.role is None or identity.role == TRUSTED:
             return Deny(errors.NO_SUCH_ROLE, "this user has no role here")
-        self._live.watch(request.session_id, identity, mark)
+        self._session_watch.watch(request.session_id, identity, mark)
         return Admit(realm, identity.authid, identity.role, SESSION, DJANGO)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:

@@ -27,7 +27,7 @@ can be told what it was that did not answer."""
 CHUNK: Final = 100
 """Identities that are looked up in one go where there are no hooks."""
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
@@ -37,7 +37,7 @@ class Unanswered(LoginDenied):
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
 
 
-class Lookups:
+class IdentityQueries:
     """What asks :mod:`...stores.identity.users`. ``seconds``: how long it may take where there are hooks."""
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
@@ -49,7 +49,7 @@ class Lookups:
         """How many identities should be asked for at once, so that no hook takes the time of another."""
         return 1 if app_settings().hooks else CHUNK
 
-    async def ask(self, function: Callable[..., Found], *args: object) -> Found:
+    async def ask(self, function: Callable[..., Result], *args: object) -> Result:
         """What ``function`` returns, in a thread. Raises Unanswered, and what it raises."""
         if not app_settings().hooks:
             return await in_thread(function, *args)

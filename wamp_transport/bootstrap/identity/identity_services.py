@@ -7,31 +7,34 @@ from typing import Any
 from ...config.configuration import PathService
 from ...config.limits import Lockout
 from ...config.websocket import WebSocketSection
+from ...node.decision_tasks import Authenticator
 from ...node.node import Node
 from ...router.records import Session
 from ...signals import LoginFailure
 from ...stores.identity.users import Identity
 from ...wamp.messages import Error
 from .audit import AuditTrail
-from .login_guard import Authenticator, Door
-from .session_watch import LiveIdentities
+from .login_guard import GuardedAuthenticator
+from .session_watch import SessionWatch
 
 
-class Identities:
+class IdentityServices:
     """Who is there by Django's word. ``name`` is the node's, ``on_failed`` is told of failed logins."""
 
     def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
         self._on_failed = on_failed
         self.audit = AuditTrail(name)
-        self.live = LiveIdentities(self._is_there, self._leave, self._closed)
+        self.session_watch = SessionWatch(self._is_there, self._leave, self._closed)
         self._node: Node | None = None
-        self._door: Door | None = None
+        self._guard: GuardedAuthenticator | None = None
         self._lockouts: dict[str, Lockout] = {}
 
-    def door(self, authenticator: Authenticator) -> Door:
+    def guard(self, authenticator: Authenticator) -> GuardedAuthenticator:
         """The authenticator of the node, around one that decides."""
-        self._door = Door(authenticator, lambda: self._lockouts, self._session, self.live, self.audit, self._on_failed)
-        return self._door
+        self._guard = GuardedAuthenticator(
+            authenticator, lambda: self._lockouts, self._session, self.session_watch, self.audit, self._on_failed
+        )
+        return self._guard
 
     def attach(self, node: Node) -> None:
         """``node`` is the one that has the sessions."""
@@ -51,11 +54,11 @@ class Identities:
 
     async def run(self) -> None:
         """Follow users and write the audit trail, until cancelled."""
-        await asyncio.gather(self.live.run(), self.audit.run())
+        await asyncio.gather(self.session_watch.run(), self.audit.run())
 
     def close(self) -> None:
         """The process ends."""
-        self.live.lookups.close()
+        self.session_watch.queries.close()
 
     def _session(self, session_id: int) -> Session | None:
         return None if self._node is None else self._node.router.sessions.get(session_id)
@@ -68,10 +71,10 @@ class Identities:
             self._node.leave(session_id, reason, message)
 
     def _closed(self, session_id: int, identity: Identity, message: str) -> None:
-        if self._door is not None:
-            self._door.closed(session_id, identity, message)
+        if self._guard is not None:
+            self._guard.closed(session_id, identity, message)
 
     def _refused(self, session_id: int, error: Error) -> None:
         session = self._session(session_id)
-        if session is not None and self._door is not None:
-            self._door.denied(session, error)
+        if session is not None and self._guard is not None:
+            self._guard.denied(session, error)

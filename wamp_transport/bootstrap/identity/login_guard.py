@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from django.db import DatabaseError
 
 from ...auth.cryptosign import public_key
 from ...auth.fingerprints import fingerprints_of
 from ...config.limits import Lockout
+from ...node.decision_tasks import Authenticator
 from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import OPERATOR
@@ -21,7 +22,7 @@ from ...wamp import errors
 from ...wamp.messages import Error
 from ..threads import in_thread
 from .audit import AuditTrail
-from .session_watch import LiveIdentities
+from .session_watch import SessionWatch
 from .stored_principals import KINDS
 from .stored_principals import PROVIDER as STORED
 from .throttle import Throttle, address_of
@@ -34,19 +35,11 @@ UNCOUNTED: Final = frozenset({"anonymous", "cookie", "django-session", OPERATOR}
 DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 
 
-class Authenticator(Protocol):
-    """See :class:`~...node.decision_tasks.Authenticator`."""
-
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """The next step of a login."""
-        ...
-
-
 class LockedOut(Deny):
     """Nothing was tried."""
 
 
-class Door:
+class GuardedAuthenticator:
     """An authenticator around another one. ``session_of(id)`` is a session of the router, if it still is there."""
 
     def __init__(
@@ -54,14 +47,14 @@ class Door:
         inside: Authenticator,
         lockouts: Callable[[], Mapping[str, Lockout]],
         session_of: Callable[[int], Session | None],
-        live: LiveIdentities,
+        session_watch: SessionWatch,
         audit: AuditTrail,
         on_failed: Callable[[LoginFailure], None] = lambda _: None,
     ) -> None:
         self._inside = inside
         self._lockouts = lockouts
         self._session_of = session_of
-        self._live = live
+        self._session_watch = session_watch
         self._audit = audit
         self._on_failed = on_failed
         self._throttle = Throttle()
@@ -74,7 +67,7 @@ class Door:
         elif request.message is None:
             answer = await self._counted(request)
         else:
-            async with self._throttle.turn(*self._throttled(request)):
+            async with self._throttle.attempt(*self._throttled(request)):
                 answer = await self._counted(request)
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
@@ -85,7 +78,7 @@ class Door:
         elif isinstance(answer, Admit):
             if answer.authprovider == STORED:
                 identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
-                self._live.watch(request.session_id, identity, None)
+                self._session_watch.watch(request.session_id, identity, None)
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
         return answer
 

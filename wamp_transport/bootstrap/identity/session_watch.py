@@ -16,7 +16,7 @@ from ...stores.identity import changes, users
 from ...stores.identity.users import Identity
 from ...wamp.errors import CLOSE_LOGOUT
 from ..threads import in_thread
-from .identity_queries import Lookups, Unanswered
+from .identity_queries import IdentityQueries, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ Leave = Callable[[int, str, str], None]
 """Ends a session: id, reason, message."""
 
 
-class LiveIdentities:
+class SessionWatch:
     """The identities of a node's sessions. ``is_there(session_id)`` tells whether a session still is.
 
-    ``on_closed(identity, message)`` is told of each session that is ended here. ``lookups`` is how identities are
+    ``on_closed(identity, message)`` is told of each session that is ended here. ``queries`` is how identities are
     looked up.
     """
 
@@ -46,9 +46,9 @@ class LiveIdentities:
         is_there: Callable[[int], bool],
         leave: Leave,
         on_closed: Callable[[int, Identity, str], None] = lambda *_: None,
-        lookups: Lookups | None = None,
+        queries: IdentityQueries | None = None,
     ) -> None:
-        self.lookups = lookups or Lookups()
+        self.queries = queries or IdentityQueries()
         self._is_there = is_there
         self._leave = leave
         self._on_closed = on_closed
@@ -133,12 +133,12 @@ class LiveIdentities:
     async def _check(self, session_ids: Iterable[int]) -> None:
         """Look at sessions again. One of whom a hook cannot tell who it is now stays until the next review."""
         waiting = iter(session_ids)
-        while chunk := list(islice(waiting, self.lookups.at_a_time)):
+        while chunk := list(islice(waiting, self.queries.at_a_time)):
             looked_at = {one: self._identities[one] for one in self._present(chunk)}
             if not looked_at:
                 continue
             try:
-                now = await self.lookups.ask(_again, list(looked_at.values()))
+                now = await self.queries.ask(_again, list(looked_at.values()))
             except Unanswered:
                 self._due.update(waiting)  # after the changes that have come meanwhile
                 return

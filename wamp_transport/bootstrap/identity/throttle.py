@@ -28,7 +28,7 @@ class Throttle:
 
     def __init__(self) -> None:
         self._is_troubled = False
-        self._turns: dict[str, Turns] = {}
+        self._queues: dict[str, AttemptQueue] = {}
 
     async def wait_for(self, limits: Lockout, address: str | None, authid: str | None) -> int:
         """Seconds until this address may try to log in under this authid; 0 for now."""
@@ -40,23 +40,23 @@ class Throttle:
             await self._ask(_failed, list(_counted(limits, address, authid)), limits.period / 1000)
 
     @asynccontextmanager
-    async def turn(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
+    async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
         """A secret is checked within it. No more are at a time than may fail: the others wait until those are counted.
 
         Otherwise somebody with many connections could try one secret on each before the first failure is known.
         """
         async with AsyncExitStack() as stack:
             for key, limit in _counted(limits, address, authid):
-                turns = self._turns.setdefault(key, Turns(limit))
-                stack.callback(self._leave, key, turns)
-                turns.users += 1
-                await stack.enter_async_context(turns.places)
+                queue = self._queues.setdefault(key, AttemptQueue(limit))
+                stack.callback(self._leave, key, queue)
+                queue.users += 1
+                await stack.enter_async_context(queue.places)
             yield
 
-    def _leave(self, key: str, turns: "Turns") -> None:
-        turns.users -= 1
-        if not turns.users:
-            del self._turns[key]
+    def _leave(self, key: str, queue: "AttemptQueue") -> None:
+        queue.users -= 1
+        if not queue.users:
+            del self._queues[key]
 
     async def _ask(self, function: Any, *args: Any) -> int:
         """A cache that fails keeps nobody out: that is told, and nothing is counted."""
@@ -71,7 +71,7 @@ class Throttle:
         return answer or 0
 
 
-class Turns:
+class AttemptQueue:
     """Who has a turn, and who waits for one: ``users`` are both."""
 
     def __init__(self, places: int) -> None:

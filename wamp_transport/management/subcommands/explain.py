@@ -13,8 +13,8 @@ from wamp_transport.config.report import ConfigError
 from wamp_transport.management.subcommands.subcommand import faulty, show_report
 from wamp_transport.models import ConfigurationRow
 from wamp_transport.router.options import ACTIONS
-from wamp_transport.stores.config_document import Rows, render
-from wamp_transport.stores.identity.principals_by_name import holders
+from wamp_transport.stores.config_document import Rows, to_document
+from wamp_transport.stores.identity.principals_by_name import find_by_name
 
 
 class Explain:
@@ -70,7 +70,7 @@ class Explain:
 
 def _role_of(name: str, realm: str, configuration: Configuration) -> str:
     """The role of whoever goes by a name."""
-    found = holders(configuration, realm, name)
+    found = find_by_name(configuration, realm, name)
     roles = {one.role for one in found}
     if not found:
         raise CommandError(
@@ -86,7 +86,7 @@ def _role_of(name: str, realm: str, configuration: Configuration) -> str:
 
 def _rows(told: Explanation) -> dict[str, int]:
     """The primary key of the permission that each rule told is."""
-    rendered = render(Rows.stored())
+    rendered = to_document(Rows.stored())
     rows: dict[str, int] = {}
     for rule in (told.rule, *told.beaten):
         row: ConfigurationRow | None = rendered.places.get(rule.path) if rule is not None else None

@@ -12,7 +12,7 @@ from wamp_transport.management.client.values import as_json
 from wamp_transport.node.session import Session
 
 
-class Holdings:
+class UriList:
     """A list of one kind: ``kind`` is how the meta API calls it, ``holders`` those who have one."""
 
     def __init__(self, name: str, kind: str, holders: str, columns: tuple[str, ...]) -> None:
@@ -61,11 +61,11 @@ class Holdings:
         return session.realm, sorted(found, key=lambda one: (str(one.get("uri")), str(one.get("match"))))
 
 
-def registrations() -> Holdings:
+def registrations() -> UriList:
     """``wamp registrations``."""
-    return Holdings("registrations", "registration", "callees", ("invoke",))
+    return UriList("registrations", "registration", "callees", ("invoke",))
 
 
-def subscriptions() -> Holdings:
+def subscriptions() -> UriList:
     """``wamp subscriptions``."""
-    return Holdings("subscriptions", "subscription", "subscribers", ())
+    return UriList("subscriptions", "subscription", "subscribers", ())

@@ -8,10 +8,10 @@ from threading import Lock
 from typing import Any, Final, TypeVar
 
 from wamp_transport.stores.cookies.records import (
+    CookieLogin,
     CookieRecord,
     CookieStore,
     CookieStoreError,
-    Login,
     digest_of,
     new_record,
 )
@@ -30,7 +30,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class CookieKeeper:
+class AsyncCookieStore:
     """A store for asyncio. Every method may raise CookieStoreError, within ``patience`` seconds."""
 
     def __init__(
@@ -47,13 +47,13 @@ class CookieKeeper:
         """The record of a client that sent cookies with these values; for one unknown a new one, and its value."""
         return await self._ask(self._admit, name, length, max_age, values)
 
-    async def login(self, id: str, service: str) -> Login | None:
+    async def login(self, id: str, service: str) -> CookieLogin | None:
         """What the client with a public id logged in with on a service before."""
         record = await self._ask(self._store.get, id, self._clock())
         login = record.login if record is not None else None
         return login if login is not None and login.service == service else None
 
-    async def remember(self, id: str, login: Login) -> bool:
+    async def remember(self, id: str, login: CookieLogin) -> bool:
         """Keep a login for the client with a public id."""
         return await self._ask(self._store.remember, id, login)
 

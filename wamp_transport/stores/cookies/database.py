@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from wamp_transport.models import TrackedCookie
 from wamp_transport.stores.connections import clean_connections
-from wamp_transport.stores.cookies.records import CookieRecord, CookieStoreError, Login
+from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError
 
 BATCH: Final = 1000
 """Rows deleted in one statement."""
@@ -51,7 +51,7 @@ class DatabaseCookies:
                 **login,
             )
 
-    def remember(self, id: str, login: Login) -> bool:
+    def remember(self, id: str, login: CookieLogin) -> bool:
         """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             return bool(TrackedCookie.objects.filter(pk=id).update(**_columns(login, timezone.now())))
@@ -86,12 +86,14 @@ def _at_the_database() -> Iterator[None]:
         raise CookieStoreError(f"the database does not take or give cookies: {error}") from error
 
 
-def _columns(login: Login, now: datetime) -> dict[str, object]:
+def _columns(login: CookieLogin, now: datetime) -> dict[str, object]:
     return {**asdict(login), "logged_in_at": now}
 
 
 def _record(row: TrackedCookie) -> CookieRecord:
     login = None
     if row.logged_in_at is not None:
-        login = Login(row.service, row.realm, row.authid, row.authrole, row.authmethod, row.authprovider, row.authextra)
+        login = CookieLogin(
+            row.service, row.realm, row.authid, row.authrole, row.authmethod, row.authprovider, row.authextra
+        )
     return CookieRecord(row.id, row.name, row.digest, row.created_at, row.expires_at, login)

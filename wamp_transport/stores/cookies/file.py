@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, BinaryIO, Final
 
 from wamp_transport.stores.cookies.memory import MemoryCookies
-from wamp_transport.stores.cookies.records import CookieRecord, CookieStoreError, Login, digest_of
+from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError, digest_of
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
@@ -68,7 +68,7 @@ class FileCookies:
             dropped = self._records.make_room()
             self._append([("created", record), *(("deleted", one) for one in dropped)])
 
-    def remember(self, id: str, login: Login) -> bool:
+    def remember(self, id: str, login: CookieLogin) -> bool:
         """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(datetime.now(UTC))
@@ -227,7 +227,7 @@ def record_from(line: Mapping[str, Any]) -> CookieRecord:
         str(line["digest"]),
         datetime.fromisoformat(line["created"]),
         datetime.fromisoformat(line["expires"]),
-        None if login is None else Login(**login),
+        None if login is None else CookieLogin(**login),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from wamp_transport.stores.cookies.records import CookieRecord, Login
+from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord
 
 
 class MemoryCookies:
@@ -34,7 +34,7 @@ class MemoryCookies:
         self.put(record)
         self.make_room()
 
-    def remember(self, id: str, login: Login) -> bool:
+    def remember(self, id: str, login: CookieLogin) -> bool:
         """See :class:`~.records.CookieStore`."""
         digest = self._ids.get(id, "")
         record = self._tracked.get(digest) or self._logged_in.get(digest)

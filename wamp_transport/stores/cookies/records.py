@@ -17,7 +17,7 @@ class CookieStoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class CookieLogin:
     """What a session logged in with. ``service`` is the key of the path service where; it counts there alone."""
 
     service: str
@@ -42,7 +42,7 @@ class CookieRecord:
     digest: str
     created: datetime
     expires: datetime
-    login: Login | None = None
+    login: CookieLogin | None = None
 
 
 class CookieStore(Protocol):
@@ -66,7 +66,7 @@ class CookieStore(Protocol):
         """Keep a new record."""
         ...
 
-    def remember(self, id: str, login: Login) -> bool:
+    def remember(self, id: str, login: CookieLogin) -> bool:
         """Keep a login with a record, in place of one before; false where there is no such record."""
         ...
 

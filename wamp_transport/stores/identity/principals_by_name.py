@@ -20,14 +20,14 @@ from wamp_transport.stores.identity.users import role_of
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class NamedPrincipal:
     """Somebody with a role. ``who`` says in words where it is from, such as ``ticket at tcp:8080/ws``."""
 
     role: str
     who: str
 
 
-def holders(configuration: Configuration, realm: str, name: str) -> list[Holder]:
+def find_by_name(configuration: Configuration, realm: str, name: str) -> list[NamedPrincipal]:
     """All who log in as ``name`` to a realm: by authid, or as a Django user by username.
 
     Whom only an authenticator, a hook or another system knows is not among them.
@@ -37,32 +37,32 @@ def holders(configuration: Configuration, realm: str, name: str) -> list[Holder]
         for service in configuration.services
         if isinstance(service.settings, WebSocketSection) and service.settings.auth is not None
     ]
-    found = [holder for key, auth in logins for holder in _static(key, auth, realm, name)]
+    found = [principal for key, auth in logins for principal in _static(key, auth, realm, name)]
     found += _stored(realm, name)
     found += _users(logins, realm, name)
     return list(dict.fromkeys(found))
 
 
-def _static(key: str, auth: Auth, realm: str, name: str) -> Iterator[Holder]:
+def _static(key: str, auth: Auth, realm: str, name: str) -> Iterator[NamedPrincipal]:
     for method, settings in auth.methods().items():
         if settings.type != "static":
             continue
         if isinstance(settings, AnonymousAuth) and settings.authid == name:
-            yield Holder(settings.role, f"{method} at {key}")
+            yield NamedPrincipal(settings.role, f"{method} at {key}")
         for listed, principal in settings.listed().items():
             role = principal.role or settings.default_role
             if (principal.authid or listed) == name and principal.realm in (None, realm) and role is not None:
-                yield Holder(role, f"{method} at {key}")
+                yield NamedPrincipal(role, f"{method} at {key}")
 
 
-def _stored(realm: str, name: str) -> Iterator[Holder]:
+def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
     ends = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     for row in Principal.objects.filter(ends, realm=realm, authid=name, is_active=True):
         if belongs_to_nobody_gone(row):
-            yield Holder(row.role, "principal in the database")
+            yield NamedPrincipal(row.role, "principal in the database")
 
 
-def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[Holder]:
+def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
     """The table of roles comes first; where it says nothing the default of each service counts."""
     if not apps.is_installed("django.contrib.auth"):
         return
@@ -72,9 +72,9 @@ def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[Ho
         return
     role = role_of(user, realm)
     if role:
-        yield Holder(role, "Django user")
+        yield NamedPrincipal(role, "Django user")
     elif role is None:
         for key, auth in logins:
             for method, settings in auth.django_methods().items():
                 if settings.default_role is not None:
-                    yield Holder(settings.default_role, f"Django user by {method} at {key}")
+                    yield NamedPrincipal(settings.default_role, f"Django user by {method} at {key}")
