@@ -13,7 +13,13 @@ from wamp_transport.config.paths import OtherService, PathTree
 from wamp_transport.config.realm import RealmSection, open_realm
 from wamp_transport.config.report import Location, Problem, Report, path_text
 from wamp_transport.config.section import Finding, Section
-from wamp_transport.config.transport import OtherTransport, WebOptions, WebSocketTransport, WebTransport
+from wamp_transport.config.transport import (
+    DEFAULT_MAX_CONNECTIONS,
+    OtherTransport,
+    WebOptions,
+    WebSocketTransport,
+    WebTransport,
+)
 from wamp_transport.config.webservices import StaticService
 from wamp_transport.config.websocket import WebSocketSection, WebSocketService
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RouterOptions, ServiceOptions
@@ -53,7 +59,7 @@ class Transport:
     endpoint: TcpEndpoint | UnixEndpoint | None
     paths: tuple[PathService, ...]
     options: WebOptions = field(default_factory=WebOptions)
-    max_connections: int = 50_000
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
     max_connections_per_address: int | None = None
     trusted_proxies: tuple[str, ...] = ()
     config_path: str = field(default="", compare=False)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -59,9 +59,14 @@ class WebOptions(Section):
     )
 
 
+DEFAULT_MAX_CONNECTIONS: Final = 50_000
+
+
 def _max_connections() -> Any:
     return setting(
-        50_000, "Connections open at the same time, from 1. What is more is closed right after it is accepted.", ge=1
+        DEFAULT_MAX_CONNECTIONS,
+        "Connections open at the same time, from 1. Further ones are closed right after they are accepted.",
+        ge=1,
     )
 
 
