@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.auth_methods import SCRAM, WAMPCRA
 
 PREFIX: Final = "attr_"
 
@@ -33,8 +34,8 @@ _SPELLINGS = {
     "dhparam": "DH parameters",
     "mime": "MIME",
     "uri": "URI",
-    "wampcra": "WAMP-CRA",
-    "scram": "SCRAM",
+    WAMPCRA.name: WAMPCRA.label,
+    SCRAM.name: SCRAM.label,
     "rfc6455": "RFC 6455",
     "websocket": "WebSocket",
     "closehandshake": "close handshake",

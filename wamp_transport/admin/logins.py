@@ -3,9 +3,9 @@
 from typing import Any
 
 from wamp_transport.admin.row_form import RowForm
+from wamp_transport.config.auth_methods import AUTH_METHODS
 
 _TYPES = {"authenticator": "dynamic", "create": "function"}
-_TYPELESS = ("cookie", "token", "django-session")
 
 
 class WebSocketForm(RowForm):
@@ -14,7 +14,8 @@ class WebSocketForm(RowForm):
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """What is given of a method says who decides on it: the type need not be chosen."""
         auth = settings.get("auth")
+        with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}
         for name, method in auth.items() if isinstance(auth, dict) else ():
-            if name not in _TYPELESS and isinstance(method, dict) and "type" not in method:
+            if name in with_types and isinstance(method, dict) and "type" not in method:
                 method["type"] = next((kind for key, kind in _TYPES.items() if key in method), "static")
         return settings

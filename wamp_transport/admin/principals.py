@@ -12,9 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelAdmin, AnyModelForm, AnyTabularInline
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.models import Credential, Principal
 from wamp_transport.router.options import TRUSTED
-from wamp_transport.stores.identity.credentials import PUBLIC, keep, public
+from wamp_transport.stores.identity.credentials import keep, public
 
 MOST_VALID = 2
 """Secrets of one method that may count at the same time: the old one and the new one."""
@@ -72,7 +73,7 @@ class CredentialForm(AnyModelForm):
             return
         if not secret:
             self.add_error("secret", gettext("Enter the secret, the public key or the fingerprint."))
-        elif method in PUBLIC:
+        elif CREDENTIAL_KINDS[method].is_public:
             try:
                 public(method, secret)
             except ValueError as fault:
@@ -99,7 +100,7 @@ class CredentialFormSet(AnyInlineFormSet):
                 self._derive(form, others[-1] if others else None)
             if row.expires_at is None or row.expires_at > now:
                 others.append(row)
-            if method not in PUBLIC and len(others) > MOST_VALID:
+            if not CREDENTIAL_KINDS[method].is_public and len(others) > MOST_VALID:
                 raise ValidationError(
                     gettext("Two secrets of a method may count at the same time. Delete one or let it expire: %s.")
                     % row.get_method_display()

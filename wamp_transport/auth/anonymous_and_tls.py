@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..config.auth_methods import ANONYMOUS, TLS
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
@@ -19,7 +20,7 @@ class AnonymousMethod:
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
         """WELCOME, where the source of principals says so."""
-        principal = await self._principals.find(lookup_of(request, "anonymous"))
+        principal = await self._principals.find(lookup_of(request, ANONYMOUS.name))
         if principal is None:
             return Deny()
         request.hello.details.authid = None
@@ -43,7 +44,7 @@ class TlsMethod:
         fingerprints = fingerprints_of(request.transport.get("peer_cert"))
         if not fingerprints:
             return Deny()
-        principal = await self._principals.find(lookup_of(request, "tls", fingerprints=fingerprints))
+        principal = await self._principals.find(lookup_of(request, TLS.name, fingerprints=fingerprints))
         if principal is None:
             return Deny()
         return admission(request, principal, self._principals.provider, self._default_role)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..config.auth_methods import CRYPTOSIGN, SCRAM, WAMPCRA
 from .cra_method import salting_of
 from .cryptosign import public_key
 from .principals import CraKeys, CraPassword, Credential, Principal, PublicKeys, ScramCredential
@@ -97,4 +98,4 @@ def _cryptosign(answer: Mapping[Any, Any]) -> Credential:
     return PublicKeys((key,))
 
 
-CREDENTIALS: Final = {"wampcra": _cra, "scram": _scram, "cryptosign": _cryptosign}
+CREDENTIALS: Final = {WAMPCRA.name: _cra, SCRAM.name: _scram, CRYPTOSIGN.name: _cryptosign}

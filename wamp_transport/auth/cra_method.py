@@ -4,14 +4,13 @@ from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from ..config.auth_methods import WAMPCRA
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from . import decoy_challenges
 from .principals import CraKeys, CraPassword, Principal, Principals, World, admission, lookup_of
 from .wampcra import Salting, challenge_text, derive_key, is_signature
-
-NAME: Final = "wampcra"
 
 NONCE_SIZE: Final = 48
 """Octets: 64 characters of base64, as many as Crossbar's nonce has."""
@@ -37,7 +36,7 @@ class CraMethod:
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
         """CHALLENGE with the text to sign."""
         asked = request.hello.details.authid
-        found = await self._principals.find(lookup_of(request, NAME))
+        found = await self._principals.find(lookup_of(request, WAMPCRA.name))
         credential = found.credential if found is not None else None
         principal = found if isinstance(credential, CraKeys | CraPassword) else None
         shown = principal or self._decoy(asked or "", request.hello.realm)
@@ -58,7 +57,7 @@ class CraMethod:
         elif principal is not None and isinstance(credential, CraKeys):
             keys = credential.keys
         extra = {"challenge": text, **(salting.extra() if salting is not None else {})}
-        return Challenge(NAME, extra, Pending(principal, text, keys))
+        return Challenge(WAMPCRA.name, extra, Pending(principal, text, keys))
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """WELCOME where the signature is right."""
@@ -72,10 +71,10 @@ class CraMethod:
     def _decoy(self, authid: str, realm: str | None) -> Principal:
         """A principal that there is not, made after one that there is."""
         key = self._world.secret_key
-        model = self._principals.model(decoy_challenges.choice(key, NAME, authid), realm) or Principal()
+        model = self._principals.model(decoy_challenges.choice(key, WAMPCRA.name, authid), realm) or Principal()
         credential = model.credential
         if isinstance(credential, CraKeys | CraPassword) and credential.salting is not None:
-            salt = decoy_challenges.text_like(credential.salting.salt, key, NAME, authid)
+            salt = decoy_challenges.text_like(credential.salting.salt, key, WAMPCRA.name, authid)
             credential = replace(credential, salting=replace(credential.salting, salt=salt))
         return Principal(model.role, authid, credential=credential)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..config.auth_methods import ANONYMOUS, CRYPTOSIGN, TICKET, WAMPCRA
 from . import cryptosign, wampcra
 from .wampcra import Salting
 
@@ -43,7 +44,7 @@ class Anonymous:
     """Nobody in particular."""
 
     authid: str | None = None
-    authmethod: str = "anonymous"
+    authmethod: str = ANONYMOUS.name
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
@@ -57,7 +58,7 @@ class Ticket:
 
     authid: str | None
     ticket: str = field(repr=False)
-    authmethod: str = "ticket"
+    authmethod: str = TICKET.name
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
@@ -71,7 +72,7 @@ class SharedSecret:
 
     authid: str
     secret: str = field(repr=False)
-    authmethod: str = "wampcra"
+    authmethod: str = WAMPCRA.name
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
@@ -94,7 +95,7 @@ class SigningKey:
 
     authid: str | None
     private_key: bytes = field(repr=False)
-    authmethod: str = "cryptosign"
+    authmethod: str = CRYPTOSIGN.name
 
     @property
     def authextra(self) -> dict[str, Any]:

@@ -4,17 +4,14 @@ Sections of the specification: Advanced Profile, "Cryptosign-based Authenticatio
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from ..config.auth_methods import CRYPTOSIGN
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign
 from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
-
-NAME: Final = "cryptosign"
-
-BINDINGS: Final = ("tls-unique", "tls-exporter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,11 @@ class CryptosignMethod:
         binding = extra.get("channel_binding")
         channel = None
         if binding is not None:
-            found = (request.transport.get("channel_id") or {}).get(binding) if binding in BINDINGS else None
+            found = (
+                (request.transport.get("channel_id") or {}).get(binding)
+                if binding in CRYPTOSIGN.channel_bindings
+                else None
+            )
             if found is None:
                 return Deny(message="the channel binding asked for is not to be had on this connection")
             channel = bytes.fromhex(found)
@@ -51,7 +52,7 @@ class CryptosignMethod:
         to_sign = challenge_of(asked)
         if asked is not None and to_sign is None:
             return Deny(message="the challenge for the router to sign must be 64 hex digits")
-        principal = await self._principals.find(lookup_of(request, NAME, public_key=key))
+        principal = await self._principals.find(lookup_of(request, CRYPTOSIGN.name, public_key=key))
         credential = principal.credential if principal is not None else None
         if not isinstance(credential, PublicKeys) or key not in credential.keys:
             principal = None
@@ -61,7 +62,7 @@ class CryptosignMethod:
         if to_sign is not None:
             own = self._world.router_key
             told |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
-        return Challenge(NAME, told, pending)
+        return Challenge(CRYPTOSIGN.name, told, pending)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """WELCOME where the signature is right."""

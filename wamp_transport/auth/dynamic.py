@@ -10,6 +10,7 @@ from ..wamp import errors
 from ..wamp.errors import ApplicationError
 from .authenticator_result import BadAnswer, principal_from
 from .principals import LoginDenied, Lookup, Principal, World
+from .providers import AuthProvider
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ BROKEN: Final = frozenset(
 class DynamicPrincipals:
     """Asks a WAMP procedure, as ``(realm, authid, details)``."""
 
-    provider = "dynamic"
+    provider = AuthProvider.DYNAMIC.value
 
     def __init__(self, call: Call, procedure: str, realm: str | None = None, role: str | None = None) -> None:
         self._call = call
@@ -71,7 +72,7 @@ class FunctionPrincipals:
     ``function`` is None where it could not be made; then nobody gets in.
     """
 
-    provider = "function"
+    provider = AuthProvider.FUNCTION.value
 
     def __init__(self, world: World, name: str, function: Callable[..., Any] | None) -> None:
         self._world = world

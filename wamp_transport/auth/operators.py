@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..config.auth_methods import OPERATOR
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
-from ..router.options import OPERATOR, TRUSTED
+from ..router.options import TRUSTED
 from ..wamp.messages import Authenticate as AuthenticateMessage
 from .credentials import UnusableChallenge
 from .principals import World
+from .providers import AuthProvider
 
 NONCE_SIZE: Final = 32
 """Octets."""
@@ -64,14 +66,14 @@ class OperatorMethod:
             }
         )
         shown = {"challenge": text, "proof": proof(self._key, ROUTER_SIDE, text)}
-        return Challenge(OPERATOR, shown, text)
+        return Challenge(OPERATOR.name, shown, text)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """WELCOME where the operator has the key, with the role that was asked for."""
         if not is_proof(self._key, OPERATOR_SIDE, pending, message.signature):
             return Deny()
         told = json.loads(pending)
-        return Admit(request.hello.realm, told["authid"], told["role"], OPERATOR, OPERATOR)
+        return Admit(request.hello.realm, told["authid"], told["role"], OPERATOR.name, AuthProvider.OPERATOR.value)
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -91,7 +93,7 @@ class Operator:
     keys: tuple[str, ...] = field(repr=False)
     role: str = TRUSTED
     nonce: str = field(default_factory=lambda: secrets.token_hex(NONCE_SIZE), repr=False)
-    authmethod: str = OPERATOR
+    authmethod: str = OPERATOR.name
 
     @property
     def authextra(self) -> dict[str, Any]:

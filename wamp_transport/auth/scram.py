@@ -16,13 +16,13 @@ from typing import Final, Literal
 
 from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
 
+from ..config.auth_methods import SCRAM
 from .saslprep import saslprep
 
 Kdf = Literal["argon2id13", "argon2id-13", "pbkdf2"]
 
-STANDARD: Final = "wamp-scram"
-DIALECT: Final = "scram"
-METHODS: Final = (STANDARD, DIALECT)
+DIALECT: Final = SCRAM.name
+STANDARD: Final = SCRAM.aliases[0]
 
 KDFS: Final[dict[str, tuple[Kdf, ...]]] = {STANDARD: ("argon2id13", "pbkdf2"), DIALECT: ("argon2id-13", "pbkdf2")}
 """The key derivation functions by method."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..config.auth_methods import SCRAM
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
@@ -23,12 +24,6 @@ from .scram import (
     joined_nonce,
     server_signature,
 )
-
-CONFIGURED: Final = "scram"
-"""What the method is called in a configuration, in either form."""
-
-BINDING: Final = "tls-exporter"
-"""The one channel binding that is offered, in the form of the specification."""
 
 LONGEST_NONCE: Final = 512
 
@@ -73,7 +68,7 @@ class ScramMethod:
             channel = _channel(method, extra.get("channel_binding"), request.transport)
         except ValueError as fault:
             return Deny(message=f"authextra is no use for {method}: {fault}")
-        found = await self._principals.find(lookup_of(request, CONFIGURED))
+        found = await self._principals.find(lookup_of(request, SCRAM.name))
         credential = found.credential if found is not None else None
         if isinstance(credential, ScramCredential) and credential.derivation.kdf in KDFS[method]:
             principal, derivation, keys = found, credential.derivation, credential.keys
@@ -103,9 +98,9 @@ class ScramMethod:
     def _decoy(self, method: str, authid: str, realm: str | None) -> Derivation:
         """How the key of a principal that there is not was derived, after one that there is."""
         key = self._world.secret_key
-        first = decoy_challenges.choice(key, CONFIGURED, authid)
+        first = decoy_challenges.choice(key, SCRAM.name, authid)
         like = next(self._models(method, first, realm), DEFAULT[method])
-        salt = decoy_challenges.octets(key, CONFIGURED, authid, len(like.salt))
+        salt = decoy_challenges.octets(key, SCRAM.name, authid, len(like.salt))
         return Derivation(like.kdf, salt, like.iterations, like.memory)
 
     def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:
@@ -135,10 +130,11 @@ def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tupl
     """Name and data of the channel binding that is asked for. Raises ValueError for one that is not offered here."""
     if binding is None or (binding == "" and method == DIALECT):
         return None
-    data = (transport.get("channel_id") or {}).get(BINDING)
-    if method != STANDARD or binding != BINDING or data is None:
-        raise ValueError("this channel binding is not offered here")
-    return BINDING, bytes.fromhex(data)
+    if method == STANDARD and isinstance(binding, str) and binding in SCRAM.channel_bindings:
+        data = (transport.get("channel_id") or {}).get(binding)
+        if data is not None:
+            return binding, bytes.fromhex(data)
+    raise ValueError("this channel binding is not offered here")
 
 
 def _repeats(extra: Mapping[str, Any], pending: Pending) -> bool:

@@ -8,6 +8,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from ..config.auth_methods import TICKET, WAMPCRA
 from ..config.principals import MOST_ITERATIONS, MOST_KEYLEN
 from ..config.secret import is_reference
 from .wampcra import Salting, derive_key
@@ -18,7 +19,7 @@ ITERATIONS: Final = 100_000
 KEYLEN: Final = 32
 """Octets."""
 
-PLACES: Final = (("ticket", "principals", "ticket"), ("wampcra", "users", "secret"))
+PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
 """Method, where its principals are listed, and the attribute that holds a secret in the clear."""
 
 Place = tuple[str, str, str, str]

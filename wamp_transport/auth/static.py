@@ -1,7 +1,6 @@
 """Principals that the configuration names."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from ..config.auth import MethodAuth
 from ..config.principals import (
@@ -15,10 +14,9 @@ from ..config.principals import (
 from .cra_method import salting_of
 from .fingerprints import fingerprint
 from .principals import CraKeys, CraPassword, Credential, Lookup, Principal, PublicKeys, ScramCredential, TicketCheck
+from .providers import AuthProvider
 from .scram import Derivation, ScramKeys
 from .ticket import DelayedTickets, PlainTickets
-
-STATIC: Final = "static"
 
 Hashed = Callable[[tuple[str, ...]], TicketCheck]
 """From hashes of tickets to what checks a ticket by them. Of no hashes: what takes as long, and accepts nothing."""
@@ -27,7 +25,7 @@ Hashed = Callable[[tuple[str, ...]], TicketCheck]
 class StaticPrincipals:
     """The principals of one method of one service, in memory. ``hashed`` is for tickets of which there are hashes."""
 
-    provider = STATIC
+    provider = AuthProvider.STATIC.value
 
     def __init__(self, settings: MethodAuth, hashed: Hashed = lambda _: PlainTickets(())) -> None:
         listed = settings.listed()

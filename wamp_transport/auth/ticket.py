@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..config.auth_methods import TICKET
 from ..router.answers import Admit, Challenge, Deny
 from ..router.effects import Authenticate
 from ..wamp.messages import Authenticate as AuthenticateMessage
@@ -67,7 +68,7 @@ class TicketMethod:
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """WELCOME where the ticket is right."""
-        principal = await self._principals.find(lookup_of(request, "ticket", ticket=message.signature))
+        principal = await self._principals.find(lookup_of(request, TICKET.name, ticket=message.signature))
         if principal is None:
             return Deny()
         check = principal.credential

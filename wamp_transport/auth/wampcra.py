@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import pbkdf2_hmac
 from typing import Any
 
+from ..config.auth_methods import WAMPCRA
+
 
 @dataclass(frozen=True, slots=True)
 class Salting:
@@ -41,7 +43,7 @@ def challenge_text(
         {
             "authid": authid,
             "authrole": authrole,
-            "authmethod": "wampcra",
+            "authmethod": WAMPCRA.name,
             "authprovider": authprovider,
             "session": session_id,
             "nonce": nonce,

@@ -18,25 +18,36 @@ from ..auth.dynamic import DynamicPrincipals, FunctionPrincipals
 from ..auth.method import Method
 from ..auth.operators import OperatorMethod
 from ..auth.principals import LoginDenied, Principals, World
+from ..auth.providers import WATCHED, AuthProvider
 from ..auth.scram_method import ScramMethod
 from ..auth.static import StaticPrincipals
 from ..auth.ticket import TicketMethod
 from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
+from ..config.auth_methods import (
+    ANONYMOUS,
+    BY_WIRE_NAME,
+    COOKIE,
+    CRYPTOSIGN,
+    DJANGO_SESSION,
+    OPERATOR,
+    SCRAM,
+    TICKET,
+    TLS,
+    WAMPCRA,
+)
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
 from ..router.answers import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
-from ..router.options import OPERATOR, TRUSTED
+from ..router.options import TRUSTED
 from ..router.ports import rfc3339
 from ..router.records import Session
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
-from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
-from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
+from .identity.django_methods import SessionMethod, TokenPrincipals
 from .identity.identity_services import IdentityServices
-from .identity.stored_principals import PROVIDER as STORED
 from .identity.stored_principals import HashedTickets, StoredPrincipals
 from .threads import Busy, Threads
 
@@ -48,20 +59,14 @@ HASH_THREADS: Final = 2
 FUNCTION_THREADS: Final = 8
 """Functions that decide on logins and run at the same time."""
 
-METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
-    "anonymous": AnonymousMethod,
-    "ticket": TicketMethod,
-    "wampcra": CraMethod,
-    "scram": ScramMethod,
-    "cryptosign": CryptosignMethod,
-    "tls": TlsMethod,
+METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
+    ANONYMOUS.name: AnonymousMethod,
+    TICKET.name: TicketMethod,
+    WAMPCRA.name: CraMethod,
+    SCRAM.name: ScramMethod,
+    CRYPTOSIGN.name: CryptosignMethod,
+    TLS.name: TlsMethod,
 }
-
-UNREMEMBERED: Final = ("anonymous", "tls", OPERATOR)
-"""Methods after which a cookie stands for no login: there is none, or a certificate or key must be shown each time."""
-
-FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
-"""The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
 
 
 def router_key() -> bytes:
@@ -108,11 +113,10 @@ class Authentication:
         service = self._services.get(request.service)
         if service is None:
             return Deny(errors.AUTHENTICATION_FAILED, "this service is no more")
-        if request.method == COOKIE:
+        kind = BY_WIRE_NAME[request.method]
+        if kind is COOKIE:
             return await self._cookies.admit(request, service.may_be)
-        method = service.methods.get(CONFIGURED_AS.get(request.method, request.method))
-        if request.method == OPERATOR:
-            method = self._operators
+        method = self._operators if kind is OPERATOR else service.methods.get(kind.name)
         if method is None:
             return Skip()
         try:
@@ -124,7 +128,7 @@ class Authentication:
             return Deny(denied.reason, str(denied))
         except Busy:
             return Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
-        if isinstance(answer, Admit) and request.method not in UNREMEMBERED and answer.authprovider not in FOLLOWED:
+        if isinstance(answer, Admit) and kind.may_be_remembered and answer.authprovider not in WATCHED:
             await self._cookies.remember(request, answer)
         return answer
 
@@ -133,7 +137,7 @@ class Authentication:
         service = self._services.get(session.service.key)
         if service is None:
             return False
-        if session.authmethod in ("anonymous", OPERATOR):
+        if not BY_WIRE_NAME[session.authmethod].ends_with_principal:
             return False
         return not service.may_be(session.authmethod, session.authprovider, session.authid, session.authrole)
 
@@ -148,19 +152,19 @@ class Authentication:
             principals = self._principals(name, settings)
             given = settings.router_key if isinstance(settings, CryptosignAuth) else None
             world = self.world if given is None else replace(self.world, router_key=bytes.fromhex(given.reveal()))
-            return principals, METHODS[name](principals, world, settings.default_role)
+            return principals, METHOD_CLASSES[name](principals, world, settings.default_role)
 
         return source
 
     def _django_method(self, name: str, settings: DjangoAuth) -> Method:
         watch, role = self._identities.session_watch, settings.default_role
-        if name == SESSION:
+        if name == DJANGO_SESSION.name:
             return SessionMethod(watch, self._identities.credentials, role)
         return TicketMethod(TokenPrincipals(watch, role), self.world, role)
 
     def _principals(self, name: str, settings: MethodAuth) -> Principals:
         if settings.type == "database":
-            return StoredPrincipals(name)
+            return StoredPrincipals(BY_WIRE_NAME[name])
         if settings.type == "token":
             return TokenPrincipals(self._identities.session_watch, settings.default_role)
         if settings.type == "dynamic":
@@ -182,10 +186,6 @@ class Authentication:
             raise ApplicationError(ended.reason, str(ended)) from ended
         except PayloadError as fault:
             raise ApplicationError(fault.uri, str(fault)) from fault
-
-
-CONFIGURED_AS: Final = {"wamp-scram": "scram"}
-"""What methods are called in a configuration where clients call them otherwise."""
 
 
 class ServiceLogins:
@@ -212,9 +212,9 @@ class ServiceLogins:
         """Whether who logged in as this could do so now. Sources that must be asked are taken at their word."""
         if authmethod in self._django:
             return True  # followed by other means
-        if authprovider == COOKIE:
+        if authprovider == AuthProvider.COOKIE:
             return any(may_have(each, authid, authrole) for each in self._principals.values())
-        principals = self._principals.get(CONFIGURED_AS.get(authmethod, authmethod))
+        principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         return principals is not None and may_have(principals, authid, authrole)
 
 

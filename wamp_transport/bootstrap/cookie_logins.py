@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
+from ..auth.providers import AuthProvider
+from ..config.auth_methods import COOKIE
 from ..config.configuration import PathService, service_options
 from ..node.connection import Connection
 from ..node.node import Node
@@ -15,8 +17,6 @@ from ..wamp.errors import CLOSE_LOGOUT
 from .cookies import CookieStores
 
 logger = logging.getLogger(__name__)
-
-METHOD = "cookie"
 
 MayBe = Callable[[str, str, str, str], bool]
 """Whether who logged in by this method and provider, as this authid and role, could do so now."""
@@ -32,7 +32,7 @@ class CookieLogins:
 
     def configure(self, services: Iterable[PathService]) -> None:
         """Take the services: logins are remembered where the method cookie is configured."""
-        self._allowed = {each.key for each in services if "cookie" in service_options(each).authmethods}
+        self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
         """Forget the login of a client of ``node`` that says goodbye to log out, and close its other connections."""
@@ -61,7 +61,7 @@ class CookieLogins:
             return Skip()
         if not may_be(login.authmethod, login.authprovider, login.authid, login.authrole):
             return Skip()
-        return Admit(login.realm, login.authid, login.authrole, METHOD, METHOD, login.authextra)
+        return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
     async def remember(self, request: Authenticate, admitted: Admit) -> None:
         """A client has logged in: its cookie stands for that from now on."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
+from wamp_transport.config.auth_methods import AUTH_METHODS
 from wamp_transport.config.principals import (
     CraPrincipal,
     CryptosignPrincipal,
@@ -311,10 +312,11 @@ class Auth(Section):
 
     def methods(self) -> Mapping[str, MethodAuth]:
         """The methods that are configured, without cookie, by the key they have here."""
-        names = ("anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls")
-        return {name: method for name in names if (method := getattr(self, name)) is not None}
+        names = (method.name for method in AUTH_METHODS if method.has_principal_source)
+        return {name: section for name in names if (section := getattr(self, name)) is not None}
 
     def django_methods(self) -> Mapping[str, DjangoAuth]:
         """The methods that ask Django, by the name that clients call them by."""
-        found = {"token": self.token, "django-session": self.django_session}
-        return {name: method for name, method in found.items() if method is not None and method.enabled}
+        names = (method.name for method in AUTH_METHODS if method.uses_django_users)
+        found = {name: getattr(self, name.replace("-", "_")) for name in names}
+        return {name: section for name, section in found.items() if section is not None and section.enabled}

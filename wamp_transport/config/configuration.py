@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from wamp_transport.config.auth_methods import ANONYMOUS, BY_WIRE_NAME, COOKIE
 from wamp_transport.config.certificates import TlsFiles, read
 from wamp_transport.config.endpoint import DEFAULT_ENDPOINT, OtherEndpoint, TcpEndpoint, UnixEndpoint
 from wamp_transport.config.node import Node, RouterWorker
@@ -216,13 +217,13 @@ def asked_methods(service: WebSocketSection) -> frozenset[str]:
     auth = service.auth
     if auth is None:
         return frozenset()
-    names = {name for name, method in auth.methods().items() if name != "anonymous" or method.type != "static"}
-    if "scram" in names:
-        names.add("wamp-scram")
+    names = {*auth.methods(), *auth.django_methods()}
+    # The router itself lets anonymous clients in, unless somebody decides on them.
+    if auth.anonymous is not None and auth.anonymous.type == "static":
+        names.remove(ANONYMOUS.name)
     if auth.cookie is not None and service.cookie is not None:
-        names.add("cookie")
-    names.update(auth.django_methods())
-    return frozenset(names)
+        names.add(COOKIE.name)
+    return frozenset(wire_name for name in names for wire_name in BY_WIRE_NAME[name].wire_names)
 
 
 def diff(old: Configuration, new: Configuration) -> Difference:

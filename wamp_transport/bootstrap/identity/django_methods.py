@@ -1,9 +1,11 @@
 """The methods that ask Django who somebody is: signed tokens, and the session cookie of a browser."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from ...auth.principals import Lookup, Principal
+from ...auth.providers import AuthProvider
+from ...config.auth_methods import DJANGO_SESSION
 from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import TRUSTED
@@ -13,10 +15,6 @@ from ...wamp import errors
 from ...wamp.messages import Authenticate as AuthenticateMessage
 from .session_watch import SessionWatch
 
-SIGNED: Final = "token"
-SESSION: Final = "django-session"
-DJANGO: Final = "django"
-
 Credentials = Callable[[int], Any]
 """What the handshake of a session's connection brought."""
 
@@ -24,7 +22,7 @@ Credentials = Callable[[int], Any]
 class TokenPrincipals:
     """Who shows a signed token. See :class:`~...auth.principals.Principals`."""
 
-    provider = SIGNED
+    provider = AuthProvider.TOKEN.value
 
     def __init__(self, session_watch: SessionWatch, default_role: str | None = None) -> None:
         self._session_watch = session_watch
@@ -70,7 +68,7 @@ class SessionMethod:
         if identity.role is None or identity.role == TRUSTED:
             return Deny(errors.NO_SUCH_ROLE, "this user has no role here")
         self._session_watch.watch(request.session_id, identity, mark)
-        return Admit(realm, identity.authid, identity.role, SESSION, DJANGO)
+        return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
         """There is no challenge."""

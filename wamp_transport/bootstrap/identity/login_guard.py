@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
+from ...auth.credential_kinds import kinds_for
 from ...auth.cryptosign import public_key
 from ...auth.fingerprints import fingerprints_of
+from ...auth.providers import AuthProvider
+from ...config.auth_methods import BY_WIRE_NAME, CRYPTOSIGN, TLS
 from ...config.limits import Lockout
 from ...node.decision_tasks import Authenticator
 from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
-from ...router.options import OPERATOR
 from ...router.records import PRESENT, Session
 from ...signals import LoginFailure
 from ...stores.identity import principals, users
@@ -23,14 +25,9 @@ from ...wamp.messages import Error
 from ..threads import in_thread
 from .audit import AuditTrail
 from .session_watch import SessionWatch
-from .stored_principals import KINDS
-from .stored_principals import PROVIDER as STORED
 from .throttle import Throttle, address_of
 
 logger = logging.getLogger(__name__)
-
-UNCOUNTED: Final = frozenset({"anonymous", "cookie", "django-session", OPERATOR})
-"""Methods in which no secret can be guessed."""
 
 DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 
@@ -62,7 +59,7 @@ class GuardedAuthenticator:
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """See :class:`~...node.decision_tasks.Authenticator`."""
-        if request.method in UNCOUNTED:
+        if not BY_WIRE_NAME[request.method].counts_failures:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
             answer = await self._counted(request)
@@ -76,7 +73,7 @@ class GuardedAuthenticator:
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
             self._failed(request, answer)
         elif isinstance(answer, Admit):
-            if answer.authprovider == STORED:
+            if answer.authprovider == AuthProvider.DATABASE:
                 identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
                 self._session_watch.watch(request.session_id, identity, None)
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
@@ -128,8 +125,8 @@ class GuardedAuthenticator:
             self._failed(request, refused)
             return
         self._audit.record("login", **of_session(session), session=session.id)
-        if answer.authprovider == STORED:
-            self._later(self._used(answer, KINDS[request.method], _shown(request)))
+        if answer.authprovider == AuthProvider.DATABASE:
+            self._later(self._used(answer, kinds_for(request.method), _shown(request)))
 
     async def _used(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
         try:
@@ -167,7 +164,7 @@ def of_session(session: Session) -> dict[str, Any]:
 
 def _shown(request: Authenticate) -> list[str]:
     """The fingerprints of the key or certificate that a peer has shown."""
-    if request.method == "tls":
+    if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
     key = public_key((request.hello.details.authextra or {}).get("pubkey"))
-    return [key] if request.method == "cryptosign" and key is not None else []
+    return [key] if request.method == CRYPTOSIGN.name and key is not None else []

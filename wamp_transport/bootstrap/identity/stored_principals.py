@@ -11,26 +11,17 @@ from typing import Any, Final, NamedTuple
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import DatabaseError
 
+from ...auth.credential_kinds import kinds_for
 from ...auth.principals import CraKeys, Credential, Lookup, Principal, PublicKeys, ScramCredential
-from ...auth.scram import DIALECT, STANDARD, Derivation, ScramKeys
+from ...auth.providers import AuthProvider
+from ...auth.scram import DIALECT, KDFS, STANDARD, Derivation, ScramKeys
 from ...auth.wampcra import Salting
+from ...config.auth_methods import CRYPTOSIGN, SCRAM, TICKET, TLS, WAMPCRA, AuthMethod
 from ...stores.identity import credentials, principals
 from ...stores.identity.principals import StoredCredential, StoredPrincipal
 from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
-
-PROVIDER: Final = "database"
-
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "ticket": ("ticket",),
-    "wampcra": ("wampcra",),
-    STANDARD: ("wamp-scram", "scram-pbkdf2"),
-    DIALECT: ("scram", "scram-pbkdf2"),
-    "cryptosign": ("cryptosign",),
-    "tls": ("tls",),
-}
-"""The kinds of credentials that serve a method, as clients call it; the first ones come first."""
 
 LEAST_SECONDS: Final = 0.02
 """How long a principal is looked for at least: it takes longer to read one than to find none, and peers have clocks."""
@@ -70,20 +61,20 @@ class HashedTickets:
 class StoredPrincipals:
     """See :class:`~...auth.principals.Principals`. ``method`` is named as in the configuration."""
 
-    provider = PROVIDER
+    provider = AuthProvider.DATABASE.value
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: AuthMethod) -> None:
         self._method = method
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
         """By certificate or public key where the method has them, else by authid."""
-        kinds = KINDS[str(lookup.details["authmethod"])]
+        kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
         until = loop.time() + LEAST_SECONDS
         principal: Principal | None = await in_thread(self._find, lookup, kinds)
         await asyncio.sleep(until - loop.time())
-        if principal is None and self._method == "ticket":
+        if principal is None and self._method is TICKET:
             return Principal(credential=HashedTickets(()))
         return principal
 
@@ -93,12 +84,12 @@ class StoredPrincipals:
         if models is not None and models.principals:
             return models.principals[choice % len(models.principals)]
         noise = bytes(credentials.SALT_SIZE)
-        if self._method == "wampcra":
+        if self._method is WAMPCRA:
             salt = urlsafe_b64encode(noise).rstrip(b"=").decode()
             return Principal(credential=CraKeys((), Salting(salt, credentials.ITERATIONS, credentials.KEYLEN)))
-        if self._method == "scram":
+        if self._method is SCRAM:
             passes, memory = credentials.ARGON2_PASSES, credentials.ARGON2_MEMORY
-            kdf = credentials.KDFS[STANDARD if choice % 2 else DIALECT]
+            kdf = KDFS[STANDARD if choice % 2 else DIALECT][0]
             return Principal(credential=ScramCredential(Derivation(kdf, noise, passes, memory), ()))
         return None
 
@@ -117,11 +108,11 @@ class StoredPrincipals:
     def _sample(self, realm: str | None) -> None:
         """Look now and then how the credentials of the method are made; only salts and such are kept of them."""
         known = self._models.get(realm)
-        if self._method not in ("wampcra", "scram") or (known is not None and time.monotonic() < known.until):
+        if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
         if len(self._models) >= MOST_REALMS:
             self._models.clear()
-        kinds = {kind for name in KINDS for kind in KINDS[name] if name.endswith(self._method)}
+        kinds = {kind for name in self._method.wire_names for kind in kinds_for(name)}
         found = principals.sample(kinds, realm)
         made = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
         self._models[realm] = Models(made, time.monotonic() + MODELS_SECONDS)
@@ -134,7 +125,7 @@ class Models(NamedTuple):
     until: float
 
 
-def _principal(found: StoredPrincipal, method: str, kinds: tuple[str, ...]) -> Principal | None:
+def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
     """A principal with what it has to prove; None where it has nothing that counts."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
     kept = tuple(one for one in found.credentials if one.method == best)
@@ -143,16 +134,16 @@ def _principal(found: StoredPrincipal, method: str, kinds: tuple[str, ...]) -> P
     return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, kept))
 
 
-def _credential(method: str, kept: tuple[StoredCredential, ...]) -> Credential | None:
-    if method == "ticket":
+def _credential(method: AuthMethod, kept: tuple[StoredCredential, ...]) -> Credential | None:
+    if method is TICKET:
         return HashedTickets(tuple((one.id, one.data["hash"]) for one in kept))
-    if method == "cryptosign":
+    if method is CRYPTOSIGN:
         return PublicKeys(tuple(one.fingerprint for one in kept))
-    if method == "tls":
+    if method is TLS:
         return None
     first = kept[0].data
     alike = [one.data for one in kept if _salting(one.data) == _salting(first)]
-    if method == "wampcra":
+    if method is WAMPCRA:
         salting = Salting(first["salt"], first["iterations"], first["keylen"])
         return CraKeys(tuple(data["key"] for data in alike), salting)
     return ScramCredential(_derivation(first), tuple(_keys(data) for data in alike))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
@@ -24,7 +25,7 @@ class Secret:
         """See :class:`Subcommand`."""
         parser.add_argument(
             "method",
-            choices=["ticket", "wampcra", "wamp-scram", "scram", "scram-pbkdf2"],
+            choices=[kind.name for kind in CREDENTIAL_KINDS.values() if not kind.is_public],
             help="ticket; wampcra; SCRAM by Argon2id as the specification has it (wamp-scram) or as Autobahn and "
             "Crossbar have it (scram), or by PBKDF2 for both",
         )

@@ -13,7 +13,9 @@ from django.contrib.auth.hashers import make_password
 from django.utils.translation import gettext as _
 
 from wamp_transport.auth import cryptosign, scram, wampcra
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.auth.fingerprints import fingerprint
+from wamp_transport.config.auth_methods import CRYPTOSIGN, TICKET, WAMPCRA
 
 ITERATIONS: Final = 600_000
 """Rounds of PBKDF2, as is advised for HMAC-SHA256."""
@@ -25,13 +27,6 @@ ARGON2_MEMORY: Final = 64 * 1024
 SALT_SIZE: Final = 16
 KEYLEN: Final = 32
 """Octets of a salt, and of a key of WAMP-CRA."""
-
-SHORTEST: Final = {"ticket": 16, "wampcra": 8, "wamp-scram": 8, "scram": 8, "scram-pbkdf2": 8}
-"""Characters. A ticket is sent as it is and may be made by a machine; the others are passwords."""
-
-KDFS: Final[dict[str, scram.Kdf]] = {"wamp-scram": "argon2id13", "scram": "argon2id-13", "scram-pbkdf2": "pbkdf2"}
-PUBLIC: Final = ("cryptosign", "tls")
-"""Methods whose credentials are no secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +43,21 @@ def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Ke
     ``other`` is the data of a credential of the same principal and method that counts beside this one. Raises
     ValueError with a sentence for people where the secret is none of the method.
     """
-    if len(secret) < SHORTEST.get(method, 1):
-        raise ValueError(_("Too short: at least %d characters.") % SHORTEST[method])
-    if method == "ticket":
+    kind = CREDENTIAL_KINDS[method]
+    if len(secret) < kind.min_length:
+        raise ValueError(_("Too short: at least %d characters.") % kind.min_length)
+    if method == TICKET.name:
         return _named({"hash": make_password(secret)})
-    if method == "wampcra":
+    if method == WAMPCRA.name:
         return _named(_wampcra(secret, other))
-    if method in KDFS:
-        return _named(_scram(KDFS[method], secret, other))
+    if kind.kdf is not None:
+        return _named(_scram(kind.kdf, secret, other))
     return Kept({}, public(method, secret))
 
 
 def public(method: str, text: str) -> str:
     """A public key or the fingerprint of a certificate in the form that is looked up. Raises ValueError."""
-    if method == "cryptosign":
+    if method == CRYPTOSIGN.name:
         key = cryptosign.public_key(text.strip())
         if key is None:
             raise ValueError(_("A public key is 64 hexadecimal digits."))
