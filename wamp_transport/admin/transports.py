@@ -75,7 +75,7 @@ def mapping_of(transport: Transport) -> dict[str, Any]:
 
 @admin.register(Transport)
 class TransportAdmin(TypedRowAdmin):
-    """Where clients connect."""
+    """The addresses and services that clients connect to."""
 
     form = TransportForm
     types: ClassVar[list[tuple[str, Any]]] = [

@@ -1,4 +1,4 @@
-"""The methods without a challenge: anonymous where somebody decides on it, and TLS client certificates."""
+"""The methods without a challenge: anonymous, if an authenticator decides on it, and TLS client certificates."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .principals import Principals, World, admission, lookup_of
 
 
 class AnonymousMethod:
-    """Who comes without credentials. The authid that it asks for is not its own to choose."""
+    """Login without credentials. The router ignores the authid that the client asks for."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -19,7 +19,7 @@ class AnonymousMethod:
         self._default_role = default_role
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
-        """WELCOME, where the source of principals says so."""
+        """Admit the peer if the source of principals accepts it."""
         principal = await self._principals.find(lookup_of(request, ANONYMOUS.name))
         if principal is None:
             return Deny()
@@ -28,19 +28,19 @@ class AnonymousMethod:
         return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
-        """There is no challenge."""
+        """Deny: this method has no challenge."""
         return Deny()
 
 
 class TlsMethod:
-    """Who has shown a TLS certificate that is known. The authid that it asks for does not count."""
+    """Login with a known TLS client certificate. The router ignores the authid that the client asks for."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
         self._default_role = default_role
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
-        """WELCOME for the principal with this certificate."""
+        """Admit the principal with this certificate."""
         fingerprints = fingerprints_of(request.transport.get("peer_cert"))
         if not fingerprints:
             return Deny()
@@ -50,5 +50,5 @@ class TlsMethod:
         return admission(request, principal, self._principals.provider, self._default_role)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
-        """There is no challenge."""
+        """Deny: this method has no challenge."""
         return Deny()

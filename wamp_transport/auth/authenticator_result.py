@@ -1,4 +1,4 @@
-"""What an authenticator (a WAMP procedure or a Python function) returns: the principal, in Crossbar's forms."""
+"""The results of authenticators (WAMP procedures or Python functions): principals in Crossbar's forms."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,17 +10,17 @@ from .principals import CraKeys, CraPassword, Credential, Principal, PublicKeys,
 from .scram import Derivation, ScramKeys
 
 MOST_ITERATIONS: Final = 10_000_000
-"""The most that is computed or asked of a client for one login."""
+"""The limit for one login, computed here or by a client."""
 
 MOST_KEYLEN: Final = 1024
 
 
 class BadAnswer(Exception):
-    """An authenticator returned what is no principal. The message names the fault, without values."""
+    """An authenticator returned something that is not a principal. The message names the fault, without values."""
 
 
 def principal_from(method: str, answer: object) -> Principal:
-    """The principal that an authenticator means: a mapping with ``role`` and so on, or the role alone.
+    """Return the principal that an authenticator's result means: a mapping with ``role`` and so on, or just the role.
 
     Raises BadAnswer.
     """

@@ -1,4 +1,4 @@
-"""The steps of WAMP-CRA; its computations are in :mod:`.wampcra`."""
+"""The steps of WAMP-CRA. Its computations are in :mod:`.wampcra`."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,12 @@ from .principals import CraKeys, CraPassword, Principal, Principals, World, admi
 from .wampcra import Salting, challenge_text, derive_key, is_signature
 
 NONCE_SIZE: Final = 48
-"""Octets: 64 characters of base64, as many as Crossbar's nonce has."""
+"""Octets: 64 characters of base64, the length of Crossbar's nonce."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A login that waits for its signature. ``principal`` is None for a peer that is none."""
+class PendingCra:
+    """A login that waits for its signature. ``principal`` is None for an unknown peer."""
 
     principal: Principal | None
     challenge: str
@@ -26,7 +26,7 @@ class Pending:
 
 
 class CraMethod:
-    """Challenges everybody: who is no principal gets a challenge that looks like one's, and is denied at the end."""
+    """WAMP-CRA. Unknown peers get a challenge that looks like a principal's, and are denied at the end."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -34,7 +34,7 @@ class CraMethod:
         self._default_role = default_role
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
-        """CHALLENGE with the text to sign."""
+        """Send CHALLENGE with the text to sign."""
         asked = request.hello.details.authid
         found = await self._principals.find(lookup_of(request, WAMPCRA.name))
         credential = found.credential if found is not None else None
@@ -57,11 +57,11 @@ class CraMethod:
         elif principal is not None and isinstance(credential, CraKeys):
             keys = credential.keys
         extra = {"challenge": text, **(salting.extra() if salting is not None else {})}
-        return Challenge(WAMPCRA.name, extra, Pending(principal, text, keys))
+        return Challenge(WAMPCRA.name, extra, PendingCra(principal, text, keys))
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
-        """WELCOME where the signature is right."""
-        # An unknown peer's signature is compared as well, with one that nobody can know.
+        """Admit the peer if its signature is right."""
+        # Compare an unknown peer's signature as well, with one that nobody can know, so that both take the same time.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)
         is_right = is_signature(keys, pending.challenge, message.signature)
         if not is_right or pending.principal is None:
@@ -69,7 +69,7 @@ class CraMethod:
         return admission(request, pending.principal, self._principals.provider, self._default_role)
 
     def _decoy(self, authid: str, realm: str | None) -> Principal:
-        """A principal that there is not, made after one that there is."""
+        """Return a made-up principal, modeled on a real one."""
         key = self._world.secret_key
         model = self._principals.model(decoy_challenges.choice(key, WAMPCRA.name, authid), realm) or Principal()
         credential = model.credential
@@ -80,7 +80,7 @@ class CraMethod:
 
 
 def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
-    """How a key is derived, where all is given that it takes."""
+    """Return the salting, if all of its parameters are given."""
     if salt is None or iterations is None or keylen is None:
         return None
     return Salting(salt, iterations, keylen)

@@ -1,4 +1,4 @@
-"""The steps of WAMP-cryptosign; its computations are in :mod:`.cryptosign`.
+"""The steps of WAMP-cryptosign. Its computations are in :mod:`.cryptosign`.
 
 Sections of the specification: Advanced Profile, "Cryptosign-based Authentication", with its "Router Authentication".
 """
@@ -15,8 +15,8 @@ from .principals import Principal, Principals, PublicKeys, World, admission, loo
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A login that waits for its signature. ``principal`` is None for a peer that is none."""
+class PendingCryptosign:
+    """A login that waits for its signature. ``principal`` is None for an unknown peer."""
 
     principal: Principal | None
     key: str
@@ -24,7 +24,7 @@ class Pending:
 
 
 class CryptosignMethod:
-    """Challenges every key; one that is not known is denied at the end. Proves the router to clients that ask."""
+    """WAMP-cryptosign. Unknown keys are challenged as well and denied at the end. The router can prove itself too."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -32,7 +32,7 @@ class CryptosignMethod:
         self._default_role = default_role
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
-        """CHALLENGE with the octets to sign."""
+        """Send CHALLENGE with the octets to sign."""
         extra = request.hello.details.authextra or {}
         key = public_key(extra.get("pubkey"))
         if key is None:
@@ -46,7 +46,7 @@ class CryptosignMethod:
                 else None
             )
             if found is None:
-                return Deny(message="the channel binding asked for is not to be had on this connection")
+                return Deny(message="this connection does not offer the channel binding asked for")
             channel = bytes.fromhex(found)
         asked = extra.get("challenge")
         to_sign = challenge_of(asked)
@@ -57,15 +57,15 @@ class CryptosignMethod:
         if not isinstance(credential, PublicKeys) or key not in credential.keys:
             principal = None
         challenge = self._world.random_bytes(SIZE)
-        pending = Pending(principal, key, message_of(challenge, channel))
-        told = {"challenge": challenge.hex(), "channel_binding": binding}
+        pending = PendingCryptosign(principal, key, message_of(challenge, channel))
+        answer = {"challenge": challenge.hex(), "channel_binding": binding}
         if to_sign is not None:
             own = self._world.router_key
-            told |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
-        return Challenge(CRYPTOSIGN.name, told, pending)
+            answer |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
+        return Challenge(CRYPTOSIGN.name, answer, pending)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
-        """WELCOME where the signature is right."""
+        """Admit the peer if its signature is right."""
         is_right = is_answer(pending.key, pending.message, message.signature)
         if not is_right or pending.principal is None:
             return Deny()

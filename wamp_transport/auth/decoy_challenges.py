@@ -1,6 +1,6 @@
-"""What unknown peers are told: challenges like those of principals, and the same ones each time they ask.
+"""Challenges for unknown peers. They look like those of principals, and are the same each time a peer asks.
 
-Otherwise a challenge, or two of them, would tell who is a principal and who is not.
+Otherwise one challenge, or two of them, would reveal whether a principal exists.
 """
 
 import hmac
@@ -14,11 +14,11 @@ _TEXT: Final = ascii_letters + digits
 _HEX: Final = "0123456789abcdef"
 
 SHORTEST_BASE64: Final = 16
-"""Characters from which on a text that could be base64 is taken as such."""
+"""Characters from which on text that could be base64 is taken for it."""
 
 
 def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
-    """Octets that look random and are the same for the same key, purpose and authid."""
+    """Return octets that look random and are the same for the same key, purpose and authid."""
     made = b""
     while len(made) < size:
         made += hmac.digest(key, f"{purpose}\0{len(made)}\0{authid}".encode("utf-8", "replace"), "sha256")
@@ -26,14 +26,15 @@ def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
 
 
 def choice(key: bytes, purpose: str, authid: str) -> int:
-    """A number of the same kind, from 0 to 2^64 - 1."""
+    """Return a number that looks random, from 0 to 2^64 - 1, for a key, purpose and authid."""
     return int.from_bytes(octets(key, f"{purpose} choice", authid, 8), "big")
 
 
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
-    """Text of the same kind as ``model``: random hex or base64, else characters of the same sort in the same places.
+    """Return text of the same kind as ``model``: random hex or base64, else characters of the same class in each place.
 
-    Where principals have random salts of their own, a decoy must not have the digits where one of them has them.
+    Principals with random salts of their own have digits in different places, so a decoy must not copy those of its
+    model.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]
@@ -51,7 +52,7 @@ _STANDARD: Final = str.maketrans("-_", "+/")
 
 
 def _base64_size(model: str) -> int | None:
-    """How many octets a text is the base64 of, in either alphabet; None for another text."""
+    """Return the number of octets that a text encodes in base64, in either alphabet; None for other text."""
     plain = model.translate(_STANDARD).rstrip("=")
     if len(plain) < SHORTEST_BASE64:
         return None

@@ -1,4 +1,4 @@
-"""The authentication methods, each with the rules that hold for it. Nothing else lists methods or makes exceptions.
+"""The authentication methods, each with the rules that apply to it. No other module lists methods or exceptions.
 
 To add a method, describe it here, give it a section in :mod:`.auth`, and write its steps in ``wamp_transport.auth``.
 """
@@ -6,8 +6,6 @@ To add a method, describe it here, give it a section in :mod:`.auth`, and write 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from wamp_transport.router.options import OPERATOR as OPERATOR_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,32 +16,35 @@ class AuthMethod:
     label: str
 
     aliases: tuple[str, ...] = ()
-    """Further names by which clients call it in HELLO."""
+    """Further names that clients use for it in HELLO."""
 
     has_principal_source: bool = False
-    """Its section has a ``type``: the configuration, a procedure, a function or the database knows its principals."""
+    """Whether its section has a ``type``: the configuration, a procedure, a function or the database knows the
+    principals.
+    """
 
     uses_django_users: bool = False
-    """Django decides who the client is. Its section has no ``type``."""
+    """Whether Django decides who the client is. Its section has no ``type``."""
 
     has_guessable_secret: bool = False
-    """A client may find the secret by trying: people choose it, or nothing guarantees that it is long and random."""
+    """Whether a client may find the secret by trying: people choose it, or nothing ensures that it is long and random.
+    """
 
     counts_failures: bool = False
-    """Failed logins count for the lockout, and logins are refused while it lasts."""
+    """Whether failed logins count for the lockout, which then refuses logins."""
 
     may_be_remembered: bool = False
-    """A later login may use the cookie instead. Never for methods that need a proof on each connection."""
+    """Whether a cookie may stand for a later login. Never for methods that need a proof on each connection."""
 
     ends_with_principal: bool = True
-    """Open sessions end when a new configuration no longer allows their login."""
+    """Whether open sessions end when a new configuration no longer allows their login."""
 
     channel_bindings: tuple[str, ...] = ()
-    """Channel bindings that a client may ask for. Those of SCRAM apply to ``wamp-scram`` only."""
+    """Channel bindings that a client may ask for. Those of SCRAM apply only to ``wamp-scram``."""
 
     @property
     def wire_names(self) -> tuple[str, ...]:
-        """All names by which clients call it in HELLO."""
+        """All names that clients use for it in HELLO."""
         return (self.name, *self.aliases)
 
 
@@ -89,7 +90,7 @@ COOKIE: Final = AuthMethod("cookie", "cookie")
 TOKEN: Final = AuthMethod("token", "token", uses_django_users=True, has_guessable_secret=True, counts_failures=True)
 DJANGO_SESSION: Final = AuthMethod("django-session", "Django session", uses_django_users=True)
 # Not configured: `manage.py wamp` uses it at the nodes of its own project.
-OPERATOR: Final = AuthMethod(OPERATOR_NAME, "operator", ends_with_principal=False)
+OPERATOR: Final = AuthMethod("operator", "operator", ends_with_principal=False)
 # Sessions inside the process do not log in.
 LOCAL: Final = AuthMethod("local", "local", ends_with_principal=False)
 
@@ -108,4 +109,4 @@ AUTH_METHODS: Final[tuple[AuthMethod, ...]] = (
 )
 
 BY_WIRE_NAME: Final[Mapping[str, AuthMethod]] = {name: method for method in AUTH_METHODS for name in method.wire_names}
-"""The methods by each name that clients and sessions have for them."""
+"""The methods by each name that HELLO and session details have for them."""

@@ -1,4 +1,4 @@
-"""Checks that look at more than one section: names, endpoints and URLs across the whole node."""
+"""Checks across sections: names, endpoints and URLs in the whole node."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
 def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list[SchemaMatch]:
-    """The sections without those of router workers that are disabled."""
+    """Return the sections, without those of disabled router workers."""
     sections = list(sections)
     off = {
         found.location
@@ -31,7 +31,7 @@ def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list
 
 
 def check_across(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Everything that is wrong or noteworthy between sections of the enabled workers."""
+    """Yield all findings that concern more than one section of the enabled workers."""
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
     yield from _endpoints(sections, environ)
@@ -95,7 +95,7 @@ def _clash(one: str, other: str) -> bool:
 
 
 def _version(interface: str) -> int:
-    """IP version of an interface; 0 where it does not tell."""
+    """Return the IP version of an interface; 0 if it is unclear."""
     try:
         return ip_address(interface).version
     except ValueError:
@@ -103,7 +103,7 @@ def _version(interface: str) -> int:
 
 
 def _services(sections: list[SchemaMatch]) -> Iterator[tuple[SchemaMatch, Location, tuple[str, ...]]]:
-    """Every service with its transport's location and its path segments."""
+    """Yield every service with its transport's location and its path segments."""
     transport: Location = ()
     for found in sections:
         if found.section is WebTransport:
@@ -139,7 +139,7 @@ def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Browsers have one cookie of a name for a host: services on it that keep records apart would take turns."""
+    """Check that cookies of one name share a store: browsers have only one cookie of a name for a host."""
     first: dict[tuple[Location, object], tuple[object, Location]] = {}
     for found, transport, _ in _services(sections):
         cookie = found.given.get("cookie")
@@ -163,7 +163,9 @@ def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """A role that no realm knows is told; not where there are no realms at all, or where one of them is unclear."""
+    """Yield findings about roles of anonymous clients that no realm has. Skipped if there are no realms or one of them
+    is invalid.
+    """
     if not any(found.section is RealmSection for found in sections):
         return
     known = [found.given.get("name") for found in sections if found.section is RoleSection]
@@ -179,13 +181,13 @@ def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
         given = isinstance(anonymous, dict) and "role" in anonymous
         yield Finding(
             (*found.location, "auth", "anonymous", "role") if given else found.location,
-            f'no realm has the role "{short(role)}", so anonymous clients of this service may do nothing',
+            f'no realm has the role "{short(role)}", so anonymous clients of this service cannot join',
             level="ignored",
         )
 
 
 def _login_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Roles and realms that logins lead to or need, and that there are not."""
+    """Yield findings about roles and realms that logins name but that do not exist."""
     if not any(found.section is RealmSection for found in sections):
         return
     realms, roles = _names(sections, RealmSection), _names(sections, RoleSection)
@@ -203,7 +205,7 @@ def _unknown(found: SchemaMatch, keys: tuple[str, ...], known: list[Any], text: 
     for key in keys:
         name = found.given.get(key)
         if isinstance(name, str) and name and name not in known and name != "trusted":
-            message = f'{text} "{short(name)}", so whoever needs it cannot log in'
+            message = f'{text} "{short(name)}", so logins that need it fail'
             yield Finding((*found.location, key), message, level="ignored")
 
 

@@ -1,4 +1,4 @@
-"""Values taken from the environment: ``"$NAME"`` or ``"${NAME}"`` in place of a value, where an attribute allows it."""
+"""Values from environment variables: ``"$NAME"`` or ``"${NAME}"`` in place of a value, for attributes that allow it."""
 
 import re
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def variable_name(value: object) -> str | None:
-    """The name of the environment variable that ``value`` refers to, or None if it does not."""
+    """Return the name of the environment variable that ``value`` refers to, or None."""
     match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     return (match[1] or match[2]) if match else None
 
 
 def environment_of(info: ValidationInfo) -> Mapping[str, str]:
-    """The environment handed to the validation in its context."""
+    """Return the environment in the context of the validation."""
     context = info.context
     return context["environ"] if isinstance(context, dict) and "environ" in context else {}
 
 
 def number_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """A number, or the one that the environment variable holds. The variable's text is never shown."""
+    """Return the number, or that of the environment variable. Errors never show the variable's text."""
     name = variable_name(value)
     if name is None:
         return value
@@ -37,13 +37,13 @@ def number_from_environment(value: Any, info: ValidationInfo) -> Any:
 
 
 def switch_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """A boolean, or true where the environment variable holds any text at all."""
+    """Return the boolean, or true if the environment variable holds any text."""
     name = variable_name(value)
     return value if name is None else bool(environment_of(info).get(name))
 
 
 def number_in(value: object, environ: Mapping[str, str]) -> int | None:
-    """The integer that ``value`` stands for, or None where it stands for none."""
+    """Return the integer that ``value`` stands for, or None."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = environ.get(variable_name(value) or "", "").strip()
@@ -51,6 +51,6 @@ def number_in(value: object, environ: Mapping[str, str]) -> int | None:
 
 
 def switch_in(value: object, environ: Mapping[str, str]) -> bool:
-    """Whether ``value``, or the variable that it refers to, says yes."""
+    """Return the boolean that ``value`` or its environment variable stands for."""
     name = variable_name(value)
     return value is True if name is None else bool(environ.get(name))

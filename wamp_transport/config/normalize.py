@@ -1,6 +1,7 @@
-"""Turns any mapping into plain immutable-looking JSON data, so that the checks never meet a surprise.
+"""Conversion of any mapping to plain, effectively immutable JSON data, so that the checks need not expect anything
+else.
 
-Objects become ``dict``, lists become ``tuple``, paths become text; whatever JSON cannot say is a finding.
+Objects become ``dict``, lists become ``tuple``, paths become text. Anything that JSON cannot represent is a finding.
 """
 
 import math
@@ -15,15 +16,15 @@ DEEPEST = 64
 
 
 class RepeatedKeys(dict[str, Any]):
-    """An object of a JSON text in which some keys came more than once."""
+    """An object of a JSON text in which some keys occur more than once."""
 
     def __init__(self, pairs: list[tuple[str, Any]], repeated: tuple[str, ...]) -> None:
         super().__init__(pairs)
         self.repeated = repeated
 
 
-def plain(value: object, findings: list[Finding], location: Location = ()) -> Any:
-    """``value`` as plain data. What cannot be said in JSON becomes null, and a finding is added for it."""
+def normalize(value: object, findings: list[Finding], location: Location = ()) -> Any:
+    """Return ``value`` as plain data. A value that JSON cannot represent becomes null, and a finding is added."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -62,7 +63,7 @@ def _container(
         findings.append(Finding(location, f"nested deeper than {DEEPEST} levels"))
         return None
     if not isinstance(value, Mapping):
-        return tuple(plain(item, findings, (*location, index)) for index, item in enumerate(value))
+        return tuple(normalize(item, findings, (*location, index)) for index, item in enumerate(value))
     if isinstance(value, RepeatedKeys):
         findings.extend(
             Finding((*location, key), "key given more than once in the same object")
@@ -76,7 +77,7 @@ def _container(
         elif not _is_unicode(key):
             findings.append(Finding(location, "expected keys of valid Unicode text, found a lone surrogate"))
         else:
-            result[str(key)] = plain(item, findings, (*location, str(key)))
+            result[str(key)] = normalize(item, findings, (*location, str(key)))
     return result
 
 

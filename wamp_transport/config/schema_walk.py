@@ -1,4 +1,4 @@
-"""Goes through data and schema side by side: which section, which attribute is where."""
+"""Walks through data and schema together, and finds the section and attribute for each place in the data."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from wamp_transport.config.section import Section
 
 @dataclass(frozen=True, slots=True)
 class SchemaMatch:
-    """A section met in the data: its model, what was given for it, and where."""
+    """A section found in the data: its model, the data given for it, and the location."""
 
     section: type[Section]
     given: Mapping[str, Any]
@@ -22,7 +22,7 @@ class SchemaMatch:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place of the schema: the location in the data, the section and attribute that it belongs to, its type."""
+    """A place in the schema: the location in the data, the section and attribute that it belongs to, and its type."""
 
     location: Location
     section: type[Section] | None
@@ -31,7 +31,7 @@ class Place:
 
 
 def bare(annotation: Any) -> Any:
-    """A type without ``Annotated`` around it and ``None`` beside it."""
+    """Return a type without ``Annotated`` around it and ``None`` beside it."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
@@ -45,7 +45,7 @@ def bare(annotation: Any) -> Any:
 
 
 def is_nullable(annotation: Any) -> bool:
-    """Whether null is a value of this type."""
+    """Return whether null is a value of this type."""
     if get_origin(annotation) is Annotated:
         return is_nullable(get_args(annotation)[0])
     return annotation is Any or (
@@ -54,21 +54,21 @@ def is_nullable(annotation: Any) -> bool:
 
 
 def sections_of(annotation: Any) -> tuple[type[Section], ...]:
-    """The section, or the sections to choose from by ``type``, that this type stands for."""
+    """Return the section, or the sections to choose from by ``type``, that this type stands for."""
     annotation = bare(annotation)
     members = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
     return tuple(member for member in map(bare, members) if isinstance(member, type) and issubclass(member, Section))
 
 
 def types_of(section: type[Section]) -> tuple[Any, ...]:
-    """The values of the section's ``type`` attribute."""
+    """Return the values of the section's ``type`` attribute."""
     field = section.model_fields.get("type")
     annotation = bare(field.annotation) if field else None
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] | None:
-    """The section for data of this ``type``."""
+    """Return the section for data of this ``type``."""
     if len(sections) == 1:
         return sections[0]
     for section in sections:
@@ -78,13 +78,13 @@ def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] |
 
 
 def attributes(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
-    """The section's attributes by the key they have in the data."""
+    """Yield the section's attributes with their keys in the data."""
     for name, field in section.model_fields.items():
         yield field.alias or name, field
 
 
 def item_type(annotation: Any) -> Any:
-    """The type of the items of a list, or of the values of an object; None for other types."""
+    """Return the type of the items of a list, or of the values of an object; None for other types."""
     annotation = bare(annotation)
     arguments = get_args(annotation)
     if get_origin(annotation) is tuple:
@@ -93,7 +93,7 @@ def item_type(annotation: Any) -> Any:
 
 
 def sections_in(annotation: Any, value: object, location: Location = ()) -> Iterator[SchemaMatch]:
-    """Every section met in ``value``, outermost first. Where data and schema disagree nothing is met."""
+    """Yield every section found in ``value``, outermost first, skipping data that does not fit the schema."""
     sections = sections_of(annotation)
     if sections:
         section = choose(sections, value.get("type")) if isinstance(value, dict) else None
@@ -116,7 +116,7 @@ def sections_in(annotation: Any, value: object, location: Location = ()) -> Iter
 
 
 def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
-    """The place that pydantic's location ``steps`` means: without the tags that it puts where it chose by ``type``."""
+    """Return the place for pydantic's location ``steps``, which has extra tags where pydantic chose by ``type``."""
     location: list[str | int] = []
     section: type[Section] | None = None
     field: FieldInfo | None = None

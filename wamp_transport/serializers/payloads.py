@@ -47,32 +47,32 @@ def has_deep_brackets(brackets: bytes, depth: int) -> bool:
 
 
 def to_json_values(value: Any) -> Any:
-    """``value`` with binary written the JSON way.
+    """Return ``value`` with binary values marked for JSON.
 
-    Raises PayloadError for what JSON cannot say: NaN and the infinities, extension types, keys that are no text, and
-    text that begins with U+0000, which its receiver would take for binary.
+    Raises PayloadError for values that JSON cannot represent: NaN and the infinities, extension types, keys that are
+    not text, and text that starts with U+0000, which a receiver would take for binary.
     """
     if isinstance(value, str):
         if value.startswith(BINARY_MARK):
-            raise PayloadError("JSON cannot say text that begins with U+0000")
+            raise PayloadError("JSON cannot represent text that begins with U+0000")
         return value
     if isinstance(value, int) or value is None:
         return value
     if isinstance(value, float):
         if math.isfinite(value):
             return value
-        raise PayloadError(f"JSON cannot say the number {value}")
+        raise PayloadError(f"JSON cannot represent the number {value}")
     if isinstance(value, list | tuple):
         return [to_json_values(item) for item in value]
     if isinstance(value, dict):
         return {_json_key(key): to_json_values(item) for key, item in value.items()}
     if isinstance(value, bytes | bytearray | memoryview):
         return BINARY_MARK + b64encode(value).decode("ascii")
-    raise PayloadError(f"JSON cannot say a value of type {type(value).__name__}")
+    raise PayloadError(f"JSON cannot represent a value of type {type(value).__name__}")
 
 
 def from_json_values(value: Any) -> Any:
-    """``value`` as parsed from JSON, with binary in the JSON way turned into bytes.
+    """Return ``value``, as parsed from JSON, with marked strings turned into bytes.
 
     Raises PayloadError for a marked string that is not base64.
     """
@@ -93,4 +93,4 @@ def from_json_values(value: Any) -> Any:
 def _json_key(key: Any) -> str:
     if isinstance(key, str):
         return key
-    raise PayloadError(f"JSON cannot say a dictionary key of type {type(key).__name__}")
+    raise PayloadError(f"JSON cannot represent a dictionary key of type {type(key).__name__}")

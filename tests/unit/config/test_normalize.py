@@ -4,12 +4,12 @@ from types import MappingProxyType
 
 import pytest
 
-from wamp_transport.config.normalize import DEEPEST, RepeatedKeys, plain
+from wamp_transport.config.normalize import DEEPEST, RepeatedKeys, normalize
 
 
 def cleaned(value):
     findings = []
-    return plain(value, findings), [(finding.location, finding.message) for finding in findings]
+    return normalize(value, findings), [(finding.location, finding.message) for finding in findings]
 
 
 def test_json_values_stay_and_lists_become_tuples():

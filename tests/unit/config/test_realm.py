@@ -198,7 +198,7 @@ def test_what_has_no_effect_beside_an_authorizer_or_without_is_told(worker, node
 
 def test_role_given_twice_is_refused(worker, problems):
     worker["realms"][0]["roles"] *= 2
-    assert "already given by roles[0]" in problems(PLACE)[0]["roles[1].name"].message
+    assert "already used by roles[0]" in problems(PLACE)[0]["roles[1].name"].message
 
 
 @pytest.mark.parametrize(

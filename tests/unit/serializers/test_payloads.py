@@ -36,7 +36,7 @@ def test_binary_is_marked_and_written_in_base64(value, written):
     "value", [math.nan, math.inf, -math.inf, {1: 2}, {None: 1}, {b"a": 1}, {1}, object(), "\0", "\0A"]
 )
 def test_what_json_cannot_say_is_refused(value):
-    with pytest.raises(PayloadError, match="JSON cannot say") as caught:
+    with pytest.raises(PayloadError, match="JSON cannot represent") as caught:
         to_json_values([value])
     assert caught.value.uri == INVALID_PAYLOAD
 
