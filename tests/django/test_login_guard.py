@@ -113,7 +113,7 @@ def test_many_right_logins_at_a_time_all_come_in():
         guarded = door(inside)
         answers = await asyncio.gather(*(guarded.authenticate(request("right")) for _ in range(50)))
         assert all(isinstance(answer, Admit) for answer in answers)
-        assert guarded._throttle._turns == {}
+        assert guarded._throttle._queues == {}
 
     asyncio.run(whole())
 
@@ -131,7 +131,7 @@ def test_who_leaves_while_the_secret_is_checked_has_failed():
             await asyncio.gather(*guarded._tasks)
         inside.go.set()
         assert is_locked(await guarded.authenticate(request("right")))
-        assert guarded._throttle._turns == {}
+        assert guarded._throttle._queues == {}
 
     asyncio.run(whole())
 

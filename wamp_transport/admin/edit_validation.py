@@ -1,4 +1,4 @@
-"""Checks an edit against the whole configuration, as it would be stored: what is wrong then that was not before."""
+"""Validation of an edit against the whole configuration as it would be stored: it must not cause new faults."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from wamp_transport.stores.config_document import ConfigDocument, Rows, to_docum
 
 @dataclass(frozen=True, slots=True)
 class LocatedProblem:
-    """A problem, the row it is about (None for the whole), and the JSON path below that row."""
+    """A problem, the row it concerns (None for the whole), and the JSON path below that row."""
 
     row: ConfigurationRow | None
     path: str
@@ -22,14 +22,14 @@ class LocatedProblem:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """The same for a problem that only moved within the document."""
+        """A value that stays the same if the problem only moves within the document."""
         return type(self.row), self.row and self.row.pk, self.path, self.problem.message
 
 
 def faults_caused(
     changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()
 ) -> list[LocatedProblem]:
-    """The faults of the configuration with this edit that it has not without. Other edits wait meanwhile."""
+    """Return the faults that this edit would cause in the configuration. Concurrent edits wait for its transaction."""
     _wait_for_other_edits()
     stored = Rows.stored()
     after = list(_problems(stored.edited(changed, removed), "fault"))
@@ -38,7 +38,7 @@ def faults_caused(
 
 
 def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
-    """What the stored configuration's report notes about these rows."""
+    """Return the notices about these rows in the report on the stored configuration."""
     wanted = {(type(row), row.pk) for row in rows}
     return [
         each for each in _problems(Rows.stored(), "ignored") if (type(each.row), each.row and each.row.pk) in wanted
@@ -46,12 +46,12 @@ def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
 
 
 def stored_report() -> Report:
-    """The report on the configuration that is stored."""
+    """Return the report on the stored configuration."""
     return _report(Rows.stored())[1]
 
 
 def is_without_realms() -> bool:
-    """Whether the stored configuration offers WAMP and has no realm to join."""
+    """Return whether the stored configuration offers WAMP but has no realm to join."""
     rows = Rows.stored()
     try:
         configuration = read_mapping(to_document(rows).mapping, rows.base_dir or base_directory(), source="database")
@@ -76,7 +76,7 @@ def _report(rows: Rows) -> tuple[ConfigDocument | None, Report]:
 
 
 def _wait_for_other_edits() -> None:
-    """Until this transaction ends nobody else checks an edit, so that two good ones cannot make a bad whole."""
+    """Lock out other edits until the transaction ends: two valid edits together could be invalid."""
     using = router.db_for_write(ConfigurationState)
     if connections[using].in_atomic_block:
         ConfigurationState.objects.using(using).select_for_update().filter(pk=ConfigurationState.ONLY).first()

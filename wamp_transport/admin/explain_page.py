@@ -1,4 +1,4 @@
-"""The page that tells what a role may do, and why."""
+"""The page that explains whether and why a role may do something."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An autho
 
 
 class ExplainForm(forms.Form):
-    """An action to ask about."""
+    """The action to explain."""
 
     action = forms.ChoiceField(label=_("Action"), choices=[(action, action) for action in ACTIONS])
     uri = forms.CharField(label=_("URI"), required=False, strip=True)
@@ -41,7 +41,7 @@ class ExplainForm(forms.Form):
 
 
 def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> HttpResponse:
-    """The form and, where something was asked, the answer."""
+    """Return the form and, if it was submitted, the answer."""
     form = ExplainForm(request.GET if "action" in request.GET else None)
     answers: list[Answer] = []
     problem = ""
@@ -62,7 +62,7 @@ def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> Http
 
 
 def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
-    """The answer for the role of the page, or one for each role of whoever goes by the name; or what is wrong."""
+    """Return the answer for the page's role, or one for each role of the named principal; and a problem, if any."""
     try:
         configuration = store.load(base_directory())
     except ConfigError as error:
@@ -92,17 +92,17 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An explanation as the page shows it; ``who`` has the role, where somebody was asked for."""
+    """An explanation for the page. ``who`` names the role's owners if a principal was given."""
 
     explanation: Explanation
     who: str
 
     @property
     def outcome(self) -> Any:
-        """In words."""
+        """The outcome in words."""
         return OUTCOMES[self.explanation.outcome]
 
     @property
     def rules(self) -> list[Any]:
-        """The rule that decides and those that it beats."""
+        """The rule that decides, followed by those that it beats."""
         return [] if self.explanation.rule is None else [self.explanation.rule, *self.explanation.beaten]

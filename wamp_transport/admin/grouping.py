@@ -1,4 +1,4 @@
-"""In which group of a form an attribute is shown. What no group names is shown as well, under "More"."""
+"""The groups of attributes in forms. Attributes without a group are shown under "More"."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -159,7 +159,9 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
 
 
 def fieldsets_for(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> list[Fieldset]:
-    """The groups that have any of these attributes, in order. Those of rare use are folded while nothing is set."""
+    """Return the groups that contain any of these attributes, in order. Rare ones are collapsed unless something is
+    set.
+    """
     left = {attribute.path: field_name(attribute) for attribute in attributes if attribute.offered}
     groups: list[Fieldset] = []
     for title, paths, is_rare in _GROUPS:

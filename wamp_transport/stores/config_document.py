@@ -1,4 +1,4 @@
-"""Rows as the mapping of a config.json, with the place that each row has in it."""
+"""The rows of the configuration as the mapping of a config.json, with the place of each row in it."""
 
 import copy
 from collections import defaultdict
@@ -26,7 +26,7 @@ Kind = TypeVar("Kind", bound=ConfigurationRow)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """All rows of the configuration, stored or as they would be stored."""
+    """All rows of the configuration, as stored or as they would be stored after an edit."""
 
     document: dict[str, Any] | None = None
     realms: tuple[Realm, ...] = ()
@@ -38,7 +38,7 @@ class Rows:
 
     @classmethod
     def stored(cls) -> "Rows":
-        """The rows as they are in the database."""
+        """Return the rows in the database."""
         state = ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).first()
         return cls(
             state.document if state else None,
@@ -51,7 +51,7 @@ class Rows:
         )
 
     def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":
-        """These rows with some changed, added (those without a primary key) or removed; nothing is stored."""
+        """Return these rows with some changed, added (those without a primary key) or removed. Nothing is stored."""
         changed, removed = list(changed), list(removed)
         return replace(
             self,
@@ -71,7 +71,7 @@ class ConfigDocument:
     places: dict[str, ConfigurationRow] = field(default_factory=dict)
 
     def owner(self, path: str) -> tuple[ConfigurationRow | None, str]:
-        """The row that a JSON path leads into, and what of the path is left below it."""
+        """Return the row that a JSON path leads into, and the rest of the path below that row."""
         for length in range(len(path), 0, -1):
             row = self.places.get(path[:length])
             if row is not None and (length == len(path) or path[length] in ".["):
@@ -80,7 +80,7 @@ class ConfigDocument:
 
 
 def to_document(rows: Rows) -> ConfigDocument:
-    """The mapping of all enabled rows. Raises ConfigError where two of them cannot both be in it."""
+    """Return the mapping of all enabled rows. Raises ConfigError if two of them exclude each other."""
     document: dict[str, Any] = copy.deepcopy(_document(rows))
     rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
@@ -104,7 +104,7 @@ def to_document(rows: Rows) -> ConfigDocument:
 
 
 def realm_mapping(realm: Realm) -> dict[str, Any]:
-    """A stored realm with its roles and their permissions."""
+    """Return a stored realm with its roles and their permissions."""
     roles = tuple(Role.objects.filter(realm=realm).order_by("pk"))
     permissions = tuple(Permission.objects.filter(role__realm=realm).order_by("pk"))
     document = to_document(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
@@ -113,7 +113,7 @@ def realm_mapping(realm: Realm) -> dict[str, Any]:
 
 
 def transport_mapping(transport: Transport) -> dict[str, Any]:
-    """A stored transport, enabled or not, with its services. Raises ConfigError where two are on the same path."""
+    """Return a stored transport, enabled or not, with its services. Raises ConfigError if two share a path."""
     listed = copy.copy(transport)
     listed.enabled = True
     services = tuple(PathService.objects.filter(transport=transport).order_by("pk"))
@@ -133,7 +133,7 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Put a mapping into the worker that its row names, else into the first router."""
+    """Put a mapping into the worker that its row names, or into the first router."""
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
     if not routers:
@@ -157,7 +157,7 @@ def _role(role: Role, permissions: Sequence[Permission], owners: dict[int, Confi
 
 
 def _paths(services: Sequence[PathService], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
-    """The services of a transport, nested as their keys say; branches that no row stands for are made."""
+    """Return the services of a transport, nested as their keys say. Missing branches are added."""
     paths: dict[str, Any] = {}
     for service in services:
         mapping = {"type": service.type, **copy.deepcopy(service.settings)}
@@ -175,7 +175,7 @@ def _paths(services: Sequence[PathService], owners: dict[int, ConfigurationRow])
 
 
 def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
-    """The branch under a key; a service that is there moves to the branch's own path."""
+    """Return the branch under a key. A service that is already there moves to the branch's own path."""
     there: dict[str, Any] | None = paths.get(key)
     if there is None or there["type"] != BRANCH:
         paths[key] = {"type": BRANCH, "paths": {} if there is None else {ROOT: there}}
@@ -184,7 +184,7 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Put a service under a key, in or around the branch that may be there. False where another service is."""
+    """Put a service under a key, in or around a branch there. Return False if another service is there."""
     there = paths.get(key)
     if there is None:
         paths[key] = mapping
@@ -204,7 +204,7 @@ def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict
 def _places(
     value: Any, owners: dict[int, ConfigurationRow], location: Location = ()
 ) -> Iterator[tuple[Location, ConfigurationRow]]:
-    """The location of every mapping that a row stands for."""
+    """Yield the location of every mapping that a row stands for."""
     if isinstance(value, dict):
         if id(value) in owners:
             yield location, owners[id(value)]
@@ -216,7 +216,7 @@ def _places(
 
 
 def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]]:
-    """Rows by the key of their parent, which may not be stored yet."""
+    """Return rows by the key of their parent, which may not be stored yet."""
     grouped: defaultdict[int, list[Child]] = defaultdict(list)
     for row in rows:
         primary: int | None = getattr(row, f"{name}_id")
@@ -225,7 +225,7 @@ def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]
 
 
 def _key(row: ConfigurationRow) -> int:
-    """A row's primary key or, where it has none yet, a number that no primary key is."""
+    """Return a row's primary key or, if it has none yet, a number that no primary key is."""
     return row.pk if row.pk is not None else -id(row)
 
 

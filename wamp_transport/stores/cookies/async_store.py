@@ -1,4 +1,4 @@
-"""Asks a cookie store from the event loop: what waits for a disk or a network does so in threads, and not for ever."""
+"""Access to a cookie store from the event loop: blocking stores run in threads, with a timeout."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,21 +17,21 @@ from wamp_transport.stores.cookies.records import (
 )
 
 ANSWER_SECONDS: Final = 5.0
-"""How long a handshake waits for a store."""
+"""Time for which a handshake waits for a store."""
 
 LONGEST_QUEUE: Final = 1000
-"""Calls that may wait for a store; further ones fail at once."""
+"""Calls that may wait for a store. Further ones fail immediately."""
 
 Result = TypeVar("Result")
 
 
 def utc_now() -> datetime:
-    """The time of day."""
+    """Return the time of day in UTC."""
     return datetime.now(UTC)
 
 
 class AsyncCookieStore:
-    """A store for asyncio. Every method may raise CookieStoreError, within ``patience`` seconds."""
+    """A cookie store for asyncio. Every method may raise CookieStoreError, within ``patience`` seconds."""
 
     def __init__(
         self, store: CookieStore, *, patience: float = ANSWER_SECONDS, clock: Callable[[], datetime] = utc_now
@@ -44,29 +44,29 @@ class AsyncCookieStore:
         self._pool = ThreadPoolExecutor(store.threads, "wamp-cookies") if store.threads else None
 
     async def admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
-        """The record of a client that sent cookies with these values; for one unknown a new one, and its value."""
+        """Return the record of a client that sent cookies with these values, or a new record and its cookie value."""
         return await self._ask(self._admit, name, length, max_age, values)
 
     async def login(self, id: str, service: str) -> CookieLogin | None:
-        """What the client with a public id logged in with on a service before."""
+        """Return the earlier login of the client with a public id on a service."""
         record = await self._ask(self._store.get, id, self._clock())
         login = record.login if record is not None else None
         return login if login is not None and login.service == service else None
 
     async def remember(self, id: str, login: CookieLogin) -> bool:
-        """Keep a login for the client with a public id."""
+        """Store a login for the client with a public id."""
         return await self._ask(self._store.remember, id, login)
 
     async def forget(self, id: str) -> bool:
-        """The client with a public id has logged out: its cookie counts no more."""
+        """Delete the record of a client that has logged out, so that its cookie no longer counts."""
         return await self._ask(self._store.forget, id)
 
     async def purge(self) -> int:
-        """Drop what has expired and what is too much."""
+        """Delete expired and excess records."""
         return await self._ask(self._store.purge, self._clock())
 
     def close(self) -> None:
-        """Nothing more is asked; what was asked is still done."""
+        """Refuse further calls. Calls already made still complete."""
         if self._pool is None:
             self._store.close()
         else:

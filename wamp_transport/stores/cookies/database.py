@@ -1,4 +1,4 @@
-"""Cookie records in the database of the Django project: for any number of processes."""
+"""Cookie records in the database of the Django project, for any number of processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ BATCH: Final = 1000
 
 
 class DatabaseCookies:
-    """See :class:`~.records.CookieStore`. ``max_cookies`` is seen to by ``purge``."""
+    """A store in the database. Only ``purge`` enforces ``max_cookies``."""
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
@@ -27,19 +27,16 @@ class DatabaseCookies:
         self.threads = 1 if connections[router.db_for_write(TrackedCookie)].vendor == "sqlite" else 4
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             row = TrackedCookie.objects.filter(digest=digest, expires_at__gt=now).first()
         return None if row is None else _record(row)
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             row = TrackedCookie.objects.filter(pk=id, expires_at__gt=now).first()
         return None if row is None else _record(row)
 
     def add(self, record: CookieRecord) -> None:
-        """See :class:`~.records.CookieStore`."""
         login = {} if record.login is None else _columns(record.login, record.created)
         with _at_the_database():
             TrackedCookie.objects.create(
@@ -52,17 +49,14 @@ class DatabaseCookies:
             )
 
     def remember(self, id: str, login: CookieLogin) -> bool:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             return bool(TrackedCookie.objects.filter(pk=id).update(**_columns(login, timezone.now())))
 
     def forget(self, id: str) -> bool:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             return bool(TrackedCookie.objects.filter(pk=id).delete()[0])
 
     def purge(self, now: datetime) -> int:
-        """See :class:`~.records.CookieStore`."""
         rows = TrackedCookie.objects
         with _at_the_database():
             deleted: int = rows.filter(expires_at__lte=now).delete()[0]
@@ -73,12 +67,12 @@ class DatabaseCookies:
         return deleted
 
     def close(self) -> None:
-        """Connections are closed after each call, as ``CONN_MAX_AGE`` says."""
+        """Do nothing: connections are closed after each call, as ``CONN_MAX_AGE`` says."""
 
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """A connection that works, closed when its age says so, also after trouble."""
+    """Provide a working connection and close it if it is too old or broken."""
     try:
         with clean_connections():
             yield

@@ -1,8 +1,8 @@
-"""Cookie records in a text file that an operator can read: one JSON object a line, later lines count.
+"""Cookie records in a text file that an operator can read: one JSON object per line; later lines replace earlier ones.
 
-Lines are appended and on the disk before a method returns; a line that a crash cut short is dropped. When most lines
-no longer count, and at the start, the file is written anew beside itself and then put in its place. One process at a
-time has the file, by a lock on ``<file>.lock``; a second one is refused.
+Lines are appended and synced to disk before a method returns. A line that a crash cut short is dropped. When most lines
+are obsolete, and at the start, a new file is written beside the old one and then renamed. Only one process at a time
+can use the file, with a lock on ``<file>.lock``; a second one is refused.
 """
 
 import json
@@ -25,7 +25,7 @@ except ImportError:  # pragma: no cover - not on Windows
     flock = None  # type: ignore[assignment]
 
 SLACK: Final = 1000
-"""Lines that may be in the file beyond twice the records, before it is written anew."""
+"""Lines that the file may have beyond twice the number of records before it is rewritten."""
 
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 """A time at which nothing has expired."""
@@ -34,7 +34,7 @@ _PRIVATE: Final = 0o600
 
 
 class FileCookies:
-    """See :class:`~.records.CookieStore`. ``name`` is that of the cookie, for records in Crossbar's format."""
+    """A store in a file. ``name`` is that of the cookie, for records in Crossbar's format."""
 
     threads = 1
 
@@ -49,19 +49,16 @@ class FileCookies:
         self._lines = 0
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(now)
             return self._records.find(digest, now)
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(now)
             return self._records.get(id, now)
 
     def add(self, record: CookieRecord) -> None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(record.created)
             self._records.put(record)
@@ -69,7 +66,6 @@ class FileCookies:
             self._append([("created", record), *(("deleted", one) for one in dropped)])
 
     def remember(self, id: str, login: CookieLogin) -> bool:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(datetime.now(UTC))
             record = self._records.get(id, EVER)
@@ -81,7 +77,6 @@ class FileCookies:
             return True
 
     def forget(self, id: str) -> bool:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(datetime.now(UTC))
             record = self._records.get(id, EVER)
@@ -92,7 +87,6 @@ class FileCookies:
             return True
 
     def purge(self, now: datetime) -> int:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(now)
             dropped = self._records.purge(now)
@@ -102,14 +96,13 @@ class FileCookies:
             return dropped
 
     def close(self) -> None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._close()
 
     # --- the file ------------------------------------------------------------------------------------------------
 
     def _open(self, now: datetime) -> None:
-        """Take the lock and read the file, unless that is done."""
+        """Take the lock and read the file, unless that has been done."""
         if self._file is not None:
             return
         with self._at_the_disk():
@@ -119,7 +112,7 @@ class FileCookies:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[None]:
-        """After trouble the file is closed: what is on the disk counts, and is read again by the next call."""
+        """Close the file after an error, so that the next call reads it again: the content on disk counts."""
         try:
             yield
         except OSError as error:
@@ -165,14 +158,14 @@ class FileCookies:
             records.put(record)
 
     def _from_crossbar(self, line: Mapping[str, Any]) -> CookieRecord:
-        """A record as Crossbar writes it, with the cookie in the clear; its login is not taken over."""
+        """Return the record of a line written by Crossbar, which has the cookie in clear text. Its login is ignored."""
         created = datetime.fromisoformat(line.get("created") or line["deleted"])
         created = created if created.tzinfo is not None else created.replace(tzinfo=UTC)
         expires = created + timedelta(seconds=line.get("max_age") or 0)
         return CookieRecord(token_urlsafe(18), self._name, digest_of(self._name, line["cbtid"]), created, expires)
 
     def _write_anew(self) -> None:
-        """Put a file with just the records that count in the place of the old one."""
+        """Replace the file with a new one that has only the current records."""
         new = Path(f"{self._path}.new")
         new.unlink(missing_ok=True)
         records = self._records.records()
@@ -219,7 +212,7 @@ def _lines(changes: Iterable[tuple[str, CookieRecord]]) -> Iterator[bytes]:
 
 
 def record_from(line: Mapping[str, Any]) -> CookieRecord:
-    """A record from a line. Raises ValueError, KeyError or TypeError where it holds none."""
+    """Return the record in a line. Raises ValueError, KeyError or TypeError if there is none."""
     login = line["login"]
     return CookieRecord(
         str(line["id"]),
@@ -232,7 +225,7 @@ def record_from(line: Mapping[str, Any]) -> CookieRecord:
 
 
 def _sync_directory(directory: Path) -> None:
-    """The new name of the file is on the disk as well."""
+    """Sync the new name of the file to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -11,9 +11,9 @@ from wamp_transport.conf import app_settings
 
 
 def user_behind(user_key: str | None, authid: str, authprovider: str) -> Any:
-    """The active user; None where the session is nobody's.
+    """Return the active user of a session; None if there is none.
 
-    ``user_key`` is the primary key that the login has kept of the user, where it has.
+    ``user_key`` is the primary key of the user, if the login has stored it.
     """
     if not apps.is_installed("django.contrib.auth"):
         return None

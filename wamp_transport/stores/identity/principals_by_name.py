@@ -1,4 +1,5 @@
-"""Who goes by a name in a realm, and with which role: principals of the configuration, of the database, Django users.
+"""The principals with a given name in a realm, and their roles: from the configuration, the database and Django's
+users.
 
 Synchronous: call it in a thread.
 """
@@ -21,16 +22,16 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """Somebody with a role. ``who`` says in words where it is from, such as ``ticket at tcp:8080/ws``."""
+    """A role that somebody has. ``who`` describes the source, such as ``ticket at tcp:8080/ws``."""
 
     role: str
     who: str
 
 
 def find_by_name(configuration: Configuration, realm: str, name: str) -> list[NamedPrincipal]:
-    """All who log in as ``name`` to a realm: by authid, or as a Django user by username.
+    """Return all who log in to a realm as ``name``: by authid, or as a Django user by username.
 
-    Whom only an authenticator, a hook or another system knows is not among them.
+    Principals that only an authenticator, a hook or another system knows are not included.
     """
     logins = [
         (service.key, service.settings.auth)
@@ -63,7 +64,7 @@ def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
 
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
-    """The table of roles comes first; where it says nothing the default of each service counts."""
+    """Yield the roles of a Django user: from the table of roles or else the default of each service."""
     if not apps.is_installed("django.contrib.auth"):
         return
     users = get_user_model()
