@@ -190,7 +190,7 @@ def test_file_of_another_process_is_refused(path):
     store = FileCookies(path, 5)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(CookieStoreError, match="belongs to another process that runs"):
+        with pytest.raises(CookieStoreError, match="is in use by another process"):
             store.find("x", NOW)
         other.communicate("\n")
     assert store.find("x", NOW) is None

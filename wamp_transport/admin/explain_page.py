@@ -30,13 +30,13 @@ class ExplainForm(forms.Form):
         label=_("Principal"),
         required=False,
         strip=True,
-        help_text=_("An authid or the name of a Django user, to ask for its role instead of this one."),
+        help_text=_("An authid or the name of a Django user, whose role is used instead of this one."),
     )
     match = forms.ChoiceField(
         label=_("Match"),
         choices=[("exact", "exact"), ("prefix", "prefix"), ("wildcard", "wildcard")],
         required=False,
-        help_text=_("Subscriptions and registrations may be of patterns."),
+        help_text=_("Subscriptions and registrations may use patterns."),
     )
 
 
@@ -66,15 +66,15 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
     try:
         configuration = store.load(base_directory())
     except ConfigError as error:
-        text = gettext("The stored configuration has faults and does not run, so there is no answer: %s")
+        text = gettext("The stored configuration has faults and cannot be used, so there is no answer: %s")
         return [], text % error.report.faults[0]
     realm = next((one for one in configuration.realms if one.name == role.realm.name), None)
     if realm is None:
-        return [], gettext("The realm of this role is not part of what runs.")
+        return [], gettext("The realm of this role is not in the running configuration.")
     name = asked["principal"]
     found = find_by_name(configuration, realm.name, name) if name else [NamedPrincipal(role.name, "")]
     if not found:
-        return [], gettext("Nobody who is known here goes by this name in realm %s.") % realm.name
+        return [], gettext("No principal with this name is known in realm %s.") % realm.name
     missing = [one.role for one in found if all(each.name != one.role for each in realm.roles)]
     if missing:
         return [], gettext("The realm has no role %s.") % ", ".join(missing)

@@ -34,7 +34,7 @@ def _login(method: AuthMethod, *names: str) -> tuple[str, ...]:
     return tuple(f"auth.{method.name}.{name}" for name in names)
 
 
-# Title, attributes, and whether the group is of rare use.
+# Title, attributes, and whether the group is rarely used.
 _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
     (
         _("General"),
@@ -42,7 +42,7 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         False,
     ),
     (_("Login: anonymous"), _login(ANONYMOUS, "type", "role", "authid"), False),
-    (_("Login: anonymous, as a procedure or function decides"), _decided(ANONYMOUS), True),
+    (_("Login: anonymous, decided by a procedure or function"), _decided(ANONYMOUS), True),
     (_("Login: ticket"), (*_login(TICKET, "type", "principals"), *_decided(TICKET)), True),
     (_("Login: WAMP-CRA"), (*_login(WAMPCRA, "type", "users"), *_decided(WAMPCRA)), True),
     (_("Login: SCRAM"), (*_login(SCRAM, "type", "principals"), *_decided(SCRAM)), True),

@@ -32,7 +32,7 @@ def _restored(key: str, value: Any, stored: Any) -> Any:
     if key not in SECRETS or value != MASK:
         return unmasked(value, stored)
     if not isinstance(stored, str):
-        message = gettext("%(mask)s stands for a secret that is stored, and here none is: enter it.")
+        message = gettext("%(mask)s stands for a stored secret, but none is stored here: enter it.")
         raise forms.ValidationError(message % {"mask": MASK}, code="invalid")
     return stored
 

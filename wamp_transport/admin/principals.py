@@ -48,7 +48,7 @@ class CredentialForm(AnyModelForm):
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Only of a new one. It is not shown again: a secret is replaced by a new credential."),
+        help_text=_("For new credentials only. It is not shown again. To replace a secret, add a new credential."),
     )
 
     class Meta:
@@ -102,7 +102,7 @@ class CredentialFormSet(AnyInlineFormSet):
                 others.append(row)
             if not CREDENTIAL_KINDS[method].is_public and len(others) > MOST_VALID:
                 raise ValidationError(
-                    gettext("Two secrets of a method may count at the same time. Delete one or let it expire: %s.")
+                    gettext("At most two secrets of a method may be valid at a time. Delete one or let it expire: %s.")
                     % row.get_method_display()
                 )
 

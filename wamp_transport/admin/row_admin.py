@@ -92,7 +92,7 @@ class RowAdmin(AnyModelAdmin):
     def show_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
         """Show the notices about rows above the next page."""
         if is_without_realms():
-            messages.warning(request, gettext("There is no realm yet, so that nobody can join: add one."))
+            messages.warning(request, gettext("There is no realm yet, so nobody can join. Add one."))
         notices = notices_on(rows)
         for notice in notices[:MOST_NOTICES]:
             text = f"{notice.path}: {notice.problem.message}" if notice.path else notice.problem.message

@@ -1,4 +1,4 @@
-"""Who may log in at which service: the node's authenticator, made from the configuration and kept in step with it."""
+"""The authenticator of a node: built from the configuration, and updated with it."""
 
 import importlib
 import logging
@@ -54,7 +54,7 @@ from .threads import Busy, Threads
 logger = logging.getLogger(__name__)
 
 HASH_THREADS: Final = 2
-"""Slow hashes that are computed at a time."""
+"""Slow hashes that are computed at the same time."""
 
 FUNCTION_THREADS: Final = 8
 """Functions that decide on logins and run at the same time."""
@@ -70,7 +70,7 @@ METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method
 
 
 def router_key() -> bytes:
-    """The private key of the router where the configuration gives none: made of SECRET_KEY, alike in all processes."""
+    """Return the router's default private key, derived from SECRET_KEY and thus the same in all processes."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
 
 
@@ -89,17 +89,17 @@ class Authentication:
             random_bytes=os.urandom,
             timestamp=lambda: rfc3339(datetime.now(UTC)),
             offload=self._hashing.run,
-            # The same in all processes: two of them must not tell an unknown peer two things.
+            # The same in all processes, which must not send different challenges to an unknown peer.
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
             router_key=router_key(),
         )
 
     def let_in_operators(self, key: str) -> None:
-        """Who has ``key`` joins at every service, with any role of the realm, or ``trusted``."""
+        """Admit whoever has ``key`` to every service, with any role of the realm or ``trusted``."""
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
-        """Take the services by key; those that are as before keep what they have. Call it in a thread: it imports."""
+        """Set the services by key. Unchanged services keep their state. Call it in a thread: it imports modules."""
         self._services = {
             key: known
             if (known := self._services.get(key)) is not None and known.service == service
@@ -109,10 +109,10 @@ class Authentication:
         }
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """See :class:`~..node.decision_tasks.Authenticator`."""
+        """Return the next step of a login."""
         service = self._services.get(request.service)
         if service is None:
-            return Deny(errors.AUTHENTICATION_FAILED, "this service is no more")
+            return Deny(errors.AUTHENTICATION_FAILED, "this service no longer exists")
         kind = BY_WIRE_NAME[request.method]
         if kind is COOKIE:
             return await self._cookies.admit(request, service.may_be)
@@ -127,13 +127,13 @@ class Authentication:
         except LoginDenied as denied:
             return Deny(denied.reason, str(denied))
         except Busy:
-            return Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
+            return Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, Admit) and kind.may_be_remembered and answer.authprovider not in WATCHED:
             await self._cookies.remember(request, answer)
         return answer
 
     def is_stale(self, session: Session) -> bool:
-        """Whether a static principal that a session has logged in as is no more, or has another role now."""
+        """Return whether the static principal of a session no longer exists or has another role."""
         service = self._services.get(session.service.key)
         if service is None:
             return False
@@ -142,7 +142,7 @@ class Authentication:
         return not service.may_be(session.authmethod, session.authprovider, session.authid, session.authrole)
 
     def close(self) -> None:
-        """The process ends."""
+        """Stop the threads."""
         self._hashing.close()
         self._functions.close()
         self._identities.close()
@@ -178,7 +178,7 @@ class Authentication:
         return StaticPrincipals(settings, _hashed)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
-        """The first result of a procedure, called by a session of the router's own. Raises ApplicationError."""
+        """Call a procedure as the router and return its first result. Raises ApplicationError."""
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
@@ -189,7 +189,7 @@ class Authentication:
 
 
 class ServiceLogins:
-    """The methods of one service."""
+    """The authentication methods of one service."""
 
     def __init__(
         self,
@@ -209,9 +209,9 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in made.items()}
 
     def may_be(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Whether who logged in as this could do so now. Sources that must be asked are taken at their word."""
+        """Return whether this login would still be allowed. Sources that must be asked are assumed to agree."""
         if authmethod in self._django:
-            return True  # followed by other means
+            return True  # the session watch ends these
         if authprovider == AuthProvider.COOKIE:
             return any(may_have(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
@@ -219,28 +219,28 @@ class ServiceLogins:
 
 
 def may_have(principals: Principals, authid: str, authrole: str) -> bool:
-    """Whether there is such a principal, as far as can be told without asking."""
+    """Return whether there is such a principal, as far as is known without asking the source."""
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
 def _hashed(hashes: tuple[str, ...]) -> HashedTickets:
-    """What checks tickets by hashes of the configuration. One of a kind that Django does not know lets nobody in."""
+    """Return the check of tickets for hashes in the configuration. A hash of an unknown algorithm accepts nothing."""
     for each in hashes:
         try:
             identify_hasher(each)
         except ValueError:
-            logger.error("Nobody can log in by a ticket_hash that is of no algorithm in PASSWORD_HASHERS")
+            logger.error("A ticket_hash accepts no login: its algorithm is not in PASSWORD_HASHERS")
     return HashedTickets(tuple((None, each) for each in hashes))
 
 
 def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """The function that ``create`` makes; None where that fails, which is logged."""
+    """Return the function that ``create`` makes; None if that fails, which is logged."""
     module, _, attribute = name.rpartition(".")
     try:
         function = getattr(importlib.import_module(module), attribute)(config, None)
         if callable(function):
             return function  # type: ignore[no-any-return]
-        logger.error("Nobody can log in by %s: it made no callable", name)
+        logger.error("No login with %s is possible: it did not return a callable", name)
     except Exception:
-        logger.exception("Nobody can log in by %s: it cannot be made", name)
+        logger.exception("No login with %s is possible: it failed", name)
     return None

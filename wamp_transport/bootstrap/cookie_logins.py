@@ -1,4 +1,4 @@
-"""Logins that a cookie stands for: remembered with its record, taken from there, forgotten at logout."""
+"""Logins that a cookie stands for: stored with its record, used by later connections, and deleted at logout."""
 
 import asyncio
 import logging
@@ -19,11 +19,11 @@ from .cookies import CookieStores
 logger = logging.getLogger(__name__)
 
 MayBe = Callable[[str, str, str, str], bool]
-"""Whether who logged in by this method and provider, as this authid and role, could do so now."""
+"""Returns whether a login with this method and provider, as this authid and role, would still be allowed."""
 
 
 class CookieLogins:
-    """What the cookie stores of the services know of logins."""
+    """The logins in the cookie stores of the services."""
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
@@ -31,11 +31,11 @@ class CookieLogins:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Take the services: logins are remembered where the method cookie is configured."""
+        """Set the services. Logins are stored for those that have the method cookie."""
         self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Forget the login of a client of ``node`` that says goodbye to log out, and close its other connections."""
+        """Delete the login of a client of ``node`` that logs out with GOODBYE, and close its other connections."""
 
         def on_goodbye(connection: Connection, reason: str) -> None:
             tracker = self._stores.trackers.get(connection.service.key)
@@ -48,14 +48,14 @@ class CookieLogins:
         node.on_goodbye = on_goodbye
 
     async def admit(self, request: Authenticate, may_be: MayBe) -> Admit | Skip | Deny:
-        """The session of a client that has logged in before; without such a login another method is tried."""
+        """Return the session for a client with a stored login. Without such a login the next method is tried."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
         try:
             login = await tracker.store.login(id, request.service)
         except CookieStoreError as error:
-            logger.error("A login by cookie cannot be looked up: %s", error)
+            logger.error("A login cannot be read from the cookie store: %s", error)
             return Skip()
         if login is None or request.hello.realm not in (None, login.realm):
             return Skip()
@@ -64,7 +64,7 @@ class CookieLogins:
         return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
     async def remember(self, request: Authenticate, admitted: Admit) -> None:
-        """A client has logged in: its cookie stands for that from now on."""
+        """Store the login of a client with its cookie."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
             return
@@ -80,10 +80,10 @@ class CookieLogins:
         try:
             await tracker.store.remember(id, login)
         except CookieStoreError as error:
-            logger.error("A login cannot be remembered with its cookie: %s", error)
+            logger.error("A login cannot be stored with its cookie: %s", error)
 
     async def _log_out(self, logging_out: Awaitable[None]) -> None:
         try:
             await logging_out
         except CookieStoreError as error:
-            logger.error("A cookie cannot be forgotten, and still stands for its login: %s", error)
+            logger.error("A cookie cannot be deleted, and still stands for its login: %s", error)

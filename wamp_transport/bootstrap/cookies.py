@@ -1,4 +1,4 @@
-"""The cookie stores of this process: one for each place that the configuration names, shared by its services."""
+"""The cookie stores of this process: one for each place in the configuration, shared by its services."""
 
 import asyncio
 import logging
@@ -19,13 +19,13 @@ from ..transports.cookies import CookieTracker
 logger = logging.getLogger(__name__)
 
 PURGE_SECONDS: Final = 60.0
-"""How often expired records are dropped."""
+"""Interval at which expired records are deleted."""
 
 
 class CookieStores:
-    """Opens stores as services need them, purges them, and closes those that no service has any more.
+    """The open cookie stores. Stores are opened when services need them, purged, and closed when no service uses them.
 
-    ``trackers`` are those of the services that have a cookie, by the service's key.
+    ``trackers`` holds the trackers of services with a cookie, by the service's key.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class CookieStores:
         self._troubled: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
-        """What tracks the clients of a service, if its configuration has a cookie."""
+        """Return the tracker for the clients of a service; None if its configuration has no cookie."""
         cookie = _cookie(service)
         if cookie is None:
             return None
@@ -49,7 +49,7 @@ class CookieStores:
         return tracker
 
     async def apply_options(self, configuration: Configuration) -> None:
-        """The configuration is in place: open and purge what is new, close what it does not name."""
+        """Purge new stores and close those that the configuration no longer names."""
         wanted = {
             service.key: _place(service, cookie, configuration)
             for service in configuration.services
@@ -65,13 +65,13 @@ class CookieStores:
                 await self._purge(place, store)
 
     async def run(self) -> None:
-        """Purge regularly, until cancelled."""
+        """Purge regularly, until canceled."""
         while True:
             await asyncio.sleep(PURGE_SECONDS)
             await self.purge()
 
     async def purge(self) -> None:
-        """Drop what has expired from all stores."""
+        """Delete expired records from all stores."""
         for place, store in list(self._stores.items()):
             await self._purge(place, store)
 
@@ -86,7 +86,7 @@ class CookieStores:
             self._troubled.discard(place)
 
     def close(self) -> None:
-        """The process ends."""
+        """Close all stores."""
         for store in self._stores.values():
             store.close()
         self._stores.clear()
@@ -97,7 +97,7 @@ def _cookie(service: PathService) -> Cookie | None:
 
 
 def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
-    """What tells stores apart: memory is a service's own, a file or the database is shared."""
+    """Return the key that distinguishes stores: memory belongs to one service, a file or the database is shared."""
     section: CookieStoreSection = cookie.store
     if section.type == "memory":
         return "memory", service.key, section.max_cookies

@@ -116,7 +116,7 @@ class CraPrincipal(StaticPrincipal):
         if (given.get("secret") is None) == (given.get("derived_key") is None):
             yield Finding((), "expected either `secret` (in clear text) or `derived_key`")
         elif given.get("derived_key") is not None and missing:
-            yield Finding(("derived_key",), f"needs {', '.join(missing)}, to tell clients how to derive the key")
+            yield Finding(("derived_key",), f"needs {', '.join(missing)}, so that clients know how to derive the key")
         elif missing and len(missing) < len(_SALTING):
             kept = next(key for key in _SALTING if key not in missing)
             yield Finding((kept,), f"has no effect without {', '.join(missing)}: no key is derived", level="ignored")

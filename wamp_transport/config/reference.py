@@ -13,7 +13,7 @@ from wamp_transport.config.section import Section
 _HEAD = """# Configuration reference
 
 Generated from the schema. A node is configured by a `config.json` of version 2, or by a mapping of the same form.
-**Offered** tells what is carried out: *ignored* is accepted and reported as having no effect, *refused* keeps the
+**Offered** shows what is supported: *ignored* is accepted and reported as having no effect, *refused* keeps the
 configuration from being used. Unknown keys are refused.
 """
 

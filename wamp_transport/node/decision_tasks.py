@@ -1,6 +1,6 @@
-"""Runs what the core asks: one task for each question to an authenticator or authorizer, none for anything else.
+"""The tasks that carry out the core's requests for decisions: one for each question to an authenticator or authorizer.
 
-Whatever goes wrong there is logged and counts as a refusal; whoever asked is never left without an answer.
+Any failure is logged and counts as a refusal, so that every request gets an answer.
 """
 
 import asyncio
@@ -16,30 +16,30 @@ logger = logging.getLogger(__name__)
 
 
 class Authenticator(Protocol):
-    """Finds out who a peer is."""
+    """Decides on logins."""
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """The next step of a login. It is cancelled when the peer has gone or time is up."""
+        """Return the next step of a login. It is canceled if the peer leaves or time is up."""
         ...
 
 
 class Authorizer(Protocol):
-    """Decides what a session may do."""
+    """Decides on actions of sessions."""
 
     async def authorize(self, request: Authorize) -> Permit | Deny:
-        """The decision. It is cancelled when the session has gone or time is up."""
+        """Return the decision. It is canceled if the session leaves or time is up."""
         ...
 
 
 class Nobody:
-    """Stands in where there is nobody to ask: nobody joins, nothing is allowed."""
+    """The authenticator and authorizer of a node without one: nobody joins, nothing is allowed."""
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """No."""
+        """Deny the login."""
         return Deny(errors.AUTHENTICATION_FAILED, "this router has no authenticator")
 
     async def authorize(self, request: Authorize) -> Permit | Deny:
-        """No."""
+        """Deny the action."""
         return Deny(errors.AUTHORIZATION_FAILED, "this router has no authorizer")
 
 
@@ -47,7 +47,7 @@ NOBODY = Nobody()
 
 
 class DecisionTasks:
-    """The questions that are being answered. ``decide(ticket, answer)`` is told each answer."""
+    """The requests that are being decided. ``decide(ticket, answer)`` is called with each answer."""
 
     def __init__(
         self,
@@ -66,11 +66,11 @@ class DecisionTasks:
         return len(self._asked)
 
     def ask(self, request: Authenticate | Authorize) -> None:
-        """Begin to find the answer."""
+        """Start a task for a request."""
         self._asked[request.ticket] = self._loop.create_task(self._run(request)), request
 
     def withdraw(self, ticket: int, *, is_late: bool = False) -> None:
-        """Nobody waits for this answer any more; ``is_late``, as it did not come in time, which is logged."""
+        """Cancel a request. With ``is_late``, because the answer did not come in time, which is logged."""
         asked = self._asked.pop(ticket, None)
         if asked is None:
             return
@@ -101,6 +101,6 @@ FAILURES = {
 
 
 def about(request: Authenticate | Authorize) -> tuple[str, int]:
-    """Who was asked, and about which session."""
+    """Return the name of the authenticator or authorizer, and the session's id."""
     name = FAILURES[type(request)][0]
     return (f"{name} {request.authorizer}" if isinstance(request, Authorize) else name), request.session_id

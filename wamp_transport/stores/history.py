@@ -69,7 +69,11 @@ def _rows(realm: str, match: Match, uri: str) -> Any:
 def _row(record: Record) -> PastEvent | None:
     try:
         content = _encode(_content(record.publication))
-    except (TypeError, ValueError, OverflowError) as fault:  # Python values of a testament that msgpack has no word for
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as fault:  # Python values of a testament that msgpack cannot represent
         logger.warning("The payload of publication %d cannot be stored: %s", record.publication.id, fault)
         return None
     return PastEvent(

@@ -78,4 +78,4 @@ def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any)
     with caplog.at_level(logging.ERROR):
         asyncio.run(scenario())
     (record,) = caplog.records
-    assert "is no record of a cookie" in record.getMessage()
+    assert "is not a record of a cookie" in record.getMessage()

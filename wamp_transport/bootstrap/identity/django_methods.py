@@ -1,4 +1,4 @@
-"""The methods that ask Django who somebody is: signed tokens, and the session cookie of a browser."""
+"""The methods that use Django's users: signed tokens, and the session cookie of a browser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,11 @@ from ...wamp.messages import Authenticate as AuthenticateMessage
 from .session_watch import SessionWatch
 
 Credentials = Callable[[int], Any]
-"""What the handshake of a session's connection brought."""
+"""Returns the credentials in the handshake of a session's connection."""
 
 
 class TokenPrincipals:
-    """Who shows a signed token. See :class:`~...auth.principals.Principals`."""
+    """The principals that signed tokens name."""
 
     provider = AuthProvider.TOKEN.value
 
@@ -29,7 +29,7 @@ class TokenPrincipals:
         self._default_role = default_role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Whom the token says; the authid that is asked for must be that one, where one is asked for."""
+        """Return the principal of the token. An authid in HELLO must be the token's."""
         mark = self._session_watch.mark
         details = {**lookup.details}
         details.pop("ticket", None)
@@ -43,12 +43,12 @@ class TokenPrincipals:
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """There are no challenges that need one."""
+        """Return None: this method sends no challenge that needs a model."""
         return None
 
 
 class SessionMethod:
-    """Who is logged in to Django with the session cookie of the handshake. Others are let try the next method."""
+    """Login as the Django user of the session cookie in the handshake. Other visitors can try the next method."""
 
     def __init__(self, session_watch: SessionWatch, credentials: Credentials, default_role: str | None = None) -> None:
         self._session_watch = session_watch
@@ -56,7 +56,7 @@ class SessionMethod:
         self._default_role = default_role
 
     async def begin(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """WELCOME for the user."""
+        """Admit the user."""
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
             return Skip()
@@ -71,5 +71,5 @@ class SessionMethod:
         return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 
     async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
-        """There is no challenge."""
+        """Deny: this method has no challenge."""
         return Deny()

@@ -1,6 +1,7 @@
-"""Looks identities up. Where hooks of the project have a say it is not in the threads of the database.
+"""Queries for identities. Those that run hooks of the project have threads of their own.
 
-Who runs a hook may wait: for a key of somebody else's server, or for ever. Then logins are held up, and nothing else.
+A hook may take any time, for example to fetch a key from another server. Then only logins wait, not other database
+work.
 """
 
 import asyncio
@@ -18,27 +19,28 @@ from ..threads import Busy, Threads, in_thread, with_database
 logger = logging.getLogger(__name__)
 
 HOOK_THREADS: Final = 4
-"""Look-ups with hooks at the same time; each thread keeps a connection to the database, too."""
+"""Queries with hooks that run at the same time. Each thread keeps a database connection."""
 
 HOOK_SECONDS: Final = 8.0
-"""How long such a look-up may take, with the wait for a thread: less than the router gives an authenticator, so that it
-can be told what it was that did not answer."""
+"""Time limit for such a query, including the wait for a thread. It is less than the router gives an authenticator, so
+that the log can name the slow hook.
+"""
 
 CHUNK: Final = 100
-"""Identities that are looked up in one go where there are no hooks."""
+"""Identities that are queried together if there are no hooks."""
 
 Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """The hooks of the project have not returned in time. This was logged."""
+    """The project's hooks did not return in time, which has been logged."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
 
 
 class IdentityQueries:
-    """What asks :mod:`...stores.identity.users`. ``seconds``: how long it may take where there are hooks."""
+    """Runs functions of :mod:`...stores.identity.users`. ``seconds`` is the time limit if there are hooks."""
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
@@ -46,11 +48,11 @@ class IdentityQueries:
 
     @property
     def at_a_time(self) -> int:
-        """How many identities should be asked for at once, so that no hook takes the time of another."""
+        """Identities to query together: with hooks only one, so that none uses up the time of another."""
         return 1 if app_settings().hooks else CHUNK
 
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
-        """What ``function`` returns, in a thread. Raises Unanswered, and what it raises."""
+        """Run ``function`` in a thread and return its result. Raises Unanswered, and what the function raises."""
         if not app_settings().hooks:
             return await in_thread(function, *args)
         context = copy_context()
@@ -62,12 +64,12 @@ class IdentityQueries:
             pass
         except TimeoutError:
             if not limit.expired():
-                raise  # the hook's own
+                raise  # the hook itself raised it
         hooks = ", ".join(those_running()) or "none any more"
         text = "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running: %s)"
         logger.error(text, hooks)
         raise Unanswered
 
     def close(self) -> None:
-        """Nothing more is looked up."""
+        """Stop the threads."""
         self._threads.close()

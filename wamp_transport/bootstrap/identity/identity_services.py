@@ -1,4 +1,4 @@
-"""The parts of Django's side of identity, put together for one node."""
+"""The identity services of one node, built and connected."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from .session_watch import SessionWatch
 
 
 class IdentityServices:
-    """Who is there by Django's word. ``name`` is the node's, ``on_failed`` is told of failed logins."""
+    """The identity services of the node ``name``. ``on_failed`` is called with each failed login."""
 
     def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
         self._on_failed = on_failed
@@ -30,34 +30,34 @@ class IdentityServices:
         self._lockouts: dict[str, Lockout] = {}
 
     def guard(self, authenticator: Authenticator) -> GuardedAuthenticator:
-        """The authenticator of the node, around one that decides."""
+        """Return the authenticator of the node: the given one, guarded."""
         self._guard = GuardedAuthenticator(
             authenticator, lambda: self._lockouts, self._session, self.session_watch, self.audit, self._on_failed
         )
         return self._guard
 
     def attach(self, node: Node) -> None:
-        """``node`` is the one that has the sessions."""
+        """Set the node, whose sessions are watched."""
         self._node = node
         node.on_refused = self._refused
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Take the services."""
+        """Set the services."""
         self._lockouts = {
             each.key: each.settings.lockout for each in services if isinstance(each.settings, WebSocketSection)
         }
 
     def credentials(self, session_id: int) -> Any:
-        """What the handshake of a session's connection brought."""
+        """Return the credentials in the handshake of a session's connection."""
         connection = None if self._node is None else self._node.connections.get(session_id)
         return None if connection is None else connection.credentials
 
     async def run(self) -> None:
-        """Follow users and write the audit trail, until cancelled."""
+        """Watch sessions and write the audit trail, until canceled."""
         await asyncio.gather(self.session_watch.run(), self.audit.run())
 
     def close(self) -> None:
-        """The process ends."""
+        """Stop the threads."""
         self.session_watch.queries.close()
 
     def _session(self, session_id: int) -> Session | None:

@@ -1,4 +1,4 @@
-"""The door of a node: every login passes here. Failures are counted, who fails too often waits, all is written down."""
+"""The guard of all logins of a node: it counts failures, refuses logins during a lockout, and records everything."""
 
 import asyncio
 import logging
@@ -33,11 +33,11 @@ DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 
 
 class LockedOut(Deny):
-    """Nothing was tried."""
+    """A refusal because of a lockout. No secret was checked."""
 
 
 class GuardedAuthenticator:
-    """An authenticator around another one. ``session_of(id)`` is a session of the router, if it still is there."""
+    """An authenticator around another one. ``session_of(id)`` returns a session of the router, if it still exists."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class GuardedAuthenticator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """See :class:`~...node.decision_tasks.Authenticator`."""
+        """Return the next step of a login, from the inner authenticator unless there is a lockout."""
         if not BY_WIRE_NAME[request.method].counts_failures:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
@@ -80,14 +80,14 @@ class GuardedAuthenticator:
         return answer
 
     async def _counted(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
-        """A step of a login that may be a guess."""
+        """Run a step of a login that may be a guess."""
         throttled = self._throttled(request)
         if seconds := await self._throttle.wait_for(*throttled):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
-            # Who leaves while the secret is checked has made the work all the same.
+            # A peer that leaves during the check has caused the work nevertheless, so its attempt counts.
             if request.message is not None:
                 self._later(self._throttle.failed(*throttled))
             raise
@@ -105,19 +105,19 @@ class GuardedAuthenticator:
         task.add_done_callback(self._tasks.discard)
 
     def denied(self, session: Session, error: Error) -> None:
-        """A session was told that it may not do something."""
+        """Record that an action of a session was refused."""
         if error.error in DENIALS:
             detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
             self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
 
     def closed(self, session_id: int, identity: Identity, message: str) -> None:
-        """A session ends because of a change of its user."""
+        """Record that a session ends because of a change of its user."""
         session = self._session_of(session_id)
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
     def _admitted(self, request: Authenticate, answer: Admit) -> None:
-        """The router knows by now whether the login led to a session."""
+        """Record a login, once the router knows whether it led to a session."""
         session = self._session_of(request.session_id)
         if session is None or session.state not in PRESENT:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
@@ -132,7 +132,7 @@ class GuardedAuthenticator:
         try:
             await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
         except DatabaseError as error:
-            logger.warning("It cannot be written down that a principal was used: %s", error)
+            logger.warning("The use of a principal cannot be recorded: %s", error)
 
     def _failed(self, request: Authenticate, answer: Deny, *, is_locked_out: bool = False) -> None:
         columns = self._columns(request)
@@ -151,7 +151,7 @@ class GuardedAuthenticator:
 
 
 def of_session(session: Session) -> dict[str, Any]:
-    """What the audit trail says of a session."""
+    """Return the columns of the audit trail for a session."""
     return {
         "realm": session.realm,
         "authid": session.authid,
@@ -163,7 +163,7 @@ def of_session(session: Session) -> dict[str, Any]:
 
 
 def _shown(request: Authenticate) -> list[str]:
-    """The fingerprints of the key or certificate that a peer has shown."""
+    """Return the fingerprints of the key or certificate that a peer has presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
     key = public_key((request.hello.details.authextra or {}).get("pubkey"))

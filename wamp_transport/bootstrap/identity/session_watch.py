@@ -1,7 +1,7 @@
-"""Live sessions follow what they hang on: a Django user, a Django session, a principal of the database.
+"""The watch over sessions of Django users, Django sessions and principals of the database: they end with these.
 
-Every process reads the changes that Django's signals write down, and looks again at the sessions concerned. What sends
-no signal (``QuerySet.update``, the end of a Django session's time) is found by looking at all of them now and then.
+Every process reads the changes that Django's signals recorded, and checks the sessions concerned. Changes without a
+signal (``QuerySet.update``, the expiry of a Django session) are found by regular checks of all sessions.
 """
 
 import asyncio
@@ -21,24 +21,24 @@ from .identity_queries import IdentityQueries, Unanswered
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""How often changes are asked for."""
+"""Interval at which changes are read."""
 
 REVIEW_SECONDS: Final = 60.0
-"""How often all sessions are looked at again."""
+"""Interval at which all sessions are checked."""
 
 LOGGED_OUT: Final = "the user has logged out"
-NO_LONGER: Final = "who logged in may no longer be here"
-OTHERWISE: Final = "who logged in has another name or role now: log in again"
+NO_LONGER: Final = "this login is no longer allowed"
+OTHERWISE: Final = "this login has another name or role now: log in again"
 
 Leave = Callable[[int, str, str], None]
 """Ends a session: id, reason, message."""
 
 
 class SessionWatch:
-    """The identities of a node's sessions. ``is_there(session_id)`` tells whether a session still is.
+    """The watched sessions of a node with their identities. ``is_there(session_id)`` returns whether a session exists.
 
-    ``on_closed(identity, message)`` is told of each session that is ended here. ``queries`` is how identities are
-    looked up.
+    ``on_closed(session_id, identity, message)`` is called for each session that is ended here. ``queries`` runs the
+    queries for identities.
     """
 
     def __init__(
@@ -62,22 +62,24 @@ class SessionWatch:
 
     @property
     def mark(self) -> int | None:
-        """What to tell :meth:`watch`, taken before an identity is looked up."""
+        """The state to pass to :meth:`watch`, taken before an identity is queried."""
         return self._seen
 
     def user_of(self, session_id: int) -> str | None:
-        """The primary key of the Django user behind a session, as text; None where it is another's."""
+        """Return the primary key of the Django user of a session, as text; None if it has none."""
         identity = self._identities.get(session_id)
         return None if identity is None else identity.user
 
     def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
-        """From now on the session ends when it may no longer be. What changed meanwhile makes it be looked at again."""
+        """Watch a session, which ends when its identity is no longer valid. It is checked again if changes came since
+        ``mark``.
+        """
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
             self._due.add(session_id)
 
     async def run(self) -> None:
-        """Follow, until cancelled."""
+        """Poll and review, until canceled."""
         loop = asyncio.get_running_loop()
         review_at = loop.time() + REVIEW_SECONDS
         while True:
@@ -89,13 +91,15 @@ class SessionWatch:
                     await self.review()
             except DatabaseError as error:
                 if not self._is_troubled:
-                    logger.error("Sessions cannot follow their users, the database does not answer: %s", error)
+                    logger.error(
+                        "Sessions cannot be checked against their users: the database does not answer: %s", error
+                    )
                 self._is_troubled = True
             else:
                 self._is_troubled = False
 
     async def poll(self) -> None:
-        """Look again at what the latest changes concern. With no sessions to follow nothing is asked."""
+        """Check the sessions that the latest changes concern. Without sessions nothing is read."""
         if not self._identities:
             self._seen = None
             return
@@ -116,12 +120,12 @@ class SessionWatch:
             raise
 
     async def review(self) -> None:
-        """Look again at all sessions, and drop old changes."""
+        """Check all sessions, and delete old changes."""
         await self._check(list(self._identities))
         await in_thread(changes.purge)
 
     def _take(self, kind: str, key: str) -> None:
-        """One change: who has logged out goes at once, others are looked at again."""
+        """Process one change: end sessions that logged out immediately, mark others for a check."""
         for session_id, identity in list(self._identities.items()):
             if not is_concerned(identity, kind, key):
                 continue
@@ -131,7 +135,7 @@ class SessionWatch:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Look at sessions again. One of whom a hook cannot tell who it is now stays until the next review."""
+        """Check sessions. One whose identity a hook could not confirm stays until the next review."""
         waiting = iter(session_ids)
         while chunk := list(islice(waiting, self.queries.at_a_time)):
             looked_at = {one: self._identities[one] for one in self._present(chunk)}
@@ -140,17 +144,17 @@ class SessionWatch:
             try:
                 now = await self.queries.ask(_again, list(looked_at.values()))
             except Unanswered:
-                self._due.update(waiting)  # after the changes that have come meanwhile
+                self._due.update(waiting)  # after the changes that came meanwhile
                 return
             except DatabaseError:
                 raise
             except Exception:
-                logger.exception("It cannot be found out whether who has logged in may still be here")
+                logger.exception("The identities of sessions cannot be checked")
                 continue
             self._compare(looked_at, now)
 
     def _compare(self, looked_at: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
-        """End the sessions whose identity is no more, or another one now."""
+        """End the sessions whose identity is gone or has changed."""
         for (session_id, before), after in zip(looked_at.items(), now, strict=True):
             if self._identities.get(session_id) is not before:
                 continue
@@ -160,7 +164,7 @@ class SessionWatch:
                 self._end(session_id, OTHERWISE)
 
     def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
-        """Those of the sessions that still are; the others are forgotten."""
+        """Yield the sessions that still exist, and forget the others."""
         for session_id in session_ids:
             if not self._is_there(session_id):
                 self._identities.pop(session_id, None)
@@ -176,7 +180,7 @@ class SessionWatch:
 
 
 def is_concerned(identity: Identity, kind: str, key: str) -> bool:
-    """Whether a change may be about this identity."""
+    """Return whether a change may affect this identity."""
     if kind in ("user", "logout"):
         return identity.user == key and (kind == "user" or identity.session_key is not None)
     if kind == "session":

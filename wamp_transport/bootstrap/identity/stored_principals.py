@@ -1,4 +1,4 @@
-"""The principals of the database as a source for the authentication methods, looked up in threads."""
+"""The principals of the database as a source for authentication methods, queried in threads."""
 
 import asyncio
 import logging
@@ -24,28 +24,27 @@ from ..threads import in_thread
 logger = logging.getLogger(__name__)
 
 LEAST_SECONDS: Final = 0.02
-"""How long a principal is looked for at least: it takes longer to read one than to find none, and peers have clocks."""
+"""The least time for finding a principal. Reading one takes longer than finding none, and peers have clocks."""
 
 MODELS_SECONDS: Final = 60.0
-"""How long the samples are used after which challenges to unknown peers are made."""
+"""Time for which samples are used as models for challenges to unknown peers."""
 
 MOST_REALMS: Final = 100
-"""Names of realms for which samples are kept: peers may say any."""
+"""Names of realms for which samples are kept. Peers may send any name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets of which Django's password hashes are kept, any of which counts. Checked in a thread.
+    """Tickets stored as Django password hashes, any of which is valid. They are checked in a thread.
 
-    Without any it takes the time that a wrong ticket takes. Each comes with the number of its credential in the
-    database, of which it is written down that it was used; None for one of the configuration.
+    Without hashes a check takes as long as for a wrong ticket. Each hash comes with the id of its credential in the
+    database, whose use is recorded, or None for one in the configuration.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
     is_slow: bool = True
 
     def accepts(self, ticket: str) -> bool:
-        """See :class:`~...auth.principals.TicketCheck`."""
         if not self.hashes:
             make_password(ticket)
         matching = [id for id, encoded in self.hashes if check_password(ticket, encoded)]
@@ -54,12 +53,12 @@ class HashedTickets:
                 try:
                     principals.credential_used(id)
                 except DatabaseError as error:
-                    logger.warning("It cannot be written down that a ticket was used: %s", error)
+                    logger.warning("The use of a ticket cannot be recorded: %s", error)
         return bool(matching)
 
 
 class StoredPrincipals:
-    """See :class:`~...auth.principals.Principals`. ``method`` is named as in the configuration."""
+    """The principals of the database for one method."""
 
     provider = AuthProvider.DATABASE.value
 
@@ -68,7 +67,7 @@ class StoredPrincipals:
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """By certificate or public key where the method has them, else by authid."""
+        """Return a principal by certificate or public key if the method has these, else by authid."""
         kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
         until = loop.time() + LEAST_SECONDS
@@ -79,7 +78,7 @@ class StoredPrincipals:
         return principal
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """One of the samples; where there is none, what a new principal would have."""
+        """Return one of the samples or, if there is none, the parameters that a new principal would have."""
         models = self._models.get(realm)
         if models is not None and models.principals:
             return models.principals[choice % len(models.principals)]
@@ -106,7 +105,7 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Look now and then how the credentials of the method are made; only salts and such are kept of them."""
+        """Read at intervals how the method's credentials are made. Only salts and parameters are kept."""
         known = self._models.get(realm)
         if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
@@ -119,14 +118,14 @@ class StoredPrincipals:
 
 
 class Models(NamedTuple):
-    """Samples of the principals of a realm, and when others are looked for."""
+    """Samples of the principals of a realm, and when to read new ones."""
 
     principals: tuple[Principal, ...]
     until: float
 
 
 def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
-    """A principal with what it has to prove; None where it has nothing that counts."""
+    """Return a principal with its credential; None if it has no valid one."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
     kept = tuple(one for one in found.credentials if one.method == best)
     if not kept:
@@ -150,7 +149,7 @@ def _credential(method: AuthMethod, kept: tuple[StoredCredential, ...]) -> Crede
 
 
 def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a challenge tells: keys that differ in it cannot be asked for at once."""
+    """Return the parameters that a challenge sends. Keys that differ in them cannot be asked for together."""
     return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
 
 

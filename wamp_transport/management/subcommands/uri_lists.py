@@ -1,4 +1,4 @@
-"""``wamp registrations`` and ``wamp subscriptions``: what sessions hold, and which, by the meta API."""
+"""``wamp registrations`` and ``wamp subscriptions``: lists of URIs and their sessions, from the meta API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from wamp_transport.node.session import Session
 
 
 class UriList:
-    """A list of one kind: ``kind`` is how the meta API calls it, ``holders`` those who have one."""
+    """A list of one kind. ``kind`` is its name in the meta API, ``holders`` the sessions that have an entry."""
 
     def __init__(self, name: str, kind: str, holders: str, columns: tuple[str, ...]) -> None:
         self.name = name
@@ -23,13 +23,11 @@ class UriList:
         self._columns = columns
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument("uri", nargs="?", metavar="URI", help="those alone whose URI or pattern begins so")
         parser.add_argument("--json", action="store_true", help=f"write a JSON object: realm, {self.name}")
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         realm, found = speak(options, self._all)
         found = [one for one in found if str(one.get("uri")).startswith(options["uri"] or "")]
         if options["json"]:
@@ -48,7 +46,7 @@ class UriList:
         write_table(command, head, rows, f"There are no such {self.name} in realm {realm}.", right=("COUNT",))
 
     async def _all(self, session: Session) -> tuple[str, list[dict[str, Any]]]:
-        """By URI, each with the sessions that hold it."""
+        """Return the entries by URI, each with its sessions."""
         listed = (await session.call(f"wamp.{self._kind}.list")).value
         ids = [id for match in ("exact", "prefix", "wildcard") for id in listed.get(match) or ()]
         details = await answers(session, f"wamp.{self._kind}.get", ids)
@@ -62,10 +60,10 @@ class UriList:
 
 
 def registrations() -> UriList:
-    """``wamp registrations``."""
+    """Return the subcommand ``wamp registrations``."""
     return UriList("registrations", "registration", "callees", ("invoke",))
 
 
 def subscriptions() -> UriList:
-    """``wamp subscriptions``."""
+    """Return the subcommand ``wamp subscriptions``."""
     return UriList("subscriptions", "subscription", "subscribers", ())

@@ -77,7 +77,7 @@ class AsyncCookieStore:
         now = self._clock()
         for value in values:
             record = self._store.find(digest_of(name, value), now)
-            # A life that was made shorter since holds for older cookies too.
+            # A lifetime that was shortened since then applies to older cookies too.
             if record is not None and (now - record.created).total_seconds() < max_age:
                 return record, None
         record, value = new_record(name, length, now, max_age)
@@ -89,7 +89,7 @@ class AsyncCookieStore:
             return function(*args)
         with self._mutex:
             if self._waiting >= LONGEST_QUEUE:
-                raise CookieStoreError(f"{self._waiting} requests wait for it already")
+                raise CookieStoreError(f"{self._waiting} requests are already waiting for it")
             self._waiting += 1
         try:
             future = self._pool.submit(function, *args)
@@ -98,7 +98,7 @@ class AsyncCookieStore:
             raise CookieStoreError("it is closed") from error
         future.add_done_callback(self._done)
         try:
-            # Not cancelled with the wait: what was begun has its effect, and counts until it is through.
+            # Do not cancel the call with the wait: once started it takes effect, and it counts until it is done.
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self._patience)
         except TimeoutError:
             raise CookieStoreError(f"no answer within {self._patience:g} seconds") from None

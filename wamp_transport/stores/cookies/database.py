@@ -23,7 +23,7 @@ class DatabaseCookies:
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
-        # SQLite has one writer at a time: more threads would only wait for each other.
+        # SQLite allows one writer at a time: further threads would only wait.
         self.threads = 1 if connections[router.db_for_write(TrackedCookie)].vendor == "sqlite" else 4
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
@@ -77,7 +77,7 @@ def _at_the_database() -> Iterator[None]:
         with clean_connections():
             yield
     except (DatabaseError, InterfaceError) as error:
-        raise CookieStoreError(f"the database does not take or give cookies: {error}") from error
+        raise CookieStoreError(f"the database cannot read or store cookies: {error}") from error
 
 
 def _columns(login: CookieLogin, now: datetime) -> dict[str, object]:

@@ -124,27 +124,27 @@ class FileCookies:
 
     def _lock(self) -> None:
         if flock is None:  # pragma: no cover - not on Windows
-            raise CookieStoreError("a cookie store of type file needs a POSIX system; take type database")
+            raise CookieStoreError("a cookie store of type file needs a POSIX system; use type database")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
         try:
             flock(self._lock_file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise CookieStoreError(
-                f"the cookie file {self._path} belongs to another process that runs; "
-                "give each process a file of its own, or take a store of type database"
+                f"the cookie file {self._path} is in use by another process; "
+                "give each process a file of its own, or use a store of type database"
             ) from None
 
     def _read(self, now: datetime) -> None:
         records = MemoryCookies(self._max_cookies)
         content = self._path.read_bytes() if self._path.exists() else b""
-        whole, _, _ = content.rpartition(b"\n")  # what follows the last newline was cut short by a crash
+        whole, _, _ = content.rpartition(b"\n")  # a crash cut short what follows the last newline
         for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
                 self._take(records, json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 raise CookieStoreError(
-                    f"line {number} of the cookie file {self._path} is no record of a cookie; move the file away"
+                    f"line {number} of the cookie file {self._path} is not a record of a cookie; move the file away"
                 ) from None
         records.purge(now)
         self._records = records
@@ -197,7 +197,7 @@ class FileCookies:
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with suppress(OSError):  # what could not be written is told already
+            with suppress(OSError):  # the failure to write has been reported already
                 file.close()
         if self._lock_file is not None:
             os.close(self._lock_file)

@@ -53,7 +53,7 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
     if realm is not None:
         rows = rows.filter(realm=realm)
     found = list(islice(filter(belongs_to_nobody_gone, rows), 2))
-    # Asked where there is none as well, so that the time tells nothing.
+    # Query even if there is no principal, so that the time reveals nothing.
     owner = found[0].pk if len(found) == 1 else 0
     wanted = _counting(Credential.objects.filter(principal_id=owner, method__in=list(methods)), "")
     kept = list(wanted.order_by("-id")[:MOST_CREDENTIALS])
