@@ -34,7 +34,7 @@ class AuthMethod:
     """Whether failed logins count for the lockout, which then refuses logins."""
 
     may_be_remembered: bool = False
-    """Whether a cookie may stand for a later login. Never for methods that need a proof on each connection."""
+    """Whether a cookie may stand for a later login. Not if each connection must give its proof (certificates)."""
 
     ends_with_principal: bool = True
     """Whether open sessions end when a new configuration no longer allows their login."""

@@ -62,7 +62,7 @@ class TlsFiles:
         return (self.key, self.certificate, *self.chain, *self.authorities, *dhparam)
 
     def state(self) -> tuple[object, ...]:
-        """A value that differs after every change of a file: written, replaced or removed."""
+        """Return a value that differs after every change of a file: written, replaced or removed."""
         return tuple(map(_state_of, self.paths))
 
 

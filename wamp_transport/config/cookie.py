@@ -102,7 +102,7 @@ class Cookie(Section):
     same_site: Literal["Strict", "Lax", "None"] | None = setting(
         "Lax",
         "The cookie's SameSite attribute: Strict, Lax or None. Null: not set. Pages of other sites connect with the "
-        "cookie where it is None. (Crossbar: null.)",
+        "cookie if it is None. (Crossbar: null.)",
     )
 
     @classmethod

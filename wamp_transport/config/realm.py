@@ -101,7 +101,7 @@ class RoleSection(LimitsSection):
         None, "What the role may do. Where several cover a URI, exact wins over the longest prefix over wildcards."
     )
     allow_by_default: bool = setting(
-        False, "Allow everything. Only where no permissions are given.", alias="allow-by-default"
+        False, "Allow everything. Only if no permissions are given.", alias="allow-by-default"
     )
     trustlevel: int | None = setting(
         None,
