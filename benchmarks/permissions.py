@@ -8,7 +8,8 @@ from collections.abc import Callable
 from statistics import median
 from time import thread_time_ns
 
-from wamp_transport.router.answers import Permit
+from wamp_transport.router.decisions import Permit
+
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,

@@ -4,14 +4,13 @@ import asyncio
 
 import pytest
 from django.core.cache import cache
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
 
 from wamp_transport.bootstrap.identity.login_guard import GuardedAuthenticator
 from wamp_transport.config.limits import Lockout
-from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
-from wamp_transport.router.effects import Authenticate
+from wamp_transport.router.effects import AuthenticationRequest
 from wamp_transport.wamp import errors
-from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage
-from wamp_transport.wamp.messages import Hello, HelloDetails
+from wamp_transport.wamp.messages import Authenticate, Hello, HelloDetails
 
 pytestmark = pytest.mark.django_db  # its threads look whether their connections still work
 
@@ -40,7 +39,7 @@ class Inside:
         if request.method == "django-session":
             return Skip()
         if request.message is None:
-            return Challenge(request.method, {})
+            return ChallengePeer(request.method, {})
         self.tried.append(request.message.signature)
         self.begun.release()
         await self.go.wait()
@@ -60,9 +59,9 @@ class Trail:
 
 
 def request(signature=None, *, authid="joe", realm="realm1", method="ticket", peer="tcp:192.0.2.1:5000"):
-    message = None if signature is None else AuthenticateMessage(signature, {})
+    message = None if signature is None else Authenticate(signature, {})
     hello = Hello(realm, HelloDetails(authid=authid))
-    return Authenticate(1, 7, "service", method, hello, {"peer": peer}, message)
+    return AuthenticationRequest(1, 7, "service", method, hello, {"peer": peer}, message)
 
 
 def door(inside, trail=None, limits=STRICT):

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from wamp_transport.router.decisions import Deny, Permit
 
-from wamp_transport.router.answers import Deny, Permit
-from wamp_transport.router.effects import Authorize
+from wamp_transport.router.effects import AuthorizationRequest
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,
@@ -62,7 +62,7 @@ class Decisions(RuleBasedStateMachine):
         self.watcher = self.node.join("realm1", service=WATCH)
         self.watcher.request([32, 1, {"match": "prefix"}, ""])
         self.senders: list[Sender] = []
-        self.stale: list[Authorize] = []
+        self.stale: list[AuthorizationRequest] = []
 
     def options(self) -> RouterOptions:
         made = {"watcher": RoleOptions("watcher", allow_by_default=True)}

@@ -6,8 +6,8 @@ The authenticator is played by the test: it answers when and what the test says.
 from typing import Any
 
 import pytest
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Permit, Skip
 
-from wamp_transport.router.answers import Admit, Challenge, Deny, Permit, Skip
 from wamp_transport.router.options import (
     AnonymousLogin,
     Limits,
@@ -68,7 +68,7 @@ def test_challenged_peer_joins_with_what_its_authenticator_says(node: MemoryNode
     assert asked.hello.details.authextra == {"x": 1}
     assert (asked.message, asked.pending) == (None, None)
     assert not peer.inbox
-    node.decide(Challenge("ticket", {"hint": "blue"}, pending=["nonce"]))
+    node.decide(ChallengePeer("ticket", {"hint": "blue"}, pending=["nonce"]))
     assert peer.receive() == [4, "ticket", {"hint": "blue"}]
     peer.send([5, "secret", {"y": 2}])
     (asked,) = node.questions
@@ -116,7 +116,7 @@ def test_peer_for_whom_no_method_applies_is_aborted(node: MemoryNode, peer: Memo
 
 def test_method_that_has_challenged_applies(node: MemoryNode, peer: MemoryPeer) -> None:
     hello(peer, "wampcra", "ticket")
-    node.decide(Challenge("wampcra", {}))
+    node.decide(ChallengePeer("wampcra", {}))
     peer.receive()
     peer.send([5, "answer", {}])
     node.decide(Skip())
@@ -126,7 +126,7 @@ def test_method_that_has_challenged_applies(node: MemoryNode, peer: MemoryPeer) 
 def test_several_challenges_may_follow_each_other(node: MemoryNode, peer: MemoryPeer) -> None:
     hello(peer)
     for number in range(3):
-        node.decide(Challenge("ticket", {}, pending=number))
+        node.decide(ChallengePeer("ticket", {}, pending=number))
         assert peer.receive()[0] == 4
         peer.send([5, "answer", {}])
         assert node.questions[0].pending == number
@@ -178,7 +178,7 @@ def test_anonymous_login_of_an_unknown_realm_aborts(node: MemoryNode, serializer
 def test_denial_is_final_and_neutral(node: MemoryNode, peer: MemoryPeer, is_challenged: bool) -> None:
     hello(peer)
     if is_challenged:
-        node.decide(Challenge("ticket", {}))
+        node.decide(ChallengePeer("ticket", {}))
         peer.receive()
         peer.send([5, "guess", {}])
     node.decide(Deny())
@@ -234,7 +234,7 @@ def test_nothing_may_be_sent_while_the_router_decides(node: MemoryNode, peer: Me
 @pytest.mark.parametrize("message", [[1, "realm1", DETAILS], [6, {}, "x.y"], [48, 1, {}, "com.x"]])
 def test_challenge_must_be_answered_with_authenticate(node: MemoryNode, peer: MemoryPeer, message: list[Any]) -> None:
     hello(peer)
-    node.decide(Challenge("ticket", {}))
+    node.decide(ChallengePeer("ticket", {}))
     peer.receive()
     peer.send(message)
     reason, text = aborted(peer)
@@ -253,7 +253,7 @@ def test_authenticate_is_no_message_of_a_session(node: MemoryNode, peer: MemoryP
 def start(node: MemoryNode, peer: MemoryPeer, *, challenged: bool) -> None:
     hello(peer)
     if challenged:
-        node.decide(Challenge("ticket", {}))
+        node.decide(ChallengePeer("ticket", {}))
         peer.receive()
 
 

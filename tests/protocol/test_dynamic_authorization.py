@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from wamp_transport.router.decisions import ChallengePeer, Deny, Permit
 
 from wamp_transport.router import waiting
-from wamp_transport.router.answers import Challenge, Deny, Permit
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,
@@ -97,7 +97,7 @@ def test_action_waits_for_the_authorizer(node: MemoryNode, asker: MemoryPeer, ac
     [
         (NO, "wamp.error.not_authorized"),
         (Deny("wamp.error.authorization_failed", "it broke"), "wamp.error.authorization_failed"),
-        (Challenge("ticket", {}), "wamp.error.authorization_failed"),
+        (ChallengePeer("ticket", {}), "wamp.error.authorization_failed"),
     ],
 )
 def test_what_is_not_allowed_is_refused(

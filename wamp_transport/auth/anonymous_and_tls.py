@@ -3,9 +3,9 @@
 from typing import Any
 
 from ..config.auth_methods import ANONYMOUS, TLS
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from .fingerprints import fingerprints_of
 from .principals import Principals, World, admission, lookup_of
 
@@ -18,7 +18,7 @@ class AnonymousMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """Admit the peer if the source of principals accepts it."""
         principal = await self._principals.find(lookup_of(request, ANONYMOUS.name))
         if principal is None:
@@ -27,7 +27,7 @@ class AnonymousMethod:
         authid = request.transport.get("http_cbtid") or f"anonymous-{self._world.random_bytes(7).hex()}"
         return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Deny: this method has no challenge."""
         return Deny()
 
@@ -39,7 +39,7 @@ class TlsMethod:
         self._principals = principals
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """Admit the principal with this certificate."""
         fingerprints = fingerprints_of(request.transport.get("peer_cert"))
         if not fingerprints:
@@ -49,6 +49,6 @@ class TlsMethod:
             return Deny()
         return admission(request, principal, self._principals.provider, self._default_role)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Deny: this method has no challenge."""
         return Deny()

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..config.auth_methods import WAMPCRA
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from . import decoy_challenges
 from .principals import CraKeys, CraPassword, Principal, Principals, World, admission, lookup_of
 from .wampcra import Salting, challenge_text, derive_key, is_signature
@@ -33,7 +33,7 @@ class CraMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """Send CHALLENGE with the text to sign."""
         asked = request.hello.details.authid
         found = await self._principals.find(lookup_of(request, WAMPCRA.name))
@@ -57,9 +57,9 @@ class CraMethod:
         elif principal is not None and isinstance(credential, CraKeys):
             keys = credential.keys
         extra = {"challenge": text, **(salting.extra() if salting is not None else {})}
-        return Challenge(WAMPCRA.name, extra, PendingCra(principal, text, keys))
+        return ChallengePeer(WAMPCRA.name, extra, PendingCra(principal, text, keys))
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit the peer if its signature is right."""
         # Compare an unknown peer's signature as well, with one that nobody can know, so that both take the same time.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)

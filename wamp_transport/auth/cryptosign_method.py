@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.auth_methods import CRYPTOSIGN
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign
 from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
 
@@ -31,7 +31,7 @@ class CryptosignMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """Send CHALLENGE with the octets to sign."""
         extra = request.hello.details.authextra or {}
         key = public_key(extra.get("pubkey"))
@@ -62,9 +62,9 @@ class CryptosignMethod:
         if to_sign is not None:
             own = self._world.router_key
             answer |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
-        return Challenge(CRYPTOSIGN.name, answer, pending)
+        return ChallengePeer(CRYPTOSIGN.name, answer, pending)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit the peer if its signature is right."""
         is_right = is_answer(pending.key, pending.message, message.signature)
         if not is_right or pending.principal is None:

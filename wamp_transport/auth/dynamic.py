@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final
 
-from ..router.answers import NEUTRAL
+from ..router.decisions import NEUTRAL
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
 from .authenticator_result import BadAnswer, principal_from

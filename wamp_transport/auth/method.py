@@ -2,9 +2,9 @@
 
 from typing import Any, Protocol
 
-from ..router.answers import Admit, Challenge, Deny, Skip
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny, Skip
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 
 
 class Method(Protocol):
@@ -13,10 +13,10 @@ class Method(Protocol):
     Both methods may raise LoginDenied, which comes from the source of principals.
     """
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the answer to HELLO."""
         ...
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Return the answer to AUTHENTICATE. ``pending`` was stored with the challenge."""
         ...

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..config.auth_methods import OPERATOR
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
 from ..router.options import TRUSTED
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..wamp.messages import Authenticate
 from .credentials import UnusableChallenge
 from .principals import World
 from .providers import AuthProvider
@@ -51,7 +51,7 @@ class OperatorMethod:
         self._key = key
         self._world = world
 
-    async def begin(self, request: Authenticate) -> Challenge | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Deny:
         """Send CHALLENGE with the node's own proof."""
         details = request.hello.details
         extra = details.authextra or {}
@@ -68,9 +68,9 @@ class OperatorMethod:
             }
         )
         shown = {"challenge": text, "proof": proof(self._key, ROUTER_SIDE, text)}
-        return Challenge(OPERATOR.name, shown, text)
+        return ChallengePeer(OPERATOR.name, shown, text)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit an operator who has the key, with the role asked for."""
         if not is_proof(self._key, OPERATOR_SIDE, pending, message.signature):
             return Deny()

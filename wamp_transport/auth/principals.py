@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from ..router.answers import Admit, Deny
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, Deny
+from ..router.effects import AuthenticationRequest
 from ..router.options import TRUSTED
 from ..wamp import errors
 from .scram import Derivation, ScramKeys
@@ -137,7 +137,7 @@ class World:
     router_key: bytes = field(repr=False)
 
 
-def lookup_of(request: Authenticate, method: str, **more: Any) -> Lookup:
+def lookup_of(request: AuthenticationRequest, method: str, **more: Any) -> Lookup:
     """Return the lookup for a login."""
     hello, ticket = request.hello, more.get("ticket")
     details: dict[str, Any] = {
@@ -154,7 +154,7 @@ def lookup_of(request: Authenticate, method: str, **more: Any) -> Lookup:
 
 
 def admission(
-    request: Authenticate,
+    request: AuthenticationRequest,
     principal: Principal,
     provider: str,
     default_role: str | None,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..config.auth_methods import SCRAM
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from . import decoy_challenges
 from .principals import Principal, Principals, ScramCredential, World, admission, lookup_of
 from .scram import (
@@ -56,7 +56,7 @@ class ScramMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """Send CHALLENGE with the nonce and the parameters of the key derivation."""
         method, authid = request.method, request.hello.details.authid or ""
         extra = request.hello.details.authextra or {}
@@ -75,11 +75,11 @@ class ScramMethod:
         else:
             principal, derivation, keys = None, self._decoy(method, authid, request.hello.realm), ()
         message = auth_message(method, authid, client_nonce, nonce, derivation, channel)
-        return Challenge(
+        return ChallengePeer(
             method, _extra(method, nonce, derivation), PendingScram(principal, keys, nonce, message, channel)
         )
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit the peer, with the server's own signature, if its proof is right."""
         if request.method == STANDARD and not _repeats(message.extra, pending):
             return Deny()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config.auth_methods import TICKET
-from ..router.answers import Admit, Challenge, Deny
-from ..router.effects import Authenticate
-from ..wamp.messages import Authenticate as AuthenticateMessage
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
 from .principals import (
     CraKeys,
     CraPassword,
@@ -60,11 +60,11 @@ class TicketMethod:
         self._world = world
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
         """Send CHALLENGE."""
-        return Challenge(request.method, {})
+        return ChallengePeer(request.method, {})
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit the peer if its ticket is right."""
         principal = await self._principals.find(lookup_of(request, TICKET.name, ticket=message.signature))
         if principal is None:

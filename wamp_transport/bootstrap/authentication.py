@@ -38,10 +38,10 @@ from ..config.auth_methods import (
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
-from ..router.answers import Admit, Challenge, Deny, Skip
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, ChallengePeer, Deny, Skip
+from ..router.effects import AuthenticationRequest
+from ..router.environment import rfc3339
 from ..router.options import TRUSTED
-from ..router.ports import rfc3339
 from ..router.records import Session
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
@@ -108,7 +108,7 @@ class Authentication:
             if isinstance(service.settings, WebSocketSection)
         }
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the next step of a login."""
         service = self._services.get(request.service)
         if service is None:

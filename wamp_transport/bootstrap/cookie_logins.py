@@ -9,8 +9,8 @@ from ..config.auth_methods import COOKIE
 from ..config.configuration import PathService, service_options
 from ..node.connection import Connection
 from ..node.node import Node
-from ..router.answers import Admit, Deny, Skip
-from ..router.effects import Authenticate
+from ..router.decisions import Admit, Deny, Skip
+from ..router.effects import AuthenticationRequest
 from ..stores.cookies.records import CookieLogin, CookieStoreError
 from ..transports.cookies import log_out
 from ..wamp.errors import CLOSE_LOGOUT
@@ -47,7 +47,7 @@ class CookieLogins:
 
         node.on_goodbye = on_goodbye
 
-    async def admit(self, request: Authenticate, may_be: MayBe) -> Admit | Skip | Deny:
+    async def admit(self, request: AuthenticationRequest, may_be: MayBe) -> Admit | Skip | Deny:
         """Return the session for a client with a stored login. Without such a login the next method is tried."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
@@ -63,7 +63,7 @@ class CookieLogins:
             return Skip()
         return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
-    async def remember(self, request: Authenticate, admitted: Admit) -> None:
+    async def remember(self, request: AuthenticationRequest, admitted: Admit) -> None:
         """Store the login of a client with its cookie."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:

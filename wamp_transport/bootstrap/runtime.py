@@ -20,7 +20,7 @@ from ..node.dynamic_authorizer import DynamicAuthorizer
 from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
 from ..router.options import ServiceOptions
-from ..router.records import PRESENT
+from ..router.records import ACTIVE_STATES
 from ..signals import AppliedConfiguration
 from ..stores import nodes
 from ..stores.connections import close_kept
@@ -257,7 +257,7 @@ class Runtime:
         """End the sessions of principals that are no more, or have another role now."""
         assert self.node is not None and self.authentication is not None  # noqa: S101, PT018 - started before
         for session in list(self.node.router.sessions.values()):
-            if session.state in PRESENT and self.authentication.is_stale(session):
+            if session.state in ACTIVE_STATES and self.authentication.is_stale(session):
                 self.node.leave(session.id, NO_SUCH_PRINCIPAL, "who this principal is has changed: log in again")
 
     def _mounts(self, configuration: Configuration, old: Snapshot) -> dict[str, Mount]:

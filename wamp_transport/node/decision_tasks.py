@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from ..router.answers import Admit, Answer, Challenge, Deny, Permit, Skip
-from ..router.effects import Authenticate, Authorize
+from ..router.decisions import Admit, Answer, ChallengePeer, Deny, Permit, Skip
+from ..router.effects import AuthenticationRequest, AuthorizationRequest
 from ..wamp import errors
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Authenticator(Protocol):
     """Decides on logins."""
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the next step of a login. It is canceled if the peer leaves or time is up."""
         ...
 
@@ -26,7 +26,7 @@ class Authenticator(Protocol):
 class Authorizer(Protocol):
     """Decides on actions of sessions."""
 
-    async def authorize(self, request: Authorize) -> Permit | Deny:
+    async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
         """Return the decision. It is canceled if the session leaves or time is up."""
         ...
 
@@ -34,11 +34,11 @@ class Authorizer(Protocol):
 class Nobody:
     """The authenticator and authorizer of a node without one: nobody joins, nothing is allowed."""
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Deny the login."""
         return Deny(errors.AUTHENTICATION_FAILED, "this router has no authenticator")
 
-    async def authorize(self, request: Authorize) -> Permit | Deny:
+    async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
         """Deny the action."""
         return Deny(errors.AUTHORIZATION_FAILED, "this router has no authorizer")
 
@@ -60,12 +60,12 @@ class DecisionTasks:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._decide = decide
-        self._asked: dict[int, tuple[asyncio.Task[None], Authenticate | Authorize]] = {}
+        self._asked: dict[int, tuple[asyncio.Task[None], AuthenticationRequest | AuthorizationRequest]] = {}
 
     def __len__(self) -> int:
         return len(self._asked)
 
-    def ask(self, request: Authenticate | Authorize) -> None:
+    def ask(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
         """Start a task for a request."""
         self._asked[request.ticket] = self._loop.create_task(self._run(request)), request
 
@@ -79,10 +79,10 @@ class DecisionTasks:
         if is_late:
             logger.error("The %s did not answer in time for session %s", *about(request))
 
-    async def _run(self, request: Authenticate | Authorize) -> None:
+    async def _run(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
         answer: Answer
         try:
-            if isinstance(request, Authenticate):
+            if isinstance(request, AuthenticationRequest):
                 answer = await self._authenticator.authenticate(request)
             else:
                 answer = await self._authorizer.authorize(request)
@@ -95,12 +95,12 @@ class DecisionTasks:
 
 
 FAILURES = {
-    Authenticate: ("authenticator", errors.AUTHENTICATION_FAILED, "the authenticator failed"),
-    Authorize: ("authorizer", errors.AUTHORIZATION_FAILED, "the authorizer failed"),
+    AuthenticationRequest: ("authenticator", errors.AUTHENTICATION_FAILED, "the authenticator failed"),
+    AuthorizationRequest: ("authorizer", errors.AUTHORIZATION_FAILED, "the authorizer failed"),
 }
 
 
-def about(request: Authenticate | Authorize) -> tuple[str, int]:
+def about(request: AuthenticationRequest | AuthorizationRequest) -> tuple[str, int]:
     """Return the name of the authenticator or authorizer, and the session's id."""
     name = FAILURES[type(request)][0]
-    return (f"{name} {request.authorizer}" if isinstance(request, Authorize) else name), request.session_id
+    return (f"{name} {request.authorizer}" if isinstance(request, AuthorizationRequest) else name), request.session_id

@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from ..config.realm import FUNCTION
-from ..router.answers import Deny, Permit
-from ..router.effects import Authorize
+from ..router.decisions import Deny, Permit
+from ..router.effects import AuthorizationRequest
 from ..wamp import errors
 from ..wamp.errors import WampError
 from .service_sessions import ServiceSessions
@@ -40,7 +40,7 @@ class DynamicAuthorizer:
         self._sessions = sessions
         self._run_function = run_function
 
-    async def authorize(self, request: Authorize) -> Permit | Deny:
+    async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
         """Ask the authorizer that the session's role names, and return its decision."""
         try:
             return permit_from(await self._ask(request))
@@ -50,7 +50,7 @@ class DynamicAuthorizer:
             self._report(request, f"it raised {type(fault).__name__}", fault)
         return FAILED
 
-    async def _ask(self, request: Authorize) -> Any:
+    async def _ask(self, request: AuthorizationRequest) -> Any:
         arguments = arguments_of(request)
         if request.authorizer.startswith(FUNCTION):
             return await self._run_function(request.authorizer.removeprefix(FUNCTION), *arguments)
@@ -58,7 +58,7 @@ class DynamicAuthorizer:
         return (await session.call(request.authorizer, arguments)).value
 
     @staticmethod
-    def _report(request: Authorize, text: str, fault: Exception | None = None) -> None:
+    def _report(request: AuthorizationRequest, text: str, fault: Exception | None = None) -> None:
         logger.error(
             "Authorizer %s of role %s in realm %s could not decide whether session %s may %s %r, so it may not: %s",
             request.authorizer.removeprefix(FUNCTION),
@@ -72,7 +72,7 @@ class DynamicAuthorizer:
         )
 
 
-def arguments_of(request: Authorize) -> list[Any]:
+def arguments_of(request: AuthorizationRequest) -> list[Any]:
     """Return the arguments for an authorizer, as copies that it may change."""
     given = [request.session, request.uri, request.action, request.options]
     arguments: list[Any] = msgspec.to_builtins(given, builtin_types=(bytes,))

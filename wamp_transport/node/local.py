@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..auth.providers import AuthProvider
 from ..config.auth_methods import LOCAL
-from ..router.answers import Admit
+from ..router.decisions import Admit
 from ..router.options import ServiceOptions
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalLane

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ..router.answers import Admit, Answer
 from ..router.deadlines import Deadlines
+from ..router.decisions import Admit, Answer
 from ..router.effects import (
-    Authenticate,
-    Authorize,
+    AuthenticationRequest,
+    AuthorizationRequest,
     Close,
     Effect,
     Joined,
@@ -31,9 +31,9 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
+from ..router.environment import Environment
 from ..router.options import RouterOptions, ServiceOptions
-from ..router.ports import Environment
-from ..router.records import JOINING, Session
+from ..router.records import JOINING_STATES, Session
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
@@ -144,7 +144,7 @@ class Node:
     def is_joining(self, connection: Connection) -> bool:
         """Whether the connection's session is not established yet."""
         session = self.router.sessions.get(connection.session_id)
-        return session is not None and session.state in JOINING
+        return session is not None and session.state in JOINING_STATES
 
     def violate(self, connection: Connection, message: str) -> None:
         """The peer sent what is no message: ABORT, then the transport closes."""
@@ -293,7 +293,7 @@ class Node:
             self._leaving[effect.session_id] = connection
             self._work_soon()
 
-    def _ask(self, effect: Authenticate | Authorize) -> None:
+    def _ask(self, effect: AuthenticationRequest | AuthorizationRequest) -> None:
         self._decision_tasks.ask(effect)
 
     def _withdraw(self, effect: Withdraw) -> None:
@@ -368,8 +368,8 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Close: Node._close,  # type: ignore[dict-item]
     Mute: Node._mute,  # type: ignore[dict-item]
     Record: Node._record,  # type: ignore[dict-item]
-    Authenticate: Node._ask,  # type: ignore[dict-item]
-    Authorize: Node._ask,  # type: ignore[dict-item]
+    AuthenticationRequest: Node._ask,  # type: ignore[dict-item]
+    AuthorizationRequest: Node._ask,  # type: ignore[dict-item]
     Withdraw: Node._withdraw,  # type: ignore[dict-item]
     Pause: Node._pause,  # type: ignore[dict-item]
     Resume: Node._resume,  # type: ignore[dict-item]

@@ -17,7 +17,7 @@ from ..config.auth_methods import DJANGO_SESSION, LOCAL
 from ..node.handling import Event, Procedure
 from ..node.local import LocalLine
 from ..node.session import Registration, Session, Subscription
-from ..router.answers import Admit
+from ..router.decisions import Admit
 from ..stores.identity import users
 from ..wamp import errors
 from ..wamp.errors import ApplicationError

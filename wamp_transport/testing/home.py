@@ -13,7 +13,7 @@ from ..node.handling import Result
 from ..node.local import LocalLine
 from ..node.node import Node
 from ..node.session import Session
-from ..router.answers import Admit
+from ..router.decisions import Admit
 from ..wamp.errors import ApplicationError
 from ..wamp.messages import CallOptions, PublishOptions
 from .loop import MemoryLoop

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from ..router.answers import Answer
 from ..router.deadlines import Deadlines
+from ..router.decisions import Answer
 from ..router.effects import (
-    Authenticate,
-    Authorize,
+    AuthenticationRequest,
+    AuthorizationRequest,
     Close,
     Effect,
     Mute,
@@ -30,8 +30,8 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
+from ..router.environment import Environment
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
-from ..router.ports import Environment
 from ..router.router import Router
 from ..serializers.registry import SERIALIZERS, is_deeper, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
@@ -70,7 +70,7 @@ class MemoryNode:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
         self.now = 0.0
         self.records: list[Record] = []
-        self.questions: list[Authenticate | Authorize] = []
+        self.questions: list[AuthenticationRequest | AuthorizationRequest] = []
         self.random = 0
         self.router = Router(
             options,
@@ -113,7 +113,7 @@ class MemoryNode:
         self.router.configure(options)
         self.run_effects()
 
-    def decide(self, answer: Answer, question: Authenticate | Authorize | int = 0) -> None:
+    def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
         """Answer a question: one that was asked at any time, or the open one in this place."""
         if isinstance(question, int):
             question = self.questions[question]
@@ -172,7 +172,7 @@ class MemoryNode:
             self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
         elif isinstance(effect, Record):
             self.records.append(effect)
-        elif isinstance(effect, Authenticate | Authorize):
+        elif isinstance(effect, AuthenticationRequest | AuthorizationRequest):
             self.questions.append(effect)
         elif isinstance(effect, Withdraw):
             self.questions = [each for each in self.questions if each.ticket != effect.ticket]

@@ -5,9 +5,8 @@ from itertools import count
 import pytest
 
 from wamp_transport.auth.principals import Principal, World
-from wamp_transport.router.effects import Authenticate
-from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage
-from wamp_transport.wamp.messages import Hello, HelloDetails
+from wamp_transport.router.effects import AuthenticationRequest
+from wamp_transport.wamp.messages import Authenticate, Hello, HelloDetails
 
 TIMESTAMP = "2026-01-01T00:00:00.000Z"
 
@@ -22,7 +21,7 @@ def run(coroutine):
 def request_of(method, authid="joe", *, realm="realm1", transport=None, **authextra):
     """A login that has just begun."""
     details = HelloDetails(authmethods=[method], authid=authid, authextra=authextra or None)
-    return Authenticate(1, 7, "service", method, Hello(realm, details), transport or {})
+    return AuthenticationRequest(1, 7, "service", method, Hello(realm, details), transport or {})
 
 
 class Offloading:
@@ -68,7 +67,7 @@ class Login:
         return run(self.method.begin(request))
 
     def finish(self, request, challenge, signature, **extra):
-        message = AuthenticateMessage(signature, extra)
+        message = Authenticate(signature, extra)
         return run(self.method.finish(request, message, challenge.pending))
 
 

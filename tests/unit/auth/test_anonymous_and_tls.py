@@ -1,9 +1,9 @@
 import pytest
+from wamp_transport.router.decisions import Admit, Deny
 
 from tests.unit.auth.conftest import Listed, request_of, run
 from wamp_transport.auth.anonymous_and_tls import AnonymousMethod, TlsMethod
 from wamp_transport.auth.principals import Principal
-from wamp_transport.router.answers import Admit, Deny
 
 CERTIFICATE = {"sha1": "AB:" * 19 + "AB", "sha256": "CD:" * 31 + "CD"}
 

@@ -1,13 +1,13 @@
 import json
 
 import pytest
+from wamp_transport.router.decisions import Admit, Deny
 
 from tests.unit.auth.conftest import TIMESTAMP, Listed, request_of
 from wamp_transport.auth.cra_method import CraMethod, salting_of
 from wamp_transport.auth.principals import CraKeys, CraPassword, Principal
 from wamp_transport.auth.ticket import PlainTickets
 from wamp_transport.auth.wampcra import Salting, derive_key, sign
-from wamp_transport.router.answers import Admit, Deny
 
 SALTING = Salting("salt123", 100, 16)
 KEY = derive_key("secret1", SALTING)

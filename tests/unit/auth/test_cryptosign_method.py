@@ -1,10 +1,10 @@
 import pytest
+from wamp_transport.router.decisions import Admit, Deny
 
 from tests.unit.auth.conftest import Listed, request_of
 from wamp_transport.auth.cryptosign import is_answer, message_of, public_key_of, sign
 from wamp_transport.auth.cryptosign_method import CryptosignMethod
 from wamp_transport.auth.principals import Principal, PublicKeys
-from wamp_transport.router.answers import Admit, Deny
 
 PRIVATE, OTHER = bytes(range(32)), bytes(range(1, 33))
 KEY, OTHER_KEY = public_key_of(PRIVATE), public_key_of(OTHER)

@@ -1,11 +1,11 @@
 import json
 
 import pytest
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny
 
 from tests.unit.auth.conftest import Login, request_of
 from wamp_transport.auth.credentials import UnusableChallenge
 from wamp_transport.auth.operators import Operator, OperatorMethod, is_proof, proof
-from wamp_transport.router.answers import Admit, Challenge, Deny
 
 KEY = "k" * 64
 EVA = Operator("operator:eva", ("former", KEY))
@@ -95,7 +95,7 @@ def test_operator_answers_no_challenge_of_another_login(method):
 
 def test_what_is_signed_tells_who_is_to_be_let_in(method):
     challenge = begun(method)
-    assert isinstance(challenge, Challenge)
+    assert isinstance(challenge, ChallengePeer)
     told = json.loads(challenge.extra["challenge"])
     assert (told["realm"], told["authid"], told["role"]) == ("realm1", "operator:eva", "trusted")
 

@@ -1,7 +1,8 @@
+from wamp_transport.router.decisions import Admit, Deny
+
 from tests.unit.auth.conftest import request_of
 from wamp_transport.auth.principals import CraKeys, CraPassword, Lookup, Principal, admission, lookup_of
 from wamp_transport.auth.wampcra import Salting
-from wamp_transport.router.answers import Admit, Deny
 
 
 def test_admission_takes_what_the_principal_says():

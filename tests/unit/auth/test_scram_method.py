@@ -1,6 +1,7 @@
 from base64 import b64decode, b64encode
 
 import pytest
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny
 
 from tests.unit.auth.conftest import Listed, request_of
 from wamp_transport.auth.principals import Principal, ScramCredential
@@ -15,7 +16,6 @@ from wamp_transport.auth.scram import (
     server_signature,
 )
 from wamp_transport.auth.scram_method import ScramMethod
-from wamp_transport.router.answers import Admit, Challenge, Deny
 
 SALT = bytes(range(16))
 WAYS = {
@@ -147,7 +147,7 @@ def test_unknown_peers_are_challenged_like_principals_and_each_time_alike(steps,
 @pytest.mark.parametrize("method", [STANDARD, DIALECT])
 def test_without_principals_there_is_a_challenge_all_the_same(login, method):
     challenge = login(ScramMethod, Listed()).begin(request_of(method, "joe", nonce=NONCE))
-    assert isinstance(challenge, Challenge)
+    assert isinstance(challenge, ChallengePeer)
     assert challenge.extra["memory"] >= 512
 
 

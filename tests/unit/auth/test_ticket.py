@@ -1,9 +1,9 @@
 import pytest
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny
 
 from tests.unit.auth.conftest import Listed, request_of
 from wamp_transport.auth.principals import CraKeys, Principal
 from wamp_transport.auth.ticket import DelayedTickets, PlainTickets, TicketMethod
-from wamp_transport.router.answers import Admit, Challenge, Deny
 
 
 class Slow(PlainTickets):
@@ -16,14 +16,14 @@ JOE = Principal("user", credential=PlainTickets(("old", "secret!!!")))
 @pytest.mark.parametrize("authid", ["joe", "nobody", None])
 def test_everybody_is_challenged_alike_and_nobody_looked_up(login, authid):
     source = Listed(joe=JOE)
-    assert login(TicketMethod, source).begin(request_of("ticket", authid)) == Challenge("ticket", {})
+    assert login(TicketMethod, source).begin(request_of("ticket", authid)) == ChallengePeer("ticket", {})
     assert not source.lookups
 
 
 @pytest.mark.parametrize("ticket", ["old", "secret!!!"])
 def test_any_valid_ticket_admits(login, ticket):
     source = Listed(joe=JOE)
-    answer = login(TicketMethod, source).finish(request_of("ticket"), Challenge("ticket", {}), ticket)
+    answer = login(TicketMethod, source).finish(request_of("ticket"), ChallengePeer("ticket", {}), ticket)
     assert answer == Admit("realm1", "joe", "user", "ticket", "static", None)
     assert source.lookups[0].ticket == ticket
 
@@ -33,24 +33,24 @@ def test_any_valid_ticket_admits(login, ticket):
 )
 def test_wrong_ticket_and_unknown_peer_are_denied_alike(login, authid, ticket):
     steps = login(TicketMethod, Listed(joe=JOE))
-    assert steps.finish(request_of("ticket", authid), Challenge("ticket", {}), ticket) == Deny()
+    assert steps.finish(request_of("ticket", authid), ChallengePeer("ticket", {}), ticket) == Deny()
 
 
 def test_source_that_has_checked_the_ticket_itself_is_believed(login):
     steps = login(TicketMethod, Listed(joe=Principal("user")))
-    assert isinstance(steps.finish(request_of("ticket"), Challenge("ticket", {}), "x"), Admit)
+    assert isinstance(steps.finish(request_of("ticket"), ChallengePeer("ticket", {}), "x"), Admit)
 
 
 def test_slow_check_runs_elsewhere(login, world):
     steps = login(TicketMethod, Listed(joe=Principal("user", credential=Slow(("x",), True))))
-    assert isinstance(steps.finish(request_of("ticket"), Challenge("ticket", {}), "x"), Admit)
-    assert steps.finish(request_of("ticket"), Challenge("ticket", {}), "y") == Deny()
+    assert isinstance(steps.finish(request_of("ticket"), ChallengePeer("ticket", {}), "x"), Admit)
+    assert steps.finish(request_of("ticket"), ChallengePeer("ticket", {}), "y") == Deny()
     assert world.offload.count == 2
 
 
 def test_credential_of_another_method_admits_nobody(login):
     steps = login(TicketMethod, Listed(joe=Principal("user", credential=CraKeys(("x",)))))
-    assert steps.finish(request_of("ticket"), Challenge("ticket", {}), "x") == Deny()
+    assert steps.finish(request_of("ticket"), ChallengePeer("ticket", {}), "x") == Deny()
 
 
 @pytest.mark.parametrize("ticket", ["right", "wrong"])

@@ -3,6 +3,7 @@ import threading
 
 import pytest
 from pydantic import TypeAdapter
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
 
 from wamp_transport.bootstrap.authentication import Authentication, Busy, Threads, _made
 from wamp_transport.bootstrap.cookie_logins import CookieLogins
@@ -11,10 +12,8 @@ from wamp_transport.bootstrap.identity.identity_services import IdentityServices
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketService
 from wamp_transport.node.service_sessions import ServiceSessions
-from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
-from wamp_transport.router.effects import Authenticate
-from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage
-from wamp_transport.wamp.messages import Hello, HelloDetails
+from wamp_transport.router.effects import AuthenticationRequest
+from wamp_transport.wamp.messages import Authenticate, Hello, HelloDetails
 
 SALTED = {"secret": "x", "salt": "s", "iterations": 5_000_000, "keylen": 32, "role": "user"}
 
@@ -34,9 +33,9 @@ def authentication():
 
 
 def request(method, signature=None, pending=None, key="a/ws"):
-    message = None if signature is None else AuthenticateMessage(signature, {})
+    message = None if signature is None else Authenticate(signature, {})
     hello = Hello("realm1", HelloDetails(authid="joe"))
-    return Authenticate(1, 7, key, method, hello, {}, message, pending)
+    return AuthenticationRequest(1, 7, key, method, hello, {}, message, pending)
 
 
 def ask(authentication, *arguments, **options):
@@ -47,7 +46,7 @@ def test_steps_of_a_method_are_taken(authentication):
     authentication.configure(
         service({"ticket": {"type": "static", "principals": {"joe": {"ticket": "x", "role": "u"}}}})
     )
-    assert ask(authentication, "ticket") == Challenge("ticket", {})
+    assert ask(authentication, "ticket") == ChallengePeer("ticket", {})
     assert ask(authentication, "ticket", "x") == Admit("realm1", "joe", "u", "ticket", "static", None)
     assert ask(authentication, "ticket", "y") == Deny()
 
@@ -91,7 +90,7 @@ def test_slow_hash_leaves_the_loop_alone(authentication):
         return login.result(), turns
 
     challenge, turns = asyncio.run(others_go_on())
-    assert isinstance(challenge, Challenge)
+    assert isinstance(challenge, ChallengePeer)
     assert turns > 100
 
 

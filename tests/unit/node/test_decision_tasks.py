@@ -2,12 +2,12 @@ import asyncio
 import logging
 
 import pytest
+from wamp_transport.router.decisions import Admit, Deny, Permit
 
 from tests.unit.node.conftest import Recorder
 from wamp_transport.node.decision_tasks import NOBODY, DecisionTasks
 from wamp_transport.node.node import Node
-from wamp_transport.router.answers import Admit, Deny, Permit
-from wamp_transport.router.effects import Authenticate, Authorize
+from wamp_transport.router.effects import AuthenticationRequest, AuthorizationRequest
 from wamp_transport.router.options import (
     AnonymousLogin,
     AuthorizerOptions,
@@ -18,8 +18,8 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.wamp.messages import Hello, HelloDetails
 
-LOGIN = Authenticate(1, 7, "service", "ticket", Hello("realm1", HelloDetails()), {})
-ACTION = Authorize(2, 7, "realm1", {}, "com.a", "call", "com.x", "exact", None)
+LOGIN = AuthenticationRequest(1, 7, "service", "ticket", Hello("realm1", HelloDetails()), {})
+ACTION = AuthorizationRequest(2, 7, "realm1", {}, "com.a", "call", "com.x", "exact", None)
 ADMIT = Admit("realm1", "alice", "dynamic", "ticket", "static")
 
 

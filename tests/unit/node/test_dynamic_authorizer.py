@@ -1,13 +1,13 @@
 import asyncio
 
 import pytest
+from wamp_transport.router.decisions import Permit
 
 from wamp_transport.node import local
 from wamp_transport.node.dynamic_authorizer import DynamicAuthorizer, InvalidAnswer, arguments_of, permit_from
 from wamp_transport.node.node import Node
 from wamp_transport.node.service_sessions import ServiceSessions
-from wamp_transport.router.answers import Permit
-from wamp_transport.router.effects import Authorize
+from wamp_transport.router.effects import AuthorizationRequest
 from wamp_transport.router.options import TRUSTED, AuthorizerOptions, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
@@ -162,7 +162,7 @@ def test_invalid_answer_is_reported_without_its_values(answer, words):
 
 def test_arguments_are_values_of_their_own():
     transport = {"type": "websocket"}
-    request = Authorize(1, 2, "realm1", {"session": 2, "transport": transport}, "com.a", "publish", "com.x", "exact",
+    request = AuthorizationRequest(1, 2, "realm1", {"session": 2, "transport": transport}, "com.a", "publish", "com.x", "exact",
                         PublishOptions(exclude=[3], acknowledge=True))  # fmt: skip
     asked = arguments_of(request)
     assert asked == [
@@ -173,5 +173,7 @@ def test_arguments_are_values_of_their_own():
 
 
 def test_pattern_is_in_the_options():
-    request = Authorize(1, 2, "realm1", {}, "com.a", "subscribe", "com.", "prefix", SubscribeOptions(match="prefix"))
+    request = AuthorizationRequest(
+        1, 2, "realm1", {}, "com.a", "subscribe", "com.", "prefix", SubscribeOptions(match="prefix")
+    )
     assert arguments_of(request)[3] == {"match": "prefix"}

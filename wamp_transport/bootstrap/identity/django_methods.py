@@ -6,13 +6,13 @@ from typing import Any
 from ...auth.principals import Lookup, Principal
 from ...auth.providers import AuthProvider
 from ...config.auth_methods import DJANGO_SESSION
-from ...router.answers import Admit, Challenge, Deny, Skip
-from ...router.effects import Authenticate
+from ...router.decisions import Admit, ChallengePeer, Deny, Skip
+from ...router.effects import AuthenticationRequest
 from ...router.options import TRUSTED
 from ...stores.identity import users
 from ...transports.session_cookie import SessionCookie
 from ...wamp import errors
-from ...wamp.messages import Authenticate as AuthenticateMessage
+from ...wamp.messages import Authenticate
 from .session_watch import SessionWatch
 
 Credentials = Callable[[int], Any]
@@ -55,7 +55,7 @@ class SessionMethod:
         self._credentials = credentials
         self._default_role = default_role
 
-    async def begin(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Admit the user."""
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
@@ -70,6 +70,6 @@ class SessionMethod:
         self._session_watch.watch(request.session_id, identity, mark)
         return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 
-    async def finish(self, request: Authenticate, message: AuthenticateMessage, pending: Any) -> Admit | Deny:
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Deny: this method has no challenge."""
         return Deny()

@@ -14,9 +14,9 @@ from ...auth.providers import AuthProvider
 from ...config.auth_methods import BY_WIRE_NAME, CRYPTOSIGN, TLS
 from ...config.limits import Lockout
 from ...node.decision_tasks import Authenticator
-from ...router.answers import Admit, Challenge, Deny, Skip
-from ...router.effects import Authenticate
-from ...router.records import PRESENT, Session
+from ...router.decisions import Admit, ChallengePeer, Deny, Skip
+from ...router.effects import AuthenticationRequest
+from ...router.records import ACTIVE_STATES, Session
 from ...signals import LoginFailure
 from ...stores.identity import principals, users
 from ...stores.identity.users import Identity
@@ -57,7 +57,7 @@ class GuardedAuthenticator:
         self._throttle = Throttle()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the next step of a login, from the inner authenticator unless there is a lockout."""
         if not BY_WIRE_NAME[request.method].counts_failures:
             answer = await self._inside.authenticate(request)
@@ -79,7 +79,7 @@ class GuardedAuthenticator:
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
         return answer
 
-    async def _counted(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+    async def _counted(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Run a step of a login that may be a guess."""
         throttled = self._throttled(request)
         if seconds := await self._throttle.wait_for(*throttled):
@@ -95,7 +95,7 @@ class GuardedAuthenticator:
             await self._throttle.failed(*throttled)
         return answer
 
-    def _throttled(self, request: Authenticate) -> tuple[Lockout, str | None, str | None]:
+    def _throttled(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
         limits = self._lockouts().get(request.service, Lockout())
         return limits, address_of(request.transport), request.hello.details.authid
 
@@ -116,10 +116,10 @@ class GuardedAuthenticator:
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
-    def _admitted(self, request: Authenticate, answer: Admit) -> None:
+    def _admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
         """Record a login, once the router knows whether it led to a session."""
         session = self._session_of(request.session_id)
-        if session is None or session.state not in PRESENT:
+        if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
             self._audit.record("failure", **self._columns(request), detail=refused.message)
             self._failed(request, refused)
@@ -134,12 +134,12 @@ class GuardedAuthenticator:
         except DatabaseError as error:
             logger.warning("The use of a principal cannot be recorded: %s", error)
 
-    def _failed(self, request: Authenticate, answer: Deny, *, is_locked_out: bool = False) -> None:
+    def _failed(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
         columns = self._columns(request)
         failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
         self._on_failed(failure)
 
-    def _columns(self, request: Authenticate) -> dict[str, Any]:
+    def _columns(self, request: AuthenticationRequest) -> dict[str, Any]:
         details = request.hello.details
         return {
             "realm": request.hello.realm,
@@ -162,7 +162,7 @@ def of_session(session: Session) -> dict[str, Any]:
     }
 
 
-def _shown(request: Authenticate) -> list[str]:
+def _shown(request: AuthenticationRequest) -> list[str]:
     """Return the fingerprints of the key or certificate that a peer has presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
