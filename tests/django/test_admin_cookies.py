@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from wamp_transport.models import TrackedCookie
 from wamp_transport.stores.cookies.database import DatabaseCookies
-from wamp_transport.stores.cookies.records import Login, new_record
+from wamp_transport.stores.cookies.records import CookieLogin, new_record
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def cookies():
     new, second = new_record("cbtid", 24, now, 60)
     store.add(old)
     store.add(new)
-    store.remember(new.id, Login("tcp:8080/ws", "realm1", "joe", "user", "ticket", "static"))
+    store.remember(new.id, CookieLogin("tcp:8080/ws", "realm1", "joe", "user", "ticket", "static"))
     return old, new, first, second
 
 

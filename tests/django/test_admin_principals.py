@@ -102,7 +102,7 @@ def test_second_secret_shares_the_salt_and_a_third_is_refused(pages):
     assert second.data["key"] != first.data["key"]
     page = pages.get("principal_change", first.principal.pk)
     third = {"credentials-2-method": "wampcra", "credentials-2-secret": OTHER}
-    assert "Two secrets" in pages.refused(page, **third)["credentials"][0]
+    assert "two secrets" in pages.refused(page, **third)["credentials"][0]
     yesterday = f"{timezone.now() - timedelta(days=1):%Y-%m-%d}"
     ended = {"credentials-0-expires_at_0": yesterday, "credentials-0-expires_at_1": "12:00:00"}
     pages.save(page, **third, **ended)

@@ -193,7 +193,7 @@ def test_page_of_a_role_explains_what_somebody_may(pages, role):
     User.objects.create_user("joe")
     told = pages.get("role_explain", role.pk, action="call", uri="com.x", principal="joe")
     text = told.content.decode()
-    assert [answer.told.role for answer in told.context["answers"]] == ["clerk", "anonymous"]
+    assert [answer.explanation.role for answer in told.context["answers"]] == ["clerk", "anonymous"]
     assert "clerk: principal in the database" in text
     assert "anonymous: Django user" in text
     assert "<strong>Allowed</strong>" in text

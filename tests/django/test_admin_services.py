@@ -232,7 +232,7 @@ WRONG = [
     ("auth.anonymous.role", "trusted", "role trusted is the router's own"),
     ("auth.ticket.principals", '{"joe": {"ticket": "********"}}', "enter it"),
     ("auth.anonymous.type", "nothing", "expected one of"),
-    ("url", "http://localhost/here", "begins with ws:// or wss://"),
+    ("url", "http://localhost/here", "starts with ws:// or wss://"),
     ("url", "ws://localhost/there", 'expected a URL with the path of the service, "/here"'),
     ("url", "ws://a\x00b/here", "Null characters are not allowed."),
 ]
@@ -254,7 +254,7 @@ WRONG_ELSEWHERE = {
     "static": [
         ("options.mime_types", "{", "Not valid JSON: line 1"),
         ("options.mime_types", "[]", "expected an object, found a list"),
-        ("options.mime_types", '{"md": "text/markdown"}', "begins with a dot"),
+        ("options.mime_types", '{"md": "text/markdown"}', "starts with a dot"),
         ("options.mime_types", "[" * 100_000, "Nested too deeply"),
         ("options.cache_timeout", "soon", "expected an integer from 0 (s) or null"),
     ],

@@ -14,6 +14,7 @@ from wamp_transport.bootstrap.identity.stored_principals import (
     HashedTickets,
     StoredPrincipals,
 )
+from wamp_transport.config.auth_methods import BY_WIRE_NAME, CRYPTOSIGN, SCRAM, TICKET, WAMPCRA
 from wamp_transport.models import Principal
 from wamp_transport.stores.connections import close_kept
 from wamp_transport.stores.identity import credentials, principals
@@ -54,7 +55,7 @@ def test_any_of_two_tickets_counts_and_its_use_is_written_down():
     row = stored(
         "pump", ("ticket", keep("ticket", "first long ticket")), ("ticket", keep("ticket", "other long ticket"))
     )
-    found = asked(StoredPrincipals("ticket"), "pump", "ticket")
+    found = asked(StoredPrincipals(TICKET), "pump", "ticket")
     assert (found.authid, found.role, found.realm) == ("pump", "user", "realm1")
     assert found.credential.is_slow
     assert not found.credential.accepts("wrong")
@@ -65,18 +66,18 @@ def test_any_of_two_tickets_counts_and_its_use_is_written_down():
 
 
 def test_unknown_peer_has_a_ticket_to_check_that_is_never_right():
-    found = asked(StoredPrincipals("ticket"), "nobody", "ticket")
+    found = asked(StoredPrincipals(TICKET), "nobody", "ticket")
     assert found.credential == HashedTickets(())
     assert found.credential.is_slow
     assert not found.credential.accepts("")
-    assert asked(StoredPrincipals("wampcra"), "nobody", "wampcra") is None
+    assert asked(StoredPrincipals(WAMPCRA), "nobody", "wampcra") is None
 
 
 def test_two_secrets_with_one_salt_are_asked_for_at_once():
     first = keep("wampcra", "password1")
     second = keep("wampcra", "password2", first.data)
     stored("pump", ("wampcra", first), ("wampcra", second))
-    credential = asked(StoredPrincipals("wampcra"), "pump", "wampcra").credential
+    credential = asked(StoredPrincipals(WAMPCRA), "pump", "wampcra").credential
     assert set(credential.keys) == {first.data["key"], second.data["key"]}
     assert credential.salting.salt == first.data["salt"]
 
@@ -87,7 +88,7 @@ def test_two_secrets_with_one_salt_are_asked_for_at_once():
 )
 def test_keys_of_scram_serve_their_form(kind, standard, dialect):
     stored("pump", (kind, keep(kind, "password1")))
-    source = StoredPrincipals("scram")
+    source = StoredPrincipals(SCRAM)
     for method, serves in (("wamp-scram", standard), ("scram", dialect)):
         found = asked(source, "pump", method)
         assert (found is not None) is serves
@@ -98,7 +99,7 @@ def test_keys_of_scram_serve_their_form(kind, standard, dialect):
 
 def test_key_leads_to_its_principal_with_and_without_an_authid():
     stored("pump", ("cryptosign", keep("cryptosign", KEY)))
-    source = StoredPrincipals("cryptosign")
+    source = StoredPrincipals(CRYPTOSIGN)
     for authid in (None, "pump"):
         found = asked(source, authid, "cryptosign", public_key=KEY)
         assert (found.authid, found.credential) == ("pump", PublicKeys((KEY,)))
@@ -112,7 +113,7 @@ def test_unknown_peers_are_shown_the_roles_and_ways_of_their_realm_alone(method)
     stored("pump", (kind, keep(kind, "password1")), role="pump")
     stored("valve", (kind, keep(kind, "password1")), role="valve")
     stored("other", (kind, keep(kind, "password1")), role="other", realm="realm2")
-    source = StoredPrincipals(method)
+    source = StoredPrincipals(BY_WIRE_NAME[method])
     for realm in ("realm1", "realm2", None):
         assert asked(source, "nobody", kind, realm) is None
     roles = {realm: {source.model(number, realm).role for number in range(10)} for realm in ("realm1", "realm2", None)}
@@ -123,24 +124,24 @@ def test_unknown_peers_are_shown_the_roles_and_ways_of_their_realm_alone(method)
 
 
 def test_without_principals_the_model_is_what_a_new_one_would_have():
-    salting = StoredPrincipals("wampcra").model(5).credential.salting
+    salting = StoredPrincipals(WAMPCRA).model(5).credential.salting
     new = keep("wampcra", "password1").data
     assert (len(salting.salt), salting.iterations, salting.keylen) == (
         len(new["salt"]),
         new["iterations"],
         new["keylen"],
     )
-    ways = [StoredPrincipals("scram").model(number).credential.derivation for number in (0, 1)]
+    ways = [StoredPrincipals(SCRAM).model(number).credential.derivation for number in (0, 1)]
     for way in ways:
         kind = {"argon2id13": "wamp-scram", "argon2id-13": "scram"}[way.kdf]
         new = credentials.derivation_of(keep(kind, "password1").data)
         assert (len(way.salt), way.iterations, way.memory) == (len(new.salt), new.iterations, new.memory)
     assert {way.kdf for way in ways} == {"argon2id13", "argon2id-13"}
-    assert StoredPrincipals("ticket").model(0) is None
+    assert StoredPrincipals(TICKET).model(0) is None
 
 
 def test_samples_of_realms_that_peers_invent_do_not_pile_up(without_delay):
-    source = StoredPrincipals("wampcra")
+    source = StoredPrincipals(WAMPCRA)
 
     async def whole():
         for number in range(MOST_REALMS + 5):
@@ -155,7 +156,7 @@ def test_samples_of_realms_that_peers_invent_do_not_pile_up(without_delay):
 @pytest.mark.parametrize("method", ["ticket", "wampcra"])
 def test_what_no_database_takes_is_nobody(odd, method):
     for realm, authid in ((odd, "joe"), ("realm1", odd)):
-        found = asked(StoredPrincipals(method), authid, method, realm)
+        found = asked(StoredPrincipals(BY_WIRE_NAME[method]), authid, method, realm)
         assert found is None or found.credential == HashedTickets(())
 
 
@@ -175,7 +176,7 @@ def test_time_tells_nobody_whether_somebody_was_found(authid):
 
     async def whole():
         begin = asyncio.get_running_loop().time()
-        await StoredPrincipals("wampcra").find(Lookup("x", "realm1", authid, {"authmethod": "wampcra"}))
+        await StoredPrincipals(WAMPCRA).find(Lookup("x", "realm1", authid, {"authmethod": "wampcra"}))
         return asyncio.get_running_loop().time() - begin
 
     assert asyncio.run(whole()) >= LEAST_SECONDS

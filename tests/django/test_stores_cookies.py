@@ -16,10 +16,10 @@ from wamp_transport.stores.cookies.database import DatabaseCookies
 from wamp_transport.stores.cookies.file import FileCookies
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import (
+    CookieLogin,
     CookieRecord,
     CookieStore,
     CookieStoreError,
-    Login,
     digest_of,
     new_record,
 )
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = 86_400
-LOGIN = Login("tcp:8080/ws", "realm1", "joe", "user", "ticket", "static", {"mood": "good"})
+LOGIN = CookieLogin("tcp:8080/ws", "realm1", "joe", "user", "ticket", "static", {"mood": "good"})
 KINDS = ("memory", "file", "database")
 
 Open = Callable[[], CookieStore]
@@ -80,7 +80,7 @@ def test_login_is_remembered_and_replaced(opened):
     assert store.remember(one.id, LOGIN) is True
     assert store.find(one.digest, NOW).login == LOGIN
     assert store.get(other.id, NOW).login is None
-    second = Login("tcp:8080/ws", "realm2", "ann", "user", "wampcra", "dynamic")
+    second = CookieLogin("tcp:8080/ws", "realm2", "ann", "user", "wampcra", "dynamic")
     assert store.remember(one.id, second) is True
     assert store.get(one.id, NOW).login == second
     store.close()
@@ -190,7 +190,7 @@ def test_file_of_another_process_is_refused(path):
     store = FileCookies(path, 5)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(CookieStoreError, match="belongs to another process that runs"):
+        with pytest.raises(CookieStoreError, match="is in use by another process"):
             store.find("x", NOW)
         other.communicate("\n")
     assert store.find("x", NOW) is None
@@ -202,7 +202,7 @@ def test_file_is_written_anew_when_most_lines_count_no_more(path, monkeypatch):
     store, one = FileCookies(path, 5), record()
     store.add(one)
     for number in range(40):
-        store.remember(one.id, Login("s", "realm1", f"user{number}", "user", "ticket", "static"))
+        store.remember(one.id, CookieLogin("s", "realm1", f"user{number}", "user", "ticket", "static"))
         assert len(lines(path)) <= 6
     store.close()
     again = FileCookies(path, 5)

@@ -6,7 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from wamp_transport.models import Credential, Principal
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
+from wamp_transport.models import METHODS, Credential, Principal
 from wamp_transport.stores.identity import principals
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +21,10 @@ def principal(authid="joe", realm="realm1", **columns):
 
 def credential(owner, method="ticket", fingerprint="f", **columns):
     return Credential.objects.create(principal=owner, method=method, fingerprint=fingerprint, **columns)
+
+
+def test_database_offers_every_kind_of_credential():
+    assert [kind for kind, _ in METHODS] == list(CREDENTIAL_KINDS)
 
 
 def test_principal_comes_with_credentials_of_the_method_latest_first():

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from wamp_transport.bootstrap.identity.throttle import Throttle, address_of
-from wamp_transport.config.lockout import Lockout
+from wamp_transport.config.limits import Lockout
 
 pytestmark = pytest.mark.django_db  # its threads look whether their connections still work
 

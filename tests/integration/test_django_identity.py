@@ -170,7 +170,7 @@ def test_browser_joins_as_its_user_and_is_closed_on_logout(site: Site) -> None:
         session(same_user)
         browser.logout()
         # Which of both is told depends on whether the session was looked at before.
-        assert closed(peer) in ("the user has logged out", "who logged in may no longer be here")
+        assert closed(peer) in ("the user has logged out", "this login is no longer allowed")
         same_user.wire.send_json([48, 1, {}, "com.example.nothing"])
         assert same_user.wire.message()[4] == "wamp.error.no_such_procedure"
     with browser.peer() as peer:
@@ -212,10 +212,10 @@ def test_changes_in_another_process_close_the_sessions_of_the_user(site: Site) -
             users += f"{name} = User.objects.get(username={name!r})\n{change}\n"
         site.run(users)
         assert {name: closed(peer) for name, peer in peers.items()} == {
-            "joe": "who logged in may no longer be here",
-            "ann": "who logged in has another name or role now: log in again",
-            "eve": "who logged in may no longer be here",
-            "bob": "who logged in may no longer be here",
+            "joe": "this login is no longer allowed",
+            "ann": "this login has another name or role now: log in again",
+            "eve": "this login is no longer allowed",
+            "bob": "this login is no longer allowed",
         }
     finally:
         for peer in (*peers.values(), untouched):
@@ -265,7 +265,7 @@ def test_deactivated_principal_is_closed(site: Site) -> None:
         assert login(peer, "wampcra", "pump", SECRETS["wampcra"])[0] == 2
         change = "p = Principal.objects.get(authid='pump'); p.is_active = {}; p.save()"
         site.run("from wamp_transport.models import Principal\n" + change.format(False))
-        assert closed(peer) == "who logged in may no longer be here"
+        assert closed(peer) == "this login is no longer allowed"
         with Peer(site.port, "stored") as again:
             assert_denied(again, login(again, "wampcra", "pump", SECRETS["wampcra"]))
         site.run("from wamp_transport.models import Principal\n" + change.format(True))

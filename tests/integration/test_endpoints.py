@@ -65,7 +65,7 @@ def test_documented_example_runs_with_the_arguments_of_runserver(tmp_path: Path,
         assert get(port, "/.crossbar/config.json")[0] == 404
         assert get(port, "/admin/")[0] == 404
         assert process.stop() == 0
-        assert "realm1 is made" in process.output
+        assert "realm1 is created" in process.output
         assert_quiet(process.output)
 
 

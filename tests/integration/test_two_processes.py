@@ -64,7 +64,7 @@ CHANGES = {
     "kim": "kim.is_superuser = True; kim.save()",
     "tom": "tom.groups.add(Group.objects.get(name='others'))",
 }
-NO_LONGER = "who logged in may no longer be here"
+NO_LONGER = "this login is no longer allowed"
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def test_what_happens_to_users_and_principals_ends_their_sessions_in_both_proces
             f"{names}pump = Principal.objects.get(authid='pump')\npump.is_active = False\npump.save()\n"
         )
         told = {name: {closed(peer) for peer in peers[name]} for name in ("ann", "bob", "eve", "sid", "kim", "pump")}
-        assert told.pop("kim") == {"who logged in has another name or role now: log in again"}
+        assert told.pop("kim") == {"this login has another name or role now: log in again"}
         assert all(texts == {NO_LONGER} for texts in told.values()), told
         assert {closed(peer) for peer in peers["joe"]} <= {"the user has logged out", NO_LONGER}
         for name in ("tom", "pat"):  # another group with the same role, and nothing at all

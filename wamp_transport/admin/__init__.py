@@ -1,4 +1,4 @@
-"""The admin: the configuration in forms made from its schema, and what the running nodes make of it."""
+"""The admin: the configuration in forms made from its schema, and the state of the running nodes."""
 
 from wamp_transport.admin.audit import AuditEntryAdmin
 from wamp_transport.admin.cookies import TrackedCookieAdmin

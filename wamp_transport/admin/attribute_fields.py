@@ -1,6 +1,6 @@
-"""Form fields for attributes of the schema: how a value is shown as text, and what a text says.
+"""Form fields for attributes of the schema: the text for a value, and the value for a text.
 
-A text that is no value of its kind goes on as it is: the schema's check finds it and says what it expected.
+Text that is not a valid value is passed on unchanged. The schema's check reports it and says what was expected.
 """
 
 import json
@@ -15,11 +15,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.auth_methods import SCRAM, WAMPCRA
 
 PREFIX: Final = "attr_"
 
 ABSENT: Final = object()
-"""Stands for an attribute that is not given."""
+"""Marks an attribute that is not given."""
 
 _LABELS = {"auth.anonymous.type": _("Anonymous login"), "options.enable_webstatus": _("Status page")}
 _SPELLINGS = {
@@ -33,8 +34,8 @@ _SPELLINGS = {
     "dhparam": "DH parameters",
     "mime": "MIME",
     "uri": "URI",
-    "wampcra": "WAMP-CRA",
-    "scram": "SCRAM",
+    WAMPCRA.name: WAMPCRA.label,
+    SCRAM.name: SCRAM.label,
     "rfc6455": "RFC 6455",
     "websocket": "WebSocket",
     "closehandshake": "close handshake",
@@ -45,12 +46,12 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def field_name(attribute: Attribute) -> str:
-    """The name of the form field for an attribute."""
+    """Return the name of the form field for an attribute."""
     return PREFIX + attribute.path.replace(".", "__").replace("-", "_")
 
 
 def label_of(attribute: Attribute) -> str:
-    """What the form calls an attribute."""
+    """Return the label of the form field for an attribute."""
     if attribute.path in _LABELS:
         return str(_LABELS[attribute.path])
     words = [word for step in attribute.path.split(".") if step not in _UNSAID for word in re.split("[_-]", step)]
@@ -59,7 +60,7 @@ def label_of(attribute: Attribute) -> str:
 
 
 def to_text(attribute: Attribute, value: Any) -> str:
-    """A value as the form shows it; empty where it is not given."""
+    """Return a value as shown in the form; empty if it is not given."""
     if value is ABSENT or (value is None and attribute.default is None and not attribute.required):
         return ""
     if attribute.kind == "list[str]" and isinstance(value, list | tuple) and value:
@@ -71,7 +72,7 @@ def to_text(attribute: Attribute, value: Any) -> str:
 
 
 def from_text(attribute: Attribute, text: str) -> Any:
-    """The value that a text says, of whatever type it can be read as."""
+    """Return the value that a text stands for, of any type that it can be parsed as."""
     if not text.strip():
         return ABSENT
     if attribute.kind == "str":
@@ -101,7 +102,7 @@ def _json(text: str) -> Any:
 
 
 class AttributeField(forms.CharField):
-    """The field for one attribute. Empty: not given, so that the default holds."""
+    """The field for one attribute. If empty, the attribute is not given and the default applies."""
 
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
@@ -114,14 +115,14 @@ class AttributeField(forms.CharField):
         )
 
     def validate(self, value: Any) -> None:
-        """Nothing here: the schema says what is missing."""
+        """Do nothing: the schema's check reports missing values."""
 
     def to_python(self, value: Any) -> str:
-        """The text, with plain line ends."""
+        """Return the text with plain line ends."""
         return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether another text came back."""
+        """Return whether the submitted text differs."""
         return self.to_python(initial) != self.to_python(data)
 
 
@@ -152,7 +153,7 @@ def _choices(attribute: Attribute) -> list[tuple[str, str]]:
 
 
 def _shown(attribute: Attribute) -> str:
-    """The default in words; empty where there is none."""
+    """Return the default in words; empty if there is none."""
     default = attribute.default
     if isinstance(default, bool):
         return gettext("yes") if default else gettext("no")

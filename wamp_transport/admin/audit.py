@@ -1,4 +1,4 @@
-"""The page on the audit trail: for reading only. What people change in the admin is in the admin's own history."""
+"""The read-only page for the audit trail. Changes made in the admin are in the admin's own history."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from wamp_transport.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(AnyModelAdmin):
-    """Who came, who failed, what was denied."""
+    """The admin of logins, failed logins and refused actions."""
 
     list_display = ("at", "kind", "authid", "authrole", "authmethod", "address", "realm", "reason", "count")
     list_filter = ("kind", "at", "authmethod", "realm")
@@ -20,13 +20,13 @@ class AuditEntryAdmin(AnyModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nodes write it."""
+        """Return False: nodes add entries."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody rewrites it."""
+        """Return False: entries never change."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It is purged by age."""
+        """Return False: entries are purged by age."""
         return False

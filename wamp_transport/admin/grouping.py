@@ -1,4 +1,4 @@
-"""In which group of a form an attribute is shown. What no group names is shown as well, under "More"."""
+"""The groups of attributes in forms. Attributes without a group are shown under "More"."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,41 +8,49 @@ from django.utils.translation import gettext_lazy as _
 from wamp_transport.admin.attribute_fields import ABSENT, field_name
 from wamp_transport.admin.row_form import value_at
 from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.auth_methods import (
+    ANONYMOUS,
+    COOKIE,
+    CRYPTOSIGN,
+    DJANGO_SESSION,
+    SCRAM,
+    TICKET,
+    TLS,
+    TOKEN,
+    WAMPCRA,
+    AuthMethod,
+)
 
 Fieldset = tuple[Any, dict[str, Any]]
 
 
-def _decided(method: str) -> tuple[str, ...]:
-    """What says who decides on a method, and the role where nobody does."""
+def _decided(method: AuthMethod) -> tuple[str, ...]:
+    """Return the attributes that say who decides on a login, and the role that it gets otherwise."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
-    return tuple(f"auth.{method}.{name}" for name in names)
+    return _login(method, *names)
 
 
-# Title, attributes, and whether the group is of rare use.
+def _login(method: AuthMethod, *names: str) -> tuple[str, ...]:
+    return tuple(f"auth.{method.name}.{name}" for name in names)
+
+
+# Title, attributes, and whether the group is rarely used.
 _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
     (
         _("General"),
         ("directory", "package", "resource", "value", "url", "serializers", "debug", "options.uri_check"),
         False,
     ),
-    (_("Login: anonymous"), ("auth.anonymous.type", "auth.anonymous.role", "auth.anonymous.authid"), False),
-    (_("Login: anonymous, as a procedure or function decides"), _decided("anonymous"), True),
-    (_("Login: ticket"), ("auth.ticket.type", "auth.ticket.principals", *_decided("ticket")), True),
-    (_("Login: WAMP-CRA"), ("auth.wampcra.type", "auth.wampcra.users", *_decided("wampcra")), True),
-    (_("Login: SCRAM"), ("auth.scram.type", "auth.scram.principals", *_decided("scram")), True),
-    (
-        _("Login: cryptosign"),
-        ("auth.cryptosign.type", "auth.cryptosign.principals", *_decided("cryptosign")),
-        True,
-    ),
-    (_("Login: TLS certificate"), ("auth.tls.type", "auth.tls.principals", *_decided("tls")), True),
-    (_("Login: cookie"), ("auth.cookie",), True),
-    (
-        _("Login: Django session"),
-        ("auth.django-session.enabled", "auth.django-session.default-role", "auth.django-session.trusted_origins"),
-        True,
-    ),
-    (_("Login: token"), ("auth.token.enabled", "auth.token.default-role"), True),
+    (_("Login: anonymous"), _login(ANONYMOUS, "type", "role", "authid"), False),
+    (_("Login: anonymous, decided by a procedure or function"), _decided(ANONYMOUS), True),
+    (_("Login: ticket"), (*_login(TICKET, "type", "principals"), *_decided(TICKET)), True),
+    (_("Login: WAMP-CRA"), (*_login(WAMPCRA, "type", "users"), *_decided(WAMPCRA)), True),
+    (_("Login: SCRAM"), (*_login(SCRAM, "type", "principals"), *_decided(SCRAM)), True),
+    (_("Login: cryptosign"), (*_login(CRYPTOSIGN, "type", "principals"), *_decided(CRYPTOSIGN)), True),
+    (_("Login: TLS certificate"), (*_login(TLS, "type", "principals"), *_decided(TLS)), True),
+    (_("Login: cookie"), (f"auth.{COOKIE.name}",), True),
+    (_("Login: Django session"), _login(DJANGO_SESSION, "enabled", "default-role", "trusted_origins"), True),
+    (_("Login: token"), _login(TOKEN, "enabled", "default-role"), True),
     (
         _("Failed logins"),
         ("lockout.failures_per_address", "lockout.failures_per_authid", "lockout.period"),
@@ -151,7 +159,9 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
 
 
 def fieldsets_for(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> list[Fieldset]:
-    """The groups that have any of these attributes, in order. Those of rare use are folded while nothing is set."""
+    """Return the groups that contain any of these attributes, in order. Rare ones are collapsed unless something is
+    set.
+    """
     left = {attribute.path: field_name(attribute) for attribute in attributes if attribute.offered}
     groups: list[Fieldset] = []
     for title, paths, is_rare in _GROUPS:

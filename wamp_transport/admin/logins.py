@@ -1,20 +1,21 @@
-"""The part that forms of WebSocket services on a path and on a port of their own have in common."""
+"""The common part of forms for WebSocket services on a path and on a port of their own."""
 
 from typing import Any
 
 from wamp_transport.admin.row_form import RowForm
+from wamp_transport.config.auth_methods import AUTH_METHODS
 
 _TYPES = {"authenticator": "dynamic", "create": "function"}
-_TYPELESS = ("cookie", "token", "django-session")
 
 
 class WebSocketForm(RowForm):
-    """A form whose row may be a WebSocket service."""
+    """The form of a row that may be a WebSocket service."""
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """What is given of a method says who decides on it: the type need not be chosen."""
+        """Add the ``type`` of each authentication method that follows from its other attributes."""
         auth = settings.get("auth")
+        with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}
         for name, method in auth.items() if isinstance(auth, dict) else ():
-            if name not in _TYPELESS and isinstance(method, dict) and "type" not in method:
+            if name in with_types and isinstance(method, dict) and "type" not in method:
                 method["type"] = next((kind for key, kind in _TYPES.items() if key in method), "static")
         return settings

@@ -1,4 +1,4 @@
-"""Secrets in forms: shown as stars, which stand for what is stored when they come back."""
+"""Masking of secrets in forms: they are shown as stars, and submitted stars stand for the stored secret."""
 
 from typing import Any, Final
 
@@ -10,18 +10,18 @@ from wamp_transport.config.secret import is_reference
 MASK: Final = "********"
 
 SECRETS: Final = frozenset({"ticket", "ticket_hash", "secret", "derived_key", "stored-key", "server-key", "router_key"})
-"""Keys whose texts are secrets, wherever they are."""
+"""Keys whose text values are secrets, in any section."""
 
 
 def masked(value: Any) -> Any:
-    """``value`` without its secrets. What only names a variable of the environment is none."""
+    """Return ``value`` with its secrets masked. References to environment variables are not secrets."""
     if isinstance(value, dict):
         return {key: MASK if _is_secret(key, each) else masked(each) for key, each in value.items()}
     return [masked(each) for each in value] if isinstance(value, list) else value
 
 
 def unmasked(value: Any, stored: Any) -> Any:
-    """``value`` with the stored secrets where it has stars. Raises ValidationError where none is stored."""
+    """Return ``value`` with stored secrets in place of stars. Raises ValidationError if none is stored."""
     if not isinstance(value, dict):
         return value
     old = stored if isinstance(stored, dict) else {}
@@ -32,7 +32,7 @@ def _restored(key: str, value: Any, stored: Any) -> Any:
     if key not in SECRETS or value != MASK:
         return unmasked(value, stored)
     if not isinstance(stored, str):
-        message = gettext("%(mask)s stands for a secret that is stored, and here none is: enter it.")
+        message = gettext("%(mask)s stands for a stored secret, but none is stored here: enter it.")
         raise forms.ValidationError(message % {"mask": MASK}, code="invalid")
     return stored
 

@@ -1,4 +1,4 @@
-"""The page on what runs: each node, the configuration it runs, and the one that is stored."""
+"""The page for running nodes: each node with its configuration, compared to the stored one."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 
+from wamp_transport.admin.edit_validation import is_without_realms, stored_report
 from wamp_transport.admin.generics import AnyModelAdmin
-from wamp_transport.admin.whole import is_without_realms, stored_report
 from wamp_transport.models import ConfigurationState, RunningNode
 from wamp_transport.stores import nodes
 from wamp_transport.stores.configuration import is_empty
@@ -17,25 +17,25 @@ from wamp_transport.stores.configuration import is_empty
 
 @admin.register(RunningNode)
 class RunningNodeAdmin(AnyModelAdmin):
-    """What nodes report of themselves; there is nothing to edit."""
+    """The read-only admin of running nodes, which report their own state."""
 
     class Media:
         css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nodes add themselves."""
+        """Return False: nodes add themselves."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What they report is theirs."""
+        """Return False: nodes report their own state."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They go when they end."""
+        """Return False: nodes delete themselves when they end."""
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """The page "Running configuration"."""
+        """Return the page "Running configuration"."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = {

@@ -1,4 +1,4 @@
-"""How rows are shown beside their forms: as JSON, and what of them is not offered."""
+"""Read-only views of rows beside their forms: the row as JSON, and its attributes that are not offered."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ from wamp_transport.config.attributes import Attribute
 
 
 def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) -> SafeString:
-    """A mapping as pretty JSON; secrets are not shown."""
+    """Return a mapping as indented JSON with secrets masked."""
     shown = masked(copy.deepcopy(dict(mapping)))
     for attribute in attributes:
         if attribute.secret and value_at(shown, attribute.path) is not ABSENT:
@@ -25,7 +25,7 @@ def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) ->
 
 
 def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) -> SafeString:
-    """The attributes that are known and not carried out: those that are stored with their values, else the names."""
+    """Return the attributes that are known but not offered: the stored ones with their values, else their names."""
     others = [attribute for attribute in attributes if not attribute.offered]
     stored = [
         (attribute, "********" if attribute.secret else json.dumps(value, ensure_ascii=False))
@@ -39,7 +39,7 @@ def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) ->
 
 
 def _topmost(path: str, offered: list[str]) -> str:
-    """The shortest part of a path below which nothing is offered: ``cookie`` rather than each of its attributes."""
+    """Return the shortest part of a path below which nothing is offered: ``cookie``, not each of its attributes."""
     steps = path.split(".")
     for length in range(1, len(steps)):
         part = ".".join(steps[:length])

@@ -1,4 +1,4 @@
-"""The pages on principals: a secret is typed once, kept as a hash or derived key, and never shown again."""
+"""The pages for principals: a secret is entered once, stored as a hash or derived key, and never shown again."""
 
 from typing import Any
 
@@ -12,26 +12,27 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelAdmin, AnyModelForm, AnyTabularInline
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.models import Credential, Principal
 from wamp_transport.router.options import TRUSTED
-from wamp_transport.stores.identity.credentials import PUBLIC, keep, public
+from wamp_transport.stores.identity.credentials import keep, public
 
 MOST_VALID = 2
-"""Secrets of one method that may count at the same time: the old one and the new one."""
+"""Secrets of one method that may be valid at the same time: the old one and the new one."""
 
 
 class PrincipalForm(AnyModelForm):
-    """A principal. The router's own role is for nobody."""
+    """The form of a principal, which cannot have the router's own role."""
 
     def clean_role(self) -> str:
-        """A role that logins may lead to."""
+        """Check that the role is not the router's own."""
         role: str = self.cleaned_data["role"]
         if role == TRUSTED:
             raise ValidationError(gettext("The role trusted is the router's own."))
         return role
 
     def clean_authextra(self) -> Any:
-        """An object or nothing."""
+        """Check that the value is an object or empty."""
         extra = self.cleaned_data["authextra"]
         if extra is not None and not isinstance(extra, dict):
             raise ValidationError(gettext("Enter an object, such as {}."))
@@ -39,7 +40,7 @@ class PrincipalForm(AnyModelForm):
 
 
 class CredentialForm(AnyModelForm):
-    """A credential: a new one takes the secret, one that is kept only a label and an end."""
+    """The form of a credential. A new one takes the secret; of a stored one only label and expiry can change."""
 
     secret = forms.CharField(
         label=_("secret, key or fingerprint"),
@@ -47,7 +48,7 @@ class CredentialForm(AnyModelForm):
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Only of a new one. It is not shown again: a secret is replaced by a new credential."),
+        help_text=_("For new credentials only. It is not shown again. To replace a secret, add a new credential."),
     )
 
     class Meta:
@@ -61,18 +62,18 @@ class CredentialForm(AnyModelForm):
             self.fields["secret"].disabled = True
 
     def has_changed(self) -> bool:
-        """A new line counts once it has a secret or a label; the method alone is what the browser sends."""
+        """Return whether a new line has a secret or a label. Browsers always send the method."""
         return super().has_changed() and (self.instance.pk is not None or self.changed_data != ["method"])
 
     def clean(self) -> None:
-        """A new credential needs a secret that suits its method."""
+        """Check that a new credential has a secret that suits its method."""
         super().clean()
         method, secret = self.cleaned_data.get("method"), self.cleaned_data.get("secret")
         if self.instance.pk is not None or not method:
             return
         if not secret:
             self.add_error("secret", gettext("Enter the secret, the public key or the fingerprint."))
-        elif method in PUBLIC:
+        elif CREDENTIAL_KINDS[method].is_public:
             try:
                 public(method, secret)
             except ValueError as fault:
@@ -80,10 +81,10 @@ class CredentialForm(AnyModelForm):
 
 
 class CredentialFormSet(AnyInlineFormSet):
-    """The credentials of a principal. Old and new secrets of a method may count side by side, no more than two."""
+    """The credentials of a principal. At most two secrets of a method may be valid at the same time."""
 
     def clean(self) -> None:
-        """Derive what is kept of new secrets, where everything else is right: that is slow."""
+        """Derive what is stored of new secrets, once everything else is valid, since that is slow."""
         super().clean()
         if any(self.errors):
             return
@@ -99,9 +100,9 @@ class CredentialFormSet(AnyInlineFormSet):
                 self._derive(form, others[-1] if others else None)
             if row.expires_at is None or row.expires_at > now:
                 others.append(row)
-            if method not in PUBLIC and len(others) > MOST_VALID:
+            if not CREDENTIAL_KINDS[method].is_public and len(others) > MOST_VALID:
                 raise ValidationError(
-                    gettext("Two secrets of a method may count at the same time. Delete one or let it expire: %s.")
+                    gettext("At most two secrets of a method may be valid at a time. Delete one or let it expire: %s.")
                     % row.get_method_display()
                 )
 
@@ -116,7 +117,7 @@ class CredentialFormSet(AnyInlineFormSet):
 
 
 class CredentialInline(AnyTabularInline):
-    """What a principal proves itself with."""
+    """The credentials of a principal."""
 
     model = Credential
     form = CredentialForm
@@ -128,7 +129,7 @@ class CredentialInline(AnyTabularInline):
 
 @admin.register(Principal)
 class PrincipalAdmin(AnyModelAdmin):
-    """Those who log in with credentials of the database."""
+    """The admin of principals that log in with credentials in the database."""
 
     form = PrincipalForm
     fields = ("realm", "authid", "role", "user", "is_active", "expires_at", "authextra", "created_at", "last_used_at")
@@ -140,11 +141,11 @@ class PrincipalAdmin(AnyModelAdmin):
     inlines = (CredentialInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Principal]:
-        """With the credentials, which the list names."""
+        """Return the rows with their credentials, which the list shows."""
         rows: QuerySet[Principal] = super().get_queryset(request).prefetch_related("credentials")
         return rows
 
     @admin.display(description=_("methods"))
     def methods(self, row: Principal) -> str:
-        """The methods of its credentials."""
+        """Return the methods of the principal's credentials."""
         return ", ".join(sorted({one.method for one in row.credentials.all()}))

@@ -1,4 +1,4 @@
-"""Realms in the admin, with their roles."""
+"""The admin of realms, with their roles."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_realm, check_role, fields_of
 from wamp_transport.config.report import Problem
 from wamp_transport.models import Realm, Role
-from wamp_transport.stores.columns import put_together
-from wamp_transport.stores.rendering import realm_mapping
+from wamp_transport.stores.columns import join_columns
+from wamp_transport.stores.config_document import realm_mapping
 
 THREE_WAYS = [("", _("Default (no)")), ("true", _("Yes")), ("false", _("No"))]
 
@@ -27,8 +27,8 @@ class RealmForm(RowForm):
     columns = {"name": "name"}
 
     def problems(self) -> list[Problem]:
-        """What the schema says of the realm."""
-        return check_realm(put_together(self.instance))
+        """Check the realm against the schema."""
+        return check_realm(join_columns(self.instance))
 
 
 class RoleForm(RowForm):
@@ -51,12 +51,12 @@ class RoleForm(RowForm):
         self.initial["allow_by_default"] = "" if given is None else str(given).lower()
 
     def problems(self) -> list[Problem]:
-        """What the schema says of the role."""
-        return check_role(put_together(self.instance))
+        """Check the role against the schema."""
+        return check_role(join_columns(self.instance))
 
 
 class RoleInline(AnyTabularInline):
-    """The roles of a realm; their permissions are on their own pages."""
+    """The roles of a realm. Their permissions are on their own pages."""
 
     model = Role
     form = RoleForm
@@ -68,14 +68,14 @@ class RoleInline(AnyTabularInline):
 
     @admin.display(description=_("Permissions"))
     def permissions_shown(self, row: Role) -> str:
-        """How many permissions the role has."""
+        """Return the number of the role's permissions."""
         count = row.permissions.count() if row.pk is not None else 0
         return ngettext("%d permission", "%d permissions", count) % count
 
 
 @admin.register(Realm)
 class RealmAdmin(RowAdmin):
-    """Where sessions meet."""
+    """The admin of realms."""
 
     form = RealmForm
     own_fields = ("name",)
@@ -85,18 +85,18 @@ class RealmAdmin(RowAdmin):
     search_fields = ("name",)
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """All attributes but the name and the roles."""
+        """Return all attributes except the name and the roles."""
         return tuple(attribute for attribute in fields_of("realm") if attribute.path not in ("name", "roles"))
 
     def mapping_of(self, row: Realm) -> dict[str, Any]:
-        """The realm as it is in a config.json, with its roles."""
+        """Return the realm as in a config.json, with its roles."""
         return realm_mapping(row)
 
     def get_queryset(self, request: Any) -> Any:
-        """With the roles, for the list."""
+        """Return the rows with their roles, which the list shows."""
         return super().get_queryset(request).prefetch_related("roles")
 
     @admin.display(description=_("Roles"))
     def roles_shown(self, row: Realm) -> str:
-        """The names of the roles."""
+        """Return the names of the roles."""
         return ", ".join(role.name for role in row.roles.all()) or "-"

@@ -1,4 +1,4 @@
-"""Roles in the admin, with their permissions."""
+"""The admin of roles, with their permissions."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from wamp_transport.admin.explaining import explain_view
+from wamp_transport.admin.explain_page import explain_view
 from wamp_transport.admin.generics import AnyTabularInline
 from wamp_transport.admin.realms import RoleForm
 from wamp_transport.admin.row_admin import RowAdmin
@@ -21,7 +21,7 @@ from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_permission, fields_of
 from wamp_transport.config.report import Problem
 from wamp_transport.models import Permission, Role
-from wamp_transport.stores.columns import PERMISSION, put_together
+from wamp_transport.stores.columns import PERMISSION, join_columns
 
 FLAGS = (
     "allow_call",
@@ -31,16 +31,16 @@ FLAGS = (
     "disclose_caller",
     "disclose_publisher",
 )
-"""Those with a box; ``cache`` changes nothing here and is kept as it is."""
+"""The flags with a checkbox. ``cache`` has no effect here and stays unchanged."""
 
 
 class PermissionForm(RowForm):
-    """One line of permissions: a URI, checkboxes."""
+    """The form of a permission in one line: a URI and checkboxes."""
 
     columns = {".".join(column.keys): column.name for column in PERMISSION}
 
     def clean(self) -> dict[str, Any] | None:
-        """A flag that was not given stays so while its box is empty."""
+        """Leave flags that were not given absent while their box is empty."""
         cleaned = super().clean()
         for name in FLAGS:
             if self.cleaned_data.get(name) is False and self.initial.get(name) is None:
@@ -48,8 +48,8 @@ class PermissionForm(RowForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """What the schema says of the permission."""
-        return check_permission(put_together(self.instance))
+        """Check the permission against the schema."""
+        return check_permission(join_columns(self.instance))
 
 
 class PermissionInline(AnyTabularInline):
@@ -62,7 +62,7 @@ class PermissionInline(AnyTabularInline):
     extra = 1
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Checkboxes, and one line for the URI."""
+        """Use checkboxes, and a single line for the URI."""
         if db_field.name in FLAGS:
             return forms.BooleanField(required=False, label=db_field.verbose_name, help_text=db_field.help_text)
         if db_field.name == "uri":
@@ -72,7 +72,7 @@ class PermissionInline(AnyTabularInline):
 
 @admin.register(Role)
 class RoleAdmin(RowAdmin):
-    """What sessions may do."""
+    """The admin of roles."""
 
     form = RoleForm
     own_fields = ("realm", "name", "allow_by_default")
@@ -84,22 +84,22 @@ class RoleAdmin(RowAdmin):
     search_fields = ("name",)
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """All attributes but those with columns and the permissions."""
+        """Return all attributes except the permissions and those with columns."""
         others = ("name", "permissions", "allow-by-default")
         return tuple(attribute for attribute in fields_of("role") if attribute.path not in others)
 
     def mapping_of(self, row: Role) -> dict[str, Any]:
-        """The role as it is in a config.json, with its permissions."""
-        permissions = [put_together(permission) for permission in row.permissions.order_by("pk")]
-        return {**put_together(row), **({"permissions": permissions} if permissions else {})}
+        """Return the role as in a config.json, with its permissions."""
+        permissions = [join_columns(permission) for permission in row.permissions.order_by("pk")]
+        return {**join_columns(row), **({"permissions": permissions} if permissions else {})}
 
     def get_urls(self) -> list[Any]:
-        """With the page that explains."""
+        """Add the URL of the page that explains."""
         view = self.admin_site.admin_view(self.explain_view)
         return [path("<path:object_id>/explain/", view, name="wamp_transport_role_explain"), *super().get_urls()]
 
     def explain_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What sessions of a role may do, and why."""
+        """Return the page that explains the role's permissions."""
         role = self.get_object(request, unquote(object_id))
         if role is None or not self.has_view_permission(request, role):
             raise PermissionDenied
@@ -107,9 +107,9 @@ class RoleAdmin(RowAdmin):
 
     @admin.display(description=_("Permissions"))
     def permissions_shown(self, row: Role) -> int:
-        """How many there are."""
+        """Return the number of permissions."""
         return row.permissions_count  # type: ignore[attr-defined, no-any-return]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With the number of permissions, for the list."""
+        """Return the rows with the number of their permissions, which the list shows."""
         return super().get_queryset(request).annotate(permissions_count=models.Count("permissions"))

@@ -1,4 +1,4 @@
-"""What the admin pages of all rows have in common: forms made from the schema, and notices after saving."""
+"""The common part of the admin pages of all rows: forms made from the schema, and notices after saving."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from wamp_transport.admin.edit_validation import is_without_realms, notices_on
 from wamp_transport.admin.generics import AnyModelAdmin, AnyModelForm
 from wamp_transport.admin.grouping import Fieldset, fieldsets_for
 from wamp_transport.admin.presentation import json_of, not_offered
 from wamp_transport.admin.row_form import RowForm, form_for
-from wamp_transport.admin.whole import is_without_realms, notices_on
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.models import ConfigurationRow
 
@@ -25,7 +25,7 @@ MOST_NOTICES = 5
 class RowAdmin(AnyModelAdmin):
     """The admin of a kind of row. Its form has a field for each attribute in the row's settings.
 
-    ``own_fields`` are those of the columns.
+    ``own_fields`` are the fields of its columns.
     """
 
     form = RowForm
@@ -36,28 +36,28 @@ class RowAdmin(AnyModelAdmin):
         css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """The attributes of a row of this type that have no column."""
+        """Return the attributes of a row of this type that have no column."""
         raise NotImplementedError
 
     def mapping_of(self, row: Any) -> dict[str, Any]:
-        """The row as a mapping, for reading."""
+        """Return the row as a mapping, for display."""
         raise NotImplementedError
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """The type of the row that is shown or to be added; empty where rows have none."""
+        """Return the type of the row to show or add; empty if rows have no types."""
         return ""
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[AnyModelForm]:
-        """The form with the fields of the row's type."""
+        """Return the form with the fields for the row's type."""
         kind = self.kind_of(request, obj)
         kwargs["form"] = form_for(self.form, self.attributes_for(kind), kind)
         form: type[AnyModelForm] = super().get_form(request, obj, change, **kwargs)
         return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Columns, the groups of attributes, what is not offered, and the JSON."""
+        """Return columns, the groups of attributes, attributes that are not offered, and the JSON."""
         own: Fieldset = (None, {"fields": [*self.own_fields], "classes": ["wamp-own"]})
         json: Fieldset = (_("As JSON"), {"fields": ["as_json"], "classes": ["wamp-json-group", *self.json_classes]})
         if obj is not None and not self.has_change_permission(request, obj):
@@ -71,50 +71,50 @@ class RowAdmin(AnyModelAdmin):
         return [own, *fieldsets_for(attributes, obj.settings if obj else {}), *rest, json]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """What is shown and not edited."""
+        """Add the fields that are only shown."""
         return [*super().get_readonly_fields(request, obj), "as_json", "not_offered_yet"]
 
     @admin.display(description=_("In config.json"))
     def as_json(self, row: Any) -> SafeString:
-        """What the row is in a config.json."""
+        """Return the row as in a config.json."""
         return json_of(self.mapping_of(row), self.attributes_for(getattr(row, "type", "")))
 
     @admin.display(description=_("Attributes"))
     def not_offered_yet(self, row: Any) -> SafeString:
-        """Attributes without a field."""
+        """Return the attributes without a field."""
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """As Django's; then tell what of the rows saved has no effect."""
+        """Save as Django does, then show notices about saved rows that have no effect."""
         super().save_related(request, form, formsets, change)
-        self.tell_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
+        self.show_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
 
-    def tell_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
-        """Show the notices on rows above the next page."""
+    def show_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
+        """Show the notices about rows above the next page."""
         if is_without_realms():
-            messages.warning(request, gettext("There is no realm yet, so that nobody can join: add one."))
-        told = notices_on(rows)
-        for notice in told[:MOST_NOTICES]:
+            messages.warning(request, gettext("There is no realm yet, so nobody can join. Add one."))
+        notices = notices_on(rows)
+        for notice in notices[:MOST_NOTICES]:
             text = f"{notice.path}: {notice.problem.message}" if notice.path else notice.problem.message
             messages.warning(request, f"{notice.row}: {text}")
-        if len(told) > MOST_NOTICES:
-            messages.warning(request, gettext("… and %d more notices.") % (len(told) - MOST_NOTICES))
+        if len(notices) > MOST_NOTICES:
+            messages.warning(request, gettext("… and %d more notices.") % (len(notices) - MOST_NOTICES))
 
 
 class TypedRowAdmin(RowAdmin):
-    """The admin of rows that have a type: a new one begins with choosing it, and then it stays."""
+    """The admin of rows that have a type. It is chosen before a row is added, and never changes."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """The row's type, or the one that was chosen in the address."""
+        """Return the row's type, or the one chosen in the URL."""
         if row is not None and row.type:
             return str(row.type)
         chosen = request.GET.get("type", "")
         return chosen if chosen in dict(self.types) else ""
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """The form for a new row of the type chosen, or the page to choose it."""
+        """Return the form for a new row of the chosen type, or the page for choosing it."""
         if self.kind_of(request, None):
             return super().add_view(request, form_url, extra_context)
         if not self.has_add_permission(request):
@@ -133,10 +133,10 @@ class TypedRowAdmin(RowAdmin):
         return TemplateResponse(request, "admin/wamp_transport/choose_type.html", context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """The type among them."""
+        """Add the type."""
         return ["type_shown", *super().get_readonly_fields(request, obj)]
 
     @admin.display(description=_("Type"))
     def type_shown(self, row: Any) -> str:
-        """The type in words."""
+        """Return the type in words."""
         return f"{row.type}: {dict(self.types).get(row.type) or gettext('not offered yet')}"

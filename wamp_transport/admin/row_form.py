@@ -1,4 +1,4 @@
-"""The form of a row: fields for its columns, a field for each attribute in its settings, all checked by the schema."""
+"""The form of a row: fields for its columns and for each attribute in its settings, all validated with the schema."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from django import forms
 
 from wamp_transport.admin.attribute_fields import ABSENT, AttributeField, field_name, from_text, to_text
+from wamp_transport.admin.edit_validation import LocatedProblem, faults_caused
 from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelForm
 from wamp_transport.admin.masking import masked, unmasked
-from wamp_transport.admin.whole import Told, faults_caused
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.report import Problem
 
@@ -18,8 +18,8 @@ from wamp_transport.config.report import Problem
 class RowForm(AnyModelForm):
     """The form of any row of the configuration.
 
-    ``attributes`` are the ones with a field, by its name. ``columns`` are the form fields of keys that have a column,
-    by JSON path. ``type`` is what a new row gets, where rows have types.
+    ``attributes`` are those with a field, by the field's name. ``columns`` are the form fields of keys that have a
+    column, by JSON path. ``type`` is the type of a new row, for rows that have types.
     """
 
     attributes: ClassVar[Mapping[str, Attribute]] = {}
@@ -27,7 +27,7 @@ class RowForm(AnyModelForm):
     type: ClassVar[str] = ""
 
     is_among_others = False
-    """Whether the form is one of a set, which checks the whole for all of them."""
+    """Whether the form is part of a form set, which then validates the whole configuration for all its forms."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -39,11 +39,11 @@ class RowForm(AnyModelForm):
             self.initial[name] = to_text(attribute, masked({key: value_at(self.stored, attribute.path)})[key])
 
     def problems(self) -> list[Problem]:
-        """What the schema says of the row by itself, with paths relative to it."""
+        """Return the schema's problems with the row by itself. Paths are relative to it."""
         return []
 
     def clean(self) -> dict[str, Any] | None:
-        """Put what was entered into the row's settings; what was not touched stays as it is."""
+        """Put the entered values into the row's settings. Unchanged fields keep the stored value."""
         cleaned = super().clean()
         settings = copy.deepcopy(self.stored)
         for name, attribute in self.attributes.items():
@@ -60,25 +60,25 @@ class RowForm(AnyModelForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings with what follows from them."""
+        """Return the settings, with values added that follow from others."""
         return settings
 
     def _post_clean(self) -> None:
-        """Django makes and checks the row here; then the schema does, and the whole configuration."""
+        """Validate the row with the schema, and then the whole configuration, after Django's own validation."""
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":
-                self.tell(problem, problem.path)
+                self.show(problem, problem.path)
         if not self.errors and not self.is_among_others:
-            for one in faults_caused([self.instance]):
-                self.tell_fault(one)
+            for fault in faults_caused([self.instance]):
+                self.show_fault(fault)
 
-    def tell_fault(self, fault: Told) -> None:
-        """Show a fault of the whole configuration, at its field where it is about this row."""
-        self.tell(fault.problem, fault.path if fault.row is self.instance else None)
+    def show_fault(self, fault: LocatedProblem) -> None:
+        """Show a fault of the whole configuration, at its field if it concerns this row."""
+        self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
-    def tell(self, problem: Problem, path: str | None) -> None:
-        """Show a problem at the field of ``path``, once."""
+    def show(self, problem: Problem, path: str | None) -> None:
+        """Show a problem at the field for ``path``, unless that field has an error already."""
         name = None if path is None else self.field_at(path)
         if name in self.errors:
             return
@@ -87,7 +87,7 @@ class RowForm(AnyModelForm):
         self.add_error(name, forms.ValidationError("%(text)s", code="config", params={"text": f"{place}{text}"}))
 
     def field_at(self, path: str) -> str | None:
-        """The form field for a JSON path of the row; None where it has none."""
+        """Return the form field for a JSON path of the row; None if there is none."""
         known = {**self.columns, **{attribute.path: name for name, attribute in self.attributes.items()}}
         fitting = [key for key in known if path == key or path.startswith((f"{key}.", f"{key}["))]
         name = known[max(fitting, key=len)] if fitting else None
@@ -95,15 +95,15 @@ class RowForm(AnyModelForm):
 
 
 class RowFormSet(AnyInlineFormSet):
-    """Rows below a row. Checked together with it, once each of them is right by itself."""
+    """Rows below another row. They are validated together with it, once each is valid by itself."""
 
     def add_fields(self, form: Any, index: int | None) -> None:
-        """As Django's; the form learns that it is one of a set."""
+        """Add the fields as Django does, and mark the form as part of a set."""
         super().add_fields(form, index)
         form.is_among_others = True
 
     def clean(self) -> None:
-        """Show what is wrong with the whole configuration at the rows that it is about."""
+        """Show faults of the whole configuration at the rows that they concern."""
         super().clean()
         if any(self.errors):
             return
@@ -120,7 +120,7 @@ class RowFormSet(AnyInlineFormSet):
         for fault in faults_caused(changed, [row for row in removed if row.pk is not None]):
             owner = forms_by_row.get(id(fault.row))
             if isinstance(owner, RowForm):
-                owner.tell_fault(fault)
+                owner.show_fault(fault)
             elif fault.row is not self.instance or "[" in fault.path:
                 texts.append(str(fault.problem))
         if texts:
@@ -128,7 +128,7 @@ class RowFormSet(AnyInlineFormSet):
 
 
 def form_for(base: type[RowForm], attributes: Iterable[Attribute], kind: str = "") -> type[RowForm]:
-    """``base`` with a field for each attribute that is offered."""
+    """Return ``base`` with a field for each attribute that is offered."""
     offered = {field_name(attribute): attribute for attribute in attributes if attribute.offered}
     fields: dict[str, Any] = {name: AttributeField(attribute) for name, attribute in offered.items()}
     content = {**fields, "attributes": offered, "type": kind, "__module__": base.__module__}
@@ -136,7 +136,7 @@ def form_for(base: type[RowForm], attributes: Iterable[Attribute], kind: str = "
 
 
 def value_at(settings: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; ``ABSENT`` where there is none."""
+    """Return the value at a dotted path; ``ABSENT`` if there is none."""
     value: Any = settings
     for step in path.split("."):
         if not isinstance(value, Mapping) or step not in value:
@@ -146,7 +146,7 @@ def value_at(settings: Mapping[str, Any], path: str) -> Any:
 
 
 def put_at(settings: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path or, for ``ABSENT``, remove it and whatever is empty then."""
+    """Set the value at a dotted path or, for ``ABSENT``, remove it and objects that become empty."""
     *above, key = path.split(".")
     inside = [settings]
     for step in above:

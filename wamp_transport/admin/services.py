@@ -1,4 +1,4 @@
-"""Path services in the admin."""
+"""The admin of path services."""
 
 from typing import Any, ClassVar
 
@@ -31,12 +31,12 @@ class PathServiceForm(WebSocketForm):
     columns = {"path": "path"}
 
     def clean_path(self) -> str:
-        """The path without the slashes that people put around it."""
+        """Return the path without leading and trailing slashes."""
         path = str(self.cleaned_data["path"]).strip()
         return path if path == ROOT else path.strip("/") or ROOT
 
     def clean(self) -> dict[str, Any] | None:
-        """A path of a transport has one service."""
+        """Check that the transport has no other service at this path."""
         cleaned = super().clean()
         transport, path = self.cleaned_data.get("transport"), self.cleaned_data.get("path")
         if transport is None or path is None:
@@ -50,20 +50,20 @@ class PathServiceForm(WebSocketForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """What the schema says of a service of this type on this path."""
+        """Check a service of this type at this path against the schema."""
         path = self.instance.full_path if "path" in self.cleaned_data else None
         return check_service(self.instance.type, mapping_of(self.instance), path)
 
 
 def mapping_of(service: PathService) -> dict[str, Any]:
-    """The service as it is in a config.json, without what other rows put into a branch."""
+    """Return the service as in a config.json, without services that other rows add to a branch."""
     branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
     return {"type": service.type, **service.settings, **branch}
 
 
 @admin.register(PathService)
 class PathServiceAdmin(TypedRowAdmin):
-    """What answers at a path."""
+    """The admin of the services at paths."""
 
     form = PathServiceForm
     types: ClassVar[list[tuple[str, Any]]] = [
@@ -77,16 +77,16 @@ class PathServiceAdmin(TypedRowAdmin):
     search_fields = ("path", "type")
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """All attributes of the type, but the paths below a branch; none for a type that is not offered."""
+        """Return the attributes of the type, except the paths of a branch; none for a type that is not offered."""
         attributes = fields_of(kind) if kind in service_types() else ()
         return tuple(attribute for attribute in attributes if attribute.path != "paths")
 
     def mapping_of(self, row: PathService) -> dict[str, Any]:
-        """The service as it is in a config.json."""
+        """Return the service as in a config.json."""
         return mapping_of(row)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """As Django's; and where there is one transport only, that one."""
+        """Preselect the transport if there is only one."""
         initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         if "transport" not in initial:
             field = PathService._meta.get_field("transport")
@@ -97,5 +97,5 @@ class PathServiceAdmin(TypedRowAdmin):
 
     @admin.display(description=_("Path"), ordering="path")
     def path_shown(self, row: PathService) -> str:
-        """The path as it is in a URL."""
+        """Return the path as in a URL."""
         return row.full_path

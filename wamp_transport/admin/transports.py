@@ -1,4 +1,4 @@
-"""Transports in the admin."""
+"""The admin of transports."""
 
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -17,8 +17,8 @@ from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_transport, fields_of
 from wamp_transport.config.report import ConfigError, Problem
 from wamp_transport.models import Transport
-from wamp_transport.stores.columns import TRANSPORT, put_together
-from wamp_transport.stores.rendering import transport_mapping
+from wamp_transport.stores.columns import TRANSPORT, join_columns
+from wamp_transport.stores.config_document import transport_mapping
 
 _ONLY_OF = {"tcp": ("port", "interface"), "unix": ("socket_path",)}
 _COLUMNS = {".".join(column.keys): column.name for column in TRANSPORT}
@@ -30,7 +30,7 @@ class TransportForm(WebSocketForm):
     columns = {**_COLUMNS, "endpoint": "endpoint_type"}
 
     def clean(self) -> dict[str, Any] | None:
-        """What belongs to another kind of endpoint has no place here."""
+        """Check that fields of other kinds of endpoint are empty."""
         cleaned = super().clean()
         if "endpoint_type" not in self.fields:
             return cleaned
@@ -44,7 +44,7 @@ class TransportForm(WebSocketForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings without those of the endpoint that were of its former kind, and not changed now."""
+        """Return the settings without endpoint attributes of its former kind, unless they were changed now."""
         settings = super().completed(settings)
         endpoint = settings.get("endpoint")
         kind = self.cleaned_data.get("endpoint_type", "")
@@ -57,25 +57,25 @@ class TransportForm(WebSocketForm):
         return settings
 
     def problems(self) -> list[Problem]:
-        """What the schema says of a transport of this type with this endpoint."""
+        """Check a transport of this type with this endpoint against the schema."""
         return check_transport(mapping_of(self.instance))
 
     def field_at(self, path: str) -> str | None:
-        """The form field for a path; one about the endpoint as a whole is shown where people set it apart."""
+        """Return the form field for a path. Problems with the whole endpoint appear at the field that chooses it."""
         if path in ("", "endpoint"):
             return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")
         return super().field_at(path)
 
 
 def mapping_of(transport: Transport) -> dict[str, Any]:
-    """The transport as it is in a config.json, without its services."""
+    """Return the transport as in a config.json, without its services."""
     paths: dict[str, Any] = {"paths": {}} if transport.type == "web" else {}
-    return {"type": transport.type, **put_together(transport), **paths}
+    return {"type": transport.type, **join_columns(transport), **paths}
 
 
 @admin.register(Transport)
 class TransportAdmin(TypedRowAdmin):
-    """Where clients connect."""
+    """The admin of transports."""
 
     form = TransportForm
     types: ClassVar[list[tuple[str, Any]]] = [
@@ -96,7 +96,7 @@ class TransportAdmin(TypedRowAdmin):
     list_filter = ("enabled", "type")
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Attributes of the transport and of its endpoint that have no column."""
+        """Return the attributes of the transport and of its endpoint that have no column."""
         if kind not in dict(self.types):
             return ()
         own = [one for one in fields_of(kind) if one.path not in ("endpoint", "paths")]
@@ -105,7 +105,7 @@ class TransportAdmin(TypedRowAdmin):
         return (*own, *(one for one in of_endpoint if one.path not in _COLUMNS))
 
     def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
-        """The list of services for web transports; of transports that are not offered only what is known."""
+        """Add the list of services for web transports. Transports that are not offered show only known attributes."""
         kind = self.kind_of(request, obj)
         fieldsets = super().get_fieldsets(request, obj)
         if kind not in dict(self.types):
@@ -116,11 +116,11 @@ class TransportAdmin(TypedRowAdmin):
         return fieldsets
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
-        """The services among them."""
+        """Add the services."""
         return ["services", *super().get_readonly_fields(request, obj)]
 
     def mapping_of(self, row: Transport) -> dict[str, Any]:
-        """The transport as it is in a config.json, with its services while these can all be in it."""
+        """Return the transport as in a config.json, with its services unless two exclude each other."""
         try:
             return transport_mapping(row)
         except ConfigError:
@@ -128,21 +128,21 @@ class TransportAdmin(TypedRowAdmin):
 
     @admin.display(description=_("Endpoint"), ordering="port")
     def endpoint_shown(self, row: Transport) -> str:
-        """Where it listens."""
+        """Return the address to listen on."""
         return str(row)
 
     @admin.display(description=_("Paths"))
     def paths_shown(self, row: Transport) -> str:
-        """The paths that have services."""
+        """Return the paths that have services."""
         return ", ".join(service.full_path for service in row.services.all()) or "-"
 
     def get_queryset(self, request: Any) -> Any:
-        """With the services, for the list."""
+        """Return the rows with their services, which the list shows."""
         return super().get_queryset(request).prefetch_related("services")
 
     @admin.display(description=_("Services"))
     def services(self, row: Transport) -> SafeString:
-        """The services with links to their pages, and links to add more."""
+        """Return the services with links to their pages, and links for adding more."""
         context = {
             "transport": row,
             "services": sorted(row.services.all(), key=lambda service: service.path),

@@ -1,4 +1,4 @@
-"""The table that says which roles Django's users have."""
+"""The admin of the table with the roles of Django users."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from wamp_transport.router.options import TRUSTED
 
 
 class UserRoleForm(AnyModelForm):
-    """A line of the table: a group or a permission is named where the kind of users needs it, and only there."""
+    """The form of a line of the table. A group or a permission is given only if the kind of users needs it."""
 
     class Meta:
         model = UserRole
         fields = ("order", "realm", "kind", "group", "permission", "role")
 
     def clean(self) -> None:
-        """What belongs to the kind is there; what does not is dropped."""
+        """Check that the value needed by the kind is there, and remove others."""
         super().clean()
         kind = self.cleaned_data.get("kind")
         for name, text in (
@@ -33,7 +33,7 @@ class UserRoleForm(AnyModelForm):
                 self.add_error(name, text)
 
     def clean_role(self) -> str:
-        """A role that logins may lead to."""
+        """Check that the role is not the router's own."""
         role: str = self.cleaned_data["role"]
         if role == TRUSTED:
             raise ValidationError(gettext("The role trusted is the router's own."))
@@ -42,7 +42,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(AnyModelAdmin):
-    """Lines in the order in which they are tried."""
+    """The admin of the table. Lines are listed in the order in which they are tried."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")

@@ -1,1 +1,1 @@
-"""The authentication methods: their computations, their steps, and where principals come from. No I/O, no clock."""
+"""The authentication methods: their computations and steps, and the sources of principals. No I/O, no clock."""

@@ -1,25 +1,24 @@
-"""The steps of WAMP-CRA; its computations are in :mod:`.wampcra`."""
+"""The steps of WAMP-CRA. Its computations are in :mod:`.wampcra`."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from ..config.auth_methods import WAMPCRA
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
 from ..wamp.messages import Authenticate
-from . import decoys
+from . import decoy_challenges
 from .principals import CraKeys, CraPassword, Principal, Principals, World, admission, lookup_of
 from .wampcra import Salting, challenge_text, derive_key, is_signature
 
-NAME: Final = "wampcra"
-
 NONCE_SIZE: Final = 48
-"""Octets: 64 characters of base64, as many as Crossbar's nonce has."""
+"""Octets: 64 characters of base64, the length of Crossbar's nonce."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A login that waits for its signature. ``principal`` is None for a peer that is none."""
+class PendingCra:
+    """A login that waits for its signature. ``principal`` is None for an unknown peer."""
 
     principal: Principal | None
     challenge: str
@@ -27,7 +26,7 @@ class Pending:
 
 
 class CraMethod:
-    """Challenges everybody: who is no principal gets a challenge that looks like one's, and is denied at the end."""
+    """WAMP-CRA. Unknown peers get a challenge that looks like a principal's, and are denied at the end."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -35,9 +34,9 @@ class CraMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """CHALLENGE with the text to sign."""
+        """Send CHALLENGE with the text to sign."""
         asked = request.hello.details.authid
-        found = await self._principals.find(lookup_of(request, NAME))
+        found = await self._principals.find(lookup_of(request, WAMPCRA.name))
         credential = found.credential if found is not None else None
         principal = found if isinstance(credential, CraKeys | CraPassword) else None
         shown = principal or self._decoy(asked or "", request.hello.realm)
@@ -58,11 +57,11 @@ class CraMethod:
         elif principal is not None and isinstance(credential, CraKeys):
             keys = credential.keys
         extra = {"challenge": text, **(salting.extra() if salting is not None else {})}
-        return ChallengePeer(NAME, extra, Pending(principal, text, keys))
+        return ChallengePeer(WAMPCRA.name, extra, PendingCra(principal, text, keys))
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """WELCOME where the signature is right."""
-        # An unknown peer's signature is compared as well, with one that nobody can know.
+        """Admit the peer if its signature is right."""
+        # Compare an unknown peer's signature as well, with one that nobody can know, so that both take the same time.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)
         is_right = is_signature(keys, pending.challenge, message.signature)
         if not is_right or pending.principal is None:
@@ -70,18 +69,18 @@ class CraMethod:
         return admission(request, pending.principal, self._principals.provider, self._default_role)
 
     def _decoy(self, authid: str, realm: str | None) -> Principal:
-        """A principal that there is not, made after one that there is."""
+        """Return a made-up principal, modeled on a real one."""
         key = self._world.secret_key
-        model = self._principals.model(decoys.choice(key, NAME, authid), realm) or Principal()
+        model = self._principals.model(decoy_challenges.choice(key, WAMPCRA.name, authid), realm) or Principal()
         credential = model.credential
         if isinstance(credential, CraKeys | CraPassword) and credential.salting is not None:
-            salt = decoys.text_like(credential.salting.salt, key, NAME, authid)
+            salt = decoy_challenges.text_like(credential.salting.salt, key, WAMPCRA.name, authid)
             credential = replace(credential, salting=replace(credential.salting, salt=salt))
         return Principal(model.role, authid, credential=credential)
 
 
 def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
-    """How a key is derived, where all is given that it takes."""
+    """Return the salting, if all of its parameters are given."""
     if salt is None or iterations is None or keylen is None:
         return None
     return Salting(salt, iterations, keylen)

@@ -1,4 +1,4 @@
-"""How a client of ours proves to a router who it is: the other side of the methods.
+"""Credentials of the project's own clients: how they answer challenges of a router.
 
 Sections of the specification: Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
 """
@@ -7,75 +7,76 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..config.auth_methods import ANONYMOUS, CRYPTOSIGN, TICKET, WAMPCRA
 from . import cryptosign, wampcra
 from .wampcra import Salting
 
 
 class UnusableChallenge(Exception):
-    """A router asks for what this credential cannot give. The message says what."""
+    """This credential cannot answer the router's challenge. The message says why."""
 
 
 class Credential(Protocol):
-    """Who a client says it is, and what proves it."""
+    """The identity of a client, and its proof."""
 
     @property
     def authid(self) -> str | None:
-        """The name it goes by; None where the router chooses one."""
+        """The authid to ask for; None if the router is to choose one."""
         ...
 
     @property
     def authmethod(self) -> str:
-        """The method it offers."""
+        """The method to offer."""
         ...
 
     @property
     def authextra(self) -> dict[str, Any] | None:
-        """What HELLO tells beside the authid."""
+        """Further details for HELLO."""
         ...
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """The signature for a challenge with this ``extra``. May be slow. Raises UnusableChallenge."""
+        """Return the signature for a challenge with this ``extra``. May be slow. Raises UnusableChallenge."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """Nobody in particular."""
+    """A client without credentials."""
 
     authid: str | None = None
-    authmethod: str = "anonymous"
+    authmethod: str = ANONYMOUS.name
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """There is nothing to prove."""
-        raise UnusableChallenge("the router wants to know who this is, and no credential is configured")
+        """Raise UnusableChallenge: there is no credential to answer with."""
+        raise UnusableChallenge("the router asks for a credential, and none is configured")
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, shown as it is: over TLS, that is. With the method ``token``: a signed token, which says who it is."""
+    """A ticket, which is sent as it is, so it needs TLS. With the method ``token`` it is a signed token."""
 
     authid: str | None
     ticket: str = field(repr=False)
-    authmethod: str = "ticket"
+    authmethod: str = TICKET.name
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """The ticket."""
+        """Return the ticket."""
         return self.ticket
 
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:
-    """The secret of WAMP-CRA, salted where the router says so. It never leaves the process."""
+    """The secret for WAMP-CRA, salted if the router asks for it. It is never sent."""
 
     authid: str
     secret: str = field(repr=False)
-    authmethod: str = "wampcra"
+    authmethod: str = WAMPCRA.name
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """The signature of the challenge."""
+        """Sign the challenge."""
         challenge, key = extra.get("challenge"), self.secret
         if not isinstance(challenge, str):
             raise UnusableChallenge("the router's challenge for wampcra has no text to sign")
@@ -83,18 +84,20 @@ class SharedSecret:
             try:
                 salting = Salting(str(extra["salt"]), int(extra["iterations"]), int(extra["keylen"]))
             except (KeyError, TypeError, ValueError) as fault:
-                raise UnusableChallenge("the router's challenge for wampcra is salted, but not wholly") from fault
+                raise UnusableChallenge(
+                    "the router's challenge for wampcra has incomplete salting parameters"
+                ) from fault
             key = wampcra.derive_key(self.secret, salting)
         return wampcra.sign(key, challenge)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key of cryptosign: 32 octets. It never leaves the process. ``authid`` None: whose the key is."""
+    """A private key for cryptosign: 32 octets, never sent. If ``authid`` is None, the key identifies its owner."""
 
     authid: str | None
     private_key: bytes = field(repr=False)
-    authmethod: str = "cryptosign"
+    authmethod: str = CRYPTOSIGN.name
 
     @property
     def authextra(self) -> dict[str, Any]:
@@ -102,7 +105,7 @@ class SigningKey:
         return {"pubkey": cryptosign.public_key_of(self.private_key)}
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """The signature of the challenge."""
+        """Sign the challenge."""
         try:
             challenge = bytes.fromhex(str(extra.get("challenge")))
         except ValueError:

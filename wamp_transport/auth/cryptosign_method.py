@@ -1,25 +1,22 @@
-"""The steps of WAMP-cryptosign; its computations are in :mod:`.cryptosign`.
+"""The steps of WAMP-cryptosign. Its computations are in :mod:`.cryptosign`.
 
 Sections of the specification: Advanced Profile, "Cryptosign-based Authentication", with its "Router Authentication".
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from ..config.auth_methods import CRYPTOSIGN
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
 from ..wamp.messages import Authenticate
 from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign
 from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
 
-NAME: Final = "cryptosign"
-
-BINDINGS: Final = ("tls-unique", "tls-exporter")
-
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A login that waits for its signature. ``principal`` is None for a peer that is none."""
+class PendingCryptosign:
+    """A login that waits for its signature. ``principal`` is None for an unknown peer."""
 
     principal: Principal | None
     key: str
@@ -27,7 +24,7 @@ class Pending:
 
 
 class CryptosignMethod:
-    """Challenges every key; one that is not known is denied at the end. Proves the router to clients that ask."""
+    """WAMP-cryptosign. Unknown keys are challenged as well and denied at the end. The router can prove itself too."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -35,7 +32,7 @@ class CryptosignMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """CHALLENGE with the octets to sign."""
+        """Send CHALLENGE with the octets to sign."""
         extra = request.hello.details.authextra or {}
         key = public_key(extra.get("pubkey"))
         if key is None:
@@ -43,28 +40,32 @@ class CryptosignMethod:
         binding = extra.get("channel_binding")
         channel = None
         if binding is not None:
-            found = (request.transport.get("channel_id") or {}).get(binding) if binding in BINDINGS else None
+            found = (
+                (request.transport.get("channel_id") or {}).get(binding)
+                if binding in CRYPTOSIGN.channel_bindings
+                else None
+            )
             if found is None:
-                return Deny(message="the channel binding asked for is not to be had on this connection")
+                return Deny(message="this connection does not offer the channel binding asked for")
             channel = bytes.fromhex(found)
         asked = extra.get("challenge")
         to_sign = challenge_of(asked)
         if asked is not None and to_sign is None:
             return Deny(message="the challenge for the router to sign must be 64 hex digits")
-        principal = await self._principals.find(lookup_of(request, NAME, public_key=key))
+        principal = await self._principals.find(lookup_of(request, CRYPTOSIGN.name, public_key=key))
         credential = principal.credential if principal is not None else None
         if not isinstance(credential, PublicKeys) or key not in credential.keys:
             principal = None
         challenge = self._world.random_bytes(SIZE)
-        pending = Pending(principal, key, message_of(challenge, channel))
-        told = {"challenge": challenge.hex(), "channel_binding": binding}
+        pending = PendingCryptosign(principal, key, message_of(challenge, channel))
+        answer = {"challenge": challenge.hex(), "channel_binding": binding}
         if to_sign is not None:
             own = self._world.router_key
-            told |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
-        return ChallengePeer(NAME, told, pending)
+            answer |= {"pubkey": public_key_of(own), "signature": sign(own, message_of(to_sign, channel))}
+        return ChallengePeer(CRYPTOSIGN.name, answer, pending)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """WELCOME where the signature is right."""
+        """Admit the peer if its signature is right."""
         is_right = is_answer(pending.key, pending.message, message.signature)
         if not is_right or pending.principal is None:
             return Deny()

@@ -1,4 +1,4 @@
-"""Principals that somebody else knows: a WAMP procedure, or a Python function."""
+"""Principals that a WAMP procedure or a Python function knows: dynamic authenticators."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -8,13 +8,14 @@ from typing import Any, Final
 from ..router.decisions import GENERIC_DENIAL
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
+from .authenticator_result import BadAnswer, principal_from
 from .principals import LoginDenied, Lookup, Principal, World
-from .returned import BadAnswer, principal_from
+from .providers import AuthProvider
 
 logger = logging.getLogger(__name__)
 
 Call = Callable[[str, str | None, str, list[Any]], Awaitable[Any]]
-"""Calls a procedure: realm, role or None for the router's own, URI, arguments. Raises ApplicationError."""
+"""Calls a procedure: realm, role (None for the router's own), URI, arguments. Raises ApplicationError."""
 
 BROKEN: Final = frozenset(
     {
@@ -31,13 +32,13 @@ BROKEN: Final = frozenset(
         "wamp.error.runtime_error",
     }
 )
-"""Errors that do not mean that an authenticator refuses, but that there is none or that it failed."""
+"""Errors that mean that the authenticator is missing or has failed, not that it refuses the login."""
 
 
 class DynamicPrincipals:
-    """Asks a WAMP procedure, as ``(realm, authid, details)``."""
+    """The principals of a WAMP procedure, which is called as ``(realm, authid, details)``."""
 
-    provider = "dynamic"
+    provider = AuthProvider.DYNAMIC.value
 
     def __init__(self, call: Call, procedure: str, realm: str | None = None, role: str | None = None) -> None:
         self._call = call
@@ -46,7 +47,7 @@ class DynamicPrincipals:
         self._role = role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """The principal that the procedure returns. An error that it raises is the reason of the refusal."""
+        """Return the principal that the procedure returns. An error that it raises is the reason of the refusal."""
         realm = self._realm or lookup.realm
         if realm is None:
             raise LoginDenied(errors.NO_SUCH_REALM, "HELLO names no realm")
@@ -56,22 +57,22 @@ class DynamicPrincipals:
         except ApplicationError as error:
             if error.uri not in BROKEN:
                 raise _denied(error.uri, error) from error
-            logger.error("Nobody can log in by %s: %s", self._procedure, error)
+            logger.error("A login is denied because the authenticator %s cannot be asked: %s", self._procedure, error)
             raise _failed() from error
         return _read(lookup.method, answer, self._procedure)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """None is known."""
+        """Return None: the procedure's principals are not known in advance."""
         return None
 
 
 class FunctionPrincipals:
-    """Asks a Python function, sync (in a thread) or async, as ``(realm, authid, details)``.
+    """The principals of a Python function, sync (in a thread) or async, called as ``(realm, authid, details)``.
 
-    ``function`` is None where it could not be made; then nobody gets in.
+    ``function`` is None if it could not be created. Then every login fails.
     """
 
-    provider = "function"
+    provider = AuthProvider.FUNCTION.value
 
     def __init__(self, world: World, name: str, function: Callable[..., Any] | None) -> None:
         self._world = world
@@ -79,10 +80,10 @@ class FunctionPrincipals:
         self._function = function
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """The principal that the function returns.
+        """Return the principal that the function returns.
 
-        An error with a URI that it raises (``ApplicationError``, ours or Autobahn's) is the reason of the refusal; any
-        other one passes.
+        An error with a URI that it raises (``ApplicationError``, of this package or Autobahn's) is the reason of the
+        refusal. Any other error propagates.
         """
         function = self._function
         if function is None:
@@ -96,7 +97,7 @@ class FunctionPrincipals:
                 if isawaitable(answer):
                     answer = await answer
         except Exception as error:
-            # Our own application error has a ``uri``, that of client libraries an ``error``.
+            # ApplicationError has a ``uri`` here, and an ``error`` in client libraries.
             uri = getattr(error, "uri", None) or getattr(error, "error", None)
             if not isinstance(uri, str):
                 raise
@@ -104,7 +105,7 @@ class FunctionPrincipals:
         return _read(lookup.method, answer, self._name)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """None is known."""
+        """Return None: the function's principals are not known in advance."""
         return None
 
 
@@ -112,7 +113,7 @@ def _read(method: str, answer: object, name: str) -> Principal:
     try:
         return principal_from(method, answer)
     except BadAnswer as fault:
-        logger.error("The authenticator %s returned no principal: %s", name, fault)
+        logger.error("The authenticator %s did not return a valid principal: %s", name, fault)
         raise _failed() from fault
 
 

@@ -1,4 +1,4 @@
-"""The shape of a method: what it answers to HELLO, and what to AUTHENTICATE."""
+"""The interface of authentication methods: the answers to HELLO and to AUTHENTICATE."""
 
 from typing import Any, Protocol
 
@@ -10,13 +10,13 @@ from ..wamp.messages import Authenticate
 class Method(Protocol):
     """An authentication method of one service. ``Deny()`` without arguments is the neutral answer.
 
-    Sources of principals may raise LoginDenied through both.
+    Both methods may raise LoginDenied, which comes from the source of principals.
     """
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """The answer to HELLO."""
+        """Return the answer to HELLO."""
         ...
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """The answer to AUTHENTICATE. ``pending`` is what was kept with the challenge."""
+        """Return the answer to AUTHENTICATE. ``pending`` was stored with the challenge."""
         ...

@@ -1,9 +1,9 @@
-"""How those who run a router come in, from another process: both sides prove that they have the node's key.
+"""The login of operators from another process: both sides prove that they have the node's key.
 
-The key never leaves either side, and the answer to one challenge is good for no other. ``HELLO.details.authextra``
-has the operator's ``nonce``, and the ``role`` wanted; CHALLENGE has a text with both nonces, and the node's proof;
-AUTHENTICATE has the operator's proof. Whoever asks without a key learns nothing of the node. Nobody else speaks this
-method: it is between ``manage.py wamp`` and the nodes of the same project.
+The key is never sent, and the answer to one challenge is valid for no other. ``HELLO.details.authextra`` has the
+operator's ``nonce`` and the ``role`` wanted. CHALLENGE has a text with both nonces, and the node's proof. AUTHENTICATE
+has the operator's proof. A client without a key learns nothing about the node. Only ``manage.py wamp`` and the nodes of
+the same project use this method.
 """
 
 import hmac
@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..config.auth_methods import OPERATOR
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
-from ..router.options import OPERATOR, TRUSTED
+from ..router.options import TRUSTED
 from ..wamp.messages import Authenticate
 from .credentials import UnusableChallenge
 from .principals import World
+from .providers import AuthProvider
 
 NONCE_SIZE: Final = 32
 """Octets."""
@@ -29,34 +31,36 @@ OPERATOR_SIDE: Final = "operator"
 
 
 def proof(key: str, side: str, text: str) -> str:
-    """What shows that one side has the key: HMAC-SHA256 in hex. The side's name keeps one from using the other's."""
+    """Return the proof that one side has the key: HMAC-SHA256 in hex. It contains the side's name, so that neither side
+    can reuse the proof of the other.
+    """
     return hmac.digest(key.encode(), f"{side}:{text}".encode(), "sha256").hex()
 
 
 def is_proof(key: str, side: str, text: str, given: object) -> bool:
-    """Whether ``given`` is the proof of that side. Takes the same time wherever it differs."""
+    """Return whether ``given`` is the proof of that side, in constant time."""
     return isinstance(given, str) and hmac.compare_digest(
         proof(key, side, text).encode(), given.encode("utf-8", "replace")
     )
 
 
 class OperatorMethod:
-    """The node's side. See :class:`~.method.Method`. ``key`` is its own."""
+    """The node's side of the method. ``key`` is the node's own."""
 
     def __init__(self, key: str, world: World) -> None:
         self._key = key
         self._world = world
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Deny:
-        """CHALLENGE with the node's own proof."""
+        """Send CHALLENGE with the node's own proof."""
         details = request.hello.details
         extra = details.authextra or {}
-        told = {"authid": details.authid, "role": extra.get("role", TRUSTED), "nonce": extra.get("nonce")}
-        if not all(isinstance(one, str) and 0 < len(one) <= LONGEST for one in told.values()):
+        given = {"authid": details.authid, "role": extra.get("role", TRUSTED), "nonce": extra.get("nonce")}
+        if not all(isinstance(text, str) and 0 < len(text) <= LONGEST for text in given.values()):
             return Deny()
         text = json.dumps(
             {
-                **told,
+                **given,
                 "realm": request.hello.realm,
                 "session": request.session_id,
                 "router_nonce": self._world.random_bytes(NONCE_SIZE).hex(),
@@ -64,46 +68,46 @@ class OperatorMethod:
             }
         )
         shown = {"challenge": text, "proof": proof(self._key, ROUTER_SIDE, text)}
-        return ChallengePeer(OPERATOR, shown, text)
+        return ChallengePeer(OPERATOR.name, shown, text)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """WELCOME where the operator has the key, with the role that was asked for."""
+        """Admit an operator who has the key, with the role asked for."""
         if not is_proof(self._key, OPERATOR_SIDE, pending, message.signature):
             return Deny()
-        told = json.loads(pending)
-        return Admit(request.hello.realm, told["authid"], told["role"], OPERATOR, OPERATOR)
+        given = json.loads(pending)
+        return Admit(request.hello.realm, given["authid"], given["role"], OPERATOR.name, AuthProvider.OPERATOR.value)
 
 
 def _read(text: str) -> dict[str, Any]:
-    """What a challenge says; nothing where it is no JSON object."""
+    """Return the content of a challenge, empty if it is not a JSON object."""
     try:
-        told = json.loads(text)
+        given = json.loads(text)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return given if isinstance(given, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The operator's side. See :class:`~.credentials.Credential`. ``keys`` are those of the nodes that it may be."""
+    """The operator's side of the method. ``keys`` are the keys of all nodes that may answer."""
 
     authid: str
     keys: tuple[str, ...] = field(repr=False)
     role: str = TRUSTED
     nonce: str = field(default_factory=lambda: secrets.token_hex(NONCE_SIZE), repr=False)
-    authmethod: str = OPERATOR
+    authmethod: str = OPERATOR.name
 
     @property
     def authextra(self) -> dict[str, Any]:
-        """What HELLO tells beside the authid."""
+        """The nonce and role for HELLO."""
         return {"nonce": self.nonce, "role": self.role}
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """The proof, once the node has shown its own. Raises UnusableChallenge."""
+        """Return the operator's proof, if the node has proved itself. Raises UnusableChallenge."""
         text = extra.get("challenge")
         own = {"authid": self.authid, "nonce": self.nonce, "role": self.role}
         if not isinstance(text, str) or not own.items() <= _read(text).items():
-            raise UnusableChallenge("what the router wants to be signed is not for this login")
+            raise UnusableChallenge("the challenge of the router does not belong to this login")
         for key in self.keys:
             if is_proof(key, ROUTER_SIDE, text, extra.get("proof")):
                 return proof(key, OPERATOR_SIDE, text)

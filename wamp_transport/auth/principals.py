@@ -1,4 +1,4 @@
-"""Who may log in: what is asked about a peer, what is found, and the port to whoever knows."""
+"""Principals: the data of a login, the principal found for it, and the interface of sources of principals."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class LoginDenied(Exception):
-    """A source of principals refuses a login: a URI for programs, and a sentence for people."""
+    """A source of principals refuses a login: with a URI for programs and a sentence for people."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -24,11 +24,11 @@ class LoginDenied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What a peer says of itself, and what is known of it.
+    """The data of a login with which a principal is looked up.
 
-    ``method`` is named as in the configuration: ``scram`` for both of its forms. ``details`` are what Crossbar hands to
-    authenticators. ``public_key`` is in lower case hex, ``fingerprints`` are as :mod:`.fingerprints` makes them;
-    ``ticket`` is given once the peer has sent one.
+    ``method`` is the name in the configuration: ``scram`` for both of its forms. ``details`` are what Crossbar passes
+    to authenticators. ``public_key`` is in lower case hex, ``fingerprints`` have the form of :mod:`.fingerprints`.
+    ``ticket`` is set once the peer has sent one.
     """
 
     method: str
@@ -41,21 +41,21 @@ class Lookup:
 
 
 class TicketCheck(Protocol):
-    """What tells whether a ticket is the right one."""
+    """A check of tickets."""
 
     @property
     def is_slow(self) -> bool:
-        """Whether it is asked in a thread."""
+        """Whether to run it in a thread."""
         ...
 
     def accepts(self, ticket: str) -> bool:
-        """Whether it is. Takes the same time wherever a wrong one differs."""
+        """Return whether the ticket is right, in constant time."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CraKeys:
-    """Keys of WAMP-CRA, any of which counts: secrets themselves or, with ``salting``, what was derived from them."""
+    """Keys for WAMP-CRA, any of which is valid: the secrets themselves or, with ``salting``, keys derived from them."""
 
     keys: tuple[str, ...] = field(repr=False)
     salting: Salting | None = None
@@ -63,7 +63,7 @@ class CraKeys:
 
 @dataclass(frozen=True, slots=True)
 class CraPassword:
-    """A password from which the key of WAMP-CRA is derived when it is needed, in a thread."""
+    """A password from which the key for WAMP-CRA is derived on demand, in a thread."""
 
     password: str = field(repr=False)
     salting: Salting
@@ -71,7 +71,7 @@ class CraPassword:
 
 @dataclass(frozen=True, slots=True)
 class ScramCredential:
-    """Keys of SCRAM, any of which counts, all derived in the same way."""
+    """Keys for SCRAM, any of which is valid, all derived in the same way."""
 
     derivation: Derivation
     keys: tuple[ScramKeys, ...]
@@ -79,7 +79,7 @@ class ScramCredential:
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """Public keys of cryptosign, any of which counts, in lower case hex."""
+    """Public keys for cryptosign, any of which is valid, in lower case hex."""
 
     keys: tuple[str, ...]
 
@@ -89,9 +89,9 @@ Credential = TicketCheck | CraKeys | CraPassword | ScramCredential | PublicKeys
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a peer is, if it proves so. What is None is taken from its HELLO or the method's default.
+    """The identity that a peer gets once it has proved it. The peer's HELLO or the method's default replaces None.
 
-    ``credential`` is what it has to prove; None where the source has checked that itself.
+    ``credential`` is what the peer has to prove; None if the source has checked that itself.
     """
 
     role: str | None = None
@@ -102,32 +102,32 @@ class Principal:
 
 
 class Principals(Protocol):
-    """Where the principals of a method come from.
+    """A source of principals for a method.
 
-    ``provider`` is what sessions are told as authprovider, such as ``static``.
+    ``provider`` is the authprovider that sessions show, such as ``static``.
     """
 
     provider: str
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """The principal; None where there is none. Raises LoginDenied to refuse with a reason of its own."""
+        """Return the principal; None if there is none. Raises LoginDenied to refuse with a reason of its own."""
         ...
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Any principal of a realm, as a model for challenges to peers that are none.
+        """Return some principal of a realm, as a model for challenges to unknown peers.
 
-        The same one for the same ``choice``.
+        The same ``choice`` gives the same principal.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What methods need from outside.
+    """The services that methods need from outside.
 
-    ``random_bytes(n)`` are unguessable. ``timestamp()`` is the time of day as RFC 3339 text in UTC.
-    ``offload(function)`` runs what is slow elsewhere and waits for it. ``secret_key`` makes what is told to unknown
-    peers the same each time. ``router_key`` is the private key of 32 octets with which the router proves itself.
+    ``random_bytes(n)`` are unguessable. ``timestamp()`` is the time of day in UTC as RFC 3339 text.
+    ``offload(function)`` runs a slow function elsewhere and waits for it. ``secret_key`` makes challenges to unknown
+    peers the same each time. ``router_key`` is the private key, 32 octets, with which the router proves its identity.
     """
 
     random_bytes: Callable[[int], bytes]
@@ -138,7 +138,7 @@ class World:
 
 
 def lookup_of(request: AuthenticationRequest, method: str, **more: Any) -> Lookup:
-    """What a login says, for sources of principals."""
+    """Return the lookup for a login."""
     hello, ticket = request.hello, more.get("ticket")
     details: dict[str, Any] = {
         "session": request.session_id,
@@ -162,21 +162,21 @@ def admission(
     authid: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Admit | Deny:
-    """The session of a peer that is this principal. ``authid`` is for a principal and a peer that name none.
+    """Return the session of a peer that is this principal. ``authid`` applies if neither principal nor peer has one.
 
-    ``extra`` is what the method itself tells the peer.
+    ``extra`` holds details that the method itself sends in WELCOME.
     """
     role = principal.role or default_role
     if role is None:
         return Deny(errors.NO_SUCH_ROLE, "no role is assigned to this login")
     if role == TRUSTED:
-        return Deny(errors.NO_SUCH_ROLE, f"the role {TRUSTED!r} is not for logins")
-    told = {**(principal.extra or {}), **(extra or {})}
+        return Deny(errors.NO_SUCH_ROLE, f"a login cannot have the role {TRUSTED!r}")
+    details = {**(principal.extra or {}), **(extra or {})}
     return Admit(
         principal.realm or request.hello.realm,
         principal.authid or request.hello.details.authid or authid or "",
         role,
         request.method,
         provider,
-        told or None,
+        details or None,
     )

@@ -1,4 +1,4 @@
-"""SASLprep: user names and passwords in the one form that both ends compute with. RFC 4013."""
+"""SASLprep: the normal form of user names and passwords in which both ends compute. RFC 4013."""
 
 import stringprep
 import unicodedata
@@ -17,9 +17,9 @@ _PROHIBITED = (
 
 
 def saslprep(text: str) -> str:
-    """``text`` normalized, as a query: code points that Unicode 3.2 has not assigned pass.
+    """Return ``text`` normalized as a query: code points that are unassigned in Unicode 3.2 are allowed.
 
-    Raises ValueError for what the profile prohibits.
+    Raises ValueError for characters that the profile prohibits.
     """
     mapped = [" " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one)]
     result = unicodedata.normalize("NFKC", "".join(mapped))

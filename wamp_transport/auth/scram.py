@@ -1,9 +1,9 @@
-"""The computations of SCRAM, in the form of the specification and in the dialect that Autobahn and Crossbar speak.
+"""The computations of SCRAM, in the form of the specification and in the dialect of Autobahn and Crossbar.
 
-The method's name tells them apart: ``wamp-scram`` is the specification's, ``scram`` the dialect. What the dialect has
-of its own: server nonces are joined as octets, ``c=`` stays empty, the name of a user is not escaped, and with Argon2
-the key is the base64 text of the hash. A principal's keys therefore serve one of the two; the name of the key
-derivation function tells which: ``argon2id13`` or ``argon2id-13``. With ``pbkdf2`` they serve both.
+The method's name distinguishes them: ``wamp-scram`` is the specification's, ``scram`` the dialect. The dialect differs
+in these points: server nonces are joined as octets, ``c=`` stays empty, user names are not escaped, and with Argon2 the
+key is the base64 text of the hash. A principal's keys therefore serve only one of the two, shown by the name of the key
+derivation function: ``argon2id13`` or ``argon2id-13``. Keys derived with ``pbkdf2`` serve both.
 
 Section of the specification: Advanced Profile, "Salted Challenge Response Authentication"; RFC 5802, RFC 7677.
 """
@@ -16,13 +16,13 @@ from typing import Final, Literal
 
 from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
 
+from ..config.auth_methods import SCRAM
 from .saslprep import saslprep
 
 Kdf = Literal["argon2id13", "argon2id-13", "pbkdf2"]
 
-STANDARD: Final = "wamp-scram"
-DIALECT: Final = "scram"
-METHODS: Final = (STANDARD, DIALECT)
+DIALECT: Final = SCRAM.name
+STANDARD: Final = SCRAM.aliases[0]
 
 KDFS: Final[dict[str, tuple[Kdf, ...]]] = {STANDARD: ("argon2id13", "pbkdf2"), DIALECT: ("argon2id-13", "pbkdf2")}
 """The key derivation functions by method."""
@@ -34,7 +34,7 @@ NONCE_SIZE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """How keys are derived from a password. ``memory`` is in KiB and None for PBKDF2."""
+    """The way keys are derived from a password. ``memory`` is in KiB, and None for PBKDF2."""
 
     kdf: Kdf
     salt: bytes
@@ -44,14 +44,16 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ScramKeys:
-    """What the server keeps of a password."""
+    """The keys that a server stores for a password."""
 
     stored_key: bytes
     server_key: bytes
 
 
 def salted_password(password: str, derivation: Derivation) -> bytes:
-    """The key that all others come from. Slow on purpose. Raises ValueError for a password that SASLprep prohibits."""
+    """Return the key that all others are derived from. Slow on purpose. Raises ValueError for characters that SASLprep
+    prohibits.
+    """
     secret = (password if derivation.kdf == "argon2id-13" else saslprep(password)).encode()
     if derivation.kdf == "pbkdf2":
         return pbkdf2_hmac("sha256", secret, derivation.salt, derivation.iterations, KEY_SIZE)
@@ -69,17 +71,17 @@ def salted_password(password: str, derivation: Derivation) -> bytes:
 
 
 def keys_of(salted: bytes) -> ScramKeys:
-    """What the server keeps, from :func:`salted_password`."""
+    """Return the keys that a server stores, from the result of :func:`salted_password`."""
     return ScramKeys(sha256(client_key(salted)).digest(), hmac.digest(salted, b"Server Key", "sha256"))
 
 
 def client_key(salted: bytes) -> bytes:
-    """The key that only the client has."""
+    """Return the key that only the client has."""
     return hmac.digest(salted, b"Client Key", "sha256")
 
 
 def joined_nonce(method: str, client_nonce: str, server: bytes) -> str:
-    """The nonce of CHALLENGE. Raises ValueError where the client's is not base64."""
+    """Return the nonce for CHALLENGE. Raises ValueError unless the client's nonce is base64."""
     octets = b64decode(client_nonce, validate=True)
     if not octets:
         raise ValueError("the nonce is empty")
@@ -96,7 +98,7 @@ def auth_message(
     derivation: Derivation,
     channel: tuple[str, bytes] | None = None,
 ) -> bytes:
-    """What both sides sign. ``channel`` is the name of a channel binding and its data."""
+    """Return the message that both sides sign. ``channel`` is the name and data of a channel binding."""
     name = _prepared(authid)
     salt = b64encode(derivation.salt).decode()
     binding = ""
@@ -108,18 +110,18 @@ def auth_message(
 
 
 def client_proof(salted: bytes, message: bytes) -> bytes:
-    """What a client answers a challenge with."""
+    """Return the client's answer to a challenge."""
     key = client_key(salted)
     return _xor(key, hmac.digest(sha256(key).digest(), message, "sha256"))
 
 
 def server_signature(keys: ScramKeys, message: bytes) -> bytes:
-    """What the server proves itself with."""
+    """Return the proof of the server's identity."""
     return hmac.digest(keys.server_key, message, "sha256")
 
 
 def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
-    """Whether a client's proof shows that it has the key that belongs to these."""
+    """Return whether a client's proof shows that it has the key that belongs to ``keys``."""
     if len(proof) != KEY_SIZE:
         return False
     recovered = _xor(proof, hmac.digest(keys.stored_key, message, "sha256"))
@@ -129,7 +131,7 @@ def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 def _prepared(authid: str) -> str:
     try:
         return saslprep(authid)
-    except ValueError:  # it was found under this name, so both sides know it
+    except ValueError:  # the principal was found under this name, so both sides know it
         return authid
 
 

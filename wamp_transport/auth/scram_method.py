@@ -1,4 +1,4 @@
-"""The steps of SCRAM, in both forms; its computations are in :mod:`.scram`."""
+"""The steps of SCRAM, in both forms. Its computations are in :mod:`.scram`."""
 
 from base64 import b64decode, b64encode
 from binascii import Error
@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..config.auth_methods import SCRAM
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
 from ..wamp.messages import Authenticate
-from . import decoys
+from . import decoy_challenges
 from .principals import Principal, Principals, ScramCredential, World, admission, lookup_of
 from .scram import (
     DIALECT,
@@ -24,27 +25,21 @@ from .scram import (
     server_signature,
 )
 
-CONFIGURED: Final = "scram"
-"""What the method is called in a configuration, in either form."""
-
-BINDING: Final = "tls-exporter"
-"""The one channel binding that is offered, in the form of the specification."""
-
 LONGEST_NONCE: Final = 512
 
 MOST_MODELS: Final = 50
-"""Principals that are looked at for a model of a decoy."""
+"""Principals that are tried as a model for a decoy."""
 
 DEFAULT: Final = {
     STANDARD: Derivation("argon2id13", b"\0" * 16, 3, 64 * 1024),
     DIALECT: Derivation("argon2id-13", b"\0" * 16, 4096, 512),
 }
-"""What a decoy is made after where there is no principal."""
+"""The model of a decoy if there is no principal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A login that waits for its proof. ``principal`` is None for a peer that is none."""
+class PendingScram:
+    """A login that waits for its proof. ``principal`` is None for an unknown peer."""
 
     principal: Principal | None
     keys: tuple[ScramKeys, ...]
@@ -54,7 +49,7 @@ class Pending:
 
 
 class ScramMethod:
-    """Challenges everybody: who is no principal gets a challenge that looks like one's, and is denied at the end."""
+    """SCRAM. Unknown peers get a challenge that looks like a principal's, and are denied at the end."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -62,7 +57,7 @@ class ScramMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """CHALLENGE with the nonce and how to derive the key."""
+        """Send CHALLENGE with the nonce and the parameters of the key derivation."""
         method, authid = request.method, request.hello.details.authid or ""
         extra = request.hello.details.authextra or {}
         client_nonce = extra.get("nonce")
@@ -72,8 +67,8 @@ class ScramMethod:
             nonce = joined_nonce(method, client_nonce, self._world.random_bytes(NONCE_SIZE))
             channel = _channel(method, extra.get("channel_binding"), request.transport)
         except ValueError as fault:
-            return Deny(message=f"authextra is no use for {method}: {fault}")
-        found = await self._principals.find(lookup_of(request, CONFIGURED))
+            return Deny(message=f"authextra does not fit {method}: {fault}")
+        found = await self._principals.find(lookup_of(request, SCRAM.name))
         credential = found.credential if found is not None else None
         if isinstance(credential, ScramCredential) and credential.derivation.kdf in KDFS[method]:
             principal, derivation, keys = found, credential.derivation, credential.keys
@@ -81,11 +76,11 @@ class ScramMethod:
             principal, derivation, keys = None, self._decoy(method, authid, request.hello.realm), ()
         message = auth_message(method, authid, client_nonce, nonce, derivation, channel)
         return ChallengePeer(
-            method, _extra(method, nonce, derivation), Pending(principal, keys, nonce, message, channel)
+            method, _extra(method, nonce, derivation), PendingScram(principal, keys, nonce, message, channel)
         )
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """WELCOME, with the server's own signature, where the proof is right."""
+        """Admit the peer, with the server's own signature, if its proof is right."""
         if request.method == STANDARD and not _repeats(message.extra, pending):
             return Deny()
         try:
@@ -103,15 +98,15 @@ class ScramMethod:
         )
 
     def _decoy(self, method: str, authid: str, realm: str | None) -> Derivation:
-        """How the key of a principal that there is not was derived, after one that there is."""
+        """Return a made-up key derivation, modeled on that of a real principal."""
         key = self._world.secret_key
-        first = decoys.choice(key, CONFIGURED, authid)
+        first = decoy_challenges.choice(key, SCRAM.name, authid)
         like = next(self._models(method, first, realm), DEFAULT[method])
-        salt = decoys.octets(key, CONFIGURED, authid, len(like.salt))
+        salt = decoy_challenges.octets(key, SCRAM.name, authid, len(like.salt))
         return Derivation(like.kdf, salt, like.iterations, like.memory)
 
     def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:
-        """How keys of principals that can log in by a method were derived, as far as one finds them."""
+        """Yield the key derivations of principals that can log in with a method."""
         for number in range(MOST_MODELS):
             model = self._principals.model(first + number, realm)
             if model is None:
@@ -127,24 +122,25 @@ def _extra(method: str, nonce: str, derivation: Derivation) -> dict[str, Any]:
         "kdf": derivation.kdf,
         "iterations": derivation.iterations,
     }
-    # Clients of the dialect read the memory as a number wherever it is there at all.
+    # Clients of the dialect read the memory as a number if it is present at all.
     if method == STANDARD or derivation.memory is not None:
         extra["memory"] = derivation.memory
     return extra
 
 
 def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Name and data of the channel binding that is asked for. Raises ValueError for one that is not offered here."""
+    """Return name and data of the channel binding asked for. Raises ValueError if it is not offered here."""
     if binding is None or (binding == "" and method == DIALECT):
         return None
-    data = (transport.get("channel_id") or {}).get(BINDING)
-    if method != STANDARD or binding != BINDING or data is None:
-        raise ValueError("this channel binding is not offered here")
-    return BINDING, bytes.fromhex(data)
+    if method == STANDARD and isinstance(binding, str) and binding in SCRAM.channel_bindings:
+        data = (transport.get("channel_id") or {}).get(binding)
+        if data is not None:
+            return binding, bytes.fromhex(data)
+    raise ValueError("this channel binding is not offered here")
 
 
-def _repeats(extra: Mapping[str, Any], pending: Pending) -> bool:
-    """Whether AUTHENTICATE repeats what went before: the nonce, the channel binding and its data."""
+def _repeats(extra: Mapping[str, Any], pending: PendingScram) -> bool:
+    """Return whether AUTHENTICATE repeats the nonce, the channel binding and its data."""
     name, data = pending.channel or (None, b"")
     given = extra.get("cbind_data")
     expected = b64encode(data).decode() if name is not None else None

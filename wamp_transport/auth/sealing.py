@@ -1,32 +1,33 @@
-"""Secrets of a configuration as they are kept where it is stored: hashed, or as the key that is derived from them.
+"""Sealing of secrets in a stored configuration: they are replaced with hashes or derived keys.
 
-Works on ``auth`` mappings as they are given. What is of no form that is known stays, for the checks to tell of it; so
-does what names a variable of the environment.
+The functions work on ``auth`` mappings as given. Values of an unknown form stay, for the checks to report; so do
+references to environment variables.
 """
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from ..config.auth_methods import TICKET, WAMPCRA
 from ..config.principals import MOST_ITERATIONS, MOST_KEYLEN
 from ..config.secret import is_reference
 from .wampcra import Salting, derive_key
 
 ITERATIONS: Final = 100_000
-"""Rounds of PBKDF2 where the configuration says none: each login costs its client as many, in a browser as well."""
+"""Rounds of PBKDF2 unless configured. Each login costs its client as many, in browsers as well."""
 
 KEYLEN: Final = 32
 """Octets."""
 
-PLACES: Final = (("ticket", "principals", "ticket"), ("wampcra", "users", "secret"))
-"""Method, where its principals are listed, and the attribute that holds a secret in the clear."""
+PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
+"""Method, the key of its list of principals, and the attribute that holds a secret in clear text."""
 
 Place = tuple[str, str, str, str]
 """Method, list, authid, attribute: the keys that lead to a secret from ``auth``."""
 
 
 def in_the_clear(auth: object) -> Iterator[Place]:
-    """Where secrets stand in the clear that could be kept otherwise."""
+    """Yield the places of clear-text secrets that can be sealed."""
     for method, listed, attribute in PLACES:
         for authid, principal in _principals(auth, method, listed).items():
             if isinstance(principal, Mapping) and _is_clear(principal.get(attribute)):
@@ -34,10 +35,10 @@ def in_the_clear(auth: object) -> Iterator[Place]:
 
 
 def sealed(auth: Any, hash_ticket: Callable[[str], str], new_salt: Callable[[], str]) -> Any:
-    """``auth`` with a hash or a derived key in the place of each secret that is in the clear. Slow on purpose.
+    """Return ``auth`` with each clear-text secret replaced with a hash or a derived key. Slow on purpose.
 
-    Keys are derived with the principal's own salt, iterations and keylen, else with new ones, of which the challenge
-    then tells its clients.
+    A principal's own salt, iterations and keylen are used for derived keys, otherwise new ones. The challenge sends
+    them to clients.
     """
     kept = copy.deepcopy(auth)
     for method, listed, authid, attribute in in_the_clear(auth):
@@ -68,7 +69,7 @@ def _is_clear(value: object) -> bool:
 
 
 def _derived(secret: str, principal: Mapping[str, Any], new_salt: Callable[[], str]) -> dict[str, Any] | None:
-    """What is kept of a secret of WAMP-CRA; None where the principal's own salting is none."""
+    """Return the attributes that replace a secret for WAMP-CRA; None if the principal's own salting is invalid."""
     salt, iterations, keylen = (principal.get(name) for name in ("salt", "iterations", "keylen"))
     if salt is None or iterations is None or keylen is None:
         salting = Salting(new_salt(), ITERATIONS, KEYLEN)

@@ -1,7 +1,6 @@
-"""Principals that the configuration names."""
+"""Principals in the configuration."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from ..config.auth import MethodAuth
 from ..config.principals import (
@@ -15,19 +14,18 @@ from ..config.principals import (
 from .cra_method import salting_of
 from .fingerprints import fingerprint
 from .principals import CraKeys, CraPassword, Credential, Lookup, Principal, PublicKeys, ScramCredential, TicketCheck
+from .providers import AuthProvider
 from .scram import Derivation, ScramKeys
 from .ticket import DelayedTickets, PlainTickets
 
-STATIC: Final = "static"
-
 Hashed = Callable[[tuple[str, ...]], TicketCheck]
-"""From hashes of tickets to what checks a ticket by them. Of no hashes: what takes as long, and accepts nothing."""
+"""Makes a check of tickets from their hashes. Without hashes it takes as long and accepts nothing."""
 
 
 class StaticPrincipals:
-    """The principals of one method of one service, in memory. ``hashed`` is for tickets of which there are hashes."""
+    """The principals of one method of one service, in memory. ``hashed`` makes the checks of hashed tickets."""
 
-    provider = STATIC
+    provider = AuthProvider.STATIC.value
 
     def __init__(self, settings: MethodAuth, hashed: Hashed = lambda _: PlainTickets(())) -> None:
         listed = settings.listed()
@@ -46,7 +44,7 @@ class StaticPrincipals:
         }
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """By certificate where there is one, by authid, or without one by a key that only one principal has."""
+        """Return a principal by certificate or authid, or by a key that only one principal has."""
         authid = lookup.authid
         if lookup.fingerprints:
             known = [self._by_fingerprint[one] for one in lookup.fingerprints if one in self._by_fingerprint]
@@ -57,11 +55,10 @@ class StaticPrincipals:
         return self._nobody if authid is None else self._principals.get(authid, self._nobody)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """See :class:`~.principals.Principals`."""
         return self._principals[self._names[choice % len(self._names)]] if self._names else None
 
     def has(self, authid: str, role: str) -> bool:
-        """Whether a principal's sessions have this authid and role."""
+        """Return whether a principal's sessions have this authid and role."""
         return (authid, role) in self._identities
 
 

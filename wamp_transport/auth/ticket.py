@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..config.auth_methods import TICKET
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
 from ..wamp.messages import Authenticate
@@ -25,20 +26,19 @@ from .principals import (
 
 @dataclass(frozen=True, slots=True)
 class PlainTickets:
-    """Tickets known in the clear, any of which counts."""
+    """Tickets known in clear text, any of which is valid."""
 
     tickets: tuple[str, ...] = field(repr=False)
     is_slow: bool = False
 
     def accepts(self, ticket: str) -> bool:
-        """See :class:`~.principals.TicketCheck`."""
         given = ticket.encode("utf-8", "surrogatepass")
         return any([hmac.compare_digest(each.encode("utf-8", "surrogatepass"), given) for each in self.tickets])
 
 
 @dataclass(frozen=True, slots=True)
 class DelayedTickets:
-    """Tickets that stand beside slower ones, and take as long to check, so that the time tells nothing of whose it is.
+    """Clear-text tickets beside hashed ones. The check takes as long for both, so the time reveals nothing.
 
     ``delay`` accepts nothing.
     """
@@ -48,13 +48,12 @@ class DelayedTickets:
     is_slow: bool = True
 
     def accepts(self, ticket: str) -> bool:
-        """See :class:`~.principals.TicketCheck`."""
         self.delay.accepts(ticket)
         return self.tickets.accepts(ticket)
 
 
 class TicketMethod:
-    """Challenges everybody, and looks nobody up before the ticket is there."""
+    """Ticket-based authentication. A principal is looked up once the ticket has arrived."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -62,12 +61,12 @@ class TicketMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """CHALLENGE for the ticket."""
+        """Send CHALLENGE."""
         return ChallengePeer(request.method, {})
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """WELCOME where the ticket is right."""
-        principal = await self._principals.find(lookup_of(request, "ticket", ticket=message.signature))
+        """Admit the peer if its ticket is right."""
+        principal = await self._principals.find(lookup_of(request, TICKET.name, ticket=message.signature))
         if principal is None:
             return Deny()
         check = principal.credential

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from hashlib import pbkdf2_hmac
 from typing import Any
 
+from ..config.auth_methods import WAMPCRA
+
 
 @dataclass(frozen=True, slots=True)
 class Salting:
-    """How the key is derived from a password, by PBKDF2-HMAC-SHA256. ``keylen`` is in octets.
+    """The parameters for deriving a key from a password with PBKDF2-HMAC-SHA256. ``keylen`` is in octets.
 
-    The salt is text, of which the UTF-8 octets count.
+    The salt is text and is encoded in UTF-8.
     """
 
     salt: str
@@ -23,12 +25,12 @@ class Salting:
     keylen: int
 
     def extra(self) -> dict[str, Any]:
-        """What CHALLENGE tells the client of it."""
+        """Return the parameters for CHALLENGE."""
         return {"salt": self.salt, "iterations": self.iterations, "keylen": self.keylen}
 
 
 def derive_key(password: str, salting: Salting) -> str:
-    """The key of a salted password: base64 of what PBKDF2 makes. Slow on purpose."""
+    """Return the key of a salted password: the output of PBKDF2 in base64. Slow on purpose."""
     key = pbkdf2_hmac("sha256", password.encode(), salting.salt.encode(), salting.iterations, salting.keylen)
     return b64encode(key).decode()
 
@@ -36,12 +38,12 @@ def derive_key(password: str, salting: Salting) -> str:
 def challenge_text(
     session_id: int, authid: str, authrole: str, authprovider: str, *, nonce: str, timestamp: str
 ) -> str:
-    """The text that the client is to sign. ``nonce`` is random, ``timestamp`` the time of day (RFC 3339, UTC)."""
+    """Return the text for the client to sign. ``nonce`` is random, ``timestamp`` the time of day (RFC 3339, UTC)."""
     return json.dumps(
         {
             "authid": authid,
             "authrole": authrole,
-            "authmethod": "wampcra",
+            "authmethod": WAMPCRA.name,
             "authprovider": authprovider,
             "session": session_id,
             "nonce": nonce,
@@ -51,11 +53,11 @@ def challenge_text(
 
 
 def sign(key: str, challenge: str) -> str:
-    """The signature: base64 of HMAC-SHA256. ``key`` is the secret itself, or what :func:`derive_key` makes of it."""
+    """Return the signature: HMAC-SHA256 in base64. ``key`` is the secret, or the result of :func:`derive_key`."""
     return b64encode(hmac.digest(key.encode(), challenge.encode(), "sha256")).decode()
 
 
 def is_signature(keys: tuple[str, ...], challenge: str, signature: str) -> bool:
-    """Whether any of the keys has made the signature. Takes the same time wherever they differ."""
+    """Return whether any of the keys made the signature, in constant time."""
     given = signature.encode("utf-8", "replace")
     return any([hmac.compare_digest(sign(key, challenge).encode(), given) for key in keys])

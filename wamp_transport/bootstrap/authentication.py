@@ -1,4 +1,4 @@
-"""Who may log in at which service: the node's authenticator, made from the configuration and kept in step with it."""
+"""The authenticator of a node: built from the configuration, and updated with it."""
 
 import importlib
 import logging
@@ -11,68 +11,73 @@ from typing import Any, Final
 from django.contrib.auth.hashers import identify_hasher
 from django.utils.crypto import salted_hmac
 
+from ..auth.anonymous_and_tls import AnonymousMethod, TlsMethod
 from ..auth.cra_method import CraMethod
 from ..auth.cryptosign_method import CryptosignMethod
 from ..auth.dynamic import DynamicPrincipals, FunctionPrincipals
 from ..auth.method import Method
 from ..auth.operators import OperatorMethod
 from ..auth.principals import LoginDenied, Principals, World
+from ..auth.providers import WATCHED, AuthProvider
 from ..auth.scram_method import ScramMethod
 from ..auth.static import StaticPrincipals
 from ..auth.ticket import TicketMethod
-from ..auth.unchallenged import AnonymousMethod, TlsMethod
 from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
+from ..config.auth_methods import (
+    ANONYMOUS,
+    BY_WIRE_NAME,
+    COOKIE,
+    CRYPTOSIGN,
+    DJANGO_SESSION,
+    OPERATOR,
+    SCRAM,
+    TICKET,
+    TLS,
+    WAMPCRA,
+)
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
 from ..router.decisions import Admit, ChallengePeer, Deny, Skip
 from ..router.effects import AuthenticationRequest
 from ..router.environment import rfc3339
-from ..router.options import OPERATOR, TRUSTED
+from ..router.options import TRUSTED
 from ..router.records import Session
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
-from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
-from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
-from .identity.identities import Identities
-from .identity.stored_principals import PROVIDER as STORED
+from .identity.django_methods import SessionMethod, TokenPrincipals
+from .identity.identity_services import IdentityServices
 from .identity.stored_principals import HashedTickets, StoredPrincipals
 from .threads import Busy, Threads
 
 logger = logging.getLogger(__name__)
 
 HASH_THREADS: Final = 2
-"""Slow hashes that are computed at a time."""
+"""Slow hashes that are computed at the same time."""
 
 FUNCTION_THREADS: Final = 8
 """Functions that decide on logins and run at the same time."""
 
-METHODS: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
-    "anonymous": AnonymousMethod,
-    "ticket": TicketMethod,
-    "wampcra": CraMethod,
-    "scram": ScramMethod,
-    "cryptosign": CryptosignMethod,
-    "tls": TlsMethod,
+METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
+    ANONYMOUS.name: AnonymousMethod,
+    TICKET.name: TicketMethod,
+    WAMPCRA.name: CraMethod,
+    SCRAM.name: ScramMethod,
+    CRYPTOSIGN.name: CryptosignMethod,
+    TLS.name: TlsMethod,
 }
-
-UNREMEMBERED: Final = ("anonymous", "tls", OPERATOR)
-"""Methods after which a cookie stands for no login: there is none, or a certificate or key must be shown each time."""
-
-FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
-"""The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
 
 
 def router_key() -> bytes:
-    """The private key of the router where the configuration gives none: made of SECRET_KEY, alike in all processes."""
+    """Return the router's default private key, derived from SECRET_KEY and thus the same in all processes."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
 
 
 class Authentication:
     """The authenticator of a node, for all its services."""
 
-    def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: Identities) -> None:
+    def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: IdentityServices) -> None:
         self._cookies = cookies
         self._sessions = sessions
         self._identities = identities
@@ -84,13 +89,13 @@ class Authentication:
             random_bytes=os.urandom,
             timestamp=lambda: rfc3339(datetime.now(UTC)),
             offload=self._hashing.run,
-            # The same in all processes: two of them must not tell an unknown peer two things.
+            # The same in all processes, which must not send different challenges to an unknown peer.
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
             router_key=router_key(),
         )
 
     def let_in_operators(self, key: str) -> None:
-        """Who has ``key`` joins at every service, with any role of the realm, or ``trusted``."""
+        """Admit whoever has ``key`` to every service, with any role of the realm or ``trusted``."""
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
@@ -125,15 +130,14 @@ class Authentication:
         return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """See :class:`~..node.deciding.Authenticator`."""
+        """Return the next step of a login."""
         service = self._services.get(request.service)
         if service is None:
-            return Deny(errors.AUTHENTICATION_FAILED, "this service is no more")
-        if request.method == COOKIE:
+            return Deny(errors.AUTHENTICATION_FAILED, "this service no longer exists")
+        kind = BY_WIRE_NAME[request.method]
+        if kind is COOKIE:
             return await self._cookies.admit(request, service.may_be)
-        method = service.methods.get(CONFIGURED_AS.get(request.method, request.method))
-        if request.method == OPERATOR:
-            method = self._operators
+        method = self._operators if kind is OPERATOR else service.methods.get(kind.name)
         if method is None:
             return Skip()
         try:
@@ -144,22 +148,22 @@ class Authentication:
         except LoginDenied as denied:
             return Deny(denied.reason, str(denied))
         except Busy:
-            return Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
-        if isinstance(answer, Admit) and request.method not in UNREMEMBERED and answer.authprovider not in FOLLOWED:
+            return Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
+        if isinstance(answer, Admit) and kind.may_be_remembered and answer.authprovider not in WATCHED:
             await self._cookies.remember(request, answer)
         return answer
 
     def is_stale(self, session: Session) -> bool:
-        """Whether a static principal that a session has logged in as is no more, or has another role now."""
+        """Return whether the static principal of a session no longer exists or has another role."""
         service = self._services.get(session.service.key)
         if service is None:
             return False
-        if session.authmethod in ("anonymous", OPERATOR):
+        if not BY_WIRE_NAME[session.authmethod].ends_with_principal:
             return False
         return not service.may_be(session.authmethod, session.authprovider, session.authid, session.authrole)
 
     def close(self) -> None:
-        """The process ends."""
+        """Stop the threads."""
         self._hashing.close()
         self._functions.close()
         self._identities.close()
@@ -169,21 +173,21 @@ class Authentication:
             principals = self._principals(name, settings)
             given = settings.router_key if isinstance(settings, CryptosignAuth) else None
             world = self.world if given is None else replace(self.world, router_key=bytes.fromhex(given.reveal()))
-            return principals, METHODS[name](principals, world, settings.default_role)
+            return principals, METHOD_CLASSES[name](principals, world, settings.default_role)
 
         return source
 
     def _django_method(self, name: str, settings: DjangoAuth) -> Method:
-        live, role = self._identities.live, settings.default_role
-        if name == SESSION:
-            return SessionMethod(live, self._identities.credentials, role)
-        return TicketMethod(TokenPrincipals(live, role), self.world, role)
+        watch, role = self._identities.session_watch, settings.default_role
+        if name == DJANGO_SESSION.name:
+            return SessionMethod(watch, self._identities.credentials, role)
+        return TicketMethod(TokenPrincipals(watch, role), self.world, role)
 
     def _principals(self, name: str, settings: MethodAuth) -> Principals:
         if settings.type == "database":
-            return StoredPrincipals(name)
+            return StoredPrincipals(BY_WIRE_NAME[name])
         if settings.type == "token":
-            return TokenPrincipals(self._identities.live, settings.default_role)
+            return TokenPrincipals(self._identities.session_watch, settings.default_role)
         if settings.type == "dynamic":
             return DynamicPrincipals(
                 self._call, settings.authenticator or "", settings.authenticator_realm, settings.authenticator_role
@@ -195,7 +199,7 @@ class Authentication:
         return StaticPrincipals(settings, _hashed)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
-        """The first result of a procedure, called by a session of the router's own. Raises ApplicationError."""
+        """Call a procedure as the router and return its first result. Raises ApplicationError."""
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
@@ -207,18 +211,14 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLogins:
-    """The methods of each service, by the service's key, and why those of a service could not be built."""
+    """The methods of each service, by the service's key, and the errors of those that could not be built."""
 
     services: dict[str, "ServiceLogins"]
     failures: dict[str, Exception]
 
 
-CONFIGURED_AS: Final = {"wamp-scram": "scram"}
-"""What methods are called in a configuration where clients call them otherwise."""
-
-
 class ServiceLogins:
-    """The methods of one service."""
+    """The authentication methods of one service."""
 
     def __init__(
         self,
@@ -238,40 +238,40 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in made.items()}
 
     def may_be(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Whether who logged in as this could do so now. Sources that must be asked are taken at their word."""
+        """Return whether this login would still be allowed. Sources that must be asked are assumed to agree."""
         if authmethod in self._django:
-            return True  # followed by other means
-        if authprovider == COOKIE:
+            return True  # the session watch ends these
+        if authprovider == AuthProvider.COOKIE:
             return any(may_have(each, authid, authrole) for each in self._principals.values())
-        principals = self._principals.get(CONFIGURED_AS.get(authmethod, authmethod))
+        principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
             return False  # principals of another source may have this name
         return may_have(principals, authid, authrole)
 
 
 def may_have(principals: Principals, authid: str, authrole: str) -> bool:
-    """Whether there is such a principal, as far as can be told without asking."""
+    """Return whether there is such a principal, as far as is known without asking the source."""
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
 def _hashed(hashes: tuple[str, ...]) -> HashedTickets:
-    """What checks tickets by hashes of the configuration. One of a kind that Django does not know lets nobody in."""
+    """Return the check of tickets for hashes in the configuration. A hash of an unknown algorithm accepts nothing."""
     for each in hashes:
         try:
             identify_hasher(each)
         except ValueError:
-            logger.error("Nobody can log in by a ticket_hash that is of no algorithm in PASSWORD_HASHERS")
+            logger.error("A ticket_hash accepts no login: its algorithm is not in PASSWORD_HASHERS")
     return HashedTickets(tuple((None, each) for each in hashes))
 
 
 def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """The function that ``create`` makes; None where that fails, which is logged."""
+    """Return the function that ``create`` makes; None if that fails, which is logged."""
     module, _, attribute = name.rpartition(".")
     try:
         function = getattr(importlib.import_module(module), attribute)(config, None)
         if callable(function):
             return function  # type: ignore[no-any-return]
-        logger.error("Nobody can log in by %s: it made no callable", name)
+        logger.error("No login with %s is possible: it did not return a callable", name)
     except Exception:
-        logger.exception("Nobody can log in by %s: it cannot be made", name)
+        logger.exception("No login with %s is possible: it failed", name)
     return None

@@ -1,30 +1,30 @@
-"""Logins that a cookie stands for: remembered with its record, taken from there, forgotten at logout."""
+"""Logins that a cookie stands for: stored with its record, used by later connections, and deleted at logout."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from ..auth.providers import AuthProvider
+from ..config.auth_methods import COOKIE
 from ..config.configuration import PathService, service_options
 from ..node.connection import Connection
 from ..node.node import Node
 from ..node.observers import NodeObserver
 from ..router.decisions import Admit, Deny, Skip
 from ..router.effects import AuthenticationRequest
-from ..stores.cookies.records import CookieStoreError, Login
+from ..stores.cookies.records import CookieLogin, CookieStoreError
 from ..transports.cookies import log_out
 from ..wamp.errors import CLOSE_LOGOUT
 from .cookies import CookieStores
 
 logger = logging.getLogger(__name__)
 
-METHOD = "cookie"
-
 MayBe = Callable[[str, str, str, str], bool]
-"""Whether who logged in by this method and provider, as this authid and role, could do so now."""
+"""Returns whether a login with this method and provider, as this authid and role, would still be allowed."""
 
 
 class CookieLogins(NodeObserver):
-    """What the cookie stores of the services know of logins."""
+    """The logins in the cookie stores of the services."""
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
@@ -33,45 +33,45 @@ class CookieLogins(NodeObserver):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Take the services: logins are remembered where the method cookie is configured."""
-        self._allowed = {each.key for each in services if "cookie" in service_options(each).authmethods}
+        """Set the services. Logins are stored for those that have the method cookie."""
+        self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Log out the clients of ``node`` that say so."""
+        """Observe ``node``, to log out its clients when they say so."""
         self._connections = node.connections
         node.observers.add(self)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """Forget the login of a client that says goodbye to log out, and close its other connections."""
+        """Delete the login of a client that logs out with GOODBYE, and close its other connections."""
         tracker = self._stores.trackers.get(connection.service.key)
         if reason == CLOSE_LOGOUT and tracker is not None:
             others = list(self._connections.values())
-            task = asyncio.ensure_future(self._log_out(log_out(tracker.keeper, others, connection)))
+            task = asyncio.ensure_future(self._log_out(log_out(tracker.store, others, connection)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def admit(self, request: AuthenticationRequest, may_be: MayBe) -> Admit | Skip | Deny:
-        """The session of a client that has logged in before; without such a login another method is tried."""
+        """Return the session for a client with a stored login. Without such a login the next method is tried."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
         try:
-            login = await tracker.keeper.login(id, request.service)
+            login = await tracker.store.login(id, request.service)
         except CookieStoreError as error:
-            logger.error("A login by cookie cannot be looked up: %s", error)
+            logger.error("A login cannot be read from the cookie store: %s", error)
             return Skip()
         if login is None or request.hello.realm not in (None, login.realm):
             return Skip()
         if not may_be(login.authmethod, login.authprovider, login.authid, login.authrole):
             return Skip()
-        return Admit(login.realm, login.authid, login.authrole, METHOD, METHOD, login.authextra)
+        return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
     async def remember(self, request: AuthenticationRequest, admitted: Admit) -> None:
-        """A client has logged in: its cookie stands for that from now on."""
+        """Store the login of a client with its cookie."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
             return
-        login = Login(
+        login = CookieLogin(
             request.service,
             admitted.realm,
             admitted.authid,
@@ -81,12 +81,12 @@ class CookieLogins(NodeObserver):
             admitted.authextra,
         )
         try:
-            await tracker.keeper.remember(id, login)
+            await tracker.store.remember(id, login)
         except CookieStoreError as error:
-            logger.error("A login cannot be remembered with its cookie: %s", error)
+            logger.error("A login cannot be stored with its cookie: %s", error)
 
     async def _log_out(self, logging_out: Awaitable[None]) -> None:
         try:
             await logging_out
         except CookieStoreError as error:
-            logger.error("A cookie cannot be forgotten, and still stands for its login: %s", error)
+            logger.error("A cookie cannot be deleted, and still stands for its login: %s", error)

@@ -1,4 +1,4 @@
-"""The cookie stores of this process: one for each place that the configuration names, shared by its services."""
+"""The cookie stores of this process: one for each place in the configuration, shared by its services."""
 
 import asyncio
 import logging
@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from ..config.configuration import Configuration, PathService
-from ..config.cookie import Cookie
-from ..config.cookie import CookieStore as StoreSection
+from ..config.cookie import Cookie, CookieStoreSection
 from ..config.websocket import WebSocketSection
+from ..stores.cookies.async_store import AsyncCookieStore
 from ..stores.cookies.database import DatabaseCookies
 from ..stores.cookies.file import FileCookies
-from ..stores.cookies.keeper import CookieKeeper
 from ..stores.cookies.memory import MemoryCookies
 from ..stores.cookies.records import CookieStore, CookieStoreError
 from ..transports.cookies import CookieTracker
@@ -21,67 +20,67 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 PURGE_SECONDS: Final = 60.0
-"""How often expired records are dropped."""
+"""Interval at which expired records are deleted."""
 
 
 class CookieStores(ConfigurationPart):
-    """Opens stores as services need them, purges them, and closes those that no service has any more.
+    """The open cookie stores. Stores are opened when services need them, purged, and closed when no service uses them.
 
-    ``trackers`` are those of the services that have a cookie, by the service's key.
+    ``trackers`` holds the trackers of services with a cookie, by the service's key.
     """
 
     name = "cookies"
 
     def __init__(self) -> None:
-        self._keepers: dict[Hashable, CookieKeeper] = {}
+        self._stores: dict[Hashable, AsyncCookieStore] = {}
         self.trackers: dict[str, CookieTracker] = {}
-        self._fresh: list[CookieKeeper] = []
+        self._fresh: list[AsyncCookieStore] = []
         self._troubled: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
-        """Return what tracks the clients of a service, if its configuration has a cookie; :meth:`use` begins that."""
+        """Return the tracker for the clients of a service, to be used from :meth:`use` on; None without a cookie."""
         cookie = _cookie(service)
         if cookie is None:
             return None
         place = _place(service, cookie, configuration)
-        keeper = self._keepers.get(place)
-        if keeper is None:
-            keeper = self._keepers[place] = CookieKeeper(_store(cookie, place))
+        store = self._stores.get(place)
+        if store is None:
+            store = self._stores[place] = AsyncCookieStore(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
-                self._fresh.append(keeper)
-        return CookieTracker(cookie, keeper, service.path)
+                self._fresh.append(store)
+        return CookieTracker(cookie, store, service.path)
 
     def use(self, trackers: Mapping[str, CookieTracker]) -> None:
-        """From now on these are the trackers of the services. Close the stores that none of them has."""
+        """Use these trackers from now on. Close the stores that none of them uses."""
         self.trackers = dict(trackers)
-        used = [one.keeper for one in trackers.values()]
-        for place, keeper in list(self._keepers.items()):
-            if keeper not in used:
-                del self._keepers[place]
-                keeper.close()
+        used = [one.store for one in trackers.values()]
+        for place, store in list(self._stores.items()):
+            if store not in used:
+                del self._stores[place]
+                store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Open and purge the stores that are new."""
-        for place, keeper in list(self._keepers.items()):
-            if keeper in self._fresh:
-                await self._purge(place, keeper)
-                self._fresh.remove(keeper)
-        self._fresh = [keeper for keeper in self._fresh if keeper in self._keepers.values()]
+        for place, store in list(self._stores.items()):
+            if store in self._fresh:
+                await self._purge(place, store)
+                self._fresh.remove(store)
+        self._fresh = [store for store in self._fresh if store in self._stores.values()]
 
     async def run(self) -> None:
-        """Purge regularly, until cancelled."""
+        """Purge regularly, until canceled."""
         while True:
             await asyncio.sleep(PURGE_SECONDS)
             await self.purge()
 
     async def purge(self) -> None:
-        """Drop what has expired from all stores."""
-        for place, keeper in list(self._keepers.items()):
-            await self._purge(place, keeper)
+        """Delete expired records from all stores."""
+        for place, store in list(self._stores.items()):
+            await self._purge(place, store)
 
-    async def _purge(self, place: Hashable, keeper: CookieKeeper) -> None:
+    async def _purge(self, place: Hashable, store: AsyncCookieStore) -> None:
         try:
-            await keeper.purge()
+            await store.purge()
         except CookieStoreError as error:
             if place not in self._troubled:
                 logger.error("A cookie store fails: %s", error)
@@ -90,10 +89,10 @@ class CookieStores(ConfigurationPart):
             self._troubled.discard(place)
 
     def close(self) -> None:
-        """The process ends."""
-        for keeper in self._keepers.values():
-            keeper.close()
-        self._keepers.clear()
+        """Close all stores."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
 
 
 def _cookie(service: PathService) -> Cookie | None:
@@ -101,8 +100,8 @@ def _cookie(service: PathService) -> Cookie | None:
 
 
 def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
-    """What tells stores apart: memory is a service's own, a file or the database is shared."""
-    section: StoreSection = cookie.store
+    """Return the key that distinguishes stores: memory belongs to one service, a file or the database is shared."""
+    section: CookieStoreSection = cookie.store
     if section.type == "memory":
         return "memory", service.key, section.max_cookies
     if section.type == "file":

@@ -12,7 +12,7 @@ from ..wamp.errors import AUTHENTICATION_FAILED, NO_SUCH_PRINCIPAL
 from .authentication import Authentication, PreparedLogins
 from .cookie_logins import CookieLogins
 from .functions import Functions
-from .identity.identities import Identities
+from .identity.identity_services import IdentityServices
 from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class LoginsPart(ConfigurationPart):
     name = "logins"
 
     def __init__(
-        self, node: Node, authentication: Authentication, cookie_logins: CookieLogins, identities: Identities
+        self, node: Node, authentication: Authentication, cookie_logins: CookieLogins, identities: IdentityServices
     ) -> None:
         self._node = node
         self._authentication = authentication

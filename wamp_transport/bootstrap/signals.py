@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from ..node.local import METHOD as LOCAL
+from ..config.auth_methods import LOCAL
 from ..node.node import Node
 from ..node.observers import NodeObserver
 from ..router.records import Session
@@ -79,5 +79,5 @@ class Signals(NodeObserver):
             service=session.service.key,
             address=address_of(session.transport),
             user_pk=self._user_key(session.id),
-            is_local=session.authmethod == LOCAL,
+            is_local=session.authmethod == LOCAL.name,
         )

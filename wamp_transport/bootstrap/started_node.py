@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..api import homes
 from ..conf import app_settings
 from ..config.configuration import Configuration
-from ..node.authorizing import Authorizers
+from ..node.dynamic_authorizer import DynamicAuthorizer
 from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
 from ..router.options import RouterOptions
@@ -21,7 +21,7 @@ from .cookies import CookieStores
 from .functions import Functions
 from .handlers import AppHandlers
 from .history import DurableHistory
-from .identity.identities import Identities
+from .identity.identity_services import IdentityServices
 from .mounts import Mounts
 from .parts import FunctionsPart, LoginsPart, RouterPart, ServerPart
 from .plan import PartsBehind, PlanRunner
@@ -62,17 +62,17 @@ class StartedNode:
         cookie_logins = CookieLogins(cookies := CookieStores())
         self._name = name
         self._signals = Signals()
-        self._identities = Identities(name, self._signals.failed)
+        self._identities = IdentityServices(name, self._signals.failed)
         authentication = Authentication(cookie_logins, services, self._identities)
         if operator_key is not None:
             authentication.let_in_operators(operator_key)
-        door = self._identities.door(authentication)
-        self.node = services.node = Node(RouterOptions(), loop, door, Authorizers(services, functions.run))
+        guard = self._identities.guard(authentication)
+        self.node = services.node = Node(RouterOptions(), loop, guard, DynamicAuthorizer(services, functions.run))
         self._identities.attach(self.node)
-        self._signals.watch(self.node, self._identities.live.user_of)
+        self._signals.watch(self.node, self._identities.session_watch.user_of)
         cookie_logins.watch(self.node)
         self._history = DurableHistory(self.node)
-        self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.live.user_of)
+        self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.session_watch.user_of)
         self._cookies = cookies
         self.mounts = Mounts(self.node, cookies)
         # The first three work in one turn of the loop each, and take away what is no longer allowed. What waits for a

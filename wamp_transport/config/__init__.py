@@ -1,4 +1,4 @@
-"""The configuration: its schema, readers for file, mapping and environment, all checks, and the typed outcome."""
+"""The configuration: its schema, its readers (file, mapping, environment), all checks, and the typed result."""
 
 from wamp_transport.config.configuration import (
     Configuration,

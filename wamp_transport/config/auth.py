@@ -1,8 +1,9 @@
-"""How clients of a service log in: the authentication methods."""
+"""The ``auth`` section: the authentication methods of a service."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
+from wamp_transport.config.auth_methods import AUTH_METHODS
 from wamp_transport.config.principals import (
     CraPrincipal,
     CryptosignPrincipal,
@@ -27,27 +28,27 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "token": (),
 }
-"""The attributes that belong to one type of authentication alone, beside those of type static."""
+"""The attributes that belong to only one ``type`` of a method, besides those of type static."""
 
 PRINCIPALS = ("principals", "users")
 
 
 _WHO = (
-    "Who decides. static: what is given here. dynamic: a WAMP procedure, called as (realm, authid, details). "
-    "function: a Python callable with the same arguments."
+    "Source that decides on logins. static: the principals given here. dynamic: a WAMP procedure, called as (realm, "
+    "authid, details). function: a Python callable with the same arguments."
 )
 _STORED = f"{_WHO} database: the principals in the database, edited in the admin."
 
 
 class MethodAuth(Section):
-    """What all methods have in common: who decides."""
+    """The common part of all methods: the source that decides on logins."""
 
     static_keys: ClassVar[tuple[str, ...]] = ("principals",)
 
     type: TicketKind = setting(..., _WHO)
     default_role: str | None = setting(
         None,
-        "Role of sessions for which nothing else says one. Null: they are refused.",
+        "Role of sessions for which no other role is given. Null: such logins are refused.",
         alias="default-role",
         min_length=1,
         expected="the name of a role",
@@ -62,7 +63,7 @@ class MethodAuth(Section):
     )
     authenticator_role: str | None = setting(
         None,
-        "Role that the procedure is called as. Null: the router's own, which may call anything.",
+        "Role with which the procedure is called. Null: the router's own, which may call anything.",
         alias="authenticator-role",
         min_length=1,
         expected="the name of a role",
@@ -83,7 +84,7 @@ class MethodAuth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Each type has attributes of its own, some of which must be given."""
+        """Check that only attributes of the given ``type`` are set, and that its required ones are."""
         kind = given.get("type")
         if not isinstance(kind, str) or kind not in ("static", *_KEYS):
             return
@@ -105,7 +106,7 @@ class MethodAuth(Section):
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
 
     def listed(self) -> Mapping[str, StaticPrincipal]:
-        """The principals of type static, by the name they are listed under."""
+        """Return the principals of type static, by the key that they are listed under."""
         return {}
 
 
@@ -117,17 +118,20 @@ class AnonymousAuth(MethodAuth):
     type: Kind = setting(..., _WHO)
     role: str = setting("anonymous", "Role that these sessions get.", min_length=1, expected="the name of a role")
     authid: str | None = setting(
-        None, "Authid that all these sessions get. Null: a random one each.", min_length=1, expected="an authid"
+        None,
+        "Authid that all these sessions get. Null: a random one for each session.",
+        min_length=1,
+        expected="an authid",
     )
     realm: str | None = setting(
         None,
-        "Accepted, as Crossbar does, and without effect: the client names its realm.",
+        "Accepted, as by Crossbar, but without effect: the client names its realm.",
         ignored="the realm is the one that the client asks for",
     )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Nobody is given the router's own role."""
+        """Check also that the role is not the router's own."""
         yield from super().check(given)
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
@@ -144,7 +148,6 @@ class TicketAuth(MethodAuth):
     principals: dict[str, TicketPrincipal] | None = _listed("Principals and their tickets")
 
     def listed(self) -> Mapping[str, TicketPrincipal]:
-        """The principals of type static."""
         return self.principals or {}
 
 
@@ -157,18 +160,16 @@ class CraAuth(MethodAuth):
     users: dict[str, CraPrincipal] | None = _listed("Users and their secrets")
 
     def listed(self) -> Mapping[str, CraPrincipal]:
-        """The users of type static."""
         return self.users or {}
 
 
 class ScramAuth(MethodAuth):
-    """Login with a password that neither is sent nor known to the server: methods wamp-scram and scram."""
+    """Login with a password that is neither sent nor known to the server: methods wamp-scram and scram."""
 
     type: StoredKind = setting(..., _STORED)
     principals: dict[str, ScramPrincipal] | None = _listed("Principals and the keys derived from their passwords")
 
     def listed(self) -> Mapping[str, ScramPrincipal]:
-        """The principals of type static."""
         return self.principals or {}
 
 
@@ -185,7 +186,7 @@ class CryptosignAuth(MethodAuth):
         None,
         "Roots of certificate chains, by realm.",
         refused="certificates of cryptosign (EIP-712, of Ethereum) are not offered, and without them nobody could log "
-        "in as configured; list the clients' public keys under `principals`, or have them looked up: type dynamic, "
+        "in as configured; list the clients' public keys under `principals`, or use type dynamic, "
         "function or database",
     )
     router_key: Key | None = setting(
@@ -199,7 +200,7 @@ class CryptosignAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """What the router signs with is written nowhere."""
+        """Check also that the router's private key is a reference, never the key itself."""
         yield from super().check(given)
         key = given.get("router_key")
         if isinstance(key, str) and not is_reference(key):
@@ -207,7 +208,6 @@ class CryptosignAuth(MethodAuth):
             yield Finding(("router_key",), message)
 
     def listed(self) -> Mapping[str, CryptosignPrincipal]:
-        """The principals of type static."""
         return self.principals or {}
 
 
@@ -220,17 +220,16 @@ class TlsAuth(MethodAuth):
     )
 
     def listed(self) -> Mapping[str, TlsPrincipal]:
-        """The principals of type static."""
         return self.principals or {}
 
 
 class DjangoAuth(Section):
-    """Login as what Django knows: the roles are those of the table "roles of Django users" in the admin."""
+    """Login as a Django user. Roles come from the table "roles of Django users" in the admin."""
 
-    enabled: bool = setting(True, "Offer the method; false does as if it were not named here.")
+    enabled: bool = setting(True, "Offer the method. False has the same effect as leaving it out.")
     default_role: str | None = setting(
         None,
-        "Role of users for whom no line of that table says anything. Null: they are refused.",
+        "Role of users for whom no line of that table applies. Null: their logins are refused.",
         alias="default-role",
         min_length=1,
         expected="the name of a role",
@@ -238,19 +237,19 @@ class DjangoAuth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Nobody is given the router's own role."""
+        """Check that the role is not the router's own."""
         if given.get("default-role") == "trusted":
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
 
 
 class TokenAuth(DjangoAuth):
-    """Login with a signed token that Django code made with wamp_transport.tokens, or one that the token hook takes."""
+    """Login with a signed token that Django code made with wamp_transport.tokens, or that the token hook accepts."""
 
 
 class SessionAuth(DjangoAuth):
     """Login as the user of Django's session cookie, which the browser sends with the handshake.
 
-    Only pages of the host itself may use the cookie, whatever allowed_origins says.
+    Only pages of the host itself may use the cookie, whatever allowed_origins allows.
     """
 
     trusted_origins: tuple[str, ...] = setting(
@@ -259,7 +258,7 @@ class SessionAuth(DjangoAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """An origin is trusted by its full name or not at all."""
+        """Check also that trusted origins are full names."""
         yield from super().check(given)
         origins = given.get("trusted_origins")
         for index, origin in enumerate(origins if isinstance(origins, tuple) else ()):
@@ -276,13 +275,13 @@ def _internal(name: str) -> Any:
         None,
         f"Authentication method {name}.",
         alias=name,
-        refused=f'authentication method "{name}" belongs to parts of Crossbar that are not here',
+        refused=f'authentication method "{name}" belongs to parts of Crossbar that are not offered',
         secret=True,
     )
 
 
 class Auth(Section):
-    """Authentication methods of a service. None given: anonymous, with role anonymous."""
+    """Authentication methods of a service. Without any, clients are anonymous, with role anonymous."""
 
     anonymous: AnonymousAuth | None = setting(None, "Login without credentials.")
     ticket: TicketAuth | None = setting(None, "Login with a ticket.")
@@ -304,17 +303,18 @@ class Auth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """A method that is named has parameters: null could mean anything from open to closed."""
+        """Check that each method has parameters: null could mean anything from open to closed."""
         for method, parameters in given.items():
             if parameters is None:
                 yield Finding((method,), "expected an object, found null", "leave out methods that are not used")
 
     def methods(self) -> Mapping[str, MethodAuth]:
-        """The methods that are configured, without cookie, by the key they have here."""
-        names = ("anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls")
-        return {name: method for name in names if (method := getattr(self, name)) is not None}
+        """Return the configured methods that have a source of principals, by their key in this section."""
+        names = (method.name for method in AUTH_METHODS if method.has_principal_source)
+        return {name: section for name in names if (section := getattr(self, name)) is not None}
 
     def django_methods(self) -> Mapping[str, DjangoAuth]:
-        """The methods that ask Django, by the name that clients call them by."""
-        found = {"token": self.token, "django-session": self.django_session}
-        return {name: method for name, method in found.items() if method is not None and method.enabled}
+        """Return the enabled methods that use Django's users, by name."""
+        names = (method.name for method in AUTH_METHODS if method.uses_django_users)
+        found = {name: getattr(self, name.replace("-", "_")) for name in names}
+        return {name: section for name, section in found.items() if section is not None and section.enabled}

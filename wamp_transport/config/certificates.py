@@ -1,6 +1,6 @@
-"""The files of a TLS endpoint: read, understood, and checked for what would fail or surprise in a handshake.
+"""The files of a TLS endpoint: reading them, and checking them for anything that would fail or surprise in a handshake.
 
-It knows what the files hold; how a handshake uses them is left to the transports.
+This module knows the content of the files. The transports know how a handshake uses them.
 """
 
 import os
@@ -25,14 +25,14 @@ from wamp_transport.config.section import Finding
 
 LARGEST_FILE: Final = 1024 * 1024
 SOON: Final = timedelta(days=7)
-"""How long before its end a certificate is warned of."""
+"""Time before the end of a certificate from which on a warning is given."""
 
 Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """What a TLS endpoint is made from, paths absolute."""
+    """The files for a TLS endpoint, as absolute paths."""
 
     key: Path
     certificate: Path
@@ -44,7 +44,7 @@ class TlsFiles:
 
     @classmethod
     def of(cls, section: TlsSection, resolve: Callable[[str], Path]) -> "TlsFiles":
-        """The files that a section names."""
+        """Return the files that a section names."""
         return cls(
             resolve(section.key),
             resolve(section.certificate),
@@ -62,13 +62,13 @@ class TlsFiles:
         return (self.key, self.certificate, *self.chain, *self.authorities, *dhparam)
 
     def state(self) -> tuple[object, ...]:
-        """Another value after every change of a file, be it written, replaced or removed."""
+        """Return a value that differs after every change of a file: written, replaced or removed."""
         return tuple(map(_state_of, self.paths))
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What the files hold. ``chain`` is sent after the certificate; ``authorities`` sign those of clients."""
+    """The content of the files. ``chain`` is sent after the certificate; ``authorities`` sign clients' certificates."""
 
     key: PrivateKeyTypes
     certificate: Certificate
@@ -77,13 +77,13 @@ class Material:
 
 
 class _Unusable(Exception):
-    """A file that does not do; the message says why."""
+    """A file cannot be used. The message says why."""
 
 
 def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:
-    """What the files hold, None where that does not do, and what is to be said of them.
+    """Return the content of the files, or None if it cannot be used, with findings about it.
 
-    Places are relative to the section ``tls``. Never raises for what files hold.
+    Locations are relative to the section ``tls``. No content of a file makes this raise.
     """
     findings: list[Finding] = []
     key = _try(findings, ("key",), files.key, _key)
@@ -99,7 +99,7 @@ def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None,
     if findings or key is None or certificates is None:
         return None, findings
     if _public(key) != _public(certificates[0]):
-        message = f"the key in {files.key} is not that of the certificate in {files.certificate}"
+        message = f"the key in {files.key} does not belong to the certificate in {files.certificate}"
         return None, [Finding(("key",), message, "give the key that the certificate was made for")]
     findings += _remarks(files, certificates[0], now or datetime.now(UTC))
     material = Material(
@@ -139,7 +139,7 @@ def _key(content: bytes) -> PrivateKeyTypes:
         return load_pem_private_key(content, None)
     except TypeError:
         raise _Unusable(
-            "the private key is encrypted; store it without a password, readable by the server alone"
+            "the private key is encrypted; store it without a password, readable only by the server"
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise _Unusable("holds no private key in PEM format") from None
@@ -163,7 +163,7 @@ def _public(item: Any) -> bytes:
 
 
 def _remarks(files: TlsFiles, certificate: Certificate, now: datetime) -> Iterator[Finding]:
-    """What works, but should be looked at."""
+    """Yield findings about files that work but need attention."""
     try:
         mode = files.key.stat().st_mode
     except OSError:
@@ -174,13 +174,13 @@ def _remarks(files: TlsFiles, certificate: Certificate, now: datetime) -> Iterat
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now >= end:
         message = f"{files.certificate}: this certificate expired on {end:%Y-%m-%d}, and clients will refuse it"
-        yield Finding(("certificate",), message, "renew it; the new file is taken without a restart", "ignored")
+        yield Finding(("certificate",), message, "renew it; the new file is used without a restart", "ignored")
     elif now < begin:
         message = f"{files.certificate}: this certificate is not valid before {begin:%Y-%m-%d}"
-        yield Finding(("certificate",), message, "look at the clock of this machine", "ignored")
+        yield Finding(("certificate",), message, "check the clock of this machine", "ignored")
     elif end - now < SOON:
         message = f"{files.certificate}: this certificate expires on {end:%Y-%m-%d}"
-        yield Finding(("certificate",), message, "renew it; the new file is taken without a restart", "ignored")
+        yield Finding(("certificate",), message, "renew it; the new file is used without a restart", "ignored")
 
 
 def _state_of(path: Path) -> object:

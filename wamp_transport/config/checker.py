@@ -1,4 +1,4 @@
-"""Checks data against the schema: pydantic's errors and the sections' own findings, told alike, in the data's order."""
+"""Checks data against the schema. Errors of pydantic and findings of sections become one list, in the data's order."""
 
 import difflib
 import json
@@ -11,10 +11,18 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from wamp_transport.config.attributes import expected, extra_of
-from wamp_transport.config.plain import plain
+from wamp_transport.config.normalize import normalize
 from wamp_transport.config.report import Location, Problem, path_text, short
+from wamp_transport.config.schema_walk import (
+    Place,
+    SchemaMatch,
+    attributes,
+    place_at,
+    sections_in,
+    sections_of,
+    types_of,
+)
 from wamp_transport.config.section import Finding
-from wamp_transport.config.walk import Found, Place, attributes, place_at, sections_in, sections_of, types_of
 
 _SECRET_KEYS = frozenset(
     {"ticket", "tickets", "secret", "key", "password", "principals", "users", "seed", "privkey", "env"}
@@ -24,18 +32,18 @@ _SECRET_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The outcome of a check: the typed value where there is no fault, the findings, the sections met."""
+    """The result of a check: the typed value if there is no fault, the findings, and the sections found in the data."""
 
     value: Any
     data: Any
     findings: tuple[Finding, ...]
-    sections: tuple[Found, ...]
+    sections: tuple[SchemaMatch, ...]
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
-    """Check ``value`` against a section of the schema (or a choice of sections). Never raises for what it is given."""
+    """Check ``value`` against a section of the schema (or a choice of sections). No value makes this raise."""
     findings: list[Finding] = []
-    data = plain(value, findings)
+    data = normalize(value, findings)
     typed = None
     try:
         typed = _adapter(annotation).validate_python(data, context={"environ": environ})
@@ -52,7 +60,7 @@ def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked
 
 
 def problems(findings: tuple[Finding, ...] | list[Finding], data: Any) -> list[Problem]:
-    """Findings as problems: each once, in the order of the document."""
+    """Return the findings as problems, without duplicates, in the order of the document."""
     positions: dict[int, dict[str, int]] = {}
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: _order(finding.location, data, positions))
     return [Problem(path_text(finding.location), finding.message, finding.hint, finding.level) for finding in ordered]
@@ -63,8 +71,8 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _section_findings(found: Found) -> Iterator[Finding]:
-    """What a section says about itself, and what of it is not offered."""
+def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
+    """Yield a section's findings about itself, and its attributes that are not offered."""
     for finding in found.section.check(found.given):
         yield Finding((*found.location, *finding.location), finding.message, finding.hint, finding.level)
     unoffered = found.section.unoffered
@@ -83,13 +91,13 @@ def _section_findings(found: Found) -> Iterator[Finding]:
 
 
 def _matters(value: Any, refused: bool, default: Any, quiet: Any) -> bool:
-    """Whether leaving out this value changes anything."""
+    """Return whether leaving out this value changes anything."""
     calm = [] if refused else list(quiet) or [default]
     return not any(type(value) is type(other) and value == other for other in [*calm, None])
 
 
 def _finding_of(details: ErrorDetails, annotation: Any) -> Finding:
-    """One of pydantic's errors in our words."""
+    """Return the finding for one of pydantic's errors."""
     if details["type"] == "extra_forbidden":
         return _unknown_key(place_at(annotation, details["loc"][:-1]), str(details["loc"][-1]))
     place = place_at(annotation, details["loc"])
@@ -117,7 +125,7 @@ def _unknown_key(above: Place, key: str) -> Finding:
 
 
 def _unknown_type(place: Place, value: Any) -> Finding:
-    """A section whose ``type`` is missing, no string, or no type that anybody knows."""
+    """Return the finding for a section whose ``type`` is missing, not a string, or unknown."""
     known = [str(kind) for section in sections_of(place.annotation) for kind in types_of(section)]
     location = (*place.location, "type")
     wanted = f"expected one of {', '.join(known)}"
@@ -141,7 +149,7 @@ def _help(place: Place) -> str:
 
 
 def _shown(place: Place, value: Any) -> str:
-    """What was found, in words; only its type where it may be a secret."""
+    """Return a description of the value found, or only of its type if it may be a secret."""
     secret = any(str(step) in _SECRET_KEYS for step in place.location) or place.location[-1:] == ("auth",)
     if secret or (place.field is not None and extra_of(place.field).get("secret")):
         return _type_of(value)
@@ -170,7 +178,7 @@ def _value_at(data: Any, location: Location) -> Any:
 
 
 def _order(location: Location, data: Any, positions: dict[int, dict[str, int]]) -> tuple[int, ...]:
-    """Where in the document a location is: the position of each of its steps. ``positions`` remembers objects seen."""
+    """Return the sort key of a location in the document: the position of each step. ``positions`` caches objects."""
     order: list[int] = []
     for step in location:
         if isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""What a configuration comes to: typed, immutable realms, transports and services; and how two of them differ."""
+"""The typed, immutable result of a configuration: realms, transports and services; and the difference between two."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from wamp_transport.config.auth_methods import ANONYMOUS, BY_WIRE_NAME, COOKIE
 from wamp_transport.config.certificates import TlsFiles, read
 from wamp_transport.config.endpoint import DEFAULT_ENDPOINT, OtherEndpoint, TcpEndpoint, UnixEndpoint
 from wamp_transport.config.node import Node, RouterWorker
@@ -13,7 +14,13 @@ from wamp_transport.config.paths import OtherService, PathTree
 from wamp_transport.config.realm import RealmSection, open_realm
 from wamp_transport.config.report import Location, Problem, Report, path_text
 from wamp_transport.config.section import Finding, Section
-from wamp_transport.config.transport import OtherTransport, WebOptions, WebSocketTransport, WebTransport
+from wamp_transport.config.transport import (
+    DEFAULT_MAX_CONNECTIONS,
+    OtherTransport,
+    WebOptions,
+    WebSocketTransport,
+    WebTransport,
+)
 from wamp_transport.config.webservices import StaticService
 from wamp_transport.config.websocket import WebSocketSection, WebSocketService
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RouterOptions, ServiceOptions
@@ -25,11 +32,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class PathService:
-    """A service on a path. ``key`` stays the same for as long as transport and path do.
+    """A service on a path. ``key`` stays the same as long as transport and path do.
 
-    ``realms`` are those that its sessions may join, None for all: with several router workers, those of its own.
+    ``realms`` are those that its sessions may join, None for all: with several router workers, those of its own worker.
     ``type`` is the service's type, or ``none`` for one that is not offered: its path answers 404 instead of falling
-    to a service above. ``config_path`` is its place in the configuration and does not count when services are compared.
+    through to a service above. ``config_path`` is its place in the configuration; comparisons ignore it.
     """
 
     key: str
@@ -41,26 +48,26 @@ class PathService:
 
     @property
     def path(self) -> str:
-        """The URL path, such as ``/ws``; the root is ``/``."""
+        """The URL path, such as ``/ws``. The root is ``/``."""
         return "/" + "/".join(self.segments)
 
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """A place to listen, and the services there, nested paths flattened. ``endpoint`` is None where none was given."""
+    """An address to listen on and its services, with nested paths flattened. ``endpoint`` is None if not given."""
 
     key: str
     endpoint: TcpEndpoint | UnixEndpoint | None
     paths: tuple[PathService, ...]
     options: WebOptions = field(default_factory=WebOptions)
-    max_connections: int = 50_000
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
     max_connections_per_address: int | None = None
     trusted_proxies: tuple[str, ...] = ()
     config_path: str = field(default="", compare=False)
 
     @property
     def listening(self) -> TcpEndpoint | UnixEndpoint:
-        """The endpoint given, or the default one: TCP port 8080 of 127.0.0.1."""
+        """The given endpoint, or the default one: TCP port 8080 of 127.0.0.1."""
         return self.endpoint or DEFAULT_ENDPOINT
 
 
@@ -68,7 +75,7 @@ class Transport:
 class Configuration:
     """A configuration that passed all checks. Relative paths in it are relative to ``base_dir``.
 
-    ``realm_places`` holds the JSON path of each realm that was given.
+    ``realm_places`` holds the JSON path of each realm in the given configuration.
     """
 
     source: str
@@ -84,18 +91,18 @@ class Configuration:
         return tuple(service for transport in self.transports for service in transport.paths)
 
     def resolve(self, path: str) -> Path:
-        """A path of the configuration as an absolute one."""
+        """Return a path of the configuration as an absolute path."""
         return Path(os.path.normpath(self.base_dir.absolute() / path))
 
     def tls_files(self, transport: Transport) -> TlsFiles | None:
-        """The files that a transport's TLS is made from; None where it has none."""
+        """Return the files for a transport's TLS; None if it has no TLS."""
         tls = getattr(transport.listening, "tls", None)
         return None if tls is None else TlsFiles.of(tls, self.resolve)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a new configuration differs from an old one. Changed ones are pairs (old, new)."""
+    """The difference between two configurations. Changed items are pairs (old, new)."""
 
     transports_added: tuple[Transport, ...] = ()
     transports_removed: tuple[Transport, ...] = ()
@@ -112,7 +119,7 @@ class Difference:
 
 
 def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[Finding]]:
-    """The configuration that a checked node amounts to, and what to tell about defaults taken."""
+    """Return the configuration for a checked node, and findings about defaults that apply."""
     findings: list[Finding] = []
     routers = [
         (("workers", index), worker)
@@ -132,8 +139,8 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
         findings.append(
             Finding(
                 (*routers[0][0], "realms"),
-                "no realms are given: realm1 is made, whose role anonymous may do everything but with wamp. URIs",
-                "give `realms` to say who may do what",
+                "no realms are given: realm1 is created, whose role anonymous may do everything except with wamp. URIs",
+                "give `realms` to define who may do what",
                 "ignored",
             )
         )
@@ -150,7 +157,7 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
 
 
 def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
-    """Where there are several router workers, each one's transports lead to its own realms alone, as in Crossbar."""
+    """Return the transport confined to the realms of its own router worker if there are several, as in Crossbar."""
     if workers == 1:
         return transport
     realms = frozenset(realm.name for realm in worker.realms)
@@ -158,7 +165,7 @@ def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Trans
 
 
 def missing_directories(configuration: Configuration) -> Iterator[tuple[PathService, str]]:
-    """The static services whose directory does not exist, with that directory."""
+    """Yield the static services whose directory does not exist, with that directory."""
     for service in configuration.services:
         if isinstance(service.settings, StaticService) and service.settings.directory is not None:
             directory = configuration.resolve(service.settings.directory)
@@ -167,7 +174,7 @@ def missing_directories(configuration: Configuration) -> Iterator[tuple[PathServ
 
 
 def tls_findings(configuration: Configuration) -> Iterator[Problem]:
-    """What is to be said of the files of TLS endpoints."""
+    """Yield the problems with the files of TLS endpoints."""
     for transport in configuration.transports:
         files = configuration.tls_files(transport)
         for finding in read(files)[1] if files is not None else ():
@@ -176,12 +183,12 @@ def tls_findings(configuration: Configuration) -> Iterator[Problem]:
 
 
 def router_options(configuration: Configuration) -> RouterOptions:
-    """What the router is told."""
+    """Build RouterOptions from a configuration."""
     return RouterOptions(realms={realm.name: _realm_options(realm) for realm in configuration.realms})
 
 
 def service_options(path_service: PathService) -> ServiceOptions:
-    """What the router is told about a service; nobody joins through one that is no WebSocket service."""
+    """Build ServiceOptions from a service. Nobody can join through a service that is not a WebSocket service."""
     settings = path_service.settings
     if not isinstance(settings, WebSocketSection):
         return ServiceOptions(key=path_service.key, realms=path_service.realms)
@@ -196,7 +203,9 @@ def service_options(path_service: PathService) -> ServiceOptions:
 
 
 def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
-    """How anonymous clients of a service join; None where they may not. Without any method configured they may."""
+    """Return the login of anonymous clients of a service; None if they may not join. The default without methods is to
+    let them join.
+    """
     auth = service.auth
     if auth is None or not auth.model_fields_set:
         return AnonymousLogin()
@@ -206,23 +215,23 @@ def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
 
 
 def asked_methods(service: WebSocketSection) -> frozenset[str]:
-    """The authentication methods of a service that an authenticator is asked for, as clients call them."""
+    """Return the names, as used by clients, of the methods for which the authenticator is asked."""
     auth = service.auth
     if auth is None:
         return frozenset()
-    names = {name for name, method in auth.methods().items() if name != "anonymous" or method.type != "static"}
-    if "scram" in names:
-        names.add("wamp-scram")
+    names = {*auth.methods(), *auth.django_methods()}
+    # The router itself lets anonymous clients in, unless somebody decides on them.
+    if auth.anonymous is not None and auth.anonymous.type == "static":
+        names.remove(ANONYMOUS.name)
     if auth.cookie is not None and service.cookie is not None:
-        names.add("cookie")
-    names.update(auth.django_methods())
-    return frozenset(names)
+        names.add(COOKIE.name)
+    return frozenset(wire_name for name in names for wire_name in BY_WIRE_NAME[name].wire_names)
 
 
 def diff(old: Configuration, new: Configuration) -> Difference:
-    """What to open, close and change to get from ``old`` to ``new``.
+    """Return what to open, close and change to get from ``old`` to ``new``.
 
-    A transport has changed when its endpoint or options have; its services are told apart from it.
+    A transport has changed if its endpoint or options have. Its services are compared separately.
     """
     transports = _compare({one.key: one for one in old.transports}, {one.key: one for one in new.transports})
     services = _compare({one.key: one for one in old.services}, {one.key: one for one in new.services})
@@ -246,7 +255,7 @@ def is_same_service(old: PathService, new: PathService) -> bool:
 
 
 def _content(item: object) -> object:
-    """What counts when two versions of an item are compared; as text, in which 1 and true differ."""
+    """Return the value for comparing two versions of an item: as text, in which 1 and true differ."""
     if isinstance(item, Transport):
         limits = item.max_connections, item.max_connections_per_address
         return item.listening, item.options, limits, item.trusted_proxies

@@ -1,4 +1,4 @@
-"""Cookie tracking of clients: the cookie and where its records are kept."""
+"""The ``cookie`` section: the tracking cookie of clients, and the store of its records."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -10,7 +10,7 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
     "file": ("filename", "purge_on_startup"),
     "database": ("path", "purge_on_startup", "maxsize", "readonly", "sync"),
 }
-"""The attributes that not every kind of store has."""
+"""The attributes that only some kinds of store have."""
 
 SAFE_LENGTH = 22
 """Characters of an id that nobody can guess: 132 bits."""
@@ -18,10 +18,10 @@ SAFE_LENGTH = 22
 _ONE_DATABASE = "cookies are kept in the database of the Django project"
 
 
-class CookieStore(Section):
-    """Where cookie records are kept: in memory until the process ends, in a file of one process, in the database.
+class CookieStoreSection(Section):
+    """The store of cookie records: in memory until the process ends, in a file of one process, or in the database.
 
-    Expired records are dropped every minute. Ids are kept as hashes only.
+    Expired records are deleted every minute. Only hashes of ids are stored.
     """
 
     type: Literal["memory", "file", "database"] = setting(
@@ -32,10 +32,10 @@ class CookieStore(Section):
     filename: str | None = setting(
         None, "File of the records, for type file; relative to the node's directory.", min_length=1
     )
-    purge_on_startup: bool = setting(False, "Drop expired records when the node starts, not a minute later.")
+    purge_on_startup: bool = setting(False, "Delete expired records when the node starts, not a minute later.")
     max_cookies: int = setting(
         100_000,
-        "Records kept at most, 1 to 100000000. Beyond, the oldest without a login go first.",
+        "Records kept at most, 1 to 100000000. Above that the oldest ones without a login are deleted first.",
         ge=1,
         le=100_000_000,
     )
@@ -54,11 +54,11 @@ class CookieStore(Section):
         ignored=f"{_ONE_DATABASE}; max_cookies limits how many",
     )
     readonly: bool = setting(False, "Open Crossbar's database for reading only.", ignored=_ONE_DATABASE)
-    sync: bool = setting(True, "Write every change to Crossbar's database at once.", ignored=_ONE_DATABASE)
+    sync: bool = setting(True, "Write every change to Crossbar's database immediately.", ignored=_ONE_DATABASE)
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Every kind of store has attributes of its own, some of which must be given."""
+        """Check that only attributes of the given ``type`` are set, and that its required ones are."""
         kind = given.get("type", "database")
         known = _STORE_KEYS.get(kind) if isinstance(kind, str) else None
         if known is None:
@@ -71,7 +71,7 @@ class CookieStore(Section):
 
 
 class Cookie(Section):
-    """The cookie that a client is known by. Tracking is on where any of this is given."""
+    """The cookie that identifies a client. Tracking is on if any of these attributes is given."""
 
     name: str = setting(
         "cbtid",
@@ -89,45 +89,45 @@ class Cookie(Section):
     )
     max_age: int = setting(
         604_800,
-        "Life of the cookie in seconds, 1 to 311040000 (ten years). The server keeps to it as well.",
+        "Lifetime of the cookie in seconds, 1 to 311040000 (ten years). The server enforces it as well.",
         unit="s",
         ge=1,
         le=311_040_000,
     )
-    store: CookieStore = setting(CookieStore(), "Where the records are kept.")
+    store: CookieStoreSection = setting(CookieStoreSection(), "The store of the records.")
     secure: bool | None = setting(
-        None, "Have browsers send the cookie over TLS only. Null: where it was set over TLS. (Crossbar: false.)"
+        None, "Have browsers send the cookie over TLS only. Null: if it was set over TLS. (Crossbar: false.)"
     )
     http_strict: bool = setting(True, "Hide the cookie from scripts (HttpOnly). (Crossbar: false.)")
     same_site: Literal["Strict", "Lax", "None"] | None = setting(
         "Lax",
         "The cookie's SameSite attribute: Strict, Lax or None. Null: not set. Pages of other sites connect with the "
-        "cookie where it is None. (Crossbar: null.)",
+        "cookie if it is None. (Crossbar: null.)",
     )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Cookies that can be guessed, or that browsers do not take."""
+        """Check for cookies that can be guessed or that browsers refuse."""
         length = given.get("length")
         if isinstance(length, int) and 6 <= length < SAFE_LENGTH:
             yield Finding(
                 ("length",),
-                f"an id of {length} characters can be guessed by trying",
-                f"take at least {SAFE_LENGTH}",
+                f"an id of {length} characters can be guessed",
+                f"use at least {SAFE_LENGTH}",
                 "ignored",
             )
         name = given.get("name")
         if isinstance(name, str) and name.startswith("__Host-") and given.get("secure") is False:
             yield Finding(
                 ("secure",),
-                f"browsers take {name} only with Secure",
-                "leave `secure` out, and serve over TLS",
+                f"browsers accept {name} only with Secure",
+                "leave out `secure`, and serve over TLS",
                 "ignored",
             )
         if given.get("same_site") == "None" and given.get("secure") is not True:
             yield Finding(
                 ("same_site",),
-                "browsers take a cookie with SameSite=None only with Secure",
+                "browsers accept a cookie with SameSite=None only with Secure",
                 "set `secure` to true",
                 "ignored",
             )

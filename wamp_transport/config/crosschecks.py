@@ -1,26 +1,26 @@
-"""Checks that look at more than one section: names, endpoints and URLs across the whole node."""
+"""Checks across sections: names, endpoints and URLs in the whole node."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
 from wamp_transport.config.auth import AnonymousAuth, MethodAuth
-from wamp_transport.config.environment import number_in, switch_in
+from wamp_transport.config.environment_variables import number_in, switch_in
 from wamp_transport.config.node import RouterWorker
 from wamp_transport.config.paths import PathTree, segments_at
 from wamp_transport.config.principals import StaticPrincipal
 from wamp_transport.config.realm import RealmSection, RoleSection
 from wamp_transport.config.report import Location, path_text, short
+from wamp_transport.config.schema_walk import SchemaMatch
 from wamp_transport.config.section import Finding
 from wamp_transport.config.transport import WebSocketTransport, WebTransport
-from wamp_transport.config.walk import Found
 from wamp_transport.config.websocket import WebSocketSection, url_finding
 
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
-def enabled(sections: Iterable[Found], environ: Mapping[str, str]) -> list[Found]:
-    """The sections without those of router workers that are disabled."""
+def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list[SchemaMatch]:
+    """Return the sections, without those of disabled router workers."""
     sections = list(sections)
     off = {
         found.location
@@ -30,8 +30,8 @@ def enabled(sections: Iterable[Found], environ: Mapping[str, str]) -> list[Found
     return [found for found in sections if found.location[:2] not in off]
 
 
-def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Everything that is wrong or noteworthy between sections of the enabled workers."""
+def check_across(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield all findings that concern more than one section of the enabled workers."""
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
     yield from _endpoints(sections, environ)
@@ -42,7 +42,7 @@ def check_across(sections: list[Found], environ: Mapping[str, str]) -> Iterator[
     yield from _cookies(sections)
 
 
-def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:
+def _repeated(sections: list[SchemaMatch], kinds: tuple[type, ...], key: str, word: str) -> Iterator[Finding]:
     seen: dict[str, Location] = {}
     for found in sections:
         name = found.given.get(key) if found.section in kinds else None
@@ -53,7 +53,7 @@ def _repeated(sections: list[Found], kinds: tuple[type, ...], key: str, word: st
         seen.setdefault(name, found.location)
 
 
-def _endpoints(sections: list[Found], environ: Mapping[str, str]) -> Iterator[Finding]:
+def _endpoints(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
     taken: dict[tuple[str, object], list[tuple[str, Location]]] = {}
     for found in sections:
         if found.section not in (WebTransport, WebSocketTransport):
@@ -95,15 +95,15 @@ def _clash(one: str, other: str) -> bool:
 
 
 def _version(interface: str) -> int:
-    """IP version of an interface; 0 where it does not tell."""
+    """Return the IP version of an interface; 0 if it is unclear."""
     try:
         return ip_address(interface).version
     except ValueError:
         return 0
 
 
-def _services(sections: list[Found]) -> Iterator[tuple[Found, Location, tuple[str, ...]]]:
-    """Every service with its transport's location and its path segments."""
+def _services(sections: list[SchemaMatch]) -> Iterator[tuple[SchemaMatch, Location, tuple[str, ...]]]:
+    """Yield every service with its transport's location and its path segments."""
     transport: Location = ()
     for found in sections:
         if found.section is WebTransport:
@@ -116,7 +116,7 @@ def _services(sections: list[Found]) -> Iterator[tuple[Found, Location, tuple[st
                 yield found, transport, segments_at(tail)
 
 
-def _service_paths(sections: list[Found]) -> Iterator[Finding]:
+def _service_paths(sections: list[SchemaMatch]) -> Iterator[Finding]:
     taken: dict[tuple[Location, tuple[str, ...]], Location] = {}
     for found, transport, segments in _services(sections):
         if found.section is PathTree or found.section is WebSocketTransport:
@@ -129,7 +129,7 @@ def _service_paths(sections: list[Found]) -> Iterator[Finding]:
         taken.setdefault((transport, segments), found.location)
 
 
-def _urls(sections: list[Found]) -> Iterator[Finding]:
+def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
     for found, _, segments in _services(sections):
         if not issubclass(found.section, WebSocketSection):
             continue
@@ -138,8 +138,8 @@ def _urls(sections: list[Found]) -> Iterator[Finding]:
             yield Finding((*found.location, *finding.location), finding.message, finding.hint)
 
 
-def _cookies(sections: list[Found]) -> Iterator[Finding]:
-    """Browsers have one cookie of a name for a host: services on it that keep records apart would take turns."""
+def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
+    """Check that cookies of one name share a store: browsers have only one cookie of a name for a host."""
     first: dict[tuple[Location, object], tuple[object, Location]] = {}
     for found, transport, _ in _services(sections):
         cookie = found.given.get("cookie")
@@ -162,8 +162,10 @@ def _cookies(sections: list[Found]) -> Iterator[Finding]:
             )
 
 
-def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
-    """A role that no realm knows is told; not where there are no realms at all, or where one of them is unclear."""
+def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
+    """Yield findings about roles of anonymous clients that no realm has. Skipped if there are no realms or one of them
+    is invalid.
+    """
     if not any(found.section is RealmSection for found in sections):
         return
     known = [found.given.get("name") for found in sections if found.section is RoleSection]
@@ -179,13 +181,13 @@ def _anonymous_roles(sections: list[Found]) -> Iterator[Finding]:
         given = isinstance(anonymous, dict) and "role" in anonymous
         yield Finding(
             (*found.location, "auth", "anonymous", "role") if given else found.location,
-            f'no realm has the role "{short(role)}", so anonymous clients of this service may do nothing',
+            f'no realm has the role "{short(role)}", so anonymous clients of this service cannot join',
             level="ignored",
         )
 
 
-def _login_roles(sections: list[Found]) -> Iterator[Finding]:
-    """Roles and realms that logins lead to or need, and that there are not."""
+def _login_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
+    """Yield findings about roles and realms that logins name but that do not exist."""
     if not any(found.section is RealmSection for found in sections):
         return
     realms, roles = _names(sections, RealmSection), _names(sections, RoleSection)
@@ -195,15 +197,15 @@ def _login_roles(sections: list[Found]) -> Iterator[Finding]:
             yield from _unknown(found, ("realm", "authenticator-realm"), realms, "there is no realm")
 
 
-def _names(sections: list[Found], kind: type) -> list[Any]:
+def _names(sections: list[SchemaMatch], kind: type) -> list[Any]:
     return [found.given.get("name") for found in sections if found.section is kind]
 
 
-def _unknown(found: Found, keys: tuple[str, ...], known: list[Any], text: str) -> Iterator[Finding]:
+def _unknown(found: SchemaMatch, keys: tuple[str, ...], known: list[Any], text: str) -> Iterator[Finding]:
     for key in keys:
         name = found.given.get(key)
         if isinstance(name, str) and name and name not in known and name != "trusted":
-            message = f'{text} "{short(name)}", so whoever needs it cannot log in'
+            message = f'{text} "{short(name)}", so logins that need it fail'
             yield Finding((*found.location, key), message, level="ignored")
 
 

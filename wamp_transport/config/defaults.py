@@ -9,7 +9,9 @@ from wamp_transport.config.realm import open_realm
 
 
 def development_default() -> Configuration:
-    """WAMP over WebSocket on ``ws`` of the default endpoint, all but ``wamp.`` URIs open to anonymous clients."""
+    """Return WAMP over WebSocket on ``ws`` of the default endpoint, with all URIs but ``wamp.`` open to anonymous
+    clients.
+    """
     transport = {
         "type": "web",
         "endpoint": {"type": "tcp", "port": 8080, "interface": "127.0.0.1"},
@@ -20,7 +22,7 @@ def development_default() -> Configuration:
 
 
 def template() -> dict[str, Any]:
-    """What a new node's config.json holds: the shape of Crossbar's own default."""
+    """Return the config.json of a new node, in the form of Crossbar's own default."""
     transport = {
         "type": "web",
         "endpoint": {"type": "tcp", "port": 8080},

@@ -1,4 +1,4 @@
-"""Where a transport listens: TCP, with or without TLS, and Unix domain sockets."""
+"""Endpoints, the addresses that transports listen on: TCP, with or without TLS, and Unix domain sockets."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from wamp_transport.config.environment import number_from_environment
+from wamp_transport.config.environment_variables import number_from_environment
 from wamp_transport.config.section import Finding, Section, Unoffered, setting
 
 Port = Annotated[int, BeforeValidator(number_from_environment, json_schema_input_type=int | str)]
@@ -16,7 +16,7 @@ FILE = r"^[^\x00-\x1f]+$"
 
 
 class TlsSection(Section):
-    """Certificate and key of a TLS endpoint, all as paths of PEM files. TLS 1.2 is the oldest version spoken."""
+    """Certificate and key of a TLS endpoint, all as paths of PEM files. The oldest TLS version is 1.2."""
 
     key: str = setting(
         ...,
@@ -36,12 +36,12 @@ class TlsSection(Section):
     )
     ca_certificates: tuple[Annotated[str, Field(pattern=FILE)], ...] = setting(
         (),
-        "Files of the authorities (PEM) whose client certificates are accepted. Where any are given, clients are asked "
-        "for a certificate, and one that none of these has signed is refused.",
+        "Files of the authorities (PEM) whose client certificates are accepted. If any are given, clients are asked "
+        "for a certificate, and a certificate that none of these signed is refused.",
     )
     require_client_certificate: bool | None = setting(
         None,
-        "Refuse clients without a certificate, where there are `ca_certificates`. Not said: they are let in without "
+        "Refuse clients without a certificate, if there are `ca_certificates`. Not given: they are accepted without "
         "one. (Crossbar refuses them.)",
     )
     dhparam: str | None = setting(
@@ -59,15 +59,15 @@ class TlsSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Whether clients need a certificate is told; who signs them must be known."""
+        """Check that it is clear whether clients need a certificate, and who signs them."""
         required, authorities = given.get("require_client_certificate"), given.get("ca_certificates")
         if required is True and not authorities:
-            yield Finding(("require_client_certificate",), "needs `ca_certificates`, to know whose are accepted")
+            yield Finding(("require_client_certificate",), "needs `ca_certificates`, which sign the accepted ones")
         elif required is None and authorities and isinstance(authorities, list | tuple):
             yield Finding(
                 ("ca_certificates",),
-                "clients are asked for a certificate but let in without one; Crossbar refuses these",
-                "say `require_client_certificate`: true or false",
+                "clients are asked for a certificate but accepted without one; Crossbar refuses these",
+                "set `require_client_certificate` to true or false",
                 "ignored",
             )
 
@@ -86,7 +86,7 @@ class TcpEndpoint(Section):
     interface: str = setting(
         "", "Address of the interface to listen on, such as 127.0.0.1 or ::1. Empty: all interfaces.", pattern=r"^\S*$"
     )
-    version: Literal[4, 6] = setting(4, "IP version, 4 or 6, where no interface says which.")
+    version: Literal[4, 6] = setting(4, "IP version, 4 or 6, if the interface does not determine it.")
     backlog: int = setting(50, "Connections the system keeps waiting to be accepted, 1 to 65535.", ge=1, le=65535)
     shared: bool = setting(
         False,
@@ -107,7 +107,7 @@ class TcpEndpoint(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """An interface of one IP version with the other one asked for cannot work."""
+        """Check that the interface fits the IP version."""
         version = given.get("version")
         address = _address(given.get("interface"))
         if address is not None and version in (4, 6) and address.version != version:
@@ -131,7 +131,7 @@ class UnixEndpoint(Section):
 
 
 class OtherEndpoint(Section, extra="allow"):
-    """Kinds of endpoint that Crossbar has and this router has not."""
+    """Kinds of endpoint that Crossbar has and this router does not offer."""
 
     type: Literal["twisted", "onion"] = setting(..., "A kind of endpoint that is not offered.")
     unoffered: ClassVar[Unoffered | None] = Unoffered(

@@ -1,6 +1,6 @@
-"""Why a role may do something or may not: the rule that decides, with its place, and the rules that it beats.
+"""Explanations of why a role may or may not do something: the rule that decides, its place, and the rules it beats.
 
-The decision is the router's own: the same roles are made from the configuration and asked.
+The router's own code decides: the same roles are built from the configuration and asked.
 """
 
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision. ``asked``: an authorizer decides, when it comes to it. ``error`` is the URI of a denial.
+    """A decision. ``asked`` means that an authorizer decides at run time. ``error`` is the URI of a denial.
 
-    ``rule`` is None where no rule covers the URI, or none matters. ``beaten`` are the others that cover it, in the
+    ``rule`` is None if no rule covers the URI, or rules do not matter. ``beaten`` are the others that cover it, in the
     order in which they would decide.
     """
 
@@ -54,21 +54,23 @@ class Explanation:
         verb = {"allowed": "may", "denied": "may not", "asked": "may perhaps"}[self.outcome]
         lines = [f'Role {self.role} of realm {self.realm} {verb} {self.action} {kind}"{self.uri}": {self.reason}.']
         if self.disclose:
-            lines.append("Receivers are told who it was.")
+            lines.append("Receivers learn who it was.")
         if self.rule is not None:
             lines.append(f"  decides  {self.rule}")
         lines += [f"  beaten   {rule}" for rule in self.beaten]
         return "\n".join(lines)
 
     def as_mapping(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the explanation as plain values."""
         return asdict(self)
 
 
 def explain(
     realm: RealmSection, place: str, role_name: str, action: Action, uri: str, match: Match = "exact"
 ) -> Explanation:
-    """What comes of an action of a role. ``place`` is the JSON path of the realm. Raises KeyError for unknown roles."""
+    """Return the decision on an action of a role. ``place`` is the JSON path of the realm. Raises KeyError for unknown
+    roles.
+    """
     sections = {section.name: (index, section) for index, section in enumerate(realm.roles)}
     index, section = sections[role_name]
     rules = list(_rules(section, uri, match, f"{place}.roles[{index}].permissions"))
@@ -80,19 +82,21 @@ def explain(
     role = Role(options, loose_uris=realm.options.uri_check == "loose")
     decision = role.decide(action, uri, match)
     if not decision.is_valid:
-        return explained("denied", f"no URI of this realm is like that, as its uri_check is {realm.options.uri_check}",
+        return explained("denied", f"the realm refuses such URIs, as its uri_check is {realm.options.uri_check}",
                          error=refusal(decision, action, uri).uri)  # fmt: skip
     if action in ("register", "publish") and is_reserved(uri):
         error = refusal(decision, action, uri).uri if decision.allowed else "wamp.error.not_authorized"
-        return explained("denied", "URIs below wamp. are the router's own, whatever the rules say", error=error)
+        return explained(
+            "denied", "URIs that start with wamp. are the router's own, whatever the rules allow", error=error
+        )
     if options.authorizer is not None:
         name = options.authorizer.name
         kind = "function" if name.startswith(FUNCTION) else "procedure"
         return explained("asked", f"the {kind} {name.removeprefix(FUNCTION)} decides")
     if not rules:
-        reason = "no rule covers it, and allow-by-default is given" if decision.allowed else "no rule covers it"
+        reason = "no rule covers it, and allow-by-default is true" if decision.allowed else "no rule covers it"
     else:
-        covers = {"exact": "is for just this URI", "prefix": "is the longest prefix that covers it"}
+        covers = {"exact": "is for exactly this URI", "prefix": "is the longest prefix that covers it"}
         of_wildcards = "is the wildcard that covers it with the most literal components"
         reason = f"the rule that decides {covers.get(rules[0].match, of_wildcards)}"
     return explained(
@@ -106,7 +110,7 @@ def explain(
 
 
 def _rules(section: RoleSection, uri: str, match: Match, place: str) -> Iterator[Rule]:
-    """The rules that cover a URI or a pattern; after each those for the same URIs that come before it in the list."""
+    """Yield the rules that cover a URI or a pattern, each followed by earlier ones in the list for the same URIs."""
     permissions = [entry.permission() for entry in section.permissions or ()]
     for covering in Rules(permissions).find_all(uri, match):
         pattern = (covering.match, covering.uri)

@@ -1,4 +1,4 @@
-"""The schema one section at a time, for forms: the fields of a service, and checks whose places are relative to it."""
+"""The schema one section at a time, for forms: the fields of a section, and checks with relative places."""
 
 import os
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ SECTIONS: Mapping[str, type[Section]] = {
 
 
 def service_types() -> tuple[str, ...]:
-    """The types of service that are offered."""
+    """Return the types of service that are offered."""
     return tuple(SERVICE_TYPES)
 
 
 def fields_of(type: str) -> tuple[Attribute, ...]:
-    """The leaf attributes of a service type or of another section named in ``SECTIONS``, without ``type``.
+    """Return the leaf attributes of a service type, or of another section named in ``SECTIONS``, without ``type``.
 
-    Raises KeyError for a name that is none.
+    Raises KeyError for an unknown name.
     """
     return tuple(attribute for attribute in attributes_of(SECTIONS[type]) if attribute.path != "type")
 
@@ -43,7 +43,7 @@ def fields_of(type: str) -> tuple[Attribute, ...]:
 def check_service(
     type: str, mapping: Any, full_path: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> list[Problem]:
-    """What is wrong with one service. ``full_path``, such as ``/app/ws``, is where it hangs.
+    """Return the problems of one service. ``full_path``, such as ``/app/ws``, is its path.
 
     Without it URLs are not checked.
     """
@@ -61,7 +61,7 @@ def check_service(
 
 
 def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """What is wrong with a transport's ``paths``; places begin with the path's key."""
+    """Return the problems of a transport's ``paths``. Places start with the path's key."""
     found = check_service("path", {"paths": mapping}, "/", environ=environ)
     return [
         Problem(problem.path.removeprefix("paths").removeprefix("."), problem.message, problem.hint, problem.level)
@@ -70,27 +70,27 @@ def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> li
 
 
 def check_realm(mapping: Any) -> list[Problem]:
-    """What is wrong with one realm."""
+    """Return the problems of one realm."""
     return _check(RealmSection, mapping, None)
 
 
 def check_role(mapping: Any) -> list[Problem]:
-    """What is wrong with one role of a realm."""
+    """Return the problems of one role of a realm."""
     return _check(RoleSection, mapping, None)
 
 
 def check_permission(mapping: Any) -> list[Problem]:
-    """What is wrong with one permission of a role."""
+    """Return the problems of one permission of a role."""
     return _check(PermissionSection, mapping, None)
 
 
 def check_endpoint(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """What is wrong with one endpoint."""
+    """Return the problems of one endpoint."""
     return _check(Endpoint, mapping, environ)
 
 
 def check_transport(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """What is wrong with one transport, URLs of its services aside."""
+    """Return the problems of one transport, except those of its services' URLs."""
     return _check(TransportSection, mapping, environ)
 
 

@@ -1,4 +1,4 @@
-"""The limits that a realm, a role and a service may each set, under the same names."""
+"""Limits: those that a realm, a role and a service may each set under the same names, and the lockout of a service."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from wamp_transport.router.options import DEFAULT_LIMITS, Limits
 
 
 def limit(default: int, help: str, unit: str = "") -> Any:
-    """A limit as an attribute."""
+    """Return an attribute for a limit."""
     return setting(default, f"{help}, from 0. 0: no limit.", unit=unit, ge=0)
 
 
@@ -16,7 +16,7 @@ DEPTH = "Lists and dictionaries inside each other in the args or kwargs of a mes
 
 
 class LimitsSection(Section):
-    """Limits. Of those that a realm, a role and a service set the strictest one counts for a session."""
+    """Limits. A session is subject to the strictest of those that its realm, role and service set."""
 
     max_sessions: int = limit(0, "Sessions at the same time: of the realm, of the role, or through the service")
     max_subscriptions: int = limit(0, "Subscriptions of one session")
@@ -27,7 +27,7 @@ class LimitsSection(Section):
     max_payload_size: int = limit(0, "Size of the args and kwargs of one message in bytes, as received", unit="bytes")
 
     def limits(self) -> Limits:
-        """The limits as the router takes them."""
+        """Build the router's Limits."""
         return Limits(
             sessions=self.max_sessions,
             subscriptions=self.max_subscriptions,
@@ -40,7 +40,36 @@ class LimitsSection(Section):
 
 
 class RealmLimitsSection(LimitsSection):
-    """A realm's, with defaults that are safe for receivers."""
+    """The limits of a realm, with defaults that are safe for receivers."""
 
     max_uri_length: int = limit(DEFAULT_LIMITS.uri_length, URI_LENGTH)
     max_depth: int = limit(DEFAULT_LIMITS.depth, DEPTH)
+
+
+class Lockout(Section):
+    """Limits for failed logins, counted in Django's cache: for all processes if they share it, else for each."""
+
+    failures_per_address: int = setting(
+        30,
+        "Failed logins from one address (of IPv6: one /64 network) within `period`. Further ones are then "
+        "refused. 0: no limit. Name your proxies in `trusted_proxies`, or all clients have the same address.",
+        ge=0,
+    )
+    failures_per_authid: int = setting(
+        10,
+        "Failed logins under one authid within `period`, whatever the realm. Further ones are then refused. "
+        "0: no limit.",
+        ge=0,
+    )
+    period: int = setting(
+        300_000,
+        "Time in milliseconds, from 1000, after the first failure until failures are forgotten.",
+        unit="ms",
+        ge=1000,
+        le=2**31 - 1,
+    )
+
+    @property
+    def counts(self) -> bool:
+        """Whether any limit is set."""
+        return bool(self.failures_per_address or self.failures_per_authid)

@@ -1,15 +1,15 @@
-"""The whole of a configuration: the node and its workers."""
+"""The root of a configuration: the node and its workers."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from wamp_transport.config.environment import switch_from_environment
+from wamp_transport.config.environment_variables import switch_from_environment
 from wamp_transport.config.realm import RealmSection
 from wamp_transport.config.section import Section, Unoffered, identifier, setting
 from wamp_transport.config.transport import TransportSection
 
-_ONE_PROCESS = "the router runs inside the Django process, which is set up where that is started"
+_ONE_PROCESS = "the router runs inside the Django process; set this where that is started"
 
 Switch = Annotated[bool, BeforeValidator(switch_from_environment, json_schema_input_type=bool | str)]
 
@@ -19,14 +19,14 @@ class WorkerOptions(Section):
 
     disabled: Switch = setting(
         False,
-        'Leave this worker out. "${NAME}": leave it out where the environment variable NAME holds anything.',
+        'Leave this worker out. "${NAME}": leave it out if the environment variable NAME is not empty.',
     )
     title: str | None = setting(None, "Title of the process.", ignored=_ONE_PROCESS)
     python: str | None = setting(None, "Python executable.", ignored=_ONE_PROCESS)
     pythonpath: tuple[str, ...] = setting((), "Directories to import from.", ignored=_ONE_PROCESS)
     cpu_affinity: tuple[int, ...] = setting((), "Processors to run on.", ignored=_ONE_PROCESS)
     env: Any = setting(None, "Environment of the process.", ignored=_ONE_PROCESS, secret=True)
-    extra: Any = setting(None, "Anything for components.", ignored=_ONE_PROCESS)
+    extra: Any = setting(None, "Values for components.", ignored=_ONE_PROCESS)
     expose_controller: bool = setting(False, "Hand the node's controller to components.", ignored=_ONE_PROCESS)
     expose_shared: bool = setting(False, "Hand a shared object to components.", ignored=_ONE_PROCESS)
 
@@ -41,16 +41,16 @@ class RouterWorker(Section):
         (),
         "Realms of the router. Absent everywhere: realm1, open to anonymous clients, as Crossbar's examples need it.",
     )
-    transports: tuple[TransportSection, ...] = setting((), "Where clients connect.")
+    transports: tuple[TransportSection, ...] = setting((), "The addresses and services that clients connect to.")
     components: tuple[Any, ...] = setting(
         (), "Components run beside the router.", ignored="components are not started here; run them as WAMP clients"
     )
     connections: Any = setting(None, "Database connections.", ignored="not offered", quiet=((),))
-    manhole: Any = setting(None, "A shell into the process.", ignored="not offered", secret=True)
+    manhole: Any = setting(None, "A remote shell in the process.", ignored="not offered", secret=True)
 
 
 class OtherWorker(Section, extra="allow"):
-    """Workers that Crossbar has and this node has not."""
+    """Workers that Crossbar has and this node does not offer."""
 
     type: Literal["container", "guest", "websocket-testee", "proxy", "hostmonitor"] = setting(
         ..., "A type of worker that is not offered."
@@ -69,7 +69,7 @@ class Controller(Section):
 
     id: Any = setting(None, "Name of the node.", ignored="there is no controller process")
     options: Any = setting(None, "Options of the controller.", ignored="there is no controller process", quiet=({},))
-    manhole: Any = setting(None, "A shell into the controller.", ignored="not offered", secret=True)
+    manhole: Any = setting(None, "A remote shell in the controller.", ignored="not offered", secret=True)
     connections: Any = setting(None, "Database connections.", ignored="not offered", quiet=((),))
     keyring: Any = setting(None, "Keys of the node.", ignored="not offered", secret=True)
 
@@ -80,8 +80,8 @@ class Node(Section):
     schema_url: str | None = setting(None, "Address of a JSON Schema, for editors.", alias="$schema")
     version: int = setting(2, "Version of the format: 2.", ge=2, le=2, expected="2")
     controller: Controller = setting(
-        Controller(), "Crossbar's node controller. There is none here: what it holds is ignored."
+        Controller(), "Crossbar's node controller. This router has none, so its attributes are ignored."
     )
     workers: tuple[Worker, ...] = setting(
-        (), "Workers of the node. All router workers together make one router; other types are ignored."
+        (), "Workers of the node. All router workers together form one router. Other types are ignored."
     )

@@ -1,4 +1,4 @@
-"""What hangs on the paths of a web transport: the services by type, and paths below paths."""
+"""The ``paths`` of a web transport: the services by type, and nested paths."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -65,8 +65,8 @@ SERVICE_TYPES: dict[str, type[Section]] = {
 
 
 def segments_at(location: Location) -> tuple[str, ...]:
-    """The path segments of the service at ``location``, which begins at the transport's ``paths``.
+    """Return the path segments of the service at ``location``, which starts at the transport's ``paths``.
 
-    Keys and the word ``paths`` take turns there; a key "/" adds no segment.
+    Keys alternate with the word ``paths`` there. A key "/" adds no segment.
     """
     return tuple(str(key) for key in location[1::2] if key != "/")

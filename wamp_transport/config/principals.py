@@ -1,4 +1,4 @@
-"""Principals that a configuration names: who may log in, with which credentials, as what."""
+"""Principals in a configuration: their credentials, and the role and details that their sessions get."""
 
 import re
 from base64 import b64decode
@@ -40,32 +40,32 @@ Hash = Annotated[Secret, AfterValidator(_is_hash)]
 
 
 class StaticPrincipal(Section):
-    """What sessions of a principal get."""
+    """A principal: the identity and role of its sessions."""
 
     role: str | None = setting(
         None, "Role of its sessions. Null: the method's `default-role`.", min_length=1, expected="the name of a role"
     )
     authid: str | None = setting(
-        None, "Authid of its sessions. Null: the one it is listed under.", min_length=1, expected="an authid"
+        None, "Authid of its sessions. Null: its key in this list.", min_length=1, expected="an authid"
     )
     realm: str | None = setting(
         None, "Realm that its sessions join. Null: the one they ask for.", min_length=1, expected="the name of a realm"
     )
-    extra: dict[str, Any] | None = setting(None, "What WELCOME tells them as authextra.")
+    extra: dict[str, Any] | None = setting(None, "Details that WELCOME sends them as authextra.")
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Nobody is given the router's own role."""
+        """Check that the role is not the router's own."""
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
 
 
 class TicketPrincipal(StaticPrincipal):
-    """A principal with a ticket, in the clear (`ticket`) or as its hash (`ticket_hash`)."""
+    """A principal with a ticket, in clear text (`ticket`) or as its hash (`ticket_hash`)."""
 
     ticket: Secret | None = setting(
         None,
-        'The ticket that it must show, or "${NAME}" for an environment variable.',
+        'The ticket, or "${NAME}" for an environment variable.',
         expected="the ticket as text",
         secret=True,
     )
@@ -79,18 +79,18 @@ class TicketPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """One of the two forms of the ticket."""
+        """Check that the ticket is given in exactly one form."""
         yield from super().check(given)
         if (given.get("ticket") is None) == (given.get("ticket_hash") is None):
-            yield Finding((), "expected either `ticket` (in the clear) or `ticket_hash`")
+            yield Finding((), "expected either `ticket` (in clear text) or `ticket_hash`")
 
 
 class CraPrincipal(StaticPrincipal):
-    """A principal that shares a secret, in the clear (`secret`) or as the key derived from it (`derived_key`)."""
+    """A principal with a shared secret, in clear text (`secret`) or as the key derived from it (`derived_key`)."""
 
     secret: Secret | None = setting(
         None,
-        'The secret in the clear, as Crossbar takes it, or "${NAME}" for an environment variable. With salt, '
+        'The secret in clear text, as in Crossbar, or "${NAME}" for an environment variable. With salt, '
         "iterations and keylen the key is derived from it.",
         expected="the secret as text",
         secret=True,
@@ -98,7 +98,7 @@ class CraPrincipal(StaticPrincipal):
     derived_key: Secret | None = setting(
         None,
         "Instead of `secret`: the key derived from it with salt, iterations and keylen, in base64. The secret itself "
-        "is then nowhere on the server. `manage.py wamp hash-secret wampcra` makes one.",
+        "is then not stored on the server. `manage.py wamp hash-secret wampcra` makes one.",
         expected="a key in base64",
         secret=True,
     )
@@ -110,27 +110,27 @@ class CraPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """One of the two forms of the secret, and all of the salting or nothing."""
+        """Check that the secret is given in exactly one form, and the salting completely or not at all."""
         yield from super().check(given)
         missing = [key for key in _SALTING if given.get(key) is None]
         if (given.get("secret") is None) == (given.get("derived_key") is None):
-            yield Finding((), "expected either `secret` (in the clear) or `derived_key`")
+            yield Finding((), "expected either `secret` (in clear text) or `derived_key`")
         elif given.get("derived_key") is not None and missing:
-            yield Finding(("derived_key",), f"needs {', '.join(missing)}, to tell clients how to derive the key")
+            yield Finding(("derived_key",), f"needs {', '.join(missing)}, so that clients know how to derive the key")
         elif missing and len(missing) < len(_SALTING):
             kept = next(key for key in _SALTING if key not in missing)
             yield Finding((kept,), f"has no effect without {', '.join(missing)}: no key is derived", level="ignored")
         elif not missing and _is_derived(given.get("secret"), given.get("keylen")):
             yield Finding(
                 ("secret",),
-                "looks like a derived key, and is taken as the secret in the clear, as Crossbar does",
+                "looks like a derived key, and is used as the secret in clear text, as by Crossbar",
                 "give it as `derived_key` if clients log in with the password that it was derived from",
                 "ignored",
             )
 
 
 class ScramPrincipal(StaticPrincipal):
-    """A principal of which only what SCRAM derives from a password is known. Octets are given in hex."""
+    """A principal with the keys that SCRAM derives from a password. Octets are given in hex."""
 
     kdf: Literal["argon2id13", "argon2id-13", "pbkdf2"] = setting(
         ...,
@@ -151,7 +151,7 @@ class ScramPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Argon2 needs its memory."""
+        """Check that Argon2 has its memory parameter."""
         yield from super().check(given)
         kdf = given.get("kdf")
         if isinstance(kdf, str) and kdf.startswith("argon2") and given.get("memory") is None:
@@ -159,15 +159,16 @@ class ScramPrincipal(StaticPrincipal):
 
 
 class CryptosignPrincipal(StaticPrincipal):
-    """A principal known by its public keys."""
+    """A principal with public keys."""
 
     authorized_keys: tuple[str, ...] = setting(
-        ..., "Its public keys (Ed25519), each 32 octets in hex. Several let a key be replaced without a gap."
+        ...,
+        "Its public keys (Ed25519), each 32 octets in hex. With several a key can be replaced without interruption.",
     )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Keys are keys."""
+        """Check that all keys are valid."""
         yield from super().check(given)
         keys = given.get("authorized_keys")
         for index, key in enumerate(keys if isinstance(keys, tuple) else ()):
@@ -176,7 +177,7 @@ class CryptosignPrincipal(StaticPrincipal):
 
 
 class TlsPrincipal(StaticPrincipal):
-    """A principal known by its TLS certificate. Fingerprints are in hex, with or without colons."""
+    """A principal with a TLS certificate. Fingerprints are in hex, with or without colons."""
 
     certificate_sha1: str | None = setting(
         None,
@@ -187,7 +188,7 @@ class TlsPrincipal(StaticPrincipal):
     )
     certificate_sha256: str | None = setting(
         None,
-        "SHA-256 fingerprint of its certificate. The better one.",
+        "SHA-256 fingerprint of its certificate. Preferred.",
         alias="certificate-sha256",
         pattern=_SHA256,
         expected="a fingerprint of 32 octets in hex",
@@ -195,7 +196,7 @@ class TlsPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """One fingerprint at least."""
+        """Check that there is at least one fingerprint."""
         yield from super().check(given)
         if given.get("certificate-sha1") is None and given.get("certificate-sha256") is None:
             yield Finding((), "expected `certificate-sha256` or `certificate-sha1`")

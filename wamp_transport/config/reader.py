@@ -1,4 +1,4 @@
-"""Reads a configuration from a file or a mapping. The outcome is a Configuration or a ConfigError, nothing else."""
+"""Readers for a configuration in a file or a mapping. The result is either a Configuration or a ConfigError."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from wamp_transport.config.checker import check, problems
 from wamp_transport.config.configuration import Configuration, build, missing_directories, tls_findings
 from wamp_transport.config.crosschecks import check_across, enabled
 from wamp_transport.config.node import Node
-from wamp_transport.config.plain import RepeatedKeys
+from wamp_transport.config.normalize import RepeatedKeys
 from wamp_transport.config.report import ConfigError, Problem, Report, short
 from wamp_transport.config.section import Finding
 
@@ -22,7 +22,7 @@ _FILE = "config.json"
 
 
 def read_file(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Configuration:
-    """The configuration in a file, in a ``.crossbar`` directory, or in a node directory that holds one.
+    """Read the configuration from a file, from a ``.crossbar`` directory, or from a node directory that has one.
 
     Relative paths in it are relative to the directory of the file. Raises ConfigError.
     """
@@ -37,7 +37,7 @@ def read_text(
     source: str = "text",
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """The configuration in a JSON text. Raises ConfigError."""
+    """Read the configuration from a JSON text. Raises ConfigError."""
     return read_mapping(_parse(text, source), base_dir, source=source, environ=environ)
 
 
@@ -48,9 +48,9 @@ def read_mapping(
     source: str = "settings",
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """The configuration in a mapping of the same form as config.json. Raises ConfigError.
+    """Read the configuration from a mapping of the same form as config.json. Raises ConfigError.
 
-    ``source`` names it in reports. ``environ`` is where ``$NAME`` values come from, by default the process's own.
+    ``source`` names it in reports. ``environ`` is the environment for ``$NAME`` values, by default the process's own.
     """
     environ = os.environ if environ is None else environ
     checked = check(Node, mapping, environ)
@@ -75,7 +75,7 @@ def read_mapping(
 
 
 def _of_enabled(findings: tuple[Finding, ...], everything: Any, sections: Any) -> list[Finding]:
-    """The findings without notices on workers that are left out anyway."""
+    """Return the findings without notices on disabled workers."""
     kept = {found.location[:2] for found in sections}
     left_out = {found.location[:2] for found in everything} - kept
     return [finding for finding in findings if finding.level == "fault" or finding.location[:2] not in left_out]
@@ -94,7 +94,7 @@ def _refuse(source: object, message: str, hint: str = "") -> ConfigError:
 
 
 def find_file(path: Path) -> Path:
-    """The configuration file that ``path``, a file or one of the directories of a node, means. Raises ConfigError."""
+    """Return the configuration file for ``path``, a file or a directory of a node. Raises ConfigError."""
     try:
         if path.is_dir():
             for directory in (path / _DIRECTORY, path):
@@ -152,7 +152,7 @@ def _json_hint(text: str, position: int) -> str:
         return "JSON has no comments"
     if before == "," and rest[:1] in ("}", "]"):
         return "JSON allows no comma after the last item"
-    return "JSON wants double quotes" if rest.startswith("'") else ""
+    return "JSON needs double quotes" if rest.startswith("'") else ""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

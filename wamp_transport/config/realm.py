@@ -1,4 +1,4 @@
-"""Realms, their roles, and what a role may do with which URIs."""
+"""Realms, their roles, and the permissions of roles."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
-from wamp_transport.config.unreachable import unreachable
 from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
+from wamp_transport.router.permissions import Rules
 from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
@@ -17,11 +17,11 @@ _STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
 FUNCTION: Final = "function:"
-"""How the name of an authorizer begins that is no procedure but a function; a URI holds no colon here."""
+"""The prefix of an authorizer's name that is a function, not a procedure. URIs cannot contain a colon here."""
 
 
 class Allow(Section):
-    """Actions that are allowed. What is not named is denied."""
+    """Actions that are allowed. Everything else is denied."""
 
     may_call: bool = setting(False, "May call procedures.", alias="call")
     may_register: bool = setting(False, "May register procedures.", alias="register")
@@ -30,14 +30,14 @@ class Allow(Section):
 
 
 class Disclose(Section):
-    """Whose identity receivers learn."""
+    """Disclosure of identities to receivers."""
 
-    caller: bool = setting(False, "Tell the callee who calls.")
-    publisher: bool = setting(False, "Tell subscribers who publishes.")
+    caller: bool = setting(False, "Disclose the caller to the callee.")
+    publisher: bool = setting(False, "Disclose the publisher to subscribers.")
 
 
 class PermissionSection(Section):
-    """What a role may do with the URIs that a pattern covers."""
+    """The permissions of a role for the URIs that a pattern covers."""
 
     uri: str = setting(
         ...,
@@ -46,12 +46,14 @@ class PermissionSection(Section):
         expected="a URI without blanks and #",
     )
     match: Literal["exact", "prefix", "wildcard"] | None = setting(
-        None, "How the URI matches: exact, prefix or wildcard (an empty component fits any). Null: from the stars."
+        None,
+        "How the URI matches: exact, prefix or wildcard (an empty component matches any). "
+        "Null: as the stars in the URI say.",
     )
     allow: Allow = setting(Allow(), "Actions that are allowed.")
-    disclose: Disclose = setting(Disclose(), "Whose identity receivers learn.")
+    disclose: Disclose = setting(Disclose(), "Disclosure of identities to receivers.")
     cache: bool = setting(
-        False, "Accepted for Crossbar's sake. Static permissions are always kept ready, so it changes nothing."
+        False, "Accepted for compatibility with Crossbar. Static permissions are always cached, so it has no effect."
     )
     payload_types: Any = setting(
         None,
@@ -62,14 +64,12 @@ class PermissionSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Stars stand for a whole component or end the URI, and only where `match` is absent."""
+        """Check that stars stand for a whole component or end the URI, and that `match` is then absent."""
         uri, match = given.get("uri"), given.get("match")
         if not isinstance(uri, str) or "*" not in uri:
             return
         if match is not None:
-            yield Finding(
-                ("uri",), "a star has no meaning where `match` is given", "remove one of the two", level="ignored"
-            )
+            yield Finding(("uri",), "a star has no meaning if `match` is given", "remove one of them", level="ignored")
         elif pattern_of(uri) is None:
             yield Finding(
                 ("uri",),
@@ -78,7 +78,7 @@ class PermissionSection(Section):
             )
 
     def permission(self) -> Permission:
-        """The permission as the router takes it."""
+        """Build the router's Permission."""
         uri, match = (self.uri, self.match) if self.match else pattern_of(self.uri) or (self.uri, "exact")
         return Permission(
             uri=uri,
@@ -101,10 +101,12 @@ class RoleSection(LimitsSection):
         None, "What the role may do. Where several cover a URI, exact wins over the longest prefix over wildcards."
     )
     allow_by_default: bool = setting(
-        False, "Allow everything. Only where no permissions are given.", alias="allow-by-default"
+        False, "Allow everything. Only if no permissions are given.", alias="allow-by-default"
     )
     trustlevel: int | None = setting(
-        None, "Trust level that receivers of the role's calls and events are told, from 0. Null: none.", ge=0
+        None,
+        "Trust level of the role's sessions, from 0, shown to receivers of their calls and events. Null: none.",
+        ge=0,
     )
     authorizer: str | None = setting(
         None,
@@ -134,18 +136,18 @@ class RoleSection(LimitsSection):
         ge=0,
     )
     authorizer_cache_per_authid: bool = setting(
-        False, "Remember an answer for the authid that it was given for only, not for all of the role."
+        False, "Remember an answer only for the authid that it was given for, not for the whole role."
     )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """The router's own role stays its own; what is said twice or in vain is told."""
+        """Check that the role is not the router's own, and report entries that are repeated or have no effect."""
         if given.get("name") == "trusted":
             yield Finding(("name",), "role trusted is the router's own and cannot be defined")
         yield from _authorizer_findings(given)
         permissions = given.get("permissions")
         if given.get("allow-by-default") is True and isinstance(permissions, tuple):
-            yield Finding(("allow-by-default",), "has no effect where `permissions` are given", level="ignored")
+            yield Finding(("allow-by-default",), "has no effect if `permissions` are given", level="ignored")
         seen: dict[Any, int] = {}
         for index, entry in enumerate(permissions if isinstance(permissions, tuple) else ()):
             key = _covered(entry)
@@ -159,9 +161,10 @@ class RoleSection(LimitsSection):
         yield from _unreachable(permissions if isinstance(permissions, tuple) else ())
 
     def role_options(self) -> RoleOptions:
-        """The role as the router takes it.
+        """Build the router's RoleOptions.
 
-        Of permissions for the same URIs the later one counts; allow-by-default counts where there are none at all.
+        Of several permissions for the same URIs the last one counts. allow-by-default counts only if there are no
+        permissions.
         """
         permissions = {(one.uri, one.match): one for one in (entry.permission() for entry in self.permissions or ())}
         return RoleOptions(
@@ -174,7 +177,7 @@ class RoleSection(LimitsSection):
         )
 
     def authorizer_options(self) -> AuthorizerOptions | None:
-        """Who decides for the role, as the router takes it; None where the permissions do."""
+        """Build the router's AuthorizerOptions; None if the permissions decide."""
         name = self.authorizer or (self.authorizer_function and FUNCTION + self.authorizer_function)
         if not name:
             return None
@@ -203,22 +206,22 @@ class RealmOptionsSection(RealmLimitsSection):
         False, "Offer the meta API across linked routers.", ignored="routers are not linked that way"
     )
     allow_disclose_me: bool = setting(
-        True, "Honour a client's wish to be disclosed to receivers. False: such a request is an error."
+        True, "Honor a client's wish to be disclosed to receivers. False: such a request is an error."
     )
     strict_request_ids: bool = setting(
-        False, "Want each session's request ids to count 1, 2, 3 and so on. Some clients in use do not."
+        False, "Require each session's request ids to count 1, 2, 3 and so on. Some clients do not."
     )
     timeouts_in_seconds: bool = setting(
         False, "Take the timeout of a call as seconds, as Crossbar does, instead of milliseconds."
     )
     lenient_progress: bool = setting(
         False,
-        "Ask every callee for the progressive results that a caller wants, and take them. False: only callees that "
+        "Ask every callee for the progressive results that a caller wants, and accept them. False: only callees that "
         "announced both these and call canceling, as specified; Autobahn|JS and wampy.js do not.",
     )
     max_call_timeout: int = setting(
         0,
-        "Time in milliseconds after which any call ends with an error, from 0. 0: calls may last for ever.",
+        "Time in milliseconds after which any call ends with an error, from 0. 0: calls may last indefinitely.",
         unit="ms",
         ge=0,
     )
@@ -226,7 +229,7 @@ class RealmOptionsSection(RealmLimitsSection):
 
 
 class HistorySection(Section):
-    """A topic or pattern whose events are kept."""
+    """A topic or pattern whose events are stored."""
 
     uri: str = setting(..., "Topic or pattern.", pattern=_LOOSE, expected="a URI without blanks and #")
     match: Literal["exact", "prefix", "wildcard"] = setting("exact", "How the URI matches.")
@@ -235,7 +238,7 @@ class HistorySection(Section):
 
 
 class StoreSection(Section):
-    """What is kept of a realm's events."""
+    """The event store of a realm."""
 
     type: Literal["memory", "database"] = setting(
         "memory", "memory: until the process ends. database: in the project's database, so that it survives."
@@ -249,7 +252,7 @@ class StoreSection(Section):
     )
 
     def history_options(self) -> tuple[HistoryOptions, ...]:
-        """The histories as the router takes them."""
+        """Build the router's HistoryOptions."""
         return tuple(
             HistoryOptions(entry.uri, entry.match, entry.limit or self.limit, entry.max_age, self.type == "database")
             for entry in self.event_history
@@ -257,7 +260,7 @@ class StoreSection(Section):
 
 
 class RealmSection(Section):
-    """A realm: sessions meet within one, and never across."""
+    """A realm. Sessions communicate only within their realm."""
 
     id: str | None = identifier()
     name: str = setting(
@@ -280,7 +283,7 @@ class RealmSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """A role's name is given once, and a permission covers URIs that the realm lets pass."""
+        """Check that role names are unique, and that permissions cover URIs that the realm accepts."""
         roles = given.get("roles")
         options = given.get("options")
         loose = isinstance(options, dict) and options.get("uri_check") == "loose"
@@ -291,12 +294,12 @@ class RealmSection(Section):
             if not isinstance(name, str):
                 continue
             if name in seen:
-                yield Finding(("roles", index, "name"), f'role "{short(name)}" is already given by roles[{seen[name]}]')
+                yield Finding(("roles", index, "name"), f'role "{short(name)}" is already used by roles[{seen[name]}]')
             seen.setdefault(name, index)
 
 
 def pattern_of(uri: str) -> tuple[str, Match] | None:
-    """URI and match that Crossbar's stars mean; None where a star is part of a component."""
+    """Return the URI and match that Crossbar's stars mean; None if a star is part of a component."""
     if "*" not in uri:
         return uri, "exact"
     if uri.count("*") == 1 and uri.endswith("*"):
@@ -308,7 +311,9 @@ def pattern_of(uri: str) -> tuple[str, Match] | None:
 
 
 def open_realm() -> dict[str, Any]:
-    """The realm of examples and development: anonymous clients do as they like, except with the router's own URIs."""
+    """Return the realm for examples and development: anonymous clients may do anything except with the router's own
+    URIs.
+    """
     everything = {"call": True, "register": True, "publish": True, "subscribe": True}
     nothing = dict.fromkeys(everything, False)
     return {
@@ -326,35 +331,35 @@ def open_realm() -> dict[str, Any]:
 
 
 def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
-    """One of permissions, procedure and function decides."""
+    """Check that only one of permissions, procedure and function decides."""
     named = [name for name in ("authorizer", "authorizer_function") if given.get(name) is not None]
     if len(named) > 1:
         yield Finding(("authorizer_function",), "cannot be given together with `authorizer`", "leave out one of them")
     if named and given.get("permissions"):
         yield Finding((named[0],), "cannot be given together with `permissions`", "leave out one of them")
     if named and given.get("allow-by-default") is True:
-        yield Finding(("allow-by-default",), "has no effect where an authorizer decides", level="ignored")
+        yield Finding(("allow-by-default",), "has no effect if an authorizer decides", level="ignored")
     for name in ("authorizer_timeout", "authorizer_cache_time", "authorizer_cache_per_authid"):
         if name in given and not named:
             yield Finding((name,), "has no effect without an authorizer", level="ignored")
 
 
 def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:
-    """Permissions for URIs that the realm refuses in any case."""
+    """Yield findings about permissions for URIs that the realm refuses in any case."""
     permissions = role.get("permissions") if isinstance(role, dict) else None
     for index, entry in enumerate(permissions if isinstance(permissions, tuple) else ()):
         uri, match = _covered(entry) or ("", "prefix")
         if match in ("exact", "prefix", "wildcard") and not is_uri(uri, match, loose=loose):
             rule = "loose" if loose else "strict"
             helps = not loose and is_uri(uri, match, loose=True)
-            hint = '`options.uri_check` "loose" would let it pass' if helps else ""
+            hint = '`options.uri_check` "loose" would accept it' if helps else ""
             yield Finding(
                 (*location, index, "uri"), f"covers no URI, as this realm's `uri_check` is {rule}", hint, "ignored"
             )
 
 
 def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
-    """Rules of a role that never decide."""
+    """Yield a finding for each permission of a role that never decides anything."""
     patterns: list[tuple[str, Match] | None] = []
     actions = []
     for entry in permissions:
@@ -364,7 +369,31 @@ def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
         allow = entry.get("allow") if isinstance(entry, dict) else None
         given = allow if isinstance(allow, dict) else {}
         actions.append(frozenset(name for name, value in given.items() if value is True))
-    yield from unreachable(patterns, actions)
+    yield from find_unreachable(patterns, actions)
+
+
+def find_unreachable(
+    patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]
+) -> Iterator[Finding]:
+    """Yield a finding for each rule that never decides anything. Locations start at the role's ``permissions``.
+
+    ``patterns`` holds the URI and match of each permission, or None for an entry that is not a permission; ``actions``
+    holds the actions that each one allows.
+    """
+    places = {pattern: index for index, pattern in enumerate(patterns) if pattern is not None}
+    rules = Rules(Permission(*pattern) for pattern in places if pattern[1] == "prefix")
+    for (uri, match), index in places.items():
+        above = rules.find_all(uri, "wildcard") if match == "wildcard" else []
+        if above:
+            prefix = above[0].uri
+            text = f'has no effect, as permissions[{places[prefix, "prefix"]}] (prefix "{prefix}") covers all of it'
+            hint = "prefixes come before wildcards: narrow the prefix, or name the URIs"
+            yield Finding(("permissions", index), text, hint, "ignored")
+        useless = actions[index] & {"register", "publish"}
+        if uri.startswith("wamp.") and useless:
+            named = " and ".join(sorted(useless))
+            text = f"{named} has no effect here: URIs that start with wamp. belong to the router"
+            yield Finding(("permissions", index, "allow"), text, level="ignored")
 
 
 def _covered(entry: object) -> tuple[str, str] | None:

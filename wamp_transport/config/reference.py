@@ -1,4 +1,4 @@
-"""Writes the schema down: a reference page in Markdown, and a JSON Schema for editors."""
+"""Renders the schema: a reference page in Markdown, and a JSON Schema for editors."""
 
 import json
 from collections.abc import Iterator
@@ -7,34 +7,35 @@ from typing import Any
 from wamp_transport.config.attributes import Attribute, describe, expected
 from wamp_transport.config.node import Node
 from wamp_transport.config.paths import PathTree
+from wamp_transport.config.schema_walk import attributes, item_type, sections_of, types_of
 from wamp_transport.config.section import Section
-from wamp_transport.config.walk import attributes, item_type, sections_of, types_of
 
 _HEAD = """# Configuration reference
 
 Generated from the schema. A node is configured by a `config.json` of version 2, or by a mapping of the same form.
-**Offered** tells what is carried out: *ignored* is accepted and reported as having no effect, *refused* keeps the
+**Offered** shows what is supported: *ignored* is accepted and reported as having no effect, *refused* keeps the
 configuration from being used. Unknown keys are refused.
 """
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a node configuration. ``offered`` and ``instead`` in it are notes of ours."""
+    """Return the JSON Schema of a node configuration. ``offered`` and ``instead`` in it are our own notes."""
     schema = Node.model_json_schema(by_alias=True, mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "wampnode configuration", **schema}
 
 
 def markdown() -> str:
-    """The reference page: every section with its attributes, each section once."""
+    """Return the reference page: every section with its attributes, each section once."""
     parts = [_HEAD]
     parts += [_section_text(section, places) for section, places in _sections()]
     return "\n".join(parts)
 
 
 def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
-    """What is known but not carried out: place, keys (none: all of it), whether it is refused, and what that means.
+    """Yield the parts that are known but not offered: place, keys (none for all), whether they are refused, and the
+    meaning.
 
-    Keys of one place that share a meaning come together.
+    Keys of one place with the same meaning are joined.
     """
     for section, places in _sections():
         place = places[0] if places else ""
@@ -53,7 +54,7 @@ def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
 
 
 def _sections() -> list[tuple[type[Section], list[str]]]:
-    """Every section, in reading order, with the key paths where it stands."""
+    """Return every section in reading order, with the key paths where it occurs."""
     places: dict[type[Section], list[str]] = {}
     _collect(Node, "", places)
     return list(places.items())
@@ -71,7 +72,7 @@ def _collect(section: type[Section], path: str, places: dict[type[Section], list
 
 
 def _inner(section: type[Section], path: str) -> Iterator[tuple[tuple[type[Section], ...], str]]:
-    """The attributes of a section that hold sections: the sections and the key path."""
+    """Yield the attributes of a section that hold sections: the sections and the key path."""
     for key, field in attributes(section):
         below = f"{path}.{key}" if path else key
         inner = sections_of(field.annotation)

@@ -1,4 +1,4 @@
-"""What reading a configuration found: problems and their places, the report on them, the error that carries it."""
+"""Problems with a configuration and their places, the report on them, and the error that carries it."""
 
 import json
 import re
@@ -14,10 +14,10 @@ _SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing the operator should know.
+    """A message to the operator about a configuration.
 
-    ``path`` is the JSON path of the place (empty for the whole). A ``fault`` keeps the configuration from being used;
-    what is ``ignored`` is understood but has no effect here.
+    ``path`` is the JSON path of the place (empty for the whole). A ``fault`` makes the configuration unusable;
+    something ``ignored`` is understood but has no effect here.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything found while reading one configuration, in the order of the document."""
+    """All problems found while reading one configuration, in the order of the document."""
 
     source: str = ""
     faults: tuple[Problem, ...] = ()
@@ -53,7 +53,7 @@ class Report:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. ``report`` says why, all reasons together."""
+    """The configuration cannot be used. ``report`` has all reasons."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(report)
@@ -64,7 +64,7 @@ class ConfigError(Exception):
 
 
 def path_text(location: Location) -> str:
-    """A location as a JSON path: ``workers[0].transports[0].paths.ws`` or, for other keys, ``paths["/"]``."""
+    """Return a location as a JSON path: ``workers[0].transports[0].paths.ws`` or, for other keys, ``paths["/"]``."""
     parts: list[str] = []
     for step in location:
         if isinstance(step, int):
@@ -77,7 +77,7 @@ def path_text(location: Location) -> str:
 
 
 def short(text: str, limit: int = 60) -> str:
-    """``text``, cut where it is too long for a message."""
+    """Return ``text``, shortened if it is too long for a message."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

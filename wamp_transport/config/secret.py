@@ -1,4 +1,4 @@
-"""Secrets in a configuration: text that does not show itself, given as it is or taken from the environment."""
+"""Secrets in a configuration: text that is never shown, given as it is or in an environment variable."""
 
 import hmac
 import secrets
@@ -8,14 +8,14 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from wamp_transport.config.environment import environment_of, variable_name
+from wamp_transport.config.environment_variables import environment_of, variable_name
 
 _MARK: Final = secrets.token_bytes(32)
-"""With it secrets are told apart in dumps of this process, and mean nothing outside of it."""
+"""The key for comparing secrets in dumps of this process. The result means nothing outside of it."""
 
 
 class Secret:
-    """A secret text. What it holds is got by :meth:`reveal` and by nothing else.
+    """A secret text, available only through :meth:`reveal`.
 
     In a configuration ``"${NAME}"`` stands for the environment variable NAME.
     """
@@ -26,7 +26,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text."""
+        """Return the text."""
         return self._text
 
     def __repr__(self) -> str:
@@ -39,7 +39,7 @@ class Secret:
         return hash(self.mark())
 
     def mark(self) -> str:
-        """The same for the same text, for as long as the process runs, without telling the text."""
+        """Return a text that is equal for equal secrets as long as the process runs, and reveals nothing."""
         return hmac.new(_MARK, self._text.encode(), "sha256").hexdigest()
 
     @classmethod
@@ -54,7 +54,7 @@ class Secret:
 
 
 def is_reference(value: object) -> bool:
-    """Whether ``value`` is ``"${NAME}"``. ``"$NAME"`` is not: it may well be a password."""
+    """Return whether ``value`` is ``"${NAME}"``. ``"$NAME"`` is not a reference: it may well be a password."""
     return isinstance(value, str) and value.startswith("${") and variable_name(value) is not None
 
 

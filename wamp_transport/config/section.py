@@ -1,4 +1,4 @@
-"""What every section of the schema is made of: the base model, its attributes, and what a section finds in itself."""
+"""The base of all sections of the schema: the model, its attributes, and findings of a section about itself."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ IDENTIFIER_EXPECTED = "3 to 64 of a-z, 0-9 and _, starting with a letter"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem whose place is still relative to the section that found it."""
+    """A problem whose location is still relative to the section that found it."""
 
     location: Location
     message: str
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unoffered:
-    """Why a kind of section is not carried out, and whether the rest runs without it.
+    """The reason why a kind of section is not offered, and whether the rest runs without it.
 
     ``{type}`` in the message stands for the section's type.
     """
@@ -35,7 +35,7 @@ class Unoffered:
 
 
 class Section(BaseModel):
-    """One object of the configuration: strict types, no unknown keys, immutable.
+    """An object of the configuration: strict types, no unknown keys, immutable.
 
     ``foreign_keys`` explains keys that people put here although they belong elsewhere.
     """
@@ -47,7 +47,7 @@ class Section(BaseModel):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """What is wrong with attributes taken together. ``given`` may hold values of any type."""
+        """Yield findings about attributes that do not fit together. ``given`` may hold values of any type."""
         yield from ()
 
 
@@ -64,11 +64,12 @@ def setting(
     secret: bool = False,
     **rules: Any,
 ) -> Any:
-    """An attribute of a section. ``default`` is ``...`` where the attribute must be given.
+    """Return an attribute of a section. ``default`` is ``...`` if the attribute is required.
 
-    ``ignored`` or ``refused`` mark one that is known but not offered, and say what that means: with ``ignored`` the
-    rest runs without it (and nothing is said about the default or a value in ``quiet``), with ``refused`` running
-    without it would be unsafe. ``expected`` describes the values for messages. ``rules`` are pydantic's constraints.
+    ``ignored`` or ``refused`` mark an attribute that is known but not offered, and say what that means. With
+    ``ignored`` the rest runs without it, and the default or a value in ``quiet`` is not reported. With ``refused``
+    running without it would be unsafe. ``expected`` describes the values for messages. ``rules`` are pydantic's
+    constraints.
     """
     extra: dict[str, Any] = {}
     if unit:
@@ -87,7 +88,7 @@ def setting(
 
 
 def identifier() -> Any:
-    """The management id that Crossbar lets every item have."""
+    """Return the attribute for the management id that Crossbar allows for every item."""
     return setting(
         None,
         "A name of your choice for this item, unique among its kind. 3 to 64 of a-z, 0-9 and _, letter first.",

@@ -1,9 +1,9 @@
-"""Transports of a router: the web transport with its paths, the standalone WebSocket one, those not offered."""
+"""Transports of a router: web transports with paths, standalone WebSocket transports, and kinds not offered."""
 
 import json
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -20,21 +20,21 @@ class WebOptions(Section):
     access_log: bool = setting(
         False,
         "Log every request and WebSocket handshake, one line each: client, method, path, status, octets of the body, "
-        "seconds. At level INFO of wamp_transport.access; on standard error where nothing else is set up.",
+        "seconds. At level INFO of wamp_transport.access; on standard error unless logging is configured.",
     )
     display_tracebacks: bool = setting(
         False, "Show tracebacks on error pages.", ignored="tracebacks are never shown to clients"
     )
     hsts: bool = setting(
         False,
-        "Tell browsers to come back by TLS only (Strict-Transport-Security), on answers that go out by TLS, be it ours "
-        "or that of a trusted proxy.",
+        "Tell browsers to use only TLS from now on (Strict-Transport-Security), in responses sent over TLS, by this "
+        "server or by a trusted proxy.",
     )
-    hsts_max_age: int = setting(31_536_000, "Time in seconds for that, from 0.", unit="s", ge=0)
+    hsts_max_age: int = setting(31_536_000, "Time in seconds for which browsers follow that, from 0.", unit="s", ge=0)
     client_timeout: int | None = setting(
         None,
         "Time in seconds, 1 to 86400, that an HTTP connection may be idle between requests, or a request's body may "
-        "stand still. Null: 60 seconds.",
+        "make no progress. Null: 60 seconds.",
         unit="s",
         ge=1,
         le=86_400,
@@ -42,7 +42,7 @@ class WebOptions(Section):
     request_timeout: int = setting(
         20,
         "Time in seconds, 1 to 3600, from a connection's beginning, TLS included, or from a request's first byte until "
-        "the whole head of the request is there.",
+        "the head of the request is complete.",
         unit="s",
         ge=1,
         le=3600,
@@ -59,9 +59,14 @@ class WebOptions(Section):
     )
 
 
+DEFAULT_MAX_CONNECTIONS: Final = 50_000
+
+
 def _max_connections() -> Any:
     return setting(
-        50_000, "Connections open at the same time, from 1. What is more is closed right after it is accepted.", ge=1
+        DEFAULT_MAX_CONNECTIONS,
+        "Connections open at the same time, from 1. Further ones are closed right after they are accepted.",
+        ge=1,
     )
 
 
@@ -69,7 +74,7 @@ def _max_connections_per_address() -> Any:
     return setting(
         None,
         "Of these, connections from one IP address (of IPv6: one /64 network), from 1. Trusted proxies "
-        "and Unix sockets have no such limit; what they send counts for the client that they tell. "
+        "and Unix sockets have no such limit; their requests count for the client that they name. "
         "Null: no limit, as many people may share an address.",
         ge=1,
     )
@@ -79,7 +84,7 @@ def _trusted_proxies() -> Any:
     return setting(
         (),
         "Addresses and networks of proxies, and `unix` for a Unix socket, whose Forwarded or X-Forwarded-For, -Proto, "
-        "-Host and -Port headers tell who the client is. Headers from anyone else are not believed.",
+        "-Host and -Port headers name the client. The same headers from other addresses are ignored.",
         expected='IP addresses, networks such as 10.0.0.0/8, or "unix"',
     )
 
@@ -93,7 +98,7 @@ def _check_proxies(given: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def is_proxy(text: str) -> bool:
-    """Whether ``text`` names an address, a network or ``unix``."""
+    """Return whether ``text`` names an address, a network or ``unix``."""
     try:
         return text == "unix" or bool(ip_network(text))
     except ValueError:
@@ -106,7 +111,7 @@ class WebTransport(Section):
     type: Literal["web"] = setting(..., 'Must be "web".')
     id: str | None = identifier()
     endpoint: Endpoint | None = setting(
-        None, "Where to listen. Absent: TCP port 8080 of 127.0.0.1. (Crossbar wants it given.)"
+        None, "Address to listen on. Absent: TCP port 8080 of 127.0.0.1. (Crossbar requires it.)"
     )
     paths: dict[Key, Service] = setting(
         ...,
@@ -120,7 +125,7 @@ class WebTransport(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Proxies are addresses."""
+        """Check that proxies are addresses."""
         yield from _check_proxies(given)
 
 
@@ -129,17 +134,17 @@ class WebSocketTransport(WebSocketSection):
 
     type: Literal["websocket"] = setting(..., 'Must be "websocket".')
     endpoint: Endpoint | None = setting(
-        None, "Where to listen. Absent: TCP port 8080 of 127.0.0.1. (Crossbar wants it given.)"
+        None, "Address to listen on. Absent: TCP port 8080 of 127.0.0.1. (Crossbar requires it.)"
     )
     max_connections: int = _max_connections()
     max_connections_per_address: int | None = _max_connections_per_address()
     trusted_proxies: tuple[str, ...] = _trusted_proxies()
 
-    foreign_keys: ClassVar[Mapping[str, str]] = {"paths": 'a transport with paths is of type "web"'}
+    foreign_keys: ClassVar[Mapping[str, str]] = {"paths": 'a transport with paths has type "web"'}
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """As of any WebSocket service; and proxies are addresses."""
+        """Check the WebSocket service, and that proxies are addresses."""
         yield from super().check(given)
         yield from _check_proxies(given)
 

@@ -1,4 +1,4 @@
-"""The plain web services: files, a JSON value, a redirection, a page on the node."""
+"""The simple web services: files, a JSON value, a redirection, and a page about the node."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -19,7 +19,7 @@ class StaticOptions(Section):
         {}, 'Further media types by file name extension, such as {".md": "text/markdown"}.'
     )
     cache_timeout: int | None = setting(
-        43_200, "Time in seconds that browsers may keep a file, from 0. Null: no caching headers.", unit="s", ge=0
+        43_200, "Time in seconds that browsers may cache a file, from 0. Null: no caching headers.", unit="s", ge=0
     )
     default_file: str | None = setting(
         None, "File served for every unknown path below, for single-page applications.", min_length=1
@@ -30,11 +30,11 @@ class StaticOptions(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Extensions begin with a dot, media types have two parts."""
+        """Check that extensions start with a dot and media types have two parts."""
         types = given.get("mime_types")
         for extension, media_type in types.items() if isinstance(types, dict) else ():
             if not extension.startswith("."):
-                yield Finding(("mime_types", extension), "expected an extension that begins with a dot as key")
+                yield Finding(("mime_types", extension), "expected an extension that starts with a dot as key")
             if isinstance(media_type, str) and media_type.count("/") != 1:
                 yield Finding(
                     ("mime_types", extension),
@@ -59,7 +59,7 @@ class StaticService(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Either a directory, or package and resource."""
+        """Check that there is either a directory, or a package and resource."""
         has = {key: given.get(key) is not None for key in ("directory", "package", "resource")}
         if has["directory"] and (has["package"] or has["resource"]):
             yield Finding((), "expected either `directory`, or `package` and `resource`, found both")
@@ -68,11 +68,11 @@ class StaticService(Section):
 
 
 class JsonOptions(Section):
-    """How the JSON value is sent."""
+    """Options of the response with a JSON value."""
 
     prettify: bool = setting(True, "Indent the text.")
     allow_cross_origin: bool = setting(False, "Let pages of other origins read the value.")
-    discourage_caching: bool = setting(False, "Tell browsers not to keep the value.")
+    discourage_caching: bool = setting(False, "Tell browsers not to cache the value.")
 
 
 class JsonService(Section):
@@ -81,7 +81,7 @@ class JsonService(Section):
     type: Literal["json"] = setting(..., 'Must be "json".')
     id: str | None = identifier()
     value: Any = setting(..., "The value: any JSON.")
-    options: JsonOptions = setting(JsonOptions(), "How the value is sent.")
+    options: JsonOptions = setting(JsonOptions(), "Options of the response.")
 
 
 class RedirectService(Section):
@@ -90,12 +90,12 @@ class RedirectService(Section):
     type: Literal["redirect"] = setting(..., 'Must be "redirect".')
     id: str | None = identifier()
     url: str = setting(
-        ..., "Where to: a URL or a path.", pattern=r"^[\x21-\x7e]+$", expected="a URL, printable ASCII without blanks"
+        ..., "Target: a URL or a path.", pattern=r"^[\x21-\x7e]+$", expected="a URL, printable ASCII without blanks"
     )
 
 
 class NodeInfoService(Section):
-    """A page with information on the node."""
+    """A page with information about the node."""
 
     type: Literal["nodeinfo"] = setting(..., 'Must be "nodeinfo".')
     id: str | None = identifier()

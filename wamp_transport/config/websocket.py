@@ -1,4 +1,4 @@
-"""The WebSocket service: its attributes and the options of its connections."""
+"""The WebSocket service: its attributes, and the options of its connections."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,7 @@ from pydantic_core import PydanticCustomError
 from wamp_transport.config.auth import Auth
 from wamp_transport.config.compression import Compression
 from wamp_transport.config.cookie import Cookie
-from wamp_transport.config.limits import LimitsSection
-from wamp_transport.config.lockout import Lockout
+from wamp_transport.config.limits import LimitsSection, Lockout
 from wamp_transport.config.report import short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 
@@ -58,61 +57,66 @@ class WebSocketOptions(LimitsSection):
         "Origins whose pages may connect, as scheme://host:port, * for any text; without a port the scheme's own. "
         "same-origin stands for the node's own. For clients that send no Origin see allow_missing_origin.",
     )
-    allow_null_origin: bool = setting(True, 'Let pages connect whose origin is "null", such as local files.')
+    allow_null_origin: bool = setting(True, 'Accept connections of pages whose origin is "null", such as local files.')
     allow_missing_origin: bool = setting(
-        True, "Let clients connect that send no Origin: devices and programs. False: browsers only."
+        True, "Accept clients that send no Origin: devices and programs. False: browsers only."
     )
     external_port: int | None = setting(
         None,
-        "Port that clients see, 1 to 65535, where a proxy stands in front. A request that names another is refused. "
+        "Port that clients see, 1 to 65535, if a proxy stands in front. A request that names another port is refused. "
         "Null: not checked.",
         ge=1,
         le=65535,
     )
     enable_hybi10: bool = setting(True, "Accept handshakes of the draft protocol, version 8.")
     enable_rfc6455: bool = setting(True, "Accept handshakes of the standard protocol, version 13.")
-    enable_webstatus: bool = setting(True, "Show a status page to browsers that come by plain HTTP.")
-    validate_utf8: bool = setting(True, "Check text messages for valid UTF-8; bad text closes with 1007.")
-    mask_server_frames: bool = setting(False, "Mask outgoing frames. Breaks the standard; for tests.")
-    require_masked_client_frames: bool = setting(True, "Close with 1002 when a client's frame is not masked.")
-    apply_mask: bool = setting(True, "Unmask incoming frames. False is for tests.")
-    max_frame_size: int = _size(0, "Largest frame accepted, as it is on the wire; 0: no limit.")
-    max_message_size: int = _size(16 * 1024 * 1024, "Largest message accepted, uncompressed; 0: no limit.")
-    auto_fragment_size: int = _size(0, "Cut outgoing messages into frames of this size; 0: do not cut.")
-    fail_by_drop: bool = setting(
-        False, "After a violation drop the connection at once instead of closing it with a code."
+    enable_webstatus: bool = setting(True, "Show a status page in response to plain HTTP requests.")
+    validate_utf8: bool = setting(
+        True, "Check text messages for valid UTF-8. Invalid text closes the connection with 1007."
     )
-    echo_close_codereason: bool = setting(False, "Answer a close with the code and reason received.")
+    mask_server_frames: bool = setting(False, "Mask outgoing frames. This violates the standard and is for tests.")
+    require_masked_client_frames: bool = setting(
+        True, "Close the connection with 1002 if a client's frame is not masked."
+    )
+    apply_mask: bool = setting(True, "Unmask incoming frames. False is for tests.")
+    max_frame_size: int = _size(0, "Largest frame accepted, as sent on the wire; 0: no limit.")
+    max_message_size: int = _size(16 * 1024 * 1024, "Largest message accepted, uncompressed; 0: no limit.")
+    auto_fragment_size: int = _size(0, "Split outgoing messages into frames of this size; 0: do not split.")
+    fail_by_drop: bool = setting(
+        False, "After a violation drop the connection immediately instead of closing it with a code."
+    )
+    echo_close_codereason: bool = setting(False, "Answer a close frame with the code and reason received.")
     open_handshake_timeout: Milliseconds = _time(0, "Time for the opening handshake; 0: no limit.")
     close_handshake_timeout: Milliseconds = _time(0, "Time for the closing handshake; 0: 30 seconds.")
     message_timeout: Milliseconds = _time(
-        120_000, "Time for a message to arrive whole, from its first byte; 0: no limit. Ends peers that dribble."
+        120_000,
+        "Time for a message to arrive completely, from its first byte; 0: no limit. Ends peers that send very slowly.",
     )
     outgoing_limit: int = _size(
-        1024 * 1024, "What may wait for a peer that reads too slowly, for longer than the grace period."
+        1024 * 1024, "Bytes that may stay queued for a slow peer for longer than the grace period."
     )
-    outgoing_grace_period: Milliseconds = _time(10_000, "How long more than that may wait, as after a burst.")
+    outgoing_grace_period: Milliseconds = _time(10_000, "Time for which more may be queued, as after a burst.")
     outgoing_policy: Literal["close", "drop"] = setting(
         "close",
-        "What becomes of a peer that does not catch up. close: its session ends. drop: it misses events, and calls to "
+        "Treatment of a peer that does not catch up. close: its session ends. drop: it misses events, and calls to "
         "it are answered with wamp.error.unavailable, until it has caught up.",
     )
     max_outgoing_size: int = setting(
         16 * 1024 * 1024,
-        "What may wait for a peer at all: beyond it the grace period counts as over, beyond twice of it the connection "
-        f"is closed in any case. In bytes, {SMALLEST_OUTGOING} (64 KiB) to {LARGEST} (64 MiB).",
+        "Bytes that may be queued for a peer at all. Above it the grace period counts as over, above twice as much the "
+        f"connection is closed in any case. {SMALLEST_OUTGOING} (64 KiB) to {LARGEST} (64 MiB).",
         unit="bytes",
         ge=SMALLEST_OUTGOING,
         le=LARGEST,
     )
-    tcp_nodelay: bool = setting(True, "Send small packets at once (TCP_NODELAY).")
+    tcp_nodelay: bool = setting(True, "Send small packets without delay (TCP_NODELAY).")
     auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")
-    auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: for ever.")
+    auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: no limit.")
     auto_ping_size: int = setting(12, "Size of a ping in bytes, 12 to 125.", unit="bytes", ge=12, le=125)
     auto_ping_restart_on_any_traffic: bool = setting(True, "Let any message from the client count as a pong.")
     compression: Compression | None = setting(None, "Compression of messages.")
     require_websocket_subprotocol: bool = setting(
-        True, "Refuse clients that offer no known WAMP subprotocol. False: speak JSON with them."
+        True, "Refuse clients that offer no known WAMP subprotocol. False: use JSON with them."
     )
     show_server_version: bool = setting(False, "Name the software's version in the Server header.")
     enable_flash_policy: bool = setting(
@@ -124,11 +128,11 @@ class WebSocketOptions(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Options that make no sense together, and origin patterns that match nothing."""
+        """Check for options that do not fit together, and for origin patterns that match nothing."""
         if given.get("enable_rfc6455") is False and given.get("enable_hybi10") is False:
             yield Finding(
                 ("enable_rfc6455",),
-                "with `enable_rfc6455` and `enable_hybi10` both false nobody could connect",
+                "with `enable_rfc6455` and `enable_hybi10` both false no client could connect",
                 "leave `enable_rfc6455` true",
             )
         if given.get("auto_ping_timeout") and not given.get("auto_ping_interval"):
@@ -149,7 +153,7 @@ class WebSocketOptions(LimitsSection):
 
 
 class WebSocketSection(Section):
-    """What a WebSocket service on a path and a transport of its own have in common."""
+    """The common part of WebSocket services on a path and of standalone transports."""
 
     id: str | None = identifier()
     url: str | None = setting(
@@ -159,11 +163,11 @@ class WebSocketSection(Section):
     )
     serializers: tuple[str, ...] | None = setting(
         None,
-        "WAMP serializers to speak: json, msgpack, cbor. The client's order decides. Null: all that are installed.",
+        "WAMP serializers to offer: json, msgpack, cbor. The client's order decides. Null: all that are installed.",
     )
     options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
     auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
-    lockout: Lockout = setting(Lockout(), "Failed logins that are taken before people have to wait.")
+    lockout: Lockout = setting(Lockout(), "Limits for failed logins.")
     cookie: Cookie | None = setting(None, "Cookie tracking. Null: clients get no cookie.")
     hello_timeout: Milliseconds = _time(10_000, "Time for a client to open a session with HELLO; 0: no limit.")
     debug: bool = setting(
@@ -174,13 +178,15 @@ class WebSocketSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Names of serializers: at least one that is offered, none that nobody knows. Cookies that are tracked."""
+        """Check that at least one serializer is offered and all are known, and that cookies are tracked if a login
+        needs them.
+        """
         auth = given.get("auth")
         if isinstance(auth, dict) and isinstance(auth.get("cookie"), dict) and given.get("cookie") is None:
             yield Finding(
                 ("auth", "cookie"),
-                "has no effect, as this service does not track its clients by a cookie",
-                "give the service `cookie`, beside `auth`",
+                "has no effect, as this service does not track its clients with a cookie",
+                "add `cookie` to the service, beside `auth`",
                 "ignored",
             )
         names = given.get("serializers")
@@ -197,7 +203,7 @@ class WebSocketSection(Section):
 
     @property
     def offered_serializers(self) -> tuple[str, ...]:
-        """The serializers to announce, each once, in the order given."""
+        """Return the serializers to announce, without duplicates, in the given order."""
         names = OFFERED_SERIALIZERS if self.serializers is None else self.serializers
         return tuple(dict.fromkeys(name for name in names if name in OFFERED_SERIALIZERS))
 
@@ -215,7 +221,7 @@ class WebSocketService(WebSocketSection):
 
 
 def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
-    """What is wrong with the ``url`` of the service at the path of these ``segments``, if anything."""
+    """Return the finding about the ``url`` of the service at the path of these ``segments``, if any."""
     if not isinstance(url, str):
         return None
     found = f'found "{short(url)}"'
@@ -227,7 +233,7 @@ def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
     if parts.username is not None or parts.password is not None:
         return Finding(("url",), "expected a WebSocket URL without user name and password")
     if scheme not in ("ws", "wss"):
-        return Finding(("url",), f"expected a URL that begins with ws:// or wss://, {found}")
+        return Finding(("url",), f"expected a URL that starts with ws:// or wss://, {found}")
     if not host or port == 0 or re.search(r"[\x00-\x20\x7f]", url):
         return Finding(("url",), f"expected a WebSocket URL with a host, and no blanks, {found}")
     if "#" in url or "?" in url:

@@ -9,6 +9,8 @@ They belong to the loop of the node; no other thread may use them.
 
 from typing import Any, Final
 
+from ..auth.providers import AuthProvider
+from ..config.auth_methods import LOCAL
 from ..router.decisions import Admit
 from ..router.options import LOCAL_SERVICE
 from ..wamp.messages import Challenge, Hello, Message
@@ -20,9 +22,6 @@ __all__ = ["LocalSession", "Registration", "Subscription", "join"]
 
 TRANSPORT: Final = {"type": "local"}
 """What the meta API tells of the transport."""
-METHOD: Final = "local"
-"""The authmethod of these sessions, and their authprovider."""
-
 LocalSession = Session
 """What :func:`join` opens."""
 
@@ -68,7 +67,7 @@ async def join(
 
     Raises SessionEnded where the realm or the role does not exist, or the realm is full.
     """
-    principal = Admit(realm, authid, authrole, METHOD, METHOD, authextra)
+    principal = Admit(realm, authid, authrole, LOCAL.name, AuthProvider.LOCAL.value, authextra)
     session = Session(realm, lambda inbox: LocalLine(node, principal, inbox), max_waiting)
     await session.open()
     return session

@@ -40,7 +40,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, Lane, Link
-from .deciding import NOBODY, Authenticator, Authorizer, Deciding
+from .decision_tasks import NOBODY, Authenticator, Authorizer, DecisionTasks
 from .observers import NodeObservers
 from .outbound import Outbound
 from .stats import NodeStats
@@ -62,7 +62,7 @@ class Node:
         authorizer: Authorizer = NOBODY,
     ) -> None:
         self._loop = loop
-        self._deciding = Deciding(loop, authenticator, authorizer, self._decide)
+        self._decision_tasks = DecisionTasks(loop, authenticator, authorizer, self._decide)
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
         self._is_working = False
@@ -256,7 +256,7 @@ class Node:
             joining=sum(self.is_joining(one) for one in clients),
             congested=self.outbound.congested,
             queued_bytes=sum(one.link.queued_bytes for one in (*clients, *self._leaving.values())),
-            decisions=len(self._deciding),
+            decisions=len(self._decision_tasks),
             events_dropped=self.outbound.events_dropped,
             undelivered_events=self.outbound.undelivered_events,
         )
@@ -323,10 +323,10 @@ class Node:
             self._work_soon()
 
     def _ask(self, effect: AuthenticationRequest | AuthorizationRequest) -> None:
-        self._deciding.ask(effect)
+        self._decision_tasks.ask(effect)
 
     def _withdraw(self, effect: Withdraw) -> None:
-        self._deciding.withdraw(effect.ticket, is_late=effect.is_late)
+        self._decision_tasks.withdraw(effect.ticket, is_late=effect.is_late)
 
     def _decide(self, ticket: int, answer: Answer) -> None:
         self.router.decide(ticket, answer)

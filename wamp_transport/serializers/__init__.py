@@ -1,1 +1,1 @@
-"""Bytes to messages and back, one module per WebSocket subprotocol."""
+"""Serializers: encode and decode messages, one module per WebSocket subprotocol."""

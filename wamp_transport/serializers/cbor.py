@@ -1,6 +1,6 @@
-"""``wamp.2.cbor``: RFC 8949, by the ``cbor2`` package where it is installed.
+"""``wamp.2.cbor``: RFC 8949, with the ``cbor2`` package if it is installed.
 
-A message's head is checked by the same types as in the other serializations; its payload is kept as CBOR.
+The head of a message is checked with the same types as in the other serializations. The payload stays CBOR.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,21 +30,23 @@ FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
 
 
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
-"""Every byte that no list, dictionary or tag begins with."""
+"""Every byte that cannot start a list, a dictionary or a tag."""
 TOO_DEEP_TEXT: Final = "nesting depth"
-"""What cbor2 says, and no exception of its own."""
+"""The text of cbor2's error, which has no class of its own."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """A few shared values can unfold to any size."""
+    """Raise an error: a few shared values can expand to any size."""
     raise ProtocolViolation("malformed message: CBOR tags for shared values are not accepted")
 
 
 SHARING = dict.fromkeys((25, 28, 29, 256), _refuse_sharing)
-"""String references and shared values."""
+"""The tags of string references and shared values."""
 
 BYTES_AS_ARRAY = 64
-"""RFC 8746: a typed array of bytes. JavaScript clients (cbor-x) mark binary values so; other receivers know bytes."""
+"""RFC 8746: a typed array of bytes. JavaScript clients (cbor-x) send binary values this way; other receivers expect
+bytes.
+"""
 
 
 def _bytes_of_array(value: Any, immutable: bool) -> Any:
@@ -52,13 +54,13 @@ def _bytes_of_array(value: Any, immutable: bool) -> Any:
 
 
 MAX_INTEGER_BITS: Final = 4096
-"""Of a whole number in a decimal, a float or a fraction: what is made of it takes the square of its length."""
+"""Bits of a whole number in a decimal, a float or a fraction. Computing with it takes quadratic time."""
 MAX_DECIMAL_EXPONENT: Final = 999_999
 FRACTION: Final = 30
 
 
 def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
-    """A check of numbers with ``tag``, which are two whole numbers. They stay as they are."""
+    """Return a check for numbers with ``tag``, which consist of two whole numbers. The values stay as they are."""
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:
         first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
@@ -66,10 +68,10 @@ def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
             type(first) is type(second) is int and max(first.bit_length(), second.bit_length()) <= MAX_INTEGER_BITS
         ):
             raise ProtocolViolation(
-                f"malformed message: CBOR tag {tag} wants two whole numbers of {MAX_INTEGER_BITS} bits"
+                f"malformed message: CBOR tag {tag} needs two whole numbers of at most {MAX_INTEGER_BITS} bits"
             )
         if second == 0 if tag == FRACTION else abs(first) > MAX_DECIMAL_EXPONENT:
-            raise ProtocolViolation(f"malformed message: CBOR tag {tag} says no number")
+            raise ProtocolViolation(f"malformed message: CBOR tag {tag} does not hold a number")
         return cbor2.CBORTag(tag, value)
 
     return number
@@ -80,10 +82,10 @@ def _unread(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
 
 
 UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
-"""Regular expressions and mail: reading them takes a hundred times as long as reading the message."""
+"""The tags of regular expressions and mail. Parsing these takes a hundred times as long as parsing the message."""
 
 TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
-"""The tags that are not left to cbor2 when a message comes."""
+"""The tags of received messages that cbor2 must not interpret itself."""
 
 try:
     cbor2.loads(b"\xa0", semantic_decoders=TAGS, strict_hashable_types=True)
@@ -92,9 +94,12 @@ except TypeError as too_old:
 
 
 class CborSerializer:
-    """CBOR. Semantic tags in payload are read as cbor2 reads them, but for shared values, which are refused as very
-    long decimals and fractions are, typed arrays of bytes, which become bytes, and regular expressions and mail, which
-    stay tags with a text: they reach receivers with CBOR, and no other serialization has them.
+    """The CBOR serializer. cbor2 interprets semantic tags in payload, with these exceptions:
+
+    - Shared values, very long decimals and very long fractions are refused.
+    - Typed arrays of bytes become bytes.
+    - Regular expressions and mail stay tags with a text. Only receivers that use CBOR get them, since no other
+      serialization has them.
 
     ``undefined`` counts as absent in options.
     """
@@ -107,7 +112,6 @@ class CborSerializer:
         self._values_of = values_of
 
     def decode(self, data: bytes) -> Message:
-        """See :class:`~.serializer.Serializer`."""
         try:
             elements = _loads(data)
             if not isinstance(elements, list) or not elements:
@@ -124,7 +128,6 @@ class CborSerializer:
         return message
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """See :class:`~.serializer.Serializer`."""
         kind = type(message)
         try:
             if kind not in FIXED_FIELDS:
@@ -141,7 +144,7 @@ class CborSerializer:
             raise unsayable(self.name, fault) from fault
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
-        """See :class:`~.serializer.Serializer`. Tags count, too; an empty list innermost does not."""
+        """Return whether payload is nested deeper than ``depth``. Tags count, an innermost empty list does not."""
         data = bytes(raw)
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False
@@ -152,7 +155,6 @@ class CborSerializer:
         return False
 
     def values(self, raw: Any) -> Any:
-        """See :class:`~.serializer.Serializer`."""
         try:
             return cbor2.loads(bytes(raw), semantic_decoders=UNREAD)
         except FAULTS as fault:
@@ -177,7 +179,7 @@ class CborSerializer:
 
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
-    # Keys of other types can be made to collide, which costs the square of their number.
+    # Keys of other types can be made to collide, which takes quadratic time.
     value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE_MESSAGE_BYTES)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
@@ -189,7 +191,7 @@ def _is_too_deep(fault: Exception) -> bool:
 
 
 def _elements(data: bytes) -> Iterator[Any]:
-    """The elements of a message, read no further than asked for; ``undefined`` as None."""
+    """Yield the elements of a message, reading no further than needed. ``undefined`` becomes None."""
     stream = BytesIO(data)
     count = stream.read(1)[0] - 0x80
     decoder = cbor2.CBORDecoder(stream, semantic_decoders=TAGS)

@@ -1,4 +1,4 @@
-"""``wamp.2.json``: RFC 8259, UTF-8; binary is a string marked with U+0000, in base64."""
+"""``wamp.2.json``: RFC 8259, UTF-8. A binary value is a string that starts with U+0000, followed by base64."""
 
 import json
 import re
@@ -10,13 +10,12 @@ import msgspec
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
-from .depth import has_towers
-from .payloads import from_json_values, to_json_values
+from .payloads import from_json_values, has_deep_brackets, to_json_values
 from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayable, wrong_payload
 
 LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
-"""How U+0000 is written in JSON. Most payload has not even a backslash, and that is found faster."""
+"""U+0000 as written in JSON. Most payload contains no backslash at all, which is faster to find out."""
 
 ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 SQUARE: Final = bytes.maketrans(b"{}", b"[]")
@@ -25,9 +24,10 @@ SEPARATOR: Final = re.compile(r"[ \t\r\n]*[\[,][ \t\r\n]*")
 
 
 class JsonSerializer(StructSerializer):
-    """JSON. The decoder has checked all of the raw payload but its UTF-8, which is the transport's to check.
+    """The JSON serializer.
 
-    Receivers decode what is marked as binary without asking, so it has to be base64.
+    The decoder checks everything in raw payload except UTF-8, which is the transport's to check. Receivers decode
+    marked strings without asking, so they must be base64.
     """
 
     name = "json"
@@ -40,7 +40,6 @@ class JsonSerializer(StructSerializer):
     # Hot path.
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """See :class:`~.structs.StructSerializer`."""
         args, kwargs = message.args, message.kwargs
         is_plain = BACKSLASH not in data
         if args is not ABSENT and not (is_plain and memoryview(args)[0] == LIST):
@@ -51,7 +50,6 @@ class JsonSerializer(StructSerializer):
     # End of the hot path.
 
     def values(self, raw: Any) -> Any:
-        """See :class:`~.serializer.Serializer`."""
         try:
             values = msgspec.json.decode(raw)
             return from_json_values(values) if MARK in bytes(raw) else values
@@ -59,28 +57,25 @@ class JsonSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def from_values(self, values: Any) -> Any:
-        """See :class:`~.structs.StructSerializer`."""
         return to_json_values(values)
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
-        """See :class:`~.serializer.Serializer`."""
         data = bytes(raw)
-        # A level begins with a byte of its own: past the first ones it takes another to go deeper.
+        # Each level starts with a byte of its own, so text with fewer brackets than this cannot be too deep.
         if len(data) <= 2 * depth or (data.find(b"[", depth) < 0 and data.find(b"{", depth) < 0):
             return False
         if BACKSLASH in data:
             data = data.replace(rb"\\", b"").replace(rb"\"", b"")
-        # What is left of text without brackets is two quotes. A level takes two brackets.
+        # A text without brackets leaves two quotes. A level needs two brackets.
         brackets = data.translate(SQUARE, ALL_BUT_STRUCTURE).replace(b'""', b"")
         if len(brackets) <= 2 * depth:
             return False
         if b'"' not in brackets:
-            return has_towers(brackets, depth)
-        # Not decoded: a number that Python does not take would hide how deep the rest is.
-        return has_towers(TEXT.sub(b"", bytes(raw)).translate(SQUARE, ALL_BUT_STRUCTURE), depth)
+            return has_deep_brackets(brackets, depth)
+        # Do not decode: a number that Python does not accept would hide the depth of the rest.
+        return has_deep_brackets(TEXT.sub(b"", bytes(raw)).translate(SQUARE, ALL_BUT_STRUCTURE), depth)
 
     def elements(self, data: bytes) -> Iterator[Any]:
-        """See :class:`~.structs.StructSerializer`."""
         text = data.decode()
         read = json.JSONDecoder().raw_decode
         separator = SEPARATOR.match(text)

@@ -1,4 +1,4 @@
-"""``wamp.2.msgpack``: MessagePack with text and binary told apart."""
+"""``wamp.2.msgpack``: MessagePack, which distinguishes text from binary."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -10,7 +10,7 @@ import msgspec
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
-from .depth import is_nested_deeper
+from .payloads import is_nested_deeper
 from .structs import (
     DECODE_FAULTS,
     LARGE_MESSAGE_BYTES,
@@ -26,26 +26,28 @@ from .structs import (
 )
 
 UNDEFINED: Final = 0
-"""Extension type that wampy.js writes for what is not given."""
+"""The extension type that wampy.js writes for options that are not given."""
 NOTHING: Final = (b"\xc0", b"\xd4\x00\x00")
 """Nil, and ``undefined`` as wampy.js writes it."""
 
 UNPACK_FAULTS: Final = (*DECODE_FAULTS, msgpack.UnpackException)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
-"""Every byte that no list or dictionary begins with."""
+"""Every byte that cannot start a list or a dictionary."""
 SIMPLE_DEPTH: Final = 6
-"""Lists and dictionaries inside each other in simple values. The types for one more are twice as many."""
+"""Nesting of lists and dictionaries in simple values. Each further level doubles the number of types."""
 SIMPLE: Final[Any] = reduce(
     lambda inner, _: None | bool | int | float | str | list[inner] | dict[str, inner],  # type: ignore[valid-type]
     range(SIMPLE_DEPTH),
     None | bool | int | float | str,
 )
-"""What nearly all payload is: text, keys and depth are checked in one pass. Binary cannot stand beside text here."""
+"""Simple values, which nearly all payload consists of: text, keys and depth are checked in one pass. Binary cannot
+stand beside text here.
+"""
 SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 class MsgPackSerializer(StructSerializer):
-    """MessagePack. Raw payload is decoded once to see that all text in it is text, then passed on as it came."""
+    """The MessagePack serializer. Raw payload is decoded once to check its text, and then passed on unchanged."""
 
     name = "msgpack"
     subprotocol = "wamp.2.msgpack"
@@ -61,7 +63,6 @@ class MsgPackSerializer(StructSerializer):
         self._shallow_dictionary = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 
     def decode(self, data: bytes) -> Message:
-        """See :class:`~.serializer.Serializer`."""
         try:
             if len(data) > LARGE_MESSAGE_BYTES and not self._is_simple(data):
                 check_large(data)
@@ -70,16 +71,14 @@ class MsgPackSerializer(StructSerializer):
             return without_payload(self.elements(data), UNPACK_FAULTS)
 
     def elements(self, data: bytes) -> Iterator[Any]:
-        """See :class:`~.structs.StructSerializer`."""
         unpacker = msgpack.Unpacker(max_buffer_size=0, ext_hook=lambda code, content: None)
         unpacker.feed(data)
         for _ in range(unpacker.read_array_header()):
             yield unpacker.unpack()
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
-        """See :class:`~.serializer.Serializer`."""
         data = bytes(raw)
-        # Most payload has few bytes that a list or a dictionary may begin with; none of them is ASCII.
+        # Most payload has few bytes that can start a list or a dictionary. None of them is ASCII.
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False
         if depth >= SIMPLE_DEPTH and self._is_simple(data):
@@ -88,18 +87,17 @@ class MsgPackSerializer(StructSerializer):
             return is_nested_deeper(self._any.decode(data), depth)
         except RecursionError:
             return True
-        except DECODE_FAULTS:  # a time that Python does not take; it must not hide how deep the rest is
+        except DECODE_FAULTS:  # a time that Python does not accept; it must not hide the depth of the rest
             return is_nested_deeper(lists(data), depth)
 
     def values(self, raw: Any) -> Any:
-        """See :class:`~.serializer.Serializer`."""
         try:
             return self._any.decode(raw)
         except DECODE_FAULTS as fault:
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """What JavaScript clients write: ``undefined`` for an option not given, floats for large whole numbers."""
+        """Decode what JavaScript clients write: ``undefined`` for missing options, floats for large whole numbers."""
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
         try:
@@ -115,7 +113,6 @@ class MsgPackSerializer(StructSerializer):
         return message  # type: ignore[no-any-return]
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """See :class:`~.structs.StructSerializer`."""
         if message.args is not ABSENT:
             self._check_args(message)
         if message.kwargs is not ABSENT:
@@ -123,7 +120,7 @@ class MsgPackSerializer(StructSerializer):
 
     def _check_args(self, message: Any) -> None:
         try:
-            # What is large has been decoded already.
+            # Large messages have been decoded already.
             (self._list if len(message.args) <= LARGE_MESSAGE_BYTES else self._elements).decode(message.args)
         except RecursionError:
             raise
@@ -160,19 +157,21 @@ class MsgPackSerializer(StructSerializer):
 
 
 def lists(data: bytes) -> Any:
-    """The values in valid data, with a list of values for each dictionary."""
+    """Return the values in valid data, with a list of values in place of each dictionary."""
     return msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=lambda pairs: [value for _, value in pairs])
 
 
 def check_large(data: bytes) -> None:
-    """Raises ProtocolViolation unless ``data`` is valid, with simple keys: others' hashes can be made to collide."""
+    """Raise ProtocolViolation unless ``data`` is valid and has simple keys. The hashes of other keys can be made to
+    collide.
+    """
     try:
         try:
             msgpack.unpackb(data, strict_map_key=True)
         except ValueError as fault:
             if "strict_map_key" not in str(fault):
                 raise
-            # Not all keys are text or binary. With this hook no map is built.
+            # Not all keys are text or binary. This hook keeps maps from being built.
             msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
     except msgpack.StackError:
         raise

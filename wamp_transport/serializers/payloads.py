@@ -1,46 +1,78 @@
-"""Payload between serializations: from the sender's format to values, from values to the receiver's.
+"""Checks and conversions of payload values: how deep they are nested, and binary values in JSON.
 
-JSON has no binary type: WAMP writes binary as a string of U+0000 followed by base64.
+JSON has no binary type: WAMP writes binary as a string that starts with U+0000, followed by base64.
 Section of the specification: Advanced Profile, "Binary support in JSON".
 """
 
 import binascii
 import math
 from base64 import b64decode, b64encode
-from typing import Any
+from itertools import accumulate, chain
+from typing import Any, Final
 
 from ..wamp.errors import PayloadError
 
-BINARY_MARK = "\0"
+BINARY_MARK: Final = "\0"
+
+CONTAINERS: Final = frozenset({list, tuple, dict})
+
+
+def is_nested_deeper(value: Any, depth: int) -> bool:
+    """Return whether lists and dictionaries are nested deeper than ``depth``, ``value`` itself included.
+
+    This works level by level, without recursion, in time proportional to the number of values.
+    """
+    level = [value] if type(value) in CONTAINERS else []
+    for _ in range(depth):
+        if not level:
+            return False
+        inside = chain.from_iterable(each.values() if type(each) is dict else each for each in level)
+        level = [each for each in inside if type(each) in CONTAINERS]
+    return bool(level)
+
+
+def has_deep_brackets(brackets: bytes, depth: int) -> bool:
+    """Return whether balanced brackets ``[`` and ``]`` are nested deeper than ``depth``.
+
+    Removing the innermost pairs a few times is fast and settles the common case: too few brackets are left. Only what
+    remains after eight rounds is counted one by one.
+    """
+    for level in range(8):
+        if len(brackets) <= 2 * (depth - level):
+            return False
+        brackets = brackets.replace(b"[]", b"")
+    steps = (1 if bracket == 0x5B else -1 for bracket in brackets)
+    # Eight levels have been removed everywhere.
+    return max(accumulate(steps), default=0) + 8 > depth
 
 
 def to_json_values(value: Any) -> Any:
-    """``value`` with binary written the JSON way.
+    """Return ``value`` with binary values marked for JSON.
 
-    Raises PayloadError for what JSON cannot say: NaN and the infinities, extension types, keys that are no text, and
-    text that begins with U+0000, which its receiver would take for binary.
+    Raises PayloadError for values that JSON cannot represent: NaN and the infinities, extension types, keys that are
+    not text, and text that starts with U+0000, which a receiver would take for binary.
     """
     if isinstance(value, str):
         if value.startswith(BINARY_MARK):
-            raise PayloadError("JSON cannot say text that begins with U+0000")
+            raise PayloadError("JSON cannot represent text that begins with U+0000")
         return value
     if isinstance(value, int) or value is None:
         return value
     if isinstance(value, float):
         if math.isfinite(value):
             return value
-        raise PayloadError(f"JSON cannot say the number {value}")
+        raise PayloadError(f"JSON cannot represent the number {value}")
     if isinstance(value, list | tuple):
         return [to_json_values(item) for item in value]
     if isinstance(value, dict):
         return {_json_key(key): to_json_values(item) for key, item in value.items()}
     if isinstance(value, bytes | bytearray | memoryview):
         return BINARY_MARK + b64encode(value).decode("ascii")
-    raise PayloadError(f"JSON cannot say a value of type {type(value).__name__}")
+    raise PayloadError(f"JSON cannot represent a value of type {type(value).__name__}")
 
 
 def from_json_values(value: Any) -> Any:
-    """``value`` as parsed from JSON, with binary in the JSON way turned into bytes.
+    """Return ``value``, as parsed from JSON, with marked strings turned into bytes.
 
     Raises PayloadError for a marked string that is not base64.
     """
@@ -61,4 +93,4 @@ def from_json_values(value: Any) -> Any:
 def _json_key(key: Any) -> str:
     if isinstance(key, str):
         return key
-    raise PayloadError(f"JSON cannot say a dictionary key of type {type(key).__name__}")
+    raise PayloadError(f"JSON cannot represent a dictionary key of type {type(key).__name__}")

@@ -1,4 +1,4 @@
-"""What every serializer offers."""
+"""The interface of serializers."""
 
 from typing import Any, Protocol
 
@@ -6,37 +6,37 @@ from ..wamp.messages import Message
 
 
 class Serializer(Protocol):
-    """Bytes of one WebSocket message to one WAMP message, and back."""
+    """A codec for one WebSocket subprotocol: one WebSocket message is one WAMP message."""
 
     name: str
-    """Name in the configuration, and of the payload format: ``json``."""
+    """Name in the configuration and of the payload format, such as ``json``."""
     subprotocol: str
-    """WebSocket subprotocol: ``wamp.2.json``."""
+    """WebSocket subprotocol, such as ``wamp.2.json``."""
     is_binary: bool
     """Whether its messages are binary WebSocket messages, not text."""
 
     def decode(self, data: bytes) -> Message:
-        """The message in ``data``, its payload raw but valid; ``args`` is TOO_DEEP where it cannot be told whether.
+        """Decode a message. Its payload stays raw but is valid; ``args`` is TOO_DEEP if it is nested too deep to check.
 
-        Raises ProtocolViolation, naming the element at fault. For a text serialization ``data`` is valid UTF-8:
-        the transport has checked it.
+        Raises ProtocolViolation, naming the faulty element. ``data`` of a text serialization is valid UTF-8: the
+        transport has checked it.
         """
         ...
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """``message`` as bytes; its payload is in ``payload_format`` and is transcoded if that is another one.
+        """Encode a message whose payload is in ``payload_format``, transcoding the payload if that is another format.
 
-        Raises PayloadError where the payload cannot be said in this serialization.
+        Raises PayloadError if this serialization cannot represent the payload.
         """
         ...
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
-        """Whether more than ``depth`` lists and dictionaries are inside each other in raw payload of this format."""
+        """Return whether raw payload of this format is nested deeper than ``depth`` lists and dictionaries."""
         ...
 
     def values(self, raw: Any) -> Any:
-        """Raw payload of this serializer's format as Python values; binary as bytes.
+        """Return raw payload of this format as Python values. Binary becomes bytes.
 
-        Raises PayloadError for what no Python value is: a number out of range, half a surrogate pair.
+        Raises PayloadError for values that Python does not have: a number out of range, half a surrogate pair.
         """
         ...

@@ -1,4 +1,4 @@
-"""What the serializers of msgspec's formats have in common: the order of steps, and what counts as a fault."""
+"""The common part of the serializers that use msgspec: the order of the steps, and what counts as a fault."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -13,7 +13,7 @@ from ..wamp.payload import ABSENT, TOO_DEEP
 from ..wamp.wire import FIXED_FIELDS, WRITERS
 
 Values = Callable[[str, Any], Any]
-"""Turns raw payload of a named format into Python values."""
+"""Converts raw payload of a named format to Python values."""
 
 CARRIES_PAYLOAD = frozenset(PAYLOAD_MESSAGES)
 
@@ -24,11 +24,11 @@ KINDS: dict[int, type[Message]] = {code: kind for kind, code in CODES.items()}
 PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.items()}
 
 LARGE_MESSAGE_BYTES = 2048
-"""Bytes from which map keys are looked at before maps are built: keys made to collide cost their number squared."""
+"""Bytes from which on map keys are checked before maps are built: colliding keys take quadratic time."""
 
 
 class StructSerializer:
-    """Decodes into message types, encodes from them. A format fills in how payload is checked and read."""
+    """A serializer that decodes and encodes message structs. Subclasses check and read payload of their format."""
 
     name: str
 
@@ -37,10 +37,9 @@ class StructSerializer:
         self._encode: Callable[[Any], bytes] = encoder.encode
         self._values_of = values_of
 
-    # Hot path: once per message received, and once per message sent and serializer.
+    # Hot path: runs once per message received, and once per message sent and serializer.
 
     def decode(self, data: bytes) -> Message:
-        """See :class:`~.serializer.Serializer`."""
         try:
             message = self._decode(data)
         except RecursionError:
@@ -52,7 +51,6 @@ class StructSerializer:
         return message
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """See :class:`~.serializer.Serializer`."""
         kind = type(message)
         try:
             if payload_format != self.name and kind in CARRIES_PAYLOAD:
@@ -64,22 +62,22 @@ class StructSerializer:
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """A second look at bytes that are no message. Raises ProtocolViolation where they really are none."""
+        """Decode bytes that strict decoding refused. Raises ProtocolViolation unless they are a message after all."""
         raise violation(fault) from fault
 
     def elements(self, data: bytes) -> Iterator[Any]:
-        """The elements of a message as values, one after the other, read no further than asked for."""
+        """Yield the elements of a message as values, reading no further than needed."""
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Raises ProtocolViolation unless args are a valid list and kwargs a valid dictionary; null counts as absent.
+        """Raise ProtocolViolation unless args are a valid list and kwargs a valid dictionary. Null counts as absent.
 
-        ``data`` is the whole message as it came.
+        ``data`` is the whole message as received.
         """
         raise NotImplementedError
 
     def from_values(self, values: Any) -> Any:
-        """Python values as what the encoder writes them from."""
+        """Convert Python values to values that the encoder can write."""
         return values
 
     def _transcoded(self, message: Any, payload_format: str) -> Any:
@@ -92,21 +90,22 @@ class StructSerializer:
 
 
 def is_opaque(message: Any) -> bool:
-    """Whether the payload stands in place of args as one string, as Autobahn's ``enc_algo`` has it."""
+    """Return whether the payload is a single string in place of args, as with Autobahn's ``enc_algo``."""
     carrier = getattr(message, "options", None) or getattr(message, "details", None)
     return getattr(carrier, "enc_algo", None) is not None
 
 
 def unsayable(name: str, fault: Exception) -> PayloadError:
-    """The error that a failure to encode, or to read payload for another serialization, is."""
+    """Return the PayloadError for a failure to encode payload or to read it for another serialization."""
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
-    return PayloadError(f"{name} cannot say this payload: {because}")
+    return PayloadError(f"{name} cannot represent this payload: {because}")
 
 
 def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...] = DECODE_FAULTS) -> Message:
-    """The message that the first of these make, its payload being nested deeper than can be read.
+    """Return the message that the first elements make. Its payload is nested too deep to be read.
 
-    Raises ProtocolViolation where it has none, or the nesting is elsewhere. ``faults`` are what reading may raise.
+    Raises ProtocolViolation if the message has no payload or the nesting is elsewhere. ``faults`` are the exceptions
+    that reading may raise.
     """
     try:
         code: Any = next(elements, None)
@@ -119,7 +118,7 @@ def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...]
 
 
 def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:
-    """The head of a message with ``code``, and its payload: args and kwargs, as far as they are there."""
+    """Return the head of a message with ``code`` and its payload: args and kwargs, as far as given."""
     split = PAYLOAD_POSITION.get(code, len(elements)) if type(code) is int else len(elements)
     payload = elements[split:]
     if len(payload) > 2:
@@ -128,10 +127,10 @@ def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]
 
 
 def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> Message:
-    """The message, without payload, that plain values make.
+    """Return the message, without payload, that plain values make.
 
-    What ``undefined`` is in a serialization counts as absent; a float that is a whole number counts as that number,
-    since JavaScript has no other way to write an id above 32 bits. Raises one of DECODE_FAULTS.
+    ``undefined`` of a serialization counts as absent. A float that is a whole number counts as that number, since
+    JavaScript has no other way to write an id above 32 bits. Raises one of DECODE_FAULTS.
     """
     code = head[0]
     kind = KINDS.get(code) if type(code) is int else None
@@ -152,14 +151,14 @@ def _plain(value: Any, is_undefined: Callable[[Any], bool]) -> Any:
 
 
 def violation(fault: Exception) -> ProtocolViolation:
-    """The violation that a failure to decode is."""
+    """Return the ProtocolViolation for a failure to decode."""
     if isinstance(fault, RecursionError):
         return ProtocolViolation("malformed message: nested too deeply")
     return ProtocolViolation(f"malformed message: {fault}")
 
 
 def wrong_payload(message: Any, part: str, fault: Exception | None = None) -> ProtocolViolation:
-    """The violation of args that are no list, or kwargs that are no dictionary, or either not valid."""
+    """Return the ProtocolViolation for args that are not a list, kwargs that are not a dictionary, or invalid ones."""
     expected = "a list" if part == "args" else "a dictionary with text keys"
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault or "")
     text = f"{NAMES[type(message)]}.{part} must be {expected}"

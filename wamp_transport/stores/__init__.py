@@ -1,1 +1,1 @@
-"""Answers to the ports of the floors below, kept in the database."""
+"""Stores in the database for the interfaces of lower layers."""

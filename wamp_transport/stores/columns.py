@@ -1,6 +1,7 @@
-"""Which keys of a mapping have a column of their own, and how a mapping is taken apart into columns and the rest.
+"""The keys of a mapping that have a column of their own: splitting a mapping into columns and the rest, and joining it.
 
-Nothing is added and nothing lost: what a column cannot tell from "not given" (null, an empty text) stays in the rest.
+Nothing is added or lost: values that a column cannot distinguish from "not given" (null, an empty text) stay in the
+rest.
 """
 
 import copy
@@ -18,7 +19,7 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and the keys that lead to its value. ``is_always_given`` where an empty text is a value as well."""
+    """A column and the keys that lead to its value. ``is_always_given`` if an empty text is a value as well."""
 
     name: str
     keys: tuple[str, ...]
@@ -28,7 +29,7 @@ class Column:
 
 
 def _port(text: str) -> int | str:
-    """A port is a number, or names a variable of the environment."""
+    """Return a port as a number, or as the name of an environment variable."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
 
 
@@ -57,13 +58,13 @@ Row = Realm | Role | Permission | Transport
 
 
 def columns_of(row: Row) -> tuple[Column, ...]:
-    """The columns of a row. Transports that are not offered have none: their endpoint may be of any form."""
+    """Return the columns of a row. Transports that are not offered have none: their endpoint may have any form."""
     if isinstance(row, Transport):
         return TRANSPORT if row.type in ("web", "websocket") else ()
     return {Realm: REALM, Role: ROLE, Permission: PERMISSION}[type(row)]
 
 
-def take_apart(mapping: Mapping[str, Any], row: Row) -> None:
+def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
     """Fill the columns and ``settings`` of a row from a mapping that passed the checks."""
     rest: dict[str, Any] = copy.deepcopy(dict(mapping))
     for column in columns_of(row):
@@ -77,8 +78,8 @@ def take_apart(mapping: Mapping[str, Any], row: Row) -> None:
     row.settings = rest
 
 
-def put_together(row: Row) -> dict[str, Any]:
-    """The mapping that a row stands for, without the rows below it."""
+def join_columns(row: Row) -> dict[str, Any]:
+    """Return the mapping that a row stands for, without the rows below it."""
     mapping: dict[str, Any] = {}
     rest = copy.deepcopy(row.settings)
     for column in columns_of(row):
@@ -94,7 +95,7 @@ def put_together(row: Row) -> dict[str, Any]:
 
 
 def _merged(first: dict[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """``first`` and what ``rest`` has beside it."""
+    """Merge ``rest`` into ``first`` and return it. Existing values win."""
     for key, value in rest.items():
         if key not in first:
             first[key] = value

@@ -1,7 +1,7 @@
 """The configuration in the database: read as one mapping, checked like a file, replaced as a whole.
 
-Everything here is synchronous. The mapping is that of a config.json of version 2, without loss: what was imported
-comes out again, but for secrets, of which hashes and derived keys are kept.
+All functions are synchronous. The mapping is that of a config.json of version 2, without loss: an import can be
+exported again unchanged, except for secrets, which are stored as hashes and derived keys.
 """
 
 import copy
@@ -28,8 +28,8 @@ from wamp_transport.models import (
     path_of,
     touch,
 )
-from wamp_transport.stores.columns import take_apart
-from wamp_transport.stores.rendering import Rows, render
+from wamp_transport.stores.columns import split_columns
+from wamp_transport.stores.config_document import Rows, to_document
 
 SOURCE = "database"
 
@@ -48,22 +48,22 @@ class ConfigurationChanging(DatabaseError):
 
 
 class NotMigrated(DatabaseError):
-    """The tables are not there yet."""
+    """The tables do not exist yet."""
 
     def __init__(self) -> None:
         super().__init__("the tables of wamp_transport do not exist yet; run `manage.py migrate`")
 
 
 def is_migrated() -> bool:
-    """Whether the tables are there. Raises DatabaseError where the database cannot be asked."""
+    """Return whether the tables exist. Raises DatabaseError if the database cannot be queried."""
     using = router.db_for_read(ConfigurationState) or DEFAULT_DB_ALIAS
     return ConfigurationState._meta.db_table in connections[using].introspection.table_names()
 
 
 def revision() -> int:
-    """The generation: a number that is another one after every change. One cheap query.
+    """Return the revision: a number that differs after every change. One cheap query.
 
-    0 where nothing was ever configured, be it because the tables are empty or because they are not there.
+    It is 0 if nothing was ever configured, with or without tables.
     """
     try:
         with _tables():
@@ -74,7 +74,7 @@ def revision() -> int:
 
 
 def is_empty() -> bool:
-    """Whether the database configures nothing: no transport and no realm, or no tables to hold any."""
+    """Return whether the database configures nothing: no transport and no realm, or no tables."""
     try:
         return _read(lambda: not Transport.objects.exists() and not Realm.objects.exists())
     except NotMigrated:
@@ -82,30 +82,30 @@ def is_empty() -> bool:
 
 
 def to_mapping() -> dict[str, Any]:
-    """All enabled rows as the mapping of a config.json.
+    """Return all enabled rows as the mapping of a config.json.
 
-    Raises NotMigrated, and ConfigError where two rows exclude each other.
+    Raises NotMigrated, and ConfigError if two rows exclude each other.
     """
-    return render(_read(Rows.stored)).mapping
+    return to_document(_read(Rows.stored)).mapping
 
 
 def load(base_dir: str | os.PathLike[str]) -> Configuration:
-    """The configuration in the database.
+    """Load the configuration from the database.
 
-    Relative paths in it start from the directory of the file that was imported; without one from ``base_dir``.
-    Raises ConfigError with all faults, NotMigrated where there are no tables, ConfigurationChanging.
+    Relative paths in it are relative to the directory of the imported file, or to ``base_dir`` without one. Raises
+    ConfigError with all faults, NotMigrated if there are no tables, and ConfigurationChanging.
     """
     rows = _read(Rows.stored)
-    return read_mapping(render(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
+    return read_mapping(to_document(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
 
 
 def replace(
     mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None, *, source: str = "import"
 ) -> Configuration:
-    """Put ``mapping`` in the place of everything that is stored, in one transaction; disabled transports go as well.
+    """Replace everything stored with ``mapping``, in one transaction. Disabled transports are replaced as well.
 
-    It is checked first, and reported under the name ``source``. Relative paths in it start from ``base_dir``, for
-    good; None leaves that to whoever loads it. Returns the configuration that it amounts to. Raises ConfigError, with
+    The mapping is checked first, with ``source`` as its name in reports. Relative paths in it stay relative to
+    ``base_dir``; with None the one who loads it decides. Returns the resulting configuration. Raises ConfigError, with
     nothing changed, and NotMigrated.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
@@ -114,7 +114,7 @@ def replace(
     if faults:
         raise ConfigError(Report(source, faults=tuple(faults)))
     for row, _ in rows:
-        row.seal()  # slow, and so before anybody waits for the transaction
+        row.seal()  # slow, so do it before others wait for the transaction
     with _tables(), transaction.atomic():
         ConfigurationState.objects.select_for_update().filter(pk=ConfigurationState.ONLY).first()
         for kind in (Realm, Transport):
@@ -146,7 +146,7 @@ def _read(read: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _tables() -> Iterator[None]:
-    """Tells a table that is not there from other trouble with the database."""
+    """Convert errors about missing tables to NotMigrated."""
     try:
         yield
     except NotMigrated:
@@ -158,7 +158,7 @@ def _tables() -> Iterator[None]:
 
 
 def _document_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a mapping has no rows."""
+    """Return the part of a mapping that has no rows."""
     document = copy.deepcopy(dict(mapping))
     for worker in document.get("workers", ()):
         if worker["type"] == "router":
@@ -167,7 +167,7 @@ def _document_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows_of(mapping: Mapping[str, Any]) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """The rows that a mapping comes to, parents first, none stored yet."""
+    """Yield the rows for a mapping, parents first, without storing them."""
     for index, worker in enumerate(mapping.get("workers", ())):
         if worker["type"] != "router":
             continue
@@ -181,16 +181,16 @@ def _realm_rows(
     mapping: Mapping[str, Any], worker: int, location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
     realm = Realm(worker=worker)
-    take_apart(_emptied(mapping, "roles"), realm)
+    split_columns(_emptied(mapping, "roles"), realm)
     yield realm, location
     for index, given in enumerate(mapping.get("roles", ())):
         role = Role(realm=realm)
         place = (*location, "roles", index)
-        take_apart(_emptied(given, "permissions"), role)
+        split_columns(_emptied(given, "permissions"), role)
         yield role, place
         for position, entry in enumerate(given.get("permissions") or ()):
             permission = Permission(role=role)
-            take_apart(entry, permission)
+            split_columns(entry, permission)
             yield permission, (*place, "permissions", position)
 
 
@@ -199,7 +199,7 @@ def _transport_rows(
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
     transport = Transport(worker=worker, type=mapping["type"])
     left_out = ("type", "paths") if transport.type == "web" else ("type",)
-    take_apart({key: value for key, value in mapping.items() if key not in left_out}, transport)
+    split_columns({key: value for key, value in mapping.items() if key not in left_out}, transport)
     yield transport, location
     if transport.type == "web":
         yield from _service_rows(mapping["paths"], transport, (), (*location, "paths"))
@@ -208,7 +208,7 @@ def _transport_rows(
 def _service_rows(
     paths: Mapping[str, Any], transport: Transport, above: tuple[str, ...], location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """A row for each service; a branch has one where it says or holds more than its services tell."""
+    """Yield a row for each service. A branch has one if it has attributes or services of its own."""
     for key, mapping in paths.items():
         keys, place = (*above, key), (*location, key)
         is_branch = mapping["type"] == BRANCH
@@ -225,12 +225,12 @@ def _service_rows(
 
 
 def _emptied(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The mapping with an empty list in the place of the one whose items become rows; null stays null."""
+    """Return the mapping with an empty list in place of the items that become rows. Null stays null."""
     return {name: [] if name == key and value is not None else value for name, value in mapping.items()}
 
 
 def _too_large(row: ConfigurationRow, location: Location) -> Iterator[Problem]:
-    """What the columns cannot hold."""
+    """Yield problems about values that do not fit their columns."""
     try:
         row.clean_fields(exclude={"realm", "role", "transport"})
     except ValidationError as error:
@@ -238,7 +238,7 @@ def _too_large(row: ConfigurationRow, location: Location) -> Iterator[Problem]:
 
 
 def _unstorable(mapping: Mapping[str, Any]) -> Iterator[Problem]:
-    """Not every database can hold the character U+0000; none of ours gets it."""
+    """Yield problems about the character U+0000, which not every database can store. It is refused for all."""
     for location, text in _texts(mapping):
         if "\x00" in text:
             yield Problem(path_text(location), "the character U+0000 cannot be stored in the database")

@@ -1,4 +1,6 @@
-"""Database connections of threads that serve no request: only working ones are used, none stays behind unasked."""
+"""Database connections of threads that serve no requests. Only working connections are used, and none stays open
+unused.
+"""
 
 import threading
 from collections import Counter
@@ -12,25 +14,24 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 Outcome = TypeVar("Outcome")
 
 _breakdowns: Counter[str] = Counter()
-"""How often a connection to a database was found broken, by the database's alias."""
+"""The number of broken connections found so far, by database alias."""
 
 _outlived = threading.local()
-"""``counts``: how many of these the connections of a thread, and those it will make, come after."""
+"""``counts``: the breakdowns that the connections of a thread, including future ones, are newer than."""
 
 _idle: set[BaseDatabaseWrapper] = set()
-"""What is kept open and not used at this moment."""
+"""The kept connections that are not in use."""
 _closings = 0
-"""How often what is kept was to be closed."""
+"""How many times kept connections were to be closed."""
 _lock = threading.Lock()
 
 
 @contextmanager
 def clean_connections() -> Iterator[None]:
-    """As Django does around a request: no connection that is too old or broken goes in, and none stays behind.
+    """Close old and broken connections before and after, as Django does around a request.
 
-    A restart of the database breaks the connections of all threads. Once one thread has met that, the others take
-    new ones, so that it costs one piece of work and not one in each thread. A transaction that is open around this is
-    left alone.
+    A restart of the database breaks the connections of all threads. Once one thread has found that, the others open new
+    connections, so that only one piece of work fails, not one per thread. Inside an open transaction nothing is closed.
     """
     reset_queries()
     _clean()
@@ -43,7 +44,7 @@ def clean_connections() -> Iterator[None]:
 def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
     """Do ``work`` with connections that stay open until they break, whatever ``CONN_MAX_AGE`` says.
 
-    Where one breaks the work is done once more, with a new one: it must be such that nothing is wrong with that.
+    If a connection breaks, the work is repeated once with a new one, so it must be safe to repeat.
     """
     reset_queries()
     closings = _take()
@@ -61,9 +62,9 @@ def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
 
 
 def close_kept() -> None:
-    """Close what is kept open in any thread: at once where it is idle, else when the work there is done.
+    """Close the kept connections of all threads: idle ones immediately, others when their work is done.
 
-    A connection that is closed while it is used takes the process along (SQLite).
+    Closing a connection in use would end the process (SQLite).
     """
     global _closings  # noqa: PLW0603 - guarded by the lock
     with _lock:
@@ -78,14 +79,14 @@ def close_kept() -> None:
 
 
 def _take() -> int:
-    """This thread's connections are in use from now on."""
+    """Mark this thread's connections as in use."""
     with _lock:
         _idle.difference_update(connections.all(initialized_only=True))
         return _closings
 
 
 def _give_back(closings: int) -> None:
-    """This thread's connections are idle; they are closed where all were to be since they were taken."""
+    """Mark this thread's connections as idle, and close them if that was requested meanwhile."""
     initialized = connections.all(initialized_only=True)
     own = [each for each in initialized if not each.in_atomic_block and each.connection is not None]
     with _lock:
@@ -97,7 +98,7 @@ def _give_back(closings: int) -> None:
 
 
 def _clean(keep: bool = False) -> bool:
-    """Close what has to be closed. Whether a connection was broken."""
+    """Close the connections that must be closed. Return whether one was broken."""
     found_broken = False
     with _lock:
         now = dict(_breakdowns)
@@ -123,7 +124,7 @@ def _clean(keep: bool = False) -> bool:
 
 
 def _is_broken(connection: BaseDatabaseWrapper) -> bool:
-    """Whether there was trouble with it, and it does not work."""
+    """Return whether the connection had errors and does not work."""
     if not connection.errors_occurred:
         return False
     connection.errors_occurred = False

@@ -1,6 +1,6 @@
-"""Event history that survives the process: written in batches, read when a node starts.
+"""Event history in the database: written in batches, read when a node starts.
 
-Everything here is synchronous: call it in a thread.
+All functions are synchronous: call them in a thread.
 """
 
 import logging
@@ -19,11 +19,11 @@ from wamp_transport.wamp.payload import ABSENT, PYTHON
 logger = logging.getLogger(__name__)
 
 STORED_VALUES = "msgpack"
-"""The format that payload is stored in that came as Python values."""
+"""The format in which payload that came as Python values is stored."""
 
 
 class _Content(msgspec.Struct, array_like=True):
-    """A publication as it is stored: the payload stays the bytes of its format."""
+    """A publication as stored: the payload stays the bytes of its format."""
 
     payload_format: str
     topic: str
@@ -42,18 +42,18 @@ _decode = msgspec.msgpack.Decoder(_Content).decode
 
 
 def keep(records: Iterable[Record]) -> None:
-    """Store publications, in the order given. One that cannot be written is left out, and that is logged."""
+    """Store publications in the given order. One that cannot be stored is skipped and logged."""
     PastEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
 
 
 def past(realm: str, options: HistoryOptions) -> list[Publication]:
-    """What is stored of a history, oldest first, as many as it keeps."""
+    """Return the stored events of a history, oldest first, up to its limit."""
     rows = _rows(realm, options.match, options.uri).order_by("-id")[: options.limit]
     return [_publication(row) for row in reversed(rows)]
 
 
 def trim(realm: str, options: HistoryOptions) -> int:
-    """Delete what a history no longer keeps; how many rows that were."""
+    """Delete the events beyond a history's limits. Return the number of rows deleted."""
     oldest_kept = _rows(realm, options.match, options.uri).order_by("-id")[options.limit - 1 : options.limit]
     first = oldest_kept.values_list("id", flat=True).first()
     if first is None:
@@ -69,7 +69,11 @@ def _rows(realm: str, match: Match, uri: str) -> Any:
 def _row(record: Record) -> PastEvent | None:
     try:
         content = _encode(_content(record.publication))
-    except (TypeError, ValueError, OverflowError) as fault:  # Python values of a testament that msgpack has no word for
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as fault:  # Python values of a testament that msgpack cannot represent
         logger.warning("The payload of publication %d cannot be stored: %s", record.publication.id, fault)
         return None
     return PastEvent(

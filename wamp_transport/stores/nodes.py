@@ -1,4 +1,4 @@
-"""What running nodes say of themselves, for the admin to show."""
+"""The state that running nodes report, for the admin."""
 
 import os
 import socket
@@ -14,14 +14,14 @@ from wamp_transport.models import RunningNode
 from wamp_transport.stores.configuration import revision as revision_stored
 
 STALE_AFTER = timedelta(seconds=35)
-"""A node that has not been seen for so long is likely gone: it reports every ten seconds."""
+"""Time without a report after which a node has probably ended. Nodes report every ten seconds."""
 
 FORGET_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A node and how it stands. ``is_current`` is None where it does not run what the database says."""
+    """A node and its state. ``is_current`` is None if its configuration is not from the database."""
 
     node: RunningNode
     age: timedelta
@@ -30,7 +30,7 @@ class NodeStatus:
 
     @property
     def seconds(self) -> int:
-        """The age of the last heartbeat."""
+        """The age of the last report in seconds."""
         return int(self.age.total_seconds())
 
 
@@ -44,12 +44,12 @@ def report(
     services: Sequence[Any] = (),
     operator_salt: str = "",
 ) -> None:
-    """Write down that the node ``name`` of this process lives, and what it runs.
+    """Store that the node ``name`` of this process is alive, and its configuration.
 
-    ``generation`` counts the configurations that the process has put in place, from 1. ``revision`` is what the
-    source said when that was read: the database's generation where it is an integer, something else for other
-    sources. ``problem`` is why a newer configuration was refused. ``services`` and ``operator_salt`` are for
-    :mod:`.operators`. Nodes not seen for a day are dropped.
+    ``generation`` counts the configurations that the process has applied, from 1. ``revision`` is the source's revision
+    of the applied configuration: the database's number if it is an integer, something else for other sources.
+    ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are for
+    :mod:`.operators`. Nodes without a report for a day are deleted.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None
@@ -78,12 +78,12 @@ def report(
 
 
 def forget(name: str) -> None:
-    """The node has ended."""
+    """Delete the node, which has ended."""
     RunningNode.objects.filter(name=name).delete()
 
 
 def running() -> list[NodeStatus]:
-    """All nodes that reported, by name."""
+    """Return all nodes that reported, by name."""
     now, current = timezone.now(), revision_stored()
     return [
         NodeStatus(

@@ -1,7 +1,7 @@
-"""How those who run this project's nodes find one, and what proves to it that it is them.
+"""Operators' access to the nodes of this project: how to find a node, and the key that proves the right to control it.
 
-A node writes down where it is reached, and a random salt. Its key is made from that and ``SECRET_KEY``: who has only
-the database or only the settings has no key, and each run of a node has its own.
+A node stores its addresses and a random salt. Its key is derived from the salt and ``SECRET_KEY``: the database or the
+settings alone do not give the key, and each run of a node has a different one.
 """
 
 import os
@@ -21,9 +21,9 @@ SALT: Final = "wamp_transport.operator"
 
 @dataclass(frozen=True, slots=True)
 class WampService:
-    """A place where a node speaks WAMP. ``url`` is for clients on its host; ``socket`` the path of a Unix socket.
+    """An address where a node offers WAMP. ``url`` is for clients on its host, ``socket`` the path of a Unix socket.
 
-    ``realms`` are those that are reached there. ``origin``: what to say that one is a page of; None for nothing.
+    ``realms`` are those that can be joined there. ``origin`` is the Origin header to send; None for no header.
     """
 
     url: str
@@ -33,18 +33,18 @@ class WampService:
 
 
 def operator_key(operator_salt: str, secret_key: str | bytes | None = None) -> str:
-    """The key of a node's operators, with the present ``SECRET_KEY`` unless another one is given."""
+    """Return the key for a node's operators, with the current ``SECRET_KEY`` unless another one is given."""
     return salted_hmac(SALT, operator_salt, secret=secret_key, algorithm="sha256").hexdigest()
 
 
 def operator_keys(nodes: Iterable[RunningNode]) -> tuple[str, ...]:
-    """The keys of these nodes; with the former secret keys too."""
+    """Return the keys of these nodes, with former secret keys as well."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return tuple(operator_key(node.operator_salt, one) for node in nodes for one in secrets)
 
 
 def running_here() -> list[RunningNode]:
-    """The nodes of this host that run, the newest first."""
+    """Return the running nodes of this host, the newest first."""
     here = [
         status.node
         for status in running()
@@ -54,19 +54,19 @@ def running_here() -> list[RunningNode]:
 
 
 def running_elsewhere() -> list[RunningNode]:
-    """The nodes that run on other hosts."""
+    """Return the running nodes of other hosts."""
     return [one.node for one in running() if one.node.host != socket.gethostname() and not one.is_stale]
 
 
 def services_of(node: RunningNode) -> list[WampService]:
-    """Where a node is reached, the simplest way first."""
+    """Return the addresses of a node, the simplest first."""
     found: list[Any] = node.services
     services = [WampService(one["url"], tuple(one["realms"]), one["socket"], one["origin"]) for one in found]
     return sorted(services, key=lambda one: (one.url.startswith("wss:"), one.socket is not None))
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether there is such a process; on systems that cannot say it harmlessly, yes."""
+    """Return whether there is such a process. On systems where asking could do harm, return True."""
     if os.name != "posix":
         return True
     try:

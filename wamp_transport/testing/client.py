@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from ..api.bridge import within
 from ..api.threads import awaitable
 from ..api.verbs import value_of
+from ..auth.providers import AuthProvider
 from ..conf import app_settings
+from ..config.auth_methods import DJANGO_SESSION, LOCAL
 from ..node.handling import Event, Procedure
-from ..node.local import METHOD, LocalLine
+from ..node.local import LocalLine
 from ..node.session import Registration, Session, Subscription
 from ..router.decisions import Admit
 from ..stores.identity import users
@@ -29,8 +31,6 @@ Timeout = float | Literal["default"] | None
 
 USER_ROLE: Final = "user"
 """The role of users where every role may do everything, and no table or hook says another one."""
-DJANGO: Final = "django"
-SESSION: Final = "django-session"
 
 
 class NoEvent(AssertionError):
@@ -238,10 +238,10 @@ class WampClient:
         user = self.user
         if user is None:
             role = self._role or OPEN_ROLE
-            principal = Admit(realm, self._authid or role, role, METHOD, METHOD)
+            principal = Admit(realm, self._authid or role, role, LOCAL.name, AuthProvider.LOCAL.value)
         else:
             role, authid = await sync_to_async(self._identity)(realm)
-            principal = Admit(realm, authid, role, SESSION, DJANGO)
+            principal = Admit(realm, authid, role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
         await router.ready(realm, role)
         session = Session(realm, lambda inbox: LocalLine(router.node, principal, inbox))
         await session.open()

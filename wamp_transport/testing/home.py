@@ -7,8 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from ..api.homes import NodeHome
+from ..auth.providers import AuthProvider
+from ..config.auth_methods import LOCAL
 from ..node.handling import Result
-from ..node.local import METHOD, LocalLine
+from ..node.local import LocalLine
 from ..node.node import Node
 from ..node.session import Session
 from ..router.decisions import Admit
@@ -130,7 +132,9 @@ class MemoryHome(NodeHome):
     async def open_session(self, realm: str, authid: str, role: str) -> Session:
         """See :class:`NodeHome`."""
         await self._ready(realm, role)
-        session = RecordedSession(self.node, Admit(realm, authid, role, METHOD, METHOD), self._recording)
+        session = RecordedSession(
+            self.node, Admit(realm, authid, role, LOCAL.name, AuthProvider.LOCAL.value), self._recording
+        )
         await session.open()
         return session
 

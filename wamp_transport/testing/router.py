@@ -27,8 +27,8 @@ from ..config.reader import read_file, read_mapping
 from ..handlers import declarations, discovery
 from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery
-from ..node.authorizing import Authorizers
-from ..node.deciding import NOBODY
+from ..node.decision_tasks import NOBODY
+from ..node.dynamic_authorizer import DynamicAuthorizer
 from ..node.node import Node
 from ..node.service_sessions import ServiceSessions
 from ..router.options import TRUSTED, RealmOptions, RouterOptions
@@ -82,8 +82,8 @@ class InMemoryRouter:
         self._options = self._configured()
         loop = self._loop = MemoryLoop()
         services = ServiceSessions()
-        authorizers = Authorizers(services, self._functions.run)
-        self.node = services.node = Node(self._options, loop, NOBODY, authorizers)
+        authorizer = DynamicAuthorizer(services, self._functions.run)
+        self.node = services.node = Node(self._options, loop, NOBODY, authorizer)
         self.clock = Clock(loop)
         self._outer = homes.substitute(MemoryHome(self.node, loop, self.recording, self.ready))
         _active.append(self)

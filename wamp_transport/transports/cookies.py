@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..config.cookie import Cookie
 from ..node.connection import Connection
-from ..stores.cookies.keeper import CookieKeeper
+from ..stores.cookies.async_store import AsyncCookieStore
 from ..stores.cookies.records import CookieStoreError
 from ..wamp.errors import CLOSE_LOGOUT
 from .negotiation import Refusal, can_answer
@@ -44,8 +44,8 @@ class Visitor:
 class CookieTracker:
     """Knows the clients of one service by their cookie."""
 
-    def __init__(self, settings: Cookie, keeper: CookieKeeper, service: str) -> None:
-        self.keeper = keeper
+    def __init__(self, settings: Cookie, store: AsyncCookieStore, service: str) -> None:
+        self.store = store
         self._settings = settings
         self._service = service
         self._is_troubled = False
@@ -62,7 +62,7 @@ class CookieTracker:
             return None
         values = cookies_named(settings.name, scope)
         try:
-            record, value = await self.keeper.admit(settings.name, settings.length, settings.max_age, values)
+            record, value = await self.store.admit(settings.name, settings.length, settings.max_age, values)
         except CookieStoreError as error:
             if not self._is_troubled:
                 logger.error("Nobody can connect to %s, its cookie store fails: %s", self._service, error)
@@ -98,7 +98,7 @@ def siblings(connections: Iterable[Connection], connection: Connection) -> list[
     return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
 
 
-async def log_out(keeper: CookieKeeper, connections: Iterable[Connection], connection: Connection) -> None:
+async def log_out(store: AsyncCookieStore, connections: Iterable[Connection], connection: Connection) -> None:
     """The client of a connection has logged out: its cookie counts no more, its other connections are closed.
 
     They are closed even where the store raises CookieStoreError.
@@ -107,7 +107,7 @@ async def log_out(keeper: CookieKeeper, connections: Iterable[Connection], conne
     if id is None:
         return
     try:
-        await keeper.forget(id)
+        await store.forget(id)
     finally:
         for one in siblings(connections, connection):
             one.is_closed = True

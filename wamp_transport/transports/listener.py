@@ -6,7 +6,7 @@ from pathlib import Path
 from ..config.certificates import TlsFiles
 from ..config.configuration import Configuration, Transport
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
-from ..config.transport import WebOptions
+from ..config.transport import DEFAULT_MAX_CONNECTIONS, WebOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Listener:
     path: Path | None = None
     tls: TlsFiles | None = None
     options: WebOptions = field(default_factory=WebOptions)
-    max_connections: int = 50_000
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
     max_connections_per_address: int | None = None
     trusted_proxies: tuple[str, ...] = ()
     config_path: str = ""

@@ -89,7 +89,7 @@ def test_who_has_no_key_is_told_nothing_of_the_node(method):
 def test_operator_answers_no_challenge_of_another_login(method):
     other = begun(method, Operator("operator:eva", (KEY,)))
     for extra in (other.extra, {}, {"challenge": 5}):
-        with pytest.raises(UnusableChallenge, match="not for this login"):
+        with pytest.raises(UnusableChallenge, match="does not belong to this login"):
             EVA.answer(extra)
 
 
@@ -110,10 +110,10 @@ def test_operator_signs_nothing_but_what_it_asked_for(method):
     text = json.loads(begun(method, joe).extra["challenge"])
     assert joe.answer(signed(text))
     for changed in ({"role": "trusted"}, {"authid": "eva"}, {"nonce": "other", "realm": joe.nonce}):
-        with pytest.raises(UnusableChallenge, match="not for this login"):
+        with pytest.raises(UnusableChallenge, match="does not belong to this login"):
             joe.answer(signed(text | changed))
     for odd in (joe.nonce, json.dumps([joe.nonce])):
-        with pytest.raises(UnusableChallenge, match="not for this login"):
+        with pytest.raises(UnusableChallenge, match="does not belong to this login"):
             joe.answer({"challenge": odd, "proof": proof(KEY, "router", odd)})
 
 

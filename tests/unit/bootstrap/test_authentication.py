@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from wamp_transport.bootstrap.authentication import Authentication, Busy, Threads, _made
 from wamp_transport.bootstrap.cookie_logins import CookieLogins
 from wamp_transport.bootstrap.cookies import CookieStores
-from wamp_transport.bootstrap.identity.identities import Identities
+from wamp_transport.bootstrap.identity.identity_services import IdentityServices
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketService
 from wamp_transport.node.service_sessions import ServiceSessions
@@ -27,7 +27,7 @@ def service(auth):
 
 @pytest.fixture
 def authentication():
-    made = Authentication(CookieLogins(CookieStores()), ServiceSessions(), Identities("node"))
+    made = Authentication(CookieLogins(CookieStores()), ServiceSessions(), IdentityServices("node"))
     yield made
     made.close()
 

@@ -34,8 +34,8 @@ def test_services_share_a_file_and_have_memory_of_their_own(tmp_path: Path) -> N
     stores = CookieStores()
     found = opened(stores, configured(tmp_path, a=file, b=file, c=memory, d=memory, e=None))
     assert found["/e"] is None
-    assert found["/a"].keeper is found["/b"].keeper
-    assert len({id(found[path].keeper) for path in ("/a", "/c", "/d")}) == 3
+    assert found["/a"].store is found["/b"].store
+    assert len({id(found[path].store) for path in ("/a", "/c", "/d")}) == 3
     stores.close()
 
 
@@ -82,4 +82,4 @@ def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any)
     with caplog.at_level(logging.ERROR):
         asyncio.run(scenario())
     (record,) = caplog.records
-    assert "is no record of a cookie" in record.getMessage()
+    assert "is not a record of a cookie" in record.getMessage()

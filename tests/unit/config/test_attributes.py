@@ -5,8 +5,8 @@ from wamp_transport.config.node import Node
 from wamp_transport.config.paths import SERVICE_TYPES
 from wamp_transport.config.realm import RealmSection
 from wamp_transport.config.reference import _sections
+from wamp_transport.config.schema_walk import attributes
 from wamp_transport.config.secret import Secret
-from wamp_transport.config.walk import attributes
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 
 ALL = {attribute.path: attribute for attribute in attributes_of(WebSocketService)}

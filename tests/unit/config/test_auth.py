@@ -143,7 +143,7 @@ def test_controller_is_told_to_be_missing(service, problems):
         ({"cryptosign": {**SIGNED, "router_key": "ab" * 32}}, "cryptosign.router_key", "not written"),
         ({"cryptosign": {**SIGNED, "router_key": "${NO_SUCH}"}}, "cryptosign.router_key", "NO_SUCH is not set"),
         ({"cryptosign": {**SIGNED, "router_key": 5}}, "cryptosign.router_key", "secret as text"),
-        ({"anonymous-proxy": {}}, "anonymous-proxy", "not here"),
+        ({"anonymous-proxy": {}}, "anonymous-proxy", "not offered"),
     ],
 )
 def test_bad_auth_is_refused(service, problems, given, path, words):

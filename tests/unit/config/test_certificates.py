@@ -69,7 +69,7 @@ def test_encrypted_key_is_a_fault(authority: Authority, files: TlsFiles) -> None
 
 def test_key_of_another_certificate_is_a_fault(authority: Authority, files: TlsFiles) -> None:
     files.key.write_bytes(authority.issue().key_pem)
-    assert "is not that of the certificate" in told(files)[0][1]
+    assert "does not belong to the certificate" in told(files)[0][1]
     assert read(files)[0] is None
 
 

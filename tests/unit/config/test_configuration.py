@@ -140,7 +140,7 @@ def test_missing_directory_is_told(node, transport, read):
 def test_no_realms_given_opens_realm1_and_tells_it(node, worker, read):
     del worker["realms"]
     outcome = read(node)
-    assert "realm1 is made" in outcome.notices["workers[0].realms"].message
+    assert "realm1 is created" in outcome.notices["workers[0].realms"].message
     role = router_options(outcome.configuration).realms["realm1"].roles["anonymous"]
     assert Permission("", "prefix", call=True, register=True, publish=True, subscribe=True) in role.permissions
 

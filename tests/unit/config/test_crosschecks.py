@@ -2,7 +2,7 @@ import pytest
 
 from wamp_transport.config.crosschecks import check_across, enabled
 from wamp_transport.config.node import Node
-from wamp_transport.config.walk import sections_in
+from wamp_transport.config.schema_walk import sections_in
 
 PLACE = "workers[0]"
 

@@ -89,7 +89,7 @@ def test_text_for_people(realm):
     assert str(explained(realm, "shop", "publish", "com.shop.x")).splitlines() == [
         'Role shop of realm realm1 may publish "com.shop.x": '
         "the rule that decides is the longest prefix that covers it.",
-        "Receivers are told who it was.",
+        "Receivers learn who it was.",
         f'  decides  {place(2)}: prefix "com.shop." allows call, register, publish, subscribe',
         f'  beaten   {place(1)}: prefix "com.shop." allows publish',
         f'  beaten   {place(0)}: prefix "" allows call',

@@ -1,7 +1,8 @@
 import pytest
+from pydantic import ValidationError
 
 from wamp_transport.config import router_options, service_options
-from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
+from wamp_transport.config.limits import LimitsSection, Lockout, RealmLimitsSection
 from wamp_transport.router.options import DEFAULT_LIMITS, Limits
 
 NAMES = ("sessions", "subscriptions", "registrations", "calls", "uri_length", "depth", "payload_size")
@@ -34,3 +35,15 @@ def test_limit_that_is_no_count_is_refused(worker, node, read, value):
     worker["realms"][0]["options"] = {"max_calls": value}
     worker["realms"][0]["roles"][0]["max_depth"] = value
     assert list(read(node).faults) == [f"{PLACE}.roles[0].max_depth", f"{PLACE}.options.max_calls"]
+
+
+def test_lockout_counts_unless_both_limits_are_zero() -> None:
+    assert Lockout().counts
+    assert Lockout(failures_per_address=0).counts
+    assert not Lockout(failures_per_address=0, failures_per_authid=0).counts
+
+
+@pytest.mark.parametrize("given", [{"failures_per_authid": -1}, {"period": 999}, {"attempts": 1}])
+def test_bad_lockout_is_refused(given: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        Lockout.model_validate(given)

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.config import router_options
-from wamp_transport.config.realm import PermissionSection, open_realm, pattern_of
+from wamp_transport.config.realm import PermissionSection, find_unreachable, open_realm, pattern_of
 from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Permission
 
 PLACE = "workers[0].realms[0]"
@@ -198,7 +198,7 @@ def test_what_has_no_effect_beside_an_authorizer_or_without_is_told(worker, node
 
 def test_role_given_twice_is_refused(worker, problems):
     worker["realms"][0]["roles"] *= 2
-    assert "already given by roles[0]" in problems(PLACE)[0]["roles[1].name"].message
+    assert "already used by roles[0]" in problems(PLACE)[0]["roles[1].name"].message
 
 
 @pytest.mark.parametrize(
@@ -308,3 +308,41 @@ def test_bad_store_is_refused(worker, problems, store, place):
 def test_queue_of_calls_is_told_to_be_ignored(worker, problems):
     worker["realms"][0]["store"] = {"type": "memory", "call-queue": [{"uri": "a"}]}
     assert list(problems(PLACE)[1]) == ["store.call-queue"]
+
+
+def messages_about(*patterns, allow=frozenset({"call"})):
+    return {finding.location: finding.message for finding in find_unreachable(patterns, [allow] * len(patterns))}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "wildcard"),
+    [("", "a..c"), ("", "."), ("a", "a..c"), ("a.", "a..c"), ("a.b", "a.b.."), ("", ".b.")],
+)
+def test_wildcard_below_a_prefix_never_decides(prefix, wildcard):
+    findings = messages_about((wildcard, "wildcard"), None, (prefix, "prefix"))
+    assert list(findings) == [("permissions", 0)]
+    assert f'permissions[2] (prefix "{prefix}") covers all of it' in findings["permissions", 0]
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        [("a.b", "prefix"), ("a..c", "wildcard")],
+        [("b.", "prefix"), (".b", "wildcard")],
+        [("a..", "wildcard"), ("a..c", "wildcard")],
+        [("", "prefix"), ("a.", "prefix"), ("a.b", "exact")],
+    ],
+)
+def test_rule_that_decides_somewhere_is_not_reported(patterns):
+    assert messages_about(*patterns) == {}
+
+
+def test_longest_prefix_is_named():
+    assert "permissions[1]" in messages_about(("", "prefix"), ("a.", "prefix"), ("a..c", "wildcard"))["permissions", 2]
+
+
+def test_rights_that_nobody_can_have_are_reported():
+    everything = frozenset({"call", "register", "publish", "subscribe"})
+    findings = messages_about(("wamp.session.", "prefix"), ("wampum", "prefix"), ("", "prefix"), allow=everything)
+    assert list(findings) == [("permissions", 0, "allow")]
+    assert findings["permissions", 0, "allow"].startswith("publish and register has no effect")

@@ -1,7 +1,7 @@
 import json
 
 from wamp_transport.config.reference import _sections, json_schema, markdown, unoffered
-from wamp_transport.config.walk import attributes
+from wamp_transport.config.schema_walk import attributes
 
 
 def test_page_has_every_section_and_attribute():

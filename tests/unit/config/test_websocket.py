@@ -110,7 +110,7 @@ def test_origin_that_matches_nothing_is_told(service, problems):
 
 def test_both_protocol_versions_off_is_refused(service, problems):
     faults = option_faults(service, problems, enable_hybi10=False, enable_rfc6455=False)
-    assert "nobody could connect" in faults["enable_rfc6455"].message
+    assert "no client could connect" in faults["enable_rfc6455"].message
 
 
 def test_ping_timeout_without_pings_is_told(service, problems):

@@ -11,7 +11,7 @@ from wamp_transport.wamp.errors import SessionEnded
 def test_session_joins_as_whom_it_is_told(node, loop):
     async def use():
         session = await local.join(node, "realm1", authid="shop", authrole="anonymous")
-        assert (session.authid, session.authrole, session.authmethod) == ("shop", "anonymous", local.METHOD)
+        assert (session.authid, session.authrole, session.authmethod) == ("shop", "anonymous", "local")
         await session.leave()
         assert not session.is_open
 

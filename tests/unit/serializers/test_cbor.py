@@ -165,7 +165,7 @@ def test_payload_of_another_format_is_transcoded():
 
 @pytest.mark.parametrize("values", [[object()], RAW(b"\x91\xc7\x01\x05a")])
 def test_values_that_cannot_be_written_are_a_payload_error(values):
-    with pytest.raises(PayloadError, match="cbor cannot say"):
+    with pytest.raises(PayloadError, match="cbor cannot represent"):
         CBOR.encode(Call(1, CallOptions(), "p", values), "msgpack")
 
 

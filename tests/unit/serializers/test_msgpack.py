@@ -97,7 +97,7 @@ def test_python_values_are_written():
 
 
 def test_integer_beyond_64_bit_is_a_payload_error():
-    with pytest.raises(PayloadError, match="msgpack cannot say"):
+    with pytest.raises(PayloadError, match="msgpack cannot represent"):
         MSGPACK.encode(Call(1, CallOptions(), "p", msgspec.Raw(b"[123456789012345678901234567890]")), "json")
 
 

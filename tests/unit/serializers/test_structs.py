@@ -88,14 +88,14 @@ def test_message_without_payload_is_written_whatever_the_format(plain):
 
 @pytest.mark.parametrize("values", [[object()], [{(): 1}]])
 def test_values_that_cannot_be_written_are_a_payload_error(plain, values):
-    with pytest.raises(PayloadError, match="plain cannot say this payload"):
+    with pytest.raises(PayloadError, match="plain cannot represent this payload"):
         plain.encode(Call(1, CallOptions(), "p", values), "python")
 
 
 def test_payload_that_cannot_be_read_is_a_payload_error(plain):
     with pytest.raises(PayloadError, match="cannot be read"):
         plain.encode(Call(1, CallOptions(), "p", RAW(b"[1]")), "broken")
-    with pytest.raises(PayloadError, match="plain cannot say"):
+    with pytest.raises(PayloadError, match="plain cannot represent"):
         plain.encode(Call(1, CallOptions(), "p", RAW(b"[")), "other")
 
 

@@ -22,7 +22,7 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.serializers.serializer import Serializer
-from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies.async_store import AsyncCookieStore
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError
 from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
@@ -70,7 +70,7 @@ class Client:
 
 
 def tracked(store: MemoryCookies, **settings: Any) -> WampService:
-    return replace(service(**settings), cookies=CookieTracker(Cookie(), CookieKeeper(store), "/ws"))
+    return replace(service(**settings), cookies=CookieTracker(Cookie(), AsyncCookieStore(store), "/ws"))
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:

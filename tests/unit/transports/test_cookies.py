@@ -12,7 +12,7 @@ from wamp_transport.config.cookie import Cookie
 from wamp_transport.node.connection import Connection
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import RouterOptions, ServiceOptions
-from wamp_transport.stores.cookies.keeper import CookieKeeper
+from wamp_transport.stores.cookies.async_store import AsyncCookieStore
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError, new_record
 from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named, log_out, siblings
@@ -62,7 +62,7 @@ def test_only_a_few_of_one_name_are_looked_up() -> None:
 
 def admitted(*scopes: dict[str, Any], **settings: Any) -> list[Visitor]:
     async def scenario() -> list[Visitor]:
-        tracker = CookieTracker(Cookie(**settings), CookieKeeper(MemoryCookies(100)), "/ws")
+        tracker = CookieTracker(Cookie(**settings), AsyncCookieStore(MemoryCookies(100)), "/ws")
         found = [await tracker.admit(one) for one in scopes]
         assert all(isinstance(one, Visitor) for one in found)
         return found  # type: ignore[return-value]
@@ -94,7 +94,7 @@ def test_header_has_the_attributes_configured(settings: dict[str, Any], scheme: 
 
 def test_known_cookie_is_kept_and_unknown_one_replaced() -> None:
     async def scenario() -> None:
-        tracker = CookieTracker(Cookie(name="me", length=64), CookieKeeper(MemoryCookies(10)), "/ws")
+        tracker = CookieTracker(Cookie(name="me", length=64), AsyncCookieStore(MemoryCookies(10)), "/ws")
         first = await tracker.admit(scope("me=" + "x" * 64))
         assert isinstance(first, Visitor)
         assert first.set_cookie is not None
@@ -109,7 +109,7 @@ def test_known_cookie_is_kept_and_unknown_one_replaced() -> None:
 def test_server_that_cannot_set_cookies_gets_none_and_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         store = MemoryCookies(10)
-        tracker = CookieTracker(Cookie(), CookieKeeper(store), "/ws")
+        tracker = CookieTracker(Cookie(), AsyncCookieStore(store), "/ws")
         for extensions in ({}, None):
             assert await tracker.admit(scope(extensions=extensions)) is None
         assert len(store) == 0
@@ -131,7 +131,7 @@ class BrokenCookies(MemoryCookies):
 def test_broken_store_refuses_and_is_logged_once_and_again_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         store = BrokenCookies(10)
-        tracker = CookieTracker(Cookie(), CookieKeeper(store), "/ws")
+        tracker = CookieTracker(Cookie(), AsyncCookieStore(store), "/ws")
         for _ in range(3):
             refusal = await tracker.admit(scope())
             assert isinstance(refusal, Refusal)
@@ -186,12 +186,12 @@ def test_logging_out_forgets_the_cookie_and_closes_the_other_connections_of_the_
         strangers = [connect("ws", {"http_cbtid": "x"}), connect("ws", {}), connect("ws", None)]
         assert siblings(node.connections.values(), own) == [same]
         assert siblings(node.connections.values(), strangers[1]) == []
-        await log_out(CookieKeeper(store), node.connections.values(), strangers[2])
+        await log_out(AsyncCookieStore(store), node.connections.values(), strangers[2])
         if is_broken:
             with pytest.raises(CookieStoreError):
-                await log_out(CookieKeeper(store), node.connections.values(), own)
+                await log_out(AsyncCookieStore(store), node.connections.values(), own)
         else:
-            await log_out(CookieKeeper(store), node.connections.values(), own)
+            await log_out(AsyncCookieStore(store), node.connections.values(), own)
         assert len(store) == is_broken
         assert same.link.reasons == ["wamp.close.logout"]  # type: ignore[attr-defined]
         assert same.is_closed

@@ -1,1 +1,1 @@
-"""Django's side of identity on a running node: sessions follow their users, failures are counted, logins recorded."""
+"""The identities of a node's sessions: logins, lockout, audit trail, and sessions that end with their user."""

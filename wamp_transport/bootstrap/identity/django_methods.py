@@ -1,9 +1,11 @@
-"""The methods that ask Django who somebody is: signed tokens, and the session cookie of a browser."""
+"""The methods that use Django's users: signed tokens, and the session cookie of a browser."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from ...auth.principals import Lookup, Principal
+from ...auth.providers import AuthProvider
+from ...config.auth_methods import DJANGO_SESSION
 from ...router.decisions import Admit, ChallengePeer, Deny, Skip
 from ...router.effects import AuthenticationRequest
 from ...router.options import TRUSTED
@@ -11,67 +13,63 @@ from ...stores.identity import users
 from ...transports.session_cookie import SessionCookie
 from ...wamp import errors
 from ...wamp.messages import Authenticate
-from .live import LiveIdentities
-
-SIGNED: Final = "token"
-SESSION: Final = "django-session"
-DJANGO: Final = "django"
+from .session_watch import SessionWatch
 
 Credentials = Callable[[int], Any]
-"""What the handshake of a session's connection brought."""
+"""Returns the credentials in the handshake of a session's connection."""
 
 
 class TokenPrincipals:
-    """Who shows a signed token. See :class:`~...auth.principals.Principals`."""
+    """The principals that signed tokens name."""
 
-    provider = SIGNED
+    provider = AuthProvider.TOKEN.value
 
-    def __init__(self, live: LiveIdentities, default_role: str | None = None) -> None:
-        self._live = live
+    def __init__(self, session_watch: SessionWatch, default_role: str | None = None) -> None:
+        self._session_watch = session_watch
         self._default_role = default_role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Whom the token says; the authid that is asked for must be that one, where one is asked for."""
-        mark = self._live.mark
+        """Return the principal of the token. An authid in HELLO must be the token's."""
+        mark = self._session_watch.mark
         details = {**lookup.details}
         details.pop("ticket", None)
-        identity = await self._live.lookups.ask(
+        identity = await self._session_watch.queries.ask(
             users.of_token, lookup.ticket or "", lookup.realm, details, self._default_role
         )
         if identity is None or lookup.authid not in (None, "", identity.authid):
             return None
         if identity.user is not None and identity.role is not None:
-            self._live.watch(int(lookup.details["session"]), identity, mark)
+            self._session_watch.watch(int(lookup.details["session"]), identity, mark)
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """There are no challenges that need one."""
+        """Return None: this method sends no challenge that needs a model."""
         return None
 
 
 class SessionMethod:
-    """Who is logged in to Django with the session cookie of the handshake. Others are let try the next method."""
+    """Login as the Django user of the session cookie in the handshake. Other visitors can try the next method."""
 
-    def __init__(self, live: LiveIdentities, credentials: Credentials, default_role: str | None = None) -> None:
-        self._live = live
+    def __init__(self, session_watch: SessionWatch, credentials: Credentials, default_role: str | None = None) -> None:
+        self._session_watch = session_watch
         self._credentials = credentials
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """WELCOME for the user."""
+        """Admit the user."""
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
             return Skip()
-        mark = self._live.mark
+        mark = self._session_watch.mark
         realm = request.hello.realm
-        identity = await self._live.lookups.ask(users.of_session, cookie.key, realm, self._default_role)
+        identity = await self._session_watch.queries.ask(users.of_session, cookie.key, realm, self._default_role)
         if identity is None:
             return Skip()
         if identity.role is None or identity.role == TRUSTED:
             return Deny(errors.NO_SUCH_ROLE, "this user has no role here")
-        self._live.watch(request.session_id, identity, mark)
-        return Admit(realm, identity.authid, identity.role, SESSION, DJANGO)
+        self._session_watch.watch(request.session_id, identity, mark)
+        return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """There is no challenge."""
+        """Deny: this method has no challenge."""
         return Deny()

@@ -1,4 +1,4 @@
-"""The principals of the database as a source for the authentication methods, looked up in threads."""
+"""The principals of the database as a source for authentication methods, queried in threads."""
 
 import asyncio
 import logging
@@ -11,50 +11,40 @@ from typing import Any, Final, NamedTuple
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import DatabaseError
 
+from ...auth.credential_kinds import kinds_for
 from ...auth.principals import CraKeys, Credential, Lookup, Principal, PublicKeys, ScramCredential
-from ...auth.scram import DIALECT, STANDARD, Derivation, ScramKeys
+from ...auth.providers import AuthProvider
+from ...auth.scram import DIALECT, KDFS, STANDARD, Derivation, ScramKeys
 from ...auth.wampcra import Salting
+from ...config.auth_methods import CRYPTOSIGN, SCRAM, TICKET, TLS, WAMPCRA, AuthMethod
 from ...stores.identity import credentials, principals
 from ...stores.identity.principals import StoredCredential, StoredPrincipal
 from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-PROVIDER: Final = "database"
-
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "ticket": ("ticket",),
-    "wampcra": ("wampcra",),
-    STANDARD: ("wamp-scram", "scram-pbkdf2"),
-    DIALECT: ("scram", "scram-pbkdf2"),
-    "cryptosign": ("cryptosign",),
-    "tls": ("tls",),
-}
-"""The kinds of credentials that serve a method, as clients call it; the first ones come first."""
-
 LEAST_SECONDS: Final = 0.02
-"""How long a principal is looked for at least: it takes longer to read one than to find none, and peers have clocks."""
+"""The least time for finding a principal. Reading one takes longer than finding none, and peers have clocks."""
 
 MODELS_SECONDS: Final = 60.0
-"""How long the samples are used after which challenges to unknown peers are made."""
+"""Time for which samples are used as models for challenges to unknown peers."""
 
 MOST_REALMS: Final = 100
-"""Names of realms for which samples are kept: peers may say any."""
+"""Names of realms for which samples are kept. Peers may send any name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets of which Django's password hashes are kept, any of which counts. Checked in a thread.
+    """Tickets stored as Django password hashes, any of which is valid. They are checked in a thread.
 
-    Without any it takes the time that a wrong ticket takes. Each comes with the number of its credential in the
-    database, of which it is written down that it was used; None for one of the configuration.
+    Without hashes a check takes as long as for a wrong ticket. Each hash comes with the id of its credential in the
+    database, whose use is recorded, or None for one in the configuration.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
     is_slow: bool = True
 
     def accepts(self, ticket: str) -> bool:
-        """See :class:`~...auth.principals.TicketCheck`."""
         if not self.hashes:
             make_password(ticket)
         matching = [id for id, encoded in self.hashes if check_password(ticket, encoded)]
@@ -63,42 +53,42 @@ class HashedTickets:
                 try:
                     principals.credential_used(id)
                 except DatabaseError as error:
-                    logger.warning("It cannot be written down that a ticket was used: %s", error)
+                    logger.warning("The use of a ticket cannot be recorded: %s", error)
         return bool(matching)
 
 
 class StoredPrincipals:
-    """See :class:`~...auth.principals.Principals`. ``method`` is named as in the configuration."""
+    """The principals of the database for one method."""
 
-    provider = PROVIDER
+    provider = AuthProvider.DATABASE.value
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: AuthMethod) -> None:
         self._method = method
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """By certificate or public key where the method has them, else by authid."""
-        kinds = KINDS[str(lookup.details["authmethod"])]
+        """Return a principal by certificate or public key if the method has these, else by authid."""
+        kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
         until = loop.time() + LEAST_SECONDS
         principal: Principal | None = await in_thread(self._find, lookup, kinds)
         await asyncio.sleep(until - loop.time())
-        if principal is None and self._method == "ticket":
+        if principal is None and self._method is TICKET:
             return Principal(credential=HashedTickets(()))
         return principal
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """One of the samples; where there is none, what a new principal would have."""
+        """Return one of the samples or, if there is none, the parameters that a new principal would have."""
         models = self._models.get(realm)
         if models is not None and models.principals:
             return models.principals[choice % len(models.principals)]
         noise = bytes(credentials.SALT_SIZE)
-        if self._method == "wampcra":
+        if self._method is WAMPCRA:
             salt = urlsafe_b64encode(noise).rstrip(b"=").decode()
             return Principal(credential=CraKeys((), Salting(salt, credentials.ITERATIONS, credentials.KEYLEN)))
-        if self._method == "scram":
+        if self._method is SCRAM:
             passes, memory = credentials.ARGON2_PASSES, credentials.ARGON2_MEMORY
-            kdf = credentials.KDFS[STANDARD if choice % 2 else DIALECT]
+            kdf = KDFS[STANDARD if choice % 2 else DIALECT][0]
             return Principal(credential=ScramCredential(Derivation(kdf, noise, passes, memory), ()))
         return None
 
@@ -115,27 +105,27 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Look now and then how the credentials of the method are made; only salts and such are kept of them."""
+        """Read at intervals how the method's credentials are made. Only salts and parameters are kept."""
         known = self._models.get(realm)
-        if self._method not in ("wampcra", "scram") or (known is not None and time.monotonic() < known.until):
+        if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
         if len(self._models) >= MOST_REALMS:
             self._models.clear()
-        kinds = {kind for name in KINDS for kind in KINDS[name] if name.endswith(self._method)}
+        kinds = {kind for name in self._method.wire_names for kind in kinds_for(name)}
         found = principals.sample(kinds, realm)
         made = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
         self._models[realm] = Models(made, time.monotonic() + MODELS_SECONDS)
 
 
 class Models(NamedTuple):
-    """Samples of the principals of a realm, and when others are looked for."""
+    """Samples of the principals of a realm, and when to read new ones."""
 
     principals: tuple[Principal, ...]
     until: float
 
 
-def _principal(found: StoredPrincipal, method: str, kinds: tuple[str, ...]) -> Principal | None:
-    """A principal with what it has to prove; None where it has nothing that counts."""
+def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
+    """Return a principal with its credential; None if it has no valid one."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
     kept = tuple(one for one in found.credentials if one.method == best)
     if not kept:
@@ -143,23 +133,23 @@ def _principal(found: StoredPrincipal, method: str, kinds: tuple[str, ...]) -> P
     return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, kept))
 
 
-def _credential(method: str, kept: tuple[StoredCredential, ...]) -> Credential | None:
-    if method == "ticket":
+def _credential(method: AuthMethod, kept: tuple[StoredCredential, ...]) -> Credential | None:
+    if method is TICKET:
         return HashedTickets(tuple((one.id, one.data["hash"]) for one in kept))
-    if method == "cryptosign":
+    if method is CRYPTOSIGN:
         return PublicKeys(tuple(one.fingerprint for one in kept))
-    if method == "tls":
+    if method is TLS:
         return None
     first = kept[0].data
     alike = [one.data for one in kept if _salting(one.data) == _salting(first)]
-    if method == "wampcra":
+    if method is WAMPCRA:
         salting = Salting(first["salt"], first["iterations"], first["keylen"])
         return CraKeys(tuple(data["key"] for data in alike), salting)
     return ScramCredential(_derivation(first), tuple(_keys(data) for data in alike))
 
 
 def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a challenge tells: keys that differ in it cannot be asked for at once."""
+    """Return the parameters that a challenge sends. Keys that differ in them cannot be asked for together."""
     return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
 
 

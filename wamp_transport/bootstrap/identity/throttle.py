@@ -1,6 +1,6 @@
-"""Failed logins are counted by address and by authid, in Django's cache: where processes share it, for all of them.
+"""The count of failed logins by address and by authid, in Django's cache. Processes that share the cache share it.
 
-Nothing tells whether an authid exists: failures of names that nobody has count the same.
+It does not reveal whether an authid exists: failures of unknown names count the same.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.core.cache import cache
 
-from ...config.lockout import Lockout
+from ...config.limits import Lockout
 from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -24,42 +24,45 @@ PREFIX: Final = "wamp_transport.failed"
 
 
 class Throttle:
-    """Who has failed too often, and how long that holds."""
+    """The failed logins, and the lockouts that follow from them."""
 
     def __init__(self) -> None:
         self._is_troubled = False
-        self._turns: dict[str, Turns] = {}
+        self._queues: dict[str, AttemptQueue] = {}
 
     async def wait_for(self, limits: Lockout, address: str | None, authid: str | None) -> int:
-        """Seconds until this address may try to log in under this authid; 0 for now."""
+        """Return the seconds until this address may try to log in under this authid; 0 for no wait."""
         return int(await self._ask(_wait_for, list(_counted(limits, address, authid)))) if limits.counts else 0
 
     async def failed(self, limits: Lockout, address: str | None, authid: str | None) -> None:
-        """A login has failed."""
+        """Count a failed login."""
         if limits.counts:
             await self._ask(_failed, list(_counted(limits, address, authid)), limits.period / 1000)
 
     @asynccontextmanager
-    async def turn(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
-        """A secret is checked within it. No more are at a time than may fail: the others wait until those are counted.
+    async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
+        """Limit the secrets that are checked at the same time to the number that may fail. Others wait until those are
+        counted.
 
-        Otherwise somebody with many connections could try one secret on each before the first failure is known.
+        Otherwise somebody with many connections could try one secret on each before the first failure is counted.
         """
         async with AsyncExitStack() as stack:
             for key, limit in _counted(limits, address, authid):
-                turns = self._turns.setdefault(key, Turns(limit))
-                stack.callback(self._leave, key, turns)
-                turns.users += 1
-                await stack.enter_async_context(turns.places)
+                queue = self._queues.setdefault(key, AttemptQueue(limit))
+                stack.callback(self._leave, key, queue)
+                queue.users += 1
+                await stack.enter_async_context(queue.places)
             yield
 
-    def _leave(self, key: str, turns: "Turns") -> None:
-        turns.users -= 1
-        if not turns.users:
-            del self._turns[key]
+    def _leave(self, key: str, queue: "AttemptQueue") -> None:
+        queue.users -= 1
+        if not queue.users:
+            del self._queues[key]
 
     async def _ask(self, function: Any, *args: Any) -> int:
-        """A cache that fails keeps nobody out: that is told, and nothing is counted."""
+        """Run a function on the cache. If the cache fails, nothing is counted and nobody is locked out, which is
+        logged.
+        """
         try:
             answer = await in_thread(function, *args)
         except Exception:
@@ -71,8 +74,8 @@ class Throttle:
         return answer or 0
 
 
-class Turns:
-    """Who has a turn, and who waits for one: ``users`` are both."""
+class AttemptQueue:
+    """The attempts that run or wait for one key of the cache. ``users`` counts both."""
 
     def __init__(self, places: int) -> None:
         self.places = asyncio.Semaphore(places)
@@ -80,7 +83,7 @@ class Turns:
 
 
 def address_of(transport: dict[str, Any]) -> str | None:
-    """The address of a peer as it is counted: of IPv6 the network that one customer has; None for a local socket."""
+    """Return the address of a peer as it is counted: for IPv6 the network of one customer; None for a local socket."""
     peer = str(transport.get("peer", ""))
     if not peer.startswith("tcp:"):
         return None
@@ -95,9 +98,9 @@ def address_of(transport: dict[str, Any]) -> str | None:
 
 
 def _counted(limits: Lockout, address: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
-    """The keys in the cache that a failure counts under, each with its limit.
+    """Yield the keys in the cache under which a failure counts, each with its limit.
 
-    The realm is not among them: peers say what they like there, and a principal need not be bound to one.
+    The realm is not part of them: peers can send any realm, and a principal need not be bound to one.
     """
     if address is not None and limits.failures_per_address:
         yield _key("address", address), limits.failures_per_address
@@ -106,7 +109,7 @@ def _counted(limits: Lockout, address: str | None, authid: str | None) -> Iterat
 
 
 def _key(kind: str, name: str) -> str:
-    """Names are hashed: peers choose them, and caches limit their keys."""
+    """Return the key in the cache. Names are hashed, since peers choose them and caches restrict their keys."""
     return f"{PREFIX}.{kind}.{sha256(name.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
@@ -124,5 +127,5 @@ def _failed(counted: list[tuple[str, int]], seconds: float) -> None:
         else:
             try:
                 cache.incr(key)
-            except ValueError:  # it has ended in between
+            except ValueError:  # it expired in between
                 cache.add(key, 1, seconds)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from wamp_transport.auth.credentials import Anonymous, Credential, SharedSecret, SigningKey, Ticket
+from wamp_transport.config.auth_methods import TICKET, TOKEN
 from wamp_transport.management.client.failures import USAGE, Failure
 
 KINDS: Final = {
-    "ticket": "the ticket",
+    TICKET.name: "the ticket",
     "secret": "the secret of WAMP-CRA",
-    "token": "a signed token, such as 'manage.py wamp token' makes",
+    TOKEN.name: "a signed token, such as 'manage.py wamp token' makes",
     "key": "the private key of cryptosign in hex, such as 'manage.py wamp keygen' makes",
 }
 """The kinds of credentials, with help texts."""
@@ -74,7 +75,7 @@ def make_credential(kind: str, authid: str | None, text: str) -> Credential:
 
 
 def _ticket(authid: str | None, text: str) -> Credential:
-    return Ticket(_named(authid, "ticket"), text)
+    return Ticket(_named(authid, TICKET.name), text)
 
 
 def _secret(authid: str | None, text: str) -> Credential:
@@ -82,7 +83,7 @@ def _secret(authid: str | None, text: str) -> Credential:
 
 
 def _token(authid: str | None, text: str) -> Credential:
-    return Ticket(authid, text, "token")
+    return Ticket(authid, text, TOKEN.name)
 
 
 def _key(authid: str | None, text: str) -> Credential:
@@ -92,9 +93,9 @@ def _key(authid: str | None, text: str) -> Credential:
 
 
 MAKERS: Final[Mapping[str, Callable[[str | None, str], Credential]]] = {
-    "ticket": _ticket,
+    TICKET.name: _ticket,
     "secret": _secret,
-    "token": _token,
+    TOKEN.name: _token,
     "key": _key,
 }
 

@@ -8,7 +8,6 @@ from wamp_transport.management.subcommands.explain import ExplainCommand
 from wamp_transport.management.subcommands.export import ExportCommand
 from wamp_transport.management.subcommands.handlers import HandlersCommand
 from wamp_transport.management.subcommands.hash_secret import HashSecretCommand
-from wamp_transport.management.subcommands.holders import registrations, subscriptions
 from wamp_transport.management.subcommands.importing import ImportCommand
 from wamp_transport.management.subcommands.init import InitCommand
 from wamp_transport.management.subcommands.keygen import KeygenCommand
@@ -20,6 +19,7 @@ from wamp_transport.management.subcommands.sessions import SessionsCommand
 from wamp_transport.management.subcommands.subcommand import Subcommand
 from wamp_transport.management.subcommands.subscribe import SubscribeCommand
 from wamp_transport.management.subcommands.token import TokenCommand
+from wamp_transport.management.subcommands.uri_lists import registrations, subscriptions
 
 SUBCOMMANDS: tuple[Subcommand, ...] = (
     InitCommand(),

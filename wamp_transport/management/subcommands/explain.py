@@ -13,8 +13,8 @@ from wamp_transport.config.report import ConfigError
 from wamp_transport.management.subcommands.subcommand import report_error, show_report
 from wamp_transport.models import ConfigurationRow
 from wamp_transport.router.options import ACTIONS
-from wamp_transport.stores.identity.holders import holders
-from wamp_transport.stores.rendering import Rows, render
+from wamp_transport.stores.config_document import Rows, to_document
+from wamp_transport.stores.identity.principals_by_name import find_by_name
 
 
 class ExplainCommand:
@@ -74,7 +74,7 @@ class ExplainCommand:
 
 def _role_of(name: str, realm: str, configuration: Configuration) -> str:
     """Return the role of the principal or Django user with this name."""
-    found = holders(configuration, realm, name)
+    found = find_by_name(configuration, realm, name)
     roles = {one.role for one in found}
     if not found:
         raise CommandError(
@@ -92,7 +92,7 @@ def _role_of(name: str, realm: str, configuration: Configuration) -> str:
 
 def _rows(explanation: Explanation) -> dict[str, int]:
     """Return the primary keys of the permission rows behind the reported rules, by path."""
-    rendered = render(Rows.stored())
+    rendered = to_document(Rows.stored())
     rows: dict[str, int] = {}
     for rule in (explanation.rule, *explanation.beaten):
         row: ConfigurationRow | None = rendered.places.get(rule.path) if rule is not None else None

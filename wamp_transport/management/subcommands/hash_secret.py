@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
@@ -23,7 +24,7 @@ class HashSecretCommand:
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "method",
-            choices=["ticket", "wampcra", "wamp-scram", "scram", "scram-pbkdf2"],
+            choices=[kind.name for kind in CREDENTIAL_KINDS.values() if not kind.is_public],
             help="ticket; wampcra; wamp-scram: SCRAM with Argon2id as in the specification; scram: as in "
             "Autobahn and Crossbar; scram-pbkdf2: SCRAM with PBKDF2, for all clients",
         )

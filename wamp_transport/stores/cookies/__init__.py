@@ -1,1 +1,1 @@
-"""Cookie tracking: the records of clients that are known by a cookie, in three stores with one interface."""
+"""The records of clients that have a cookie, in three stores with one interface."""

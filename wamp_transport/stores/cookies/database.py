@@ -1,4 +1,4 @@
-"""Cookie records in the database of the Django project: for any number of processes."""
+"""Cookie records in the database of the Django project, for any number of processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,34 +12,31 @@ from django.utils import timezone
 
 from wamp_transport.models import TrackedCookie
 from wamp_transport.stores.connections import clean_connections
-from wamp_transport.stores.cookies.records import CookieRecord, CookieStoreError, Login
+from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError
 
 BATCH: Final = 1000
 """Rows deleted in one statement."""
 
 
 class DatabaseCookies:
-    """See :class:`~.records.CookieStore`. ``max_cookies`` is seen to by ``purge``."""
+    """A store in the database. Only ``purge`` enforces ``max_cookies``."""
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
-        # SQLite has one writer at a time: more threads would only wait for each other.
+        # SQLite allows one writer at a time: further threads would only wait.
         self.threads = 1 if connections[router.db_for_write(TrackedCookie)].vendor == "sqlite" else 4
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             row = TrackedCookie.objects.filter(digest=digest, expires_at__gt=now).first()
         return None if row is None else _record(row)
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             row = TrackedCookie.objects.filter(pk=id, expires_at__gt=now).first()
         return None if row is None else _record(row)
 
     def add(self, record: CookieRecord) -> None:
-        """See :class:`~.records.CookieStore`."""
         login = {} if record.login is None else _columns(record.login, record.created)
         with _at_the_database():
             TrackedCookie.objects.create(
@@ -51,18 +48,15 @@ class DatabaseCookies:
                 **login,
             )
 
-    def remember(self, id: str, login: Login) -> bool:
-        """See :class:`~.records.CookieStore`."""
+    def remember(self, id: str, login: CookieLogin) -> bool:
         with _at_the_database():
             return bool(TrackedCookie.objects.filter(pk=id).update(**_columns(login, timezone.now())))
 
     def forget(self, id: str) -> bool:
-        """See :class:`~.records.CookieStore`."""
         with _at_the_database():
             return bool(TrackedCookie.objects.filter(pk=id).delete()[0])
 
     def purge(self, now: datetime) -> int:
-        """See :class:`~.records.CookieStore`."""
         rows = TrackedCookie.objects
         with _at_the_database():
             deleted: int = rows.filter(expires_at__lte=now).delete()[0]
@@ -73,25 +67,27 @@ class DatabaseCookies:
         return deleted
 
     def close(self) -> None:
-        """Connections are closed after each call, as ``CONN_MAX_AGE`` says."""
+        """Do nothing: connections are closed after each call, as ``CONN_MAX_AGE`` says."""
 
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """A connection that works, closed when its age says so, also after trouble."""
+    """Provide a working connection and close it if it is too old or broken."""
     try:
         with clean_connections():
             yield
     except (DatabaseError, InterfaceError) as error:
-        raise CookieStoreError(f"the database does not take or give cookies: {error}") from error
+        raise CookieStoreError(f"the database cannot read or store cookies: {error}") from error
 
 
-def _columns(login: Login, now: datetime) -> dict[str, object]:
+def _columns(login: CookieLogin, now: datetime) -> dict[str, object]:
     return {**asdict(login), "logged_in_at": now}
 
 
 def _record(row: TrackedCookie) -> CookieRecord:
     login = None
     if row.logged_in_at is not None:
-        login = Login(row.service, row.realm, row.authid, row.authrole, row.authmethod, row.authprovider, row.authextra)
+        login = CookieLogin(
+            row.service, row.realm, row.authid, row.authrole, row.authmethod, row.authprovider, row.authextra
+        )
     return CookieRecord(row.id, row.name, row.digest, row.created_at, row.expires_at, login)

@@ -1,8 +1,8 @@
-"""Cookie records in a text file that an operator can read: one JSON object a line, later lines count.
+"""Cookie records in a text file that an operator can read: one JSON object per line; later lines replace earlier ones.
 
-Lines are appended and on the disk before a method returns; a line that a crash cut short is dropped. When most lines
-no longer count, and at the start, the file is written anew beside itself and then put in its place. One process at a
-time has the file, by a lock on ``<file>.lock``; a second one is refused.
+Lines are appended and synced to disk before a method returns. A line that a crash cut short is dropped. When most lines
+are obsolete, and at the start, a new file is written beside the old one and then renamed. Only one process at a time
+can use the file, with a lock on ``<file>.lock``; a second one is refused.
 """
 
 import json
@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, BinaryIO, Final
 
 from wamp_transport.stores.cookies.memory import MemoryCookies
-from wamp_transport.stores.cookies.records import CookieRecord, CookieStoreError, Login, digest_of
+from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError, digest_of
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
@@ -25,7 +25,7 @@ except ImportError:  # pragma: no cover - not on Windows
     flock = None  # type: ignore[assignment]
 
 SLACK: Final = 1000
-"""Lines that may be in the file beyond twice the records, before it is written anew."""
+"""Lines that the file may have beyond twice the number of records before it is rewritten."""
 
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 """A time at which nothing has expired."""
@@ -34,7 +34,7 @@ _PRIVATE: Final = 0o600
 
 
 class FileCookies:
-    """See :class:`~.records.CookieStore`. ``name`` is that of the cookie, for records in Crossbar's format."""
+    """A store in a file. ``name`` is that of the cookie, for records in Crossbar's format."""
 
     threads = 1
 
@@ -49,27 +49,23 @@ class FileCookies:
         self._lines = 0
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(now)
             return self._records.find(digest, now)
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(now)
             return self._records.get(id, now)
 
     def add(self, record: CookieRecord) -> None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(record.created)
             self._records.put(record)
             dropped = self._records.make_room()
             self._append([("created", record), *(("deleted", one) for one in dropped)])
 
-    def remember(self, id: str, login: Login) -> bool:
-        """See :class:`~.records.CookieStore`."""
+    def remember(self, id: str, login: CookieLogin) -> bool:
         with self._mutex:
             self._open(datetime.now(UTC))
             record = self._records.get(id, EVER)
@@ -81,7 +77,6 @@ class FileCookies:
             return True
 
     def forget(self, id: str) -> bool:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(datetime.now(UTC))
             record = self._records.get(id, EVER)
@@ -92,7 +87,6 @@ class FileCookies:
             return True
 
     def purge(self, now: datetime) -> int:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._open(now)
             dropped = self._records.purge(now)
@@ -102,14 +96,13 @@ class FileCookies:
             return dropped
 
     def close(self) -> None:
-        """See :class:`~.records.CookieStore`."""
         with self._mutex:
             self._close()
 
     # --- the file ------------------------------------------------------------------------------------------------
 
     def _open(self, now: datetime) -> None:
-        """Take the lock and read the file, unless that is done."""
+        """Take the lock and read the file, unless that has been done."""
         if self._file is not None:
             return
         with self._at_the_disk():
@@ -119,7 +112,7 @@ class FileCookies:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[None]:
-        """After trouble the file is closed: what is on the disk counts, and is read again by the next call."""
+        """Close the file after an error, so that the next call reads it again: the content on disk counts."""
         try:
             yield
         except OSError as error:
@@ -131,27 +124,27 @@ class FileCookies:
 
     def _lock(self) -> None:
         if flock is None:  # pragma: no cover - not on Windows
-            raise CookieStoreError("a cookie store of type file needs a POSIX system; take type database")
+            raise CookieStoreError("a cookie store of type file needs a POSIX system; use type database")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
         try:
             flock(self._lock_file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise CookieStoreError(
-                f"the cookie file {self._path} belongs to another process that runs; "
-                "give each process a file of its own, or take a store of type database"
+                f"the cookie file {self._path} is in use by another process; "
+                "give each process a file of its own, or use a store of type database"
             ) from None
 
     def _read(self, now: datetime) -> None:
         records = MemoryCookies(self._max_cookies)
         content = self._path.read_bytes() if self._path.exists() else b""
-        whole, _, _ = content.rpartition(b"\n")  # what follows the last newline was cut short by a crash
+        whole, _, _ = content.rpartition(b"\n")  # a crash cut short what follows the last newline
         for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
                 self._take(records, json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 raise CookieStoreError(
-                    f"line {number} of the cookie file {self._path} is no record of a cookie; move the file away"
+                    f"line {number} of the cookie file {self._path} is not a record of a cookie; move the file away"
                 ) from None
         records.purge(now)
         self._records = records
@@ -165,14 +158,14 @@ class FileCookies:
             records.put(record)
 
     def _from_crossbar(self, line: Mapping[str, Any]) -> CookieRecord:
-        """A record as Crossbar writes it, with the cookie in the clear; its login is not taken over."""
+        """Return the record of a line written by Crossbar, which has the cookie in clear text. Its login is ignored."""
         created = datetime.fromisoformat(line.get("created") or line["deleted"])
         created = created if created.tzinfo is not None else created.replace(tzinfo=UTC)
         expires = created + timedelta(seconds=line.get("max_age") or 0)
         return CookieRecord(token_urlsafe(18), self._name, digest_of(self._name, line["cbtid"]), created, expires)
 
     def _write_anew(self) -> None:
-        """Put a file with just the records that count in the place of the old one."""
+        """Replace the file with a new one that has only the current records."""
         new = Path(f"{self._path}.new")
         new.unlink(missing_ok=True)
         records = self._records.records()
@@ -204,7 +197,7 @@ class FileCookies:
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with suppress(OSError):  # what could not be written is told already
+            with suppress(OSError):  # the failure to write has been reported already
                 file.close()
         if self._lock_file is not None:
             os.close(self._lock_file)
@@ -219,7 +212,7 @@ def _lines(changes: Iterable[tuple[str, CookieRecord]]) -> Iterator[bytes]:
 
 
 def record_from(line: Mapping[str, Any]) -> CookieRecord:
-    """A record from a line. Raises ValueError, KeyError or TypeError where it holds none."""
+    """Return the record in a line. Raises ValueError, KeyError or TypeError if there is none."""
     login = line["login"]
     return CookieRecord(
         str(line["id"]),
@@ -227,12 +220,12 @@ def record_from(line: Mapping[str, Any]) -> CookieRecord:
         str(line["digest"]),
         datetime.fromisoformat(line["created"]),
         datetime.fromisoformat(line["expires"]),
-        None if login is None else Login(**login),
+        None if login is None else CookieLogin(**login),
     )
 
 
 def _sync_directory(directory: Path) -> None:
-    """The new name of the file is on the disk as well."""
+    """Sync the new name of the file to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,13 +1,13 @@
-"""Cookie records in memory: gone when the process ends."""
+"""Cookie records in memory, lost when the process ends."""
 
 from dataclasses import replace
 from datetime import datetime
 
-from wamp_transport.stores.cookies.records import CookieRecord, Login
+from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord
 
 
 class MemoryCookies:
-    """See :class:`~.records.CookieStore`. ``max_cookies``: with more than that the oldest without a login goes."""
+    """A store in memory. Above ``max_cookies`` the oldest record without a login is deleted."""
 
     threads = 0
 
@@ -21,21 +21,17 @@ class MemoryCookies:
         return len(self._ids)
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         record = self._tracked.get(digest) or self._logged_in.get(digest)
         return record if record is not None and record.expires > now else None
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """See :class:`~.records.CookieStore`."""
         return self.find(self._ids.get(id, ""), now)
 
     def add(self, record: CookieRecord) -> None:
-        """See :class:`~.records.CookieStore`."""
         self.put(record)
         self.make_room()
 
-    def remember(self, id: str, login: Login) -> bool:
-        """See :class:`~.records.CookieStore`."""
+    def remember(self, id: str, login: CookieLogin) -> bool:
         digest = self._ids.get(id, "")
         record = self._tracked.get(digest) or self._logged_in.get(digest)
         if record is None:
@@ -44,7 +40,6 @@ class MemoryCookies:
         return True
 
     def forget(self, id: str) -> bool:
-        """See :class:`~.records.CookieStore`."""
         digest = self._ids.pop(id, None)
         if digest is None:
             return False
@@ -53,28 +48,27 @@ class MemoryCookies:
         return True
 
     def purge(self, now: datetime) -> int:
-        """See :class:`~.records.CookieStore`."""
         expired = [record.id for record in self.records() if record.expires <= now]
         for id in expired:
             self.forget(id)
         return len(expired) + len(self.make_room())
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""
 
     def records(self) -> list[CookieRecord]:
-        """All records, oldest first among those with a login and among those without."""
+        """Return all records, oldest first among those with a login and among those without."""
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:
-        """Keep a record in place of one with the same digest, if any, without a look at how many there are."""
+        """Store a record, replacing one with the same digest. The number of records is not checked."""
         self._ids[record.id] = record.digest
         self._tracked.pop(record.digest, None)
         self._logged_in.pop(record.digest, None)
         (self._tracked if record.login is None else self._logged_in)[record.digest] = record
 
     def make_room(self) -> list[CookieRecord]:
-        """Drop what is too much; what was dropped."""
+        """Delete excess records, and return them."""
         dropped: list[CookieRecord] = []
         while len(self._ids) > self.max_cookies:
             record = next(iter((self._tracked or self._logged_in).values()))

@@ -1,7 +1,7 @@
-"""What is kept of a client's cookie, and what a store of such records can do.
+"""The record of a client's cookie, and the interface of stores for such records.
 
-The value of a cookie is all it takes to be taken for its client, so no store holds it: a store holds its hash. Whoever
-reads a database, a file or a backup finds nothing that a browser could send.
+The value of a cookie is all it takes to pass for its client, so stores hold only its hash. Someone who reads a
+database, a file or a backup finds nothing that a browser could send.
 """
 
 from base64 import urlsafe_b64encode
@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 
 class CookieStoreError(Exception):
-    """A store cannot be asked or written now; the message is for operators."""
+    """A store cannot be read or written now. The message is for operators."""
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """What a session logged in with. ``service`` is the key of the path service where; it counts there alone."""
+class CookieLogin:
+    """A login that a cookie stands for. It counts only for the path service with the key ``service``."""
 
     service: str
     realm: str
@@ -33,8 +33,8 @@ class Login:
 class CookieRecord:
     """A client that has a cookie.
 
-    ``id`` is public: the authid of anonymous sessions, and what this client is called everywhere but in its cookie.
-    ``digest`` is made of the cookie's value, see :func:`digest_of`. Times are aware.
+    ``id`` is public: the authid of anonymous sessions, and the client's name everywhere except in its cookie.
+    ``digest`` is made from the cookie's value, see :func:`digest_of`. Times are aware.
     """
 
     id: str
@@ -42,49 +42,49 @@ class CookieRecord:
     digest: str
     created: datetime
     expires: datetime
-    login: Login | None = None
+    login: CookieLogin | None = None
 
 
 class CookieStore(Protocol):
     """Records by the digest of the cookie and by their public id. Every method may raise CookieStoreError.
 
-    ``threads``: how many calls may run at a time, each in a thread as it waits for a disk or a network; 0 for a store
-    that never waits.
+    ``threads`` is the number of calls that may run at a time, each in a thread since it waits for a disk or a network;
+    0 for a store that never blocks.
     """
 
     threads: int
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """The record of a cookie, unless it has expired."""
+        """Return the record of a cookie, unless it has expired."""
         ...
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """The record with a public id, unless it has expired."""
+        """Return the record with a public id, unless it has expired."""
         ...
 
     def add(self, record: CookieRecord) -> None:
-        """Keep a new record."""
+        """Store a new record."""
         ...
 
-    def remember(self, id: str, login: Login) -> bool:
-        """Keep a login with a record, in place of one before; false where there is no such record."""
+    def remember(self, id: str, login: CookieLogin) -> bool:
+        """Store a login with a record, replacing an earlier one. Return False if there is no such record."""
         ...
 
     def forget(self, id: str) -> bool:
-        """Drop a record: its cookie counts no more, not even after a restart. False where there is none."""
+        """Delete a record, so that its cookie no longer counts, even after a restart. Return False if there is none."""
         ...
 
     def purge(self, now: datetime) -> int:
-        """Drop what has expired and what is too much; how many records that were."""
+        """Delete expired and excess records. Return their number."""
         ...
 
     def close(self) -> None:
-        """Let go of files and locks. What is called afterwards opens them again."""
+        """Release files and locks. A later call opens them again."""
         ...
 
 
 def new_record(name: str, length: int, now: datetime, max_age: int) -> tuple[CookieRecord, str]:
-    """A record of a client met for the first time, and the value for its cookie.
+    """Return a record for a new client, and the value for its cookie.
 
     The value has ``length`` characters of the URL-safe base64 alphabet, six bits each from the system's generator.
     ``max_age`` is in seconds.
@@ -95,7 +95,8 @@ def new_record(name: str, length: int, now: datetime, max_age: int) -> tuple[Coo
 
 
 def digest_of(name: str, value: str) -> str:
-    """SHA-256 of name and value, in hexadecimal. With the name in it, a cookie counts under its own name only.
+    """Return the SHA-256 of name and value in hex. The name is included so that a cookie counts only under its own
+    name.
 
     The value is random and long, so unlike a password it needs no slow hash.
     """

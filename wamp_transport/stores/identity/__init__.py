@@ -1,1 +1,1 @@
-"""Django's side of identity: principals in the database, users, tokens, and what happens at the door."""
+"""Identity in the Django project: principals in the database, users, tokens, and the audit trail of logins."""

@@ -1,4 +1,4 @@
-"""The audit trail in the database: written in batches, ended by age and number. Synchronous: call it in a thread."""
+"""The audit trail in the database: written in batches, purged by age and number. Synchronous: call it in a thread."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from django.utils import timezone
 from wamp_transport.models import AuditEntry
 
 MOST: Final = 500_000
-"""Entries that are kept at most, the latest ones."""
+"""Entries kept at most. The oldest are deleted first."""
 
 LENGTHS: Final = {
     field.name: field.max_length
@@ -19,12 +19,14 @@ LENGTHS: Final = {
 
 
 def keep(entries: Iterable[dict[str, Any]]) -> None:
-    """Write entries, given as their columns. What peers have made too long is cut, and what no database takes goes."""
+    """Store entries, given as their columns. Long values from peers are cut, and characters that databases refuse are
+    removed.
+    """
     AuditEntry.objects.bulk_create([AuditEntry(**{key: _fit(key, one[key]) for key in one}) for one in entries], 500)
 
 
 def purge(days: int) -> int:
-    """Drop entries older than ``days``, and the oldest beyond MOST; how many."""
+    """Delete entries older than ``days``, and the oldest beyond MOST. Return their number."""
     deleted: int = AuditEntry.objects.filter(at__lt=timezone.now() - timedelta(days=days)).delete()[0]
     oldest = AuditEntry.objects.order_by("-id").values_list("id", flat=True)[MOST : MOST + 1]
     for id in oldest:

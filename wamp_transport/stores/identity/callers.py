@@ -1,29 +1,26 @@
 """The Django user behind a session of the router. Synchronous: call it in a thread."""
 
-from typing import Any, Final
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from wamp_transport.auth.providers import NAMES_USERS
 from wamp_transport.conf import app_settings
-
-NAMED_BY_DJANGO: Final = frozenset({"django", "local"})
-"""Who says the authid: Django's own login, or code of this project. Any other authid may be equal to a username by
-chance or by intent, and is no user."""
 
 
 def user_behind(user_key: str | None, authid: str, authprovider: str) -> Any:
-    """The active user; None where the session is nobody's.
+    """Return the active user of a session; None if there is none.
 
-    ``user_key`` is the primary key that the login has kept of the user, where it has.
+    ``user_key`` is the primary key of the user, if the login has stored it.
     """
     if not apps.is_installed("django.contrib.auth"):
         return None
     users = get_user_model()
     if user_key is not None:
         wanted = {"pk": user_key}
-    elif authprovider in NAMED_BY_DJANGO and app_settings().hook("USER_AUTHID") is None:
+    elif authprovider in NAMES_USERS and app_settings().hook("USER_AUTHID") is None:
         wanted = {users.USERNAME_FIELD: authid}
     else:
         return None

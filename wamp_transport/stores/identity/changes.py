@@ -1,4 +1,4 @@
-"""Changes of users, groups, roles and principals that live sessions hang on: written down after commit, read by nodes.
+"""Changes of users, groups, roles and principals that may end open sessions: stored after commit, read by nodes.
 
 Synchronous: call it in a thread.
 """
@@ -20,52 +20,52 @@ from django.utils import timezone
 from wamp_transport.models import IdentityChange, Principal, UserRole
 
 KEPT: Final = timedelta(hours=1)
-"""How long changes are kept. A process that was not looking for longer looks at all its sessions."""
+"""Time for which changes are kept. A process that has not read them for longer checks all its sessions."""
 
 PURGE_EVERY: Final = 100
-"""Changes between two looks for old ones, where no node runs to do it."""
+"""Number of changes after which old ones are deleted, in case no node runs to do it."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
-"""The session engine that keeps nothing on the server: there a logout can end all sessions of the user alone."""
+"""The session engine that stores nothing on the server. With it a logout ends all sessions of the user."""
 
 EVERYBODY: Final = "everybody"
 
 
 def session_digest(session_key: str) -> str:
-    """What a Django session is called in a change; its key is a secret."""
+    """Return the key of a Django session in changes. The session key itself is a secret."""
     return sha256(b"wamp_transport" + session_key.encode()).hexdigest()
 
 
 def principal_key(realm: str, authid: str) -> str:
-    """What a principal is called in a change."""
+    """Return the key of a principal in changes."""
     return f"{realm}\n{authid}"
 
 
 def record(kind: str, key: str = "", using: str | None = None) -> None:
-    """Something has changed: write it down once that is committed. A failure is logged, and stops nobody."""
+    """Store a change after the transaction commits. A failure is logged and does not affect the caller."""
     using = using or router.db_for_write(IdentityChange)
     transaction.on_commit(lambda: _write(kind, key), using=using, robust=True)
 
 
 def latest() -> int:
-    """The number of the latest change."""
+    """Return the number of the latest change."""
     return IdentityChange.objects.aggregate(latest=Max("id"))["latest"] or 0
 
 
 def since(number: int) -> list[tuple[int, str, str]]:
-    """The changes after the one with this number: number, kind, key."""
+    """Return the changes after the one with this number: number, kind, key."""
     rows = IdentityChange.objects.filter(id__gt=number).order_by("id")
     return list(rows.values_list("id", "kind", "key"))
 
 
 def purge() -> int:
-    """Drop changes that every node has seen."""
+    """Delete changes that every node has read."""
     deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - KEPT).delete()[0]
     return deleted
 
 
 def connect() -> None:
-    """Listen to Django's signals."""
+    """Connect to Django's signals."""
     users = get_user_model()
     prefix = "wamp_transport.identity."
     post_save.connect(_user_saved, sender=users, dispatch_uid=prefix + "user_saved")
@@ -94,7 +94,7 @@ def _write(kind: str, key: str) -> None:
 def _user_saved(
     instance: Any, created: bool, using: str, update_fields: Iterable[str] | None = None, **_event: Any
 ) -> None:
-    """A login writes when it was: that changes nothing."""
+    """Record a change of a user. A login only updates ``last_login``, which is no change."""
     if not created and set(update_fields or ()) != {"last_login"}:
         record("user", str(instance.pk), using)
 
@@ -104,7 +104,7 @@ def _user_deleted(instance: Any, using: str, **_event: Any) -> None:
 
 
 def _logged_out(request: Any = None, user: Any = None, **_event: Any) -> None:
-    """The Django session ends after this signal, so it is named instead of looked at again."""
+    """Record a logout. The Django session ends after this signal, so the change names it."""
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     if session_key is None or user is None:
         return
@@ -117,7 +117,10 @@ def _logged_out(request: Any = None, user: Any = None, **_event: Any) -> None:
 def _memberships_changed(
     instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, using: str, **_event: Any
 ) -> None:
-    """From the user's side ``instance`` is the user; from the group's side users are in ``pk_set``, none for all."""
+    """Record a change of groups or permissions.
+
+    From the user's side ``instance`` is the user. From the group's side users are in ``pk_set``, which is None for all.
+    """
     if action not in ("post_add", "post_remove", "post_clear"):
         return
     if not reverse:

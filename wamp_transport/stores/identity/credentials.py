@@ -1,7 +1,7 @@
-"""From a secret that a person types to what is kept of it. The secret itself is not.
+"""Storage of credentials: hashes and derived keys of secrets, never the secrets themselves.
 
-Where a principal changes its secret, both count for a time. A challenge tells the client one salt alone, so the
-second secret takes the salt of the first: then the answer to one challenge shows the one or the other.
+When a principal changes its secret, both are valid for some time. A challenge can send only one salt, so the second
+secret uses the salt of the first: the answer to one challenge then proves either of them.
 """
 
 import secrets
@@ -13,10 +13,12 @@ from django.contrib.auth.hashers import make_password
 from django.utils.translation import gettext as _
 
 from wamp_transport.auth import cryptosign, scram, wampcra
+from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.auth.fingerprints import fingerprint
+from wamp_transport.config.auth_methods import CRYPTOSIGN, TICKET, WAMPCRA
 
 ITERATIONS: Final = 600_000
-"""Rounds of PBKDF2, as is advised for HMAC-SHA256."""
+"""Rounds of PBKDF2, as recommended for HMAC-SHA256."""
 
 ARGON2_PASSES: Final = 3
 ARGON2_MEMORY: Final = 64 * 1024
@@ -24,44 +26,38 @@ ARGON2_MEMORY: Final = 64 * 1024
 
 SALT_SIZE: Final = 16
 KEYLEN: Final = 32
-"""Octets of a salt, and of a key of WAMP-CRA."""
-
-SHORTEST: Final = {"ticket": 16, "wampcra": 8, "wamp-scram": 8, "scram": 8, "scram-pbkdf2": 8}
-"""Characters. A ticket is sent as it is and may be made by a machine; the others are passwords."""
-
-KDFS: Final[dict[str, scram.Kdf]] = {"wamp-scram": "argon2id13", "scram": "argon2id-13", "scram-pbkdf2": "pbkdf2"}
-PUBLIC: Final = ("cryptosign", "tls")
-"""Methods whose credentials are no secrets."""
+"""Octets of a key for WAMP-CRA."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a credential. See :class:`~wamp_transport.models.Credential`."""
+    """The stored part of a credential. See :class:`~wamp_transport.models.Credential`."""
 
     data: dict[str, Any]
     fingerprint: str
 
 
 def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Kept:
-    """What is kept of ``secret``. Slow on purpose: not on the event loop.
+    """Return what to store of ``secret``. Slow on purpose: do not call it on the event loop.
 
-    ``other`` is the data of a credential of the same principal and method that counts beside this one. Raises
-    ValueError with a sentence for people where the secret is none of the method.
+    ``other`` is the data of a credential of the same principal and method that is valid beside this one. Raises
+    ValueError with a sentence for people if the secret does not suit the method.
     """
-    if len(secret) < SHORTEST.get(method, 1):
-        raise ValueError(_("Too short: at least %d characters.") % SHORTEST[method])
-    if method == "ticket":
+    kind = CREDENTIAL_KINDS[method]
+    if len(secret) < kind.min_length:
+        raise ValueError(_("Too short: at least %d characters.") % kind.min_length)
+    if method == TICKET.name:
         return _named({"hash": make_password(secret)})
-    if method == "wampcra":
+    if method == WAMPCRA.name:
         return _named(_wampcra(secret, other))
-    if method in KDFS:
-        return _named(_scram(KDFS[method], secret, other))
+    if kind.kdf is not None:
+        return _named(_scram(kind.kdf, secret, other))
     return Kept({}, public(method, secret))
 
 
 def public(method: str, text: str) -> str:
-    """A public key or the fingerprint of a certificate in the form that is looked up. Raises ValueError."""
-    if method == "cryptosign":
+    """Return a public key or certificate fingerprint in the form for look-ups. Raises ValueError."""
+    if method == CRYPTOSIGN.name:
         key = cryptosign.public_key(text.strip())
         if key is None:
             raise ValueError(_("A public key is 64 hexadecimal digits."))
@@ -104,10 +100,10 @@ def _scram(kdf: scram.Kdf, secret: str, other: Mapping[str, Any] | None) -> dict
 
 
 def derivation_of(data: Mapping[str, Any]) -> scram.Derivation:
-    """How the keys of a SCRAM credential were derived."""
+    """Return how the keys of a SCRAM credential were derived."""
     return scram.Derivation(data["kdf"], bytes.fromhex(data["salt"]), data["iterations"], data["memory"])
 
 
 def _named(data: dict[str, Any]) -> Kept:
-    """The fingerprint is random: nothing of the secret follows from it."""
+    """Return the data with a random fingerprint, from which nothing about the secret follows."""
     return Kept(data, secrets.token_hex(8))

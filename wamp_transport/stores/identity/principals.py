@@ -1,4 +1,4 @@
-"""Principals and their credentials as logins need them. Synchronous: call it in a thread."""
+"""Principals and their credentials, as logins need them. Synchronous: call it in a thread."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from django.utils import timezone
 from wamp_transport.models import Credential, Principal
 
 USED_EVERY: Final = timedelta(minutes=1)
-"""How often at most it is written down that a principal or credential is in use."""
+"""The shortest interval at which the use of a principal or credential is recorded."""
 
 MOST_CREDENTIALS: Final = 10
-"""Credentials of one principal and method that are looked at: the latest ones."""
+"""Credentials of one principal and method that are tried: the latest ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCredential:
-    """A credential that counts now. See :class:`~wamp_transport.models.Credential`."""
+    """A credential that is valid now. See :class:`~wamp_transport.models.Credential`."""
 
     id: int
     method: str
@@ -30,7 +30,7 @@ class StoredCredential:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrincipal:
-    """A principal that may log in now, and what it may prove itself with, the latest first.
+    """A principal that may log in now, with its credentials, the latest first.
 
     ``user`` is the primary key of the Django user it belongs to, as text.
     """
@@ -45,15 +45,15 @@ class StoredPrincipal:
 
 
 def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
-    """The principal with this authid and its credentials of these methods; None where there is none that counts.
+    """Return the principal with this authid and its credentials of these methods; None if none may log in.
 
-    Without a realm it is the one that has the authid in any realm, if it is the only one.
+    Without a realm the authid must be unique among all realms.
     """
     rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "").select_related("user")
     if realm is not None:
         rows = rows.filter(realm=realm)
     found = list(islice(filter(belongs_to_nobody_gone, rows), 2))
-    # Asked where there is none as well, so that the time tells nothing.
+    # Query even if there is no principal, so that the time reveals nothing.
     owner = found[0].pk if len(found) == 1 else 0
     wanted = _counting(Credential.objects.filter(principal_id=owner, method__in=list(methods)), "")
     kept = list(wanted.order_by("-id")[:MOST_CREDENTIALS])
@@ -63,7 +63,7 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
 def find_by_fingerprint(
     realm: str | None, method: str, fingerprints: Iterable[str], authid: str | None = None
 ) -> StoredPrincipal | None:
-    """The one principal that has a key or certificate with one of these fingerprints; None where it is not clear."""
+    """Return the only principal with a key or certificate of these fingerprints; None if it is ambiguous."""
     rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
     rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal__user")
     if realm is not None:
@@ -77,12 +77,12 @@ def find_by_fingerprint(
 
 
 def can_be_stored(*texts: str) -> bool:
-    """Whether a database takes these texts: peers may send any."""
+    """Return whether a database accepts these texts. Peers may send any."""
     return not any(one == "\0" or "\ud800" <= one <= "\udfff" for text in texts for one in text)
 
 
 def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
-    """A principal has logged in. Its credential is known by a fingerprint, or where it is the only one it can be."""
+    """Record a login of a principal, and the credential used: by fingerprint, or if it can only be one."""
     now = timezone.now()
     rows = Principal.objects.filter(realm=realm, authid=authid)
     rows.filter(_is_due(now)).update(last_used_at=now)
@@ -94,13 +94,13 @@ def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable
 
 
 def credential_used(id: int) -> None:
-    """Somebody has logged in with this credential."""
+    """Record a login with this credential."""
     now = timezone.now()
     Credential.objects.filter(_is_due(now), pk=id).update(last_used_at=now)
 
 
 def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tuple[str, StoredCredential]]:
-    """Some credentials of these methods in a realm (None: in any), with the roles of their principals."""
+    """Return some credentials of these methods in a realm (None for any), with the roles of their principals."""
     rows = _counting(Credential.objects.filter(method__in=list(methods)), "").select_related("principal")
     if realm is not None:
         rows = rows.filter(principal__realm=realm)
@@ -115,12 +115,12 @@ def _is_due(now: datetime) -> Q:
 
 
 def _counting(rows: Any, path: str) -> Any:
-    """Those that have not expired."""
+    """Return the rows that have not expired."""
     return rows.filter(Q(**{f"{path}expires_at": None}) | Q(**{f"{path}expires_at__gt": timezone.now()}))
 
 
 def belongs_to_nobody_gone(row: Principal) -> bool:
-    """Whether a principal belongs to no Django user, or to an active one."""
+    """Return whether a principal belongs to no Django user or to an active one."""
     return row.user is None or bool(row.user.is_active)
 
 

@@ -1,4 +1,4 @@
-"""Django's users as WAMP identities: who a session cookie or a token stands for, and which role that user has.
+"""Django users as WAMP identities: the user for a session cookie or a token, and the user's role.
 
 Synchronous: call it in a thread.
 """
@@ -23,16 +23,16 @@ from wamp_transport.stores.identity.hooks import running
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
 ONCE: Final = "wamp_transport.token.%s"
-"""Key in Django's cache of a token that has been used."""
+"""Prefix of the key, in Django's cache, of a token that has been used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is in a realm. ``user`` is the primary key of a Django user as text; None for anybody else.
+    """An identity in a realm. ``user`` is the primary key of a Django user as text; None for others.
 
-    ``user_hash`` and ``session_key`` are what the identity hangs on: a token made for the user, a Django session.
-    ``is_role_given``: the role came with the token, and no table changes it. ``default_role`` is for users whom the
-    table does not name. ``is_stored``: it is a principal of the database.
+    The identity is valid as long as ``user_hash`` (a token made for the user) or ``session_key`` (a Django session) is.
+    If ``is_role_given``, the role came with the token and no table changes it. ``default_role`` is for users who are
+    not in the table. ``is_stored`` marks a principal of the database.
     """
 
     realm: str | None
@@ -48,9 +48,9 @@ class Identity:
 
 
 def of_session(session_key: str, realm: str | None, default_role: str | None = None) -> Identity | None:
-    """The user who is logged in with this Django session; None where nobody is (any more).
+    """Return the identity of the user logged in with this Django session; None if there is none.
 
-    The role is None where the user has none in the realm.
+    The role is None if the user has none in the realm.
     """
     user = _session_user(session_key)
     if user is None:
@@ -64,7 +64,7 @@ def of_session(session_key: str, realm: str | None, default_role: str | None = N
 def of_token(
     token: str, realm: str | None, details: Mapping[str, Any], default_role: str | None = None
 ) -> Identity | None:
-    """Who shows this token to join a realm; None where it does not count there."""
+    """Return the identity for a token in a realm; None if the token is not valid there."""
     try:
         claims = read_token(token)
     except InvalidToken:
@@ -78,13 +78,13 @@ def of_token(
 
 
 def of_stored(realm: str, authid: str, role: str) -> Identity:
-    """A principal of the database that has just logged in with a role, and the user it belongs to."""
+    """Return the identity of a principal of the database that has just logged in with a role."""
     found = principals.find(realm, authid, ())
     return Identity(realm, authid, role, user=None if found is None else found.user, is_stored=True)
 
 
 def again(identity: Identity) -> Identity | None:
-    """The same identity as it is now, for a session that goes on; None where it may not."""
+    """Return the current state of an identity whose session continues; None if it may not."""
     if identity.is_stored:
         found = principals.find(identity.realm, identity.authid, ())
         return None if found is None else replace(identity, role=found.role, user=found.user)
@@ -100,7 +100,7 @@ def again(identity: Identity) -> Identity | None:
 
 
 def authid_of(user: Any) -> str:
-    """The authid of a user: the username, or what the project's hook says."""
+    """Return the authid of a user: the username, or the result of the project's hook."""
     hook = app_settings().hook("USER_AUTHID")
     if hook is None:
         return str(user.get_username())
@@ -109,9 +109,9 @@ def authid_of(user: Any) -> str:
 
 
 def role_of(user: Any, realm: str | None) -> str | None:
-    """The role of an active user in a realm: what the project's hook says, else the first line that fits.
+    """Return the role of an active user in a realm: from the project's hook, else from the first line that applies.
 
-    Empty where that line says that the user may not join; None where no line fits.
+    Empty if that line says that the user may not join; None if no line applies.
     """
     hook = app_settings().hook("USER_ROLE")
     if hook is not None:
@@ -137,16 +137,16 @@ def _is_meant(line: UserRole, user: Any, groups: set[Any]) -> bool:
 
 
 class _LoadedSession(dict[str, Any]):
-    """A Django session to look at: what Django does to a stored one while it looks for the user stays undone here.
+    """A loaded Django session that is only read: Django's changes to it while it finds the user have no effect.
 
-    The browser would have to be told of a new key, and it is not asking.
+    The browser could not be sent a new key, since it made no request.
     """
 
     def cycle_key(self) -> None:
-        """Not here."""
+        """Do nothing."""
 
     def flush(self) -> None:
-        """Not here."""
+        """Do nothing."""
 
 
 def _session_user(session_key: str) -> Any:
@@ -165,7 +165,7 @@ def _user(pk: str) -> Any:
 
 
 def _with_role(identity: Identity, user: Any) -> Identity:
-    """The identity with the role that the user has now, unless it came with a token."""
+    """Return the identity with the user's current role, unless the role came with the token."""
     if identity.is_role_given:
         return identity
     role = role_of(user, identity.realm)
@@ -215,7 +215,7 @@ def _of_foreign_token(
 
 
 def _first_use(claims: Claims) -> bool:
-    """Whether nobody has used the token before; afterwards somebody has."""
+    """Mark the token as used, and return whether it was unused before."""
     lasts = max(1, int(claims.expires - time.time()) + 1)
     return bool(cache.add(ONCE % claims.id, 1, lasts))
 

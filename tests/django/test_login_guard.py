@@ -1,0 +1,159 @@
+"""The door of a node: what is counted, who waits, what is written down."""
+
+import asyncio
+
+import pytest
+from django.core.cache import cache
+
+from wamp_transport.bootstrap.identity.login_guard import GuardedAuthenticator
+from wamp_transport.config.limits import Lockout
+from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
+from wamp_transport.router.effects import AuthenticationRequest
+from wamp_transport.wamp import errors
+from wamp_transport.wamp.messages import Authenticate, Hello, HelloDetails
+
+pytestmark = pytest.mark.django_db  # its threads look whether their connections still work
+
+LIMIT = 3
+STRICT = Lockout(failures_per_address=0, failures_per_authid=LIMIT)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    cache.clear()
+    yield
+    cache.clear()
+
+
+class Inside:
+    """Lets nobody in but who says so, once it is told to go on."""
+
+    def __init__(self, *, waits=False):
+        self.tried = []
+        self.begun = asyncio.Semaphore(0)
+        self.go = asyncio.Event()
+        if not waits:
+            self.go.set()
+
+    async def authenticate(self, request):
+        if request.method == "django-session":
+            return Skip()
+        if request.message is None:
+            return ChallengePeer(request.method, {})
+        self.tried.append(request.message.signature)
+        self.begun.release()
+        await self.go.wait()
+        if request.message.signature == "broken":
+            return Deny(errors.AUTHENTICATION_FAILED, "the authenticator failed")
+        if request.message.signature == "right":
+            return Admit("realm1", "joe", "user", request.method, "static")
+        return Deny()
+
+
+class Trail:
+    def __init__(self):
+        self.kinds = []
+
+    def record(self, kind, **columns):
+        self.kinds.append(kind)
+
+
+def request(signature=None, *, authid="joe", realm="realm1", method="ticket", peer="tcp:192.0.2.1:5000"):
+    message = None if signature is None else Authenticate(signature, {})
+    hello = Hello(realm, HelloDetails(authid=authid))
+    return AuthenticationRequest(1, 7, "service", method, hello, {"peer": peer}, message)
+
+
+def door(inside, trail=None, limits=STRICT):
+    return GuardedAuthenticator(inside, lambda: {"service": limits}, lambda _: None, None, trail or Trail())
+
+
+def is_locked(answer):
+    return isinstance(answer, Deny) and "too many failed logins" in answer.message
+
+
+def test_failures_lock_the_authid_out_whatever_realm_or_address_is_said():
+    async def whole():
+        one, trail = Inside(), Trail()
+        guarded = door(one, trail)
+        for number in range(LIMIT):
+            said = {"realm": f"realm{number}", "peer": f"tcp:192.0.2.{number}:5000"}
+            assert await guarded.authenticate(request(f"guess{number}", **said)) == Deny()
+        assert is_locked(await guarded.authenticate(request("right", realm="another", peer="tcp:192.0.2.9:1")))
+        assert is_locked(await guarded.authenticate(request(realm=None)))
+        assert await guarded.authenticate(request("guess", authid="ann")) == Deny()
+        assert one.tried == ["guess0", "guess1", "guess2", "guess"]
+        assert trail.kinds == ["failure"] * LIMIT + ["lockout"] * 2 + ["failure"]
+
+    asyncio.run(whole())
+
+
+def test_many_guesses_at_a_time_are_not_more_than_one_after_the_other():
+    async def whole():
+        inside = Inside(waits=True)
+        guarded = door(inside)
+        guesses = [asyncio.ensure_future(guarded.authenticate(request(f"guess{number}"))) for number in range(50)]
+        other = asyncio.ensure_future(guarded.authenticate(request("right", authid="ann")))
+        for _ in range(LIMIT + 1):
+            await inside.begun.acquire()
+        inside.go.set()
+        answers = await asyncio.gather(*guesses)
+        assert isinstance(await other, Admit)
+        return inside.tried, answers
+
+    tried, answers = asyncio.run(whole())
+    assert len(tried) - 1 <= 2 * LIMIT
+    assert sum(map(is_locked, answers)) == 50 - (len(tried) - 1)
+
+
+def test_many_right_logins_at_a_time_all_come_in():
+    async def whole():
+        inside = Inside()
+        guarded = door(inside)
+        answers = await asyncio.gather(*(guarded.authenticate(request("right")) for _ in range(50)))
+        assert all(isinstance(answer, Admit) for answer in answers)
+        assert guarded._throttle._queues == {}
+
+    asyncio.run(whole())
+
+
+def test_who_leaves_while_the_secret_is_checked_has_failed():
+    async def whole():
+        inside = Inside(waits=True)
+        guarded = door(inside)
+        for _ in range(LIMIT):
+            guess = asyncio.ensure_future(guarded.authenticate(request("guess")))
+            await inside.begun.acquire()
+            guess.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await guess
+            await asyncio.gather(*guarded._tasks)
+        inside.go.set()
+        assert is_locked(await guarded.authenticate(request("right")))
+        assert guarded._throttle._queues == {}
+
+    asyncio.run(whole())
+
+
+def test_faults_that_are_nobodys_guess_are_not_counted():
+    async def whole():
+        trail = Trail()
+        guarded = door(Inside(), trail)
+        for _ in range(LIMIT * 2):
+            answer = await guarded.authenticate(request("broken"))
+            assert answer.reason == errors.AUTHENTICATION_FAILED
+            assert await guarded.authenticate(request(method="django-session")) == Skip()
+        assert isinstance(await guarded.authenticate(request("right")), Admit)
+        assert trail.kinds == ["failure"] * (LIMIT * 2)
+
+    asyncio.run(whole())
+
+
+def test_login_that_led_to_no_session_is_written_down_as_a_failure():
+    async def whole():
+        trail = Trail()
+        assert isinstance(await door(Inside(), trail).authenticate(request("right")), Admit)
+        await asyncio.sleep(0)
+        assert trail.kinds == ["failure"]
+
+    asyncio.run(whole())

@@ -1,0 +1,82 @@
+"""Validation of an edit against the whole configuration as it would be stored: it must not cause new faults."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db import connections, router
+
+from wamp_transport.bootstrap.sources import base_directory
+from wamp_transport.config.reader import read_mapping
+from wamp_transport.config.report import ConfigError, Problem, Report
+from wamp_transport.models import ConfigurationRow, ConfigurationState
+from wamp_transport.stores.config_document import ConfigDocument, Rows, to_document
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedProblem:
+    """A problem, the row it concerns (None for the whole), and the JSON path below that row."""
+
+    row: ConfigurationRow | None
+    path: str
+    problem: Problem
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """A value that stays the same if the problem only moves within the document."""
+        return type(self.row), self.row and self.row.pk, self.path, self.problem.message
+
+
+def faults_caused(
+    changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()
+) -> list[LocatedProblem]:
+    """Return the faults that this edit would cause in the configuration. Concurrent edits wait for its transaction."""
+    _wait_for_other_edits()
+    stored = Rows.stored()
+    after = list(_problems(stored.edited(changed, removed), "fault"))
+    before = {each.identity for each in _problems(stored, "fault")} if after else set()
+    return [each for each in after if each.identity not in before]
+
+
+def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
+    """Return the notices about these rows in the report on the stored configuration."""
+    wanted = {(type(row), row.pk) for row in rows}
+    return [
+        each for each in _problems(Rows.stored(), "ignored") if (type(each.row), each.row and each.row.pk) in wanted
+    ]
+
+
+def stored_report() -> Report:
+    """Return the report on the stored configuration."""
+    return _report(Rows.stored())[1]
+
+
+def is_without_realms() -> bool:
+    """Return whether the stored configuration offers WAMP but has no realm to join."""
+    rows = Rows.stored()
+    try:
+        configuration = read_mapping(to_document(rows).mapping, rows.base_dir or base_directory(), source="database")
+    except ConfigError:
+        return False
+    return not configuration.realms and any(service.type == "websocket" for service in configuration.services)
+
+
+def _problems(rows: Rows, level: str) -> Iterator[LocatedProblem]:
+    document, report = _report(rows)
+    for problem in report.faults if level == "fault" else report.notices:
+        yield LocatedProblem(*(document.owner(problem.path) if document else (None, problem.path)), problem)
+
+
+def _report(rows: Rows) -> tuple[ConfigDocument | None, Report]:
+    document = None
+    try:
+        document = to_document(rows)
+        return document, read_mapping(document.mapping, rows.base_dir or base_directory(), source="database").report
+    except ConfigError as error:
+        return document, error.report
+
+
+def _wait_for_other_edits() -> None:
+    """Lock out other edits until the transaction ends: two valid edits together could be invalid."""
+    using = router.db_for_write(ConfigurationState)
+    if connections[using].in_atomic_block:
+        ConfigurationState.objects.using(using).select_for_update().filter(pk=ConfigurationState.ONLY).first()

@@ -1,0 +1,54 @@
+"""The methods without a challenge: anonymous, if an authenticator decides on it, and TLS client certificates."""
+
+from typing import Any
+
+from ..config.auth_methods import ANONYMOUS, TLS
+from ..router.decisions import Admit, ChallengePeer, Deny
+from ..router.effects import AuthenticationRequest
+from ..wamp.messages import Authenticate
+from .fingerprints import fingerprints_of
+from .principals import Principals, World, admission, lookup_of
+
+
+class AnonymousMethod:
+    """Login without credentials. The router ignores the authid that the client asks for."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._world = world
+        self._default_role = default_role
+
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
+        """Admit the peer if the source of principals accepts it."""
+        principal = await self._principals.find(lookup_of(request, ANONYMOUS.name))
+        if principal is None:
+            return Deny()
+        request.hello.details.authid = None
+        authid = request.transport.get("http_cbtid") or f"anonymous-{self._world.random_bytes(7).hex()}"
+        return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
+
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
+        """Deny: this method has no challenge."""
+        return Deny()
+
+
+class TlsMethod:
+    """Login with a known TLS client certificate. The router ignores the authid that the client asks for."""
+
+    def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
+        self._principals = principals
+        self._default_role = default_role
+
+    async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
+        """Admit the principal with this certificate."""
+        fingerprints = fingerprints_of(request.transport.get("peer_cert"))
+        if not fingerprints:
+            return Deny()
+        principal = await self._principals.find(lookup_of(request, TLS.name, fingerprints=fingerprints))
+        if principal is None:
+            return Deny()
+        return admission(request, principal, self._principals.provider, self._default_role)
+
+    async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
+        """Deny: this method has no challenge."""
+        return Deny()

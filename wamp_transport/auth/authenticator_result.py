@@ -1,0 +1,101 @@
+"""The results of authenticators (WAMP procedures or Python functions): principals in Crossbar's forms."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..config.auth_methods import CRYPTOSIGN, SCRAM, WAMPCRA
+from .cra_method import salting_of
+from .cryptosign import public_key
+from .principals import CraKeys, CraPassword, Credential, Principal, PublicKeys, ScramCredential
+from .scram import Derivation, ScramKeys
+
+MOST_ITERATIONS: Final = 10_000_000
+"""The limit for one login, computed here or by a client."""
+
+MOST_KEYLEN: Final = 1024
+
+
+class BadAnswer(Exception):
+    """An authenticator returned something that is not a principal. The message names the fault, without values."""
+
+
+def principal_from(method: str, answer: object) -> Principal:
+    """Return the principal that an authenticator's result means: a mapping with ``role`` and so on, or just the role.
+
+    Raises BadAnswer.
+    """
+    if isinstance(answer, str):
+        answer = {"role": answer}
+    if not isinstance(answer, Mapping):
+        raise BadAnswer(f"expected an object or a role, found {type(answer).__name__}")
+    return Principal(
+        _text(answer, "role"),
+        _text(answer, "authid"),
+        _text(answer, "realm"),
+        _extra(answer),
+        CREDENTIALS[method](answer) if method in CREDENTIALS else None,
+    )
+
+
+def _extra(answer: Mapping[Any, Any]) -> Mapping[str, Any] | None:
+    extra = answer.get("extra")
+    if extra is None or (isinstance(extra, Mapping) and all(isinstance(key, str) for key in extra)):
+        return extra
+    raise BadAnswer("expected `extra` to be an object")
+
+
+def _text(answer: Mapping[Any, Any], key: str) -> str | None:
+    value = answer.get(key)
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise BadAnswer(f"expected `{key}` to be text")
+
+
+def _number(answer: Mapping[Any, Any], key: str, most: int) -> int | None:
+    value = answer.get(key)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most):
+        return value
+    raise BadAnswer(f"expected `{key}` to be an integer from 1 to {most}")
+
+
+def _cra(answer: Mapping[Any, Any]) -> Credential:
+    secret, derived = _text(answer, "secret"), _text(answer, "derived_key")
+    iterations = _number(answer, "iterations", MOST_ITERATIONS)
+    salting = salting_of(_text(answer, "salt"), iterations, _number(answer, "keylen", MOST_KEYLEN))
+    if derived is not None and secret is None and salting is not None:
+        return CraKeys((derived,), salting)
+    if secret is None or derived is not None:
+        raise BadAnswer("expected `secret`, or `derived_key` with salt, iterations and keylen")
+    return CraKeys((secret,)) if salting is None else CraPassword(secret, salting)
+
+
+def _scram(answer: Mapping[Any, Any]) -> Credential:
+    kdf = _text(answer, "kdf")
+    iterations = _number(answer, "iterations", MOST_ITERATIONS)
+    if kdf not in ("argon2id13", "argon2id-13", "pbkdf2") or iterations is None:
+        raise BadAnswer("expected `kdf` (argon2id13, argon2id-13 or pbkdf2) and `iterations`")
+    memory = _number(answer, "memory", 2**32)
+    keys = ScramKeys(_octets(answer, "stored-key"), _octets(answer, "server-key"))
+    derivation = Derivation(kdf, _octets(answer, "salt"), iterations, None if kdf == "pbkdf2" else memory)  # type: ignore[arg-type]
+    return ScramCredential(derivation, (keys,))
+
+
+def _octets(answer: Mapping[Any, Any], key: str) -> bytes:
+    value = answer.get(key)
+    try:
+        octets = value if isinstance(value, bytes) else bytes.fromhex(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        octets = b""
+    if not octets:
+        raise BadAnswer(f"expected `{key}` in hex")
+    return octets
+
+
+def _cryptosign(answer: Mapping[Any, Any]) -> Credential:
+    key = public_key(answer.get("pubkey"))
+    if key is None:
+        raise BadAnswer("expected `pubkey`, 64 hex digits")
+    return PublicKeys((key,))
+
+
+CREDENTIALS: Final = {WAMPCRA.name: _cra, SCRAM.name: _scram, CRYPTOSIGN.name: _cryptosign}

@@ -1,0 +1,72 @@
+"""Challenges for unknown peers. They look like those of principals, and are the same each time a peer asks.
+
+Otherwise one challenge, or two of them, would reveal whether a principal exists.
+"""
+
+import hmac
+import re
+from base64 import b64decode, b64encode
+from binascii import Error
+from string import ascii_letters, digits
+from typing import Final
+
+_TEXT: Final = ascii_letters + digits
+_HEX: Final = "0123456789abcdef"
+
+SHORTEST_BASE64: Final = 16
+"""Characters from which on text that could be base64 is taken for it."""
+
+
+def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
+    """Return octets that look random and are the same for the same key, purpose and authid."""
+    made = b""
+    while len(made) < size:
+        made += hmac.digest(key, f"{purpose}\0{len(made)}\0{authid}".encode("utf-8", "replace"), "sha256")
+    return made[:size]
+
+
+def choice(key: bytes, purpose: str, authid: str) -> int:
+    """Return a number that looks random, from 0 to 2^64 - 1, for a key, purpose and authid."""
+    return int.from_bytes(octets(key, f"{purpose} choice", authid, 8), "big")
+
+
+def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
+    """Return text of the same kind as ``model``: random hex or base64, else characters of the same class in each place.
+
+    Principals with random salts of their own have digits in different places, so a decoy must not copy those of its
+    model.
+    """
+    if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
+        return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]
+    if (size := _base64_size(model)) is not None:
+        text = b64encode(octets(key, f"{purpose} text", authid, size)).decode()
+        text = text if len(model) % 4 == 0 else text.rstrip("=")
+        is_urlsafe = len(model) % 4 != 0 or "-" in model or "_" in model
+        return text.translate(_URLSAFE) if is_urlsafe and not {*model} & {*"+/"} else text
+    made = octets(key, f"{purpose} text", authid, 2 * len(model))
+    return "".join(_like(one, made[2 * index] << 8 | made[2 * index + 1]) for index, one in enumerate(model))
+
+
+_URLSAFE: Final = str.maketrans("+/", "-_")
+_STANDARD: Final = str.maketrans("-_", "+/")
+
+
+def _base64_size(model: str) -> int | None:
+    """Return the number of octets that a text encodes in base64, in either alphabet; None for other text."""
+    plain = model.translate(_STANDARD).rstrip("=")
+    if len(plain) < SHORTEST_BASE64:
+        return None
+    padded = plain + "=" * (-len(plain) % 4)
+    try:
+        made = b64decode(padded, validate=True)
+    except (Error, ValueError):
+        return None
+    return len(made) if b64encode(made).decode() == padded else None
+
+
+def _like(one: str, number: int) -> str:
+    if one in digits:
+        return digits[number % 10]
+    if one in "abcdef":
+        return "abcdef"[number % 6]
+    return _TEXT[number % len(_TEXT)] if one in _TEXT else one

@@ -1,0 +1,75 @@
+"""Queries for identities. Those that run hooks of the project have threads of their own.
+
+A hook may take any time, for example to fetch a key from another server. Then only logins wait, not other database
+work.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Final, TypeVar
+
+from ...auth.principals import LoginDenied
+from ...conf import app_settings
+from ...stores.identity.hooks import those_running
+from ...wamp import errors
+from ..threads import Busy, Threads, in_thread, with_database
+
+logger = logging.getLogger(__name__)
+
+HOOK_THREADS: Final = 4
+"""Queries with hooks that run at the same time. Each thread keeps a database connection."""
+
+HOOK_SECONDS: Final = 8.0
+"""Time limit for such a query, including the wait for a thread. It is less than the router gives an authenticator, so
+that the log can name the slow hook.
+"""
+
+CHUNK: Final = 100
+"""Identities that are queried together if there are no hooks."""
+
+Result = TypeVar("Result")
+
+
+class Unanswered(LoginDenied):
+    """The project's hooks did not return in time, which has been logged."""
+
+    def __init__(self) -> None:
+        super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
+
+
+class IdentityQueries:
+    """Runs functions of :mod:`...stores.identity.users`. ``seconds`` is the time limit if there are hooks."""
+
+    def __init__(self, seconds: float = HOOK_SECONDS) -> None:
+        self._seconds = seconds
+        self._threads = Threads("wamp-hook", HOOK_THREADS, around=with_database)
+
+    @property
+    def at_a_time(self) -> int:
+        """Identities to query together: with hooks only one, so that none uses up the time of another."""
+        return 1 if app_settings().hooks else CHUNK
+
+    async def ask(self, function: Callable[..., Result], *args: object) -> Result:
+        """Run ``function`` in a thread and return its result. Raises Unanswered, and what the function raises."""
+        if not app_settings().hooks:
+            return await in_thread(function, *args)
+        context = copy_context()
+        limit = asyncio.timeout(self._seconds)
+        try:
+            async with limit:
+                return await self._threads.run(lambda: context.run(function, *args))
+        except Busy:
+            pass
+        except TimeoutError:
+            if not limit.expired():
+                raise  # the hook itself raised it
+        hooks = ", ".join(those_running()) or "none any more"
+        text = "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running: %s)"
+        logger.error(text, hooks)
+        raise Unanswered
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._threads.close()

@@ -1,0 +1,170 @@
+"""The guard of all logins of a node: it counts failures, refuses logins during a lockout, and records everything."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+from django.db import DatabaseError
+
+from ...auth.credential_kinds import kinds_for
+from ...auth.cryptosign import public_key
+from ...auth.fingerprints import fingerprints_of
+from ...auth.providers import AuthProvider
+from ...config.auth_methods import BY_WIRE_NAME, CRYPTOSIGN, TLS
+from ...config.limits import Lockout
+from ...node.decision_tasks import Authenticator
+from ...router.decisions import Admit, ChallengePeer, Deny, Skip
+from ...router.effects import AuthenticationRequest
+from ...router.records import ACTIVE_STATES, Session
+from ...signals import LoginFailure
+from ...stores.identity import principals, users
+from ...stores.identity.users import Identity
+from ...wamp import errors
+from ...wamp.messages import Error
+from ..threads import in_thread
+from .audit import AuditTrail
+from .session_watch import SessionWatch
+from .throttle import Throttle, address_of
+
+logger = logging.getLogger(__name__)
+
+DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
+
+
+class LockedOut(Deny):
+    """A refusal because of a lockout. No secret was checked."""
+
+
+class GuardedAuthenticator:
+    """An authenticator around another one. ``session_of(id)`` returns a session of the router, if it still exists."""
+
+    def __init__(
+        self,
+        inside: Authenticator,
+        lockouts: Callable[[], Mapping[str, Lockout]],
+        session_of: Callable[[int], Session | None],
+        session_watch: SessionWatch,
+        audit: AuditTrail,
+        on_failed: Callable[[LoginFailure], None] = lambda _: None,
+    ) -> None:
+        self._inside = inside
+        self._lockouts = lockouts
+        self._session_of = session_of
+        self._session_watch = session_watch
+        self._audit = audit
+        self._on_failed = on_failed
+        self._throttle = Throttle()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
+        """Return the next step of a login, from the inner authenticator unless there is a lockout."""
+        if not BY_WIRE_NAME[request.method].counts_failures:
+            answer = await self._inside.authenticate(request)
+        elif request.message is None:
+            answer = await self._counted(request)
+        else:
+            async with self._throttle.attempt(*self._throttled(request)):
+                answer = await self._counted(request)
+        if isinstance(answer, LockedOut):
+            self._audit.record("lockout", **self._columns(request))
+            self._failed(request, answer, is_locked_out=True)
+        elif isinstance(answer, Deny):
+            self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
+            self._failed(request, answer)
+        elif isinstance(answer, Admit):
+            if answer.authprovider == AuthProvider.DATABASE:
+                identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
+                self._session_watch.watch(request.session_id, identity, None)
+            asyncio.get_running_loop().call_soon(self._admitted, request, answer)
+        return answer
+
+    async def _counted(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
+        """Run a step of a login that may be a guess."""
+        throttled = self._throttled(request)
+        if seconds := await self._throttle.wait_for(*throttled):
+            return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
+        try:
+            answer = await self._inside.authenticate(request)
+        except asyncio.CancelledError:
+            # A peer that leaves during the check has caused the work nevertheless, so its attempt counts.
+            if request.message is not None:
+                self._later(self._throttle.failed(*throttled))
+            raise
+        if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
+            await self._throttle.failed(*throttled)
+        return answer
+
+    def _throttled(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
+        limits = self._lockouts().get(request.service, Lockout())
+        return limits, address_of(request.transport), request.hello.details.authid
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def denied(self, session: Session, error: Error) -> None:
+        """Record that an action of a session was refused."""
+        if error.error in DENIALS:
+            detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
+            self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
+
+    def closed(self, session_id: int, identity: Identity, message: str) -> None:
+        """Record that a session ends because of a change of its user."""
+        session = self._session_of(session_id)
+        if session is not None:
+            self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
+
+    def _admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
+        """Record a login, once the router knows whether it led to a session."""
+        session = self._session_of(request.session_id)
+        if session is None or session.state not in ACTIVE_STATES:
+            refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
+            self._audit.record("failure", **self._columns(request), detail=refused.message)
+            self._failed(request, refused)
+            return
+        self._audit.record("login", **of_session(session), session=session.id)
+        if answer.authprovider == AuthProvider.DATABASE:
+            self._later(self._used(answer, kinds_for(request.method), _shown(request)))
+
+    async def _used(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
+        try:
+            await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
+        except DatabaseError as error:
+            logger.warning("The use of a principal cannot be recorded: %s", error)
+
+    def _failed(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
+        columns = self._columns(request)
+        failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
+        self._on_failed(failure)
+
+    def _columns(self, request: AuthenticationRequest) -> dict[str, Any]:
+        details = request.hello.details
+        return {
+            "realm": request.hello.realm,
+            "authid": details.authid,
+            "authmethod": request.method,
+            "address": address_of(request.transport),
+            "service": request.service,
+        }
+
+
+def of_session(session: Session) -> dict[str, Any]:
+    """Return the columns of the audit trail for a session."""
+    return {
+        "realm": session.realm,
+        "authid": session.authid,
+        "authrole": session.authrole,
+        "authmethod": session.authmethod,
+        "address": address_of(session.transport),
+        "service": session.service.key,
+    }
+
+
+def _shown(request: AuthenticationRequest) -> list[str]:
+    """Return the fingerprints of the key or certificate that a peer has presented."""
+    if request.method == TLS.name:
+        return list(fingerprints_of(request.transport.get("peer_cert")))
+    key = public_key((request.hello.details.authextra or {}).get("pubkey"))
+    return [key] if request.method == CRYPTOSIGN.name and key is not None else []

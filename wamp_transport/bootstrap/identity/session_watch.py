@@ -1,0 +1,194 @@
+"""The watch over sessions of Django users, Django sessions and principals of the database: they end with these.
+
+Every process reads the changes that Django's signals recorded, and checks the sessions concerned. Changes without a
+signal (``QuerySet.update``, the expiry of a Django session) are found by regular checks of all sessions.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from django.db import DatabaseError
+
+from ...stores.identity import changes, users
+from ...stores.identity.users import Identity
+from ...wamp.errors import CLOSE_LOGOUT
+from ..threads import in_thread
+from .identity_queries import IdentityQueries, Unanswered
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 1.0
+"""Interval at which changes are read."""
+
+REVIEW_SECONDS: Final = 60.0
+"""Interval at which all sessions are checked."""
+
+LOGGED_OUT: Final = "the user has logged out"
+NO_LONGER: Final = "this login is no longer allowed"
+OTHERWISE: Final = "this login has another name or role now: log in again"
+
+Leave = Callable[[int, str, str], None]
+"""Ends a session: id, reason, message."""
+
+
+class SessionWatch:
+    """The watched sessions of a node with their identities. ``is_there(session_id)`` returns whether a session exists.
+
+    ``on_closed(session_id, identity, message)`` is called for each session that is ended here. ``queries`` runs the
+    queries for identities.
+    """
+
+    def __init__(
+        self,
+        is_there: Callable[[int], bool],
+        leave: Leave,
+        on_closed: Callable[[int, Identity, str], None] = lambda *_: None,
+        queries: IdentityQueries | None = None,
+    ) -> None:
+        self.queries = queries or IdentityQueries()
+        self._is_there = is_there
+        self._leave = leave
+        self._on_closed = on_closed
+        self._identities: dict[int, Identity] = {}
+        self._seen: int | None = None
+        self._due: set[int] = set()
+        self._is_troubled = False
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    @property
+    def mark(self) -> int | None:
+        """The state to pass to :meth:`watch`, taken before an identity is queried."""
+        return self._seen
+
+    def user_of(self, session_id: int) -> str | None:
+        """Return the primary key of the Django user of a session, as text; None if it has none."""
+        identity = self._identities.get(session_id)
+        return None if identity is None else identity.user
+
+    def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
+        """Watch a session, which ends when its identity is no longer valid. It is checked again if changes came since
+        ``mark``.
+        """
+        self._identities[session_id] = identity
+        if mark is None or mark != self._seen:
+            self._due.add(session_id)
+
+    async def run(self) -> None:
+        """Poll and review, until canceled."""
+        loop = asyncio.get_running_loop()
+        review_at = loop.time() + REVIEW_SECONDS
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self.poll()
+                if loop.time() >= review_at:
+                    review_at = loop.time() + REVIEW_SECONDS
+                    await self.review()
+            except DatabaseError as error:
+                if not self._is_troubled:
+                    logger.error(
+                        "Sessions cannot be checked against their users: the database does not answer: %s", error
+                    )
+                self._is_troubled = True
+            else:
+                self._is_troubled = False
+
+    async def poll(self) -> None:
+        """Check the sessions that the latest changes concern. Without sessions nothing is read."""
+        if not self._identities:
+            self._seen = None
+            return
+        if self._seen is None:
+            self._seen = await in_thread(changes.latest)
+            self._due.update(self._identities)
+        else:
+            found = await in_thread(changes.since, self._seen)
+            for _, kind, key in found:
+                self._take(kind, key)
+            if found:
+                self._seen = found[-1][0]
+        due, self._due = self._due, set()
+        try:
+            await self._check(due)
+        except BaseException:
+            self._due |= due
+            raise
+
+    async def review(self) -> None:
+        """Check all sessions, and delete old changes."""
+        await self._check(list(self._identities))
+        await in_thread(changes.purge)
+
+    def _take(self, kind: str, key: str) -> None:
+        """Process one change: end sessions that logged out immediately, mark others for a check."""
+        for session_id, identity in list(self._identities.items()):
+            if not is_concerned(identity, kind, key):
+                continue
+            if kind in ("session", "logout"):
+                self._end(session_id, LOGGED_OUT)
+            else:
+                self._due.add(session_id)
+
+    async def _check(self, session_ids: Iterable[int]) -> None:
+        """Check sessions. One whose identity a hook could not confirm stays until the next review."""
+        waiting = iter(session_ids)
+        while chunk := list(islice(waiting, self.queries.at_a_time)):
+            looked_at = {one: self._identities[one] for one in self._present(chunk)}
+            if not looked_at:
+                continue
+            try:
+                now = await self.queries.ask(_again, list(looked_at.values()))
+            except Unanswered:
+                self._due.update(waiting)  # after the changes that came meanwhile
+                return
+            except DatabaseError:
+                raise
+            except Exception:
+                logger.exception("The identities of sessions cannot be checked")
+                continue
+            self._compare(looked_at, now)
+
+    def _compare(self, looked_at: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
+        """End the sessions whose identity is gone or has changed."""
+        for (session_id, before), after in zip(looked_at.items(), now, strict=True):
+            if self._identities.get(session_id) is not before:
+                continue
+            if after is None or after.role is None:
+                self._end(session_id, NO_LONGER)
+            elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
+                self._end(session_id, OTHERWISE)
+
+    def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
+        """Yield the sessions that still exist, and forget the others."""
+        for session_id in session_ids:
+            if not self._is_there(session_id):
+                self._identities.pop(session_id, None)
+            elif session_id in self._identities:
+                yield session_id
+
+    def _end(self, session_id: int, message: str) -> None:
+        identity = self._identities[session_id]
+        if self._is_there(session_id):
+            self._on_closed(session_id, identity, message)
+            self._leave(session_id, CLOSE_LOGOUT, message)
+        self._identities.pop(session_id, None)
+
+
+def is_concerned(identity: Identity, kind: str, key: str) -> bool:
+    """Return whether a change may affect this identity."""
+    if kind in ("user", "logout"):
+        return identity.user == key and (kind == "user" or identity.session_key is not None)
+    if kind == "session":
+        return identity.session_key is not None and changes.session_digest(identity.session_key) == key
+    if kind == "principal":
+        return identity.is_stored and changes.principal_key(identity.realm or "", identity.authid) == key
+    return identity.user is not None
+
+
+def _again(identities: list[Identity]) -> list[Identity | None]:
+    return [users.again(one) for one in identities]

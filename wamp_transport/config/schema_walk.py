@@ -1,0 +1,139 @@
+"""Walks through data and schema together, and finds the section and attribute for each place in the data."""
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from wamp_transport.config.report import Location
+from wamp_transport.config.section import Section
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaMatch:
+    """A section found in the data: its model, the data given for it, and the location."""
+
+    section: type[Section]
+    given: Mapping[str, Any]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the schema: the location in the data, the section and attribute that it belongs to, and its type."""
+
+    location: Location
+    section: type[Section] | None
+    field: FieldInfo | None
+    annotation: Any
+
+
+def bare(annotation: Any) -> Any:
+    """Return a type without ``Annotated`` around it and ``None`` beside it."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, types.UnionType):
+            members = [member for member in get_args(annotation) if member is not types.NoneType]
+            if len(members) != 1:
+                return Union[tuple(members)]  # noqa: UP007 - made at run time
+            annotation = members[0]
+        else:
+            return annotation
+
+
+def is_nullable(annotation: Any) -> bool:
+    """Return whether null is a value of this type."""
+    if get_origin(annotation) is Annotated:
+        return is_nullable(get_args(annotation)[0])
+    return annotation is Any or (
+        get_origin(annotation) in (Union, types.UnionType) and types.NoneType in get_args(annotation)
+    )
+
+
+def sections_of(annotation: Any) -> tuple[type[Section], ...]:
+    """Return the section, or the sections to choose from by ``type``, that this type stands for."""
+    annotation = bare(annotation)
+    members = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
+    return tuple(member for member in map(bare, members) if isinstance(member, type) and issubclass(member, Section))
+
+
+def types_of(section: type[Section]) -> tuple[Any, ...]:
+    """Return the values of the section's ``type`` attribute."""
+    field = section.model_fields.get("type")
+    annotation = bare(field.annotation) if field else None
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] | None:
+    """Return the section for data of this ``type``."""
+    if len(sections) == 1:
+        return sections[0]
+    for section in sections:
+        if isinstance(kind, str) and kind in types_of(section):
+            return section
+    return None
+
+
+def attributes(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield the section's attributes with their keys in the data."""
+    for name, field in section.model_fields.items():
+        yield field.alias or name, field
+
+
+def item_type(annotation: Any) -> Any:
+    """Return the type of the items of a list, or of the values of an object; None for other types."""
+    annotation = bare(annotation)
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return arguments[0]
+    return arguments[1] if get_origin(annotation) is dict else None
+
+
+def sections_in(annotation: Any, value: object, location: Location = ()) -> Iterator[SchemaMatch]:
+    """Yield every section found in ``value``, outermost first, skipping data that does not fit the schema."""
+    sections = sections_of(annotation)
+    if sections:
+        section = choose(sections, value.get("type")) if isinstance(value, dict) else None
+        if section is None or not isinstance(value, dict):
+            return
+        yield SchemaMatch(section, value, location)
+        for key, field in attributes(section):
+            if key in value:
+                yield from sections_in(field.annotation, value[key], (*location, key))
+        return
+    inner = item_type(annotation)
+    if inner is None:
+        return
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from sections_in(inner, item, (*location, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from sections_in(inner, item, (*location, key))
+
+
+def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
+    """Return the place for pydantic's location ``steps``, which has extra tags where pydantic chose by ``type``."""
+    location: list[str | int] = []
+    section: type[Section] | None = None
+    field: FieldInfo | None = None
+    rest = list(steps)
+    while rest:
+        sections = sections_of(annotation)
+        if len(sections) > 1:
+            annotation = choose(sections, rest.pop(0))
+            continue
+        step = rest.pop(0)
+        if step == "[key]":
+            break
+        location.append(step)
+        if sections:
+            section = sections[0]
+            field = dict(attributes(section)).get(str(step))
+            annotation = field.annotation if field else None
+        else:
+            annotation = item_type(annotation)
+    return Place(tuple(location), section, field, annotation)

@@ -1,0 +1,238 @@
+"""The rows of the configuration as the mapping of a config.json, with the place of each row in it."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from wamp_transport.config.report import ConfigError, Location, Problem, Report, path_text
+from wamp_transport.models import (
+    BRANCH,
+    ROOT,
+    ConfigurationRow,
+    ConfigurationState,
+    PathService,
+    Permission,
+    Realm,
+    Role,
+    Transport,
+)
+from wamp_transport.stores.columns import join_columns
+
+Child = TypeVar("Child", Role, Permission, PathService)
+Kind = TypeVar("Kind", bound=ConfigurationRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of the configuration, as stored or as they would be stored after an edit."""
+
+    document: dict[str, Any] | None = None
+    realms: tuple[Realm, ...] = ()
+    roles: tuple[Role, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    transports: tuple[Transport, ...] = ()
+    services: tuple[PathService, ...] = ()
+    base_dir: str = ""
+
+    @classmethod
+    def stored(cls) -> "Rows":
+        """Return the rows in the database."""
+        state = ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).first()
+        return cls(
+            state.document if state else None,
+            tuple(Realm.objects.order_by("pk")),
+            tuple(Role.objects.order_by("pk")),
+            tuple(Permission.objects.order_by("pk")),
+            tuple(Transport.objects.order_by("order", "pk")),
+            tuple(PathService.objects.order_by("pk")),
+            state.base_dir if state else "",
+        )
+
+    def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":
+        """Return these rows with some changed, added (those without a primary key) or removed. Nothing is stored."""
+        changed, removed = list(changed), list(removed)
+        return replace(
+            self,
+            realms=_edited(self.realms, Realm, changed, removed),
+            roles=_edited(self.roles, Role, changed, removed),
+            permissions=_edited(self.permissions, Permission, changed, removed),
+            transports=tuple(sorted(_edited(self.transports, Transport, changed, removed), key=lambda row: row.order)),
+            services=_edited(self.services, PathService, changed, removed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDocument:
+    """A mapping, and the JSON path of each row in it."""
+
+    mapping: dict[str, Any]
+    places: dict[str, ConfigurationRow] = field(default_factory=dict)
+
+    def owner(self, path: str) -> tuple[ConfigurationRow | None, str]:
+        """Return the row that a JSON path leads into, and the rest of the path below that row."""
+        for length in range(len(path), 0, -1):
+            row = self.places.get(path[:length])
+            if row is not None and (length == len(path) or path[length] in ".["):
+                return row, path[length:].removeprefix(".")
+        return None, path
+
+
+def to_document(rows: Rows) -> ConfigDocument:
+    """Return the mapping of all enabled rows. Raises ConfigError if two of them exclude each other."""
+    document: dict[str, Any] = copy.deepcopy(_document(rows))
+    rendered = ConfigDocument(document)
+    owners: dict[int, ConfigurationRow] = {}
+    roles, permissions = _by_parent(rows.roles, "realm"), _by_parent(rows.permissions, "role")
+    services = _by_parent(rows.services, "transport")
+    for realm in rows.realms:
+        mapping = join_columns(realm)
+        below = [_role(role, permissions[_key(role)], owners) for role in roles[_key(realm)]]
+        if below:
+            mapping["roles"] = below
+        _add(document, "realms", realm, mapping, owners)
+    for transport in rows.transports:
+        if not transport.enabled:
+            continue
+        mapping = {"type": transport.type, **join_columns(transport)}
+        if transport.type == "web":
+            mapping["paths"] = _paths(services[_key(transport)], owners)
+        _add(document, "transports", transport, mapping, owners)
+    rendered.places.update((path_text(location), row) for location, row in _places(document, owners))
+    return rendered
+
+
+def realm_mapping(realm: Realm) -> dict[str, Any]:
+    """Return a stored realm with its roles and their permissions."""
+    roles = tuple(Role.objects.filter(realm=realm).order_by("pk"))
+    permissions = tuple(Permission.objects.filter(role__realm=realm).order_by("pk"))
+    document = to_document(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
+    mapping: dict[str, Any] = document["workers"][0]["realms"][0]
+    return mapping
+
+
+def transport_mapping(transport: Transport) -> dict[str, Any]:
+    """Return a stored transport, enabled or not, with its services. Raises ConfigError if two share a path."""
+    listed = copy.copy(transport)
+    listed.enabled = True
+    services = tuple(PathService.objects.filter(transport=transport).order_by("pk"))
+    document = to_document(Rows(transports=(listed,), services=services)).mapping
+    mapping: dict[str, Any] = document["workers"][0]["transports"][0]
+    return mapping
+
+
+def _document(rows: Rows) -> dict[str, Any]:
+    if rows.document is not None:
+        return rows.document
+    if not rows.realms and not rows.transports:
+        return {"version": 2, "workers": []}
+    return {"version": 2, "workers": [{"type": "router", "realms": [], "transports": []}]}
+
+
+def _add(
+    document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
+) -> None:
+    """Put a mapping into the worker that its row names, or into the first router."""
+    workers = document.setdefault("workers", [])
+    routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
+    if not routers:
+        workers.append({"type": "router"})
+        routers = {len(workers) - 1: workers[-1]}
+    worker = routers.get(-1 if row.worker is None else row.worker) or next(iter(routers.values()))
+    worker.setdefault(kind, []).append(mapping)
+    owners[id(mapping)] = row
+
+
+def _role(role: Role, permissions: Sequence[Permission], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
+    mapping = join_columns(role)
+    below = []
+    for permission in permissions:
+        below.append(join_columns(permission))
+        owners[id(below[-1])] = permission
+    if below:
+        mapping["permissions"] = below
+    owners[id(mapping)] = role
+    return mapping
+
+
+def _paths(services: Sequence[PathService], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
+    """Return the services of a transport, nested as their keys say. Missing branches are added."""
+    paths: dict[str, Any] = {}
+    for service in services:
+        mapping = {"type": service.type, **copy.deepcopy(service.settings)}
+        if service.type == BRANCH:
+            mapping["paths"] = {}
+        owners[id(mapping)] = service
+        *above, last = service.keys
+        inside = paths
+        for key in above:
+            inside = _branch(inside, key)["paths"]
+        if not _hang(inside, last, mapping, owners):
+            fault = Problem("", f"transport {service.transport} has two services on {service.full_path}")
+            raise ConfigError(Report("database", faults=(fault,)))
+    return paths
+
+
+def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the branch under a key. A service that is already there moves to the branch's own path."""
+    there: dict[str, Any] | None = paths.get(key)
+    if there is None or there["type"] != BRANCH:
+        paths[key] = {"type": BRANCH, "paths": {} if there is None else {ROOT: there}}
+    branch: dict[str, Any] = paths[key]
+    return branch
+
+
+def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
+    """Put a service under a key, in or around a branch there. Return False if another service is there."""
+    there = paths.get(key)
+    if there is None:
+        paths[key] = mapping
+    elif mapping["type"] == BRANCH and id(there) not in owners:
+        mapping["paths"] = there["paths"]
+        paths[key] = mapping
+    elif mapping["type"] == BRANCH and there["type"] != BRANCH:
+        mapping["paths"] = {ROOT: there}
+        paths[key] = mapping
+    elif there["type"] == BRANCH and mapping["type"] != BRANCH and ROOT not in there["paths"]:
+        there["paths"][ROOT] = mapping
+    else:
+        return False
+    return True
+
+
+def _places(
+    value: Any, owners: dict[int, ConfigurationRow], location: Location = ()
+) -> Iterator[tuple[Location, ConfigurationRow]]:
+    """Yield the location of every mapping that a row stands for."""
+    if isinstance(value, dict):
+        if id(value) in owners:
+            yield location, owners[id(value)]
+        for key, item in value.items():
+            yield from _places(item, owners, (*location, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _places(item, owners, (*location, index))
+
+
+def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]]:
+    """Return rows by the key of their parent, which may not be stored yet."""
+    grouped: defaultdict[int, list[Child]] = defaultdict(list)
+    for row in rows:
+        primary: int | None = getattr(row, f"{name}_id")
+        grouped[_key(getattr(row, name)) if primary is None else primary].append(row)
+    return grouped
+
+
+def _key(row: ConfigurationRow) -> int:
+    """Return a row's primary key or, if it has none yet, a number that no primary key is."""
+    return row.pk if row.pk is not None else -id(row)
+
+
+def _edited(
+    rows: Iterable[Kind], kind: type[Kind], changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow]
+) -> tuple[Kind, ...]:
+    gone = {row.pk for row in removed if isinstance(row, kind)}
+    new = {_key(row): row for row in changed if isinstance(row, kind)}
+    kept = [new.pop(row.pk, row) for row in rows if row.pk not in gone]
+    return (*kept, *new.values())

@@ -1,0 +1,108 @@
+"""Access to a cookie store from the event loop: blocking stores run in threads, with a timeout."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+from wamp_transport.stores.cookies.records import (
+    CookieLogin,
+    CookieRecord,
+    CookieStore,
+    CookieStoreError,
+    digest_of,
+    new_record,
+)
+
+ANSWER_SECONDS: Final = 5.0
+"""Time for which a handshake waits for a store."""
+
+LONGEST_QUEUE: Final = 1000
+"""Calls that may wait for a store. Further ones fail immediately."""
+
+Result = TypeVar("Result")
+
+
+def utc_now() -> datetime:
+    """Return the time of day in UTC."""
+    return datetime.now(UTC)
+
+
+class AsyncCookieStore:
+    """A cookie store for asyncio. Every method may raise CookieStoreError, within ``patience`` seconds."""
+
+    def __init__(
+        self, store: CookieStore, *, patience: float = ANSWER_SECONDS, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._store = store
+        self._patience = patience
+        self._clock = clock
+        self._waiting = 0
+        self._mutex = Lock()
+        self._pool = ThreadPoolExecutor(store.threads, "wamp-cookies") if store.threads else None
+
+    async def admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
+        """Return the record of a client that sent cookies with these values, or a new record and its cookie value."""
+        return await self._ask(self._admit, name, length, max_age, values)
+
+    async def login(self, id: str, service: str) -> CookieLogin | None:
+        """Return the earlier login of the client with a public id on a service."""
+        record = await self._ask(self._store.get, id, self._clock())
+        login = record.login if record is not None else None
+        return login if login is not None and login.service == service else None
+
+    async def remember(self, id: str, login: CookieLogin) -> bool:
+        """Store a login for the client with a public id."""
+        return await self._ask(self._store.remember, id, login)
+
+    async def forget(self, id: str) -> bool:
+        """Delete the record of a client that has logged out, so that its cookie no longer counts."""
+        return await self._ask(self._store.forget, id)
+
+    async def purge(self) -> int:
+        """Delete expired and excess records."""
+        return await self._ask(self._store.purge, self._clock())
+
+    def close(self) -> None:
+        """Refuse further calls. Calls already made still complete."""
+        if self._pool is None:
+            self._store.close()
+        else:
+            self._pool.submit(self._store.close)
+            self._pool.shutdown(wait=False)
+
+    def _admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
+        now = self._clock()
+        for value in values:
+            record = self._store.find(digest_of(name, value), now)
+            # A lifetime that was shortened since then applies to older cookies too.
+            if record is not None and (now - record.created).total_seconds() < max_age:
+                return record, None
+        record, value = new_record(name, length, now, max_age)
+        self._store.add(record)
+        return record, value
+
+    async def _ask(self, function: Callable[..., Result], *args: object) -> Result:
+        if self._pool is None:
+            return function(*args)
+        with self._mutex:
+            if self._waiting >= LONGEST_QUEUE:
+                raise CookieStoreError(f"{self._waiting} requests are already waiting for it")
+            self._waiting += 1
+        try:
+            future = self._pool.submit(function, *args)
+        except RuntimeError as error:  # closed meanwhile
+            self._done()
+            raise CookieStoreError("it is closed") from error
+        future.add_done_callback(self._done)
+        try:
+            # Do not cancel the call with the wait: once started it takes effect, and it counts until it is done.
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self._patience)
+        except TimeoutError:
+            raise CookieStoreError(f"no answer within {self._patience:g} seconds") from None
+
+    def _done(self, _future: "Future[Any] | None" = None) -> None:
+        with self._mutex:
+            self._waiting -= 1

@@ -1,0 +1,81 @@
+"""The principals with a given name in a realm, and their roles: from the configuration, the database and Django's
+users.
+
+Synchronous: call it in a thread.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.utils import timezone
+
+from wamp_transport.config.auth import AnonymousAuth, Auth
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.websocket import WebSocketSection
+from wamp_transport.models import Principal
+from wamp_transport.stores.identity.principals import belongs_to_nobody_gone
+from wamp_transport.stores.identity.users import role_of
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPrincipal:
+    """A role that somebody has. ``who`` describes the source, such as ``ticket at tcp:8080/ws``."""
+
+    role: str
+    who: str
+
+
+def find_by_name(configuration: Configuration, realm: str, name: str) -> list[NamedPrincipal]:
+    """Return all who log in to a realm as ``name``: by authid, or as a Django user by username.
+
+    Principals that only an authenticator, a hook or another system knows are not included.
+    """
+    logins = [
+        (service.key, service.settings.auth)
+        for service in configuration.services
+        if isinstance(service.settings, WebSocketSection) and service.settings.auth is not None
+    ]
+    found = [principal for key, auth in logins for principal in _static(key, auth, realm, name)]
+    found += _stored(realm, name)
+    found += _users(logins, realm, name)
+    return list(dict.fromkeys(found))
+
+
+def _static(key: str, auth: Auth, realm: str, name: str) -> Iterator[NamedPrincipal]:
+    for method, settings in auth.methods().items():
+        if settings.type != "static":
+            continue
+        if isinstance(settings, AnonymousAuth) and settings.authid == name:
+            yield NamedPrincipal(settings.role, f"{method} at {key}")
+        for listed, principal in settings.listed().items():
+            role = principal.role or settings.default_role
+            if (principal.authid or listed) == name and principal.realm in (None, realm) and role is not None:
+                yield NamedPrincipal(role, f"{method} at {key}")
+
+
+def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
+    ends = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    for row in Principal.objects.filter(ends, realm=realm, authid=name, is_active=True):
+        if belongs_to_nobody_gone(row):
+            yield NamedPrincipal(row.role, "principal in the database")
+
+
+def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
+    """Yield the roles of a Django user: from the table of roles or else the default of each service."""
+    if not apps.is_installed("django.contrib.auth"):
+        return
+    users = get_user_model()
+    user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    if user is None or not user.is_active:
+        return
+    role = role_of(user, realm)
+    if role:
+        yield NamedPrincipal(role, "Django user")
+    elif role is None:
+        for key, auth in logins:
+            for method, settings in auth.django_methods().items():
+                if settings.default_role is not None:
+                    yield NamedPrincipal(settings.default_role, f"Django user by {method} at {key}")
