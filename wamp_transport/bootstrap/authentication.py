@@ -25,20 +25,23 @@ from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
+from ..project_code import call_guarded
 from ..router.answers import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
 from ..router.options import OPERATOR, TRUSTED
 from ..router.ports import rfc3339
 from ..router.records import Session
+from ..stores.connections import with_clean_connections
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
+from ..worker_threads import WorkersBusy, WorkerThreads
 from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
 from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
 from .identity.identities import Identities
 from .identity.stored_principals import PROVIDER as STORED
 from .identity.stored_principals import HashedTickets, StoredPrincipals
-from .threads import Busy, Threads
+from .threads import LOGIN_PATIENCE, MAX_LOGINS
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +67,10 @@ FOLLOWED: Final = frozenset({DJANGO, SIGNED, STORED})
 """The providers whose sessions follow what the database says: a cookie of ours must not outlive a logout."""
 
 
+def _login_threads(name: str, size: int) -> WorkerThreads:
+    return WorkerThreads(name, size, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_clean_connections)
+
+
 def router_key() -> bytes:
     """The private key of the router where the configuration gives none: made of SECRET_KEY, alike in all processes."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
@@ -76,8 +83,8 @@ class Authentication:
         self._cookies = cookies
         self._sessions = sessions
         self._identities = identities
-        self._hashing = Threads("wamp-login", HASH_THREADS)
-        self._functions = Threads("wamp-login-function", FUNCTION_THREADS)
+        self._hashing = _login_threads("wamp-login", HASH_THREADS)
+        self._functions = _login_threads("wamp-login-function", FUNCTION_THREADS)
         self._services: dict[str, ServiceLogins] = {}
         self._operators: OperatorMethod | None = None
         self.world = World(
@@ -122,7 +129,7 @@ class Authentication:
                 answer = await method.finish(request, request.message, request.pending)
         except LoginDenied as denied:
             return Deny(denied.reason, str(denied))
-        except Busy:
+        except WorkersBusy:
             return Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
         if isinstance(answer, Admit) and request.method not in UNREMEMBERED and answer.authprovider not in FOLLOWED:
             await self._cookies.remember(request, answer)
@@ -237,7 +244,8 @@ def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None
     """The function that ``create`` makes; None where that fails, which is logged."""
     module, _, attribute = name.rpartition(".")
     try:
-        function = getattr(importlib.import_module(module), attribute)(config, None)
+        create = getattr(call_guarded(importlib.import_module, module), attribute)
+        function = call_guarded(create, config, None)
         if callable(function):
             return function  # type: ignore[no-any-return]
         logger.error("Nobody can log in by %s: it made no callable", name)

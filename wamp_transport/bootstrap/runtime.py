@@ -31,7 +31,6 @@ from ..webservices.paths import PathTable, raw_path
 from .authentication import Authentication
 from .cookie_logins import CookieLogins
 from .cookies import CookieStores
-from .functions import Functions
 from .handlers import AppHandlers
 from .history import DurableHistory
 from .identity.identities import Identities
@@ -39,7 +38,7 @@ from .mounting import Mount, mount
 from .reachable import reachable
 from .signals import Signals
 from .sources import Source, choose_source
-from .threads import finished, in_thread
+from .threads import Functions, finished, in_thread
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from ..wamp.errors import ApplicationError, WampError
 from .declarations import Declaration
 from .parameters import Caller, Parameters, UnusableParameter
 from .results import payload
-from .threads import Threads
+from .threads import HandlerThreads
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,9 @@ class Running:
     ``failed`` is told of whatever a handler does not mean to happen.
     """
 
-    def __init__(self, handler: Handler, threads: Threads, users: Users, failed: Failed = lambda *_: None) -> None:
+    def __init__(
+        self, handler: Handler, threads: HandlerThreads, users: Users, failed: Failed = lambda *_: None
+    ) -> None:
         self._failed = failed
         self._handler = handler
         self._threads = threads

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from django.db import DatabaseError
@@ -19,7 +20,7 @@ from ...stores.identity import principals, users
 from ...stores.identity.users import Identity
 from ...wamp import errors
 from ...wamp.messages import Error
-from ..threads import in_thread
+from ..threads import DatabaseBusy, in_thread
 from .audit import AuditTrail
 from .live import LiveIdentities
 from .stored_principals import KINDS
@@ -69,13 +70,11 @@ class Door:
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """See :class:`~...node.deciding.Authenticator`."""
-        if request.method in UNCOUNTED:
-            answer = await self._inside.authenticate(request)
-        elif request.message is None:
-            answer = await self._counted(request)
-        else:
-            async with self._throttle.turn(*self._throttled(request)):
-                answer = await self._counted(request)
+        try:
+            answer = await self._decide(request)
+        except DatabaseBusy:
+            # Also if a failure could not be counted: whoever guesses must not learn that it was one.
+            answer = Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
             self._failed(request, answer, is_locked_out=True)
@@ -83,10 +82,21 @@ class Door:
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
             self._failed(request, answer)
         elif isinstance(answer, Admit):
-            if answer.authprovider == STORED:
-                identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
-                self._live.watch(request.session_id, identity, None)
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
+        return answer
+
+    async def _decide(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
+        """Return the next step of a login. Raises DatabaseBusy."""
+        if request.method in UNCOUNTED:
+            answer = await self._inside.authenticate(request)
+        elif request.message is None:
+            answer = await self._counted(request)
+        else:
+            async with self._throttle.turn(*self._throttled(request)):
+                answer = await self._counted(request)
+        if isinstance(answer, Admit) and answer.authprovider == STORED:
+            identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
+            self._live.watch(request.session_id, identity, None)
         return answer
 
     async def _counted(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
@@ -99,7 +109,7 @@ class Door:
         except asyncio.CancelledError:
             # Who leaves while the secret is checked has made the work all the same.
             if request.message is not None:
-                self._later(self._throttle.failed(*throttled))
+                self._later(self._count_failure(throttled))
             raise
         if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
             await self._throttle.failed(*throttled)
@@ -108,6 +118,10 @@ class Door:
     def _throttled(self, request: Authenticate) -> tuple[Lockout, str | None, str | None]:
         limits = self._lockouts().get(request.service, Lockout())
         return limits, address_of(request.transport), request.hello.details.authid
+
+    async def _count_failure(self, throttled: tuple[Lockout, str | None, str | None]) -> None:
+        with suppress(DatabaseBusy):  # then nobody was let in either
+            await self._throttle.failed(*throttled)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

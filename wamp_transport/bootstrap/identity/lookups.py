@@ -6,14 +6,14 @@ Who runs a hook may wait: for a key of somebody else's server, or for ever. Then
 import asyncio
 import logging
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Final, TypeVar
 
 from ...auth.principals import LoginDenied
 from ...conf import app_settings
 from ...stores.identity.hooks import those_running
 from ...wamp import errors
-from ..threads import Busy, Threads, in_thread, with_database
+from ...worker_threads import WorkersBusy, WorkerThreads
+from ..threads import LOGIN_PATIENCE, MAX_LOGINS, in_thread, with_database
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,9 @@ class Lookups:
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
-        self._threads = Threads("wamp-hook", HOOK_THREADS, around=with_database)
+        self._threads = WorkerThreads(
+            "wamp-hook", HOOK_THREADS, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_database
+        )
 
     @property
     def at_a_time(self) -> int:
@@ -53,12 +55,11 @@ class Lookups:
         """What ``function`` returns, in a thread. Raises Unanswered, and what it raises."""
         if not app_settings().hooks:
             return await in_thread(function, *args)
-        context = copy_context()
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
-                return await self._threads.run(lambda: context.run(function, *args))
-        except Busy:
+                return await self._threads.run(function, *args)
+        except WorkersBusy:
             pass
         except TimeoutError:
             if not limit.expired():

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.core.cache import cache
 
 from ...config.lockout import Lockout
-from ..threads import in_thread
+from ..threads import DatabaseBusy, in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +59,14 @@ class Throttle:
             del self._turns[key]
 
     async def _ask(self, function: Any, *args: Any) -> int:
-        """A cache that fails keeps nobody out: that is told, and nothing is counted."""
+        """Ask the cache. One that fails keeps nobody out: that is logged, and nothing is counted.
+
+        Raises DatabaseBusy.
+        """
         try:
             answer = await in_thread(function, *args)
+        except DatabaseBusy:  # must not open the door: a flood of logins would then go uncounted
+            raise
         except Exception:
             if not self._is_troubled:
                 logger.exception("Failed logins are not counted: Django's cache does not answer")
