@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.dispatch import Signal
 
+from ..project_code import ProjectCodeError, call_guarded
 from ..stores.connections import clean_connections
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,10 @@ class SignalThread:
                 for signal, named in self._taken():
                     begin = time.monotonic()
                     # What a receiver raises Django itself logs.
-                    signal.send_robust(None, **named)
+                    try:
+                        call_guarded(signal.send_robust, None, **named)
+                    except ProjectCodeError:
+                        logger.exception("A receiver of a signal failed")
                     taken = time.monotonic() - begin
                     if taken > SLOW_SECONDS:
                         logger.warning("The receivers of a signal of %s took %.1f seconds", ", ".join(named), taken)

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 
 from ..node.handling import Event, Invocation, Result
+from ..project_code import call_guarded, run_guarded
 from ..router.options import TRUSTED
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, WampError
@@ -85,7 +86,7 @@ def _bound(declaration: Declaration) -> Callable[..., Any]:
         return declaration.function
     if owner not in _instances:
         try:
-            _instances[owner] = owner()
+            _instances[owner] = call_guarded(owner)
         except Exception as fault:  # noqa: BLE001 - the project's code: told, and the others go on
             text = f"{owner.__qualname__} cannot be made without arguments: {type(fault).__name__}: {fault}"
             raise UnusableHandler([text]) from None
@@ -151,7 +152,7 @@ class Running:
             return await self._in_thread(message)
         async with self._turns, ThreadSensitiveContext() as context:
             try:
-                return await self._as_task(message)
+                return await run_guarded(self._as_task(message))
             finally:
                 # Only where the handler has asked the database (or other synchronous code), it has got a thread.
                 if context in SyncToAsync.context_to_thread_executor:

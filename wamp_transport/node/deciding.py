@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from ..project_code import run_guarded
 from ..router.answers import Admit, Answer, Challenge, Deny, Permit, Skip
 from ..router.effects import Authenticate, Authorize
 from ..wamp import errors
@@ -83,9 +84,9 @@ class Deciding:
         answer: Answer
         try:
             if isinstance(request, Authenticate):
-                answer = await self._authenticator.authenticate(request)
+                answer = await run_guarded(self._authenticator.authenticate(request))
             else:
-                answer = await self._authorizer.authorize(request)
+                answer = await run_guarded(self._authorizer.authorize(request))
         except Exception:
             _, reason, text = FAILURES[type(request)]
             logger.exception("The %s failed for session %s", *about(request))
