@@ -1,16 +1,21 @@
-"""Durable event history: takes what the node records, writes it in batches, puts it back at the start."""
+"""Durable event history: write what the node records in batches, and read it back at the start."""
 
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from django.db import DatabaseError
+from msgspec.msgpack import encode
 
 from ..node.node import Node
 from ..router.effects import Record
 from ..router.options import HistoryOptions, RouterOptions
+from ..router.records import Publication
 from ..stores import history
+from ..wamp.payload import ABSENT, PYTHON
+from .batch_writer import BatchWriter
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -21,8 +26,20 @@ WRITE_SECONDS: Final = 0.25
 TRIM_EVERY: Final = 200
 """Batches between two looks for rows that no history keeps any more."""
 
-LARGEST_BACKLOG: Final = 100_000
+MAX_WAITING: Final = 100_000
 """Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
+
+MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of payload that may wait so."""
+
+MAX_BATCH: Final = 1_000
+"""Events that are written in one transaction."""
+
+LAST_SECONDS: Final = 2.0
+"""How long a node that stops waits for the last events to be written."""
+
+EVENT_BYTES: Final = 500
+"""What an event takes besides its payload, about."""
 
 
 class DurableHistory:
@@ -30,8 +47,13 @@ class DurableHistory:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._waiting: list[Record] = []
-        self._lost = 0
+        self._writer: BatchWriter[Record] = BatchWriter(
+            "events of histories",
+            self._write,
+            max_items=MAX_WAITING,
+            max_bytes=MAX_WAITING_BYTES,
+            max_batch=MAX_BATCH,
+        )
         self._batches = 0
         self._options: RouterOptions | None = None
         node.recorder = self._take
@@ -53,15 +75,14 @@ class DurableHistory:
 
     async def flush(self) -> None:
         """Write what waits. What a database that does not answer cannot take is tried again."""
-        if not self._waiting:
-            return
-        batch, self._waiting = self._waiting, []
-        try:
-            await in_thread(history.keep, batch)
-        except DatabaseError:
-            logger.exception("%d events could not be stored; they are tried again", len(batch))
-            self._waiting = batch + self._waiting
-            return
+        await self._writer.flush()
+
+    async def close(self) -> None:
+        """The process ends: write what waits."""
+        await self._writer.close(LAST_SECONDS)
+
+    async def _write(self, batch: list[Record]) -> None:
+        await in_thread(history.keep, batch)
         self._batches += 1
         if self._batches % TRIM_EVERY == 0 and self._options is not None:
             await self._trim(self._options)
@@ -74,12 +95,17 @@ class DurableHistory:
             logger.exception("Old events could not be dropped; it is tried again later")
 
     def _take(self, record: Record) -> None:
-        if len(self._waiting) >= LARGEST_BACKLOG:
-            self._lost += 1
-            if self._lost == 1:
-                logger.error("The database does not take events fast enough: newer ones are not stored")
-            return
-        self._waiting.append(record)
+        self._writer.put(record, size_of(record.publication))
+
+
+def size_of(publication: Publication) -> int:
+    """Return about how many bytes a publication takes."""
+    message = publication.message
+    size = EVENT_BYTES
+    for part in (message.args, message.kwargs):
+        with suppress(TypeError, ValueError, OverflowError):  # then it is left out when it is written
+            size += len(encode(part)) if publication.payload_format == PYTHON and part is not ABSENT else len(part)
+    return size
 
 
 def _durable(options: RouterOptions) -> Iterator[tuple[str, HistoryOptions]]:

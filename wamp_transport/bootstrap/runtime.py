@@ -124,8 +124,8 @@ class Runtime:
         if self.handlers is not None:
             self.handlers.close()
         if self.history is not None:
-            await self.history.flush()
-        await self._identities.audit.flush()
+            await self.history.close()
+        await self._identities.audit.close()
         self.cookies.close()
         self.functions.close()
         if self.authentication is not None:
