@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DatabaseError
 
-from .bootstrap.functions import Functions
 from .bootstrap.sources import DatabaseSource, choose_source
+from .bootstrap.threads import Functions
 from .conf import app_settings
 from .config.configuration import Configuration, anonymous_login
 from .config.report import ConfigError

@@ -32,6 +32,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from .project_code import call_guarded
+
 SETTING = "WAMP_TRANSPORT"
 HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
@@ -69,7 +71,7 @@ class AppSettings:
     def hook(self, name: str) -> Hook | None:
         """A hook of the project, if it has one. Raises ImportError where there is nothing at its path."""
         given = self.hooks.get(name)
-        return import_string(given) if isinstance(given, str) else given
+        return call_guarded(import_string, given) if isinstance(given, str) else given
 
 
 @cache

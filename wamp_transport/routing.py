@@ -13,6 +13,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
 from .config.report import ConfigError
+from .project_code import run_guarded
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
 from .transports.unenforced import in_words
@@ -66,7 +67,7 @@ class WampApplication:
         if kind == "websocket" and not self._takes_websockets:
             await refuse(scope, send, Refusal(404, "there is no WebSocket service at this path"))
             return
-        await (await self._fallback())(scope, receive, send)
+        await run_guarded((await self._fallback())(scope, receive, send))
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
         """Start the node under another ASGI server; our own server starts it before the first request.

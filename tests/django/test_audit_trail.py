@@ -46,13 +46,13 @@ def test_what_peers_make_too_long_or_odd_is_written():
 
 
 def test_backlog_ends_and_what_is_missing_is_told(monkeypatch, caplog):
-    monkeypatch.setattr(module, "LARGEST_BACKLOG", 2)
+    monkeypatch.setattr(module, "MAX_WAITING", 2)
     trail = AuditTrail("node")
     for number in range(5):
         trail.record("failure", authid=str(number))
     flush(trail)
     assert AuditEntry.objects.count() == 2
-    assert "3 events are missing" in caplog.text
+    assert "1 entries of the audit trail are lost" in caplog.text
 
 
 def test_database_that_fails_loses_nothing(monkeypatch, caplog):
@@ -67,7 +67,7 @@ def test_database_that_fails_loses_nothing(monkeypatch, caplog):
         with caplog.at_level(logging.ERROR):
             flush(trail)
             flush(trail)
-    assert caplog.text.count("cannot be written") == 1
+    assert caplog.text.count("entries of the audit trail cannot be written now") == 1
     flush(trail)
     assert AuditEntry.objects.get().authid == "joe"
 

@@ -11,7 +11,7 @@ from wamp_transport.auth.principals import LoginDenied, Lookup
 from wamp_transport.bootstrap.identity.django_methods import TokenPrincipals
 from wamp_transport.bootstrap.identity.identity_queries import CHUNK, HOOK_SECONDS, HOOK_THREADS, IdentityQueries
 from wamp_transport.bootstrap.identity.session_watch import SessionWatch
-from wamp_transport.bootstrap.threads import LONGEST_WAIT, in_thread
+from wamp_transport.bootstrap.threads import LOGIN_PATIENCE, in_thread
 from wamp_transport.router.options import RouterOptions
 from wamp_transport.stores.identity import users
 from wamp_transport.stores.identity.hooks import those_running
@@ -53,7 +53,7 @@ def test_hooks_that_hang_deny_the_login_and_leave_the_database_to_others(queries
 
 
 def test_hooks_are_given_up_before_the_router_gives_the_login_up():
-    assert LONGEST_WAIT < HOOK_SECONDS < RouterOptions().authentication_timeout
+    assert LOGIN_PATIENCE < HOOK_SECONDS < RouterOptions().authentication_timeout
 
 
 def test_what_hooks_return_and_raise_comes_back(queries, settings):

@@ -21,6 +21,7 @@ from ..node.local import join
 from ..node.node import Node
 from ..node.remote import connect
 from ..node.session import Session
+from ..project_code import guard_loop
 from ..router.options import TRUSTED
 from ..wamp.errors import WampError
 from .lasting import Lasting
@@ -102,7 +103,9 @@ class RemoteHome:
         self._url = settings.url
         self._credential = credential_of(settings)
         self._lasting: dict[str, Lasting] = {}
+        self._is_closing = False
         self.loop = asyncio.new_event_loop()
+        guard_loop(self.loop, lambda: not self._is_closing)
         self._thread = threading.Thread(target=self._run, name="wamp-api", daemon=True)
         self._thread.start()
 
@@ -130,6 +133,7 @@ class RemoteHome:
         for lasting in self._lasting.values():
             with suppress(NotInTime, WampError):
                 asyncio.run_coroutine_threadsafe(lasting.close(), self.loop).result(GOODBYE_SECONDS)
+        self._is_closing = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(2 * GOODBYE_SECONDS)
 

@@ -1,15 +1,13 @@
-"""Where synchronous handlers run: a bounded pool, never the event loop, with clean database connections."""
+"""The threads of synchronous handlers of the API: a pool of their own, with clean database connections."""
 
 import asyncio
 import inspect
-import os
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from ..stores.connections import clean_connections
+from ..project_code import call_guarded
+from ..stores.connections import with_clean_connections
+from ..worker_threads import WorkerThreads
 from .bridge import DrivenLoop
 
 MAX_THREADS: Final = 8
@@ -18,21 +16,13 @@ MAX_THREADS: Final = 8
 Message = TypeVar("Message")
 
 
-def _new_pool() -> None:
-    global _pool  # noqa: PLW0603 - one pool a process is the design
-    _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-api")
-
-
-_pool: ThreadPoolExecutor
-_new_pool()
-os.register_at_fork(after_in_child=_new_pool)
-"""A process that was forked off has none of the threads of its parent; the old pool would take them for idle."""
+_pool: Final = WorkerThreads("wamp-api", MAX_THREADS, around=with_clean_connections)
 
 
 def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -> Callable[[Message], Awaitable[Any]]:
-    """``handler`` as what the loop can run: a coroutine function as it is, any other in a thread.
+    """Return ``handler`` as a coroutine function: as it is if it is one, else one that calls it in a thread.
 
-    ``in_order``: one message after the other, as they have come; else at the same time.
+    With ``in_order`` it takes one message after the other, as they come; else several at the same time.
     """
     call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
@@ -40,9 +30,9 @@ def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -
 
     async def in_thread(message: Message) -> Any:
         loop = asyncio.get_running_loop()
-        # In a test it is the thread of the test, whose connections are not to be touched.
-        run = handler if isinstance(loop, DrivenLoop) else partial(_clean, handler)
-        return await loop.run_in_executor(_pool, copy_context().run, run, message)
+        if isinstance(loop, DrivenLoop):  # the thread is that of the test, whose connections must not be touched
+            return await loop.run_in_executor(None, call_guarded, handler, message)
+        return await _pool.run(handler, message)
 
     turn = asyncio.Lock()
 
@@ -51,8 +41,3 @@ def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -
             return await in_thread(message)
 
     return in_turn if in_order else in_thread
-
-
-def _clean(handler: Callable[[Message], object], message: Message) -> object:
-    with clean_connections():
-        return handler(message)

@@ -38,18 +38,21 @@ from ..config.auth_methods import (
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
 from ..node.service_sessions import ServiceSessions
+from ..project_code import call_guarded
 from ..router.decisions import Admit, ChallengePeer, Deny, Skip
 from ..router.effects import AuthenticationRequest
 from ..router.environment import rfc3339
 from ..router.options import TRUSTED
 from ..router.records import Session
+from ..stores.connections import with_clean_connections
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
+from ..worker_threads import WorkersBusy, WorkerThreads
 from .cookie_logins import CookieLogins
 from .identity.django_methods import SessionMethod, TokenPrincipals
 from .identity.identity_services import IdentityServices
 from .identity.stored_principals import HashedTickets, StoredPrincipals
-from .threads import Busy, Threads
+from .threads import LOGIN_PATIENCE, MAX_LOGINS
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +72,10 @@ METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method
 }
 
 
+def _login_threads(name: str, size: int) -> WorkerThreads:
+    return WorkerThreads(name, size, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_clean_connections)
+
+
 def router_key() -> bytes:
     """Return the router's default private key, derived from SECRET_KEY and thus the same in all processes."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
@@ -81,8 +88,8 @@ class Authentication:
         self._cookies = cookies
         self._sessions = sessions
         self._identities = identities
-        self._hashing = Threads("wamp-login", HASH_THREADS)
-        self._functions = Threads("wamp-login-function", FUNCTION_THREADS)
+        self._hashing = _login_threads("wamp-login", HASH_THREADS)
+        self._functions = _login_threads("wamp-login-function", FUNCTION_THREADS)
         self._services: dict[str, ServiceLogins] = {}
         self._operators: OperatorMethod | None = None
         self.world = World(
@@ -147,7 +154,7 @@ class Authentication:
                 answer = await method.finish(request, request.message, request.pending)
         except LoginDenied as denied:
             return Deny(denied.reason, str(denied))
-        except Busy:
+        except WorkersBusy:
             return Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, Admit) and kind.may_be_remembered and answer.authprovider not in WATCHED:
             await self._cookies.remember(request, answer)
@@ -268,7 +275,8 @@ def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None
     """Return the function that ``create`` makes; None if that fails, which is logged."""
     module, _, attribute = name.rpartition(".")
     try:
-        function = getattr(importlib.import_module(module), attribute)(config, None)
+        create = getattr(call_guarded(importlib.import_module, module), attribute)
+        function = call_guarded(create, config, None)
         if callable(function):
             return function  # type: ignore[no-any-return]
         logger.error("No login with %s is possible: it did not return a callable", name)

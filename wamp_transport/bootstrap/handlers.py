@@ -11,7 +11,7 @@ from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery, discover
 from ..handlers.parameters import Caller
 from ..handlers.running import Failed, Handler, Running
-from ..handlers.threads import Threads
+from ..handlers.threads import HandlerThreads
 from ..node.local import LocalSession, Registration, Subscription, join
 from ..node.node import Node
 from ..router.options import TRUSTED
@@ -43,13 +43,13 @@ class AppHandlers(ConfigurationPart):
     def __init__(
         self,
         node: Node,
-        threads: int | Threads,
+        threads: int | HandlerThreads,
         user_key: UserKey = lambda _: None,
         failed: Failed = lambda *_: None,
     ) -> None:
         self._node = node
         self._user_key = user_key
-        self._threads = Threads(threads) if isinstance(threads, int) else threads
+        self._threads = HandlerThreads(threads) if isinstance(threads, int) else threads
         self._failed = failed
         self._running: dict[Handler, Running] = {}
         self._realms: list[str] = []

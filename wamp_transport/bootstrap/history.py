@@ -1,17 +1,22 @@
-"""Durable event history: takes what the node records, writes it in batches, puts it back at the start."""
+"""Durable event history: write what the node records in batches, and read it back at the start."""
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Final
 
 from django.db import DatabaseError
+from msgspec.msgpack import encode
 
 from ..config.configuration import Configuration
 from ..node.node import Node
 from ..node.observers import NodeObserver
 from ..router.effects import Record
 from ..router.history import History
+from ..router.records import Publication
 from ..stores import history
+from ..wamp.payload import ABSENT, PYTHON
+from .batch_writer import BatchWriter
 from .plan import ConfigurationPart
 from .threads import in_thread
 
@@ -23,8 +28,20 @@ WRITE_SECONDS: Final = 0.25
 TRIM_EVERY: Final = 200
 """Batches between two looks for rows that no history keeps any more."""
 
-LARGEST_BACKLOG: Final = 100_000
+MAX_WAITING: Final = 100_000
 """Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
+
+MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of payload that may wait so."""
+
+MAX_BATCH: Final = 1_000
+"""Events that are written in one transaction."""
+
+LAST_SECONDS: Final = 2.0
+"""How long a node that stops waits for the last events to be written."""
+
+EVENT_BYTES: Final = 500
+"""What an event takes besides its payload, about."""
 
 
 class DurableHistory(ConfigurationPart, NodeObserver):
@@ -34,8 +51,13 @@ class DurableHistory(ConfigurationPart, NodeObserver):
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._waiting: list[Record] = []
-        self._lost = 0
+        self._writer: BatchWriter[Record] = BatchWriter(
+            "events of histories",
+            self._write,
+            max_items=MAX_WAITING,
+            max_bytes=MAX_WAITING_BYTES,
+            max_batch=MAX_BATCH,
+        )
         self._batches = 0
         self._restored: list[History] = []
         node.observers.add(self)
@@ -61,15 +83,14 @@ class DurableHistory(ConfigurationPart, NodeObserver):
 
     async def flush(self) -> None:
         """Write what waits. What a database that does not answer cannot take is tried again."""
-        if not self._waiting:
-            return
-        batch, self._waiting = self._waiting, []
-        try:
-            await in_thread(history.keep, batch)
-        except DatabaseError:
-            logger.exception("%d events could not be stored; they are tried again", len(batch))
-            self._waiting = batch + self._waiting
-            return
+        await self._writer.flush()
+
+    async def stop(self) -> None:
+        """Write the queued events, as the process ends."""
+        await self._writer.close(LAST_SECONDS)
+
+    async def _write(self, batch: list[Record]) -> None:
+        await in_thread(history.keep, batch)
         self._batches += 1
         if self._batches % TRIM_EVERY == 0:
             await self._trim()
@@ -83,10 +104,15 @@ class DurableHistory(ConfigurationPart, NodeObserver):
             logger.exception("Old events could not be dropped; it is tried again later")
 
     def event_recorded(self, record: Record) -> None:
-        """Keep an event until it is written."""
-        if len(self._waiting) >= LARGEST_BACKLOG:
-            self._lost += 1
-            if self._lost == 1:
-                logger.error("The database does not take events fast enough: newer ones are not stored")
-            return
-        self._waiting.append(record)
+        """Queue an event to be written."""
+        self._writer.put(record, size_of(record.publication))
+
+
+def size_of(publication: Publication) -> int:
+    """Return the approximate size of a publication in bytes."""
+    message = publication.message
+    size = EVENT_BYTES
+    for part in (message.args, message.kwargs):
+        with suppress(TypeError, ValueError, OverflowError):  # such an event is skipped when it is written
+            size += len(encode(part)) if publication.payload_format == PYTHON and part is not ABSENT else len(part)
+    return size

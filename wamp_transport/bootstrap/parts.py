@@ -11,9 +11,9 @@ from ..router.records import ACTIVE_STATES, JOINING_STATES
 from ..wamp.errors import AUTHENTICATION_FAILED, NO_SUCH_PRINCIPAL
 from .authentication import Authentication, PreparedLogins
 from .cookie_logins import CookieLogins
-from .functions import Functions
 from .identity.identity_services import IdentityServices
 from .plan import ConfigurationPart
+from .threads import Functions
 
 logger = logging.getLogger(__name__)
 

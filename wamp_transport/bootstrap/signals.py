@@ -1,11 +1,20 @@
-"""What the runtime tells by Django's signals; nothing is made or kept where nobody listens."""
+"""Send what happens on the node as Django signals. Receivers run one after the other in a thread, in order.
 
+Without receivers nothing is made or kept.
+"""
+
+import logging
+import time
 from collections.abc import Callable
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
+
+from django.dispatch import Signal
 
 from ..config.auth_methods import LOCAL
 from ..node.node import Node
 from ..node.observers import NodeObserver
+from ..project_code import ProjectCodeError, call_guarded
 from ..router.records import Session
 from ..signals import (
     AppliedConfiguration,
@@ -17,8 +26,27 @@ from ..signals import (
     session_left,
     slow_consumer,
 )
+from ..stores.connections import with_clean_connections
+from ..worker_threads import WorkerThreads
+from .batch_writer import BatchWriter
 from .identity.throttle import address_of
-from .signal_thread import SignalThread
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING: Final = 10_000
+"""Signals that may wait for receivers. Others are dropped and counted, and that is logged."""
+
+MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+"""Bytes that these may have: authids are as long as peers like."""
+
+MAX_BATCH: Final = 100
+"""Signals that are sent with the same database connections, before these are looked after."""
+
+SIGNAL_BYTES: Final = 1_000
+"""What a signal takes besides its texts, about."""
+
+SLOW_SECONDS: Final = 1.0
+"""How long the receivers of one signal may take without being named in the log."""
 
 LAST_SECONDS: Final = 2.0
 """How long receivers have when the process stops."""
@@ -32,7 +60,15 @@ class Signals(NodeObserver):
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None
-        self._thread = SignalThread()
+        self._threads = WorkerThreads("wamp-signals", 1, around=with_clean_connections)
+        self._writer: BatchWriter[tuple[Signal, dict[str, Any]]] = BatchWriter(
+            "signals",
+            self._write,
+            max_items=MAX_WAITING,
+            max_bytes=MAX_WAITING_BYTES,
+            max_batch=MAX_BATCH,
+            is_eager=True,
+        )
 
     def watch(self, node: Node, user_key: UserKey) -> None:
         """Tell of the sessions of ``node``. ``user_key`` knows the Django user behind each."""
@@ -42,31 +78,39 @@ class Signals(NodeObserver):
     def failed(self, failure: LoginFailure) -> None:
         """A login has failed."""
         if login_failed.has_listeners():
-            self._thread.send(login_failed, failure=failure)
+            self._send(login_failed, failure=failure)
 
     def applied(self, configuration: AppliedConfiguration) -> None:
         """A configuration runs."""
         if configuration_applied.has_listeners():
-            self._thread.send(configuration_applied, configuration=configuration)
+            self._send(configuration_applied, configuration=configuration)
 
     async def close(self) -> None:
-        """The process ends; what was told until now is still heard."""
-        await self._thread.close(LAST_SECONDS)
+        """The process ends; receivers still hear what was sent until now."""
+        await self._writer.close(LAST_SECONDS)
+        self._threads.close()
+
+    def _send(self, signal: Signal, **named: Any) -> None:
+        """Let the receivers have a signal, after all that was sent before. Never waits."""
+        self._writer.put((signal, named), SIGNAL_BYTES + sum(map(_text_size, named.values())))
+
+    async def _write(self, batch: list[tuple[Signal, dict[str, Any]]]) -> None:
+        await self._threads.run(_send_all, batch)
 
     def session_joined(self, session: Session) -> None:
         """See :class:`~..node.observers.NodeObserver`."""
         if session_joined.has_listeners():
-            self._thread.send(session_joined, session=self._info(session))
+            self._send(session_joined, session=self._info(session))
 
     def session_left(self, session: Session, reason: str) -> None:
         """See :class:`~..node.observers.NodeObserver`."""
         if session_left.has_listeners():
-            self._thread.send(session_left, session=self._info(session), reason=reason)
+            self._send(session_left, session=self._info(session), reason=reason)
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
         """See :class:`~..node.observers.NodeObserver`."""
         if slow_consumer.has_listeners():
-            self._thread.send(slow_consumer, session=self._info(session), waiting=queued_bytes)
+            self._send(slow_consumer, session=self._info(session), waiting=queued_bytes)
 
     def _info(self, session: Session) -> SessionInfo:
         return SessionInfo(
@@ -81,3 +125,23 @@ class Signals(NodeObserver):
             user_pk=self._user_key(session.id),
             is_local=session.authmethod == LOCAL.name,
         )
+
+
+def _send_all(batch: list[tuple[Signal, dict[str, Any]]]) -> None:
+    for signal, named in batch:
+        began_at = time.monotonic()
+        try:
+            call_guarded(signal.send_robust, None, **named)  # Django logs what a receiver raises
+        except ProjectCodeError:
+            logger.exception("A receiver of a signal failed; those after it have not got the signal")
+        seconds = time.monotonic() - began_at
+        if seconds > SLOW_SECONDS:
+            logger.warning("The receivers of a signal of %s took %.1f seconds", ", ".join(named), seconds)
+
+
+def _text_size(value: Any) -> int:
+    """Return the length of the texts of what a signal carries."""
+    texts = (
+        [getattr(value, field.name) for field in fields(value)] if hasattr(value, "__dataclass_fields__") else [value]
+    )
+    return sum(len(text) for text in texts if isinstance(text, str))

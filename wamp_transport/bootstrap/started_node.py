@@ -18,7 +18,6 @@ from ..signals import AppliedConfiguration
 from .authentication import Authentication
 from .cookie_logins import CookieLogins
 from .cookies import CookieStores
-from .functions import Functions
 from .handlers import AppHandlers
 from .history import DurableHistory
 from .identity.identity_services import IdentityServices
@@ -26,6 +25,7 @@ from .mounts import Mounts
 from .parts import FunctionsPart, LoginsPart, RouterPart, ServerPart
 from .plan import PartsBehind, PlanRunner
 from .signals import Signals
+from .threads import Functions
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +133,8 @@ class StartedNode:
         await self.node.stop(GOODBYE_SECONDS)
         try:
             await self._signals.close()
-            await self._history.flush()
-            await self._identities.audit.flush()
+            await self._history.stop()
+            await self._identities.audit.close()
         finally:
             self.plan.close()
 

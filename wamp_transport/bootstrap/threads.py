@@ -1,128 +1,152 @@
-"""Work in threads beside the event loop: what waits for the database, and what may take long."""
+"""Work of a node in threads beside its event loop: what waits for the database, and functions of the project."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import copy_context
-from threading import Lock
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, InterfaceError
+from django.utils.module_loading import import_string
 
-from ..stores.connections import with_kept_connections
-from .functions import with_clean_connections
+from ..config.configuration import Configuration
+from ..project_code import call_guarded, run_guarded
+from ..stores.connections import with_clean_connections, with_kept_connections
+from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Result = TypeVar("Result")
 
 MAX_THREADS: Final = 2
-"""Pieces of work at the same time; others wait. It is also how many connections a node keeps to each database.
+"""Jobs for the database at the same time; others wait. It is also how many connections a node keeps to each database.
 
 More would take the interpreter from the event loop, not get more done: with 8 a storm of logins by principals of the
 database made other sessions' calls take 50 ms instead of 2, at the same number of logins (``make bench-logins``).
 """
 
-LONGEST_QUEUE: Final = 200
-"""Logins that may wait for a thread; further ones fail at once."""
+MAX_DATABASE_JOBS: Final = 2_000
+"""Jobs that may wait for the database; further ones fail immediately."""
 
-LONGEST_WAIT: Final = 5.0
-"""Seconds that a login may wait for a thread: less than the whole of it may take, so that it is told why it fails."""
+DATABASE_PATIENCE: Final = 10.0
+"""Seconds that a job may wait for a thread while the database does not answer those before it."""
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
+MAX_LOGINS: Final = 200
+"""Logins that may wait for a thread; further ones fail immediately."""
+
+LOGIN_PATIENCE: Final = 5.0
+"""Seconds that a login may wait for a thread: less than all of it may take, so that the client learns why it fails."""
+
+FUNCTION_THREADS: Final = 8
+"""Functions of the project that are no coroutine functions and run at the same time; others wait for their turn."""
+
+MAX_FUNCTIONS: Final = 1_000
+"""Calls of such functions that may wait for a thread; further ones fail immediately."""
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
 """The threads of each event loop; they end with it."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Too much waits for the database already."""
 
 
 def with_database(work: Callable[[], Result]) -> Result:
     """Do ``work`` with the connections that this thread keeps. Raises DatabaseError for all trouble with them."""
     try:
         return with_kept_connections(work)
-    except InterfaceError as error:  # what some drivers say of a lost connection
+    except InterfaceError as error:  # what some drivers raise for a lost connection
         raise DatabaseError(*error.args) from error
 
 
 async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
-    """``function`` in a worker thread, which keeps its database connection, as a node asks often, until it breaks.
+    """Call ``function`` in a worker thread that keeps its database connection, and return what it returns.
 
-    When that happens the function is called once more. Raises what it raises; DatabaseError for all trouble with the
-    database. Once the interpreter ends, no thread takes work any more: the task is canceled.
+    If the connection breaks the function is called once more. Raises what the function raises; DatabaseError for all
+    trouble with the database, DatabaseBusy among it. Once the interpreter ends, the calling task is canceled.
     """
-
-    def call() -> Result:
-        return with_database(lambda: function(*args, **kwargs))
-
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)
     if pool is None:
-        pool = _pools[loop] = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="wamp-node")
+        pool = _pools[loop] = WorkerThreads(
+            "wamp-node",
+            MAX_THREADS,
+            max_queued=MAX_DATABASE_JOBS,
+            patience=DATABASE_PATIENCE,
+            around=with_database,
+        )
     try:
-        future = loop.run_in_executor(pool, copy_context().run, call)
-    except RuntimeError as error:  # the interpreter ends, as it does for a reload in development
+        return await pool.run(lambda: function(*args, **kwargs))
+    except WorkersBusy as error:
+        raise DatabaseBusy(*error.args) from error
+    except WorkersClosed as error:  # the interpreter ends, as it does for a reload in development
         raise asyncio.CancelledError from error
-    return await future
 
 
 async def finished(seconds: float) -> None:
-    """Wait for what runs in the threads of this loop, ``seconds`` at most: it goes on when its task is canceled."""
+    """Wait up to ``seconds`` for what runs in the threads of this loop. It goes on when its task is canceled."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(pool.shutdown), seconds)
+        await pool.finish(seconds)
 
 
-class Busy(Exception):
-    """Too many logins wait for a thread already."""
+class Functions:
+    """Functions that the configuration names by their dotted path.
 
-
-class Threads:
-    """Threads for what is slow, and a queue that ends: by length, and by the seconds that anything waits in it.
-
-    ``around`` runs the work, and sees to the thread's database connections.
+    Coroutine functions run on the event loop, others in threads of their own.
     """
 
-    def __init__(
-        self,
-        name: str,
-        threads: int,
-        longest: int = LONGEST_QUEUE,
-        longest_wait: float = LONGEST_WAIT,
-        around: Callable[[Callable[[], Any]], Any] = with_clean_connections,
-    ) -> None:
-        self._pool = ThreadPoolExecutor(threads, name)
-        self._longest = threads + longest
-        self._longest_wait = longest_wait
-        self._around = around
-        self._count = 0
-        self._mutex = Lock()
+    def __init__(self) -> None:
+        self._found: dict[str, Callable[..., Any]] = {}
+        self._threads = WorkerThreads(
+            "wamp-function",
+            FUNCTION_THREADS,
+            max_queued=MAX_FUNCTIONS,
+            patience=LOGIN_PATIENCE,
+            around=with_clean_connections,
+        )
 
-    async def run(self, function: Callable[[], Result]) -> Result:
-        """Run ``function`` in a thread. Raises Busy, and what it raises. When cancelled, what runs goes on."""
-        with self._mutex:
-            if self._count >= self._longest:
-                raise Busy
-            self._count += 1
-        future = self._pool.submit(self._around, function)
-        future.add_done_callback(lambda _: self._done())
-        is_late = False
+    def find(self, path: str) -> Callable[..., Any]:
+        """Return the function at a dotted path; this can import its module.
 
-        def expire() -> None:
-            nonlocal is_late
-            is_late = future.cancel()  # what runs goes on
+        Raises ImportError, TypeError for other things than functions, and what the module raises.
+        """
+        function = self._found.get(path)
+        if function is None:
+            function = call_guarded(import_string, path)
+            if not callable(function):
+                raise TypeError(f"{path} is no function but {type(function).__name__}")
+            self._found[path] = function
+        return function
 
-        timer = asyncio.get_running_loop().call_later(self._longest_wait, expire)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            if is_late:
-                raise Busy from None
-            raise
-        finally:
-            timer.cancel()
+    async def run(self, path: str, *arguments: Any) -> Any:
+        """Call a function and return what it returns. Raises what it raises, and WorkersBusy."""
+        function = self._found.get(path)
+        if function is None:
+            function = await self._threads.run(self.find, path)
+        if is_async(function):
+            return await run_guarded(function(*arguments))
+        outcome = await self._threads.run(function, *arguments)
+        return await run_guarded(outcome) if inspect.isawaitable(outcome) else outcome
+
+    def faults(self, configuration: Configuration) -> Iterator[str]:
+        """Yield a sentence for each function of a configuration that cannot be used. This can import modules."""
+        for realm in configuration.realms:
+            for role in realm.roles:
+                path = role.authorizer_function
+                try:
+                    if path is not None:
+                        self.find(path)
+                except Exception as fault:  # noqa: BLE001 - the module of a user may raise anything
+                    yield (
+                        f"The authorizer {path} of role {role.name} in realm {realm.name} cannot be used, so the role "
+                        f"may do nothing: {type(fault).__name__}: {fault}"
+                    )
 
     def close(self) -> None:
-        """Nothing more is run."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more."""
+        self._threads.close()
 
-    def _done(self) -> None:
-        with self._mutex:
-            self._count -= 1
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Return whether a call of the function returns a coroutine."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)

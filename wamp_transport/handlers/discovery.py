@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from django.apps import apps
 
+from ..project_code import call_guarded
 from .declarations import REGISTRY, Declaration
 from .running import Handler, UnusableHandler
 
@@ -66,7 +67,7 @@ def import_modules() -> list[Broken]:
         if app.name == OWN or not hasattr(app.module, "__path__") or find_spec(module) is None:
             continue
         try:
-            import_module(module)
+            call_guarded(import_module, module)
         except Exception as error:  # the project's code: told, and the other apps go on
             logger.debug("%s cannot be imported", module, exc_info=error)
             broken.append(Broken(module, error))

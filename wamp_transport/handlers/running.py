@@ -15,13 +15,14 @@ from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 
 from ..node.handling import Event, Invocation, Result
+from ..project_code import call_guarded, run_guarded
 from ..router.options import TRUSTED
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, WampError
 from .declarations import Declaration
 from .parameters import Caller, Parameters, UnusableParameter
 from .results import payload
-from .threads import Threads
+from .threads import HandlerThreads
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def _bound(declaration: Declaration) -> Callable[..., Any]:
         return declaration.function
     if owner not in _instances:
         try:
-            _instances[owner] = owner()
+            _instances[owner] = call_guarded(owner)
         except Exception as fault:  # noqa: BLE001 - the project's code: told, and the others go on
             text = f"{owner.__qualname__} cannot be made without arguments: {type(fault).__name__}: {fault}"
             raise UnusableHandler([text]) from None
@@ -99,7 +100,9 @@ class Running:
     ``failed`` is told of whatever a handler does not mean to happen.
     """
 
-    def __init__(self, handler: Handler, threads: Threads, users: Users, failed: Failed = lambda *_: None) -> None:
+    def __init__(
+        self, handler: Handler, threads: HandlerThreads, users: Users, failed: Failed = lambda *_: None
+    ) -> None:
         self._failed = failed
         self._handler = handler
         self._threads = threads
@@ -149,7 +152,7 @@ class Running:
             return await self._in_thread(message)
         async with self._turns, ThreadSensitiveContext() as context:
             try:
-                return await self._as_task(message)
+                return await run_guarded(self._as_task(message))
             finally:
                 # Only where the handler has asked the database (or other synchronous code), it has got a thread.
                 if context in SyncToAsync.context_to_thread_executor:

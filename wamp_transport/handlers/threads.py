@@ -1,30 +1,30 @@
-"""The threads that synchronous handlers run in: a bounded pool of their own, with clean database connections."""
+"""The threads of synchronous handlers: a pool of their own, with clean database connections, shared fairly."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError as FutureCancelled
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
-from contextvars import copy_context
 from threading import Event as Flag
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from ..stores.connections import clean_connections
+from ..stores.connections import with_clean_connections
+from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Outcome = TypeVar("Outcome")
 
 DEFAULT_THREADS: Final = 8
 
 
-class Threads:
-    """The pool. Threads begin when they are needed. ``size`` of them at most."""
+class HandlerThreads:
+    """Threads for synchronous handlers, ``size`` at most, and turns, so that one slow handler leaves some to others."""
 
     def __init__(self, size: int = DEFAULT_THREADS) -> None:
         self.size = size
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="wamp-handler")
+        self._pool = WorkerThreads("wamp-handler", size, around=with_clean_connections)
 
     @property
     def share(self) -> int:
@@ -32,7 +32,11 @@ class Threads:
         return max(1, self.size // 2)
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
-        """``work`` in a thread, once it has its turn; the turn lasts until the thread is free, even when cancelled."""
+        """Call ``work`` in a thread once it is its turn, and return what it returns.
+
+        The turn lasts until the thread is free, even when the caller is canceled. Raises WorkersBusy, WorkersClosed,
+        and what ``work`` raises; of project code that is no ordinary exception, ProjectCodeError.
+        """
         turns = turns or asyncio.Semaphore(1)
         await turns.acquire()
         loop = asyncio.get_running_loop()
@@ -42,8 +46,8 @@ class Threads:
                 loop.call_soon_threadsafe(turns.release)
 
         try:
-            future = self._pool.submit(copy_context().run, _clean, work)
-        except RuntimeError:  # the process ends
+            future = self._pool.submit(work)
+        except (WorkersBusy, WorkersClosed):
             turns.release()
             raise
         future.add_done_callback(free)
@@ -64,14 +68,9 @@ class Threads:
             return
 
     async def close_connections(self) -> None:
-        """Of the thread that a coroutine has got for the database: it is about to go, and they with it."""
+        """Close those of the thread that a coroutine has got for the database: it is about to end."""
         await sync_to_async(connections.close_all)()
 
     def close(self) -> None:
-        """Begin nothing more; what runs comes to its end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _clean(work: Callable[[], Outcome]) -> Outcome:
-    with clean_connections():
-        return work()
+        """Begin nothing more. Handlers that run go on."""
+        self._pool.close()

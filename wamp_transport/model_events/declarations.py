@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from .. import api
 from ..api.verbs import Unpublished
 from ..handlers.results import plain
+from ..project_code import call_guarded
 from ..wamp.messages import PublishOptions
 from ..wamp.uris import is_reserved, is_uri
 from . import watching
@@ -81,12 +82,15 @@ class ModelEvents(Generic[Row]):
         if change.event not in self.events:
             return
         try:
-            with self._apart(change.using):
-                told = None if self._when is not None and not self._when(change) else self._told(change)
-            if told is not None:
-                told.send_after_commit(change.using)
+            call_guarded(self._take, change)
         except Exception:  # whatever a hook does, the row is more important
             logger.exception("%s: no event can be made of it", change)
+
+    def _take(self, change: Change[Row]) -> None:
+        with self._apart(change.using):
+            told = None if self._when is not None and not self._when(change) else self._told(change)
+        if told is not None:
+            told.send_after_commit(change.using)
 
     def _apart(self, using: str) -> AbstractContextManager[None]:
         """Where hooks may ask the database: a query that fails must not take the transaction of the row with it."""

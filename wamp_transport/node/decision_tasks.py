@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from ..project_code import run_guarded
 from ..router.decisions import Admit, Answer, ChallengePeer, Deny, Permit, Skip
 from ..router.effects import AuthenticationRequest, AuthorizationRequest
 from ..wamp import errors
@@ -83,9 +84,9 @@ class DecisionTasks:
         answer: Answer
         try:
             if isinstance(request, AuthenticationRequest):
-                answer = await self._authenticator.authenticate(request)
+                answer = await run_guarded(self._authenticator.authenticate(request))
             else:
-                answer = await self._authorizer.authorize(request)
+                answer = await run_guarded(self._authorizer.authorize(request))
         except Exception:
             _, reason, text = FAILURES[type(request)]
             logger.exception("The %s failed for session %s", *about(request))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ..project_code import call_guarded, run_guarded
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError
 from ..wamp.messages import CODES, Error, ErrorDetails, Message, Yield, YieldOptions
@@ -89,7 +90,7 @@ class Handling:
     def handle_event(self, handler: EventHandler, event: Event) -> None:
         """Let a subscriber have an event."""
         try:
-            outcome = handler(event)
+            outcome = call_guarded(handler, event)
         except Exception as fault:  # noqa: BLE001 - one handler that fails must not harm the others
             report(event.topic, fault)
         else:
@@ -99,7 +100,7 @@ class Handling:
     def handle_invocation(self, procedure: Procedure, invocation: Invocation) -> None:
         """Let a procedure carry out a call, and answer it."""
         try:
-            outcome = procedure(invocation)
+            outcome = call_guarded(procedure, invocation)
         except Exception as fault:  # noqa: BLE001 - the caller is told
             self._fail(invocation, fault)
         else:
@@ -116,11 +117,11 @@ class Handling:
 
     def start(self, work: Awaitable[Any], done: Callable[[Work], None] | None = None) -> Work:
         """Run something until the session is over; ``done`` takes what comes of it, if anything can."""
-        task = asyncio.ensure_future(work, loop=self._loop)
+        task = self._loop.create_task(run_guarded(work))
         self._tasks.add(task)
         if done is not None:
             task.add_done_callback(done)
-        task.add_done_callback(self._end)
+        task.add_done_callback(partial(self._end, work))
         return task
 
     def stop(self) -> None:
@@ -128,8 +129,10 @@ class Handling:
         for task in list(self._tasks):
             task.cancel()
 
-    def _end(self, task: Work) -> None:
+    def _end(self, work: Awaitable[Any], task: Work) -> None:
         self._tasks.discard(task)
+        if inspect.iscoroutine(work):
+            work.close()  # else Python warns of one that was canceled before it began
         self._shrunk()
 
     def _heard(self, topic: str, task: Work) -> None:

@@ -41,6 +41,12 @@ def clean_connections() -> Iterator[None]:
         _clean()
 
 
+def with_clean_connections(work: Callable[[], Outcome]) -> Outcome:
+    """Do ``work`` within :func:`clean_connections`."""
+    with clean_connections():
+        return work()
+
+
 def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
     """Do ``work`` with connections that stay open until they break, whatever ``CONN_MAX_AGE`` says.
 

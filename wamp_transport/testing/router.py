@@ -17,9 +17,9 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 
 from ..api import homes
-from ..bootstrap.functions import Functions
 from ..bootstrap.handlers import AppHandlers
 from ..bootstrap.sources import base_directory
+from ..bootstrap.threads import Functions
 from ..conf import app_settings
 from ..config.configuration import router_options
 from ..config.defaults import development_default

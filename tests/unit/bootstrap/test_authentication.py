@@ -1,10 +1,9 @@
 import asyncio
-import threading
 
 import pytest
 from pydantic import TypeAdapter
 
-from wamp_transport.bootstrap.authentication import Authentication, Busy, Threads, _made
+from wamp_transport.bootstrap.authentication import Authentication, _made
 from wamp_transport.bootstrap.cookie_logins import CookieLogins
 from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.bootstrap.identity.identity_services import IdentityServices
@@ -94,59 +93,9 @@ def test_slow_hash_leaves_the_loop_alone(authentication):
     assert turns > 100
 
 
-def test_queue_of_slow_work_ends():
-    gate, threads = threading.Event(), Threads("test", 1, longest=1)
-
-    async def fill():
-        waiting = [asyncio.ensure_future(threads.run(gate.wait)) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Busy):
-            await threads.run(gate.wait)
-        gate.set()
-        assert await asyncio.gather(*waiting) == [True, True]
-        assert await threads.run(lambda: 5) == 5
-
-    asyncio.run(fill())
-    threads.close()
-
-
-def test_what_waits_too_long_is_given_up_and_never_begun():
-    gate, begun, threads = threading.Event(), [], Threads("test", 1, longest_wait=0.05)
-
-    async def fill():
-        first = asyncio.ensure_future(threads.run(gate.wait))
-        await asyncio.sleep(0)
-        with pytest.raises(Busy):
-            await threads.run(lambda: begun.append("late"))
-        assert not first.done()
-        gate.set()
-        assert await first
-        assert await threads.run(lambda: 5) == 5
-
-    asyncio.run(fill())
-    threads.close()
-    assert begun == []
-
-
-def test_who_gives_up_by_itself_is_not_told_to_come_later():
-    gate, threads = threading.Event(), Threads("test", 1)
-
-    async def leave():
-        first, second = (asyncio.ensure_future(threads.run(gate.wait)) for _ in range(2))
-        await asyncio.sleep(0)
-        second.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await second
-        gate.set()
-        assert await first
-
-    asyncio.run(leave())
-    threads.close()
-
-
 def test_too_many_logins_are_told_to_come_later(authentication, monkeypatch):
     authentication.configure(service({"wampcra": {"type": "static", "users": {"joe": SALTED}}}))
-    monkeypatch.setattr(authentication._hashing, "_longest", 0)
+    monkeypatch.setattr(authentication._hashing, "max_queued", -authentication._hashing.size)
     assert ask(authentication, "wampcra").reason == "wamp.error.unavailable"
 
 

@@ -129,7 +129,7 @@ def test_database_that_does_not_answer_is_tried_again(loop, durable, store, reco
     store.fails = True
     record(1)
     loop.run_until_complete(durable.flush())
-    assert "1 events could not be stored" in caplog.text
+    assert "1 events of histories cannot be written now and are tried again: no answer" in caplog.text
     record(2)
     store.fails = False
     loop.run_until_complete(durable.flush())
@@ -137,13 +137,13 @@ def test_database_that_does_not_answer_is_tried_again(loop, durable, store, reco
 
 
 def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durable, store, record, caplog, monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_BACKLOG", 2)
+    monkeypatch.setattr(durable._writer, "max_items", 2)
     caplog.set_level(logging.ERROR)
     record(1, 2, 3, 4)
     loop.run_until_complete(durable.flush())
     assert store.kept == [1, 2]
     assert [entry.getMessage() for entry in caplog.records] == [
-        "The database does not take events fast enough: newer ones are not stored"
+        "1 events of histories are lost: 2 wait already, and they are not written fast enough"
     ]
 
 

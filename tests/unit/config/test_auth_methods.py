@@ -11,7 +11,7 @@ from wamp_transport.config.auth_methods import (
     OPERATOR,
     SCRAM,
 )
-from wamp_transport.router import logins, options
+from wamp_transport.router import options, session_establishment
 
 
 def test_each_name_of_a_client_means_one_method():
@@ -27,7 +27,7 @@ def test_every_method_of_a_configuration_is_described():
 
 
 def test_router_and_methods_have_the_same_names():
-    assert (ANONYMOUS.name, OPERATOR.name) == (logins.ANONYMOUS, options.OPERATOR)
+    assert (ANONYMOUS.name, OPERATOR.name) == (session_establishment.ANONYMOUS, options.OPERATOR)
 
 
 @pytest.mark.parametrize("method", AUTH_METHODS, ids=lambda method: method.name)

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from wamp_transport.handlers import Caller
 from wamp_transport.handlers.declarations import Declaration
 from wamp_transport.handlers.running import Handler, Running, UnusableHandler
-from wamp_transport.handlers.threads import Threads
+from wamp_transport.handlers.threads import HandlerThreads
 from wamp_transport.node.handling import Event, Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
@@ -21,7 +21,7 @@ def run(function, *args, kind="procedure", details=None, permissions=(), user=No
         run.parts.append(message.args)
 
     async def whole():
-        threads = Threads(2)
+        threads = HandlerThreads(2)
         declaration = Declaration(kind, "com.x", function, permissions=permissions)
         running = Running(Handler(declaration), threads, lambda caller: lambda: user)
         try:

@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from wamp_transport.handlers.threads import Threads
+from wamp_transport.handlers.threads import HandlerThreads
 
 
 def play(scenario, size=2):
     async def whole():
-        threads = Threads(size)
+        threads = HandlerThreads(size)
         try:
             return await asyncio.wait_for(scenario(threads), 10)
         finally:
@@ -30,7 +30,7 @@ def test_work_runs_beside_the_loop_and_gives_its_outcome():
 
 @pytest.mark.parametrize(("size", "share"), [(1, 1), (2, 1), (8, 4), (9, 4)])
 def test_one_handler_may_have_half_of_the_threads(size, share):
-    threads = Threads(size)
+    threads = HandlerThreads(size)
     assert threads.share == share
     threads.close()
 

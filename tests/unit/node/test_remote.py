@@ -179,7 +179,7 @@ def test_challenge_is_answered_or_the_session_ends(run, credential, sent):
         assert '"authmethods":["' + credential.authmethod in await written.get()
         socket.put('[4,"ticket",{}]')
         if sent is None:
-            with pytest.raises(SessionEnded, match="no credential"):
+            with pytest.raises(SessionEnded, match="none is configured"):
                 await opening
             return
         assert json.values((await written.get()).encode()) == sent

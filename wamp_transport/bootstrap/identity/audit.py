@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from ...conf import app_settings
 from ...stores.identity import audit
+from ..batch_writer import BatchWriter
 from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -16,8 +17,20 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS: Final = 1.0
 """How long what has happened may wait to be written together."""
 
-LARGEST_BACKLOG: Final = 5_000
-"""Entries that may wait to be written. What else happens until then is counted and told in the log."""
+MAX_WAITING: Final = 5_000
+"""Entries that may wait to be written. Others are dropped and counted, and that is logged."""
+
+MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
+"""Bytes that these may have: authids are as long as peers like."""
+
+MAX_BATCH: Final = 500
+"""Entries that are written in one transaction."""
+
+ENTRY_BYTES: Final = 500
+"""What an entry takes besides its texts, about."""
+
+LAST_SECONDS: Final = 2.0
+"""How long a node that stops waits for the last entries to be written."""
 
 PURGE_SECONDS: Final = 3600.0
 
@@ -30,8 +43,15 @@ class AuditTrail:
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
-        self._lost = 0
+        self._alike: dict[tuple[Any, ...], dict[str, Any]] = {}
+        """The entries that wait and were not tried yet: what is alike is counted there."""
+        self._writer: BatchWriter[tuple[tuple[Any, ...], dict[str, Any]]] = BatchWriter(
+            "entries of the audit trail",
+            self._write,
+            max_items=MAX_WAITING,
+            max_bytes=MAX_WAITING_BYTES,
+            max_batch=MAX_BATCH,
+        )
         self._is_troubled = False
 
     def record(self, kind: str, **columns: Any) -> None:
@@ -39,14 +59,15 @@ class AuditTrail:
         if not app_settings().audit_days:
             return
         key = (kind, *(columns.get(name) for name in ALIKE[1:]))
-        known = self._waiting.get(key)
+        known = self._alike.get(key)
         if known is not None:
             known["count"] += 1
-        elif len(self._waiting) >= LARGEST_BACKLOG:
-            self._lost += 1
-        else:
-            given = {name: value for name, value in columns.items() if value is not None}
-            self._waiting[key] = {"kind": kind, "at": timezone.now(), "node": self._node, "count": 1, **given}
+            return
+        given = {name: value for name, value in columns.items() if value is not None}
+        entry = {"kind": kind, "at": timezone.now(), "node": self._node, "count": 1, **given}
+        size = ENTRY_BYTES + sum(len(value) for value in given.values() if isinstance(value, str))
+        if self._writer.put((key, entry), size):
+            self._alike[key] = entry
 
     async def run(self) -> None:
         """Write what waits and purge what is old, until cancelled."""
@@ -57,25 +78,28 @@ class AuditTrail:
             await self.flush()
             if loop.time() >= purge_at:
                 purge_at = loop.time() + PURGE_SECONDS
-                await self._guarded(audit.purge, app_settings().audit_days)
+                await self._purge()
 
     async def flush(self) -> None:
         """Write what waits. What the database does not take stays, within bounds."""
-        if self._lost:
-            logger.error("%d events are missing in the audit trail: too many at a time", self._lost)
-            self._lost = 0
-        if self._waiting:
-            batch, self._waiting = self._waiting, {}
-            if not await self._guarded(audit.keep, list(batch.values())):
-                self._waiting = {**batch, **self._waiting}
+        await self._writer.flush()
 
-    async def _guarded(self, function: Any, *args: Any) -> bool:
+    async def close(self) -> None:
+        """The process ends: write what waits."""
+        await self._writer.close(LAST_SECONDS)
+
+    async def _write(self, batch: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
+        # Before anything is awaited: the counts of a batch that is being written must not change.
+        for key, _ in batch:
+            self._alike.pop(key, None)
+        await in_thread(audit.keep, [entry for _, entry in batch])
+
+    async def _purge(self) -> None:
         try:
-            await in_thread(function, *args)
+            await in_thread(audit.purge, app_settings().audit_days)
         except DatabaseError as error:
             if not self._is_troubled:
-                logger.error("The audit trail cannot be written: %s", error)
+                logger.error("Old entries of the audit trail cannot be dropped: %s", error)
             self._is_troubled = True
-            return False
-        self._is_troubled = False
-        return True
+        else:
+            self._is_troubled = False

@@ -7,14 +7,14 @@ work.
 import asyncio
 import logging
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Final, TypeVar
 
 from ...auth.principals import LoginDenied
 from ...conf import app_settings
 from ...stores.identity.hooks import those_running
 from ...wamp import errors
-from ..threads import Busy, Threads, in_thread, with_database
+from ...worker_threads import WorkersBusy, WorkerThreads
+from ..threads import LOGIN_PATIENCE, MAX_LOGINS, in_thread, with_database
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,9 @@ class IdentityQueries:
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
-        self._threads = Threads("wamp-hook", HOOK_THREADS, around=with_database)
+        self._threads = WorkerThreads(
+            "wamp-hook", HOOK_THREADS, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_database
+        )
 
     @property
     def at_a_time(self) -> int:
@@ -55,12 +57,11 @@ class IdentityQueries:
         """Run ``function`` in a thread and return its result. Raises Unanswered, and what the function raises."""
         if not app_settings().hooks:
             return await in_thread(function, *args)
-        context = copy_context()
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
-                return await self._threads.run(lambda: context.run(function, *args))
-        except Busy:
+                return await self._threads.run(function, *args)
+        except WorkersBusy:
             pass
         except TimeoutError:
             if not limit.expired():

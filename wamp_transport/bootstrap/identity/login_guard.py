@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from django.db import DatabaseError
@@ -22,7 +23,7 @@ from ...stores.identity import principals, users
 from ...stores.identity.users import Identity
 from ...wamp import errors
 from ...wamp.messages import Error
-from ..threads import in_thread
+from ..threads import DatabaseBusy, in_thread
 from .audit import AuditTrail
 from .session_watch import SessionWatch
 from .throttle import Throttle, address_of
@@ -59,13 +60,11 @@ class GuardedAuthenticator:
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the next step of a login, from the inner authenticator unless there is a lockout."""
-        if not BY_WIRE_NAME[request.method].counts_failures:
-            answer = await self._inside.authenticate(request)
-        elif request.message is None:
-            answer = await self._counted(request)
-        else:
-            async with self._throttle.attempt(*self._throttled(request)):
-                answer = await self._counted(request)
+        try:
+            answer = await self._decide(request)
+        except DatabaseBusy:
+            # Also if a failure could not be counted: whoever guesses must not learn that it was one.
+            answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
             self._failed(request, answer, is_locked_out=True)
@@ -73,10 +72,21 @@ class GuardedAuthenticator:
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
             self._failed(request, answer)
         elif isinstance(answer, Admit):
-            if answer.authprovider == AuthProvider.DATABASE:
-                identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
-                self._session_watch.watch(request.session_id, identity, None)
             asyncio.get_running_loop().call_soon(self._admitted, request, answer)
+        return answer
+
+    async def _decide(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
+        """Return the next step of a login. Raises DatabaseBusy."""
+        if not BY_WIRE_NAME[request.method].counts_failures:
+            answer = await self._inside.authenticate(request)
+        elif request.message is None:
+            answer = await self._counted(request)
+        else:
+            async with self._throttle.attempt(*self._throttled(request)):
+                answer = await self._counted(request)
+        if isinstance(answer, Admit) and answer.authprovider == AuthProvider.DATABASE:
+            identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
+            self._session_watch.watch(request.session_id, identity, None)
         return answer
 
     async def _counted(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
@@ -89,7 +99,7 @@ class GuardedAuthenticator:
         except asyncio.CancelledError:
             # A peer that leaves during the check has caused the work nevertheless, so its attempt counts.
             if request.message is not None:
-                self._later(self._throttle.failed(*throttled))
+                self._later(self._count_failure(throttled))
             raise
         if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
             await self._throttle.failed(*throttled)
@@ -98,6 +108,10 @@ class GuardedAuthenticator:
     def _throttled(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
         limits = self._lockouts().get(request.service, Lockout())
         return limits, address_of(request.transport), request.hello.details.authid
+
+    async def _count_failure(self, throttled: tuple[Lockout, str | None, str | None]) -> None:
+        with suppress(DatabaseBusy):  # then nobody was let in either
+            await self._throttle.failed(*throttled)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.core.cache import cache
 
 from ...config.limits import Lockout
-from ..threads import in_thread
+from ..threads import DatabaseBusy, in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +61,12 @@ class Throttle:
 
     async def _ask(self, function: Any, *args: Any) -> int:
         """Run a function on the cache. If the cache fails, nothing is counted and nobody is locked out, which is
-        logged.
+        logged. Raises DatabaseBusy.
         """
         try:
             answer = await in_thread(function, *args)
+        except DatabaseBusy:  # must not open the door: a flood of logins would then go uncounted
+            raise
         except Exception:
             if not self._is_troubled:
                 logger.exception("Failed logins are not counted: Django's cache does not answer")

@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from wamp_transport.handlers.declarations import REGISTRY, Declaration
 from wamp_transport.handlers.running import Handler, Running, UnusableHandler
-from wamp_transport.handlers.threads import Threads
+from wamp_transport.handlers.threads import HandlerThreads
 from wamp_transport.management.client.failures import USAGE, Failure
 from wamp_transport.management.client.reconnect_loop import ReconnectLoop, add_reconnect_arguments
 from wamp_transport.management.client.subprocess_procedure import Program, split_command
@@ -80,7 +80,7 @@ class RegisterCommand:
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         if options["concurrency"] < 1:
             raise Failure("--concurrency must be 1 or more", USAGE)
-        threads = Threads(2 * options["concurrency"])  # a single handler may use half of them
+        threads = HandlerThreads(2 * options["concurrency"])  # a single handler may use half of them
         procedure = _program(options) if options["exec"] is not None else _function(options, threads)
         match = None if options["match"] == "exact" else options["match"]
         register_options = RegisterOptions(match=match, invoke=options["invoke"])
@@ -130,7 +130,7 @@ def _program(options: Mapping[str, Any]) -> Callable[[], Procedure]:
     return lambda: program.run
 
 
-def _function(options: Mapping[str, Any], threads: Threads) -> Callable[[], Procedure]:
+def _function(options: Mapping[str, Any], threads: HandlerThreads) -> Callable[[], Procedure]:
     """Run the function as ``wamp.py`` would: with checked parameters, in a thread unless it is a coroutine function."""
     if options["argv"] or options["shell"] or options["output"] != "auto":
         raise Failure("--argv, --shell and --output work only with --exec", USAGE)

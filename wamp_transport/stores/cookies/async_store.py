@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from wamp_transport.stores.cookies.records import (
     CookieLogin,
@@ -15,6 +13,7 @@ from wamp_transport.stores.cookies.records import (
     digest_of,
     new_record,
 )
+from wamp_transport.worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 ANSWER_SECONDS: Final = 5.0
 """Time for which a handshake waits for a store."""
@@ -39,9 +38,11 @@ class AsyncCookieStore:
         self._store = store
         self._patience = patience
         self._clock = clock
-        self._waiting = 0
-        self._mutex = Lock()
-        self._pool = ThreadPoolExecutor(store.threads, "wamp-cookies") if store.threads else None
+        self._pool = (
+            WorkerThreads("wamp-cookies", store.threads, max_queued=LONGEST_QUEUE - store.threads)
+            if store.threads
+            else None
+        )
 
     async def admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
         """Return the record of a client that sent cookies with these values, or a new record and its cookie value."""
@@ -70,8 +71,7 @@ class AsyncCookieStore:
         if self._pool is None:
             self._store.close()
         else:
-            self._pool.submit(self._store.close)
-            self._pool.shutdown(wait=False)
+            self._pool.close(last=self._store.close)
 
     def _admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
         now = self._clock()
@@ -87,22 +87,14 @@ class AsyncCookieStore:
     async def _ask(self, function: Callable[..., Result], *args: object) -> Result:
         if self._pool is None:
             return function(*args)
-        with self._mutex:
-            if self._waiting >= LONGEST_QUEUE:
-                raise CookieStoreError(f"{self._waiting} requests are already waiting for it")
-            self._waiting += 1
         try:
             future = self._pool.submit(function, *args)
-        except RuntimeError as error:  # closed meanwhile
-            self._done()
+        except WorkersBusy as error:
+            raise CookieStoreError(f"{LONGEST_QUEUE} requests wait for it already") from error
+        except WorkersClosed as error:
             raise CookieStoreError("it is closed") from error
-        future.add_done_callback(self._done)
         try:
             # Do not cancel the call with the wait: once started it takes effect, and it counts until it is done.
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self._patience)
         except TimeoutError:
             raise CookieStoreError(f"no answer within {self._patience:g} seconds") from None
-
-    def _done(self, _future: "Future[Any] | None" = None) -> None:
-        with self._mutex:
-            self._waiting -= 1

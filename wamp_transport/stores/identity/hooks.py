@@ -1,23 +1,23 @@
-"""Which hooks of the project run at this moment, and for how long: what is to be told when they do not return."""
+"""Call the hooks of the project, and know which of them run and for how long: for the log, if they do not return."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from time import monotonic
-from typing import Final
+from typing import Any, Final
+
+from wamp_transport.project_code import call_guarded
 
 _numbers: Final = count()
 _running: dict[int, tuple[str, float]] = {}
 """The name of each, and since when."""
 
 
-@contextmanager
-def running(name: str) -> Iterator[None]:
-    """The hook ``name`` of the settings is called within."""
+def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the hook ``name`` of the settings and return what it returns."""
     number = next(_numbers)
     _running[number] = name, monotonic()
     try:
-        yield
+        return call_guarded(hook, *arguments)
     finally:
         del _running[number]
 

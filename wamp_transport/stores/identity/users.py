@@ -19,7 +19,7 @@ from django.db.models import Q
 from wamp_transport.conf import app_settings
 from wamp_transport.models import UserRole
 from wamp_transport.stores.identity import principals
-from wamp_transport.stores.identity.hooks import running
+from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
 ONCE: Final = "wamp_transport.token.%s"
@@ -104,8 +104,7 @@ def authid_of(user: Any) -> str:
     hook = app_settings().hook("USER_AUTHID")
     if hook is None:
         return str(user.get_username())
-    with running("USER_AUTHID"):
-        return str(hook(user))
+    return str(call_hook("USER_AUTHID", hook, user))
 
 
 def role_of(user: Any, realm: str | None) -> str | None:
@@ -115,8 +114,7 @@ def role_of(user: Any, realm: str | None) -> str | None:
     """
     hook = app_settings().hook("USER_ROLE")
     if hook is not None:
-        with running("USER_ROLE"):
-            role = hook(user, realm)
+        role = call_hook("USER_ROLE", hook, user, realm)
         if role is not None:
             return str(role)
     lines = list(UserRole.objects.filter(Q(realm="") | Q(realm=realm or "")).order_by("order", "id"))
@@ -197,8 +195,7 @@ def _of_foreign_token(
     verify = app_settings().hook("TOKEN_VERIFIER")
     if verify is None:
         return None
-    with running("TOKEN_VERIFIER"):
-        found = verify(token, {**details, "realm": realm})
+    found = call_hook("TOKEN_VERIFIER", verify, token, {**details, "realm": realm})
     if found is None:
         return None
     realm, role, extra = found.get("realm") or realm, found.get("role"), found.get("extra")

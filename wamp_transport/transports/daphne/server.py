@@ -14,6 +14,7 @@ from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 
 from ...config.configuration import PathService
+from ...project_code import guard_loop, run_guarded
 from ..busy_poll import poll_busily
 from ..consumer import DIRECT_LINK
 from ..flushing import Flushing
@@ -44,6 +45,15 @@ def report_bugs(event: Mapping[str, Any]) -> None:
         return
     if event.get("log_level") is LogLevel.critical:
         logger.error("Unhandled error", exc_info=(failure.type, failure.value, failure.getTracebackObject()))
+
+
+def guarded(application: Any) -> Any:
+    """Return an ASGI application that fails with ordinary exceptions only. Others would end the process."""
+
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        await run_guarded(application(scope=scope, receive=receive, send=send))
+
+    return run
 
 
 @cache
@@ -78,7 +88,7 @@ class WampServer(Server):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         options.setdefault("server_name", "")
-        super().__init__(application, endpoints=["none: see listen()"], **options)
+        super().__init__(guarded(application), endpoints=["none: see listen()"], **options)
         self.endpoints: list[str] = []
         self.wanted: Mapping[str, Listener] = {}
         self.failure: BaseException | None = None
@@ -90,6 +100,7 @@ class WampServer(Server):  # type: ignore[misc]
         self._protocols: dict[int, type[WampWebSocketProtocol]] = {}
         self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+        guard_loop(self.loop, lambda: bool(reactor.running))
         poll_busily(self.loop, busy_poll)
         self._flushing = flushing_on(self.loop)
         self.flush_soon = self._flushing.flush_soon

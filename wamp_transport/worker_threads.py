@@ -1,0 +1,211 @@
+"""Named pools of threads for what must not run on the event loop: hashes, handlers, hooks, the database, files.
+
+Each kind of work has a pool of its own, so that slow hashes never starve handlers. A pool has a bounded queue, runs
+``around`` each job (the owner of a pool knows about database connections, this module does not), turns whatever project
+code raises into an ordinary failure (:mod:`.project_code`), and counts what it does.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from time import monotonic
+from typing import Any, Final, TypeVar
+from weakref import WeakSet
+
+from .project_code import call_guarded
+
+Outcome = TypeVar("Outcome")
+
+Around = Callable[[Callable[[], Any]], Any]
+"""Calls a job and returns what it returns, with something before and after it."""
+
+MAX_QUEUED: Final = 10_000
+"""Jobs that wait in a queue without a limit of its own; as many events may wait for a session of Django code."""
+
+
+def _call(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+class WorkersBusy(Exception):
+    """A pool's queue is full, or a job has waited there for longer than the pool's patience. It was not begun."""
+
+
+class WorkersClosed(RuntimeError):
+    """A pool takes no jobs: it was closed, or the interpreter ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """What a pool does at one moment. ``longest_seconds`` is the age of its oldest running job."""
+
+    name: str
+    size: int
+    busy: int
+    queued: int
+    longest_seconds: float
+
+
+class _Job:
+    """A call that is queued, then running; or dropped before it began."""
+
+    __slots__ = ("begun_at", "context", "is_late", "is_queued", "work")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work = work
+        self.context = copy_context()
+        self.is_queued = True
+        self.is_late = False
+        self.begun_at = 0.0
+
+
+class WorkerThreads:
+    """A pool of up to ``size`` threads, which start when they are needed.
+
+    ``max_queued`` jobs may wait for a thread, each for up to ``patience`` seconds (None: forever).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        *,
+        max_queued: int = MAX_QUEUED,
+        patience: float | None = None,
+        around: Around = _call,
+    ) -> None:
+        self.name = name
+        self.size = size
+        self.max_queued = max_queued
+        self.patience = patience
+        self._around = around
+        self._start()
+        _pools.add(self)
+
+    def _start(self) -> None:
+        self._mutex = Lock()
+        self._queued = 0
+        self._running: set[_Job] = set()
+        self._executor = ThreadPoolExecutor(self.size, self.name)
+
+    async def run(self, function: Callable[..., Outcome], *args: Any) -> Outcome:
+        """Call a function in a thread, in the caller's context, and return what it returns.
+
+        When the caller is canceled, a job that runs goes on; one that waits is dropped. Raises WorkersBusy,
+        WorkersClosed, and what the function raises, as :func:`~.project_code.call_guarded` does.
+        """
+        job = self._admit(partial(function, *args))
+        loop = asyncio.get_running_loop()
+        try:
+            # By way of the loop: that of the test tools has no threads.
+            outcome: asyncio.Future[Outcome] = loop.run_in_executor(self._executor, self._do, job)
+        except RuntimeError as error:
+            self._drop(job)
+            raise WorkersClosed(f"{self.name} takes no jobs") from error
+        timer = None if self.patience is None else loop.call_later(self.patience, self._expire, job, outcome)
+        try:
+            return await outcome
+        except asyncio.CancelledError:
+            self._drop(job)
+            if job.is_late:
+                raise WorkersBusy(f"no thread of {self.name} was free within {self.patience:g} seconds") from None
+            task = asyncio.current_task()
+            if outcome.cancelled() and task is not None and not task.cancelling():
+                raise WorkersClosed(f"{self.name} was closed") from None
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def submit(self, function: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
+        """Queue a call, from any thread, and return its future. Raises WorkersBusy, WorkersClosed."""
+        job = self._admit(partial(function, *args))
+        try:
+            future = self._executor.submit(self._do, job)
+        except RuntimeError as error:
+            self._drop(job)
+            raise WorkersClosed(f"{self.name} takes no jobs") from error
+        future.add_done_callback(lambda _: self._drop(job))
+        return future
+
+    def stats(self) -> PoolStats:
+        """Return the pool's gauges."""
+        now = monotonic()
+        with self._mutex:
+            longest = max((now - job.begun_at for job in self._running), default=0.0)
+            return PoolStats(self.name, self.size, len(self._running), self._queued, longest)
+
+    def close(self, last: Callable[[], Any] | None = None) -> None:
+        """Take no more jobs. Those that run go on; those that wait are dropped.
+
+        With ``last``, those that wait are still done, and ``last`` after them, even with a full queue.
+        """
+        if last is not None:
+            with suppress(RuntimeError):  # the interpreter ends, or it is closed already
+                self._executor.submit(call_guarded, last)
+        self._executor.shutdown(wait=False, cancel_futures=last is None)
+
+    async def finish(self, seconds: float) -> None:
+        """Take no more jobs, and wait up to ``seconds`` for those that there are. They go on afterwards."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(self._executor.shutdown), seconds)
+
+    def _admit(self, work: Callable[[], Any]) -> _Job:
+        job = _Job(work)
+        with self._mutex:
+            # A queue for no jobs still takes those for which there is a free thread.
+            if self._queued >= self.max_queued + max(0, self.size - len(self._running)):
+                raise WorkersBusy(f"{self._queued} jobs wait for {self.name} already")
+            self._queued += 1
+        return job
+
+    def _drop(self, job: _Job) -> None:
+        """Forget a job that waits. A job that has begun is left alone."""
+        with self._mutex:
+            if job.is_queued:
+                job.is_queued = False
+                self._queued -= 1
+
+    def _expire(self, job: _Job, outcome: "asyncio.Future[Any]") -> None:
+        with self._mutex:
+            job.is_late = job.is_queued
+        if job.is_late:
+            self._drop(job)
+            outcome.cancel()
+
+    def _do(self, job: _Job) -> Any:
+        with self._mutex:
+            if not job.is_queued:
+                return None
+            job.is_queued = False
+            self._queued -= 1
+            job.begun_at = monotonic()
+            self._running.add(job)
+        try:
+            return job.context.run(call_guarded, self._around, job.work)
+        finally:
+            with self._mutex:
+                self._running.discard(job)
+
+
+_pools: WeakSet[WorkerThreads] = WeakSet()
+
+
+def all_stats() -> list[PoolStats]:
+    """Return the gauges of every pool of this process, by name."""
+    return sorted((pool.stats() for pool in list(_pools)), key=lambda stats: stats.name)
+
+
+def _start_anew() -> None:
+    """Give all pools new threads in a forked process: those of its parent are not there, and its locks may be held."""
+    for pool in list(_pools):
+        pool._start()
+
+
+os.register_at_fork(after_in_child=_start_anew)
