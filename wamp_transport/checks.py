@@ -19,7 +19,7 @@ from .config.report import ConfigError
 from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
 from .stores import nodes
-from .transports.unenforced import in_words
+from .transports.unsupported_options import in_words
 
 OLDEST_DAPHNE = (4, 2, 2)
 

@@ -15,7 +15,7 @@ from .bootstrap.runtime import Runtime, current_runtime
 from .config.report import ConfigError
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
-from .transports.unenforced import in_words
+from .transports.unsupported_options import in_words
 from .webservices.django_static import DjangoStaticFiles
 from .webservices.paths import mounted
 

@@ -14,7 +14,7 @@ from wamp_transport.config.configuration import PathService
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import Admission
 from wamp_transport.transports.consumer import acceptance, refuse
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.daphne.server import WampServer

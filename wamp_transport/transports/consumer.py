@@ -15,11 +15,11 @@ from channels.consumer import AsyncConsumer
 from ..node.connection import Connection, Lane
 from ..serializers.serializer import Serializer
 from ..wamp.errors import PAYLOAD_SIZE_EXCEEDED
-from .closing import NORMAL, close_code, close_text
+from .backpressure import Bounds, Pressure
+from .close_codes import NORMAL, close_code, close_text
 from .cookies import VISITOR, Visitor
-from .lanes import UNFRAMED
+from .encoders import UNFRAMED
 from .negotiation import Agreement, Refusal, can_answer, negotiate
-from .pressure import Bounds, Pressure
 from .service import WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

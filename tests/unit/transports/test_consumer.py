@@ -25,11 +25,11 @@ from wamp_transport.serializers.serializer import Serializer
 from wamp_transport.stores.cookies.keeper import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError
+from wamp_transport.transports.backpressure import Bounds
 from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
 from wamp_transport.transports.cookies import CookieTracker
-from wamp_transport.transports.lanes import FRAMED
+from wamp_transport.transports.encoders import FRAMED
 from wamp_transport.transports.negotiation import Refusal
-from wamp_transport.transports.pressure import Bounds
 from wamp_transport.transports.service import WampService
 
 HELLO = [1, "realm1", {"roles": {"subscriber": {}}}]

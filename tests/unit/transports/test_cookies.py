@@ -16,7 +16,7 @@ from wamp_transport.stores.cookies.keeper import CookieKeeper
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError, new_record
 from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named, log_out, siblings
-from wamp_transport.transports.lanes import UNFRAMED
+from wamp_transport.transports.encoders import UNFRAMED
 from wamp_transport.transports.negotiation import Refusal
 
 VALUE = "abcdefghijklmnopqrstuvw-"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
 
 from ...config.compression import Deflate
-from ..lanes import deflated
+from ..encoders import deflated
 
 NAME: Final = "permessage-deflate"
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from ..admission import Admission
+from ..connection_limits import Admission
 from ..listener import Listener
 from .ports import open_port
 from .requests import TransportFactory

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
-from ..upgrade import ordinary_upgrade
+from ..fast_handshake import ordinary_upgrade
 
 logger = logging.getLogger(__name__)
 

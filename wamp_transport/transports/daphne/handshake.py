@@ -16,12 +16,12 @@ from daphne.ws_protocol import WebSocketProtocol
 from ... import __version__
 from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions
-from ..closing import close_text
+from ..close_codes import close_text
+from ..fast_handshake import UpgradeRequest, switching_protocols
 from ..logs import log_access
 from ..proxies import forward
 from ..service import TLS_DETAILS
 from ..trace import Trace, traffic_logger
-from ..upgrade import UpgradeRequest, switching_protocols
 from .channel import phrase
 from .deflate import PerMessageDeflate, agree
 from .options import WAIT_FOR_WHOLE, apply, is_debugged, options_of, restart_pings, tune_socket

@@ -13,7 +13,7 @@ from twisted.internet import main, reactor, tcp, unix
 from twisted.logger import Logger
 
 from ...config.endpoint import TcpEndpoint
-from ..admission import Admission
+from ..connection_limits import Admission
 from ..listener import Listener
 
 log = Logger()

@@ -19,12 +19,12 @@ from websockets.speedups import apply_mask
 from ...config.websocket import WebSocketOptions
 from ...node.connection import Connection, Lane
 from ...serializers.serializer import Serializer
-from ..closing import close_code, close_text
+from ..backpressure import Bounds, Pressure
+from ..close_codes import close_code, close_text
 from ..consumer import wrong_kind
+from ..encoders import FRAMED, UNFRAMED, compressed_lane
 from ..frames import BINARY, COMPRESSED, LONG, TEXT, Pieces, message_frames, whole_masked_frame
-from ..lanes import FRAMED, UNFRAMED, compressed_lane
-from ..outgoing import Outgoing
-from ..pressure import Bounds, Pressure
+from ..write_buffer import Outgoing
 from .handshake import beginning
 from .options import LONGEST_CLOSE, WAIT_FOR_WHOLE, apply_live, attributes, restart_pings, stop_pings
 from .parsing import ParsingProtocol

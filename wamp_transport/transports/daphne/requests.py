@@ -13,7 +13,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from twisted.protocols.policies import ProtocolWrapper
 
-from ..admission import Admission
+from ..connection_limits import Admission
 from ..listener import Listener
 from ..logs import ACCESS, log_access, visible
 from ..proxies import TrustedProxies, forward, forwarded

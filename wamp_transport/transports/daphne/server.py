@@ -16,9 +16,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 from ...config.configuration import PathService
 from ..busy_poll import poll_busily
 from ..consumer import DIRECT_LINK
-from ..flushing import Flushing
+from ..fast_handshake import UpgradeRequest
+from ..flush_scheduler import Flushing
 from ..listener import Listener
-from ..upgrade import UpgradeRequest
 from .door import Door
 from .options import FindService, is_debugged, options_of
 from .protocol import WampWebSocketProtocol, protocol_with

@@ -11,8 +11,8 @@ from tests.integration.wire import Frame, frame
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol, protocol_with
-from wamp_transport.transports.outgoing import Outgoing
-from wamp_transport.transports.upgrade import ordinary_upgrade
+from wamp_transport.transports.fast_handshake import ordinary_upgrade
+from wamp_transport.transports.write_buffer import Outgoing
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

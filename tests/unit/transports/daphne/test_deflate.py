@@ -15,7 +15,7 @@ from wamp_transport.config.compression import Deflate
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.transports.daphne.deflate import NAME, PerMessageDeflate, Terms, agree
-from wamp_transport.transports.lanes import FRAMED, UNFRAMED, compressed_lane
+from wamp_transport.transports.encoders import FRAMED, UNFRAMED, compressed_lane
 
 from .peers import REQUEST, Peer
 

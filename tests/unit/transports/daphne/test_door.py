@@ -11,7 +11,7 @@ import pytest
 from tests.certificates import Authority
 from wamp_transport.config.certificates import TlsFiles
 from wamp_transport.config.endpoint import TcpEndpoint
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import Admission
 from wamp_transport.transports.daphne.door import Door
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.daphne.tls import TlsError

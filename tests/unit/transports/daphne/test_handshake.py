@@ -10,7 +10,7 @@ from tests.integration.wire import BINARY, TEXT, Frame, frame
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import Admission
 from wamp_transport.transports.daphne.options import WAIT_FOR_WHOLE
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.listener import Listener

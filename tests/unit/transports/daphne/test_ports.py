@@ -14,7 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import Admission
 from wamp_transport.transports.daphne import ports
 from wamp_transport.transports.daphne.ports import (
     FIRST_READ,

@@ -11,7 +11,7 @@ from twisted.web.http_headers import Headers
 
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import Admission
 from wamp_transport.transports.daphne.first_bytes import FirstBytes
 from wamp_transport.transports.daphne.ports import CountedConnection
 from wamp_transport.transports.daphne.requests import (

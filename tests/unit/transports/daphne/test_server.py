@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKED_AT_ONCE, WampServer, report_bugs
-from wamp_transport.transports.upgrade import ordinary_upgrade
+from wamp_transport.transports.fast_handshake import ordinary_upgrade
 
 from .peers import REQUEST, service_with
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.transports.flushing import SLICE_SECONDS, STRIDE, WAVE, Flushing
+from wamp_transport.transports.flush_scheduler import SLICE_SECONDS, STRIDE, WAVE, Flushing
 
 
 class Loop:

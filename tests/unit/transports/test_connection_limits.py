@@ -2,7 +2,7 @@
 
 import pytest
 
-from wamp_transport.transports.admission import Admission, counted_as
+from wamp_transport.transports.connection_limits import Admission, counted_as
 from wamp_transport.transports.proxies import TrustedProxies
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.transports import outgoing
-from wamp_transport.transports.outgoing import Outgoing, unsent
-from wamp_transport.transports.pressure import Bounds, Pressure
+from wamp_transport.transports import write_buffer
+from wamp_transport.transports.backpressure import Bounds, Pressure
+from wamp_transport.transports.write_buffer import Outgoing, unsent
 
 FULL = 100
 
@@ -219,7 +219,7 @@ def test_stopped_peer_has_no_timer() -> None:
 
 
 def test_much_for_a_slow_peer_goes_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "PIECE", 10)
+    monkeypatch.setattr(write_buffer, "PIECE", 10)
     peer = Peer()
     peer.outgoing.write(b"x" * (FULL + 1))
     peer.turn()

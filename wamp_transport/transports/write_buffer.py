@@ -6,7 +6,7 @@ It is the producer that a Twisted transport tells of its full and empty buffer, 
 from collections.abc import Callable
 from typing import Any, Final
 
-from .pressure import Pressure
+from .backpressure import Pressure
 
 PIECE: Final = 256 * 1024
 """Bytes that go to the transport at a time when a slow peer has read what it had."""
@@ -58,7 +58,7 @@ class Outgoing:
     def flush(self) -> bool:
         """Send what was written, in one piece; hold it back while the peer does not keep up.
 
-        See :meth:`~.flushing.Flushable.flush` for what is returned.
+        See :meth:`~.flush_scheduler.Flushable.flush` for what is returned.
         """
         return False if self._is_held else self.flush_now()
 

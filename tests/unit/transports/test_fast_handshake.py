@@ -2,7 +2,7 @@
 
 import pytest
 
-from wamp_transport.transports.upgrade import LONGEST, MOST_HEADERS, ordinary_upgrade, switching_protocols
+from wamp_transport.transports.fast_handshake import LONGEST, MOST_HEADERS, ordinary_upgrade, switching_protocols
 
 REQUEST = (
     b"GET /a%20b?x=1&y HTTP/1.1\r\nHost: here:8080\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"

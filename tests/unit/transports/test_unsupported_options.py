@@ -9,7 +9,13 @@ from wamp_transport.config.configuration import Configuration, PathService, Tran
 from wamp_transport.config.section import Section
 from wamp_transport.config.webservices import JsonService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
-from wamp_transport.transports.unenforced import BY_THE_CONSUMER, BY_WAITING, WITHOUT_EFFECT, in_words, unenforced
+from wamp_transport.transports.unsupported_options import (
+    BY_THE_CONSUMER,
+    BY_WAITING,
+    WITHOUT_EFFECT,
+    in_words,
+    unenforced,
+)
 
 
 def section(**settings: Any) -> WebSocketService:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.pressure import Bounds, Policy, Pressure
+from wamp_transport.transports.backpressure import Bounds, Policy, Pressure
 
 
 class Timer:

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.transports.lanes import FRAMED, UNFRAMED, compressed_lane, deflated
+from wamp_transport.transports.encoders import FRAMED, UNFRAMED, compressed_lane, deflated
 from wamp_transport.wamp.messages import Goodbye
 
 GOODBYE = Goodbye({}, "wamp.close.normal")
