@@ -15,7 +15,7 @@ from .bootstrap.runtime import Runtime, current_runtime
 from .config.report import ConfigError
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
-from .transports.unsupported_options import in_words
+from .transports.unsupported_options import describe_unsupported
 from .webservices.django_static import DjangoStaticFiles
 from .webservices.paths import mounted
 
@@ -77,7 +77,7 @@ class WampApplication:
         await runtime.start()
         if not self._is_started and runtime.snapshot is not None:
             self._is_started = True
-            names = in_words(runtime.snapshot.configuration, waits=waits)
+            names = describe_unsupported(runtime.snapshot.configuration, waits=waits)
             if names:
                 logger.warning(
                     "This server does not carry out all WebSocket options, 'manage.py runnode' does. %s", names

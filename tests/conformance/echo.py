@@ -10,7 +10,7 @@ from typing import Any
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.websocket import WebSocketService
-from wamp_transport.transports.consumer import DIRECT_LINK
+from wamp_transport.transports.consumer import DIRECT_TRANSPORT
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import WampServer
 from wamp_transport.transports.frames import BINARY, TEXT
@@ -86,7 +86,7 @@ async def application(
 ) -> None:
     """Accept every WebSocket."""
     await receive()
-    direct = scope["extensions"][DIRECT_LINK]
+    direct = scope["extensions"][DIRECT_TRANSPORT]
     direct.attach(Echo(direct), is_binary=False)
     await send({"type": "websocket.accept"})
 

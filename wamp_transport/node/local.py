@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..router.answers import Admit
 from ..router.options import ServiceOptions
 from ..wamp.messages import Challenge, Hello, Message
-from .inbox import Inbox, LocalLane
+from .inbox import Inbox, LocalMessageEncoder
 from .node import Node
 from .session import MAX_WAITING, Registration, Session, Subscription
 
@@ -35,7 +35,7 @@ class LocalLine:
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
         self._principal = principal
-        self._connection = node.connect(SERVICE, LocalLane(), inbox, TRANSPORT)
+        self._connection = node.connect(SERVICE, LocalMessageEncoder(), inbox, TRANSPORT)
 
     def open(self, hello: Hello) -> None:
         """See :class:`~.session.Line`."""

@@ -1,6 +1,6 @@
-"""When a peer is too slow: what waits for it is more than a limit for longer than a burst takes, or more than fits.
+"""Detection of slow consumers: peers for whom too many bytes are queued for too long.
 
-Knows sizes and times, and nothing of sockets.
+This module knows sizes and times, and no sockets.
 """
 
 from asyncio import TimerHandle
@@ -14,40 +14,41 @@ Policy = Literal["close", "drop"]
 
 
 class CallLater(Protocol):
-    """Has a function called after some seconds, as an event loop does."""
+    """Schedules a function after some seconds, as ``call_later`` of an event loop does."""
 
     def __call__(self, delay: float, callback: Callable[[], None], /) -> TimerHandle: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many bytes may wait for a peer: ``limit`` for ever, more than that for ``grace`` seconds, ``most`` at all.
+    """The number of bytes that may be queued for one peer.
 
-    A peer beyond them is closed, or, with the policy ``drop``, left out until it has caught up; one for which twice
-    ``most`` waits is closed in any case.
+    ``limit`` bytes may be queued for any time, more than that for ``grace`` seconds, more than ``hard_limit`` at no
+    time. A peer that exceeds its bounds is closed with the policy ``close``. With the policy ``drop`` it misses events
+    until it has caught up; only if more than twice ``hard_limit`` is queued, it is closed as well.
     """
 
     limit: int = 1024 * 1024
     grace: float = 10.0
-    most: int = 16 * 1024 * 1024
+    hard_limit: int = 16 * 1024 * 1024
     policy: Policy = "close"
 
     @classmethod
     def of(cls, options: WebSocketOptions) -> "Bounds":
-        """The bounds that a service is configured with."""
+        """Return the bounds that the options of a service ask for."""
         grace = options.outgoing_grace_period / 1000
-        most = options.max_outgoing_size
-        return cls(min(options.outgoing_limit, most), grace, most, options.outgoing_policy)
+        hard_limit = options.max_outgoing_size
+        return cls(min(options.outgoing_limit, hard_limit), grace, hard_limit, options.outgoing_policy)
 
 
-class Pressure:
-    """What waits for one peer, weighed against its bounds.
+class SlowConsumerMonitor:
+    """Compares the number of bytes queued for one peer with its bounds.
 
-    ``on_congestion`` is told when the peer is to be left out, and when no longer; ``on_overflow``, once, how much
-    waits for a peer that is to be closed.
+    ``on_congestion`` is called with true when the peer shall miss events, and with false when it has caught up.
+    ``on_overflow`` is called with the number of queued bytes when the peer shall be closed.
     """
 
-    __slots__ = ("_bounds", "_call_later", "_on_congestion", "_on_overflow", "_timer", "_waiting", "is_congested")
+    __slots__ = ("_bounds", "_call_later", "_on_congestion", "_on_overflow", "_queued_bytes", "_timer", "is_congested")
 
     def __init__(
         self,
@@ -61,37 +62,39 @@ class Pressure:
         self._on_congestion = on_congestion
         self._on_overflow = on_overflow
         self._timer: TimerHandle | None = None
-        self._waiting = 0
+        self._queued_bytes = 0
         self.is_congested = False
 
-    def weigh(self, waiting: int) -> None:
-        """``waiting`` bytes are on their way to the peer."""
+    def update_size(self, queued_bytes: int) -> None:
+        """Note that ``queued_bytes`` are queued for the peer now."""
         bounds = self._bounds
-        self._waiting = waiting
-        if waiting <= bounds.limit:
-            self.relieve()
-        elif waiting > bounds.most:
-            self._judge()
+        self._queued_bytes = queued_bytes
+        if queued_bytes <= bounds.limit:
+            self.reset()
+        elif queued_bytes > bounds.hard_limit:
+            self._on_grace_expired()
         elif self._timer is None and not self.is_congested:
-            self._timer = self._call_later(bounds.grace, self._judge)
+            self._timer = self._call_later(bounds.grace, self._on_grace_expired)
 
-    def relieve(self) -> None:
-        """The peer has caught up, or is gone."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def reset(self) -> None:
+        """Stop the grace period: the peer has caught up or is gone."""
+        self._cancel_timer()
         if self.is_congested:
             self.is_congested = False
             self._on_congestion(False)
 
-    def _judge(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _on_grace_expired(self) -> None:
+        """Act on a peer that is too slow. There is no grace period beyond the hard limit."""
+        self._cancel_timer()
         bounds = self._bounds
-        if bounds.policy == "close" or self._waiting > 2 * bounds.most:
-            self.relieve()
-            self._on_overflow(self._waiting)
+        if bounds.policy == "close" or self._queued_bytes > 2 * bounds.hard_limit:
+            self.reset()
+            self._on_overflow(self._queued_bytes)
         elif not self.is_congested:
             self.is_congested = True
             self._on_congestion(True)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -12,28 +12,28 @@ from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 
-from ..node.connection import Connection, Lane
+from ..node.connection import Connection, MessageEncoder
 from ..serializers.serializer import Serializer
 from ..wamp.errors import PAYLOAD_SIZE_EXCEEDED
-from .backpressure import Bounds, Pressure
+from .backpressure import Bounds, SlowConsumerMonitor
 from .close_codes import NORMAL, close_code, close_text
 from .cookies import VISITOR, Visitor
-from .encoders import UNFRAMED
+from .encoders import PLAIN_ENCODERS
 from .negotiation import Agreement, Refusal, can_answer, negotiate
 from .service import WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-DIRECT_LINK = "wamp_transport.link"
-"""Name of the ASGI scope extension that holds a :class:`DirectLink`."""
+DIRECT_TRANSPORT = "wamp_transport.direct"
+"""Name of the ASGI scope extension that holds a :class:`DirectTransport`."""
 
 
-class DirectLink(Protocol):
+class DirectTransport(Protocol):
     """The way around ASGI messages that this product's server offers."""
 
-    def lane(self, serializer: Serializer) -> Lane:
-        """The lane that encodes what this link writes."""
+    def encoder(self, serializer: Serializer) -> MessageEncoder:
+        """The encoder that encodes what this link writes."""
         ...
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
@@ -41,19 +41,19 @@ class DirectLink(Protocol):
         ...
 
     def write(self, data: bytes) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
 
@@ -77,18 +77,18 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                 return
             if visitor is not None:
                 scope = {**scope, VISITOR: visitor}
-        direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
+        direct: DirectTransport | None = (scope.get("extensions") or {}).get(DIRECT_TRANSPORT)
         if direct is None:
             await self._serve(outcome, scope, receive, send)
         else:
             await self._serve_directly(outcome, direct, scope, send)
 
     async def _serve_directly(
-        self, agreement: Agreement, direct: DirectLink, scope: Mapping[str, Any], send: Send
+        self, agreement: Agreement, direct: DirectTransport, scope: Mapping[str, Any], send: Send
     ) -> None:
         """The link does the rest: nothing of this handshake stays in memory."""
         serializer = agreement.serializer
-        connection = self.service.connect(direct.lane(serializer), direct, scope)
+        connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
         await send(acceptance(agreement, scope))
 
@@ -96,12 +96,12 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         serializer = agreement.serializer
         # Servers that know this extension know all close codes; plain Daphne raises for most.
         has_codes = can_answer(scope)
-        link = QueuedLink(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
+        transport = AsgiTransport(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send(acceptance(agreement, scope))
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
-        connection = self.service.connect(UNFRAMED[serializer.name], link, scope)
-        link.watch(connection, Bounds.of(self.service.websocket))
-        writer = asyncio.ensure_future(link.drain())
+        connection = self.service.connect(PLAIN_ENCODERS[serializer.name], transport, scope)
+        transport.watch(connection, Bounds.of(self.service.websocket))
+        writer = asyncio.ensure_future(transport.drain())
         limit = self.service.websocket.max_message_size
         try:
             while (event := await receive())["type"] == "websocket.receive":
@@ -109,20 +109,20 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                 if data is not None:
                     payload = data if serializer.is_binary else data.encode()
                     if 0 < limit < len(payload):
-                        link.close(PAYLOAD_SIZE_EXCEEDED, f"messages have {limit} octets at most")
+                        transport.close(PAYLOAD_SIZE_EXCEEDED, f"messages have {limit} octets at most")
                         connection.lost()
                         continue
                     connection.receive(payload)
                 elif event.get(other) is not None:
                     connection.violate(wrong_kind(is_binary=serializer.is_binary))
-                if link.is_paused:
-                    await link.resumed()
+                if transport.is_paused:
+                    await transport.resumed()
         finally:
             connection.lost()
             writer.cancel()
 
 
-class QueuedLink:
+class AsgiTransport:
     """A link over ASGI messages: what is written waits in a bounded queue for a task that sends it."""
 
     def __init__(self, send: Send, *, is_binary: bool, has_close_codes: bool) -> None:
@@ -135,7 +135,7 @@ class QueuedLink:
         self._closing: dict[str, Any] | None = None
         self._may_read = asyncio.Event()
         self._may_read.set()
-        self._pressure: Pressure | None = None
+        self._pressure: SlowConsumerMonitor | None = None
 
     def watch(self, connection: Connection, bounds: Bounds) -> None:
         """Tell ``connection`` when its peer is too slow."""
@@ -145,10 +145,12 @@ class QueuedLink:
             self._size = 0
             connection.overflowed(waiting)
 
-        self._pressure = Pressure(bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed)
+        self._pressure = SlowConsumerMonitor(
+            bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed
+        )
 
     def write(self, data: bytes) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._closing is not None:
             return
         self._queue.append(data)
@@ -158,21 +160,21 @@ class QueuedLink:
 
     def _weigh(self) -> None:
         if self._pressure is not None:
-            self._pressure.weigh(self._size)
+            self._pressure.update_size(self._size)
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._closing is None:
             code = close_code(reason) if self._has_close_codes else NORMAL
             self._closing = {"type": "websocket.close", "code": code, "reason": close_text(reason, message)}
             self._is_ready.set()
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         self._may_read.clear()
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         self._may_read.set()
 
     @property
@@ -191,7 +193,7 @@ class QueuedLink:
                 await self._drain()
         finally:
             if self._pressure is not None:
-                self._pressure.relieve()
+                self._pressure.reset()
 
     async def _drain(self) -> None:
         while True:

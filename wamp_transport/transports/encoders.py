@@ -1,38 +1,43 @@
-"""The lanes of WebSocket links: by serializer, and by what the link leaves to the lane.
+"""The message encoders of WebSocket connections, by serializer.
 
-What is the same for many links is framed, and where it can be compressed, once for all of them.
+Connections whose frames are equal share an encoder, so that an event for many of them is framed and compressed once.
 """
 
 import zlib
 from functools import cache
 
-from ..node.connection import Lane
+from ..node.connection import MessageEncoder
 from ..serializers.registry import SERIALIZERS
 from .frames import BINARY, COMPRESSED, TEXT, binary_frame, message_frames, text_frame
 
-FRAMED: dict[str, Lane] = {
-    name: Lane(serializer, binary_frame if serializer.is_binary else text_frame)
+WEBSOCKET_ENCODERS: dict[str, MessageEncoder] = {
+    name: MessageEncoder(serializer, binary_frame if serializer.is_binary else text_frame)
     for name, serializer in SERIALIZERS.items()
 }
-"""Lanes by serializer for links that take whole WebSocket frames."""
+"""By serializer: encoders that return whole WebSocket frames."""
 
-UNFRAMED: dict[str, Lane] = {name: Lane(serializer) for name, serializer in SERIALIZERS.items()}
-"""Lanes by serializer for links that take messages."""
+PLAIN_ENCODERS: dict[str, MessageEncoder] = {
+    name: MessageEncoder(serializer) for name, serializer in SERIALIZERS.items()
+}
+"""By serializer: encoders that return messages, for transports that frame each message themselves."""
 
 
 @cache
-def compressed_lane(name: str, window: int, memory_level: int) -> Lane:
-    """The lane of links that take whole frames, compressed without regard to what was sent before."""
+def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEncoder:
+    """Return the encoder of whole frames that are compressed without context takeover.
+
+    ``window`` is in bits, ``memory_level`` as in zlib.
+    """
     serializer = SERIALIZERS[name]
     first = (BINARY if serializer.is_binary else TEXT) | COMPRESSED
 
     def compressed_frame(payload: bytes) -> bytes:
         return message_frames(first, deflated(zlib.compressobj(wbits=-window, memLevel=memory_level), payload))
 
-    return Lane(serializer, compressed_frame)
+    return MessageEncoder(serializer, compressed_frame)
 
 
 def deflated(compressor: "zlib._Compress", payload: bytes) -> bytes:
-    """A message as it goes over the wire, RFC 7692, section 7.2.1."""
+    """Return the compressed payload of a message as it is sent; see RFC 7692, section 7.2.1."""
     data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return data[:-4] or b"\x00"

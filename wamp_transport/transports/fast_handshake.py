@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
-LONGEST: Final = 8 * 1024
+MAX_REQUEST_BYTES: Final = 8 * 1024
 """Bytes of the longest request that is read here."""
 
-MOST_HEADERS: Final = 100
+MAX_HEADERS: Final = 100
 """Headers of a request that is read here."""
 
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -50,21 +50,21 @@ class UpgradeRequest(Struct, gc=False):
     rest: bytes
 
 
-def ordinary_upgrade(data: bytes, longest: int = LONGEST) -> UpgradeRequest | None:
+def parse_simple_upgrade(data: bytes, max_bytes: int = MAX_REQUEST_BYTES) -> UpgradeRequest | None:
     """The request that the first bytes of a connection hold.
 
-    None: it is not whole, or has more than ``longest`` bytes, or is not an ordinary one.
+    None: it is not whole, or has more than ``max_bytes`` bytes, or is not an ordinary one.
     """
-    end = data.find(b"\r\n\r\n", 0, min(longest, LONGEST))
+    end = data.find(b"\r\n\r\n", 0, min(max_bytes, MAX_REQUEST_BYTES))
     head = HEAD.fullmatch(data, 0, end + 2) if end >= 0 else None
     if head is None:
         return None
     headers = [(name.lower(), value.strip()) for name, value in HEADER.findall(data, head.end(1), end)]
     fields = dict(headers)
-    if len(fields) != len(headers) or len(headers) > MOST_HEADERS:
+    if len(fields) != len(headers) or len(headers) > MAX_HEADERS:
         return None
     subprotocols = [name.strip() for name in fields.get(b"sec-websocket-protocol", b"").decode().split(",")]
-    if not _is_ordinary(fields, subprotocols):
+    if not _is_simple(fields, subprotocols):
         return None
     path, _, query = head[1].partition(b"?")
     has_extensions = b"sec-websocket-extensions" in fields
@@ -73,7 +73,7 @@ def ordinary_upgrade(data: bytes, longest: int = LONGEST) -> UpgradeRequest | No
     )
 
 
-def _is_ordinary(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
+def _is_simple(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
     return (
         fields.get(b"upgrade", b"").lower() == b"websocket"
         and b"upgrade" in [token.strip() for token in fields.get(b"connection", b"").lower().split(b",")]

@@ -1,6 +1,6 @@
-"""When what waits for peers is sent: at the end of each turn of the loop, and for a great many peers in slices.
+"""Flushes the write buffers of peers at the end of each turn of the event loop; those of very many peers in slices.
 
-What an event for ten thousand subscribers costs is the writing to ten thousand sockets. Others are served in between.
+An event for ten thousand subscribers costs ten thousand writes to sockets. Slices let other peers be served in between.
 """
 
 import logging
@@ -12,18 +12,18 @@ from .turns import at_end_of_turns
 
 logger = logging.getLogger(__name__)
 
-WAVE: Final = 256
-"""Peers that are served in one go; a turn that wrote to more of them is sliced."""
+MAX_PEERS_PER_TURN: Final = 256
+"""Peers that are flushed without a break. A turn that wrote to more peers is sliced."""
 
 SLICE_SECONDS: Final = 0.005
-"""How long peers are served at a time."""
+"""Seconds that a slice takes."""
 
-STRIDE: Final = 16
-"""Peers between two looks at the clock."""
+PEERS_PER_CLOCK_CHECK: Final = 16
+"""Peers that are flushed between two looks at the clock."""
 
 
 class Loop(Protocol):
-    """What is needed of an event loop."""
+    """The part of an event loop that is used here."""
 
     def call_soon(self, callback: Callable[[], None], /) -> object: ...
 
@@ -31,25 +31,28 @@ class Loop(Protocol):
 
 
 class Flushable(Protocol):
-    """What collects bytes for a peer."""
+    """A buffer of bytes for one peer."""
 
     def flush(self) -> bool:
-        """Send what was collected. Returns whether more was done than to hand it to the system, as anybody who was
-        told of it may have given the loop something to do.
+        """Send the collected bytes.
+
+        Return whether this called more than the operating system. Then the loop may have new work, and must not wait
+        for I/O before it has looked for it.
         """
         ...
 
 
-class Flushing:
-    """The peers for whom something waits. Each is flushed once, however much is written until then.
+class FlushScheduler:
+    """Flushes each peer once, however often it was written to.
 
-    Order is kept for each peer, as its bytes wait with itself. While a slice is left over, peers that are written to
-    later, if they are few, are served before it.
+    The bytes stay in the peers' own buffers, so the order for each peer is kept. While a slice is left, peers that are
+    written to later are flushed before it if they are few.
 
-    The loop calls :meth:`end_turn` at the end of its turns where it can, else a turn later.
+    :meth:`end_turn` runs at the end of each turn if the loop can be hooked there (``_has_turn_hook``), else in the next
+    turn.
     """
 
-    __slots__ = ("_backlog", "_ended", "_fresh", "_is_due", "_is_told", "_loop")
+    __slots__ = ("_backlog", "_ended", "_fresh", "_has_turn_hook", "_is_due", "_loop")
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -57,24 +60,24 @@ class Flushing:
         self._backlog: deque[Flushable] = deque()
         self._is_due = False
         self._ended = 0.0
-        self._is_told = at_end_of_turns(loop, self.end_turn)
+        self._has_turn_hook = at_end_of_turns(loop, self.end_turn)
 
     # Hot path.
 
     def flush_soon(self, peer: Flushable) -> None:
-        """Flush ``peer`` at the end of this turn of the loop, or, with many others, within the next ones."""
-        if not (self._is_told or self._is_due):
+        """Flush ``peer`` at the end of this turn of the loop, or, with many others, within the next turns."""
+        if not (self._has_turn_hook or self._is_due):
             self._is_due = True
             self._loop.call_soon(self._flush)
         self._fresh.append(peer)
 
     def end_turn(self) -> bool:
-        """Serve who waits. Returns whether the loop may have got something to do by it, or this is not done yet."""
+        """Flush the waiting peers. Return whether the loop may have new work, or peers are left."""
         fresh = self._fresh
         if not fresh and not self._backlog:
             return False
         self._fresh = []
-        if len(fresh) > WAVE or self._backlog:
+        if len(fresh) > MAX_PEERS_PER_TURN or self._backlog:
             self._flush_slice(fresh)
             return True
         return self._serve(fresh) or bool(self._fresh)
@@ -85,8 +88,8 @@ class Flushing:
             try:
                 if peer.flush():
                     has_more = True
-            except Exception:  # a bug of ours with one peer: others must not wait for ever, and the loop goes on
-                logger.exception("What waits for a peer cannot be sent")
+            except Exception:  # a bug of ours with one peer must stop neither the others nor the loop
+                logger.exception("Cannot send the bytes queued for a peer")
                 has_more = True
         return has_more
 
@@ -102,20 +105,21 @@ class Flushing:
     def _flush_slice(self, fresh: list[Flushable]) -> None:
         backlog, time = self._backlog, self._loop.time
         begin = time()
-        # As long as all else took since the last slice: who publishes without a pause is read no faster than sent.
+        # A slice takes at least as long as all other work since the last one. So a peer that publishes without a pause
+        # is read no faster than its events are sent.
         end = begin + max(SLICE_SECONDS, begin - self._ended if backlog else 0.0)
-        if len(fresh) > WAVE:
+        if len(fresh) > MAX_PEERS_PER_TURN:
             backlog.extend(fresh)
         else:
             self._serve(fresh)
         while backlog:
-            self._serve([backlog.popleft() for _ in range(min(STRIDE, len(backlog)))])
+            self._serve([backlog.popleft() for _ in range(min(PEERS_PER_CLOCK_CHECK, len(backlog)))])
             if time() >= end:
                 break
         self._ended = time()
 
     def flush_all(self) -> None:
-        """Flush everybody now: the loop is about to end."""
+        """Flush all peers now: the loop is about to end."""
         fresh, self._fresh = self._fresh, []
         self._serve((*self._backlog, *fresh))
         self._backlog.clear()

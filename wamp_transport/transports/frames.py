@@ -20,7 +20,7 @@ COMPRESSED: Final = 0x40
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
 """First bytes of frames that are a whole message."""
 
-LONG: Final = 8 * 1024
+LARGE_FRAME_BYTES: Final = 8 * 1024
 """Bytes from which a frame is not copied to be unmasked, nor looked at with every piece of it that comes."""
 
 MASKED: Final = 0x80
@@ -111,7 +111,7 @@ class Pieces:
 
     def expect(self, missing: int, size: int) -> None:
         """Of a frame ``size`` bytes have come, ``missing`` have not. Pieces of short ones are not collected."""
-        self.awaited = min(missing, size) if size >= LONG else 0
+        self.awaited = min(missing, size) if size >= LARGE_FRAME_BYTES else 0
 
     def add(self, data: bytes) -> bool:
         """Collect what has come. Returns whether it is time to look."""

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..config.websocket import WebSocketOptions, WebSocketSection
-from ..node.connection import Connection, Lane, Link
+from ..node.connection import Connection, ConnectionTransport, MessageEncoder
 from ..node.node import Node
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
-from .cookies import VISITOR, CookieTracker
-from .negotiation import Terms, installed
+from .cookies import VISITOR, CookieTracker, SessionCookies
+from .negotiation import HandshakeTerms, installed
 from .origins import OriginPolicy
-from .session_cookie import SessionCookies
 
 TLS_DETAILS: Final = "wamp_transport.tls"
 """Name of the ASGI scope extension that holds what TLS tells: ``channel_id`` and, if there is one, ``peer_cert``."""
@@ -24,7 +23,7 @@ class WampService:
 
     node: Node
     options: ServiceOptions
-    terms: Terms
+    terms: HandshakeTerms
     websocket: WebSocketOptions
     cookies: CookieTracker | None = None
     django_sessions: SessionCookies | None = None
@@ -35,7 +34,7 @@ class WampService:
     ) -> "WampService":
         """The service that a configured section describes."""
         websocket = settings.options
-        terms = Terms(
+        terms = HandshakeTerms(
             serializers=installed(settings.offered_serializers),
             origins=OriginPolicy(
                 websocket.allowed_origins,
@@ -49,10 +48,10 @@ class WampService:
         sessions = SessionCookies(login.trusted_origins) if login is not None and login.enabled else None
         return cls(node, options, terms, websocket, cookies, sessions)
 
-    def connect(self, lane: Lane, link: Link, scope: Mapping[str, Any]) -> Connection:
+    def connect(self, encoder: MessageEncoder, transport: ConnectionTransport, scope: Mapping[str, Any]) -> Connection:
         """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
-        details = transport_details(scope, lane.serializer)
-        connection = self.node.connect(self._options_for(scope), lane, link, details)
+        details = transport_details(scope, encoder.serializer)
+        connection = self.node.connect(self._options_for(scope), encoder, transport, details)
         if self.django_sessions is not None:
             connection.credentials = self.django_sessions.find(scope)
         return connection

@@ -1,4 +1,4 @@
-"""Which options of a WAMP service other ASGI servers than this product's own do not carry out."""
+"""The options of a WAMP service that have no effect under other ASGI servers than this product's own."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from ..config.configuration import Configuration
 from ..config.websocket import WebSocketOptions, WebSocketSection
 
-BY_THE_CONSUMER: Final = frozenset(
+CONSUMER_OPTIONS: Final = frozenset(
     {
         "allowed_origins",
         "allow_null_origin",
@@ -17,21 +17,23 @@ BY_THE_CONSUMER: Final = frozenset(
         "require_websocket_subprotocol",
     }
 )
-"""Options that hold under every server, as the consumer carries them out."""
+"""Options that the consumer applies, so that they have an effect under every server."""
 
-BY_WAITING: Final = frozenset({"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"})
-"""Options that hold where the server waits for slow peers, as uvicorn and hypercorn do and plain Daphne does not."""
+WAITING_SERVER_OPTIONS: Final = frozenset(
+    {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}
+)
+"""Options with an effect under servers that wait for slow peers, as uvicorn and hypercorn do; plain Daphne does not."""
 
-WITHOUT_EFFECT: Final = frozenset({"enable_flash_policy", "flash_policy"})
-"""Options that hold under none."""
+IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
+"""Options that have no effect under any server."""
 
 
-def unenforced(section: WebSocketSection, *, waits: bool = False) -> tuple[str, ...]:
-    """The options of a service that were changed from their default and would not be carried out.
+def unsupported_options(section: WebSocketSection, *, waits: bool = False) -> tuple[str, ...]:
+    """Return the options of a service that are not at their default and would have no effect.
 
-    ``waits`` says that the server waits for peers that read slowly.
+    ``waits`` is true if the server waits for peers that read slowly.
     """
-    held = BY_THE_CONSUMER | WITHOUT_EFFECT | (BY_WAITING if waits else frozenset())
+    held = CONSUMER_OPTIONS | IGNORED_OPTIONS | (WAITING_SERVER_OPTIONS if waits else frozenset())
     names = [
         name
         for name, field in WebSocketOptions.model_fields.items()
@@ -40,13 +42,15 @@ def unenforced(section: WebSocketSection, *, waits: bool = False) -> tuple[str, 
     return (*names, "debug") if section.debug else tuple(names)
 
 
-def unenforced_in(configuration: Configuration, *, waits: bool = False) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """The path of each service that has such options, and their names."""
+def unsupported_by_path(configuration: Configuration, *, waits: bool = False) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """Yield the path of each service with such options, and their names."""
     for service in configuration.services:
-        if isinstance(service.settings, WebSocketSection) and (names := unenforced(service.settings, waits=waits)):
+        if isinstance(service.settings, WebSocketSection) and (
+            names := unsupported_options(service.settings, waits=waits)
+        ):
             yield service.path, names
 
 
-def in_words(configuration: Configuration, *, waits: bool = False) -> str:
-    """All of them in one line; empty where there are none."""
-    return "; ".join(f"{path}: {', '.join(names)}" for path, names in unenforced_in(configuration, waits=waits))
+def describe_unsupported(configuration: Configuration, *, waits: bool = False) -> str:
+    """Return all of them in one line; empty if there are none."""
+    return "; ".join(f"{path}: {', '.join(names)}" for path, names in unsupported_by_path(configuration, waits=waits))

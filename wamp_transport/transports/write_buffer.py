@@ -6,36 +6,44 @@ It is the producer that a Twisted transport tells of its full and empty buffer, 
 from collections.abc import Callable
 from typing import Any, Final
 
-from .backpressure import Pressure
+from .backpressure import SlowConsumerMonitor
 
-PIECE: Final = 256 * 1024
+WRITE_CHUNK_BYTES: Final = 256 * 1024
 """Bytes that go to the transport at a time when a slow peer has read what it had."""
 
 
-class Outgoing:
+class WriteBuffer:
     """The bytes on their way to one peer.
 
-    ``flush_soon`` has :meth:`flush` called at the end of this turn of the loop. ``weigh_with`` makes the scales for a
+    ``flush_soon`` has :meth:`flush` called at the end of this turn of the loop. ``make_monitor`` makes the scales for a
     peer that does not keep up.
     """
 
     __slots__ = (
-        "_flush_soon", "_frames", "_is_held", "_is_paused", "_is_stopped", "_pressure", "_size", "_transport",
-        "_weigh_with", "_writes_through",
+        "_flush_soon",
+        "_frames",
+        "_is_held",
+        "_is_paused",
+        "_is_stopped",
+        "_make_monitor",
+        "_pressure",
+        "_size",
+        "_transport",
+        "_writes_through",
     )  # fmt: skip
 
     def __init__(
         self,
         transport: Any,
-        flush_soon: Callable[["Outgoing"], None],
-        weigh_with: Callable[[], Pressure],
+        flush_soon: Callable[["WriteBuffer"], None],
+        make_monitor: Callable[[], SlowConsumerMonitor],
         *,
         writes_through: bool = False,
     ) -> None:
         self._transport = transport
         self._flush_soon = flush_soon
-        self._weigh_with = weigh_with
-        self._pressure: Pressure | None = None
+        self._make_monitor = make_monitor
+        self._pressure: SlowConsumerMonitor | None = None
         self._writes_through = writes_through
         self._frames: list[bytes] = []
         self._size = 0  # of the frames; counted only for a peer that does not keep up
@@ -53,7 +61,7 @@ class Outgoing:
         frames.append(data)
         if self._pressure is not None:
             self._size += len(data)
-            self._pressure.weigh(self._size + unsent(self._transport))
+            self._pressure.update_size(self._size + unsent(self._transport))
 
     def flush(self) -> bool:
         """Send what was written, in one piece; hold it back while the peer does not keep up.
@@ -108,7 +116,7 @@ class Outgoing:
         """The transport's buffer is full: the peer reads too slowly. It is read no faster itself."""
         self._is_held = not self._is_stopped
         if self._is_held and self._pressure is None:
-            self._pressure = self._weigh_with()
+            self._pressure = self._make_monitor()
             self._size = sum(map(len, self._frames))
         self._transport.pauseProducing()
 
@@ -119,7 +127,7 @@ class Outgoing:
             self._flush_piece()
         if self._pressure is not None:
             if self._is_held:
-                self._pressure.weigh(self._size + unsent(self._transport))
+                self._pressure.update_size(self._size + unsent(self._transport))
             else:
                 self._keeps_up()
         self._read_on()
@@ -142,7 +150,7 @@ class Outgoing:
         size = count = 0
         for count, frame in enumerate(self._frames, 1):  # noqa: B007 - how many there are is wanted after the loop
             size += len(frame)
-            if size >= PIECE:
+            if size >= WRITE_CHUNK_BYTES:
                 break
         piece = b"".join(self._frames[:count])
         del self._frames[:count]
@@ -151,7 +159,7 @@ class Outgoing:
 
     def _keeps_up(self) -> None:
         if self._pressure is not None:
-            self._pressure.relieve()
+            self._pressure.reset()
             self._pressure = None
 
     def stopProducing(self) -> None:

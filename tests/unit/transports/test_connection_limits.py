@@ -2,57 +2,57 @@
 
 import pytest
 
-from wamp_transport.transports.connection_limits import Admission, counted_as
+from wamp_transport.transports.connection_limits import ConnectionLimiter, counting_key
 from wamp_transport.transports.proxies import TrustedProxies
 
 
 def test_connections_are_let_in_up_to_the_limit() -> None:
-    admission = Admission(2)
-    admission.enter("a")
-    assert admission.refusal("b") == ""
-    admission.enter(None)
-    assert "max_connections" in admission.refusal("b")
-    admission.leave("a")
-    assert admission.refusal("b") == ""
+    limiter = ConnectionLimiter(2)
+    limiter.acquire("a")
+    assert limiter.refusal("b") == ""
+    limiter.acquire(None)
+    assert "max_connections" in limiter.refusal("b")
+    limiter.release("a")
+    assert limiter.refusal("b") == ""
 
 
 def test_limit_of_an_address_is_its_own() -> None:
-    admission = Admission(100, 1)
-    admission.enter("10.0.0.1")
-    assert "max_connections_per_address" in admission.refusal("10.0.0.1")
-    assert admission.refusal("10.0.0.2") == ""
-    admission.enter(None)
-    assert admission.refusal(None) == ""
+    limiter = ConnectionLimiter(100, 1)
+    limiter.acquire("10.0.0.1")
+    assert "max_connections_per_address" in limiter.refusal("10.0.0.1")
+    assert limiter.refusal("10.0.0.2") == ""
+    limiter.acquire(None)
+    assert limiter.refusal(None) == ""
 
 
 def test_trusted_proxies_may_have_more() -> None:
-    admission = Admission(3, 1, TrustedProxies(["10.0.0.0/8"]))
+    limiter = ConnectionLimiter(3, 1, TrustedProxies(["10.0.0.0/8"]))
     for _ in range(2):
-        assert admission.refusal("10.0.0.1") == ""
-        admission.enter("10.0.0.1")
-    admission.enter("10.0.0.1")
-    assert "max_connections" in admission.refusal("10.0.0.1")
+        assert limiter.refusal("10.0.0.1") == ""
+        limiter.acquire("10.0.0.1")
+    limiter.acquire("10.0.0.1")
+    assert "max_connections" in limiter.refusal("10.0.0.1")
 
 
 def test_nothing_is_left_of_those_who_have_gone() -> None:
-    admission = Admission(10, 5)
+    limiter = ConnectionLimiter(10, 5)
     for address in ("a", "a", "b", None):
-        admission.enter(address)
+        limiter.acquire(address)
     for address in ("a", "b", None, "a"):
-        admission.leave(address)
-    assert (admission.count, admission.by_address) == (0, {})
+        limiter.release(address)
+    assert (limiter.count, limiter.by_address) == (0, {})
 
 
 def test_client_behind_a_proxy_takes_no_further_place_of_all() -> None:
-    admission = Admission(1, 1)
-    admission.enter(None)
-    assert admission.client_refusal("10.0.0.9") == ""
-    admission.enter_client("10.0.0.9")
-    assert "10.0.0.9" in admission.client_refusal("10.0.0.9")
-    assert admission.client_refusal("10.0.0.8") == ""
-    assert admission.count == 1
-    admission.leave_client("10.0.0.9")
-    assert admission.by_address == {}
+    limiter = ConnectionLimiter(1, 1)
+    limiter.acquire(None)
+    assert limiter.client_refusal("10.0.0.9") == ""
+    limiter.acquire_client("10.0.0.9")
+    assert "10.0.0.9" in limiter.client_refusal("10.0.0.9")
+    assert limiter.client_refusal("10.0.0.8") == ""
+    assert limiter.count == 1
+    limiter.release_client("10.0.0.9")
+    assert limiter.by_address == {}
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_client_behind_a_proxy_takes_no_further_place_of_all() -> None:
     ],
 )
 def test_address_counts_as_what_its_client_cannot_choose(address: str, expected: str) -> None:
-    assert counted_as(address) == expected
+    assert counting_key(address) == expected
 
 
 def test_ipv6_clients_share_the_limit_of_their_network() -> None:
-    admission = Admission(10, 1)
-    admission.enter("2001:db8::1")
-    assert "2001:db8::/64" in admission.refusal("2001:db8::2")
-    assert admission.refusal("2001:db8:0:1::2") == ""
-    admission.leave("2001:db8::1")
-    assert admission.by_address == {}
+    limiter = ConnectionLimiter(10, 1)
+    limiter.acquire("2001:db8::1")
+    assert "2001:db8::/64" in limiter.refusal("2001:db8::2")
+    assert limiter.refusal("2001:db8:0:1::2") == ""
+    limiter.release("2001:db8::1")
+    assert limiter.by_address == {}

@@ -5,7 +5,7 @@ import pytest
 from wamp_transport.transports.frames import (
     BINARY,
     COMPRESSED,
-    LONG,
+    LARGE_FRAME_BYTES,
     TEXT,
     Pieces,
     binary_frame,
@@ -93,16 +93,16 @@ def test_each_fragment_gets_its_own_mask() -> None:
 
 def test_long_frame_is_looked_at_when_there_is_twice_as_much_or_all() -> None:
     pieces = Pieces()
-    pieces.expect(missing=LONG * 3, size=LONG)
-    assert not pieces.add(b"a" * (LONG - 1))
+    pieces.expect(missing=LARGE_FRAME_BYTES * 3, size=LARGE_FRAME_BYTES)
+    assert not pieces.add(b"a" * (LARGE_FRAME_BYTES - 1))
     assert pieces.add(b"b")
-    assert pieces.join(b"c") == b"c" + b"a" * (LONG - 1) + b"b"
+    assert pieces.join(b"c") == b"c" + b"a" * (LARGE_FRAME_BYTES - 1) + b"b"
     assert pieces.awaited == 0
-    pieces.expect(missing=1, size=LONG)
+    pieces.expect(missing=1, size=LARGE_FRAME_BYTES)
     assert pieces.add(b"and more")
 
 
 def test_pieces_of_a_short_frame_are_not_collected() -> None:
     pieces = Pieces()
-    pieces.expect(missing=1, size=LONG - 1)
+    pieces.expect(missing=1, size=LARGE_FRAME_BYTES - 1)
     assert pieces.awaited == 0

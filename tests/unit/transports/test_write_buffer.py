@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from wamp_transport.transports import write_buffer
-from wamp_transport.transports.backpressure import Bounds, Pressure
-from wamp_transport.transports.write_buffer import Outgoing, unsent
+from wamp_transport.transports.backpressure import Bounds, SlowConsumerMonitor
+from wamp_transport.transports.write_buffer import WriteBuffer, unsent
 
 FULL = 100
 
@@ -57,18 +57,20 @@ class Transport:
 
 
 class Peer:
-    """An Outgoing with its transport; ``turn`` ends a turn of the loop."""
+    """An WriteBuffer with its transport; ``turn`` ends a turn of the loop."""
 
     def __init__(self, room: int = 0, *, writes_through: bool = False) -> None:
         self.transport = Transport(room)
-        self.asked: list[Outgoing] = []
+        self.asked: list[WriteBuffer] = []
         self.overflows: list[int] = []
         self.timers = 0
-        self.outgoing = Outgoing(self.transport, self.asked.append, self.scales, writes_through=writes_through)
+        self.outgoing = WriteBuffer(self.transport, self.asked.append, self.scales, writes_through=writes_through)
         self.transport.producer = self.outgoing
 
-    def scales(self) -> Pressure:
-        return Pressure(Bounds(200, 5.0, 1000, "close"), self.call_later, lambda is_congested: None, self.overflowed)
+    def scales(self) -> SlowConsumerMonitor:
+        return SlowConsumerMonitor(
+            Bounds(200, 5.0, 1000, "close"), self.call_later, lambda is_congested: None, self.overflowed
+        )
 
     def call_later(self, delay: float, callback: Any, /) -> Any:
         self.timers += 1
@@ -219,7 +221,7 @@ def test_stopped_peer_has_no_timer() -> None:
 
 
 def test_much_for_a_slow_peer_goes_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_buffer, "PIECE", 10)
+    monkeypatch.setattr(write_buffer, "WRITE_CHUNK_BYTES", 10)
     peer = Peer()
     peer.outgoing.write(b"x" * (FULL + 1))
     peer.turn()

@@ -8,7 +8,7 @@ from ...router.answers import Admit, Challenge, Deny, Skip
 from ...router.effects import Authenticate
 from ...router.options import TRUSTED
 from ...stores.identity import users
-from ...transports.session_cookie import SessionCookie
+from ...transports.cookies import SessionCookie
 from ...wamp import errors
 from ...wamp.messages import Authenticate as AuthenticateMessage
 from .live import LiveIdentities

@@ -16,7 +16,7 @@ from ..encoders import deflated
 
 NAME: Final = "permessage-deflate"
 
-SMALLEST, LARGEST = 9, 15
+MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
 """Bits of the windows that zlib can do for raw streams. The RFC knows 8 as well; such an offer is declined."""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
@@ -27,7 +27,7 @@ Offer = tuple[str, Mapping[str, Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DeflateParameters:
     """What was agreed for one connection; windows are in bits.
 
     ``our_reset`` and ``their_reset`` say that the side begins each message with an empty window. ``answer`` is the
@@ -42,7 +42,7 @@ class Terms:
     answer: str
 
 
-def agree(offers: Iterable[Offer], settings: Deflate) -> Terms | None:
+def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
     """The first offer that can be met; None where there is none, then messages go uncompressed."""
     for name, parameters in offers:
         if name == NAME and (terms := _accept(parameters, settings)) is not None:
@@ -50,7 +50,7 @@ def agree(offers: Iterable[Offer], settings: Deflate) -> Terms | None:
     return None
 
 
-def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | None:
+def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> DeflateParameters | None:
     parameters: dict[str, Any] = {name: values[0] if len(values) == 1 else "" for name, values in offered.items()}
     our_reset = parameters.pop("server_no_context_takeover", False)
     their_reset = parameters.pop("client_no_context_takeover", False)
@@ -61,7 +61,7 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | 
         their_window = "15"
     if parameters or not {type(our_reset), type(their_reset)} <= {bool}:
         return None  # unknown, given twice, or with a value where there is none
-    if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < SMALLEST:
+    if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < MIN_WINDOW_BITS:
         return None
     if settings.request_max_window_bits and not has_their_window:
         return None  # this client cannot be told which window to use
@@ -71,16 +71,16 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | 
         answer.append("server_no_context_takeover")
     if their_reset or settings.request_no_context_takeover:
         answer.append("client_no_context_takeover")
-    ours = min(int(our_window), settings.max_window_bits or LARGEST)
-    theirs = min(int(their_window), settings.request_max_window_bits or LARGEST)
+    ours = min(int(our_window), settings.max_window_bits or MAX_WINDOW_BITS)
+    theirs = min(int(their_window), settings.request_max_window_bits or MAX_WINDOW_BITS)
     if "server_max_window_bits" in offered:
         answer.append(f"server_max_window_bits={ours}")
     if settings.request_max_window_bits:
         answer.append(f"client_max_window_bits={theirs}")
-    return Terms(
+    return DeflateParameters(
         our_window=ours,
         our_reset=our_reset or settings.no_context_takeover is True,
-        their_window=max(theirs, SMALLEST),  # zlib's own compressor takes 9 where it is asked for 8
+        their_window=max(theirs, MIN_WINDOW_BITS),  # zlib's own compressor takes 9 where it is asked for 8
         their_reset=their_reset or settings.request_no_context_takeover,
         memory_level=settings.memory_level or zlib.DEF_MEM_LEVEL,
         answer="; ".join(answer),
@@ -100,7 +100,7 @@ class PerMessageDeflate:
 
     EXTENSION_NAME = NAME
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: DeflateParameters) -> None:
         self.terms = terms
         self._compressor: Any = None
         self._decompressor: Any = None

@@ -24,7 +24,7 @@ from ..service import TLS_DETAILS
 from ..trace import Trace, traffic_logger
 from .channel import phrase
 from .deflate import PerMessageDeflate, agree
-from .options import WAIT_FOR_WHOLE, apply, is_debugged, options_of, restart_pings, tune_socket
+from .options import MAX_WHOLE_FRAME_BYTES, apply, is_debugged, options_of, restart_pings, tune_socket
 from .requests import believed_root_path, transport_factory, transport_key
 from .tls import tls_details
 
@@ -50,7 +50,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     _perMessageCompress: PerMessageDeflate | None
 
     is_framed = True
-    """Whether the link takes whole frames, the same for all connections on its lane."""
+    """Whether the link takes whole frames, the same for all connections on its encoder."""
 
     # A connection is itself alone, as without Daphne's functions for it, which take longer.
     __eq__ = object.__eq__
@@ -76,7 +76,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         """
         self.server = self.factory.server_class
         self._upgrade = request
-        self._take_over(transport)
+        self._adopt_transport(transport)
         assert self._options is not None  # noqa: S101 - the class has them
         tune_socket(transport, self._options)
         self.request = Requested(request.path.decode())
@@ -101,7 +101,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         }
         self.applicationCreateWorked(self.server.create_application(self, scope))
 
-    def _take_over(self, transport: Any) -> None:
+    def _adopt_transport(self, transport: Any) -> None:
         """What Autobahn does with a new connection, but for what only its log and its clients use."""
         self.transport = transport
         self.connected = 1
@@ -116,7 +116,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         """Apply the options of the path before the request is looked at."""
         if hasattr(self, "request"):
             # The application still thinks about the request, so this is no other one: it waits for its turn.
-            if len(self.data) > WAIT_FOR_WHOLE:
+            if len(self.data) > MAX_WHOLE_FRAME_BYTES:
                 self.transport.pauseProducing()
             return
         self.server = self.factory.server_class
@@ -286,7 +286,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.server.log_action("websocket", "rejected", {"path": self.request.path, "client": client})
 
 
-def beginning(kind: type[HandshakeProtocol]) -> dict[str, Any]:
+def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
     """What Autobahn sets for each new connection of a class, as attributes of the class.
 
     So what does not change takes no time and no memory, and what each connection has for itself (validator, queue,
@@ -296,9 +296,9 @@ def beginning(kind: type[HandshakeProtocol]) -> dict[str, Any]:
     before = set(vars(blank))
     AutobahnProtocol._connectionMade(blank)
     made = {name: value for name, value in vars(blank).items() if name not in before}
-    return {name: value if isinstance(value, SAME) else made_when_needed(type(value)) for name, value in made.items()}
+    return {name: value if isinstance(value, SAME) else lazy_attribute(type(value)) for name, value in made.items()}
 
 
-def made_when_needed(kind: type) -> Any:
+def lazy_attribute(kind: type) -> Any:
     """An attribute that each instance has for itself from its first use on."""
     return cached_property(lambda _: kind())

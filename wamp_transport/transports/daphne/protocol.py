@@ -17,21 +17,21 @@ from twisted.internet.protocol import connectionDone
 from websockets.speedups import apply_mask
 
 from ...config.websocket import WebSocketOptions
-from ...node.connection import Connection, Lane
+from ...node.connection import Connection, MessageEncoder
 from ...serializers.serializer import Serializer
-from ..backpressure import Bounds, Pressure
+from ..backpressure import Bounds, SlowConsumerMonitor
 from ..close_codes import close_code, close_text
 from ..consumer import wrong_kind
-from ..encoders import FRAMED, UNFRAMED, compressed_lane
-from ..frames import BINARY, COMPRESSED, LONG, TEXT, Pieces, message_frames, whole_masked_frame
-from ..write_buffer import Outgoing
-from .handshake import beginning
-from .options import LONGEST_CLOSE, WAIT_FOR_WHOLE, apply_live, attributes, restart_pings, stop_pings
+from ..encoders import PLAIN_ENCODERS, WEBSOCKET_ENCODERS, compressed_encoder
+from ..frames import BINARY, COMPRESSED, LARGE_FRAME_BYTES, TEXT, Pieces, message_frames, whole_masked_frame
+from ..write_buffer import WriteBuffer
+from .handshake import initial_attributes
+from .options import CLOSE_TIMEOUT_SECONDS, MAX_WHOLE_FRAME_BYTES, apply_live, attributes, restart_pings, stop_pings
 from .parsing import ParsingProtocol
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE: Final = 128
+FRAMES_PER_TURN: Final = 128
 """Frames of one peer that are taken before it is the others' turn; those that Autobahn reads count twice, and a
 compressed one that is large when it is inflated, as few bytes may be, counts for all."""
 
@@ -42,7 +42,7 @@ class WampWebSocketProtocol(ParsingProtocol):
     autoPingPendingCall: Any
     closeHandshakeTimeoutCall: Any
     write: Callable[[bytes], None]
-    """See :class:`~wamp_transport.node.connection.Link`; there from :meth:`attach` on."""
+    """See :class:`~wamp_transport.node.connection.ConnectionTransport`; there from :meth:`attach` on."""
 
     largest_short_frame = 0
     """Largest payload that the short path takes; -1: it takes nothing."""
@@ -61,7 +61,7 @@ class WampWebSocketProtocol(ParsingProtocol):
     def __init__(self) -> None:
         super().__init__()
         self._connection: Connection | None = None
-        self._outgoing: Outgoing | None = None
+        self._outgoing: WriteBuffer | None = None
         self._first_byte = TEXT
         self._is_paused = False
         self._is_resting = False
@@ -87,20 +87,20 @@ class WampWebSocketProtocol(ParsingProtocol):
         if self.state == self.STATE_OPEN:
             restart_pings(self)
 
-    def lane(self, serializer: Serializer) -> Lane:
-        """See :class:`~wamp_transport.transports.consumer.DirectLink`."""
+    def encoder(self, serializer: Serializer) -> MessageEncoder:
+        """See :class:`~wamp_transport.transports.consumer.DirectTransport`."""
         if not self.is_framed:
-            return UNFRAMED[serializer.name]
+            return PLAIN_ENCODERS[serializer.name]
         if self._perMessageCompress is None:
-            return FRAMED[serializer.name]
+            return WEBSOCKET_ENCODERS[serializer.name]
         terms = self._perMessageCompress.terms
-        return compressed_lane(serializer.name, terms.our_window, terms.memory_level)
+        return compressed_encoder(serializer.name, terms.our_window, terms.memory_level)
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
         """From now on messages go to ``connection``, frames of the common shape without a detour."""
         transport = self.transport
         is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
-        self._outgoing = Outgoing(transport, self.server.flush_soon, self._scales, writes_through=is_plain)
+        self._outgoing = WriteBuffer(transport, self.server.flush_soon, self._scales, writes_through=is_plain)
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
         if self._perMessageCompress is not None:
@@ -132,7 +132,7 @@ class WampWebSocketProtocol(ParsingProtocol):
             return
         if self._pieces.awaited:
             self.data = self._pieces.join(self.data)
-        left = AT_ONCE
+        left = FRAMES_PER_TURN
         while self.state == self.STATE_OPEN and not (self._is_paused or self._is_resting):
             is_between = self.current_frame is None and not self.inside_message
             if is_between and (not self.data or not self._take_frames(connection) or not self.data or self._is_resting):
@@ -157,7 +157,7 @@ class WampWebSocketProtocol(ParsingProtocol):
     def _accept_frames(self, connection: Connection) -> bool:
         data = self.data
         position = 0
-        left = AT_ONCE
+        left = FRAMES_PER_TURN
         while (payload := whole_masked_frame(data, position)) is not None:
             begin, end = payload
             is_compressed = data[position] == self._first_compressed
@@ -169,7 +169,7 @@ class WampWebSocketProtocol(ParsingProtocol):
                 self.data = data[position:]
                 self._pieces.expect(end - len(data), len(self.data))
                 return False
-            masked = data[begin:end] if end - begin < LONG else memoryview(data)[begin:end]
+            masked = data[begin:end] if end - begin < LARGE_FRAME_BYTES else memoryview(data)[begin:end]
             message = apply_mask(masked, data[begin - 4 : begin])
             if self._first_byte == TEXT and not is_compressed and not message.isascii() and not is_utf8(message):
                 break
@@ -210,9 +210,9 @@ class WampWebSocketProtocol(ParsingProtocol):
                 self._invalid_payload("the message is not valid UTF-8")
             else:
                 connection.violate("text that is not valid UTF-8")
-            if len(message) > WAIT_FOR_WHOLE:
+            if len(message) > MAX_WHOLE_FRAME_BYTES:
                 return 1
-        return AT_ONCE
+        return FRAMES_PER_TURN
 
     # End of the hot path.
 
@@ -235,20 +235,20 @@ class WampWebSocketProtocol(ParsingProtocol):
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`. The connection counts until the socket is closed."""
+        """Close the WebSocket. The connection counts until the socket is closed."""
         if self.state == self.STATE_OPEN and self._outgoing is not None:
             super().sendCloseFrame(close_code(reason), close_text(reason, message).encode())
             self._outgoing.stop()
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`. A peer that is not read cannot be seen to answer pings."""
+        """Stop reading, and pings: a peer that is not read cannot be seen to answer them."""
         if self._outgoing is not None:
             self._is_paused = True
             self._outgoing.pause_reading()
             stop_pings(self)
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._outgoing is not None and self._is_paused:
             self._is_paused = False
             if not self._is_resting:
@@ -281,7 +281,7 @@ class WampWebSocketProtocol(ParsingProtocol):
         """A message that came on Autobahn's path."""
         connection = self._connection
         self._begun = 0.0
-        if self._isMessageCompressed and len(payload) > WAIT_FOR_WHOLE:
+        if self._isMessageCompressed and len(payload) > MAX_WHOLE_FRAME_BYTES:
             self._rest()
         if connection is None:
             super().onMessage(payload, isBinary)
@@ -350,7 +350,7 @@ class WampWebSocketProtocol(ParsingProtocol):
         if self._outgoing is not None:
             self._outgoing.stop()
         if not is_over:
-            self._give_up = self.server.loop.call_later(LONGEST_CLOSE, self.transport.abortConnection)
+            self._give_up = self.server.loop.call_later(CLOSE_TIMEOUT_SECONDS, self.transport.abortConnection)
 
     def _write_message(self, data: bytes) -> None:
         """A message, in frames that are not the same for all."""
@@ -374,11 +374,11 @@ class WampWebSocketProtocol(ParsingProtocol):
     def _mask(self) -> bytes:
         return os.urandom(4) if self.applyMask else bytes(4)
 
-    def _scales(self) -> Pressure:
+    def _scales(self) -> SlowConsumerMonitor:
         assert self._connection is not None  # noqa: S101 - attached before
         assert self._options is not None  # noqa: S101 - a service has them
         bounds = Bounds.of(self._options)
-        return Pressure(bounds, self.server.loop.call_later, self._connection.congested, self._overflowed)
+        return SlowConsumerMonitor(bounds, self.server.loop.call_later, self._connection.congested, self._overflowed)
 
     def _overflowed(self, waiting: int) -> None:
         """What waits is dropped, so that the peer, should it still read, learns why it is closed."""
@@ -398,7 +398,7 @@ def protocol_with(
     settings |= attributes(options)
     settings |= {"CONFIG_ATTRS": (), "_options": options, "factory": factory}
     configured = type("ConfiguredProtocol", (base,), settings)
-    return type("ConfiguredProtocol", (configured,), beginning(configured))
+    return type("ConfiguredProtocol", (configured,), initial_attributes(configured))
 
 
 def _unheard(data: bytes) -> None:

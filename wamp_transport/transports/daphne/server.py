@@ -15,9 +15,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from ...config.configuration import PathService
 from ..busy_poll import poll_busily
-from ..consumer import DIRECT_LINK
+from ..consumer import DIRECT_TRANSPORT
 from ..fast_handshake import UpgradeRequest
-from ..flush_scheduler import Flushing
+from ..flush_scheduler import FlushScheduler
 from ..listener import Listener
 from .door import Door
 from .options import FindService, is_debugged, options_of
@@ -47,9 +47,9 @@ def report_bugs(event: Mapping[str, Any]) -> None:
 
 
 @cache
-def flushing_on(loop: asyncio.AbstractEventLoop) -> Flushing:
-    """That of a loop, for all servers that run on it one after the other: a loop forgets nothing that it calls."""
-    return Flushing(loop)
+def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
+    """Return the scheduler of a loop, shared by all servers that run on it: a loop cannot be unhooked."""
+    return FlushScheduler(loop)
 
 
 class ListenError(OSError):
@@ -91,8 +91,8 @@ class WampServer(Server):  # type: ignore[misc]
         self._starting: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         poll_busily(self.loop, busy_poll)
-        self._flushing = flushing_on(self.loop)
-        self.flush_soon = self._flushing.flush_soon
+        self._flush_scheduler = flush_scheduler_of(self.loop)
+        self.flush_soon = self._flush_scheduler.flush_soon
         self._announce: Callable[[], None] | None = options.get("ready_callable")
         self.ready_callable = self._ready
 
@@ -203,7 +203,7 @@ class WampServer(Server):  # type: ignore[misc]
             scope["raw_path"] = protocol.target
             if protocol.target.startswith(b"/"):
                 scope["path"] = unquote(protocol.target.decode("ascii"))
-            scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
+            scope["extensions"] = {DIRECT_TRANSPORT: protocol, "websocket.http.response": {}}
         protocol.identify(scope)
         queue = super().create_application(protocol, scope)
         if protocol in self.connections:
@@ -285,7 +285,7 @@ class WampServer(Server):  # type: ignore[misc]
             await self._on_stop()
         except Exception:
             logger.exception("Saying goodbye failed; the server stops all the same")
-        self._flushing.flush_all()
+        self._flush_scheduler.flush_all()
         tasks: list[asyncio.Task[Any]] = [
             details["application_instance"]
             for details in self.connections.values()

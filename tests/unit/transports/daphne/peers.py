@@ -11,8 +11,8 @@ from tests.integration.wire import Frame, frame
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol, protocol_with
-from wamp_transport.transports.fast_handshake import ordinary_upgrade
-from wamp_transport.transports.write_buffer import Outgoing
+from wamp_transport.transports.fast_handshake import parse_simple_upgrade
+from wamp_transport.transports.write_buffer import WriteBuffer
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -63,7 +63,7 @@ class Server:
         self.options = options
         self.debug = debug
         self.asked: list[tuple[str, bytes]] = []
-        self.unflushed: list[Outgoing] = []
+        self.unflushed: list[WriteBuffer] = []
         self.connections: set[Any] = set()
         self.actions: list[str] = []
         self.scopes: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ class Server:
     def log_action(self, kind: str, action: str, details: Any) -> None:
         self.actions.append(action)
 
-    def flush_soon(self, outgoing: Outgoing) -> None:
+    def flush_soon(self, outgoing: WriteBuffer) -> None:
         self.unflushed.append(outgoing)
 
     def flush(self) -> None:
@@ -163,7 +163,7 @@ class Peer:
         """A peer whose request was a usual one, so that neither Daphne nor Autobahn parse it."""
         peer = cls(options)
         peer.factory._batched_timer = peer.server.loop
-        read = ordinary_upgrade(request)
+        read = parse_simple_upgrade(request)
         assert read is not None
         assert peer.server.options is not None
         peer.protocol = protocol_with(peer.server.options, peer.factory)()

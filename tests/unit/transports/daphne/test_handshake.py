@@ -10,8 +10,8 @@ from tests.integration.wire import BINARY, TEXT, Frame, frame
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.connection_limits import Admission
-from wamp_transport.transports.daphne.options import WAIT_FOR_WHOLE
+from wamp_transport.transports.connection_limits import ConnectionLimiter
+from wamp_transport.transports.daphne.options import MAX_WHOLE_FRAME_BYTES
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.listener import Listener
 
@@ -111,7 +111,7 @@ def test_flood_before_the_answer_is_not_read() -> None:
     peer = Peer()
     peer.ask()
     peer.transport.registerProducer(peer, True)
-    peer.send(b"x" * (WAIT_FOR_WHOLE + 1))
+    peer.send(b"x" * (MAX_WHOLE_FRAME_BYTES + 1))
     assert peer.transport.producerState == "paused"
     peer.protocol.handle_reply({"type": "websocket.accept", "subprotocol": None})
     assert peer.transport.producerState == "producing"
@@ -243,7 +243,7 @@ def test_handshake_is_in_the_access_log_where_that_is_wanted(
 ) -> None:
     listener = Listener(TcpEndpoint.model_construct(type="tcp", port=1), options=WebOptions(access_log=logs))
     peer = way(request=(REQUEST % b"").replace(b"/ws", b"/ws?secret"))
-    factory = TransportFactory(peer.server, "tcp:1", listener, Admission(1))
+    factory = TransportFactory(peer.server, "tcp:1", listener, ConnectionLimiter(1))
     peer.transport.wamp_transport_factory = factory
     with caplog.at_level(logging.INFO, "wamp_transport.access"):
         peer.protocol.handle_reply(ACCEPT if status == 101 else {"type": "websocket.close"})

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.wire import PING, PONG, TEXT, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.options import APPLIED, APPLIED_ONCE, APPLIED_SECONDS, LONGEST_CLOSE
+from wamp_transport.transports.daphne.options import APPLIED, APPLIED_ONCE, APPLIED_SECONDS, CLOSE_TIMEOUT_SECONDS
 
 from .peers import Peer
 
@@ -40,7 +40,7 @@ def test_socket_is_tuned_where_it_can_be(error: type[OSError] | None) -> None:
     assert given == ([False] if error else [False, True])
 
 
-@pytest.mark.parametrize(("option", "seconds"), [(0, LONGEST_CLOSE), (2000, 2.0)])
+@pytest.mark.parametrize(("option", "seconds"), [(0, CLOSE_TIMEOUT_SECONDS), (2000, 2.0)])
 def test_closing_handshake_has_a_limit(option: int, seconds: float) -> None:
     peer = Peer(WebSocketOptions(close_handshake_timeout=option)).open()
     assert peer.protocol.closeHandshakeTimeout == seconds

@@ -14,8 +14,8 @@ from twisted.internet.abstract import FileDescriptor
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.options import LONGEST_CLOSE, stop_pings
-from wamp_transport.transports.daphne.protocol import AT_ONCE, is_utf8
+from wamp_transport.transports.daphne.options import CLOSE_TIMEOUT_SECONDS, stop_pings
+from wamp_transport.transports.daphne.protocol import FRAMES_PER_TURN, is_utf8
 
 from .peers import REQUEST, Peer, Recorder
 
@@ -314,7 +314,7 @@ def test_close_is_echoed_where_asked() -> None:
 def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
     peer = Peer().open().send(frame(CLOSE))
     ((seconds, function),) = peer.server.loop.timers
-    assert (seconds, function) == (LONGEST_CLOSE, peer.transport.abortConnection)
+    assert (seconds, function) == (CLOSE_TIMEOUT_SECONDS, peer.transport.abortConnection)
     peer.lose()
     assert peer.server.loop.timers == []
 
@@ -322,14 +322,16 @@ def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
 @pytest.mark.parametrize("data", [frame(TEXT, b"close") + frame(CLOSE, b"\x03\xe8"), frame(CLOSE)], ids=["ours", "its"])
 def test_peer_that_closes_and_reads_nothing_is_dropped_in_the_end(data: bytes) -> None:
     peer = Peer().open().send(data)
-    assert [timer for timer in peer.server.loop.timers if timer[0]] == [(LONGEST_CLOSE, peer.transport.abortConnection)]
+    assert [timer for timer in peer.server.loop.timers if timer[0]] == [
+        (CLOSE_TIMEOUT_SECONDS, peer.transport.abortConnection)
+    ]
 
 
 def test_refused_client_that_reads_nothing_is_dropped_in_the_end() -> None:
     peer = Peer.usual()
     peer.protocol.handle_reply({"type": "websocket.close"})
     assert peer.is_dropped
-    assert peer.server.loop.timers == [(LONGEST_CLOSE, peer.transport.abortConnection)]
+    assert peer.server.loop.timers == [(CLOSE_TIMEOUT_SECONDS, peer.transport.abortConnection)]
     peer.lose()
     peer.protocol.dropConnection()
     assert peer.server.loop.timers == []
@@ -584,9 +586,9 @@ def turns(peer: Peer) -> int:
 @pytest.mark.parametrize("short", [False, True])
 def test_flood_of_messages_is_taken_in_turns_and_in_order(short: bool) -> None:
     peer = Peer(short=short).open()
-    messages = [b"%d" % number for number in range(3 * AT_ONCE + 5)]
+    messages = [b"%d" % number for number in range(3 * FRAMES_PER_TURN + 5)]
     peer.send(b"".join(frame(TEXT, message) for message in messages))
-    assert peer.connection.messages == messages[: AT_ONCE if short else AT_ONCE // 2]
+    assert peer.connection.messages == messages[: FRAMES_PER_TURN if short else FRAMES_PER_TURN // 2]
     assert peer.transport.producerState != "producing"
     peer.protocol.check_timeouts()  # what waits here is no message that does not come
     assert peer.protocol._begun == 0
@@ -608,7 +610,7 @@ def test_flood_of_other_frames_is_taken_in_turns(flood: bytes) -> None:
     peer = Peer().open()
     peer.send(flood)
     assert 0 < len(peer.protocol.data) < len(flood)
-    assert turns(peer) == 2 * 400 // AT_ONCE
+    assert turns(peer) == 2 * 400 // FRAMES_PER_TURN
     assert peer.protocol.data == b""
     assert len([one for one in peer.frames() if one.opcode == PONG]) in (0, 400)
 
@@ -628,26 +630,26 @@ def test_message_that_is_large_when_inflated_takes_a_turn_of_its_own(is_whole: b
 
 def test_peer_paused_in_its_turn_waits_for_both() -> None:
     peer = Peer().open()
-    peer.send(frame(TEXT, b"x") * (AT_ONCE + 1))
+    peer.send(frame(TEXT, b"x") * (FRAMES_PER_TURN + 1))
     peer.protocol.pause()
     peer.protocol.resume()
     assert peer.transport.producerState != "producing"
     peer.protocol.pause()
     turns(peer)
-    assert len(peer.connection.messages) == AT_ONCE
+    assert len(peer.connection.messages) == FRAMES_PER_TURN
     assert peer.transport.producerState != "producing"
     peer.protocol.resume()
     turns(peer)
-    assert len(peer.connection.messages) == AT_ONCE + 1
+    assert len(peer.connection.messages) == FRAMES_PER_TURN + 1
     assert peer.transport.producerState == "producing"
 
 
 def test_peer_lost_in_its_turn_is_not_read_on() -> None:
     peer = Peer().open()
-    peer.send(frame(TEXT, b"x") * (AT_ONCE + 1))
+    peer.send(frame(TEXT, b"x") * (FRAMES_PER_TURN + 1))
     peer.lose()
     turns(peer)
-    assert len(peer.connection.messages) == AT_ONCE
+    assert len(peer.connection.messages) == FRAMES_PER_TURN
     assert peer.transport.producerState != "producing"
 
 
