@@ -1,77 +1,78 @@
-"""What waits to be sent to one peer: collected over a turn of the loop, sent in one piece, bounded for a slow peer.
+"""Collects the bytes for one peer over a turn of the event loop and sends them in one piece; bounded for slow peers.
 
-It is the producer that a Twisted transport tells of its full and empty buffer, and needs nothing else of Twisted.
+The buffer is the producer of a Twisted transport, which reports to it when its own buffer is full and when it is empty.
+Nothing else of Twisted is needed.
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from .backpressure import SlowConsumerMonitor
+from .read_gate import PauseReason, ReadGate
 
 WRITE_CHUNK_BYTES: Final = 256 * 1024
-"""Bytes that go to the transport at a time when a slow peer has read what it had."""
+"""Bytes that go to the transport at a time when a slow peer has read what the transport had."""
 
 
 class WriteBuffer:
     """The bytes on their way to one peer.
 
-    ``flush_soon`` has :meth:`flush` called at the end of this turn of the loop. ``make_monitor`` makes the scales for a
-    peer that does not keep up.
+    While the transport's own buffer is full, the buffer is *blocked*: bytes are collected, but not sent, and ``gate``
+    is closed, so that a peer which does not read its output is not read either.
+
+    ``flush_soon`` schedules :meth:`flush` at the end of this turn of the loop. ``make_monitor`` makes the monitor of a
+    peer that is slow; others have none.
     """
 
     __slots__ = (
-        "_flush_soon",
-        "_frames",
-        "_is_held",
-        "_is_paused",
-        "_is_stopped",
-        "_make_monitor",
-        "_pressure",
-        "_size",
-        "_transport",
+        "_flush_soon", "_frames", "_gate", "_is_stopped", "_make_monitor", "_monitor", "_size", "_transport",
         "_writes_through",
     )  # fmt: skip
 
     def __init__(
         self,
         transport: Any,
+        gate: ReadGate,
         flush_soon: Callable[["WriteBuffer"], None],
         make_monitor: Callable[[], SlowConsumerMonitor],
         *,
         writes_through: bool = False,
     ) -> None:
         self._transport = transport
+        self._gate = gate
         self._flush_soon = flush_soon
         self._make_monitor = make_monitor
-        self._pressure: SlowConsumerMonitor | None = None
+        self._monitor: SlowConsumerMonitor | None = None
         self._writes_through = writes_through
         self._frames: list[bytes] = []
-        self._size = 0  # of the frames; counted only for a peer that does not keep up
-        self._is_held = False
-        self._is_paused = False
+        self._size = 0  # of the frames; kept only while there is a monitor
         self._is_stopped = False
 
     # Hot path: once per message written, and once per peer and turn of the loop.
 
     def write(self, data: bytes) -> None:
-        """Whole frames, to go with the next flush."""
+        """Add whole frames; they are sent with the next flush."""
         frames = self._frames
         if not frames:
+            # The peer is scheduled exactly while there are frames: whoever empties the list must not schedule it.
             self._flush_soon(self)
         frames.append(data)
-        if self._pressure is not None:
+        if self._monitor is not None:
             self._size += len(data)
-            self._pressure.update_size(self._size + unsent(self._transport))
+            self._monitor.update_size(self._size + unsent(self._transport))
 
     def flush(self) -> bool:
-        """Send what was written, in one piece; hold it back while the peer does not keep up.
+        """Send the collected bytes in one piece, unless the buffer is blocked.
 
-        See :meth:`~.flush_scheduler.Flushable.flush` for what is returned.
+        See :meth:`~.flush_scheduler.Flushable.flush` for the value returned.
         """
-        return False if self._is_held else self.flush_now()
+        # A stopped buffer is never blocked: flush_now() must empty it, or writes would pile up in it.
+        if self._gate.reasons and self.is_blocked:
+            return False
+        return self.flush_now()
 
     def flush_now(self) -> bool:
-        """Send what was written, however slow the peer is: something must go after it."""
+        """Send the collected bytes, even if the buffer is blocked: other bytes must be sent after them."""
         frames = self._frames
         if not frames:
             return False
@@ -81,10 +82,13 @@ class WriteBuffer:
         return not self._is_stopped and self.send(data)
 
     def send(self, data: bytes) -> bool:
-        """Hand bytes over now, after what was flushed, even when nothing more is to be written. Returns as flush."""
+        """Hand bytes to the transport now, even if the buffer is stopped. Collected bytes are not sent before them.
+
+        Return as :meth:`flush`.
+        """
         transport = self._transport
         if self._writes_through and not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
-            # Nothing waits in Twisted's buffer: straight to the socket saves a turn of the loop.
+            # Twisted's buffer is empty: to write to the socket directly saves a turn of the loop.
             sent = transport.writeSomeData(data)
             if sent == len(data):
                 return False
@@ -96,78 +100,68 @@ class WriteBuffer:
     # End of the hot path.
 
     @property
-    def is_held(self) -> bool:
-        """Whether the peer does not keep up: it is sent nothing, and not read, until it does."""
-        return self._is_held
+    def is_blocked(self) -> bool:
+        """Whether nothing is sent until the transport's buffer is empty."""
+        return PauseReason.OUTPUT in self._gate.reasons and not self._is_stopped
+
+    def send_after_flush(self, data: bytes) -> None:
+        """Send the collected bytes and then ``data``, now."""
+        self.flush_now()
+        self.send(data)
 
     def discard(self) -> None:
-        """What waits here is dropped; what is written from now on goes after what the transport has."""
+        """Drop the collected bytes. Bytes that the transport has are still sent."""
         self._frames.clear()
         self._size = 0
 
     def stop(self) -> None:
-        """Nothing more goes out: what waits is dropped, and what is still written as well."""
+        """Drop the collected bytes and all that are written from now on."""
         self._is_stopped = True
-        self._is_held = False
+        self._gate.withdraw(PauseReason.OUTPUT)
         self.discard()
-        self._keeps_up()
+        self._end_monitoring()
 
     def pauseProducing(self) -> None:
-        """The transport's buffer is full: the peer reads too slowly. It is read no faster itself."""
-        self._is_held = not self._is_stopped
-        if self._is_held and self._pressure is None:
-            self._pressure = self._make_monitor()
+        """Note that the transport's buffer is full: the peer reads too slowly."""
+        if not self._is_stopped and self._monitor is None:
+            self._monitor = self._make_monitor()
             self._size = sum(map(len, self._frames))
-        self._transport.pauseProducing()
+        self._gate.pause(PauseReason.OUTPUT)
 
     def resumeProducing(self) -> None:
-        """The transport's buffer is empty again."""
-        self._is_held = False
-        while self._frames and not self._is_held:
-            self._flush_piece()
-        if self._pressure is not None:
-            if self._is_held:
-                self._pressure.update_size(self._size + unsent(self._transport))
+        """Send what was collected in chunks, as the transport's buffer is empty; the last chunk may fill it again."""
+        self._gate.withdraw(PauseReason.OUTPUT)
+        while self._frames and not self.is_blocked:
+            self._write_chunk()
+        if self._monitor is not None:
+            if self.is_blocked:
+                self._monitor.update_size(self._size + unsent(self._transport))
             else:
-                self._keeps_up()
-        self._read_on()
+                self._end_monitoring()
+        self._gate.read_on()
 
-    def pause_reading(self) -> None:
-        """The peer is not to be read, however fast it reads itself, until :meth:`resume_reading`."""
-        self._is_paused = True
-        self._transport.pauseProducing()
+    def stopProducing(self) -> None:
+        """Stop, as the transport is gone."""
+        self.stop()
 
-    def resume_reading(self) -> None:
-        """The peer may be read again."""
-        self._is_paused = False
-        self._read_on()
-
-    def _read_on(self) -> None:
-        if not (self._is_held or self._is_paused):
-            self._transport.resumeProducing()
-
-    def _flush_piece(self) -> None:
+    def _write_chunk(self) -> None:
         size = count = 0
-        for count, frame in enumerate(self._frames, 1):  # noqa: B007 - how many there are is wanted after the loop
+        for count, frame in enumerate(self._frames, 1):  # noqa: B007 - the count is needed after the loop
             size += len(frame)
             if size >= WRITE_CHUNK_BYTES:
                 break
-        piece = b"".join(self._frames[:count])
+        chunk = b"".join(self._frames[:count])
         del self._frames[:count]
         self._size -= size
-        self._transport.write(piece)
+        self._transport.write(chunk)
 
-    def _keeps_up(self) -> None:
-        if self._pressure is not None:
-            self._pressure.reset()
-            self._pressure = None
-
-    def stopProducing(self) -> None:
-        """The transport is gone."""
-        self.stop()
+    def _end_monitoring(self) -> None:
+        if self._monitor is not None:
+            self._monitor.reset()
+            self._monitor = None
 
 
 def unsent(transport: Any) -> int:
-    """Bytes that wait in the buffers of a Twisted transport; 0 where it does not tell."""
+    """Return the number of bytes in the buffers of a Twisted transport; 0 if it does not show them."""
     buffer: bytes | None = getattr(transport, "dataBuffer", None)
     return 0 if buffer is None else len(buffer) - transport.offset + transport._tempDataLen

@@ -28,10 +28,10 @@ Offer = tuple[str, Mapping[str, Sequence[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class DeflateParameters:
-    """What was agreed for one connection; windows are in bits.
+    """The parameters that were agreed for one connection; windows are in bits.
 
-    ``our_reset`` and ``their_reset`` say that the side begins each message with an empty window. ``answer`` is the
-    value of the header that tells the client.
+    ``our_reset`` and ``their_reset``: the side begins each message with an empty window. ``answer`` is the value of the
+    response header.
     """
 
     our_window: int
@@ -45,8 +45,8 @@ class DeflateParameters:
 def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
     """The first offer that can be met; None where there is none, then messages go uncompressed."""
     for name, parameters in offers:
-        if name == NAME and (terms := _accept(parameters, settings)) is not None:
-            return terms
+        if name == NAME and (agreed := _accept(parameters, settings)) is not None:
+            return agreed
     return None
 
 
@@ -94,32 +94,42 @@ def _is_window(value: object) -> bool:
 class PerMessageDeflate:
     """Compressor and decompressor of one connection; Autobahn's parser calls the methods for incoming messages.
 
-    Windows are made when first needed, and kept between messages only where the terms say so. After an error what
-    still comes is nothing: the connection is being closed, and Autobahn reads on only to find the peer's close.
+    Windows are made when first needed, and kept between messages only if that was agreed. After an error all data
+    inflates to nothing: the connection is being closed, and Autobahn reads on only to find the peer's close.
     """
 
     EXTENSION_NAME = NAME
 
-    def __init__(self, terms: DeflateParameters) -> None:
-        self.terms = terms
+    def __init__(self, parameters: DeflateParameters) -> None:
+        self.parameters = parameters
         self._compressor: Any = None
         self._decompressor: Any = None
         self._has_failed = False
 
     def compress(self, payload: bytes) -> bytes:
         """The payload of a message as it goes over the wire."""
-        terms = self.terms
+        parameters = self.parameters
         compressor = self._compressor
         if compressor is None:
-            compressor = zlib.compressobj(wbits=-terms.our_window, memLevel=terms.memory_level)
-            if not terms.our_reset:
+            compressor = zlib.compressobj(wbits=-parameters.our_window, memLevel=parameters.memory_level)
+            if not parameters.our_reset:
                 self._compressor = compressor
         return deflated(compressor, payload)
+
+    def decompress(self, payload: bytes, max_output_len: int) -> bytes:
+        """Return a message that came in one frame. ``max_output_len``: 0 for any size.
+
+        Raise as :meth:`decompress_message_data` and :meth:`end_decompress_message`.
+        """
+        self.start_decompress_message()
+        message = self.decompress_message_data(payload, max_output_len=max_output_len or None)
+        self.end_decompress_message()
+        return message
 
     def start_decompress_message(self) -> None:
         """A compressed message begins."""
         if self._decompressor is None:
-            self._decompressor = zlib.decompressobj(-self.terms.their_window)
+            self._decompressor = zlib.decompressobj(-self.parameters.their_window)
 
     def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
         """A piece of the message, inflated.
@@ -152,7 +162,7 @@ class PerMessageDeflate:
             raise self._corrupt(str(error)) from error
         if rest:
             raise self._corrupt("the last block is incomplete")
-        if self.terms.their_reset or decompressor.eof:
+        if self.parameters.their_reset or decompressor.eof:
             self._decompressor = None
 
     def _corrupt(self, message: str) -> PayloadCorruptError:

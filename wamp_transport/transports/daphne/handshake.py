@@ -24,7 +24,7 @@ from ..service import TLS_DETAILS
 from ..trace import Trace, traffic_logger
 from .channel import phrase
 from .deflate import PerMessageDeflate, agree
-from .options import MAX_WHOLE_FRAME_BYTES, apply, is_debugged, options_of, restart_pings, tune_socket
+from .options import MAX_WHOLE_FRAME_BYTES, apply, apply_live, is_debugged, options_of, restart_pings, tune_socket
 from .requests import believed_root_path, transport_factory, transport_key
 from .tls import tls_details
 
@@ -150,10 +150,10 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     def _agree_to_compression(self, options: WebSocketOptions) -> None:
         if options.compression is None or options.compression.deflate is None:
             return
-        terms = agree(self.websocket_extensions, options.compression.deflate)
-        if terms is not None:
-            self._perMessageCompress = PerMessageDeflate(terms)
-            self.is_framed = self.is_framed and terms.our_reset
+        agreed = agree(self.websocket_extensions, options.compression.deflate)
+        if agreed is not None:
+            self._perMessageCompress = PerMessageDeflate(agreed)
+            self.is_framed = self.is_framed and agreed.our_reset
 
     def _switch_protocols(self, request: UpgradeRequest, message: dict[str, Any]) -> None:
         """The application takes a connection that :meth:`begin` began: it is open."""
@@ -176,6 +176,16 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.onOpen()
         if self.data:
             self.consumeData()
+
+    def refresh(self, options: WebSocketOptions | None) -> None:
+        """Take from changed options of the path those that can change on an open connection."""
+        if self._options is None or options is None or options == self._options:
+            return
+        if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
+            self._options = options
+            apply_live(self, options)
+        if self.state == self.STATE_OPEN:
+            restart_pings(self)
 
     def identify(self, scope: dict[str, Any]) -> None:
         """Put into the scope of this handshake who asks, by TLS and by what a trusted proxy says."""
@@ -204,7 +214,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         if self._options is not None and self._options.show_server_version:
             headers["Server"] = [SOFTWARE]
         if self._perMessageCompress is not None:
-            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.terms.answer]
+            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.parameters.answer]
         super().serverAccept((subprotocol, headers))
 
     def handle_reply(self, message: dict[str, Any]) -> None:

@@ -196,14 +196,14 @@ class WampServer(Server):  # type: ignore[misc]
                 protocol.refresh(None if service is None else options_of(service))
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Start the ASGI application for a connection, with the direct link in its scope."""
+        """Start the ASGI application for a connection, with the direct transport in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
             # As they came: subprotocols not percent-decoded, no ";" and no "//host" cut off the path.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
             if protocol.target.startswith(b"/"):
                 scope["path"] = unquote(protocol.target.decode("ascii"))
-            scope["extensions"] = {DIRECT_TRANSPORT: protocol, "websocket.http.response": {}}
+            scope["extensions"] = {DIRECT_TRANSPORT: protocol.direct, "websocket.http.response": {}}
         protocol.identify(scope)
         queue = super().create_application(protocol, scope)
         if protocol in self.connections:

@@ -1,7 +1,7 @@
 """A protocol without server and socket: bytes in, messages and bytes out. Stands in for Daphne's server only."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory
@@ -107,6 +107,7 @@ class Recorder:
 
     def __init__(self, protocol: WampWebSocketProtocol, answer: bytes | None = None) -> None:
         self.protocol = protocol
+        self.direct = protocol.direct
         self.answer = answer
         self.messages: list[bytes] = []
         self.settled: list[int] = []  # how many of them, each time that there were no more
@@ -114,6 +115,7 @@ class Recorder:
         self.losses = 0
         self.congestions: list[bool] = []
         self.overflows: list[int] = []
+        self.on_message: Callable[[], None] = lambda: None
 
     def congested(self, is_congested: bool) -> None:
         self.congestions.append(is_congested)
@@ -127,10 +129,11 @@ class Recorder:
 
     def accept(self, data: bytes) -> None:
         self.messages.append(data)
+        self.on_message()
         if data == b"close":
-            self.protocol.close("wamp.close.normal", "as asked")
+            self.direct.close("wamp.close.normal", "as asked")
         elif self.answer is not None:
-            self.protocol.write(self.answer)
+            self.direct.write(self.answer)
 
     def settle(self) -> None:
         self.settled.append(len(self.messages))
@@ -180,8 +183,9 @@ class Peer:
         """Do the whole handshake."""
         if not self.server.connections:
             self.ask()
+        self.direct = self.protocol.direct
         self.connection = Recorder(self.protocol, answer)
-        self.protocol.attach(self.connection, is_binary=binary)  # type: ignore[arg-type]
+        self.direct.attach(self.connection, is_binary=binary)  # type: ignore[arg-type]
         if not self.short:
             self.protocol.largest_short_frame = -1
         self.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})

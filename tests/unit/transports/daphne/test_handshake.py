@@ -200,7 +200,7 @@ def test_scope_says_the_same_either_way() -> None:
 def test_accepted_connection_is_open_and_serves_what_came_with_the_request(way: Any, shows: bool) -> None:
     peer = way(WebSocketOptions(show_server_version=shows), REQUEST % b"" + frame(TEXT, b"hello"))
     peer.connection = Recorder(peer.protocol)
-    peer.protocol.attach(peer.connection, is_binary=False)
+    peer.protocol.direct.attach(peer.connection, is_binary=False)
     assert peer.connection.messages == []
     peer.protocol.handle_reply(ACCEPT)
     answer = peer.sent()

@@ -87,7 +87,7 @@ def test_changed_limit_reaches_an_open_connection() -> None:
     peer = Peer(WebSocketOptions(max_message_size=0, auto_fragment_size=0)).open()
     peer.protocol.refresh(WebSocketOptions(max_message_size=10, close_handshake_timeout=2000, auto_fragment_size=3))
     assert peer.protocol.closeHandshakeTimeout == 2
-    peer.protocol.write(b"\x81\x05whole")
+    peer.protocol.direct.write(b"\x81\x05whole")
     peer.send(frame(TEXT, b"x" * 10), frame(TEXT, b"x" * 11))
     assert peer.connection.messages == [b"x" * 10]
     assert [each.payload[:2] for each in peer.frames()] == [b"wh", struct.pack("!H", 1009)]
