@@ -49,7 +49,7 @@ class FrameReader:
 
     __slots__ = (
         "_compressed_first_byte", "_deliver", "_first_byte", "_inflate", "_is_interrupted", "_pieces", "awaited_bytes",
-        "incomplete_since", "next_step",
+        "frames_left", "incomplete_since", "next_step",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +67,8 @@ class FrameReader:
         self._pieces: list[bytes] = []
         self.awaited_bytes = 0
         """Not 0 while pieces of a large frame are collected; -1 when it is time to read them."""
+        self.frames_left = FRAMES_PER_TURN
+        """Frames that the peer may have read in this turn. The owner sets it when a turn begins, and counts others."""
         self.incomplete_since = 0.0
         """Set by the owner to the time when it first saw an incomplete message; reset to 0 by each whole one."""
         self.next_step = NextStep.WAIT
@@ -84,7 +86,7 @@ class FrameReader:
         self._is_interrupted = False
         step = NextStep.FALLBACK
         position = 0
-        frames_left = FRAMES_PER_TURN
+        frames_left = self.frames_left
         while (payload := whole_masked_frame(data, position)) is not None:
             begin, end = payload
             is_compressed = data[position] == self._compressed_first_byte
@@ -105,11 +107,12 @@ class FrameReader:
             else:
                 deliver(message)
             frames_left -= 1
-            if self._is_interrupted or not frames_left:
+            if self._is_interrupted or frames_left <= 0:
                 step = NextStep.STOP if self._is_interrupted else NextStep.YIELD
                 break
         if position:
             self.incomplete_since = 0.0
+        self.frames_left = frames_left
         self.next_step = step
         return data[position:]
 
@@ -146,7 +149,7 @@ class FrameReader:
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 
     def _deliver_inflated(self, payload: bytes) -> int:
-        """Deliver a compressed message. Return how many frames may be read in this turn, this one included."""
+        """Deliver a compressed message. Return how many frames can be read in a turn with it, this one included."""
         assert self._inflate is not None  # noqa: S101 - else no frame counts as compressed
         message = self._inflate(payload)
         if message is None:

@@ -102,6 +102,16 @@ def test_turn_is_over_after_a_number_of_frames() -> None:
     assert len(reader.messages) == FRAMES_PER_TURN
 
 
+def test_frames_of_a_turn_are_counted_over_several_calls() -> None:
+    reader = Reader()
+    reader.read(frame(TEXT, b"x") * (FRAMES_PER_TURN - 1), NO_LIMIT)
+    assert reader.frames_left == 1
+    assert reader.read(frame(TEXT, b"x") * 2, NO_LIMIT) == frame(TEXT, b"x")
+    assert reader.next_step is NextStep.YIELD
+    reader.frames_left = FRAMES_PER_TURN
+    assert reader.read(frame(TEXT, b"x"), NO_LIMIT) == b""
+
+
 def test_interrupted_reader_returns_after_the_message() -> None:
     reader: FrameReader
     messages: list[bytes] = []

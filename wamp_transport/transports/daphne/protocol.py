@@ -28,9 +28,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     ``self.data`` holds the bytes that were received and not read yet. Autobahn's parser takes its frames from there.
     """
 
-    autoPingTimeoutCall: Any
     closeHandshakeTimeoutCall: Any
-    is_closed: Any
     maxMessagePayloadSize: int
 
     largest_short_frame = 0
@@ -61,11 +59,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
         direct = self.direct
         if direct.connection is None:
             super().dataReceived(data)
-        elif direct.reader.awaited_bytes:
-            if direct.reader.collect(data):
-                self.consumeData()
-        else:
+        elif not direct.reader.awaited_bytes:
             self.data = self.data + data if self.data else data
+            self.consumeData()
+        elif direct.reader.collect(data):
             self.consumeData()
 
     def consumeData(self) -> None:
@@ -83,7 +80,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         reader, gate = direct.reader, direct.gate
         if reader.awaited_bytes:
             self.data = reader.take_collected(self.data)
-        steps_left = FRAMES_PER_TURN  # Autobahn's parser takes two steps for a frame: head and payload
+        reader.frames_left = FRAMES_PER_TURN
         while self.state == self.STATE_OPEN and not gate.holds_input:
             if self.current_frame is None and not self.inside_message:
                 data, self.data = self.data, b""
@@ -102,20 +99,20 @@ class WampWebSocketProtocol(HandshakeProtocol):
                     continue
             if not self.processData():  # true with no bytes left: the frame just begun is an empty one
                 break
-            steps_left -= 1
-            if not steps_left:
+            reader.frames_left -= 1  # twice for a frame: Autobahn's parser takes two steps, head and payload
+            if reader.frames_left <= 0:
                 self._end_turn()
         if self.state == self.STATE_CLOSING:
-            self._look_for_close(steps_left)
+            self._look_for_close()
 
     # End of the hot path.
 
-    def _look_for_close(self, steps_left: int) -> None:
+    def _look_for_close(self) -> None:
         """Read on with Autobahn's parser to the peer's answer to our close, which may stand behind much else."""
-        gate = self.direct.gate
+        reader, gate = self.direct.reader, self.direct.gate
         while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
-            steps_left -= 1
-            if steps_left <= 0:
+            reader.frames_left -= 1
+            if reader.frames_left <= 0:
                 self._end_turn()
 
     def _end_turn(self) -> None:
@@ -126,10 +123,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self.server.loop.call_soon(self._begin_turn)
 
     def _begin_turn(self) -> None:
-        direct = self.direct
-        if direct.connection is None:
+        if self.direct.connection is None:
             return
-        gate = direct.gate
+        gate = self.direct.gate
         gate.withdraw(PauseReason.TURN)
         self.consumeData()
         if self.state != self.STATE_CLOSED:
@@ -148,10 +144,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes of Autobahn's own (close, ping, pong, an answer), after all that was written before."""
-        if self.state == self.STATE_CONNECTING:
-            self._answered(data)
-        elif self._trace is not None:
-            self._trace.sent(data)
+        self._log_sent(data)
         if self.direct.connection is None:
             super().sendData(data, sync, chopsize)
         else:
@@ -205,19 +198,14 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self._abort_timer = self.server.loop.call_later(CLOSE_TIMEOUT_SECONDS, self.transport.abortConnection)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """Clean up, as the socket is closed, perhaps before the handshake was answered."""
+        """End the session, as the socket is closed, perhaps before the handshake was answered."""
         if self._abort_timer is not None:
             self._abort_timer.cancel()
         if self.closeHandshakeTimeoutCall is not None:  # Autobahn leaves it, and it would keep all this in memory
             self.closeHandshakeTimeoutCall.cancel()
             self.closeHandshakeTimeoutCall = None
         self.direct.lost()
-        if self._trace is not None:
-            self._trace.ended(wasClean, code, reason)
-        if hasattr(self, "path"):
-            super().onClose(wasClean, code, reason)
-        else:
-            self.factory.server_class.protocol_disconnected(self)
+        super().onClose(wasClean, code, reason)
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
         """Break the circles of references, as the socket is closed and everybody knows."""
@@ -226,11 +214,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.is_closed = None
 
     def check_timeouts(self) -> None:
-        """Find messages that take too long; Daphne calls this every few seconds.
-
-        Daphne's own limit of a day and its pings are not for WAMP services, which have options for that. The time of
-        their handshakes has a limit of its own as well.
-        """
+        """Find messages that take too long. Daphne's own limit of a day and its pings are not for WAMP services."""
         if self.direct.connection is None:
             if self.state != self.STATE_CLOSED:
                 super().check_timeouts()

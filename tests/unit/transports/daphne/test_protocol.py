@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.abstract import FileDescriptor
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
@@ -354,36 +353,6 @@ def test_peer_that_goes_instead_of_answering_a_close_leaves_no_timer() -> None:
     assert peer.protocol.closeHandshakeTimeoutCall is None
 
 
-def test_connection_attached_after_the_socket_was_lost_is_told_at_once() -> None:
-    peer = Peer.usual()
-    peer.lose()
-    connection = Recorder(peer.protocol)
-    peer.protocol.direct.attach(connection, is_binary=False)  # type: ignore[arg-type]
-    assert connection.losses == 1
-
-
-def test_slow_peer_beyond_its_bounds_is_told_of_and_gets_what_comes_after() -> None:
-    peer = Peer(WebSocketOptions(outgoing_limit=10, max_outgoing_size=70_000)).open()
-    peer.transport.producer.pauseProducing()
-    peer.protocol.direct.write(b"x" * 70_001)
-    assert peer.connection.overflows == [70_001]
-    peer.protocol.direct.write(b"goodbye")
-    peer.transport.producer.resumeProducing()
-    assert peer.sent() == b"goodbye"
-
-
-def test_slow_peer_is_left_out_where_the_policy_is_to_drop() -> None:
-    peer = Peer(WebSocketOptions(outgoing_limit=10, outgoing_policy="drop", outgoing_grace_period=3000)).open()
-    peer.transport.producer.pauseProducing()
-    peer.protocol.direct.write(b"x" * 11)
-    ((seconds, judge),) = peer.server.loop.timers
-    assert seconds == 3.0
-    judge()
-    assert peer.connection.congestions == [True]
-    peer.transport.producer.resumeProducing()
-    assert peer.connection.congestions == [True, False]
-
-
 # --- messages that take their time -----------------------------------------------------------------------------------
 
 
@@ -467,52 +436,6 @@ def test_messages_may_take_any_time_without_a_limit() -> None:
         peer.protocol.check_timeouts()
         peer.server.loop.now += 10_000.0
     assert peer.connection.violations == []
-
-
-# --- frames that are not the same for all ----------------------------------------------------------------------------
-
-
-def test_messages_are_cut_into_fragments() -> None:
-    peer = Peer(WebSocketOptions(auto_fragment_size=3, max_message_size=4)).open()
-    assert not peer.protocol.is_framed
-    peer.protocol.direct.write(b"abcdefg")
-    assert [(each.opcode, each.payload, each.is_final) for each in peer.frames()] == [
-        (TEXT, b"abc", False),
-        (CONTINUATION, b"def", False),
-        (CONTINUATION, b"g", True),
-    ]
-
-
-def test_messages_are_masked() -> None:
-    peer = Peer(WebSocketOptions(mask_server_frames=True)).open(binary=True)
-    peer.protocol.direct.write(b"abc")
-    peer.send(frame(PING, b"p"))
-    assert peer.frames() == [Frame(BINARY, b"abc", True, True), Frame(PONG, b"p", True, True)]
-
-
-def test_messages_with_masks_that_are_not_applied_say_the_same() -> None:
-    peer = Peer(WebSocketOptions(mask_server_frames=True, apply_mask=False)).open()
-    peer.protocol.direct.write(b"abc")
-    assert peer.sent() == b"\x81\x83\0\0\0\0abc"
-
-
-# --- small things ----------------------------------------------------------------------------------------------------
-
-
-def test_socket_of_its_own_kind_is_written_to_directly() -> None:
-    peer = Peer().open()
-    assert not peer.protocol.direct.write_buffer._writes_through  # type: ignore[union-attr]
-
-    class Socket(FileDescriptor):  # type: ignore[misc]
-        TLS = False
-
-    for is_tls in (False, True):
-        other = Peer()
-        other.ask()
-        other.protocol.transport = Socket(reactor=object())
-        other.protocol.transport.TLS = is_tls
-        other.protocol.direct.attach(peer.connection, is_binary=False)  # type: ignore[arg-type]
-        assert other.protocol.direct.write_buffer._writes_through is not is_tls  # type: ignore[union-attr]
 
 
 # --- a peer that is not to be read -----------------------------------------------------------------------------------
@@ -599,6 +522,15 @@ def test_flood_of_other_frames_is_taken_in_turns(flood: bytes) -> None:
     assert turns(peer) == 2 * 400 // FRAMES_PER_TURN
     assert peer.protocol.data == b""
     assert len([one for one in peer.frames() if one.opcode == PONG]) in (0, 400)
+
+
+def test_flood_of_messages_with_pings_in_between_has_no_longer_turns() -> None:
+    peer = Peer().open()
+    group = frame(TEXT, b"x") * (FRAMES_PER_TURN - 1) + frame(PING, b"p")
+    peer.send(group * 4)
+    assert len(peer.connection.messages) <= FRAMES_PER_TURN
+    turns(peer)
+    assert len(peer.connection.messages) == 4 * (FRAMES_PER_TURN - 1)
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
