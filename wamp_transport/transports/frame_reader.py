@@ -39,6 +39,9 @@ class NextStep(Enum):
     """:meth:`FrameReader.interrupt` was called: look at the state of the connection first."""
 
 
+WAIT, FALLBACK, YIELD, STOP = NextStep  # to look a member up at its class takes long, compared with a short frame
+
+
 class FrameReader:
     """Calls ``deliver`` with each message of one peer.
 
@@ -71,7 +74,7 @@ class FrameReader:
         """Frames that the peer may have read in this turn. The owner sets it when a turn begins, and counts others."""
         self.incomplete_since = 0.0
         """Set by the owner to the time when it first saw an incomplete message; reset to 0 by each whole one."""
-        self.next_step = NextStep.WAIT
+        self.next_step = WAIT
         """What to do with the bytes that the last :meth:`read` has left, if any."""
 
     # Hot path: once per read from the socket. The loop over frames makes no calls but those that do the work.
@@ -84,7 +87,7 @@ class FrameReader:
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
-        step = NextStep.FALLBACK
+        step = FALLBACK
         position = 0
         frames_left = self.frames_left
         while (payload := whole_masked_frame(data, position)) is not None:
@@ -95,7 +98,7 @@ class FrameReader:
             if end > len(data):
                 if is_compressed or self._can_be_text(data[begin:], data[begin - 4 : begin]):
                     self._await_rest(end - len(data), len(data) - position)
-                    step = NextStep.WAIT
+                    step = WAIT
                 break
             masked = data[begin:end] if end - begin < LARGE_FRAME_BYTES else memoryview(data)[begin:end]
             message = apply_mask(masked, data[begin - 4 : begin])
@@ -108,7 +111,7 @@ class FrameReader:
                 deliver(message)
             frames_left -= 1
             if self._is_interrupted or frames_left <= 0:
-                step = NextStep.STOP if self._is_interrupted else NextStep.YIELD
+                step = STOP if self._is_interrupted else YIELD
                 break
         if position:
             self.incomplete_since = 0.0

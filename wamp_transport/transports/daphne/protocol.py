@@ -12,7 +12,7 @@ from typing import Any, Final
 from twisted.internet.protocol import connectionDone
 
 from ...config.websocket import WebSocketOptions
-from ..frame_reader import FRAMES_PER_TURN, LARGE_MESSAGE_BYTES, NextStep
+from ..frame_reader import FRAMES_PER_TURN, LARGE_MESSAGE_BYTES, STOP, WAIT, YIELD
 from ..read_gate import PauseReason
 from .direct_transport import DaphneTransport
 from .handshake import HandshakeProtocol, initial_attributes
@@ -90,12 +90,12 @@ class WampWebSocketProtocol(HandshakeProtocol):
                     connection.settle()
                 if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic and len(self.data) < len(data):
                     self._cancelAutoPingTimeoutCall()
-                if not self.data or reader.next_step is NextStep.WAIT:
+                if not self.data or reader.next_step is WAIT:
                     return
-                if reader.next_step is NextStep.YIELD:
+                if reader.next_step is YIELD:
                     self._end_turn()
                     return
-                if reader.next_step is NextStep.STOP:
+                if reader.next_step is STOP:
                     continue
             if not self.processData():  # true with no bytes left: the frame just begun is an empty one
                 break
