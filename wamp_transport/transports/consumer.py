@@ -30,14 +30,14 @@ DIRECT_TRANSPORT = "wamp_transport.direct"
 
 
 class DirectTransport(Protocol):
-    """The way around ASGI messages that this product's server offers."""
+    """A transport without ASGI messages in between, as this product's server offers it."""
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
-        """The encoder that encodes what this link writes."""
+        """Return the encoder whose bytes :meth:`write` takes."""
         ...
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
-        """From now on incoming messages go to ``connection``, and it is told when the transport is gone."""
+        """Deliver incoming messages to ``connection`` from now on, and report the loss of the transport to it."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -86,7 +86,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _serve_directly(
         self, agreement: Agreement, direct: DirectTransport, scope: Mapping[str, Any], send: Send
     ) -> None:
-        """The link does the rest: nothing of this handshake stays in memory."""
+        """Attach a connection to the transport, which does the rest: nothing of this handshake stays in memory."""
         serializer = agreement.serializer
         connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
@@ -100,7 +100,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         await send(acceptance(agreement, scope))
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
         connection = self.service.connect(PLAIN_ENCODERS[serializer.name], transport, scope)
-        transport.watch(connection, Bounds.of(self.service.websocket))
+        transport.monitor(connection, Bounds.of(self.service.websocket))
         writer = asyncio.ensure_future(transport.drain())
         limit = self.service.websocket.max_message_size
         try:
@@ -123,29 +123,29 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
 
 
 class AsgiTransport:
-    """A link over ASGI messages: what is written waits in a bounded queue for a task that sends it."""
+    """A transport over ASGI messages, with a bounded queue of messages that a task sends."""
 
     def __init__(self, send: Send, *, is_binary: bool, has_close_codes: bool) -> None:
         self._send = send
         self._has_close_codes = has_close_codes
         self._key = "bytes" if is_binary else "text"
         self._queue: deque[bytes] = deque()
-        self._size = 0
+        self._queued_bytes = 0
         self._is_ready = asyncio.Event()
         self._closing: dict[str, Any] | None = None
         self._may_read = asyncio.Event()
         self._may_read.set()
-        self._pressure: SlowConsumerMonitor | None = None
+        self._monitor: SlowConsumerMonitor | None = None
 
-    def watch(self, connection: Connection, bounds: Bounds) -> None:
-        """Tell ``connection`` when its peer is too slow."""
+    def monitor(self, connection: Connection, bounds: Bounds) -> None:
+        """Report to ``connection`` when its peer is too slow."""
 
-        def overflowed(waiting: int) -> None:
+        def overflowed(queued_bytes: int) -> None:
             self._queue.clear()
-            self._size = 0
-            connection.overflowed(waiting)
+            self._queued_bytes = 0
+            connection.overflowed(queued_bytes)
 
-        self._pressure = SlowConsumerMonitor(
+        self._monitor = SlowConsumerMonitor(
             bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed
         )
 
@@ -154,13 +154,13 @@ class AsgiTransport:
         if self._closing is not None:
             return
         self._queue.append(data)
-        self._size += len(data)
-        self._weigh()
+        self._queued_bytes += len(data)
+        self._update_monitor()
         self._is_ready.set()
 
-    def _weigh(self) -> None:
-        if self._pressure is not None:
-            self._pressure.update_size(self._size)
+    def _update_monitor(self) -> None:
+        if self._monitor is not None:
+            self._monitor.update_size(self._queued_bytes)
 
     def close(self, reason: str, message: str) -> None:
         """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
@@ -187,13 +187,13 @@ class AsgiTransport:
         await self._may_read.wait()
 
     async def drain(self) -> None:
-        """Send what is written, in order, until the close has gone out or the peer has gone."""
+        """Send the queued messages in order until the close is sent or the peer has gone."""
         try:
             with suppress(OSError):
                 await self._drain()
         finally:
-            if self._pressure is not None:
-                self._pressure.reset()
+            if self._monitor is not None:
+                self._monitor.reset()
 
     async def _drain(self) -> None:
         while True:
@@ -201,24 +201,24 @@ class AsgiTransport:
             self._is_ready.clear()
             while self._queue:
                 data = self._queue.popleft()
-                self._size -= len(data)
+                self._queued_bytes -= len(data)
                 value = data if self._key == "bytes" else data.decode()
                 await self._send({"type": "websocket.send", self._key: value})
-                self._weigh()
+                self._update_monitor()
             if self._closing is not None:
                 await self._send(self._closing)
                 return
 
 
 def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The event that takes a handshake, with the cookie to set if there is one."""
+    """Return the event that accepts a handshake, with the cookie to set if there is one."""
     event = {"type": "websocket.accept", "subprotocol": agreement.subprotocol}
     visitor: Visitor | None = scope.get(VISITOR)
     return event if visitor is None or visitor.set_cookie is None else {**event, "headers": visitor.headers}
 
 
 async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None:
-    """Answer a handshake with an HTTP error, or, where the server cannot say which, with its own."""
+    """Answer a handshake with an HTTP error; with the server's own if it cannot be told which."""
     if not can_answer(scope):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return
@@ -229,6 +229,6 @@ async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None
 
 
 def wrong_kind(*, is_binary: bool) -> str:
-    """What is wrong with a text message for a binary serialization, or the other way round."""
+    """Return the violation that a text message is for a binary serialization, or the other way round."""
     expected, found = ("binary", "text") if is_binary else ("text", "binary")
     return f"expected {expected} WebSocket messages for this subprotocol, got a {found} one"

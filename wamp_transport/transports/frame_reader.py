@@ -24,7 +24,7 @@ LARGE_MESSAGE_BYTES: Final = 128 * 1024
 
 
 class NextStep(Enum):
-    """What to do with the bytes that :meth:`FrameReader.read` has left."""
+    """The step after :meth:`FrameReader.read` for the bytes that it has left."""
 
     WAIT = "wait"
     """They are the beginning of a frame: read again when more bytes have arrived."""
@@ -75,7 +75,7 @@ class FrameReader:
         self.incomplete_since = 0.0
         """Set by the owner to the time when it first saw an incomplete message; reset to 0 by each whole one."""
         self.next_step = WAIT
-        """What to do with the bytes that the last :meth:`read` has left, if any."""
+        """The step for the bytes that the last :meth:`read` has left; not valid if it has left none."""
 
     # Hot path: once per read from the socket. The loop over frames makes no calls but those that do the work.
 

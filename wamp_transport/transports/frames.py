@@ -109,10 +109,10 @@ BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
-    """Where the payload of the frame at ``start`` begins and ends, or None unless it is of the common shape.
+    """Return where the payload of the frame at ``start`` begins and ends; None if it is not of the common shape.
 
     Common shape: final, text or binary, no extension bits but that of compression, masked, length minimally encoded.
-    The end may lie beyond ``data``: then the frame is not all there yet. The mask is the four bytes before the payload.
+    The end can lie beyond ``data``: then the frame is not whole yet. The mask is the four bytes before the payload.
     """
     available = len(data) - start
     if available < 6 or data[start] not in WHOLE:

@@ -207,14 +207,14 @@ def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_do
 # --- the queue -------------------------------------------------------------------------------------------------------
 
 
-def link(send: Any, *, codes: bool = True) -> AsgiTransport:
+def asgi_transport(send: Any, *, codes: bool = True) -> AsgiTransport:
     return AsgiTransport(send, is_binary=True, has_close_codes=codes)
 
 
 def test_queue_sends_in_order_and_ends_with_the_close() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue = link(sent.put)
+        queue = asgi_transport(sent.put)
         queue.write(b"a")
         queue.write(b"b")
         queue.close("wamp.close.system_shutdown", "bye")
@@ -231,7 +231,7 @@ def test_queue_sends_in_order_and_ends_with_the_close() -> None:
 
 
 class Watched:
-    """A connection that notes how its link does."""
+    """A connection that notes how its transport does."""
 
     def __init__(self) -> None:
         self.notes: list[Any] = []
@@ -246,8 +246,8 @@ class Watched:
 def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue, connection = link(sent.put), Watched()
-        queue.watch(connection, Bounds(5, 1.0, 10, "close"))  # type: ignore[arg-type]
+        queue, connection = asgi_transport(sent.put), Watched()
+        queue.monitor(connection, Bounds(5, 1.0, 10, "close"))  # type: ignore[arg-type]
         queue.write(b"x" * 6)
         queue.write(b"x" * 6)
         assert connection.notes == [12]
@@ -264,8 +264,8 @@ def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:
 def test_queue_that_is_sent_has_caught_up() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue, connection = link(sent.put), Watched()
-        queue.watch(connection, Bounds(5, 1.0, 10, "drop"))  # type: ignore[arg-type]
+        queue, connection = asgi_transport(sent.put), Watched()
+        queue.monitor(connection, Bounds(5, 1.0, 10, "drop"))  # type: ignore[arg-type]
         queue.write(b"x" * 12)
         assert connection.notes == [True]
         queue.close("wamp.close.normal", "")
@@ -280,7 +280,7 @@ def test_queue_to_a_peer_that_has_gone_ends_quietly() -> None:
         raise ConnectionResetError
 
     async def scenario() -> None:
-        queue = link(gone)
+        queue = asgi_transport(gone)
         queue.write(b"x")
         await asyncio.wait_for(queue.drain(), 5)
 

@@ -108,7 +108,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     # End of the hot path.
 
     def _look_for_close(self) -> None:
-        """Read on with Autobahn's parser to the peer's answer to our close, which may stand behind much else."""
+        """Read on with Autobahn's parser to the peer's answer to our close; many frames may come before it."""
         reader, gate = self.direct.reader, self.direct.gate
         while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
             reader.frames_left -= 1
@@ -117,9 +117,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     def _end_turn(self) -> None:
         """Let other peers have their turn. The bytes left wait for the next one; nothing is read meanwhile."""
-        gate = self.direct.gate
-        if self.data and PauseReason.TURN not in gate.reasons:
-            gate.pause(PauseReason.TURN)
+        direct = self.direct
+        if self.data and direct.connection is not None and PauseReason.TURN not in direct.gate.reasons:
+            direct.gate.pause(PauseReason.TURN)
             self.server.loop.call_soon(self._begin_turn)
 
     def _begin_turn(self) -> None:
