@@ -37,19 +37,19 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the header's value where one must be set."""
+    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the header's value if one must be set."""
 
     id: str
     set_cookie: bytes | None = field(default=None, repr=False)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Headers for the answer to the handshake."""
+        """The headers for the answer to the handshake."""
         return [] if self.set_cookie is None else [(b"set-cookie", self.set_cookie)]
 
 
 class CookieTracker:
-    """Knows the clients of one service by their cookie."""
+    """Recognizes the clients of one service by their cookie."""
 
     def __init__(self, settings: Cookie, keeper: CookieKeeper, service: str) -> None:
         self.keeper = keeper
@@ -59,9 +59,9 @@ class CookieTracker:
         self._is_warned = False
 
     async def admit(self, scope: Mapping[str, Any]) -> Visitor | Refusal | None:
-        """Who this is; someone new gets a cookie. Refused where the store cannot tell.
+        """Return the client of a handshake; a new client gets a cookie. Return a refusal if the store fails.
 
-        None under a server that cannot set cookies: each connection would be someone new.
+        None under a server that cannot set cookies: each connection would be a new client.
         """
         settings = self._settings
         if not can_answer(scope):
@@ -100,15 +100,15 @@ class CookieTracker:
 
 
 def siblings(connections: Iterable[Connection], connection: Connection) -> list[Connection]:
-    """The other connections of the client that has one, as its cookie tells."""
+    """Return the other connections of the client that has ``connection``, by its cookie."""
     id = _client_of(connection)
     return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
 
 
 async def log_out(keeper: CookieKeeper, connections: Iterable[Connection], connection: Connection) -> None:
-    """The client of a connection has logged out: its cookie counts no more, its other connections are closed.
+    """Forget the cookie of a client that has logged out on one connection, and close its other ones.
 
-    They are closed even where the store raises CookieStoreError.
+    They are closed even if the store raises CookieStoreError.
     """
     id = _client_of(connection)
     if id is None:
@@ -126,7 +126,7 @@ def _client_of(connection: Connection) -> str | None:
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """The values that could be ours among the cookies of a handshake, whatever else is among them."""
+    """Return the values of the cookies ``name`` in a handshake that can be ours, whatever other cookies there are."""
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 
@@ -134,7 +134,7 @@ def _values(name: str, scope: Mapping[str, Any]) -> Iterator[str]:
     for header, content in scope.get("headers", ()):
         if header.lower() != b"cookie":
             continue
-        # A comma is where a server has joined several headers.
+        # Servers join several headers with a comma.
         for pair in _BETWEEN.split(content.decode("latin-1")):
             key, _, value = pair.partition("=")
             value = value.strip()

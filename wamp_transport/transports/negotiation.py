@@ -30,7 +30,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeTerms:
-    """What a service asks of a handshake."""
+    """The terms that a service sets for handshakes."""
 
     serializers: tuple[str, ...]
     origins: OriginPolicy
