@@ -11,7 +11,7 @@ from typing import Any
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.websocket import WebSocketService
-from wamp_transport.transports.consumer import DIRECT_LINK
+from wamp_transport.transports.consumer import DIRECT_TRANSPORT
 from wamp_transport.transports.daphne.server import WampServer
 from wamp_transport.transports.frames import text_frame
 from wamp_transport.transports.listener import Listener
@@ -22,12 +22,12 @@ SERVICE = PathService("bare", (), "websocket", WebSocketService.model_validate({
 class Echo:
     """Takes the place of a WAMP connection: what comes goes back."""
 
-    def __init__(self, link: Any) -> None:
-        self.link = link
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
 
     def accept(self, data: bytes) -> None:
         """One message from the peer."""
-        self.link.write(text_frame(data))
+        self.transport.write(text_frame(data))
 
     def settle(self) -> None:
         """All that have come are accepted."""
@@ -41,15 +41,15 @@ class ToAll(Echo):
 
     everyone: dict["ToAll", None] = {}
 
-    def __init__(self, link: Any) -> None:
-        super().__init__(link)
+    def __init__(self, transport: Any) -> None:
+        super().__init__(transport)
         self.everyone[self] = None
 
     def accept(self, data: bytes) -> None:
         """One message from a peer."""
         frame = text_frame(data)
         for each in self.everyone:
-            each.link.write(frame)
+            each.transport.write(frame)
 
     def lost(self) -> None:
         """The peer has gone."""
@@ -61,7 +61,7 @@ async def application(
 ) -> None:
     """Accept every WebSocket."""
     await receive()
-    direct = scope["extensions"][DIRECT_LINK]
+    direct = scope["extensions"][DIRECT_TRANSPORT]
     direct.attach((ToAll if scope["path"] == "/all" else Echo)(direct), is_binary=False)
     await send({"type": "websocket.accept"})
 

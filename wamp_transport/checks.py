@@ -19,7 +19,7 @@ from .config.report import ConfigError
 from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
 from .stores import nodes
-from .transports.unenforced import in_words
+from .transports.unsupported_options import describe_unsupported
 
 OLDEST_DAPHNE = (4, 2, 2)
 
@@ -59,7 +59,7 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """For deployment: which options depend on the server that runs."""
     configuration = _configuration()
-    names = "" if configuration is None else in_words(configuration)
+    names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
         return []
     return [

@@ -16,7 +16,7 @@ from .config.report import ConfigError
 from .project_code import run_guarded
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
-from .transports.unenforced import in_words
+from .transports.unsupported_options import describe_unsupported
 from .webservices.django_static import DjangoStaticFiles
 from .webservices.paths import mounted
 
@@ -77,7 +77,7 @@ class WampApplication:
         await runtime.start()
         if not self._is_started and runtime.snapshot is not None:
             self._is_started = True
-            names = in_words(runtime.snapshot.configuration, waits=waits)
+            names = describe_unsupported(runtime.snapshot.configuration, waits=waits)
             if names:
                 logger.warning(
                     "This ASGI server does not support all WebSocket options; 'manage.py runnode' does. %s", names

@@ -10,10 +10,11 @@ from typing import Any
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.websocket import WebSocketService
-from wamp_transport.transports.consumer import DIRECT_LINK
+from wamp_transport.transports.consumer import DIRECT_TRANSPORT
+from wamp_transport.transports.daphne.direct_transport import DaphneTransport
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import WampServer
-from wamp_transport.transports.frames import BINARY, TEXT
+from wamp_transport.transports.frames import BINARY, COMPRESSED, TEXT, MessageFramer
 from wamp_transport.transports.listener import Listener
 
 OPTIONS = {"compression": {"deflate": {}}}
@@ -27,52 +28,63 @@ class Echo:
 
     messages = 0
 
-    def __init__(self, protocol: "EchoProtocol") -> None:
-        self._protocol = protocol
+    def __init__(self, direct: DaphneTransport) -> None:
+        self._direct = direct
 
     def receive(self, data: bytes) -> None:
-        """One message from the peer."""
+        """Echo one message."""
         self.accept(data)
 
     def settle(self) -> None:
-        """All that have come are accepted."""
+        """Do nothing: each message is echoed when it comes."""
 
     def accept(self, data: bytes) -> None:
-        """One of several messages."""
+        """Echo one of several messages."""
         Echo.messages += 1
-        self._protocol._write_message(data)
+        compression = self._direct._protocol._perMessageCompress
+        compress = None if compression is None else compression.compress
+        first = BINARY if self._direct._is_binary else TEXT
+        MessageFramer(self._direct.write_buffer.write, first, compress=compress).write(data)
 
     def violate(self, message: str) -> None:
-        """Not for an echo: every valid message is welcome."""
+        """Fail: an echo takes every valid message."""
         raise AssertionError(message)
 
     def lost(self) -> None:
-        """The peer has gone."""
+        """Do nothing: the peer has gone."""
 
     def congested(self, is_congested: bool) -> None:
-        """The peer reads slowly; it gets all its messages nevertheless."""
+        """Do nothing: a peer that reads slowly gets all its messages nevertheless."""
 
     def overflowed(self, waiting: int) -> None:
-        """The peer has read too slowly for too long."""
-        self._protocol.close("wamp.error.slow_consumer", f"{waiting} bytes wait")
+        """Close a peer that has read too slowly for too long."""
+        self._direct.close("wamp.error.slow_consumer", f"{waiting} bytes wait")
 
 
 class EchoProtocol(WampWebSocketProtocol):
-    """Both kinds of messages on one connection; a WAMP connection has one only."""
+    """Takes both kinds of messages on one connection; a WAMP connection has one only."""
 
     slow_messages = 0
 
     def consumeData(self) -> None:
-        """The kind of the next frame is the kind of the short path."""
-        if self.data[:1] in (bytes([TEXT]), bytes([BINARY])):
-            self._first_byte = self.data[0]
+        """Let the frame reader expect the kind of the next frame."""
+        if self.data and self.data[0] & ~COMPRESSED in (TEXT, BINARY):
+            self._expect(self.data[0] & ~COMPRESSED)
         super().consumeData()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """A message that did not come by the short path."""
+        """Count a message that the frame reader did not take."""
         EchoProtocol.slow_messages += 1
-        self._first_byte = BINARY if isBinary else TEXT
+        self._expect(BINARY if isBinary else TEXT)
         super().onMessage(payload, isBinary)
+
+    def _expect(self, first_byte: int) -> None:
+        if self.direct.connection is not None:
+            self.direct._is_binary = first_byte == BINARY
+            reader = self.direct.reader
+            reader._first_byte = first_byte
+            if reader._inflate is not None:
+                reader._compressed_first_byte = first_byte | COMPRESSED
 
 
 class EchoServer(WampServer):
@@ -86,7 +98,7 @@ async def application(
 ) -> None:
     """Accept every WebSocket."""
     await receive()
-    direct = scope["extensions"][DIRECT_LINK]
+    direct = scope["extensions"][DIRECT_TRANSPORT]
     direct.attach(Echo(direct), is_binary=False)
     await send({"type": "websocket.accept"})
 

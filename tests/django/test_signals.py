@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from wamp_transport.bootstrap.runtime import Runtime
 from wamp_transport.bootstrap.signals import Signals
 from wamp_transport.bootstrap.sources import MappingSource
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import RealmOptions, RouterOptions
@@ -65,7 +65,7 @@ def play(scenario):
         async def log_in(ticket):
             link = Link()
             connection = runtime.started.node.connect(
-                service.options, Lane(SERIALIZERS["json"]), link, {"peer": "tcp:10.0.0.1:5"}
+                service.options, MessageEncoder(SERIALIZERS["json"]), link, {"peer": "tcp:10.0.0.1:5"}
             )
             connection.receive(HELLO)
             await asyncio.wait_for(link.messages.get(), 10)

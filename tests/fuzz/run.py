@@ -40,8 +40,8 @@ def connect_once(random: Random, corpora: dict[str, list[bytes]], outcomes: Coun
     try:
         with targets.Connections() as connections:
             for _ in range(STEPS):
-                number = random.randrange(len(connections.lanes))
-                corpus = corpora[connections.lanes[number].serializer.name]
+                number = random.randrange(len(connections.encoders))
+                corpus = corpora[connections.encoders[number].serializer.name]
                 data = random.choice(corpus[1:])
                 if random.random() < 0.3:
                     data = mutated(random, data, corpus)

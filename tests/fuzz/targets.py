@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from tests.property.leftovers import leftovers
-from wamp_transport.node.connection import Connection, Lane
+from wamp_transport.node.connection import Connection, MessageEncoder
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import (
     AnonymousLogin,
@@ -103,8 +103,8 @@ class Connections:
         realm = RealmOptions("realm1", ROLES, history=(HistoryOptions("a.", "prefix"),))
         self.loop = Loop()
         self.node = Node(RouterOptions(realms={"realm1": realm}), self.loop)
-        self.lanes = [Lane(serializer) for serializer in (*SERIALIZERS.values(), *SERIALIZERS.values())]
-        self.connections: list[Connection] = [self._connect(lane) for lane in self.lanes]
+        self.encoders = [MessageEncoder(serializer) for serializer in (*SERIALIZERS.values(), *SERIALIZERS.values())]
+        self.connections: list[Connection] = [self._connect(encoder) for encoder in self.encoders]
         self.handler = RaisingHandler()
         logging.getLogger("wamp_transport").addHandler(self.handler)
 
@@ -118,10 +118,10 @@ class Connections:
     def receive(self, number: int, data: bytes) -> None:
         """Bytes for one connection, opened anew and with a session if it was closed."""
         connection = self.connections[number]
-        if connection.is_closed or getattr(connection.link, "is_closed", False):
+        if connection.is_closed or getattr(connection.transport, "is_closed", False):
             connection.lost()
-            connection = self.connections[number] = self._connect(connection.lane)
-        connection.receive(as_received(connection.lane.serializer.name, data))
+            connection = self.connections[number] = self._connect(connection.encoder)
+        connection.receive(as_received(connection.encoder.serializer.name, data))
         self.check()
 
     def pass_time(self, seconds: float) -> None:
@@ -150,7 +150,7 @@ class Connections:
         left = leftovers(self.node.router)
         assert left == [], left
 
-    def _connect(self, lane: Lane) -> Connection:
-        connection = self.node.connect(OPEN, lane, MemoryLink())
-        connection.receive(plain.dump(lane.serializer.name, HELLO))
+    def _connect(self, encoder: MessageEncoder) -> Connection:
+        connection = self.node.connect(OPEN, encoder, MemoryLink())
+        connection.receive(plain.dump(encoder.serializer.name, HELLO))
         return connection

@@ -14,7 +14,7 @@ from wamp_transport.config.configuration import PathService
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import ConnectionLimiter
 from wamp_transport.transports.consumer import acceptance, refuse
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.daphne.server import WampServer
@@ -161,7 +161,7 @@ class Attempt:
         """Everything that client and application can tell of the handshake."""
         self.server.loop = asyncio.get_running_loop()
         self.server.ws_factory._batched_timer = self.server.loop
-        factory = TransportFactory(self.server, "tcp:8080", self.listener, Admission(10))
+        factory = TransportFactory(self.server, "tcp:8080", self.listener, ConnectionLimiter(10))
         factory.reactor = Clock()
         transport: Any = Socket(hostAddress=HOST, peerAddress=PEER)
         transport.protocol = factory.buildProtocol(PEER)

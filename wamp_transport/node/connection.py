@@ -13,10 +13,10 @@ from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 
 MAX_UNJOINED_BYTES: Final = 64 * 1024
-"""Bytes that a message may have before there is a session, whatever its service allows.
+"""Messages of more bytes are refused before a session is established, whatever the service allows.
 
-Longer ones are decoded while the collector of cycles rests: decoding makes none, and it would look at all that is made
-again and again.
+Later they are decoded with Python's cyclic garbage collector off: decoding makes no cycles, and the collector would
+visit all the new objects again and again.
 """
 
 
@@ -56,23 +56,23 @@ class Receiver(Protocol):
         ...
 
 
-class Link(Protocol):
-    """What a transport offers a connection."""
+class ConnectionTransport(Protocol):
+    """The transport of a connection, as the connection and its node use it."""
 
     def write(self, data: bytes) -> None:
-        """Send bytes that a lane has encoded, after all written before. Never blocks, never raises."""
+        """Send the bytes of encoded messages after all bytes written before. Never block, never raise."""
         ...
 
     def close(self, reason: str, message: str) -> None:
-        """Close the transport after what was written. ``reason`` is a URI; calling it again does nothing."""
+        """Close the transport after the bytes written before. ``reason`` is a URI. A second call does nothing."""
         ...
 
     def pause(self) -> None:
-        """Read the peer no further. What was read before may still come."""
+        """Stop reading from the peer. Messages that were read before may still be delivered."""
         ...
 
     def resume(self) -> None:
-        """Read on, not before this call has returned."""
+        """Read from the peer again. No message is delivered before this call has returned."""
         ...
 
     @property
@@ -81,11 +81,11 @@ class Link(Protocol):
         ...
 
 
-class Lane:
-    """One serializer on one kind of transport. What it encodes is the same for all connections on it.
+class MessageEncoder:
+    """A serializer for one kind of transport. Connections that share it can share the bytes that it returns.
 
-    ``frame`` turns a serialized message into the bytes that go to the link. ``is_framed``: whether it does, so that
-    several messages may go to the link in one piece.
+    ``frame`` turns a serialized message into the bytes that are written to the transport. ``is_framed`` is true if
+    there is such a function: then several messages can be written in one piece.
     """
 
     __slots__ = ("_encode", "_frame", "is_framed", "serializer")
@@ -97,7 +97,7 @@ class Lane:
         self.is_framed = frame is not None
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """The bytes to write. Raises PayloadError where the payload cannot be said."""
+        """Return the bytes to write. Raise PayloadError if the serialization cannot express the payload."""
         data = self._encode(message, payload_format)
         return data if self._frame is None else self._frame(data)
 
@@ -109,26 +109,26 @@ class Connection:
     """
 
     __slots__ = (
-        "_decode", "_node", "credentials", "is_closed", "is_congested", "lane", "link", "service", "session_id",
-        "transport",
+        "_decode", "_node", "credentials", "encoder", "is_closed", "is_congested", "service", "session_id",
+        "transport", "transport_details",
     )  # fmt: skip
 
     def __init__(
         self,
         node: Receiver,
         service: ServiceOptions,
-        lane: Lane,
-        link: Link,
+        encoder: MessageEncoder,
+        transport: ConnectionTransport,
         session_id: int,
-        transport: dict[str, Any] | None = None,
+        transport_details: dict[str, Any] | None = None,
     ) -> None:
         self._node = node
-        self._decode = lane.serializer.decode
+        self._decode = encoder.serializer.decode
         self.service = service
-        self.lane = lane
-        self.link = link
-        self.session_id = session_id
+        self.encoder = encoder
         self.transport = transport
+        self.session_id = session_id
+        self.transport_details = transport_details
         self.credentials: Any = None
         self.is_closed = False
         self.is_congested = False
@@ -147,8 +147,8 @@ class Connection:
         rests = False
         if len(data) > MAX_UNJOINED_BYTES:
             if self._node.is_joining(self):
-                limit = f"{MAX_UNJOINED_BYTES} are allowed before a session is established"
-                self.violate(f"a message of {len(data)} bytes, and {limit}")
+                limit = MAX_UNJOINED_BYTES
+                self.violate(f"a message of {len(data)} bytes, and {limit} are allowed before a session is established")
                 return
             rests = gc.isenabled()
             gc.disable()

@@ -16,7 +16,7 @@ from ..serializers.registry import is_deeper
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import PAYLOAD_MESSAGES, Message
 from ..wamp.payload import PYTHON
-from .connection import Lane
+from .connection import MessageEncoder
 from .values import given, taken
 
 logger = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class PythonSerializer:
         return given(raw)
 
 
-class LocalLane(Lane):
-    """The lane of one session, so that no two get the same values. What it writes is a Delivery, not bytes."""
+class LocalMessageEncoder(MessageEncoder):
+    """The encoder of one session, so that no two sessions share values. It returns a Delivery instead of bytes."""
 
     __slots__ = ()
 
@@ -78,12 +78,12 @@ class LocalLane(Lane):
         if isinstance(message, PAYLOAD_MESSAGES):
             delivery.args = taken(payload_format, message.args)
             delivery.kwargs = taken(payload_format, message.kwargs)
-        # Only an Inbox is on this lane, and it takes it for what it is.
+        # Only an Inbox is written to with this encoder, and it expects a Delivery.
         return cast(bytes, delivery)
 
 
 class Inbox:
-    """The link of a session inside the process. ``handle`` gets what has come, ``weigh`` is
+    """The transport of a session inside the process. ``handle`` gets what has come, ``weigh`` is
     called when more waits, or less."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Inbox:
         return len(self._waiting)
 
     def write(self, data: bytes) -> None:
-        """Keep what :meth:`LocalLane.encode` has made."""
+        """Keep what :meth:`LocalMessageEncoder.encode` has made."""
         if not self._is_closed:
             self._put(cast(Delivery, data))
             self._weigh()

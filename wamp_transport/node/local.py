@@ -14,7 +14,7 @@ from ..config.auth_methods import LOCAL
 from ..router.decisions import Admit
 from ..router.options import LOCAL_SERVICE
 from ..wamp.messages import Challenge, Hello, Message
-from .inbox import Inbox, LocalLane
+from .inbox import Inbox, LocalMessageEncoder
 from .node import Node
 from .session import MAX_QUEUED_MESSAGES, Registration, Session, Subscription
 
@@ -32,7 +32,7 @@ class LocalLine:
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
         self._principal = principal
-        self._connection = node.connect(LOCAL_SERVICE, LocalLane(), inbox, TRANSPORT)
+        self._connection = node.connect(LOCAL_SERVICE, LocalMessageEncoder(), inbox, TRANSPORT)
 
     def open(self, hello: Hello) -> None:
         """See :class:`~.session.Line`."""

@@ -39,7 +39,7 @@ from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
-from .connection import Connection, Lane, Link
+from .connection import Connection, ConnectionTransport, MessageEncoder
 from .decision_tasks import NOBODY, Authenticator, Authorizer, DecisionTasks
 from .observers import NodeObservers
 from .outbound import Outbound
@@ -93,11 +93,18 @@ class Node:
     # --- connections ---------------------------------------------------------------------------------------------
 
     def connect(
-        self, service: ServiceOptions, lane: Lane, link: Link, transport: dict[str, Any] | None = None
+        self,
+        service: ServiceOptions,
+        encoder: MessageEncoder,
+        transport: ConnectionTransport,
+        transport_details: dict[str, Any] | None = None,
     ) -> Connection:
-        """A transport has opened: its connection, waiting for HELLO. ``transport`` is what may be told of it."""
-        session_id = self.router.open_session(service, lane.serializer.name, transport)
-        connection = Connection(self, service, lane, link, session_id, transport)
+        """Return the connection of a transport that has opened; it waits for HELLO.
+
+        ``transport_details`` describe the transport to the meta API.
+        """
+        session_id = self.router.open_session(service, encoder.serializer.name, transport_details)
+        connection = Connection(self, service, encoder, transport, session_id, transport_details)
         self.connections[session_id] = connection
         self._keep_time()
         return connection
@@ -241,7 +248,7 @@ class Node:
             self._when_empty = self._loop.create_future()
             await asyncio.wait([self._when_empty], timeout=seconds)
         for connection in [*self.connections.values(), *self._leaving.values()]:
-            connection.link.close(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
+            connection.transport.close(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
             self.lost(connection)
         if self._timer is not None:
             self._timer.cancel()
@@ -255,7 +262,7 @@ class Node:
             connections=len(clients) + sum(one.service is not LOCAL_SERVICE for one in self._leaving.values()),
             joining=sum(self.is_joining(one) for one in clients),
             congested=self.outbound.congested,
-            queued_bytes=sum(one.link.queued_bytes for one in (*clients, *self._leaving.values())),
+            queued_bytes=sum(one.transport.queued_bytes for one in (*clients, *self._leaving.values())),
             decisions=len(self._decision_tasks),
             events_dropped=self.outbound.events_dropped,
             undelivered_events=self.outbound.undelivered_events,
@@ -309,9 +316,9 @@ class Node:
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
             self.observers.goodbye_received(connection, effect.reason)
-            lane = connection.lane
-            name = lane.serializer.name
-            connection.session_id = self.router.open_session(connection.service, name, connection.transport)
+            encoder = connection.encoder
+            name = encoder.serializer.name
+            connection.session_id = self.router.open_session(connection.service, name, connection.transport_details)
             self.connections[connection.session_id] = connection
             self._work_soon()
 
@@ -335,12 +342,12 @@ class Node:
     def _pause(self, effect: Pause) -> None:
         connection = self.connections.get(effect.session_id)
         if connection is not None:
-            connection.link.pause()
+            connection.transport.pause()
 
     def _resume(self, effect: Resume) -> None:
         connection = self.connections.get(effect.session_id)
         if connection is not None:
-            connection.link.resume()
+            connection.transport.resume()
 
     def _record(self, effect: Record) -> None:
         self.observers.event_recorded(effect)
@@ -349,7 +356,7 @@ class Node:
         connection = self.connections.get(effect.session_id) or self._leaving.get(effect.session_id)
         if connection is not None:
             connection.is_closed = True
-            connection.link.close(effect.reason, effect.message)
+            connection.transport.close(effect.reason, effect.message)
             self._work_soon()
 
     # --- time ----------------------------------------------------------------------------------------------------

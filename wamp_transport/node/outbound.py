@@ -1,4 +1,4 @@
-"""Messages on their way to connections: encoded once for each lane, written together where they follow each other."""
+"""Messages on their way to connections: encoded once per encoder, written together where they follow each other."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Event, Invocation, Message
 from ..wamp.payload import PYTHON
-from .connection import Connection, Lane
+from .connection import Connection, MessageEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +56,12 @@ class Outbound:
             if connection is None:
                 return
             try:
-                data = connection.lane.encode(effect.message, effect.payload_format)
+                data = connection.encoder.encode(effect.message, effect.payload_format)
             except Exception as fault:  # noqa: BLE001 - whoever waits for this message must not wait forever
                 self._undeliverable(session_id, effect.message, fault)
                 self.undelivered_events += type(effect.message) is Event
             else:
-                connection.link.write(data)
+                connection.transport.write(data)
         elif recipients is self._receivers:
             self._held.append(effect)
         else:
@@ -74,8 +74,8 @@ class Outbound:
         """Write what was held back."""
         held, self._held = self._held, []
         connections, receivers, self._receivers = self._connections, self._receivers, ()
-        lane: Lane | None = None
-        encoded: dict[Lane, tuple[Sequence[bytes], int]] = {}
+        encoder: MessageEncoder | None = None
+        encoded: dict[MessageEncoder, tuple[Sequence[bytes], int]] = {}
         pieces: Sequence[bytes] = ()
         failed = 0
         for session_id in receivers:
@@ -85,33 +85,33 @@ class Outbound:
             if connection.is_congested:
                 self.events_dropped += len(held)
                 continue
-            if connection.lane is not lane:
-                lane = connection.lane
-                if lane not in encoded:
-                    encoded[lane] = self._encode(lane, held, session_id)
-                pieces, failed = encoded[lane]
+            if connection.encoder is not encoder:
+                encoder = connection.encoder
+                if encoder not in encoded:
+                    encoded[encoder] = self._encode(encoder, held, session_id)
+                pieces, failed = encoded[encoder]
             self.undelivered_events += failed
             try:
                 for data in pieces:
-                    connection.link.write(data)
+                    connection.transport.write(data)
             except Exception:  # a bug of ours with one receiver must not keep the others from theirs
                 logger.exception("Session %s cannot be written to", session_id)
 
     # End of the hot path.
 
-    def _encode(self, lane: Lane, events: Sequence[Send], session_id: int) -> tuple[Sequence[bytes], int]:
-        """What a lane writes, in one piece where it may be, and how many events it cannot say.
+    def _encode(self, encoder: MessageEncoder, events: Sequence[Send], session_id: int) -> tuple[Sequence[bytes], int]:
+        """Return what an encoder makes of events, in one piece if it can be, and how many events it cannot express.
 
         ``session_id`` is the first who gets it.
         """
         pieces: list[bytes] = []
         for effect in events:
             try:
-                pieces.append(lane.encode(effect.message, effect.payload_format))
+                pieces.append(encoder.encode(effect.message, effect.payload_format))
             except Exception as fault:  # noqa: BLE001 - the others must not miss theirs
                 self._undeliverable(session_id, effect.message, fault)
         failed = len(events) - len(pieces)
-        return [b"".join(pieces)] if lane.is_framed and len(pieces) > 1 else pieces, failed
+        return [b"".join(pieces)] if encoder.is_framed and len(pieces) > 1 else pieces, failed
 
     def _is_able(self, session_id: int, message: Message) -> bool:
         """Whether a session's peer is not left out of a message as it reads too slowly."""

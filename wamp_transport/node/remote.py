@@ -28,7 +28,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation, TransportError
 from ..wamp.messages import CODES, Authenticate, Call, Challenge, Error, ErrorDetails, Goodbye, Hello, Message, Result
 from ..wamp.messages import Invocation as InvocationMessage
 from ..wamp.payload import PYTHON, positional
-from .inbox import Delivery, Inbox, LocalLane
+from .inbox import Delivery, Inbox, LocalMessageEncoder
 from .session import Session
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class WebSocketLine:
         self._serializer = serializer
         self._credential = credential
         self._inbox = inbox
-        self._lane = LocalLane()
+        self._encoder = LocalMessageEncoder()
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._is_closing = False
@@ -150,7 +150,7 @@ class WebSocketLine:
     def _take(self, data: bytes) -> None:
         message = self._serializer.decode(data)
         try:
-            self._inbox.write(self._lane.encode(message, self._serializer.name))
+            self._inbox.write(self._encoder.encode(message, self._serializer.name))
         except PayloadError as fault:
             self._unreadable(message, fault)
 
@@ -162,7 +162,7 @@ class WebSocketLine:
             self.send(error(CODES[InvocationMessage], message.request_id))
         elif isinstance(message, Result):
             answer = Delivery(error(CODES[Call], message.request_id), [str(fault)])
-            self._inbox.write(cast(bytes, answer))  # as LocalLane does
+            self._inbox.write(cast(bytes, answer))  # as LocalMessageEncoder does
 
 
 @dataclass(frozen=True, slots=True)

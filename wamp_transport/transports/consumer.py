@@ -12,53 +12,53 @@ from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 
-from ..node.connection import Connection, Lane
+from ..node.connection import Connection, MessageEncoder
 from ..serializers.serializer import Serializer
 from ..wamp.errors import PAYLOAD_SIZE_EXCEEDED
-from .closing import NORMAL, close_code, close_text
+from .backpressure import Bounds, SlowConsumerMonitor
+from .close_codes import NORMAL, close_code, close_text
 from .cookies import VISITOR, Visitor
-from .lanes import UNFRAMED
+from .encoders import PLAIN_ENCODERS
 from .negotiation import Agreement, Refusal, can_answer, negotiate
-from .pressure import Bounds, Pressure
 from .service import CHANGED, WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-DIRECT_LINK = "wamp_transport.link"
-"""Name of the ASGI scope extension that holds a :class:`DirectLink`."""
+DIRECT_TRANSPORT = "wamp_transport.direct"
+"""Name of the ASGI scope extension that holds a :class:`DirectTransport`."""
 
 
-class DirectLink(Protocol):
-    """The way around ASGI messages that this product's server offers."""
+class DirectTransport(Protocol):
+    """A transport without ASGI messages in between, as this product's server offers it."""
 
-    def lane(self, serializer: Serializer) -> Lane:
-        """The lane that encodes what this link writes."""
+    def encoder(self, serializer: Serializer) -> MessageEncoder:
+        """Return the encoder whose bytes :meth:`write` takes."""
         ...
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
-        """From now on incoming messages go to ``connection``, and it is told when the transport is gone."""
+        """Deliver incoming messages to ``connection`` from now on, and report the loss of the transport to it."""
         ...
 
     def write(self, data: bytes) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
     @property
     def queued_bytes(self) -> int:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         ...
 
 
@@ -85,18 +85,18 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         if self.service.current_options is None:
             await refuse(scope, send, Refusal(503, CHANGED))
             return
-        direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
+        direct: DirectTransport | None = (scope.get("extensions") or {}).get(DIRECT_TRANSPORT)
         if direct is None:
             await self._serve(outcome, scope, receive, send)
         else:
             await self._serve_directly(outcome, direct, scope, send)
 
     async def _serve_directly(
-        self, agreement: Agreement, direct: DirectLink, scope: Mapping[str, Any], send: Send
+        self, agreement: Agreement, direct: DirectTransport, scope: Mapping[str, Any], send: Send
     ) -> None:
-        """The link does the rest: nothing of this handshake stays in memory."""
+        """Attach a connection to the transport, which does the rest: nothing of this handshake stays in memory."""
         serializer = agreement.serializer
-        connection = self.service.connect(direct.lane(serializer), direct, scope)
+        connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
         await send(acceptance(agreement, scope))
 
@@ -104,12 +104,12 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         serializer = agreement.serializer
         # Servers that know this extension know all close codes; plain Daphne raises for most.
         has_codes = can_answer(scope)
-        link = QueuedLink(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
+        transport = AsgiTransport(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send(acceptance(agreement, scope))
         key, other = ("bytes", "text") if serializer.is_binary else ("text", "bytes")
-        connection = self.service.connect(UNFRAMED[serializer.name], link, scope)
-        link.watch(connection, Bounds.of(self.service.websocket))
-        writer = asyncio.ensure_future(link.drain())
+        connection = self.service.connect(PLAIN_ENCODERS[serializer.name], transport, scope)
+        transport.monitor(connection, Bounds.of(self.service.websocket))
+        writer = asyncio.ensure_future(transport.drain())
         limit = self.service.websocket.max_message_size
         try:
             while (event := await receive())["type"] == "websocket.receive":
@@ -117,76 +117,78 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                 if data is not None:
                     payload = data if serializer.is_binary else data.encode()
                     if 0 < limit < len(payload):
-                        link.close(PAYLOAD_SIZE_EXCEEDED, f"messages have {limit} octets at most")
+                        transport.close(PAYLOAD_SIZE_EXCEEDED, f"messages have {limit} octets at most")
                         connection.lost()
                         continue
                     connection.receive(payload)
                 elif event.get(other) is not None:
                     connection.violate(wrong_kind(is_binary=serializer.is_binary))
-                if link.is_paused:
-                    await link.resumed()
+                if transport.is_paused:
+                    await transport.resumed()
         finally:
             connection.lost()
             writer.cancel()
 
 
-class QueuedLink:
-    """A link over ASGI messages: what is written waits in a bounded queue for a task that sends it."""
+class AsgiTransport:
+    """A transport over ASGI messages, with a bounded queue of messages that a task sends."""
 
     def __init__(self, send: Send, *, is_binary: bool, has_close_codes: bool) -> None:
         self._send = send
         self._has_close_codes = has_close_codes
         self._key = "bytes" if is_binary else "text"
         self._queue: deque[bytes] = deque()
-        self._size = 0
+        self._queued_bytes = 0
         self._is_ready = asyncio.Event()
         self._closing: dict[str, Any] | None = None
         self._may_read = asyncio.Event()
         self._may_read.set()
-        self._pressure: Pressure | None = None
+        self._monitor: SlowConsumerMonitor | None = None
 
-    def watch(self, connection: Connection, bounds: Bounds) -> None:
-        """Tell ``connection`` when its peer is too slow."""
+    def monitor(self, connection: Connection, bounds: Bounds) -> None:
+        """Report to ``connection`` when its peer is too slow."""
 
-        def overflowed(waiting: int) -> None:
+        def overflowed(queued_bytes: int) -> None:
             self._queue.clear()
-            self._size = 0
-            connection.overflowed(waiting)
+            self._queued_bytes = 0
+            connection.overflowed(queued_bytes)
 
-        self._pressure = Pressure(bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed)
+        self._monitor = SlowConsumerMonitor(
+            bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed
+        )
 
     def write(self, data: bytes) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._closing is not None:
             return
         self._queue.append(data)
-        self._size += len(data)
-        self._weigh()
+        self._queued_bytes += len(data)
+        self._update_monitor()
         self._is_ready.set()
 
-    def _weigh(self) -> None:
-        if self._pressure is not None:
-            self._pressure.weigh(self._size)
+    def _update_monitor(self) -> None:
+        if self._monitor is not None:
+            self._monitor.update_size(self._queued_bytes)
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._closing is None:
             code = close_code(reason) if self._has_close_codes else NORMAL
             self._closing = {"type": "websocket.close", "code": code, "reason": close_text(reason, message)}
             self._is_ready.set()
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         self._may_read.clear()
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.Link`."""
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         self._may_read.set()
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait here; what the server has taken is not known."""
-        return self._size
+        """Bytes that wait here. How many the server buffers is unknown."""
+        return self._queued_bytes
 
     @property
     def is_paused(self) -> bool:
@@ -198,13 +200,13 @@ class QueuedLink:
         await self._may_read.wait()
 
     async def drain(self) -> None:
-        """Send what is written, in order, until the close has gone out or the peer has gone."""
+        """Send the queued messages in order until the close is sent or the peer has gone."""
         try:
             with suppress(OSError):
                 await self._drain()
         finally:
-            if self._pressure is not None:
-                self._pressure.relieve()
+            if self._monitor is not None:
+                self._monitor.reset()
 
     async def _drain(self) -> None:
         while True:
@@ -212,24 +214,24 @@ class QueuedLink:
             self._is_ready.clear()
             while self._queue:
                 data = self._queue.popleft()
-                self._size -= len(data)
+                self._queued_bytes -= len(data)
                 value = data if self._key == "bytes" else data.decode()
                 await self._send({"type": "websocket.send", self._key: value})
-                self._weigh()
+                self._update_monitor()
             if self._closing is not None:
                 await self._send(self._closing)
                 return
 
 
 def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The event that takes a handshake, with the cookie to set if there is one."""
+    """Return the event that accepts a handshake, with the cookie to set if there is one."""
     event = {"type": "websocket.accept", "subprotocol": agreement.subprotocol}
     visitor: Visitor | None = scope.get(VISITOR)
     return event if visitor is None or visitor.set_cookie is None else {**event, "headers": visitor.headers}
 
 
 async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None:
-    """Answer a handshake with an HTTP error, or, where the server cannot say which, with its own."""
+    """Answer a handshake with an HTTP error; with the server's own if it cannot be told which."""
     if not can_answer(scope):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return
@@ -240,6 +242,6 @@ async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None
 
 
 def wrong_kind(*, is_binary: bool) -> str:
-    """What is wrong with a text message for a binary serialization, or the other way round."""
+    """Return the violation that a text message is for a binary serialization, or the other way round."""
     expected, found = ("binary", "text") if is_binary else ("text", "binary")
     return f"expected {expected} WebSocket messages for this subprotocol, got a {found} one"

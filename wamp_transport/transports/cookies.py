@@ -1,4 +1,4 @@
-"""The cookie of a service: found in a handshake's headers, set with the answer where the client has none that counts.
+"""The cookies of a handshake: the cookie of a service, set if the client has none, and Django's session cookie.
 
 Section of RFC 6265: 4, "Server Requirements".
 """
@@ -9,20 +9,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.conf import settings as django_settings
+from django.http import parse_cookie
+
 from ..config.cookie import Cookie
 from ..node.connection import Connection
 from ..stores.cookies.async_store import AsyncCookieStore
 from ..stores.cookies.records import CookieStoreError
 from ..wamp.errors import CLOSE_LOGOUT
-from .negotiation import Refusal, can_answer
+from .negotiation import Refusal, can_answer, headers_of
+from .origins import SAME_ORIGIN, OriginPolicy
 
 logger = logging.getLogger(__name__)
 
 VISITOR: Final = "wamp_transport.visitor"
 """Name in the ASGI scope of the :class:`Visitor` whose handshake it is."""
 
-LARGEST_CHOICE: Final = 4
-"""Cookies of one name that are looked up: browsers send several where they were set for several paths."""
+MAX_COOKIES_CHECKED: Final = 4
+"""Cookies of one name that are looked up: browsers send several if they were set for several paths."""
+
+MAX_COOKIE_CHARACTERS: Final = 4096
+"""Characters of a cookie's value that browsers keep."""
 
 _VALUE: Final = re.compile(r"[A-Za-z0-9_+/-]{6,64}")
 _BETWEEN: Final = re.compile("[;,]")
@@ -30,19 +37,19 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the header's value where one must be set."""
+    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the header's value if one must be set."""
 
     id: str
     set_cookie: bytes | None = field(default=None, repr=False)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Headers for the answer to the handshake."""
+        """The headers for the answer to the handshake."""
         return [] if self.set_cookie is None else [(b"set-cookie", self.set_cookie)]
 
 
 class CookieTracker:
-    """Knows the clients of one service by their cookie."""
+    """Recognizes the clients of one service by their cookie."""
 
     def __init__(self, settings: Cookie, store: AsyncCookieStore, service: str) -> None:
         self.store = store
@@ -52,9 +59,9 @@ class CookieTracker:
         self._is_warned = False
 
     async def admit(self, scope: Mapping[str, Any]) -> Visitor | Refusal | None:
-        """Who this is; someone new gets a cookie. Refused where the store cannot tell.
+        """Return the client of a handshake; a new client gets a cookie. Return a refusal if the store fails.
 
-        None under a server that cannot set cookies: each connection would be someone new.
+        None under a server that cannot set cookies: each connection would be a new client.
         """
         settings = self._settings
         if not can_answer(scope):
@@ -93,15 +100,15 @@ class CookieTracker:
 
 
 def siblings(connections: Iterable[Connection], connection: Connection) -> list[Connection]:
-    """The other connections of the client that has one, as its cookie tells."""
+    """Return the other connections of the client that has ``connection``, by its cookie."""
     id = _client_of(connection)
     return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
 
 
 async def log_out(store: AsyncCookieStore, connections: Iterable[Connection], connection: Connection) -> None:
-    """The client of a connection has logged out: its cookie counts no more, its other connections are closed.
+    """Delete the cookie of a client that has logged out on one connection, and close its other ones.
 
-    They are closed even where the store raises CookieStoreError.
+    They are closed even if the store raises CookieStoreError.
     """
     id = _client_of(connection)
     if id is None:
@@ -111,23 +118,23 @@ async def log_out(store: AsyncCookieStore, connections: Iterable[Connection], co
     finally:
         for one in siblings(connections, connection):
             one.is_closed = True
-            one.link.close(CLOSE_LOGOUT, "logged out on another connection")
+            one.transport.close(CLOSE_LOGOUT, "logged out on another connection")
 
 
 def _client_of(connection: Connection) -> str | None:
-    return (connection.transport or {}).get("http_cbtid")
+    return (connection.transport_details or {}).get("http_cbtid")
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """The values that could be ours among the cookies of a handshake, whatever else is among them."""
-    return list(dict.fromkeys(_values(name, scope)))[:LARGEST_CHOICE]
+    """Return the values of the cookies ``name`` in a handshake that can be ours, whatever other cookies there are."""
+    return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 
 def _values(name: str, scope: Mapping[str, Any]) -> Iterator[str]:
     for header, content in scope.get("headers", ()):
         if header.lower() != b"cookie":
             continue
-        # A comma is where a server has joined several headers.
+        # Servers join several headers with a comma.
         for pair in _BETWEEN.split(content.decode("latin-1")):
             key, _, value = pair.partition("=")
             value = value.strip()
@@ -135,3 +142,32 @@ def _values(name: str, scope: Mapping[str, Any]) -> Iterator[str]:
                 value = value[1:-1]
             if key.strip() == name and _VALUE.fullmatch(value):
                 yield value
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """The key of a Django session. It is a secret."""
+
+    key: str = field(repr=False)
+
+
+class SessionCookies:
+    """Finds Django's session cookie in those handshakes whose page may use it.
+
+    A browser sends its cookies whichever page opens a WebSocket. So the cookie is used only if the Origin header names
+    the host that is asked, or one of the origins ``trusted``, which are full names.
+    """
+
+    def __init__(self, trusted: Iterable[str] = ()) -> None:
+        self._origins = OriginPolicy([SAME_ORIGIN, *trusted], allow_null=False, allow_missing=False)
+
+    def find(self, scope: Mapping[str, Any]) -> SessionCookie | None:
+        """Return the session cookie of a handshake; None if there is none, or the page may not use it."""
+        headers = headers_of(scope)
+        origin = headers.get(b"origin", headers.get(b"sec-websocket-origin"))
+        is_secure = scope.get("scheme") in ("wss", "https")
+        if not self._origins.allows(origin, headers.get(b"host"), is_secure=is_secure):
+            return None
+        found = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name.lower() == b"cookie"]
+        key = parse_cookie("; ".join(found)).get(django_settings.SESSION_COOKIE_NAME, "")
+        return SessionCookie(key) if 0 < len(key) <= MAX_COOKIE_CHARACTERS else None

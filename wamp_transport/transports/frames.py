@@ -3,6 +3,7 @@
 Section of RFC 6455: 5.2, "Base Framing Protocol".
 """
 
+import os
 from collections.abc import Callable
 from struct import pack
 from typing import Final
@@ -19,9 +20,6 @@ COMPRESSED: Final = 0x40
 
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
 """First bytes of frames that are a whole message."""
-
-LONG: Final = 8 * 1024
-"""Bytes from which a frame is not copied to be unmasked, nor looked at with every piece of it that comes."""
 
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
@@ -57,6 +55,46 @@ def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Call
     return b"".join(frames)
 
 
+class MessageFramer:
+    """Frames the messages of one connection whose frames differ from those of all others.
+
+    ``write`` takes the frames. ``compress`` is called with each payload if compression was agreed, ``make_mask`` for
+    each frame if frames are masked. ``max_payload``: octets of payload in one frame, 0 for any number.
+    """
+
+    __slots__ = ("_compress", "_first", "_make_mask", "_max_payload", "_write")
+
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        first: int,
+        *,
+        compress: Callable[[bytes], bytes] | None = None,
+        max_payload: int = 0,
+        make_mask: Callable[[], bytes] | None = None,
+    ) -> None:
+        self._write = write
+        self._first = first if compress is None else first | COMPRESSED
+        self._compress = compress
+        self._max_payload = max_payload
+        self._make_mask = make_mask
+
+    def write(self, message: bytes) -> None:
+        """Write one message."""
+        payload = message if self._compress is None else self._compress(message)
+        self._write(message_frames(self._first, payload, size=self._max_payload, make_mask=self._make_mask))
+
+
+def random_mask() -> bytes:
+    """Return a mask that nobody can foresee."""
+    return os.urandom(4)
+
+
+def zero_mask() -> bytes:
+    """Return the mask that changes nothing."""
+    return bytes(4)
+
+
 def _head(first: int, size: int, masked: int = 0) -> bytes:
     if size < LENGTH_16:
         return bytes((first, masked | size))
@@ -71,10 +109,10 @@ BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
-    """Where the payload of the frame at ``start`` begins and ends, or None unless it is of the common shape.
+    """Return where the payload of the frame at ``start`` begins and ends; None if it is not of the common shape.
 
     Common shape: final, text or binary, no extension bits but that of compression, masked, length minimally encoded.
-    The end may lie beyond ``data``: then the frame is not all there yet. The mask is the four bytes before the payload.
+    The end can lie beyond ``data``: then the frame is not whole yet. The mask is the four bytes before the payload.
     """
     available = len(data) - start
     if available < 6 or data[start] not in WHOLE:
@@ -94,36 +132,3 @@ def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
         if available < 14 or size < 0x10000:
             return None
     return begin, begin + size
-
-
-class Pieces:
-    """What comes of a long frame. It is looked at again when it is whole, or there is twice as much of it.
-
-    Looked at with each piece, many small ones would cost the square of its length.
-    """
-
-    __slots__ = ("_pieces", "awaited")
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self.awaited = 0
-        """Not 0 while pieces are collected."""
-
-    def expect(self, missing: int, size: int) -> None:
-        """Of a frame ``size`` bytes have come, ``missing`` have not. Pieces of short ones are not collected."""
-        self.awaited = min(missing, size) if size >= LONG else 0
-
-    def add(self, data: bytes) -> bool:
-        """Collect what has come. Returns whether it is time to look."""
-        self._pieces.append(data)
-        self.awaited -= len(data)
-        # Never 0 here, as there is something to join.
-        self.awaited = self.awaited or -1
-        return self.awaited < 0
-
-    def join(self, begun: bytes) -> bytes:
-        """What was there and what has come since. Nothing is collected any more."""
-        data = b"".join((begun, *self._pieces))
-        self._pieces.clear()
-        self.awaited = 0
-        return data

@@ -29,8 +29,8 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a service asks of a handshake."""
+class HandshakeTerms:
+    """The terms that a service sets for handshakes."""
 
     serializers: tuple[str, ...]
     origins: OriginPolicy
@@ -38,7 +38,7 @@ class Terms:
     require_subprotocol: bool = True
 
 
-def negotiate(scope: Mapping[str, Any], terms: Terms) -> Agreement | Refusal:
+def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Refusal:
     """Settle a WebSocket handshake from its ASGI scope."""
     headers = headers_of(scope)
     host = headers.get(b"host")
@@ -73,7 +73,7 @@ def installed(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in SERIALIZERS)
 
 
-def _choose(offered: Sequence[str], terms: Terms) -> Agreement | Refusal:
+def _choose(offered: Sequence[str], terms: HandshakeTerms) -> Agreement | Refusal:
     """The client's order decides."""
     for name in offered:
         serializer = BY_SUBPROTOCOL.get(name)

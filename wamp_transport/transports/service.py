@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..config.websocket import WebSocketOptions, WebSocketSection
-from ..node.connection import Connection, Lane, Link
+from ..node.connection import Connection, ConnectionTransport, MessageEncoder
 from ..node.node import Node
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
 from ..wamp.errors import CLOSE_REALM
-from .cookies import VISITOR, CookieTracker
-from .negotiation import Terms, installed
+from .cookies import VISITOR, CookieTracker, SessionCookies
+from .negotiation import HandshakeTerms, installed
 from .origins import OriginPolicy
-from .session_cookie import SessionCookies
 
 CHANGED: Final = "the service was removed, or who may use it has changed"
 
@@ -27,7 +26,7 @@ class WampService:
 
     node: Node
     options: ServiceOptions
-    terms: Terms
+    terms: HandshakeTerms
     websocket: WebSocketOptions
     cookies: CookieTracker | None = None
     django_sessions: SessionCookies | None = None
@@ -38,7 +37,7 @@ class WampService:
     ) -> "WampService":
         """The service that a configured section describes."""
         websocket = settings.options
-        terms = Terms(
+        terms = HandshakeTerms(
             serializers=installed(settings.offered_serializers),
             origins=OriginPolicy(
                 websocket.allowed_origins,
@@ -52,11 +51,11 @@ class WampService:
         sessions = SessionCookies(login.trusted_origins) if login is not None and login.enabled else None
         return cls(node, options, terms, websocket, cookies, sessions)
 
-    def connect(self, lane: Lane, link: Link, scope: Mapping[str, Any]) -> Connection:
+    def connect(self, encoder: MessageEncoder, transport: ConnectionTransport, scope: Mapping[str, Any]) -> Connection:
         """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
-        details = transport_details(scope, lane.serializer)
+        details = transport_details(scope, encoder.serializer)
         options = self.current_options
-        connection = self.node.connect(for_client(options or self.options, scope), lane, link, details)
+        connection = self.node.connect(for_client(options or self.options, scope), encoder, transport, details)
         if options is None:
             self.node.leave(connection.session_id, CLOSE_REALM, CHANGED)
         if self.django_sessions is not None:

@@ -5,7 +5,7 @@ credentials: headers are shown only where they are listed here, frames by kind, 
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from ..config.configuration import PathService
@@ -76,6 +76,15 @@ class Trace:
         """Bytes of frames came in."""
         for brief in self._incoming.feed(data):
             self._logger.info("%s > %s", self._peer, brief)
+
+    def traced(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """Return a function that logs frames and writes them with ``write``."""
+
+        def trace_and_write(frames: bytes) -> None:
+            self.sent(frames)
+            write(frames)
+
+        return trace_and_write
 
     def sent(self, data: bytes) -> None:
         """Bytes of frames are written."""

@@ -17,7 +17,7 @@ from wamp_transport.bootstrap.runtime import Runtime, current_runtime, install
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.messages import Goodbye, Message
 
@@ -284,10 +284,10 @@ class Said(Link):
         self.messages: list[Message] = []
 
     @property
-    def lane(self) -> Lane:
+    def encoder(self) -> MessageEncoder:
         link = self
 
-        class Kept(Lane):
+        class Kept(MessageEncoder):
             def encode(self, message: Message, payload_format: str) -> bytes:
                 link.messages.append(message)
                 return b""
@@ -315,7 +315,7 @@ def test_sessions_leave_only_where_their_service_is_gone_or_lets_in_others(setti
         consumer = runtime.started.mounts.by_key["tcp:8000/ws"].websocket
         service = consumer.consumer_initkwargs["service"]  # type: ignore[union-attr]
         said = Said()
-        connection = runtime.started.node.connect(service.options, said.lane, said)
+        connection = runtime.started.node.connect(service.options, said.encoder, said)
         connection.receive(HELLO)
         source.put(configured({"here": WS} | ({} if settings is None else {"ws": settings})))
         await changed(runtime, 2)
@@ -332,7 +332,7 @@ def test_stop_says_goodbye_and_closes_what_does_not_answer(monkeypatch: pytest.M
     async def scenario(runtime: Runtime) -> None:
         assert runtime.started is not None
         service = runtime.started.mounts.by_key["tcp:8000/ws"].websocket.consumer_initkwargs["service"]  # type: ignore[union-attr]
-        runtime.started.node.connect(service.options, said.lane, said).receive(HELLO)
+        runtime.started.node.connect(service.options, said.encoder, said).receive(HELLO)
 
     run(Source(configured({"ws": WS})), scenario)
     assert isinstance(said.messages[-1], Goodbye)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from wamp_transport.serializers.registry import SERIALIZERS
@@ -66,15 +66,15 @@ def node(options, loop) -> Node:
 
 
 @pytest.fixture
-def lane() -> Lane:
+def encoder() -> MessageEncoder:
     """JSON, unframed."""
-    return Lane(SERIALIZERS["json"])
+    return MessageEncoder(SERIALIZERS["json"])
 
 
 @pytest.fixture
-def connect(node, lane):
+def connect(node, encoder):
     """Opens a connection; what it was sent is at its ``link``."""
-    return lambda lane=lane: node.connect(OPEN, lane, Recorder())
+    return lambda encoder=encoder: node.connect(OPEN, encoder, Recorder())
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def join(connect):
         connection = connect(*arguments)
         data = {"json": b'[1,"realm1",{"roles":{"caller":{}}}]',
                 "msgpack": b"\x93\x01\xa6realm1\x81\xa5roles\x81\xa6caller\x80"}  # fmt: skip
-        connection.receive(data[connection.lane.serializer.name])
-        connection.link.written.clear()
+        connection.receive(data[connection.encoder.serializer.name])
+        connection.transport.written.clear()
         return connection
 
     return join

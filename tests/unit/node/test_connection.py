@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from wamp_transport.node.connection import MAX_UNJOINED_BYTES, Connection, Lane
+from wamp_transport.node.connection import MAX_UNJOINED_BYTES, Connection, MessageEncoder
 from wamp_transport.router.options import ServiceOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
@@ -29,7 +29,7 @@ def told():
 
 @pytest.fixture
 def connection(told):
-    return Connection(told, ServiceOptions("key"), Lane(SERIALIZERS["json"]), None, 7)
+    return Connection(told, ServiceOptions("key"), MessageEncoder(SERIALIZERS["json"]), None, 7)
 
 
 def test_bytes_become_a_message(connection, told):
@@ -68,7 +68,7 @@ class Remembering:
 @pytest.mark.parametrize(("size", "collected"), [(MAX_UNJOINED_BYTES, True), (MAX_UNJOINED_BYTES + 1, False)])
 def test_collector_rests_while_a_long_message_is_decoded(told, size, collected):
     serializer = Remembering()
-    connection = Connection(told, ServiceOptions("key"), Lane(serializer), None, 7)
+    connection = Connection(told, ServiceOptions("key"), MessageEncoder(serializer), None, 7)
     connection.accept(b" " * size)
     assert serializer.collected == [collected]
     assert gc.isenabled()
@@ -88,7 +88,7 @@ def test_bug_in_a_decoder_is_told_as_a_bug(told):
         def decode(self, data):
             raise MemoryError
 
-    Connection(told, ServiceOptions("key"), Lane(Broken()), None, 7).accept(b"x")
+    Connection(told, ServiceOptions("key"), MessageEncoder(Broken()), None, 7).accept(b"x")
     assert told.calls == [("report_bug",)]
 
 
@@ -99,10 +99,13 @@ def test_transport_tells_violations_and_its_end(connection, told):
 
 
 def test_lane_encodes_and_frames():
-    assert Lane(SERIALIZERS["json"]).encode(Published(1, 2), "python") == b"[17,1,2]"
-    assert Lane(SERIALIZERS["json"], lambda data: b"<" + data + b">").encode(Published(1, 2), "python") == b"<[17,1,2]>"
+    assert MessageEncoder(SERIALIZERS["json"]).encode(Published(1, 2), "python") == b"[17,1,2]"
+    assert (
+        MessageEncoder(SERIALIZERS["json"], lambda data: b"<" + data + b">").encode(Published(1, 2), "python")
+        == b"<[17,1,2]>"
+    )
 
 
 def test_lane_says_what_cannot_be_said():
     with pytest.raises(PayloadError):
-        Lane(SERIALIZERS["json"]).encode(Call(1, CallOptions(), "p", [float("nan")]), "python")
+        MessageEncoder(SERIALIZERS["json"]).encode(Call(1, CallOptions(), "p", [float("nan")]), "python")

@@ -121,9 +121,9 @@ HELLO = b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["%s"]}]'
 
 
 @pytest.fixture
-def served(asked, loop, lane):
+def served(asked, loop, encoder):
     asked.node = Node(OPTIONS, loop, asked.script, asked.script)
-    asked.connection = asked.node.connect(SERVICE, lane, Recorder())
+    asked.connection = asked.node.connect(SERVICE, encoder, Recorder())
     return asked
 
 
@@ -133,20 +133,20 @@ def test_node_lets_its_authenticator_decide(served):
     (request,) = served.script.asked
     served.script.answers[request.ticket].set_result(ADMIT)
     served.turn()
-    assert served.connection.link.written[0].startswith(b"[2,")
+    assert served.connection.transport.written[0].startswith(b"[2,")
 
 
 def test_node_lets_its_authorizer_decide_and_reads_no_further_meanwhile(served):
     served.connection.receive(HELLO % b"anonymous")
     for number in range(1, 105):
         served.connection.receive(b'[48,%d,{},"com.x"]' % number)
-    assert served.connection.link.pauses == [True]
+    assert served.connection.transport.pauses == [True]
     for _ in range(104):
         served.turn()
         served.script.answers[served.script.asked[-1].ticket].set_result(Permit(True))
     served.turn()
-    assert served.connection.link.pauses == [True, False]
-    answers = served.connection.link.written[1:]
+    assert served.connection.transport.pauses == [True, False]
+    answers = served.connection.transport.written[1:]
     assert [each.split(b",")[2] for each in answers] == [b"%d" % number for number in range(1, 105)]
 
 
@@ -164,5 +164,5 @@ def test_connection_that_is_lost_while_it_is_not_read_leaves_nothing(served):
         served.connection.receive(b'[48,%d,{},"com.x"]' % number)
     served.connection.lost()
     served.turn()
-    assert served.connection.link.pauses[0] is True
+    assert served.connection.transport.pauses[0] is True
     assert not served.node.connections

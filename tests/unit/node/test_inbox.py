@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.node import inbox
-from wamp_transport.node.inbox import Delivery, Ended, Inbox, LocalLane
+from wamp_transport.node.inbox import Delivery, Ended, Inbox, LocalMessageEncoder
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import Event, EventDetails, Goodbye, ReasonDetails
 from wamp_transport.wamp.payload import PYTHON
@@ -28,21 +28,21 @@ def event(*args):
 
 def test_lane_makes_a_delivery_with_values_of_its_own():
     message = event([1])
-    one, two = (LocalLane().encode(message, PYTHON) for _ in range(2))
+    one, two = (LocalMessageEncoder().encode(message, PYTHON) for _ in range(2))
     assert isinstance(one, Delivery)
     assert one.args == two.args == [[1]]
     assert one.args[0] is not two.args[0]
     assert one.kwargs is None
-    assert LocalLane().encode(Goodbye(ReasonDetails(), "x"), PYTHON).args is None
+    assert LocalMessageEncoder().encode(Goodbye(ReasonDetails(), "x"), PYTHON).args is None
 
 
 def test_payload_that_is_no_value_is_an_error():
     with pytest.raises(PayloadError):
-        LocalLane().encode(Event(1, 2, EventDetails(), b'["\\u0000?"]'), "json")
+        LocalMessageEncoder().encode(Event(1, 2, EventDetails(), b'["\\u0000?"]'), "json")
 
 
 def test_there_are_no_bytes():
-    serializer = LocalLane().serializer
+    serializer = LocalMessageEncoder().serializer
     assert serializer.name == PYTHON
     with pytest.raises(ProtocolViolation):
         serializer.decode(b"")

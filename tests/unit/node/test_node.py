@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.node.conftest import OPEN, Recorder
-from wamp_transport.node.connection import MAX_UNJOINED_BYTES, Lane
+from wamp_transport.node.connection import MAX_UNJOINED_BYTES, MessageEncoder
 from wamp_transport.node.node import time_from
 from wamp_transport.node.observers import NodeObserver
 from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions, RoleOptions, RouterOptions
@@ -32,7 +32,7 @@ class Unwell:
 def test_message_is_answered(connect):
     connection = connect()
     connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
-    (welcome,) = connection.link.written
+    (welcome,) = connection.transport.written
     assert welcome.startswith(b"[2,%d," % connection.session_id)
 
 
@@ -42,28 +42,28 @@ def test_ids_are_in_range(node, connect):
     assert all(1 <= environment.new_publication_id() <= MAX_ID for _ in range(10))
 
 
-def test_event_is_encoded_once_for_each_lane(join, lane):
-    other = Lane(SERIALIZERS["msgpack"])
+def test_event_is_encoded_once_for_each_lane(join, encoder):
+    other = MessageEncoder(SERIALIZERS["msgpack"])
     publisher = join()
-    subscribers = [join(each) for each in (lane, other, lane, other, other)]
+    subscribers = [join(each) for each in (encoder, other, encoder, other, other)]
     for subscriber in subscribers:
-        subscriber.receive(SUBSCRIBE if subscriber.lane is lane else b"\x94\x20\x01\x80\xa5com.x")
-        subscriber.link.written.clear()
+        subscriber.receive(SUBSCRIBE if subscriber.encoder is encoder else b"\x94\x20\x01\x80\xa5com.x")
+        subscriber.transport.written.clear()
     publisher.receive(PUBLISH)
-    first, second, third, fourth, fifth = (subscriber.link.written[0] for subscriber in subscribers)
+    first, second, third, fourth, fifth = (subscriber.transport.written[0] for subscriber in subscribers)
     assert first is third
     assert second is fourth is fifth
     assert first != second
 
 
-def test_event_that_a_serialization_cannot_say_is_counted_for_each_receiver(node, join, lane):
-    other = Lane(SERIALIZERS["msgpack"])
-    subscribers = [join(other), join(lane), join(other)]
+def test_event_that_a_serialization_cannot_say_is_counted_for_each_receiver(node, join, encoder):
+    other = MessageEncoder(SERIALIZERS["msgpack"])
+    subscribers = [join(other), join(encoder), join(other)]
     for subscriber in subscribers:
-        subscriber.receive(SUBSCRIBE if subscriber.lane is lane else b"\x94\x20\x01\x80\xa5com.x")
-        subscriber.link.written.clear()
+        subscriber.receive(SUBSCRIBE if subscriber.encoder is encoder else b"\x94\x20\x01\x80\xa5com.x")
+        subscriber.transport.written.clear()
     join().receive(b'[16,1,{},"com.x",[123456789012345678901234567890]]')
-    assert [len(subscriber.link.written) for subscriber in subscribers] == [0, 1, 0]
+    assert [len(subscriber.transport.written) for subscriber in subscribers] == [0, 1, 0]
     assert node.outbound.undelivered_events == 2
 
 
@@ -74,14 +74,14 @@ def test_changed_limits_of_a_service_reach_its_connections(node, join, options):
     assert connection.service is changed
     connection.receive(SUBSCRIBE)
     connection.receive(b'[32,2,{},"com.y"]')
-    assert b"the limit of service" in connection.link.written[-1]
+    assert b"the limit of service" in connection.transport.written[-1]
 
 
 def test_bytes_that_are_no_message_close(join):
     connection = join()
     connection.receive(b"[")
-    assert connection.link.written[0].startswith(b"[3,")
-    assert connection.link.closed[0][0] == "wamp.error.protocol_violation"
+    assert connection.transport.written[0].startswith(b"[3,")
+    assert connection.transport.closed[0][0] == "wamp.error.protocol_violation"
     assert connection.is_closed
 
 
@@ -92,20 +92,20 @@ def test_long_message_needs_a_session(join, connect, size):
     connection.receive(hello.ljust(size))
     assert connection.is_closed is (size > MAX_UNJOINED_BYTES)
     if connection.is_closed:
-        assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.link.written[0]
-        assert connection.link.closed[0][0] == "wamp.error.protocol_violation"
+        assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.transport.written[0]
+        assert connection.transport.closed[0][0] == "wamp.error.protocol_violation"
     joined = join()
     joined.receive(b'[48,5,{},"com.none"]'.ljust(size))
-    assert b"wamp.error.no_such_procedure" in joined.link.written[0]
+    assert b"wamp.error.no_such_procedure" in joined.transport.written[0]
 
 
 def test_long_message_on_its_way_when_the_router_says_goodbye_does_no_harm(node, join):
     connection = join()
     node.leave(connection.session_id, "wamp.close.normal", "")
     connection.receive(b'[48,5,{},"com.none"]'.ljust(MAX_UNJOINED_BYTES + 1))
-    assert [message[:3] for message in connection.link.written] == [b"[6,"]
+    assert [message[:3] for message in connection.transport.written] == [b"[6,"]
     connection.receive(b'[6,{},"wamp.close.goodbye_and_out"]')
-    assert connection.link.closed == [("wamp.close.normal", "")]
+    assert connection.transport.closed == [("wamp.close.normal", "")]
 
 
 def test_goodbye_leaves_the_transport_for_another_session(node, join):
@@ -115,7 +115,7 @@ def test_goodbye_leaves_the_transport_for_another_session(node, join):
     assert connection.session_id != first
     assert node.connections == {connection.session_id: connection}
     connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
-    assert connection.link.written[-1].startswith(b"[2,")
+    assert connection.transport.written[-1].startswith(b"[2,")
 
 
 def test_lost_connection_leaves_nothing(node, join):
@@ -129,11 +129,11 @@ def test_lost_connection_leaves_nothing(node, join):
 
 
 def test_payload_that_cannot_be_said_is_told_to_the_caller(join):
-    callee, caller = join(), join(Lane(SERIALIZERS["msgpack"]))
+    callee, caller = join(), join(MessageEncoder(SERIALIZERS["msgpack"]))
     callee.receive(b'[64,1,{},"com.p"]')
     caller.receive(b"\x95\x30\x05\x80\xa5com.p\x91\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00")
-    assert len(callee.link.written) == 1
-    assert b"wamp.error.invalid_payload" in caller.link.written[0]
+    assert len(callee.transport.written) == 1
+    assert b"wamp.error.invalid_payload" in caller.transport.written[0]
 
 
 class TestLostWhileWritingTo:
@@ -142,30 +142,30 @@ class TestLostWhileWritingTo:
     def test_callee_that_is_lost_cancels_the_call(self, join):
         callee, caller = join(), join()
         callee.receive(b'[64,1,{},"com.p"]')
-        callee.link.write = lambda data: callee.lost()
+        callee.transport.write = lambda data: callee.lost()
         caller.receive(b'[48,5,{},"com.p"]')
-        assert b"wamp.error.canceled" in caller.link.written[0]
+        assert b"wamp.error.canceled" in caller.transport.written[0]
 
     def test_subscriber_that_is_lost_is_left_out(self, join):
         publisher, first, second = join(), join(), join()
         for subscriber in (first, second):
             subscriber.receive(SUBSCRIBE)
-            subscriber.link.written.clear()
-        first.link.write = lambda data: second.lost()
+            subscriber.transport.written.clear()
+        first.transport.write = lambda data: second.lost()
         publisher.receive(PUBLISH)
-        assert second.link.written == []
+        assert second.transport.written == []
 
     @pytest.mark.parametrize("data", [b"[", b'[6,{},"wamp.close.normal"]'])
     def test_session_that_is_lost_at_its_end_leaves_nothing(self, node, join, data):
         connection = join()
-        connection.link.write = lambda data: connection.lost()
+        connection.transport.write = lambda data: connection.lost()
         connection.receive(data)
         assert not node.connections
         assert not node.router.sessions
 
     def test_session_that_is_lost_at_its_goodbye_leaves_nothing(self, node, join, options):
         connection = join()
-        connection.link.write = lambda data: connection.lost()
+        connection.transport.write = lambda data: connection.lost()
         node.configure(options, {})
         assert not node.connections
         assert not node._leaving
@@ -184,40 +184,40 @@ class TestBugs:
         connection, other = join(), join()
         monkeypatch.setattr(node.router, "receive", lambda *arguments: 1 / 0)
         connection.receive(SUBSCRIBE)
-        assert b"internal error" in connection.link.written[0]
-        assert b"wamp.error.internal_error" in connection.link.written[0]
-        assert connection.link.closed
-        assert not other.link.closed
+        assert b"internal error" in connection.transport.written[0]
+        assert b"wamp.error.internal_error" in connection.transport.written[0]
+        assert connection.transport.closed
+        assert not other.transport.closed
 
-    def test_bug_in_a_decoder_ends_the_session_it_met(self, join, lane):
+    def test_bug_in_a_decoder_ends_the_session_it_met(self, join, encoder):
         connection = join()
         connection._decode = lambda data: 1 / 0
         connection.receive(SUBSCRIBE)
-        assert b"internal error" in connection.link.written[0]
-        assert connection.link.closed
+        assert b"internal error" in connection.transport.written[0]
+        assert connection.transport.closed
 
     def test_bug_in_an_encoder_leaves_no_caller_without_an_answer(self, join):
-        callee, caller = join(Lane(Unwell())), join()
+        callee, caller = join(MessageEncoder(Unwell())), join()
         callee.receive(b'[64,1,{},"com.p"]')
         caller.receive(b'[48,5,{},"com.p"]')
-        assert b"wamp.error.invalid_payload" in caller.link.written[0]
+        assert b"wamp.error.invalid_payload" in caller.transport.written[0]
 
     def test_bug_in_the_encoder_of_an_error_does_not_go_on_forever(self, join):
-        callee, caller = join(), join(Lane(Unwell()))
+        callee, caller = join(), join(MessageEncoder(Unwell()))
         callee.receive(b'[64,1,{},"com.p"]')
         caller.receive(b'[48,5,{},"com.p"]')
         callee.receive(b"[70,1,{}]")
-        assert caller.link.written == []
+        assert caller.transport.written == []
         assert not caller.is_closed
 
     def test_transport_that_raises_takes_no_other_effect_along(self, join):
         callee, caller = join(), join()
         callee.receive(b'[64,1,{},"com.p"]')
         caller.receive(b'[48,5,{},"com.p"]')
-        callee.link.write = lambda data: 1 / 0
+        callee.transport.write = lambda data: 1 / 0
         callee.receive(b"[33,1,1]")
-        assert callee.link.closed
-        assert b"wamp.error.canceled" in caller.link.written[0]
+        assert callee.transport.closed
+        assert b"wamp.error.canceled" in caller.transport.written[0]
 
 
 class TestTime:
@@ -225,7 +225,7 @@ class TestTime:
         connection = connect()
         loop.now += 10
         loop.run_until_complete(asyncio.sleep(0))
-        assert connection.link.closed
+        assert connection.transport.closed
 
     def test_one_timer_serves_the_next_deadline(self, loop, node, connect):
         connect()
@@ -236,7 +236,7 @@ class TestTime:
         loop.now += 5
         loop.run_until_complete(asyncio.sleep(0))
         assert node._timer.when() == 1015.0
-        assert not late.link.closed
+        assert not late.transport.closed
 
     def test_earlier_deadline_moves_the_timer(self, loop, node, connect, join, options):
         connect()
@@ -249,7 +249,7 @@ class TestControl:
     def test_configuration_reaches_sessions(self, node, join):
         connection = join()
         node.configure(RouterOptions())
-        assert connection.link.written[0].startswith(b"[6,")
+        assert connection.transport.written[0].startswith(b"[6,")
         assert node._timer.when() <= 1010.0
 
     def test_roles_change_for_running_sessions(self, node, join):
@@ -257,13 +257,13 @@ class TestControl:
         roles = {"anonymous": RoleOptions("anonymous")}
         node.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}))
         connection.receive(SUBSCRIBE)
-        assert b"wamp.error.not_authorized" in connection.link.written[0]
+        assert b"wamp.error.not_authorized" in connection.transport.written[0]
 
     def test_service_that_goes_takes_its_sessions_along(self, node, join, connect, options):
         joined, waiting = join(), connect()
         node.configure(options, {})
-        assert joined.link.written[0].startswith(b"[6,")
-        assert waiting.link.closed
+        assert joined.transport.written[0].startswith(b"[6,")
+        assert waiting.transport.closed
 
     def test_stop_of_an_empty_node_is_at_once(self, loop, node):
         loop.run_until_complete(node.stop(60))
@@ -276,7 +276,7 @@ class TestControl:
             stopping = asyncio.ensure_future(node.stop(60))
             await asyncio.sleep(0)
             for connection in (first, second):
-                assert b"wamp.close.system_shutdown" in connection.link.written[0]
+                assert b"wamp.close.system_shutdown" in connection.transport.written[0]
                 assert not stopping.done()
                 connection.receive(b'[6,{},"wamp.close.goodbye_and_out"]')
                 connection.lost()
@@ -289,7 +289,7 @@ class TestControl:
     def test_stop_closes_what_does_not_answer(self, loop, node, join):
         connection = join()
         loop.run_until_complete(node.stop(0))
-        assert connection.link.closed[0][0] == "wamp.close.system_shutdown"
+        assert connection.transport.closed[0][0] == "wamp.close.system_shutdown"
         assert not node.connections
 
 
@@ -320,11 +320,11 @@ class TestHistory:
         assert not caplog.records
 
 
-def test_transport_is_known_to_the_meta_api(node, lane):
-    connection = node.connect(OPEN, lane, Recorder(), {"peer": "1.2.3.4"})
+def test_transport_is_known_to_the_meta_api(node, encoder):
+    connection = node.connect(OPEN, encoder, Recorder(), {"peer": "1.2.3.4"})
     for data in (b'[1,"realm1",{"roles":{"caller":{}}}]', b'[48,1,{},"wamp.session.get",[%d]]'):
         connection.receive(data % connection.session_id if b"%" in data else data)
-    assert b"1.2.3.4" in connection.link.written[-1]
+    assert b"1.2.3.4" in connection.transport.written[-1]
 
 
 def test_timeout_of_a_call_is_kept(loop, node, join):
@@ -334,7 +334,7 @@ def test_timeout_of_a_call_is_kept(loop, node, join):
     assert node._timer.when() == loop.now + 2
     loop.now += 2
     loop.run_until_complete(asyncio.sleep(0))
-    assert b"wamp.error.timeout" in session.link.written[-1]
+    assert b"wamp.error.timeout" in session.transport.written[-1]
 
 
 def test_what_a_left_session_held_is_taken_apart_in_every_other_turn_of_the_loop(loop, node, join, monkeypatch):
@@ -372,29 +372,29 @@ def test_congested_peer_misses_events_and_the_others_do_not(node, join):
     publisher, slow, quick = join(), join(), join()
     for subscriber in (slow, quick):
         subscriber.receive(SUBSCRIBE)
-        subscriber.link.written.clear()
+        subscriber.transport.written.clear()
     slow.congested(True)
     publisher.receive(PUBLISH)
-    assert slow.link.written == []
-    assert len(quick.link.written) == 1
+    assert slow.transport.written == []
+    assert len(quick.transport.written) == 1
     assert node.outbound.events_dropped == 1
     slow.congested(False)
     publisher.receive(PUBLISH.replace(b"16,1", b"16,2"))
-    assert len(slow.link.written) == 1
+    assert len(slow.transport.written) == 1
     assert node.outbound.events_dropped == 1
 
 
 def test_call_to_a_congested_callee_is_answered_at_once(join):
     callee, caller = join(), join()
     callee.receive(b'[64,1,{},"com.x"]')
-    callee.link.written.clear()
+    callee.transport.written.clear()
     callee.congested(True)
     caller.receive(b'[48,1,{},"com.x"]')
-    assert callee.link.written == []
-    (error,) = caller.link.written
+    assert callee.transport.written == []
+    (error,) = caller.transport.written
     assert error.startswith(b'[8,48,1,{},"wamp.error.unavailable"')
     callee.receive(b'[48,1,{},"com.nobody"]')
-    assert callee.link.written[0].startswith(b"[8,48,1,")  # what it asks for itself is answered
+    assert callee.transport.written[0].startswith(b"[8,48,1,")  # what it asks for itself is answered
 
 
 def test_congested_peer_that_is_gone_leaves_nothing(node, join):
@@ -409,7 +409,7 @@ def test_peer_that_does_not_catch_up_is_told_why_it_goes(join, caplog):
     slow = join()
     with caplog.at_level(logging.WARNING):
         slow.overflowed(12345)
-    (goodbye,) = slow.link.written
+    (goodbye,) = slow.transport.written
     assert goodbye.startswith(b"[6,")
     assert b"wamp.error.slow_consumer" in goodbye
     assert b"12345" in goodbye

@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.node.conftest import OPEN, Loop, Recorder
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 
 SUBSCRIBE = b'[32,1,{},"com.x"]'
-FRAMED = Lane(SERIALIZERS["json"], lambda data: data + b"\n")
+FRAMED = MessageEncoder(SERIALIZERS["json"], lambda data: data + b"\n")
 
 
 def publish(number: int, topic: str = "com.x", **options: object) -> bytes:
@@ -20,17 +20,17 @@ def publish(number: int, topic: str = "com.x", **options: object) -> bytes:
 
 def payloads(connection) -> list[object]:
     """The arguments of the events that were written, message by message."""
-    lines = b"".join(connection.link.written).splitlines()
+    lines = b"".join(connection.transport.written).splitlines()
     return [json.loads(line)[4] for line in lines if json.loads(line)[0] == 36]
 
 
 @pytest.fixture
-def subscribers(join, lane):
-    """Two on a lane that frames, one on a lane that does not."""
-    subscribers = [join(each) for each in (FRAMED, FRAMED, lane)]
+def subscribers(join, encoder):
+    """Two on a encoder that frames, one on a encoder that does not."""
+    subscribers = [join(each) for each in (FRAMED, FRAMED, encoder)]
     for subscriber in subscribers:
         subscriber.receive(SUBSCRIBE)
-        subscriber.link.written.clear()
+        subscriber.transport.written.clear()
     return subscribers
 
 
@@ -38,25 +38,25 @@ def test_events_for_the_same_receivers_go_as_one_piece(join, subscribers):
     publisher = join()
     for number in (1, 2, 3):
         publisher.accept(publish(number, acknowledge=True))
-    assert publisher.link.written == []
+    assert publisher.transport.written == []
     publisher.settle()
-    assert len(publisher.link.written) == 3
+    assert len(publisher.transport.written) == 3
     one, other, unframed = subscribers
-    assert [len(each.link.written) for each in subscribers] == [1, 1, 3]
-    assert one.link.written[0] is other.link.written[0]
+    assert [len(each.transport.written) for each in subscribers] == [1, 1, 3]
+    assert one.transport.written[0] is other.transport.written[0]
     assert payloads(one) == [[1], [2], [3]]
-    assert [json.loads(message)[4] for message in unframed.link.written] == [[1], [2], [3]]
+    assert [json.loads(message)[4] for message in unframed.transport.written] == [[1], [2], [3]]
 
 
 def test_order_of_what_goes_to_a_session_is_kept(join, subscribers):
     publisher, (subscriber, *_) = join(), subscribers
     subscriber.receive(b'[64,2,{},"com.p"]')
     subscriber.receive(b'[32,3,{},"com.y"]')
-    subscriber.link.written.clear()
+    subscriber.transport.written.clear()
     for message in (publish(1), b'[48,2,{},"com.p"]', publish(3), publish(4, "com.y"), publish(5), publish(6)):
         publisher.accept(message)
     publisher.settle()
-    codes = [json.loads(line)[0] for line in b"".join(subscriber.link.written).splitlines()]
+    codes = [json.loads(line)[0] for line in b"".join(subscriber.transport.written).splitlines()]
     assert codes == [36, 68, 36, 36, 36, 36]
     assert payloads(subscriber) == [[1], [3], [4], [5], [6]]
 
@@ -66,7 +66,7 @@ def test_own_event_comes_after_its_acknowledgement(join, subscribers):
     for number in (5, 6):
         publisher.accept(publish(number, acknowledge=True, exclude_me=False))
     publisher.settle()
-    assert [json.loads(line)[0] for line in b"".join(publisher.link.written).splitlines()] == [17, 36, 17, 36]
+    assert [json.loads(line)[0] for line in b"".join(publisher.transport.written).splitlines()] == [17, 36, 17, 36]
 
 
 def test_session_that_follows_another_in_one_read_is_joined(join):
@@ -76,7 +76,7 @@ def test_session_that_follows_another_in_one_read_is_joined(join):
         connection.accept(message)
     connection.settle()
     assert connection.session_id != first
-    assert [json.loads(line)[0] for line in b"".join(connection.link.written).splitlines()] == [6, 2, 8]
+    assert [json.loads(line)[0] for line in b"".join(connection.transport.written).splitlines()] == [6, 2, 8]
 
 
 def test_violation_in_one_read_ends_what_follows_it(join, subscribers):
@@ -104,12 +104,12 @@ def test_slow_receivers_are_left_out_and_counted(node, join, subscribers):
 def test_what_comes_of_a_receiver_lost_meanwhile_is_carried_out(node, join, subscribers):
     publisher, watcher = join(), join()
     watcher.receive(b'[32,1,{},"wamp.session.on_leave"]')
-    watcher.link.written.clear()
+    watcher.transport.written.clear()
     lost = subscribers[1]
-    lost.link.write = lambda data: lost.lost()
+    lost.transport.write = lambda data: lost.lost()
     publisher.receive(publish(1))
     assert lost.session_id not in node.router.sessions
-    assert [json.loads(message)[4][0] for message in watcher.link.written] == [lost.session_id]
+    assert [json.loads(message)[4][0] for message in watcher.transport.written] == [lost.session_id]
     assert [payloads(each) for each in (subscribers[0], subscribers[2])] == [[[1]], [[1]]]
 
 
@@ -117,7 +117,7 @@ def test_receiver_that_cannot_be_written_to_takes_no_other_along(join, subscribe
     def write(data: bytes) -> None:
         raise ZeroDivisionError
 
-    subscribers[0].link.write = write
+    subscribers[0].transport.write = write
     join().receive(publish(1))
     assert payloads(subscribers[1]) == [[1]]
     assert "cannot be written to" in caplog.text
@@ -126,24 +126,24 @@ def test_receiver_that_cannot_be_written_to_takes_no_other_along(join, subscribe
 def test_only_slow_receiver_is_left_out_and_counted(node, join):
     publisher, slow = join(), join()
     slow.receive(SUBSCRIBE)
-    slow.link.written.clear()
+    slow.transport.written.clear()
     slow.congested(True)
     publisher.receive(publish(1))
-    assert slow.link.written == []
+    assert slow.transport.written == []
     assert node.outbound.events_dropped == 1
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_event_that_cannot_be_said_takes_no_other_along(node, join, count):
-    subscribers = [join(Lane(SERIALIZERS["msgpack"], lambda data: data)) for _ in range(count)]
+    subscribers = [join(MessageEncoder(SERIALIZERS["msgpack"], lambda data: data)) for _ in range(count)]
     for subscriber in subscribers:
         subscriber.receive(b"\x94\x20\x01\x80\xa5com.x")
-        subscriber.link.written.clear()
+        subscriber.transport.written.clear()
     publisher = join()
     for payload in (b"1", b"123456789012345678901234567890", b"3"):
         publisher.accept(b'[16,1,{},"com.x",[%s]]' % payload)
     publisher.settle()
-    assert [b"".join(each.link.written).count(b"\x95\x24") for each in subscribers] == [2] * count
+    assert [b"".join(each.transport.written).count(b"\x95\x24") for each in subscribers] == [2] * count
     assert node.outbound.undelivered_events == count
 
 
@@ -189,7 +189,7 @@ def said(steps, *, together: bool):
     if before is not None:
         before.settle()
     loop.close()
-    lines = [b"".join(each.link.written).splitlines() for each in connections]
+    lines = [b"".join(each.transport.written).splitlines() for each in connections]
     return [[(json.loads(line)[0], json.loads(line)[4:]) for line in each] for each in lines]
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.node.conftest import OPEN
 from wamp_transport.auth.credentials import Anonymous, Ticket
 from wamp_transport.node import remote
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.remote import Way, WebSocketLine, place
 from wamp_transport.node.session import Session
 from wamp_transport.serializers.registry import SERIALIZERS
@@ -29,7 +29,7 @@ class Socket:
         self.gate = asyncio.Event()
         self.gate.set()
         self.serializer = serializer
-        self.connection = None if node is None else node.connect(OPEN, Lane(serializer), self)
+        self.connection = None if node is None else node.connect(OPEN, MessageEncoder(serializer), self)
 
     # what the node uses
 

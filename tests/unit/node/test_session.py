@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node import local, requests
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.handling import Result
 from wamp_transport.router.options import (
     TRUSTED,
@@ -192,21 +192,21 @@ def test_caller_is_told_who_calls(joined, run):
 
 
 def test_call_across_a_transport(node, joined, run):
-    connection = node.connect(OPEN, Lane(SERIALIZERS["json"]), Recorder())
+    connection = node.connect(OPEN, MessageEncoder(SERIALIZERS["json"]), Recorder())
     connection.receive(b'[1,"realm1",{"roles":{"caller":{},"callee":{}}}]')
     connection.receive(b'[64,1,{},"com.remote"]')
     session = joined()
     run(session.register("com.local", lambda invocation: Result([invocation.args[0] + b"!"], {"k": (1,)})))
-    connection.link.written.clear()
+    connection.transport.written.clear()
     connection.receive(b'[48,2,{},"com.local",["\\u0000aGk="]]')
-    run(until(lambda: connection.link.written))
-    assert connection.link.written == [b'[50,2,{},["\\u0000aGkh"],{"k":[1]}]']
-    connection.link.written.clear()
+    run(until(lambda: connection.transport.written))
+    assert connection.transport.written == [b'[50,2,{},["\\u0000aGkh"],{"k":[1]}]']
+    connection.transport.written.clear()
 
     async def call():
         answer = asyncio.ensure_future(session.call("com.remote", [b"hi", 2**80]))
-        await until(lambda: connection.link.written)
-        assert connection.link.written[0].endswith(b'["\\u0000aGk=",1208925819614629174706176]]')
+        await until(lambda: connection.transport.written)
+        assert connection.transport.written[0].endswith(b'["\\u0000aGk=",1208925819614629174706176]]')
         connection.receive(b'[70,1,{},["\\u0000aGk="]]')
         return (await answer).value
 

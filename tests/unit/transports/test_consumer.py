@@ -10,7 +10,7 @@ import pytest
 
 from wamp_transport.config.cookie import Cookie
 from wamp_transport.config.websocket import WebSocketService
-from wamp_transport.node.connection import Lane
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import (
     AnonymousLogin,
@@ -25,11 +25,11 @@ from wamp_transport.serializers.serializer import Serializer
 from wamp_transport.stores.cookies.async_store import AsyncCookieStore
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError
-from wamp_transport.transports.consumer import DIRECT_LINK, QueuedLink, WampConsumer, refuse, wrong_kind
+from wamp_transport.transports.backpressure import Bounds
+from wamp_transport.transports.consumer import DIRECT_TRANSPORT, AsgiTransport, WampConsumer, refuse, wrong_kind
 from wamp_transport.transports.cookies import CookieTracker
-from wamp_transport.transports.lanes import FRAMED
+from wamp_transport.transports.encoders import WEBSOCKET_ENCODERS
 from wamp_transport.transports.negotiation import Refusal
-from wamp_transport.transports.pressure import Bounds
 from wamp_transport.transports.service import WampService
 
 HELLO = [1, "realm1", {"roles": {"subscriber": {}}}]
@@ -173,8 +173,8 @@ def test_refused_handshake_is_answered_as_the_server_can(extensions: Any, status
 
 def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_does_the_rest() -> None:
     class Direct:
-        def lane(self, serializer: Serializer) -> Lane:
-            return FRAMED[serializer.name]
+        def encoder(self, serializer: Serializer) -> MessageEncoder:
+            return WEBSOCKET_ENCODERS[serializer.name]
 
         def attach(self, connection: Any, *, is_binary: bool) -> None:
             self.connection = connection
@@ -193,7 +193,7 @@ def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_do
     async def scenario() -> None:
         nonlocal client
         direct = Direct()
-        client = Client(service(), extensions={DIRECT_LINK: direct})
+        client = Client(service(), extensions={DIRECT_TRANSPORT: direct})
         assert await client.event() == {"type": "attached", "is_binary": False}
         assert (await client.event())["type"] == "websocket.accept"
         await asyncio.wait_for(client.task, 5)
@@ -207,14 +207,14 @@ def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_do
 # --- the queue -------------------------------------------------------------------------------------------------------
 
 
-def link(send: Any, *, codes: bool = True) -> QueuedLink:
-    return QueuedLink(send, is_binary=True, has_close_codes=codes)
+def asgi_transport(send: Any, *, codes: bool = True) -> AsgiTransport:
+    return AsgiTransport(send, is_binary=True, has_close_codes=codes)
 
 
 def test_queue_sends_in_order_and_ends_with_the_close() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue = link(sent.put)
+        queue = asgi_transport(sent.put)
         queue.write(b"a")
         queue.write(b"b")
         queue.close("wamp.close.system_shutdown", "bye")
@@ -231,7 +231,7 @@ def test_queue_sends_in_order_and_ends_with_the_close() -> None:
 
 
 class Watched:
-    """A connection that notes how its link does."""
+    """A connection that notes how its transport does."""
 
     def __init__(self) -> None:
         self.notes: list[Any] = []
@@ -246,8 +246,8 @@ class Watched:
 def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue, connection = link(sent.put), Watched()
-        queue.watch(connection, Bounds(5, 1.0, 10, "close"))  # type: ignore[arg-type]
+        queue, connection = asgi_transport(sent.put), Watched()
+        queue.monitor(connection, Bounds(5, 1.0, 10, "close"))  # type: ignore[arg-type]
         queue.write(b"x" * 6)
         queue.write(b"x" * 6)
         assert connection.notes == [12]
@@ -264,8 +264,8 @@ def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:
 def test_queue_that_is_sent_has_caught_up() -> None:
     async def scenario() -> None:
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        queue, connection = link(sent.put), Watched()
-        queue.watch(connection, Bounds(5, 1.0, 10, "drop"))  # type: ignore[arg-type]
+        queue, connection = asgi_transport(sent.put), Watched()
+        queue.monitor(connection, Bounds(5, 1.0, 10, "drop"))  # type: ignore[arg-type]
         queue.write(b"x" * 12)
         assert connection.notes == [True]
         queue.close("wamp.close.normal", "")
@@ -280,7 +280,7 @@ def test_queue_to_a_peer_that_has_gone_ends_quietly() -> None:
         raise ConnectionResetError
 
     async def scenario() -> None:
-        queue = link(gone)
+        queue = asgi_transport(gone)
         queue.write(b"x")
         await asyncio.wait_for(queue.drain(), 5)
 
@@ -313,8 +313,8 @@ def test_new_client_gets_a_cookie_that_names_its_sessions_later() -> None:
         client.receive(text=json.dumps(HELLO))
         authid = json.loads((await client.event())["text"])[2]["authid"]
         ((_, connection),) = client.node.connections.items()
-        assert connection.transport is not None
-        assert connection.transport["http_cbtid"] == authid
+        assert connection.transport_details is not None
+        assert connection.transport_details["http_cbtid"] == authid
         assert authid not in cookie.decode()
         await client.end()
 
@@ -371,14 +371,14 @@ def test_paused_peer_is_read_no_further() -> None:
         client.receive(text=json.dumps(HELLO))
         assert json.loads((await client.event())["text"])[0] == 2
         (connection,) = client.node.connections.values()
-        connection.link.pause()
+        connection.transport.pause()
         client.receive(text=json.dumps([32, 1, {}, "com.x"]))
         client.receive(text=json.dumps([32, 2, {}, "com.y"]))
         assert json.loads((await client.event())["text"])[1] == 1  # was being waited for when the pause began
         for _ in range(10):
             await asyncio.sleep(0)
         assert client.sent.empty()
-        connection.link.resume()
+        connection.transport.resume()
         assert json.loads((await client.event())["text"])[1] == 2
         await client.end()
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from wamp_transport.config.cookie import Cookie
 from wamp_transport.node.connection import Connection
@@ -15,8 +16,16 @@ from wamp_transport.router.options import RouterOptions, ServiceOptions
 from wamp_transport.stores.cookies.async_store import AsyncCookieStore
 from wamp_transport.stores.cookies.memory import MemoryCookies
 from wamp_transport.stores.cookies.records import CookieStoreError, new_record
-from wamp_transport.transports.cookies import CookieTracker, Visitor, cookies_named, log_out, siblings
-from wamp_transport.transports.lanes import UNFRAMED
+from wamp_transport.transports.cookies import (
+    CookieTracker,
+    SessionCookie,
+    SessionCookies,
+    Visitor,
+    cookies_named,
+    log_out,
+    siblings,
+)
+from wamp_transport.transports.encoders import PLAIN_ENCODERS
 from wamp_transport.transports.negotiation import Refusal
 
 VALUE = "abcdefghijklmnopqrstuvw-"
@@ -180,7 +189,7 @@ def test_logging_out_forgets_the_cookie_and_closes_the_other_connections_of_the_
         store.add(record)
 
         def connect(service: str, transport: dict[str, Any] | None) -> Connection:
-            return node.connect(ServiceOptions(service), UNFRAMED["json"], KnownLink(), transport)
+            return node.connect(ServiceOptions(service), PLAIN_ENCODERS["json"], KnownLink(), transport)
 
         own, same = connect("ws", {"http_cbtid": record.id}), connect("other", {"http_cbtid": record.id})
         strangers = [connect("ws", {"http_cbtid": "x"}), connect("ws", {}), connect("ws", None)]
@@ -193,9 +202,84 @@ def test_logging_out_forgets_the_cookie_and_closes_the_other_connections_of_the_
         else:
             await log_out(AsyncCookieStore(store), node.connections.values(), own)
         assert len(store) == is_broken
-        assert same.link.reasons == ["wamp.close.logout"]  # type: ignore[attr-defined]
+        assert same.transport.reasons == ["wamp.close.logout"]  # type: ignore[attr-defined]
         assert same.is_closed
         assert not own.is_closed
         assert not any(one.is_closed for one in strangers)
 
     asyncio.run(scenario())
+
+
+# --- Django's session cookie ------------------------------------------------------------------------------------------
+
+SITE = "https://example.com"
+
+
+def page_scope(
+    origin: str | None, cookie: str = "sessionid=abc", host: str = "example.com", **more: Any
+) -> dict[str, Any]:
+    headers = [(b"host", host.encode()), (b"cookie", cookie.encode("latin-1"))]
+    if origin is not None:
+        headers.append((b"origin", origin.encode()))
+    return {"scheme": "wss", "headers": headers}
+
+
+def test_page_of_the_host_itself_may_use_the_cookie() -> None:
+    assert SessionCookies().find(page_scope(SITE)) == SessionCookie("abc")
+    assert SessionCookies().find(page_scope("https://example.com:444", host="example.com:444")) == SessionCookie("abc")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "file://",
+        "https://evil.example.com",
+        "https://example.com.evil.net",
+        "http://example.com",
+        "https://example.com:444",
+        "nonsense",
+        "https://example.com,https://evil.net",
+    ],
+)
+def test_no_other_page_may(origin: str | None) -> None:
+    assert SessionCookies().find(page_scope(origin)) is None
+
+
+def test_trusted_origins_may_by_their_full_name() -> None:
+    cookies = SessionCookies(["https://app.example.com"])
+    assert cookies.find(page_scope("https://app.example.com")) == SessionCookie("abc")
+    assert cookies.find(page_scope("https://app.example.com:8443")) is None
+    assert cookies.find(page_scope(SITE)) == SessionCookie("abc")
+
+
+@pytest.mark.parametrize(
+    ("cookie", "key"),
+    [
+        ("a=b; sessionid=abc; c=d", "abc"),
+        ("session=abc", None),
+        ("sessionid=", None),
+        ("", None),
+        ("sessionid=" + "x" * 4097, None),
+        ("sessionid=\xe9", "\xe9"),
+    ],
+)
+def test_cookie_is_found_by_its_name(cookie: str, key: str | None) -> None:
+    found = SessionCookies().find(page_scope(SITE, cookie))
+    assert (found and found.key) == key
+
+
+def test_cookie_has_the_name_that_the_settings_give_it() -> None:
+    with override_settings(SESSION_COOKIE_NAME="sid"):
+        assert SessionCookies().find(page_scope(SITE, "sessionid=abc; sid=xyz")) == SessionCookie("xyz")
+
+
+def test_several_headers_are_one() -> None:
+    both = page_scope(SITE, "a=b")
+    both["headers"].append((b"Cookie", b"sessionid=abc"))
+    assert SessionCookies().find(both) == SessionCookie("abc")
+
+
+def test_key_is_not_shown() -> None:
+    assert "abc" not in repr(SessionCookie("abc"))

@@ -5,13 +5,14 @@ import pytest
 from wamp_transport.transports.frames import (
     BINARY,
     COMPRESSED,
-    LONG,
     TEXT,
-    Pieces,
+    MessageFramer,
     binary_frame,
     message_frames,
+    random_mask,
     text_frame,
     whole_masked_frame,
+    zero_mask,
 )
 
 MASK = b"abcd"
@@ -91,18 +92,18 @@ def test_each_fragment_gets_its_own_mask() -> None:
     assert frames == b"\x01\x82\x01\x01\x01\x01" + b"``" + b"\x80\x81\x02\x02\x02\x02" + b"`"
 
 
-def test_long_frame_is_looked_at_when_there_is_twice_as_much_or_all() -> None:
-    pieces = Pieces()
-    pieces.expect(missing=LONG * 3, size=LONG)
-    assert not pieces.add(b"a" * (LONG - 1))
-    assert pieces.add(b"b")
-    assert pieces.join(b"c") == b"c" + b"a" * (LONG - 1) + b"b"
-    assert pieces.awaited == 0
-    pieces.expect(missing=1, size=LONG)
-    assert pieces.add(b"and more")
+def test_framer_compresses_cuts_and_masks_in_this_order() -> None:
+    written: list[bytes] = []
+    MessageFramer(written.append, TEXT, compress=bytes.upper, max_payload=2, make_mask=zero_mask).write(b"abc")
+    assert written == [b"\x41\x82\0\0\0\0AB" + b"\x80\x81\0\0\0\0C"]
 
 
-def test_pieces_of_a_short_frame_are_not_collected() -> None:
-    pieces = Pieces()
-    pieces.expect(missing=1, size=LONG - 1)
-    assert pieces.awaited == 0
+def test_framer_without_options_writes_one_plain_frame() -> None:
+    written: list[bytes] = []
+    MessageFramer(written.append, BINARY).write(b"abc")
+    assert written == [binary_frame(b"abc")]
+
+
+def test_masks_have_four_octets() -> None:
+    assert (len(random_mask()), zero_mask()) == (4, bytes(4))
+    assert random_mask() != random_mask()

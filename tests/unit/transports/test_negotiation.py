@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.transports.negotiation import Agreement, Refusal, Terms, headers_of, installed, negotiate
+from wamp_transport.transports.negotiation import Agreement, HandshakeTerms, Refusal, headers_of, installed, negotiate
 from wamp_transport.transports.origins import OriginPolicy
 
 ALL = ("cbor", "msgpack", "json")
@@ -15,7 +15,7 @@ def settle(
 ) -> Agreement | Refusal:
     scope = {"subprotocols": list(offered), "headers": [(name.encode(), value.encode()) for name, value in headers]}
     policy = OriginPolicy(origins, allow_null=True)
-    return negotiate(scope, Terms(**{"serializers": ALL, "origins": policy, **terms}))
+    return negotiate(scope, HandshakeTerms(**{"serializers": ALL, "origins": policy, **terms}))
 
 
 def chosen(outcome: Agreement | Refusal) -> tuple[str, str | None]:
@@ -60,7 +60,7 @@ def test_no_known_offer_is_refused_where_json_is_off() -> None:
 
 def test_scope_without_subprotocols_offers_none() -> None:
     policy = OriginPolicy(("*",), allow_null=True)
-    assert isinstance(negotiate({"type": "websocket"}, Terms(ALL, policy)), Refusal)
+    assert isinstance(negotiate({"type": "websocket"}, HandshakeTerms(ALL, policy)), Refusal)
 
 
 @pytest.mark.parametrize("name", ["Origin", "sec-websocket-origin"])
@@ -85,7 +85,7 @@ def test_same_origin_reads_host_and_scheme() -> None:
             "subprotocols": ["wamp.2.json"],
             "headers": [(b"host", b"here"), (b"origin", b"http://here")],
         }
-        assert isinstance(negotiate(scope, Terms(ALL, policy)), Agreement) is allowed
+        assert isinstance(negotiate(scope, HandshakeTerms(ALL, policy)), Agreement) is allowed
 
 
 @pytest.mark.parametrize("host", ["example.com:8080", "[::1]:8080"])

@@ -123,7 +123,7 @@ def test_refused_and_lost_connections_are_told(caplog: pytest.LogCaptureFixture)
 
 def test_frames_that_are_made_for_one_connection_are_told(caplog: pytest.LogCaptureFixture) -> None:
     peer = Peer(WebSocketOptions(auto_fragment_size=3), debug=True).open()
-    peer.protocol.write(b"12345")
+    peer.direct.write(b"12345")
     assert told(caplog)[-2:] == ["< text 3 ()", "< continuation 2 (final)"]
 
 

@@ -10,7 +10,7 @@ from ...router.decisions import Admit, ChallengePeer, Deny, Skip
 from ...router.effects import AuthenticationRequest
 from ...router.options import TRUSTED
 from ...stores.identity import users
-from ...transports.session_cookie import SessionCookie
+from ...transports.cookies import SessionCookie
 from ...wamp import errors
 from ...wamp.messages import Authenticate
 from .session_watch import SessionWatch

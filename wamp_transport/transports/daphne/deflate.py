@@ -12,11 +12,11 @@ from typing import Any, Final
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
 
 from ...config.compression import Deflate
-from ..lanes import deflated
+from ..encoders import deflated
 
 NAME: Final = "permessage-deflate"
 
-SMALLEST, LARGEST = 9, 15
+MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
 """Bits of the windows that zlib can do for raw streams. The RFC knows 8 as well; such an offer is declined."""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
@@ -27,11 +27,11 @@ Offer = tuple[str, Mapping[str, Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What was agreed for one connection; windows are in bits.
+class DeflateParameters:
+    """The parameters that were agreed for one connection; windows are in bits.
 
-    ``our_reset`` and ``their_reset`` say that the side begins each message with an empty window. ``answer`` is the
-    value of the header that tells the client.
+    ``our_reset`` and ``their_reset``: the side begins each message with an empty window. ``answer`` is the value of the
+    response header.
     """
 
     our_window: int
@@ -42,15 +42,15 @@ class Terms:
     answer: str
 
 
-def agree(offers: Iterable[Offer], settings: Deflate) -> Terms | None:
+def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
     """The first offer that can be met; None where there is none, then messages go uncompressed."""
     for name, parameters in offers:
-        if name == NAME and (terms := _accept(parameters, settings)) is not None:
-            return terms
+        if name == NAME and (agreed := _accept(parameters, settings)) is not None:
+            return agreed
     return None
 
 
-def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | None:
+def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> DeflateParameters | None:
     parameters: dict[str, Any] = {name: values[0] if len(values) == 1 else "" for name, values in offered.items()}
     our_reset = parameters.pop("server_no_context_takeover", False)
     their_reset = parameters.pop("client_no_context_takeover", False)
@@ -61,7 +61,7 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | 
         their_window = "15"
     if parameters or not {type(our_reset), type(their_reset)} <= {bool}:
         return None  # unknown, given twice, or with a value where there is none
-    if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < SMALLEST:
+    if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < MIN_WINDOW_BITS:
         return None
     if settings.request_max_window_bits and not has_their_window:
         return None  # this client cannot be told which window to use
@@ -71,16 +71,16 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> Terms | 
         answer.append("server_no_context_takeover")
     if their_reset or settings.request_no_context_takeover:
         answer.append("client_no_context_takeover")
-    ours = min(int(our_window), settings.max_window_bits or LARGEST)
-    theirs = min(int(their_window), settings.request_max_window_bits or LARGEST)
+    ours = min(int(our_window), settings.max_window_bits or MAX_WINDOW_BITS)
+    theirs = min(int(their_window), settings.request_max_window_bits or MAX_WINDOW_BITS)
     if "server_max_window_bits" in offered:
         answer.append(f"server_max_window_bits={ours}")
     if settings.request_max_window_bits:
         answer.append(f"client_max_window_bits={theirs}")
-    return Terms(
+    return DeflateParameters(
         our_window=ours,
         our_reset=our_reset or settings.no_context_takeover is True,
-        their_window=max(theirs, SMALLEST),  # zlib's own compressor takes 9 where it is asked for 8
+        their_window=max(theirs, MIN_WINDOW_BITS),  # zlib's own compressor takes 9 where it is asked for 8
         their_reset=their_reset or settings.request_no_context_takeover,
         memory_level=settings.memory_level or zlib.DEF_MEM_LEVEL,
         answer="; ".join(answer),
@@ -94,32 +94,42 @@ def _is_window(value: object) -> bool:
 class PerMessageDeflate:
     """Compressor and decompressor of one connection; Autobahn's parser calls the methods for incoming messages.
 
-    Windows are made when first needed, and kept between messages only where the terms say so. After an error what
-    still comes is nothing: the connection is being closed, and Autobahn reads on only to find the peer's close.
+    Windows are made when first needed, and kept between messages only if that was agreed. After an error all data
+    inflates to nothing: the connection is being closed, and Autobahn reads on only to find the peer's close.
     """
 
     EXTENSION_NAME = NAME
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
+    def __init__(self, parameters: DeflateParameters) -> None:
+        self.parameters = parameters
         self._compressor: Any = None
         self._decompressor: Any = None
         self._has_failed = False
 
     def compress(self, payload: bytes) -> bytes:
         """The payload of a message as it goes over the wire."""
-        terms = self.terms
+        parameters = self.parameters
         compressor = self._compressor
         if compressor is None:
-            compressor = zlib.compressobj(wbits=-terms.our_window, memLevel=terms.memory_level)
-            if not terms.our_reset:
+            compressor = zlib.compressobj(wbits=-parameters.our_window, memLevel=parameters.memory_level)
+            if not parameters.our_reset:
                 self._compressor = compressor
         return deflated(compressor, payload)
+
+    def decompress(self, payload: bytes, max_output_len: int) -> bytes:
+        """Return a message that came in one frame. ``max_output_len``: 0 for any size.
+
+        Raise as :meth:`decompress_message_data` and :meth:`end_decompress_message`.
+        """
+        self.start_decompress_message()
+        message = self.decompress_message_data(payload, max_output_len=max_output_len or None)
+        self.end_decompress_message()
+        return message
 
     def start_decompress_message(self) -> None:
         """A compressed message begins."""
         if self._decompressor is None:
-            self._decompressor = zlib.decompressobj(-self.terms.their_window)
+            self._decompressor = zlib.decompressobj(-self.parameters.their_window)
 
     def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
         """A piece of the message, inflated.
@@ -152,7 +162,7 @@ class PerMessageDeflate:
             raise self._corrupt(str(error)) from error
         if rest:
             raise self._corrupt("the last block is incomplete")
-        if self.terms.their_reset or decompressor.eof:
+        if self.parameters.their_reset or decompressor.eof:
             self._decompressor = None
 
     def _corrupt(self, message: str) -> PayloadCorruptError:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from ..admission import Admission
+from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 from .ports import open_port
 from .requests import TransportFactory
@@ -22,10 +22,10 @@ class Door:
     @classmethod
     async def open(cls, server: Any, key: str, listener: Listener) -> "Door":
         """Listen. Raises TlsError, CannotListenError, OSError."""
-        admission = Admission(listener.max_connections)
-        factory = TransportFactory(server, key, listener, admission)
+        limiter = ConnectionLimiter(listener.max_connections)
+        factory = TransportFactory(server, key, listener, limiter)
         door = cls(factory, listener, await _tls_around(factory, listener))
-        door.port = open_port(door.tls or factory, listener, admission)
+        door.port = open_port(door.tls or factory, listener, limiter)
         return door
 
     def fits(self, listener: Listener) -> bool:

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
-from ..upgrade import ordinary_upgrade
+from ..fast_handshake import parse_simple_upgrade
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class FirstBytes(Protocol):
             logger.info("%s speaks TLS to a port that does not", transport.getPeer())
             transport.loseConnection()
             return
-        request = ordinary_upgrade(data, self.factory.listener.options.max_request_head)
+        request = parse_simple_upgrade(data, self.factory.listener.options.max_request_head)
         protocol = None if request is None else self.factory.server.websocket_for(self.factory.key, request)
         if protocol is not None:
             self._hand_on(protocol)

@@ -1,4 +1,4 @@
-"""The opening handshake under Daphne: options of the path before the answer, answers that are whole, ASGI's events.
+"""The opening handshake under Daphne: options of the path, answers, and ASGI's events.
 
 Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from functools import cached_property
 from types import NoneType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from autobahn.websocket.protocol import WebSocketProtocol as AutobahnProtocol
 from autobahn.websocket.types import ConnectionDeny
@@ -16,48 +16,41 @@ from daphne.ws_protocol import WebSocketProtocol
 from ... import __version__
 from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions
-from ..closing import close_text
+from ..close_codes import close_text
+from ..fast_handshake import UpgradeRequest
 from ..logs import log_access
 from ..proxies import forward
 from ..service import TLS_DETAILS
 from ..trace import Trace, traffic_logger
-from ..upgrade import UpgradeRequest, switching_protocols
-from .channel import phrase
 from .deflate import PerMessageDeflate, agree
-from .options import WAIT_FOR_WHOLE, apply, is_debugged, options_of, restart_pings, tune_socket
+from .handshake_answers import DenialResponse, error_answer
+from .options import MAX_WHOLE_FRAME_BYTES, apply, apply_live, is_debugged, options_of, restart_pings
 from .requests import believed_root_path, transport_factory, transport_key
+from .simple_handshake import SimpleHandshake
 from .tls import tls_details
 
-SAME: Final = (int, float, bytes, NoneType)
-"""Kinds of values that never change."""
+SHARED: Final = (int, float, bytes, NoneType)
+"""Types whose values never change, so that connections can share them."""
 
 SOFTWARE: Final = f"wampnode/{__version__}"
-
-
-class Requested(NamedTuple):
-    """What Daphne keeps of a request for its log."""
-
-    path: str
 
 
 class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     """Daphne's WebSocket protocol with the handshake of a configured service; for other paths it is as it was."""
 
     data: bytes
-    openHandshakeTimeoutCall: Any
     _options: WebSocketOptions | None = None
     _trace: Trace | None = None
     _perMessageCompress: PerMessageDeflate | None
 
     is_framed = True
-    """Whether the link takes whole frames, the same for all connections on its lane."""
+    """Whether encoders make the frames, so that they are the same for many connections."""
 
-    # A connection is itself alone, as without Daphne's functions for it, which take longer.
+    # Daphne's functions mean the same and take longer.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
     _accept_headers: Iterable[tuple[bytes, bytes]] = ()
-    openHandshakeTimeout: float
     _method = b"GET"
     socket_opened: float | None = None
     client_addr: Any = None
@@ -65,58 +58,19 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.target = b""
-        self._upgrade: UpgradeRequest | None = None
-        self._refusal: dict[str, Any] | None = None
-        self._refusal_body = b""
+        self._simple_handshake: SimpleHandshake | None = None
+        self._denial: DenialResponse | None = None
 
     def begin(self, transport: Any, request: UpgradeRequest) -> None:
-        """Start the application for a request that is read and found good: nothing is left to be parsed.
-
-        For the classes that :func:`~.protocol.protocol_with` makes.
-        """
-        self.server = self.factory.server_class
-        self._upgrade = request
-        self._take_over(transport)
-        assert self._options is not None  # noqa: S101 - the class has them
-        tune_socket(transport, self._options)
-        self.request = Requested(request.path.decode())
-        self.target = self.path = request.path
-        self.root_path = self.server.root_path
-        self.websocket_version = 13
-        self.websocket_protocols = request.subprotocols
-        self.socket_opened = self.last_ping = time.time()
-        self.data = request.rest
-        peer, host = transport.getPeer(), transport.getHost()
-        is_internet = hasattr(peer, "port")
-        self.client_addr = [peer.host, peer.port] if is_internet else None
-        self.server_addr = [host.host, host.port] if is_internet else None
-        self.server.protocol_connected(self)
-        scope = {
-            "type": "websocket",
-            "root_path": self.root_path,
-            "headers": request.headers,
-            "query_string": request.query,
-            "client": self.client_addr,
-            "server": self.server_addr,
-        }
-        self.applicationCreateWorked(self.server.create_application(self, scope))
-
-    def _take_over(self, transport: Any) -> None:
-        """What Autobahn does with a new connection, but for what only its log and its clients use."""
-        self.transport = transport
-        self.connected = 1
-        self.peer = ""
-        if self.openHandshakeTimeout > 0:
-            self.openHandshakeTimeoutCall = self.factory._batched_timer.call_later(
-                self.openHandshakeTimeout, self.onOpenHandshakeTimeout
-            )
-        self.factory.countConnections += 1
+        """Start the application for a request that was parsed already, and found to be a good one."""
+        self._simple_handshake = SimpleHandshake(self, request)
+        self._simple_handshake.begin(transport)
 
     def processHandshake(self) -> None:
-        """Apply the options of the path before the request is looked at."""
+        """Apply the options of the path before Autobahn parses the request."""
         if hasattr(self, "request"):
-            # The application still thinks about the request, so this is no other one: it waits for its turn.
-            if len(self.data) > WAIT_FOR_WHOLE:
+            # The application has not answered the request yet, so these bytes are frames. They wait.
+            if len(self.data) > MAX_WHOLE_FRAME_BYTES:
                 self.transport.pauseProducing()
             return
         self.server = self.factory.server_class
@@ -131,7 +85,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         super().processHandshake()
 
     def _begin_trace(self, service: PathService) -> None:
-        """Tell of everything from here on."""
+        """Log all that comes and goes from now on."""
         trace = self._trace = Trace(traffic_logger(service), str(self.peer))
         head, _, rest = self.data.partition(b"\r\n\r\n")
         trace.asked(self.target, (line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]))
@@ -139,46 +93,34 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         trace.listen(self)
 
     def onConnect(self, request: Any) -> Any:
-        """Start the application, unless the request holds what Daphne would stumble over."""
+        """Start the application, unless Daphne would fail with the request."""
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "the Sec-WebSocket-Protocol header is not ASCII")  # type: ignore[no-untyped-call]
         if self._options is not None:
             self._agree_to_compression(self._options)
-            self.websocket_extensions: list[Any] = []  # settled: Autobahn would refuse a strange parameter
+            self.websocket_extensions: list[Any] = []  # Autobahn would refuse unknown parameters
         return super().onConnect(request)
 
     def _agree_to_compression(self, options: WebSocketOptions) -> None:
         if options.compression is None or options.compression.deflate is None:
             return
-        terms = agree(self.websocket_extensions, options.compression.deflate)
-        if terms is not None:
-            self._perMessageCompress = PerMessageDeflate(terms)
-            self.is_framed = self.is_framed and terms.our_reset
+        agreed = agree(self.websocket_extensions, options.compression.deflate)
+        if agreed is not None:
+            self._perMessageCompress = PerMessageDeflate(agreed)
+            self.is_framed = self.is_framed and agreed.our_reset
 
-    def _switch_protocols(self, request: UpgradeRequest, message: dict[str, Any]) -> None:
-        """The application takes a connection that :meth:`begin` began: it is open."""
-        self._upgrade = None
-        headers = [*message.get("headers", ())]
-        if message.get("subprotocol"):
-            headers.append((b"Sec-WebSocket-Protocol", message["subprotocol"].encode()))
-        if self._options is not None and self._options.show_server_version:
-            headers.append((b"Server", SOFTWARE.encode()))
-        self.websocket_protocol_in_use = message.get("subprotocol")
-        self.websocket_extensions_in_use: list[Any] = []
-        self.inside_message = False
-        self.current_frame = None
-        self.sendData(switching_protocols(request.key, headers))
-        self.state = self.STATE_OPEN
-        if self.openHandshakeTimeoutCall is not None:
-            self.openHandshakeTimeoutCall.cancel()
-            self.openHandshakeTimeoutCall = None
-        restart_pings(self)
-        self.onOpen()
-        if self.data:
-            self.consumeData()
+    def refresh(self, options: WebSocketOptions | None) -> None:
+        """Take from changed options of the path those that can change on an open connection."""
+        if self._options is None or options is None or options == self._options:
+            return
+        if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
+            self._options = options
+            apply_live(self, options)
+        if self.state == self.STATE_OPEN:
+            restart_pings(self)
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Put into the scope of this handshake who asks, by TLS and by what a trusted proxy says."""
+        """Add to the scope of this handshake what TLS and a trusted proxy say about the client."""
         details = tls_details(self.transport)
         scope["scheme"] = "wss" if details else "ws"
         if details:
@@ -191,37 +133,43 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             self.client_addr = scope["client"]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket; with TLS it would stay open for as long as anybody is registered to write more."""
+        """Close the socket. With TLS it would stay open as long as a producer is registered."""
         super().dropConnection(abort)
         if self.transport is not None:
             self.transport.unregisterProducer()
 
     def serverAccept(self, subprotocol: str | None = None) -> None:
-        """The application takes the connection; the answer names the software only where it shall."""
+        """Accept the connection for the application, with its headers and those of the options."""
         headers: dict[str, list[str]] = {}
         for name, value in self._accept_headers:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         if self._options is not None and self._options.show_server_version:
             headers["Server"] = [SOFTWARE]
         if self._perMessageCompress is not None:
-            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.terms.answer]
+            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.parameters.answer]
         super().serverAccept((subprotocol, headers))
 
+    def _accept_simple(self, handshake: SimpleHandshake, message: dict[str, Any]) -> None:
+        self._simple_handshake = None
+        headers = [*message.get("headers", ())]
+        if self._options is not None and self._options.show_server_version:
+            headers.append((b"Server", SOFTWARE.encode()))
+        handshake.accept(message.get("subprotocol"), headers)
+
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """ASGI events, those included that Daphne does not know or takes for mistakes."""
+        """Carry out an ASGI event, also those that Daphne does not know or handles wrongly."""
         kind = message.get("type")
-        if kind == "websocket.accept" and self._upgrade is not None:
-            self._switch_protocols(self._upgrade, message)
+        if kind == "websocket.accept" and self._simple_handshake is not None:
+            self._accept_simple(self._simple_handshake, message)
         elif kind == "websocket.accept":
             self._accept_headers = message.get("headers", ())
             super().handle_reply(message)
         elif kind == "websocket.http.response.start" and self.state == self.STATE_CONNECTING:
-            self._refusal = message
-        elif kind == "websocket.http.response.body" and self._refusal is not None:
-            self._refusal_body += message.get("body", b"")
-            if not message.get("more_body"):
-                self._refuse(self._refusal)
-                self._refusal = None
+            self._denial = DenialResponse(message)
+        elif kind == "websocket.http.response.body" and self._denial is not None:
+            if self._denial.add(message):
+                self._refuse(self._denial)
+                self._denial = None
         elif kind == "websocket.close" and self.state == self.STATE_OPEN:
             self.sendCloseFrame(message.get("code") or 1000, close_text(message.get("reason") or "", "").encode())
         elif kind == "websocket.send" and (message.get("bytes") == b"" or message.get("text") == ""):
@@ -230,75 +178,71 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             super().handle_reply(message)
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
-        """An HTTP answer that is complete, so that clients show it instead of a broken connection."""
-        headers = [("Content-Type", "text/plain; charset=utf-8"), *(responseHeaders or ())]
-        if any(name.lower() == "sec-websocket-version" for name, _ in headers):
-            code = 426  # RFC 6455, 4.4: another version would do
-        if code == 426:
-            headers.append(("Upgrade", "websocket"))
-        elif code == 405:
-            headers.append(("Allow", "GET"))
-        self._answer(code, headers, reason.encode() + b"\n")
+        """Answer a handshake that Autobahn refuses."""
+        self.sendData(error_answer(code, reason, responseHeaders or ()))
 
-    def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
-        lines = [f"HTTP/1.1 {status} {phrase(status).decode()}"]
-        lines += [f"{name}: {value}" for name, value in headers if name.lower() not in ("content-length", "connection")]
-        lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-        self.sendData("\r\n".join(lines).encode("latin-1") + body)
-
-    def _answered(self, answer: bytes) -> None:
-        """The handshake is answered, one way or the other."""
+    def _log_sent(self, data: bytes) -> None:
+        """Log bytes that are sent, as far as that is wanted: the answer to the handshake, then frames."""
+        is_answer = self.state == self.STATE_CONNECTING
         if self._trace is not None:
-            self._trace.answered(answer)
-        factory = transport_factory(self.transport)
+            (self._trace.answered if is_answer else self._trace.sent)(data)
+        factory = transport_factory(self.transport) if is_answer else None
         if factory is not None and factory.listener.options.access_log:
             now = time.time()
-            head, _, body = answer.partition(b"\r\n\r\n")
+            head, _, body = data.partition(b"\r\n\r\n")
             client = self.client_addr or [getattr(self.transport.getPeer(), "host", "unix")]
             seconds = now - (self.socket_opened or now)
             log_access(client, self._method, self.target, int(head.split(b" ", 2)[1]), len(body), seconds)
 
+    def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
+        """Report that the socket is closed; Daphne can only for a request that it has seen."""
+        if self._trace is not None:
+            self._trace.ended(wasClean, code, reason)
+        if hasattr(self, "path"):
+            super().onClose(wasClean, code, reason)
+        else:
+            self.factory.server_class.protocol_disconnected(self)
+
     def handle_exception(self, exception: BaseException) -> None:
-        """The application failed; see Daphne's."""
-        if self._upgrade is not None:
-            self._upgrade = None
+        """Refuse or close the connection, as the application has failed."""
+        if self._simple_handshake is not None:
+            self._simple_handshake = None
             self.failHandshake("Internal server error", 500)
         else:
             super().handle_exception(exception)
 
     def serverReject(self) -> None:
-        """The application does not take the connection, and does not say why."""
-        if self._upgrade is None:
+        """Refuse the connection for an application that does not say why."""
+        if self._simple_handshake is None:
             super().serverReject()
         else:
-            self._refuse({"status": 403})
+            self._refuse(DenialResponse({"status": 403}))
 
-    def _refuse(self, message: dict[str, Any]) -> None:
-        if self._upgrade is None:
+    def _refuse(self, denial: DenialResponse) -> None:
+        if self._simple_handshake is None:
             del self.handshake_deferred
-        self._upgrade = None
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
-        self.wasNotCleanReason = f"refused with status {message['status']}"
-        self._answer(message["status"], headers, self._refusal_body)
+        self._simple_handshake = None
+        self.wasNotCleanReason = f"refused with status {denial.status}"
+        self.sendData(denial.answer())
         self.dropConnection(abort=False)
         self.server.protocol_disconnected(self)
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None
         self.server.log_action("websocket", "rejected", {"path": self.request.path, "client": client})
 
 
-def beginning(kind: type[HandshakeProtocol]) -> dict[str, Any]:
-    """What Autobahn sets for each new connection of a class, as attributes of the class.
+def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
+    """Return the attributes that Autobahn sets on each new connection, to be set on the class instead.
 
-    So what does not change takes no time and no memory, and what each connection has for itself (validator, queue,
-    statistics) is made when it is needed. ``kind`` has all its configuration and a factory.
+    Values that never change then cost a connection neither time nor memory. Those that each connection has for itself
+    (validator, queue, statistics) become lazy. ``kind`` must have all its configuration and a factory.
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))
     AutobahnProtocol._connectionMade(blank)
     made = {name: value for name, value in vars(blank).items() if name not in before}
-    return {name: value if isinstance(value, SAME) else made_when_needed(type(value)) for name, value in made.items()}
+    return {name: value if isinstance(value, SHARED) else lazy_attribute(type(value)) for name, value in made.items()}
 
 
-def made_when_needed(kind: type) -> Any:
-    """An attribute that each instance has for itself from its first use on."""
+def lazy_attribute(kind: type) -> Any:
+    """Return an attribute that makes a value for each instance when it is first used."""
     return cached_property(lambda _: kind())

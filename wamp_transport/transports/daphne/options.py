@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 FindService = Callable[[str, bytes], PathService | None]
 """Transport key and raw request path to the WAMP service there, if any."""
 
-WAIT_FOR_WHOLE: Final = 128 * 1024
+MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024
 """Frames up to this size wait until they are whole; Autobahn reads larger ones piece by piece."""
 
-LONGEST_CLOSE: Final = 30.0
+CLOSE_TIMEOUT_SECONDS: Final = 30.0
 """Seconds that a peer has to take part in a close, where no option says less."""
 
 APPLIED_ONCE: Final = {
@@ -97,8 +97,8 @@ def live_attributes(options: WebSocketOptions, *, applies_mask: bool) -> dict[st
     return {
         **{attribute: getattr(options, option) for option, attribute in APPLIED.items()},
         **{attribute: getattr(options, option) / 1000 for option, attribute in APPLIED_SECONDS.items()},
-        "closeHandshakeTimeout": options.close_handshake_timeout / 1000 or LONGEST_CLOSE,
-        "largest_short_frame": min([*limits, WAIT_FOR_WHOLE]) if applies_mask else -1,
+        "closeHandshakeTimeout": options.close_handshake_timeout / 1000 or CLOSE_TIMEOUT_SECONDS,
+        "largest_short_frame": min([*limits, MAX_WHOLE_FRAME_BYTES]) if applies_mask else -1,
     }
 
 

@@ -1,6 +1,6 @@
 """Sockets that listen, and the sockets they accept: counted exactly, from the accept to the close.
 
-Twisted's own, with a factory that can be exchanged while they listen and an :class:`Admission` of their own.
+Twisted's own, with a factory that can be exchanged while they listen and an :class:`ConnectionLimiter` of their own.
 """
 
 import errno
@@ -13,7 +13,7 @@ from twisted.internet import main, reactor, tcp, unix
 from twisted.logger import Logger
 
 from ...config.endpoint import TcpEndpoint
-from ..admission import Admission
+from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 
 log = Logger()
@@ -29,7 +29,7 @@ SOCKET_MODE: Final = 0o660
 
 
 class CountedConnection:
-    """A connection that its port's admission knows of, read and written without a detour."""
+    """A connection that its port's limiter knows of, read and written without a detour."""
 
     server: Any
     socket: Any
@@ -43,8 +43,8 @@ class CountedConnection:
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.address = self.peer_address()
-        self.admission: Admission | None = self.server.admission
-        self.admission.enter(self.address)
+        self.limiter: ConnectionLimiter | None = self.server.limiter
+        self.limiter.acquire(self.address)
         self.proxied_client: str | None = None
         if self.server.user_timeout:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self.server.user_timeout)
@@ -56,18 +56,18 @@ class CountedConnection:
     def begin_client(self, client: str) -> str:
         """What a proxy sends here is from now on for ``client``. Why that cannot be, if so; nothing is counted then."""
         self.end_client()
-        if self.admission is None:
+        if self.limiter is None:
             return ""
-        refusal = self.admission.client_refusal(client)
+        refusal = self.limiter.client_refusal(client)
         if not refusal:
-            self.admission.enter_client(client)
+            self.limiter.acquire_client(client)
             self.proxied_client = client
         return refusal
 
     def end_client(self) -> None:
         """The client that a proxy has served here is done."""
-        if self.proxied_client is not None and self.admission is not None:
-            self.admission.leave_client(self.proxied_client)
+        if self.proxied_client is not None and self.limiter is not None:
+            self.limiter.release_client(self.proxied_client)
         self.proxied_client = None
 
     # Hot path: once per read, and once per peer and turn of the loop.
@@ -135,9 +135,9 @@ class CountedConnection:
         """The socket is closed."""
         super().connectionLost(reason)  # type: ignore[misc]
         self.end_client()
-        if self.admission is not None:
-            self.admission.leave(self.address)
-            self.admission = None
+        if self.limiter is not None:
+            self.limiter.release(self.address)
+            self.limiter = None
 
 
 class TcpConnection(CountedConnection, tcp.Server):
@@ -157,10 +157,10 @@ class TcpPort(tcp.Port):
 
     transport: Any = TcpConnection
 
-    def __init__(self, factory: Any, listener: Listener, admission: Admission) -> None:
+    def __init__(self, factory: Any, listener: Listener, limiter: ConnectionLimiter) -> None:
         endpoint: Any = listener.endpoint
         super().__init__(endpoint.port, factory, endpoint.backlog, listener.interface, reactor)
-        self.admission = admission
+        self.limiter = limiter
         self.user_timeout = endpoint.user_timeout or 0
         self.shared = endpoint.shared
 
@@ -178,16 +178,16 @@ class UnixPort(unix.Port):
     transport = UnixConnection
     user_timeout = 0
 
-    def __init__(self, factory: Any, listener: Listener, admission: Admission) -> None:
+    def __init__(self, factory: Any, listener: Listener, limiter: ConnectionLimiter) -> None:
         path: Any = os.fsencode(listener.path or "")
         super().__init__(path, factory, listener.endpoint.backlog, SOCKET_MODE, reactor, wantPID=1)
-        self.admission = admission
+        self.limiter = limiter
 
 
-def open_port(factory: Any, listener: Listener, admission: Admission) -> TcpPort | UnixPort:
+def open_port(factory: Any, listener: Listener, limiter: ConnectionLimiter) -> TcpPort | UnixPort:
     """Listen. Raises CannotListenError, OSError."""
     kind = TcpPort if isinstance(listener.endpoint, TcpEndpoint) else UnixPort
-    port = kind(factory, listener, admission)
+    port = kind(factory, listener, limiter)
     port.startListening()
     return port
 

@@ -13,7 +13,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from twisted.protocols.policies import ProtocolWrapper
 
-from ..admission import Admission
+from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 from ..logs import ACCESS, log_access, visible
 from ..proxies import TrustedProxies, forward, forwarded
@@ -127,10 +127,10 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
 class TransportFactory(HTTPFactory):  # type: ignore[misc]
     """The HTTP protocol of one configured transport."""
 
-    def __init__(self, server: Server, key: str, listener: Listener, admission: Admission) -> None:
+    def __init__(self, server: Server, key: str, listener: Listener, limiter: ConnectionLimiter) -> None:
         super().__init__(server)
         self.key = key
-        self.admission = admission
+        self.limiter = limiter
         self.configure(listener)
 
     def configure(self, listener: Listener) -> None:
@@ -139,13 +139,13 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         if listener.options.access_log:
             visible(ACCESS)
         self.proxies = TrustedProxies(listener.trusted_proxies)
-        self.admission.most = listener.max_connections
-        self.admission.most_per_address = listener.max_connections_per_address
-        self.admission.exempt = self.proxies
+        self.limiter.max_connections = listener.max_connections
+        self.limiter.max_per_address = listener.max_connections_per_address
+        self.limiter.exempt = self.proxies
 
     def buildProtocol(self, address: Any) -> Any:
         """The protocol of a new connection; None for one too many, which is closed at once."""
-        refusal = self.admission.refusal(address_of(address))
+        refusal = self.limiter.refusal(address_of(address))
         if refusal:
             logger.info("Transport %s: a connection was closed: %s", self.key, refusal)
             return None

@@ -16,10 +16,10 @@ from twisted.logger import LogLevel, globalLogPublisher
 from ...config.configuration import PathService
 from ...project_code import guard_loop, run_guarded
 from ..busy_poll import poll_busily
-from ..consumer import DIRECT_LINK
-from ..flushing import Flushing
+from ..consumer import DIRECT_TRANSPORT
+from ..fast_handshake import UpgradeRequest
+from ..flush_scheduler import FlushScheduler
 from ..listener import Listener
-from ..upgrade import UpgradeRequest
 from .door import Door
 from .options import FindService, is_debugged, options_of
 from .protocol import WampWebSocketProtocol, protocol_with
@@ -57,9 +57,9 @@ def guarded(application: Any) -> Any:
 
 
 @cache
-def flushing_on(loop: asyncio.AbstractEventLoop) -> Flushing:
-    """That of a loop, for all servers that run on it one after the other: a loop forgets nothing that it calls."""
-    return Flushing(loop)
+def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
+    """Return the scheduler of a loop, shared by all servers that run on it: a loop cannot be unhooked."""
+    return FlushScheduler(loop)
 
 
 class ListenError(OSError):
@@ -102,8 +102,8 @@ class WampServer(Server):  # type: ignore[misc]
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         guard_loop(self.loop, lambda: bool(reactor.running))
         poll_busily(self.loop, busy_poll)
-        self._flushing = flushing_on(self.loop)
-        self.flush_soon = self._flushing.flush_soon
+        self._flush_scheduler = flush_scheduler_of(self.loop)
+        self.flush_soon = self._flush_scheduler.flush_soon
         self._announce: Callable[[], None] | None = options.get("ready_callable")
         self.ready_callable = self._ready
 
@@ -207,14 +207,14 @@ class WampServer(Server):  # type: ignore[misc]
                 protocol.refresh(None if service is None else options_of(service))
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Start the ASGI application for a connection, with the direct link in its scope."""
+        """Start the ASGI application for a connection, with the direct transport in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
             # As they came: subprotocols not percent-decoded, no ";" and no "//host" cut off the path.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
             if protocol.target.startswith(b"/"):
                 scope["path"] = unquote(protocol.target.decode("ascii"))
-            scope["extensions"] = {DIRECT_LINK: protocol, "websocket.http.response": {}}
+            scope["extensions"] = {DIRECT_TRANSPORT: protocol.direct, "websocket.http.response": {}}
         protocol.identify(scope)
         queue = super().create_application(protocol, scope)
         if protocol in self.connections:
@@ -296,7 +296,7 @@ class WampServer(Server):  # type: ignore[misc]
             await self._on_stop()
         except Exception:
             logger.exception("Saying goodbye failed; the server stops all the same")
-        self._flushing.flush_all()
+        self._flush_scheduler.flush_all()
         tasks: list[asyncio.Task[Any]] = [
             details["application_instance"]
             for details in self.connections.values()

@@ -1,7 +1,7 @@
 """A protocol without server and socket: bytes in, messages and bytes out. Stands in for Daphne's server only."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory
@@ -11,8 +11,8 @@ from tests.integration.wire import Frame, frame
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol, protocol_with
-from wamp_transport.transports.outgoing import Outgoing
-from wamp_transport.transports.upgrade import ordinary_upgrade
+from wamp_transport.transports.fast_handshake import parse_simple_upgrade
+from wamp_transport.transports.write_buffer import WriteBuffer
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -63,7 +63,7 @@ class Server:
         self.options = options
         self.debug = debug
         self.asked: list[tuple[str, bytes]] = []
-        self.unflushed: list[Outgoing] = []
+        self.unflushed: list[WriteBuffer] = []
         self.connections: set[Any] = set()
         self.actions: list[str] = []
         self.scopes: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ class Server:
     def log_action(self, kind: str, action: str, details: Any) -> None:
         self.actions.append(action)
 
-    def flush_soon(self, outgoing: Outgoing) -> None:
+    def flush_soon(self, outgoing: WriteBuffer) -> None:
         self.unflushed.append(outgoing)
 
     def flush(self) -> None:
@@ -107,6 +107,7 @@ class Recorder:
 
     def __init__(self, protocol: WampWebSocketProtocol, answer: bytes | None = None) -> None:
         self.protocol = protocol
+        self.direct = protocol.direct
         self.answer = answer
         self.messages: list[bytes] = []
         self.settled: list[int] = []  # how many of them, each time that there were no more
@@ -114,6 +115,7 @@ class Recorder:
         self.losses = 0
         self.congestions: list[bool] = []
         self.overflows: list[int] = []
+        self.on_message: Callable[[], None] = lambda: None
 
     def congested(self, is_congested: bool) -> None:
         self.congestions.append(is_congested)
@@ -127,10 +129,11 @@ class Recorder:
 
     def accept(self, data: bytes) -> None:
         self.messages.append(data)
+        self.on_message()
         if data == b"close":
-            self.protocol.close("wamp.close.normal", "as asked")
+            self.direct.close("wamp.close.normal", "as asked")
         elif self.answer is not None:
-            self.protocol.write(self.answer)
+            self.direct.write(self.answer)
 
     def settle(self) -> None:
         self.settled.append(len(self.messages))
@@ -163,7 +166,7 @@ class Peer:
         """A peer whose request was a usual one, so that neither Daphne nor Autobahn parse it."""
         peer = cls(options)
         peer.factory._batched_timer = peer.server.loop
-        read = ordinary_upgrade(request)
+        read = parse_simple_upgrade(request)
         assert read is not None
         assert peer.server.options is not None
         peer.protocol = protocol_with(peer.server.options, peer.factory)()
@@ -180,8 +183,9 @@ class Peer:
         """Do the whole handshake."""
         if not self.server.connections:
             self.ask()
+        self.direct = self.protocol.direct
         self.connection = Recorder(self.protocol, answer)
-        self.protocol.attach(self.connection, is_binary=binary)  # type: ignore[arg-type]
+        self.direct.attach(self.connection, is_binary=binary)  # type: ignore[arg-type]
         if not self.short:
             self.protocol.largest_short_frame = -1
         self.protocol.handle_reply({"type": "websocket.accept", "subprotocol": "wamp.2.json"})

@@ -14,8 +14,8 @@ from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from wamp_transport.config.compression import Deflate
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.transports.daphne.deflate import NAME, PerMessageDeflate, Terms, agree
-from wamp_transport.transports.lanes import FRAMED, UNFRAMED, compressed_lane
+from wamp_transport.transports.daphne.deflate import NAME, DeflateParameters, PerMessageDeflate, agree
+from wamp_transport.transports.encoders import PLAIN_ENCODERS, WEBSOCKET_ENCODERS, compressed_encoder
 
 from .peers import REQUEST, Peer
 
@@ -111,7 +111,7 @@ TRAILER = b"\x00\x00\xff\xff"
 
 def extension(**terms: Any) -> PerMessageDeflate:
     defaults = {"our_window": 15, "our_reset": False, "their_window": 15, "their_reset": False, "memory_level": 8}
-    return PerMessageDeflate(Terms(**(defaults | terms), answer=""))
+    return PerMessageDeflate(DeflateParameters(**(defaults | terms), answer=""))
 
 
 def inflated(receiver: PerMessageDeflate, *pieces: bytes, limit: int | None = None) -> bytes:
@@ -324,24 +324,24 @@ def received(peer: Peer, receiver: PerMessageDeflate) -> list[bytes]:
 
 def test_answers_are_compressed_with_a_window_of_their_own() -> None:
     peer = compressing().open()
-    assert peer.protocol.lane(SERIALIZERS["json"]) is UNFRAMED["json"]
+    assert peer.protocol.direct.encoder(SERIALIZERS["json"]) is PLAIN_ENCODERS["json"]
     for _ in range(2):
-        peer.protocol.write(b"hello hello hello")
+        peer.protocol.direct.write(b"hello hello hello")
     assert received(peer, extension()) == [b"hello hello hello"] * 2
 
 
 def test_frames_are_the_same_for_all_where_windows_are_reset() -> None:
     peer = compressing(no_context_takeover=True, memory_level=5, max_window_bits=10).open()
-    lane = peer.protocol.lane(SERIALIZERS["json"])
-    assert lane is compressed_lane("json", 10, 5)
-    peer.protocol.write(b"as it is")
+    encoder = peer.protocol.direct.encoder(SERIALIZERS["json"])
+    assert encoder is compressed_encoder("json", 10, 5)
+    peer.protocol.direct.write(b"as it is")
     assert peer.sent() == b"as it is"
-    assert Peer().open().protocol.lane(SERIALIZERS["json"]) is FRAMED["json"]
+    assert Peer().open().protocol.direct.encoder(SERIALIZERS["json"]) is WEBSOCKET_ENCODERS["json"]
 
 
 def test_compressed_answers_are_cut_and_masked_where_asked() -> None:
     peer = compressing(auto_fragment_size=4, mask_server_frames=True, no_context_takeover=True).open()
-    peer.protocol.write(b"some text to be compressed")
+    peer.protocol.direct.write(b"some text to be compressed")
     frames = peer.frames()
     assert len(frames) > 2
     assert all(each.is_masked and len(each.payload) <= 4 for each in frames)

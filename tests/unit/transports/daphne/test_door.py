@@ -11,7 +11,7 @@ import pytest
 from tests.certificates import Authority
 from wamp_transport.config.certificates import TlsFiles
 from wamp_transport.config.endpoint import TcpEndpoint
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import ConnectionLimiter
 from wamp_transport.transports.daphne.door import Door
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.daphne.tls import TlsError
@@ -21,7 +21,7 @@ PLAIN = Listener(TcpEndpoint(type="tcp", port=1), max_connections=5)
 
 
 def door(listener: Listener = PLAIN) -> Door:
-    factory = TransportFactory(SimpleNamespace(), "tcp:1", listener, Admission(1))
+    factory = TransportFactory(SimpleNamespace(), "tcp:1", listener, ConnectionLimiter(1))
     made = Door(factory, listener, None)
     made.port = SimpleNamespace(factory=factory, user_timeout=0)
     return made
@@ -35,7 +35,7 @@ def test_door_fits_as_long_as_the_address_does() -> None:
 def test_limits_and_proxies_change_live() -> None:
     made = door()
     asyncio.run(made.configure(replace(PLAIN, max_connections=7, trusted_proxies=("10.0.0.1",))))
-    assert made.factory.admission.most == 7
+    assert made.factory.limiter.max_connections == 7
     assert made.factory.proxies.trusts("10.0.0.1")
     assert made.port.factory is made.factory
 

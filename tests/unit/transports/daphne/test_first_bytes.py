@@ -10,8 +10,8 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.transports.daphne.first_bytes import FirstBytes
+from wamp_transport.transports.fast_handshake import UpgradeRequest
 from wamp_transport.transports.listener import Listener
-from wamp_transport.transports.upgrade import UpgradeRequest
 
 from .peers import REQUEST, Loop
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.wire import PING, PONG, TEXT, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.options import APPLIED, APPLIED_ONCE, APPLIED_SECONDS, LONGEST_CLOSE
+from wamp_transport.transports.daphne.options import APPLIED, APPLIED_ONCE, APPLIED_SECONDS, CLOSE_TIMEOUT_SECONDS
 
 from .peers import Peer
 
@@ -40,7 +40,7 @@ def test_socket_is_tuned_where_it_can_be(error: type[OSError] | None) -> None:
     assert given == ([False] if error else [False, True])
 
 
-@pytest.mark.parametrize(("option", "seconds"), [(0, LONGEST_CLOSE), (2000, 2.0)])
+@pytest.mark.parametrize(("option", "seconds"), [(0, CLOSE_TIMEOUT_SECONDS), (2000, 2.0)])
 def test_closing_handshake_has_a_limit(option: int, seconds: float) -> None:
     peer = Peer(WebSocketOptions(close_handshake_timeout=option)).open()
     assert peer.protocol.closeHandshakeTimeout == seconds
@@ -87,7 +87,7 @@ def test_changed_limit_reaches_an_open_connection() -> None:
     peer = Peer(WebSocketOptions(max_message_size=0, auto_fragment_size=0)).open()
     peer.protocol.refresh(WebSocketOptions(max_message_size=10, close_handshake_timeout=2000, auto_fragment_size=3))
     assert peer.protocol.closeHandshakeTimeout == 2
-    peer.protocol.write(b"\x81\x05whole")
+    peer.protocol.direct.write(b"\x81\x05whole")
     peer.send(frame(TEXT, b"x" * 10), frame(TEXT, b"x" * 11))
     assert peer.connection.messages == [b"x" * 10]
     assert [each.payload[:2] for each in peer.frames()] == [b"wh", struct.pack("!H", 1009)]

@@ -14,7 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import ConnectionLimiter
 from wamp_transport.transports.daphne import ports
 from wamp_transport.transports.daphne.ports import (
     FIRST_READ,
@@ -47,31 +47,31 @@ class Reactor(SimpleNamespace):
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_connection_counts_from_the_accept_to_the_close(tmp_path: Path, kind: str) -> None:
-    admission = Admission(10)
+    limiter = ConnectionLimiter(10)
     if kind == "tcp":
         listener = Listener(TcpEndpoint(type="tcp", port=1))
-        port: Any = TcpPort(FACTORY, listener, admission)
+        port: Any = TcpPort(FACTORY, listener, limiter)
     else:
         listener = Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s")
-        port = UnixPort(FACTORY, listener, admission)
+        port = UnixPort(FACTORY, listener, limiter)
     port.reactor = Reactor()
     one, other = socket.socketpair()
     with one, other:
         one.setblocking(False)
         made = accept(port, one, ("10.0.0.1", 5) if kind == "tcp" else "")
-        assert admission.count == 1
-        assert admission.by_address == ({"10.0.0.1": 1} if kind == "tcp" else {})
+        assert limiter.count == 1
+        assert limiter.by_address == ({"10.0.0.1": 1} if kind == "tcp" else {})
         for _ in range(2):
             made.connectionLost(Failure(ConnectionDone()))
-        assert (admission.count, admission.by_address) == (0, {})
+        assert (limiter.count, limiter.by_address) == (0, {})
 
 
 def test_client_of_a_proxy_counts_while_it_is_served() -> None:
     from twisted.internet.error import ConnectionDone
     from twisted.python.failure import Failure
 
-    admission = Admission(10, 1, TrustedProxies(["10.0.0.1"]))
-    port = TcpPort(FACTORY, Listener(TcpEndpoint(type="tcp", port=1)), admission)
+    limiter = ConnectionLimiter(10, 1, TrustedProxies(["10.0.0.1"]))
+    port = TcpPort(FACTORY, Listener(TcpEndpoint(type="tcp", port=1)), limiter)
     port.reactor = Reactor()
     pairs = [socket.socketpair() for _ in range(2)]
     first, second = (accept(port, one, ("10.0.0.1", 5)) for one, _ in pairs)
@@ -80,19 +80,19 @@ def test_client_of_a_proxy_counts_while_it_is_served() -> None:
     assert second.begin_client("203.0.113.10") == ""
     first.end_client()
     assert second.begin_client("203.0.113.9") == ""
-    assert admission.by_address == {"10.0.0.1": 2, "203.0.113.9": 1}
+    assert limiter.by_address == {"10.0.0.1": 2, "203.0.113.9": 1}
     assert "203.0.113.9" in first.begin_client("203.0.113.9")
     for made in (first, second):
         made.connectionLost(Failure(ConnectionDone()))
         assert made.begin_client("203.0.113.9") == ""  # gone: nothing is counted any more
-    assert (admission.count, admission.by_address) == (0, {})
+    assert (limiter.count, limiter.by_address) == (0, {})
     for one, other in pairs:
         one.close()
         other.close()
 
 
 def test_socket_is_found_below_what_wraps_it() -> None:
-    port = TcpPort(FACTORY, Listener(TcpEndpoint(type="tcp", port=1)), Admission(10))
+    port = TcpPort(FACTORY, Listener(TcpEndpoint(type="tcp", port=1)), ConnectionLimiter(10))
     port.reactor = Reactor()
     one, other = socket.socketpair()
     with one, other:
@@ -104,7 +104,7 @@ def test_socket_is_found_below_what_wraps_it() -> None:
 
 def test_options_of_the_socket_are_set() -> None:
     endpoint = TcpEndpoint(type="tcp", port=1, shared=True, user_timeout=4000)
-    port = TcpPort(FACTORY, Listener(endpoint), Admission(10))
+    port = TcpPort(FACTORY, Listener(endpoint), ConnectionLimiter(10))
     with port.createInternetSocket() as made:
         assert made.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 1
     port.reactor = Reactor()
@@ -163,7 +163,7 @@ class LoopReactor(Reactor):
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Any, Recorder, socket.socket]]:
     """An accepted connection, its protocol, and the peer's end."""
-    port: Any = UnixPort(FACTORY, Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s"), Admission(10))
+    port: Any = UnixPort(FACTORY, Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s"), ConnectionLimiter(10))
     port.reactor = LoopReactor()
     one, other = socket.socketpair()
     with one, other:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.abstract import FileDescriptor
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.daphne.options import LONGEST_CLOSE, stop_pings
-from wamp_transport.transports.daphne.protocol import AT_ONCE, is_utf8
+from wamp_transport.transports.daphne.options import CLOSE_TIMEOUT_SECONDS, stop_pings
+from wamp_transport.transports.daphne.protocol import max_compressed_size
+from wamp_transport.transports.frame_reader import FRAMES_PER_TURN
 
 from .peers import REQUEST, Peer, Recorder
 
@@ -81,7 +81,7 @@ def test_long_frame_in_small_pieces_is_looked_at_a_few_times(monkeypatch: pytest
 def test_close_amid_a_long_frame_is_answered_after_it() -> None:
     data = frame(BINARY, b"x" * 100_000)
     peer = Peer(WebSocketOptions()).open(binary=True).send(data[:50_000], data[50_000:60_000])
-    peer.protocol.close("wamp.close.normal", "")
+    peer.protocol.direct.close("wamp.close.normal", "")
     peer.send(data[60_000:])
     assert not peer.is_dropped
     peer.send(frame(8, b"\x03\xe8"))
@@ -267,14 +267,14 @@ def test_close_goes_after_what_was_written_before() -> None:
 
 def test_close_is_said_once() -> None:
     peer = Peer().open().send(frame(TEXT, b"close"))
-    peer.protocol.close("wamp.close.normal", "again")
+    peer.protocol.direct.close("wamp.close.normal", "again")
     assert len(peer.frames()) == 1
 
 
 def test_written_after_the_close_goes_nowhere() -> None:
     peer = Peer().open().send(frame(TEXT, b"close"))
     peer.frames()
-    peer.protocol.write(b"\x81\x00")
+    peer.protocol.direct.write(b"\x81\x00")
     assert peer.sent() == b""
 
 
@@ -314,7 +314,7 @@ def test_close_is_echoed_where_asked() -> None:
 def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
     peer = Peer().open().send(frame(CLOSE))
     ((seconds, function),) = peer.server.loop.timers
-    assert (seconds, function) == (LONGEST_CLOSE, peer.transport.abortConnection)
+    assert (seconds, function) == (CLOSE_TIMEOUT_SECONDS, peer.transport.abortConnection)
     peer.lose()
     assert peer.server.loop.timers == []
 
@@ -322,14 +322,16 @@ def test_peer_that_does_not_read_its_close_is_dropped_in_the_end() -> None:
 @pytest.mark.parametrize("data", [frame(TEXT, b"close") + frame(CLOSE, b"\x03\xe8"), frame(CLOSE)], ids=["ours", "its"])
 def test_peer_that_closes_and_reads_nothing_is_dropped_in_the_end(data: bytes) -> None:
     peer = Peer().open().send(data)
-    assert [timer for timer in peer.server.loop.timers if timer[0]] == [(LONGEST_CLOSE, peer.transport.abortConnection)]
+    assert [timer for timer in peer.server.loop.timers if timer[0]] == [
+        (CLOSE_TIMEOUT_SECONDS, peer.transport.abortConnection)
+    ]
 
 
 def test_refused_client_that_reads_nothing_is_dropped_in_the_end() -> None:
     peer = Peer.usual()
     peer.protocol.handle_reply({"type": "websocket.close"})
     assert peer.is_dropped
-    assert peer.server.loop.timers == [(LONGEST_CLOSE, peer.transport.abortConnection)]
+    assert peer.server.loop.timers == [(CLOSE_TIMEOUT_SECONDS, peer.transport.abortConnection)]
     peer.lose()
     peer.protocol.dropConnection()
     assert peer.server.loop.timers == []
@@ -345,40 +347,10 @@ def test_lost_socket_leaves_nothing_behind() -> None:
 
 def test_peer_that_goes_instead_of_answering_a_close_leaves_no_timer() -> None:
     peer = Peer(WebSocketOptions(close_handshake_timeout=3_600_000)).open()
-    peer.protocol.close("wamp.close.normal", "")
+    peer.protocol.direct.close("wamp.close.normal", "")
     assert peer.protocol.closeHandshakeTimeoutCall is not None
     peer.lose()
     assert peer.protocol.closeHandshakeTimeoutCall is None
-
-
-def test_connection_attached_after_the_socket_was_lost_is_told_at_once() -> None:
-    peer = Peer.usual()
-    peer.lose()
-    connection = Recorder(peer.protocol)
-    peer.protocol.attach(connection, is_binary=False)  # type: ignore[arg-type]
-    assert connection.losses == 1
-
-
-def test_slow_peer_beyond_its_bounds_is_told_of_and_gets_what_comes_after() -> None:
-    peer = Peer(WebSocketOptions(outgoing_limit=10, max_outgoing_size=70_000)).open()
-    peer.transport.producer.pauseProducing()
-    peer.protocol.write(b"x" * 70_001)
-    assert peer.connection.overflows == [70_001]
-    peer.protocol.write(b"goodbye")
-    peer.transport.producer.resumeProducing()
-    assert peer.sent() == b"goodbye"
-
-
-def test_slow_peer_is_left_out_where_the_policy_is_to_drop() -> None:
-    peer = Peer(WebSocketOptions(outgoing_limit=10, outgoing_policy="drop", outgoing_grace_period=3000)).open()
-    peer.transport.producer.pauseProducing()
-    peer.protocol.write(b"x" * 11)
-    ((seconds, judge),) = peer.server.loop.timers
-    assert seconds == 3.0
-    judge()
-    assert peer.connection.congestions == [True]
-    peer.transport.producer.resumeProducing()
-    assert peer.connection.congestions == [True, False]
 
 
 # --- messages that take their time -----------------------------------------------------------------------------------
@@ -418,7 +390,7 @@ def test_messages_that_come_whole_begin_the_time_anew(short: bool) -> None:
 @pytest.mark.parametrize(
     ("stop", "go_on"),
     [
-        (lambda peer: peer.protocol.pause(), lambda peer: peer.protocol.resume()),
+        (lambda peer: peer.protocol.direct.pause(), lambda peer: peer.protocol.direct.resume()),
         (
             lambda peer: peer.transport.producer.pauseProducing(),
             lambda peer: peer.transport.producer.resumeProducing(),
@@ -451,7 +423,7 @@ def test_connection_whose_handshake_is_not_answered_yet_has_no_message_to_wait_f
     parsed = Peer()
     parsed.ask()
     for peer in (Peer.usual(), parsed):
-        peer.protocol.attach(Recorder(peer.protocol), is_binary=False)  # type: ignore[arg-type]
+        peer.protocol.direct.attach(Recorder(peer.protocol), is_binary=False)  # type: ignore[arg-type]
         peer.protocol.check_timeouts()
         peer.server.loop.now += 1000.0
         peer.protocol.check_timeouts()
@@ -464,61 +436,6 @@ def test_messages_may_take_any_time_without_a_limit() -> None:
         peer.protocol.check_timeouts()
         peer.server.loop.now += 10_000.0
     assert peer.connection.violations == []
-
-
-# --- frames that are not the same for all ----------------------------------------------------------------------------
-
-
-def test_messages_are_cut_into_fragments() -> None:
-    peer = Peer(WebSocketOptions(auto_fragment_size=3, max_message_size=4)).open()
-    assert not peer.protocol.is_framed
-    peer.protocol.write(b"abcdefg")
-    assert [(each.opcode, each.payload, each.is_final) for each in peer.frames()] == [
-        (TEXT, b"abc", False),
-        (CONTINUATION, b"def", False),
-        (CONTINUATION, b"g", True),
-    ]
-
-
-def test_messages_are_masked() -> None:
-    peer = Peer(WebSocketOptions(mask_server_frames=True)).open(binary=True)
-    peer.protocol.write(b"abc")
-    peer.send(frame(PING, b"p"))
-    assert peer.frames() == [Frame(BINARY, b"abc", True, True), Frame(PONG, b"p", True, True)]
-
-
-def test_messages_with_masks_that_are_not_applied_say_the_same() -> None:
-    peer = Peer(WebSocketOptions(mask_server_frames=True, apply_mask=False)).open()
-    peer.protocol.write(b"abc")
-    assert peer.sent() == b"\x81\x83\0\0\0\0abc"
-
-
-# --- small things ----------------------------------------------------------------------------------------------------
-
-
-def test_socket_of_its_own_kind_is_written_to_directly() -> None:
-    peer = Peer().open()
-    assert not peer.protocol._outgoing._writes_through  # type: ignore[union-attr]
-
-    class Socket(FileDescriptor):  # type: ignore[misc]
-        TLS = False
-
-    for is_tls in (False, True):
-        other = Peer()
-        other.ask()
-        other.protocol.transport = Socket(reactor=object())
-        other.protocol.transport.TLS = is_tls
-        other.protocol.attach(peer.connection, is_binary=False)  # type: ignore[arg-type]
-        assert other.protocol._outgoing._writes_through is not is_tls  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize(
-    ("payload", "whole", "partial"),
-    [(b"abc", True, True), ("é".encode(), True, True), (b"\xc3", False, True), (b"\xff", False, False)],
-)
-def test_utf8_may_be_cut_off_where_it_is_not_all_there(payload: bytes, whole: bool, partial: bool) -> None:
-    assert is_utf8(payload) is whole
-    assert is_utf8(payload, is_all=False) is partial
 
 
 # --- a peer that is not to be read -----------------------------------------------------------------------------------
@@ -536,24 +453,18 @@ def test_messages_of_one_read_are_settled_together() -> None:
 def test_paused_peer_is_read_no_further(short: bool) -> None:
     peer = Peer(WebSocketOptions(auto_ping_interval=10000, auto_ping_timeout=5000), short=short).open()
     protocol = peer.protocol
-    accept = peer.connection.accept
-
-    def accept_one(data: bytes) -> None:
-        accept(data)
-        protocol.pause()
-
-    peer.connection.accept = accept_one  # type: ignore[method-assign]
+    peer.connection.on_message = protocol.direct.pause
     peer.send(frame(TEXT, b"a") + frame(TEXT, b"b"), frame(TEXT, b"c"))
     assert peer.connection.messages == [b"a"]
     assert peer.transport.producerState != "producing"
     assert protocol.autoPingPendingCall is None
     for expected in (b"b", b"c"):
-        protocol.resume()
+        protocol.direct.resume()
         (_, read_on) = peer.server.loop.timers.pop()
         read_on()
         assert peer.connection.messages[-1] == expected
-    protocol.resume()
-    protocol.resume()
+    protocol.direct.resume()
+    protocol.direct.resume()
     assert peer.transport.producerState == "producing"
     assert protocol.autoPingPendingCall is not None
     stop_pings(protocol)
@@ -561,9 +472,9 @@ def test_paused_peer_is_read_no_further(short: bool) -> None:
 
 def test_peer_that_is_closed_while_it_is_not_read_pings_no_more() -> None:
     peer = Peer(WebSocketOptions(auto_ping_interval=10000)).open()
-    peer.protocol.pause()
-    peer.protocol.close("wamp.close.normal", "")
-    peer.protocol.resume()
+    peer.protocol.direct.pause()
+    peer.protocol.direct.close("wamp.close.normal", "")
+    peer.protocol.direct.resume()
     assert peer.protocol.autoPingPendingCall is None
 
 
@@ -584,12 +495,12 @@ def turns(peer: Peer) -> int:
 @pytest.mark.parametrize("short", [False, True])
 def test_flood_of_messages_is_taken_in_turns_and_in_order(short: bool) -> None:
     peer = Peer(short=short).open()
-    messages = [b"%d" % number for number in range(3 * AT_ONCE + 5)]
+    messages = [b"%d" % number for number in range(3 * FRAMES_PER_TURN + 5)]
     peer.send(b"".join(frame(TEXT, message) for message in messages))
-    assert peer.connection.messages == messages[: AT_ONCE if short else AT_ONCE // 2]
+    assert peer.connection.messages == messages[: FRAMES_PER_TURN if short else FRAMES_PER_TURN // 2]
     assert peer.transport.producerState != "producing"
     peer.protocol.check_timeouts()  # what waits here is no message that does not come
-    assert peer.protocol._begun == 0
+    assert peer.protocol.direct.reader.incomplete_since == 0
     assert turns(peer) == (3 if short else 6)
     assert peer.connection.messages == messages
     assert peer.transport.producerState == "producing"
@@ -608,9 +519,18 @@ def test_flood_of_other_frames_is_taken_in_turns(flood: bytes) -> None:
     peer = Peer().open()
     peer.send(flood)
     assert 0 < len(peer.protocol.data) < len(flood)
-    assert turns(peer) == 2 * 400 // AT_ONCE
+    assert turns(peer) == 2 * 400 // FRAMES_PER_TURN
     assert peer.protocol.data == b""
     assert len([one for one in peer.frames() if one.opcode == PONG]) in (0, 400)
+
+
+def test_flood_of_messages_with_pings_in_between_has_no_longer_turns() -> None:
+    peer = Peer().open()
+    group = frame(TEXT, b"x") * (FRAMES_PER_TURN - 1) + frame(PING, b"p")
+    peer.send(group * 4)
+    assert len(peer.connection.messages) <= FRAMES_PER_TURN
+    turns(peer)
+    assert len(peer.connection.messages) == 4 * (FRAMES_PER_TURN - 1)
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
@@ -628,26 +548,26 @@ def test_message_that_is_large_when_inflated_takes_a_turn_of_its_own(is_whole: b
 
 def test_peer_paused_in_its_turn_waits_for_both() -> None:
     peer = Peer().open()
-    peer.send(frame(TEXT, b"x") * (AT_ONCE + 1))
-    peer.protocol.pause()
-    peer.protocol.resume()
+    peer.send(frame(TEXT, b"x") * (FRAMES_PER_TURN + 1))
+    peer.protocol.direct.pause()
+    peer.protocol.direct.resume()
     assert peer.transport.producerState != "producing"
-    peer.protocol.pause()
+    peer.protocol.direct.pause()
     turns(peer)
-    assert len(peer.connection.messages) == AT_ONCE
+    assert len(peer.connection.messages) == FRAMES_PER_TURN
     assert peer.transport.producerState != "producing"
-    peer.protocol.resume()
+    peer.protocol.direct.resume()
     turns(peer)
-    assert len(peer.connection.messages) == AT_ONCE + 1
+    assert len(peer.connection.messages) == FRAMES_PER_TURN + 1
     assert peer.transport.producerState == "producing"
 
 
 def test_peer_lost_in_its_turn_is_not_read_on() -> None:
     peer = Peer().open()
-    peer.send(frame(TEXT, b"x") * (AT_ONCE + 1))
+    peer.send(frame(TEXT, b"x") * (FRAMES_PER_TURN + 1))
     peer.lose()
     turns(peer)
-    assert len(peer.connection.messages) == AT_ONCE
+    assert len(peer.connection.messages) == FRAMES_PER_TURN
     assert peer.transport.producerState != "producing"
 
 
@@ -661,9 +581,31 @@ def test_peer_that_has_gone_leaves_nothing_for_the_collector(begin: Any) -> None
         peer.lose()
         peer.server.loop.cancel()
         kept = weakref.ref(peer.protocol)
-        peer.protocol.write(b"\x81\x04late")
+        peer.direct.write(b"\x81\x04late")
         assert peer.sent() == b""
         del peer
         assert kept() is None
     finally:
         gc.enable()
+
+
+# --- what Autobahn's parser keeps of frames ---------------------------------------------------------------------------
+
+
+def test_control_frame_that_is_too_long_is_refused_and_not_kept() -> None:
+    peer = Peer().open().send(b"\x89\xff" + struct.pack("!Q", 2**40) + b"mask")
+    assert peer.frames()[0].code == 1002
+    peer.send(*[b"x" * 1000] * 10)
+    assert len(b"".join(peer.protocol.control_frame_data)) + len(peer.protocol.data) <= 1000
+
+
+def test_empty_fragments_leave_nothing_behind() -> None:
+    peer = Peer().open().send(frame(TEXT, b"a", fin=False), *[frame(CONTINUATION, fin=False)] * 100)
+    assert peer.protocol.message_data == [b"a"]
+    peer.send(frame(CONTINUATION, b"b"))
+    assert peer.connection.messages == [b"ab"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 100_000])
+def test_compressed_message_has_room_to_be_a_little_longer(size: int) -> None:
+    assert size < max_compressed_size(size) <= size * 9 / 8 + 64

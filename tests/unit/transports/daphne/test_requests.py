@@ -11,7 +11,7 @@ from twisted.web.http_headers import Headers
 
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
-from wamp_transport.transports.admission import Admission
+from wamp_transport.transports.connection_limits import ConnectionLimiter
 from wamp_transport.transports.daphne.first_bytes import FirstBytes
 from wamp_transport.transports.daphne.ports import CountedConnection
 from wamp_transport.transports.daphne.requests import (
@@ -69,7 +69,7 @@ def request_() -> TransportRequest:
         server_name="",
         log_action=lambda *arguments: None,
     )
-    request = TransportRequest(Channel(TransportFactory(server, "tcp:1", LISTENER, Admission(1))), False)
+    request = TransportRequest(Channel(TransportFactory(server, "tcp:1", LISTENER, ConnectionLimiter(1))), False)
     request.method, request.uri, request.path, request.clientproto = b"GET", b"/", b"/", b"HTTP/1.1"
     return request
 
@@ -175,18 +175,18 @@ def test_status_has_its_name(request_: TransportRequest, status: int, name: byte
 
 
 def test_connection_too_many_is_not_taken() -> None:
-    factory = TransportFactory(SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections=1), Admission(9))
+    factory = TransportFactory(SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections=1), ConnectionLimiter(9))
     address = SimpleNamespace(host="10.0.0.1")
     assert isinstance(factory.buildProtocol(address), FirstBytes)
-    factory.admission.enter("10.0.0.1")
+    factory.limiter.acquire("10.0.0.1")
     assert factory.buildProtocol(address) is None
 
 
 class Socket(CountedConnection):
     """An accepted socket as far as it is counted."""
 
-    def __init__(self, admission: Admission, address: str | None) -> None:
-        self.admission, self.address, self.proxied_client = admission, address, None
+    def __init__(self, limiter: ConnectionLimiter, address: str | None) -> None:
+        self.limiter, self.address, self.proxied_client = limiter, address, None
 
 
 def asking(connection: Socket, *values: bytes) -> Any:
@@ -197,21 +197,21 @@ def asking(connection: Socket, *values: bytes) -> Any:
 
 def test_client_that_a_trusted_proxy_tells_is_counted() -> None:
     listener = replace(LISTENER, max_connections_per_address=1)
-    factory = TransportFactory(SimpleNamespace(), "tcp:1", listener, Admission(9))
-    proxy = asking(Socket(factory.admission, "10.0.0.1"), b"9.9.9.9", b"203.0.113.9")
+    factory = TransportFactory(SimpleNamespace(), "tcp:1", listener, ConnectionLimiter(9))
+    proxy = asking(Socket(factory.limiter, "10.0.0.1"), b"9.9.9.9", b"203.0.113.9")
     assert factory.client_refusal(proxy) == ""
-    assert factory.admission.by_address == {"203.0.113.9": 1}
-    again = asking(Socket(factory.admission, "10.0.0.1"), b"1.1.1.1, 203.0.113.9")
+    assert factory.limiter.by_address == {"203.0.113.9": 1}
+    again = asking(Socket(factory.limiter, "10.0.0.1"), b"1.1.1.1, 203.0.113.9")
     assert "203.0.113.9" in factory.client_refusal(again)
 
 
 @pytest.mark.parametrize(("address", "values"), [("6.6.6.6", [b"203.0.113.9"]), ("10.0.0.1", []), (None, [b"1.1.1.1"])])
 def test_nobody_is_counted_for_what_is_not_trusted_or_not_told(address: str | None, values: list[bytes]) -> None:
     factory = TransportFactory(
-        SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections_per_address=1), Admission(9)
+        SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections_per_address=1), ConnectionLimiter(9)
     )
-    assert factory.client_refusal(asking(Socket(factory.admission, address), *values)) == ""
-    assert factory.admission.by_address == {}
+    assert factory.client_refusal(asking(Socket(factory.limiter, address), *values)) == ""
+    assert factory.limiter.by_address == {}
 
 
 def test_body_over_the_limit_is_refused_by_its_size(request_: TransportRequest) -> None:

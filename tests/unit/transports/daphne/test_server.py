@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
 from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKED_AT_ONCE, WampServer, report_bugs
-from wamp_transport.transports.upgrade import ordinary_upgrade
+from wamp_transport.transports.fast_handshake import parse_simple_upgrade
 
 from .peers import REQUEST, service_with
 
@@ -60,7 +60,7 @@ def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
     server.ws_factory, server.connections = WebSocketFactory(server, server=""), {}
 
     def protocol(path: bytes, header: bytes = b"", key: str = "tcp:1") -> WampWebSocketProtocol | None:
-        request = ordinary_upgrade((REQUEST % header).replace(b"/ws", path))
+        request = parse_simple_upgrade((REQUEST % header).replace(b"/ws", path))
         assert request is not None
         return server.websocket_for(key, request)
 
@@ -85,7 +85,7 @@ def test_usual_handshake_begins_with_all_that_autobahn_sets() -> None:
     service = service_with(WebSocketOptions(open_handshake_timeout=0))
     server = WampServer(None, lambda key, path: service, _nothing, _nothing)
     server.ws_factory, server.connections = WebSocketFactory(server, server=""), {}
-    request = ordinary_upgrade(REQUEST % b"")
+    request = parse_simple_upgrade(REQUEST % b"")
     assert request is not None
     one, other = server.websocket_for("", request), server.websocket_for("", request)
     assert one is not None and other is not None  # noqa: PT018 - types

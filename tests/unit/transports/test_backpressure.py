@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from wamp_transport.config.websocket import WebSocketOptions
-from wamp_transport.transports.pressure import Bounds, Policy, Pressure
+from wamp_transport.transports.backpressure import Bounds, Policy, SlowConsumerMonitor
 
 
 class Timer:
@@ -33,7 +33,7 @@ class Scales:
         self.congestions: list[bool] = []
         self.overflows: list[int] = []
         bounds = Bounds(100, 7.0, 1000, policy)
-        self.pressure = Pressure(bounds, self.call_later, self.congestions.append, self.overflows.append)
+        self.pressure = SlowConsumerMonitor(bounds, self.call_later, self.congestions.append, self.overflows.append)
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle:
         self.timers.append(Timer(delay, callback))
@@ -57,9 +57,9 @@ def test_bounds_are_those_of_the_service() -> None:
 def test_burst_that_passes_in_time_is_nothing(policy: Policy) -> None:
     scales = Scales(policy)
     for waiting in (100, 101, 1000, 500):
-        scales.pressure.weigh(waiting)
+        scales.pressure.update_size(waiting)
     assert scales.running == [7.0]
-    scales.pressure.weigh(100)
+    scales.pressure.update_size(100)
     assert scales.running == []
     assert (scales.congestions, scales.overflows) == ([], [])
 
@@ -67,14 +67,14 @@ def test_burst_that_passes_in_time_is_nothing(policy: Policy) -> None:
 def test_grace_begins_anew_with_each_burst() -> None:
     scales = Scales("close")
     for waiting in (200, 50, 200):
-        scales.pressure.weigh(waiting)
+        scales.pressure.update_size(waiting)
     assert [timer.function is None for timer in scales.timers] == [True, False]
 
 
 def test_peer_over_the_limit_for_too_long_is_closed() -> None:
     scales = Scales("close")
-    scales.pressure.weigh(101)
-    scales.pressure.weigh(150)
+    scales.pressure.update_size(101)
+    scales.pressure.update_size(150)
     scales.timers[0].run()
     assert scales.overflows == [150]
     assert scales.congestions == []
@@ -82,8 +82,8 @@ def test_peer_over_the_limit_for_too_long_is_closed() -> None:
 
 def test_peer_over_the_most_is_closed_at_once() -> None:
     scales = Scales("close")
-    scales.pressure.weigh(101)
-    scales.pressure.weigh(1001)
+    scales.pressure.update_size(101)
+    scales.pressure.update_size(1001)
     assert scales.overflows == [1001]
     assert scales.running == []
 
@@ -91,28 +91,28 @@ def test_peer_over_the_most_is_closed_at_once() -> None:
 @pytest.mark.parametrize("waiting", [150, 1001])
 def test_peer_is_left_out_until_it_has_caught_up(waiting: int) -> None:
     scales = Scales("drop")
-    scales.pressure.weigh(waiting)
+    scales.pressure.update_size(waiting)
     for timer in scales.timers:
         timer.run()
-    scales.pressure.weigh(waiting + 50)
+    scales.pressure.update_size(waiting + 50)
     assert scales.congestions == [True]
     assert scales.pressure.is_congested
     assert scales.running == []
-    scales.pressure.weigh(100)
+    scales.pressure.update_size(100)
     assert scales.congestions == [True, False]
     assert scales.overflows == []
 
 
 def test_peer_left_out_for_which_still_more_waits_is_closed() -> None:
     scales = Scales("drop")
-    scales.pressure.weigh(2000)
-    scales.pressure.weigh(2001)
+    scales.pressure.update_size(2000)
+    scales.pressure.update_size(2001)
     assert scales.overflows == [2001]
     assert scales.congestions == [True, False]
 
 
 def test_peer_that_is_gone_leaves_no_timer() -> None:
     scales = Scales("close")
-    scales.pressure.weigh(500)
-    scales.pressure.relieve()
+    scales.pressure.update_size(500)
+    scales.pressure.reset()
     assert scales.running == []

@@ -2,7 +2,12 @@
 
 import pytest
 
-from wamp_transport.transports.upgrade import LONGEST, MOST_HEADERS, ordinary_upgrade, switching_protocols
+from wamp_transport.transports.fast_handshake import (
+    MAX_HEADERS,
+    MAX_REQUEST_BYTES,
+    parse_simple_upgrade,
+    switching_protocols,
+)
 
 REQUEST = (
     b"GET /a%20b?x=1&y HTTP/1.1\r\nHost: here:8080\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -12,7 +17,7 @@ REQUEST = (
 
 
 def test_usual_request_is_read() -> None:
-    request = ordinary_upgrade(REQUEST + b"\x81\x80")
+    request = parse_simple_upgrade(REQUEST + b"\x81\x80")
     assert request is not None
     assert (request.path, request.query, request.rest) == (b"/a%20b", b"x=1&y", b"\x81\x80")
     assert request.subprotocols == ["wamp.2.json", "wamp.2.msgpack"]
@@ -23,19 +28,19 @@ def test_usual_request_is_read() -> None:
 
 
 def test_offered_extensions_are_noticed() -> None:
-    request = ordinary_upgrade(REQUEST.replace(b"Origin: ", b"Sec-WebSocket-Extensions: "))
+    request = parse_simple_upgrade(REQUEST.replace(b"Origin: ", b"Sec-WebSocket-Extensions: "))
     assert request is not None
     assert request.offers_extensions
 
 
 @pytest.mark.parametrize("host", [b"here", b"127.0.0.1:80", b"[::1]", b"[::1]:8080", b"a-b.example"])
 def test_usual_host_is_taken(host: bytes) -> None:
-    assert ordinary_upgrade(REQUEST.replace(b"here:8080\r\nUp", host + b"\r\nUp")) is not None
+    assert parse_simple_upgrade(REQUEST.replace(b"here:8080\r\nUp", host + b"\r\nUp")) is not None
 
 
 @pytest.mark.parametrize("size", range(0, len(REQUEST), 7))
 def test_request_that_is_not_whole_is_left_alone(size: int) -> None:
-    assert ordinary_upgrade(REQUEST[:size]) is None
+    assert parse_simple_upgrade(REQUEST[:size]) is None
 
 
 @pytest.mark.parametrize(
@@ -80,20 +85,20 @@ def test_request_that_is_not_whole_is_left_alone(size: int) -> None:
         (b"Origin: ", b"X-Forwarded-For: "),
         (b"Origin: ", b"Forwarded: "),
         (b"Origin: ", b"Daphne-Root-Path: "),
-        (b"http://here:8080 ", b"x" * LONGEST),
+        (b"http://here:8080 ", b"x" * MAX_REQUEST_BYTES),
     ],
 )
 def test_whatever_is_unusual_is_left_to_others(usual: bytes, unusual: bytes) -> None:
     assert usual in REQUEST
-    assert ordinary_upgrade(REQUEST.replace(usual, unusual, 1)) is None
+    assert parse_simple_upgrade(REQUEST.replace(usual, unusual, 1)) is None
 
 
 def test_request_beyond_its_limits_is_left_to_others() -> None:
-    assert ordinary_upgrade(REQUEST, len(REQUEST)) is not None
-    assert ordinary_upgrade(REQUEST, len(REQUEST) - 1) is None
-    many = b"".join(b"x-%d: y\r\n" % number for number in range(MOST_HEADERS - 7))
-    assert ordinary_upgrade(REQUEST[:-2] + many + b"\r\n") is not None
-    assert ordinary_upgrade(REQUEST[:-2] + many + b"z: y\r\n\r\n") is None
+    assert parse_simple_upgrade(REQUEST, len(REQUEST)) is not None
+    assert parse_simple_upgrade(REQUEST, len(REQUEST) - 1) is None
+    many = b"".join(b"x-%d: y\r\n" % number for number in range(MAX_HEADERS - 7))
+    assert parse_simple_upgrade(REQUEST[:-2] + many + b"\r\n") is not None
+    assert parse_simple_upgrade(REQUEST[:-2] + many + b"z: y\r\n\r\n") is None
 
 
 def test_answer_holds_the_accept_key_of_the_specification() -> None:

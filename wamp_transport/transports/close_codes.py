@@ -1,4 +1,4 @@
-"""How a WAMP reason becomes a WebSocket close: its code and its text.
+"""WebSocket close codes and texts for WAMP reasons.
 
 Section of RFC 6455: 7.4, "Status Codes".
 """
@@ -13,8 +13,8 @@ PROTOCOL_ERROR: Final = 1002
 TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
 
-REASON_SIZE: Final = 123
-"""Octets that a close frame has for its reason."""
+MAX_REASON_BYTES: Final = 123
+"""Octets that a close frame has for its text."""
 
 CODES: Final = {
     errors.PROTOCOL_VIOLATION: PROTOCOL_ERROR,
@@ -26,11 +26,11 @@ CODES: Final = {
 
 
 def close_code(reason: str) -> int:
-    """The close code for a reason URI; 1000 where none is more fitting."""
+    """Return the close code for a reason URI; 1000 if no other code fits."""
     return CODES.get(reason, NORMAL)
 
 
 def close_text(reason: str, message: str) -> str:
-    """The text of a close: the reason and the sentence for people, within what a frame can carry."""
+    """Return the text of a close frame: reason and message, cut to the size that a close frame can carry."""
     text = f"{reason}: {message}" if message else reason
-    return text.encode("utf-8", "replace")[:REASON_SIZE].decode("utf-8", "ignore")
+    return text.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from wamp_transport.transports.flushing import SLICE_SECONDS, STRIDE, WAVE, Flushing
+from wamp_transport.transports.flush_scheduler import (
+    MAX_PEERS_PER_TURN,
+    PEERS_PER_CLOCK_CHECK,
+    SLICE_SECONDS,
+    FlushScheduler,
+)
 
 
 class Loop:
@@ -42,8 +47,8 @@ class Peer:
         return False
 
 
-COST = SLICE_SECONDS / (4 * STRIDE)
-IN_A_SLICE = 4 * STRIDE
+COST = SLICE_SECONDS / (4 * PEERS_PER_CLOCK_CHECK)
+IN_A_SLICE = 4 * PEERS_PER_CLOCK_CHECK
 
 
 @pytest.fixture
@@ -52,17 +57,17 @@ def loop() -> Loop:
 
 
 @pytest.fixture
-def flushing(loop: Loop) -> Flushing:
-    return Flushing(loop)
+def flushing(loop: Loop) -> FlushScheduler:
+    return FlushScheduler(loop)
 
 
 def crowd(loop: Loop, served: list[Peer], count: int) -> list[Peer]:
     return [Peer(loop, served, COST) for _ in range(count)]
 
 
-def test_few_peers_are_served_in_one_turn_in_order(loop: Loop, flushing: Flushing) -> None:
+def test_few_peers_are_served_in_one_turn_in_order(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
-    peers = crowd(loop, served, WAVE)
+    peers = crowd(loop, served, MAX_PEERS_PER_TURN)
     for peer in peers:
         flushing.flush_soon(peer)
     assert len(loop.due) == 1
@@ -72,13 +77,13 @@ def test_few_peers_are_served_in_one_turn_in_order(loop: Loop, flushing: Flushin
     assert loop.due == []
 
 
-def test_many_peers_are_served_in_slices_in_order(loop: Loop, flushing: Flushing) -> None:
+def test_many_peers_are_served_in_slices_in_order(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
-    peers = crowd(loop, served, WAVE + 1)
+    peers = crowd(loop, served, MAX_PEERS_PER_TURN + 1)
     for peer in peers:
         flushing.flush_soon(peer)
     loop.turn()
-    assert 0 < len(served) <= IN_A_SLICE + STRIDE
+    assert 0 < len(served) <= IN_A_SLICE + PEERS_PER_CLOCK_CHECK
     turns = 1
     while loop.due:
         assert len(loop.due) == 1
@@ -88,9 +93,9 @@ def test_many_peers_are_served_in_slices_in_order(loop: Loop, flushing: Flushing
     assert turns >= 3
 
 
-def test_few_that_come_later_are_served_before_what_is_left(loop: Loop, flushing: Flushing) -> None:
+def test_few_that_come_later_are_served_before_what_is_left(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
-    for peer in crowd(loop, served, 10 * WAVE):
+    for peer in crowd(loop, served, 10 * MAX_PEERS_PER_TURN):
         flushing.flush_soon(peer)
     loop.turn()
     count = len(served)
@@ -99,12 +104,12 @@ def test_few_that_come_later_are_served_before_what_is_left(loop: Loop, flushing
     assert len(loop.due) == 1
     loop.turn()
     assert served[count] is late
-    assert count < len(served) < 10 * WAVE
+    assert count < len(served) < 10 * MAX_PEERS_PER_TURN
 
 
-def test_many_that_come_later_wait_behind_what_is_left(loop: Loop, flushing: Flushing) -> None:
+def test_many_that_come_later_wait_behind_what_is_left(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
-    first, second = crowd(loop, served, 2 * WAVE), crowd(loop, served, 2 * WAVE)
+    first, second = crowd(loop, served, 2 * MAX_PEERS_PER_TURN), crowd(loop, served, 2 * MAX_PEERS_PER_TURN)
     for peer in first:
         flushing.flush_soon(peer)
     loop.turn()
@@ -115,18 +120,18 @@ def test_many_that_come_later_wait_behind_what_is_left(loop: Loop, flushing: Flu
     assert served == first + second
 
 
-def test_a_long_turn_is_followed_by_an_equally_long_slice(loop: Loop, flushing: Flushing) -> None:
+def test_a_long_turn_is_followed_by_an_equally_long_slice(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
-    for peer in crowd(loop, served, 10 * WAVE):
+    for peer in crowd(loop, served, 10 * MAX_PEERS_PER_TURN):
         flushing.flush_soon(peer)
     loop.turn()
     count = len(served)
     loop.now += 5 * SLICE_SECONDS
     loop.turn()
-    assert 5 * IN_A_SLICE - STRIDE <= len(served) - count <= 5 * IN_A_SLICE + STRIDE
+    assert 5 * IN_A_SLICE - PEERS_PER_CLOCK_CHECK <= len(served) - count <= 5 * IN_A_SLICE + PEERS_PER_CLOCK_CHECK
 
 
-def test_a_peer_written_to_while_it_is_flushed_gets_another_turn(loop: Loop, flushing: Flushing) -> None:
+def test_a_peer_written_to_while_it_is_flushed_gets_another_turn(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
 
     class Talkative(Peer):
@@ -145,9 +150,9 @@ def test_a_peer_written_to_while_it_is_flushed_gets_another_turn(loop: Loop, flu
     assert loop.due == []
 
 
-def test_at_the_end_everybody_is_served_at_once(loop: Loop, flushing: Flushing) -> None:
+def test_at_the_end_everybody_is_served_at_once(loop: Loop, flushing: FlushScheduler) -> None:
     served: list[Peer] = []
-    peers = crowd(loop, served, 2 * WAVE)
+    peers = crowd(loop, served, 2 * MAX_PEERS_PER_TURN)
     for peer in peers:
         flushing.flush_soon(peer)
     loop.turn()
@@ -184,7 +189,7 @@ def turning() -> Iterator[TurningLoop]:
 
 
 def test_peers_are_served_at_the_end_of_the_turn_without_another(turning: TurningLoop) -> None:
-    flushing = Flushing(turning)
+    flushing = FlushScheduler(turning)
     served: list[Peer] = []
     peers = crowd(turning, served, 3)
     for peer in peers:
@@ -198,7 +203,7 @@ def test_peers_are_served_at_the_end_of_the_turn_without_another(turning: Turnin
 
 
 def test_loop_does_not_wait_after_more_than_handing_bytes_to_the_system(turning: TurningLoop) -> None:
-    flushing = Flushing(turning)
+    flushing = FlushScheduler(turning)
 
     class Slow(Peer):
         def flush(self) -> bool:
@@ -215,14 +220,14 @@ def test_loop_does_not_wait_after_more_than_handing_bytes_to_the_system(turning:
 
 
 def test_loop_does_not_wait_while_a_slice_is_left(turning: TurningLoop) -> None:
-    flushing = Flushing(turning)
+    flushing = FlushScheduler(turning)
     served: list[Peer] = []
-    peers = crowd(turning, served, 2 * WAVE)
+    peers = crowd(turning, served, 2 * MAX_PEERS_PER_TURN)
     for peer in peers:
         flushing.flush_soon(peer)
     while served != peers:
         turning.turn()
-        assert len(turning.waits) < 2 * WAVE
+        assert len(turning.waits) < 2 * MAX_PEERS_PER_TURN
     turning.turn()
     assert len(turning.waits) > 3
     assert set(turning.waits[:-1]) == {0}
@@ -230,7 +235,7 @@ def test_loop_does_not_wait_while_a_slice_is_left(turning: TurningLoop) -> None:
 
 
 def test_loop_does_not_wait_where_a_peer_was_written_to_while_it_was_flushed(turning: TurningLoop) -> None:
-    flushing = Flushing(turning)
+    flushing = FlushScheduler(turning)
     served: list[Peer] = []
 
     class Talkative(Peer):
@@ -248,11 +253,11 @@ def test_loop_does_not_wait_where_a_peer_was_written_to_while_it_was_flushed(tur
     assert turning.waits == [0, 60, 60]
 
 
-@pytest.mark.parametrize("number", [3, 2 * WAVE])
+@pytest.mark.parametrize("number", [3, 2 * MAX_PEERS_PER_TURN])
 def test_bug_with_one_peer_is_logged_and_keeps_nobody_else_waiting(
     turning: TurningLoop, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
-    flushing = Flushing(turning)
+    flushing = FlushScheduler(turning)
 
     class Broken(Peer):
         def flush(self) -> bool:
@@ -265,5 +270,5 @@ def test_bug_with_one_peer_is_logged_and_keeps_nobody_else_waiting(
         flushing.flush_soon(peer)
     while served != peers:
         turning.turn()
-        assert len(turning.waits) < 2 * WAVE
+        assert len(turning.waits) < 2 * MAX_PEERS_PER_TURN
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [LookupError]

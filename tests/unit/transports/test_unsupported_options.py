@@ -9,7 +9,13 @@ from wamp_transport.config.configuration import Configuration, PathService, Tran
 from wamp_transport.config.section import Section
 from wamp_transport.config.webservices import JsonService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
-from wamp_transport.transports.unenforced import BY_THE_CONSUMER, BY_WAITING, WITHOUT_EFFECT, in_words, unenforced
+from wamp_transport.transports.unsupported_options import (
+    CONSUMER_OPTIONS,
+    IGNORED_OPTIONS,
+    WAITING_SERVER_OPTIONS,
+    describe_unsupported,
+    unsupported_options,
+)
 
 
 def section(**settings: Any) -> WebSocketService:
@@ -36,21 +42,21 @@ CHANGED = {
 def test_changed_option_is_named_unless_the_consumer_carries_it_out(name: str) -> None:
     default = WebSocketOptions.model_fields[name].default
     value = CHANGED.get(name, not default if isinstance(default, bool) else 5000)
-    named = unenforced(section(options={name: value}))
-    assert named == (() if name in BY_THE_CONSUMER | WITHOUT_EFFECT else (name,))
-    assert unenforced(section(options={name: default})) == ()
+    named = unsupported_options(section(options={name: value}))
+    assert named == (() if name in CONSUMER_OPTIONS | IGNORED_OPTIONS else (name,))
+    assert unsupported_options(section(options={name: default})) == ()
 
 
-@pytest.mark.parametrize("name", sorted(BY_WAITING))
+@pytest.mark.parametrize("name", sorted(WAITING_SERVER_OPTIONS))
 def test_bounds_for_slow_peers_hold_where_the_server_waits_for_them(name: str) -> None:
     changed = section(options={name: CHANGED.get(name, 5000), "fail_by_drop": True})
-    assert unenforced(changed, waits=True) == ("fail_by_drop",)
-    assert set(unenforced(changed)) == {"fail_by_drop", name}
-    assert in_words(configured(a=changed), waits=True) == "/a: fail_by_drop"
+    assert unsupported_options(changed, waits=True) == ("fail_by_drop",)
+    assert set(unsupported_options(changed)) == {"fail_by_drop", name}
+    assert describe_unsupported(configured(a=changed), waits=True) == "/a: fail_by_drop"
 
 
 def test_debug_is_named() -> None:
-    assert unenforced(section(debug=True)) == ("debug",)
+    assert unsupported_options(section(debug=True)) == ("debug",)
 
 
 def test_all_services_are_told_in_one_line() -> None:
@@ -60,5 +66,5 @@ def test_all_services_are_told_in_one_line() -> None:
         c=JsonService.model_validate({"type": "json", "value": 1}),
         d=section(debug=True),
     )
-    assert in_words(configuration) == "/a: fail_by_drop, auto_ping_interval; /d: debug"
-    assert in_words(configured()) == ""
+    assert describe_unsupported(configuration) == "/a: fail_by_drop, auto_ping_interval; /d: debug"
+    assert describe_unsupported(configured()) == ""

@@ -1,7 +1,8 @@
-"""The request of a usual WebSocket client, read without I/O in one go.
+"""Parses the request of a usual WebSocket client in one go, without I/O.
 
-Whatever is the least bit unusual is left to the HTTP server's and Autobahn's own parsers, which know all the ways in
-which a request can be wrong. Section of RFC 6455: 4.2, "Server-Side Requirements".
+All other requests are left to the HTTP server's and Autobahn's parsers, which know how a request can be wrong.
+
+Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
 
 import re
@@ -12,33 +13,33 @@ from typing import Final
 
 from msgspec import Struct
 
-LONGEST: Final = 8 * 1024
-"""Bytes of the longest request that is read here."""
+MAX_REQUEST_BYTES: Final = 8 * 1024
+"""Longer requests are not parsed here."""
 
-MOST_HEADERS: Final = 100
-"""Headers of a request that is read here."""
+MAX_HEADERS: Final = 100
+"""Requests with more headers are not parsed here."""
 
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 NAME: Final = rb"[A-Za-z0-9!$&'*.^`|~+-]"
-"""Names with ``_``, ``%`` or ``#`` are legal but no usual client sends them."""
+"""Names with ``_``, ``%`` or ``#`` are legal, but no usual client sends them."""
 HEAD: Final = re.compile(rb"GET (/[!-\"$-~]*+) HTTP/1\.1\r\n(?:" + NAME + rb"++:[ -~\t]*+\r\n)*+")
 HEADER: Final = re.compile(rb"(" + NAME + rb"+):([ -~\t]*)")
-"""A header of printable ASCII, and all of them: read in one go, and never back, however a request is made."""
+"""A header of printable ASCII, and a head of them. Possessive: no request makes the match backtrack."""
 KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 AUTHORITY: Final = rb"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}))?"
 HOST: Final = re.compile(AUTHORITY)
 ORIGIN: Final = re.compile(rb"null|[a-z][a-z0-9+.\-]*://" + AUTHORITY)
 
 UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"daphne-root-path", b"forwarded"})
-"""Headers that make a request unusual, and so do all that begin with ``x-forwarded``."""
+"""Headers that no simple request has; nor has it one that begins with ``x-forwarded``."""
 
 
 class UpgradeRequest(Struct, gc=False):
-    """A request for a WebSocket that keeps all the rules.
+    """A valid request for a WebSocket.
 
-    ``path`` and ``query`` are as they came, still percent-encoded. ``headers`` are all headers in order, names in lower
-    case, each there once. ``subprotocols`` are in the client's order; ``rest`` is what came after the request.
+    ``path`` and ``query`` are percent-encoded, as they were received. ``headers`` are all headers in order, names in
+    lower case, none twice. ``subprotocols`` are in the client's order; ``rest`` are the bytes after the request.
     """
 
     path: bytes
@@ -50,21 +51,21 @@ class UpgradeRequest(Struct, gc=False):
     rest: bytes
 
 
-def ordinary_upgrade(data: bytes, longest: int = LONGEST) -> UpgradeRequest | None:
-    """The request that the first bytes of a connection hold.
+def parse_simple_upgrade(data: bytes, max_bytes: int = MAX_REQUEST_BYTES) -> UpgradeRequest | None:
+    """Return the request in the first bytes of a connection.
 
-    None: it is not whole, or has more than ``longest`` bytes, or is not an ordinary one.
+    None if it is not whole, has more than ``max_bytes`` bytes, or is not a simple one.
     """
-    end = data.find(b"\r\n\r\n", 0, min(longest, LONGEST))
+    end = data.find(b"\r\n\r\n", 0, min(max_bytes, MAX_REQUEST_BYTES))
     head = HEAD.fullmatch(data, 0, end + 2) if end >= 0 else None
     if head is None:
         return None
     headers = [(name.lower(), value.strip()) for name, value in HEADER.findall(data, head.end(1), end)]
     fields = dict(headers)
-    if len(fields) != len(headers) or len(headers) > MOST_HEADERS:
+    if len(fields) != len(headers) or len(headers) > MAX_HEADERS:
         return None
     subprotocols = [name.strip() for name in fields.get(b"sec-websocket-protocol", b"").decode().split(",")]
-    if not _is_ordinary(fields, subprotocols):
+    if not _is_simple(fields, subprotocols):
         return None
     path, _, query = head[1].partition(b"?")
     has_extensions = b"sec-websocket-extensions" in fields
@@ -73,7 +74,7 @@ def ordinary_upgrade(data: bytes, longest: int = LONGEST) -> UpgradeRequest | No
     )
 
 
-def _is_ordinary(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
+def _is_simple(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
     return (
         fields.get(b"upgrade", b"").lower() == b"websocket"
         and b"upgrade" in [token.strip() for token in fields.get(b"connection", b"").lower().split(b",")]
@@ -89,7 +90,7 @@ def _is_ordinary(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
 
 
 def switching_protocols(key: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The answer to a request with ``key``, with further ``headers``."""
+    """Return the answer that accepts a request with ``key``, with further ``headers``."""
     accept = b64encode(sha1(key + MAGIC, usedforsecurity=False).digest())
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
     return answer + accept + b"\r\n" + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wamp_transport.transports.closing import close_code, close_text
+from wamp_transport.transports.close_codes import close_code, close_text
 from wamp_transport.wamp import errors
 
 

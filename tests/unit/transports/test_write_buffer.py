@@ -1,12 +1,13 @@
-"""Bytes on their way to a peer: collected, sent in one piece, held back and bounded for a slow one."""
+"""Bytes on their way to a peer: collected, sent in one piece, kept and bounded for a slow one."""
 
 from typing import Any
 
 import pytest
 
-from wamp_transport.transports import outgoing
-from wamp_transport.transports.outgoing import Outgoing, unsent
-from wamp_transport.transports.pressure import Bounds, Pressure
+from wamp_transport.transports import write_buffer
+from wamp_transport.transports.backpressure import Bounds, SlowConsumerMonitor
+from wamp_transport.transports.read_gate import PauseReason, ReadGate
+from wamp_transport.transports.write_buffer import WriteBuffer, unsent
 
 FULL = 100
 
@@ -57,18 +58,23 @@ class Transport:
 
 
 class Peer:
-    """An Outgoing with its transport; ``turn`` ends a turn of the loop."""
+    """A WriteBuffer with its transport; ``turn`` ends a turn of the loop."""
 
     def __init__(self, room: int = 0, *, writes_through: bool = False) -> None:
         self.transport = Transport(room)
-        self.asked: list[Outgoing] = []
+        self.asked: list[WriteBuffer] = []
         self.overflows: list[int] = []
         self.timers = 0
-        self.outgoing = Outgoing(self.transport, self.asked.append, self.scales, writes_through=writes_through)
-        self.transport.producer = self.outgoing
+        self.gate = ReadGate(self.transport)
+        self.buffer = WriteBuffer(
+            self.transport, self.gate, self.asked.append, self.make_monitor, writes_through=writes_through
+        )
+        self.transport.producer = self.buffer
 
-    def scales(self) -> Pressure:
-        return Pressure(Bounds(200, 5.0, 1000, "close"), self.call_later, lambda is_congested: None, self.overflowed)
+    def make_monitor(self) -> SlowConsumerMonitor:
+        return SlowConsumerMonitor(
+            Bounds(200, 5.0, 1000, "close"), self.call_later, lambda is_congested: None, self.overflowed
+        )
 
     def call_later(self, delay: float, callback: Any, /) -> Any:
         self.timers += 1
@@ -79,7 +85,7 @@ class Peer:
 
     def overflowed(self, waiting: int) -> None:
         self.overflows.append(waiting)
-        self.outgoing.discard()
+        self.buffer.discard()
 
     def turn(self) -> None:
         asked, self.asked[:] = list(self.asked), []
@@ -90,24 +96,24 @@ class Peer:
 def test_frames_of_one_turn_go_out_in_one_piece() -> None:
     peer = Peer()
     for data in (b"a", b"b", b"c"):
-        peer.outgoing.write(data)
+        peer.buffer.write(data)
     assert len(peer.asked) == 1
     assert peer.transport._tempDataBuffer == []
     peer.turn()
-    peer.outgoing.write(b"d")
+    peer.buffer.write(b"d")
     peer.turn()
     assert peer.transport._tempDataBuffer == [b"abc", b"d"]
 
 
 def test_flush_with_nothing_written_sends_nothing() -> None:
     peer = Peer()
-    peer.outgoing.flush_now()
+    peer.buffer.flush_now()
     assert peer.transport._tempDataBuffer == []
 
 
 def test_empty_buffer_writes_straight_to_the_socket() -> None:
     peer = Peer(room=10, writes_through=True)
-    peer.outgoing.write(b"x" * 4)
+    peer.buffer.write(b"x" * 4)
     peer.turn()
     assert peer.transport.sent == [b"xxxx"]
     assert peer.transport._tempDataBuffer == []
@@ -115,11 +121,11 @@ def test_empty_buffer_writes_straight_to_the_socket() -> None:
 
 def test_what_the_socket_does_not_take_waits_in_the_transport() -> None:
     peer = Peer(room=3, writes_through=True)
-    peer.outgoing.write(b"abcde")
+    peer.buffer.write(b"abcde")
     peer.turn()
     assert peer.transport.sent == [b"abc"]
     assert peer.transport._tempDataBuffer == [b"de"]
-    peer.outgoing.write(b"f")
+    peer.buffer.write(b"f")
     peer.turn()
     assert peer.transport._tempDataBuffer == [b"de", b"f"]
 
@@ -128,7 +134,7 @@ def test_what_the_socket_does_not_take_waits_in_the_transport() -> None:
 def test_waiting_bytes_are_not_overtaken(attribute: str) -> None:
     peer = Peer(room=100, writes_through=True)
     setattr(peer.transport, attribute, b"old" if attribute == "dataBuffer" else [b"old"])
-    peer.outgoing.write(b"new")
+    peer.buffer.write(b"new")
     peer.turn()
     assert peer.transport.sent == []
     assert peer.transport._tempDataBuffer[-1] == b"new"
@@ -138,27 +144,27 @@ def test_waiting_bytes_are_not_overtaken(attribute: str) -> None:
 def test_broken_socket_is_left_to_the_transport(room: int, connected: bool) -> None:
     peer = Peer(room=room, writes_through=True)
     peer.transport.connected = connected
-    peer.outgoing.write(b"abc")
+    peer.buffer.write(b"abc")
     peer.turn()
     assert peer.transport._tempDataBuffer == [b"abc"]
 
 
 def test_slow_peer_is_held_back_and_not_read() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.buffer.write(b"x" * (FULL + 1))
     peer.turn()
     assert not peer.transport.is_reading
-    peer.outgoing.write(b"y")
+    peer.buffer.write(b"y")
     peer.turn()
     assert b"y" not in peer.transport._tempDataBuffer
 
 
 def test_slow_peer_that_reads_again_gets_all_in_order() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.buffer.write(b"x" * (FULL + 1))
     peer.turn()
     for data in (b"a", b"b"):
-        peer.outgoing.write(data)
+        peer.buffer.write(data)
         peer.turn()
     peer.transport.drain()
     peer.transport.drain()
@@ -169,9 +175,9 @@ def test_slow_peer_that_reads_again_gets_all_in_order() -> None:
 
 def test_slow_peer_that_is_slow_again_at_once_stays_unread() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.buffer.write(b"x" * (FULL + 1))
     peer.turn()
-    peer.outgoing.write(b"y" * (FULL + 1))
+    peer.buffer.write(b"y" * (FULL + 1))
     peer.transport.drain()
     assert not peer.transport.is_reading
     peer.transport.drain()
@@ -180,13 +186,13 @@ def test_slow_peer_that_is_slow_again_at_once_stays_unread() -> None:
 
 def test_slow_peer_beyond_the_most_overflows_and_may_still_be_told_so() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * 600)
+    peer.buffer.write(b"x" * 600)
     peer.turn()
-    peer.outgoing.write(b"y" * 400)
+    peer.buffer.write(b"y" * 400)
     assert peer.overflows == []
-    peer.outgoing.write(b"z")
+    peer.buffer.write(b"z")
     assert peer.overflows == [1001]
-    peer.outgoing.write(b"goodbye")
+    peer.buffer.write(b"goodbye")
     peer.turn()
     assert peer.overflows == [1001]
     peer.transport.drain()
@@ -196,9 +202,9 @@ def test_slow_peer_beyond_the_most_overflows_and_may_still_be_told_so() -> None:
 
 def test_slow_peer_has_time_until_it_has_caught_up() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * 150)
+    peer.buffer.write(b"x" * 150)
     peer.turn()
-    peer.outgoing.write(b"y" * 150)
+    peer.buffer.write(b"y" * 150)
     peer.turn()
     assert peer.timers == 1
     peer.transport.drain()
@@ -210,21 +216,21 @@ def test_slow_peer_has_time_until_it_has_caught_up() -> None:
 
 def test_stopped_peer_has_no_timer() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * 300)
+    peer.buffer.write(b"x" * 300)
     peer.turn()
-    peer.outgoing.write(b"y")
+    peer.buffer.write(b"y")
     assert peer.timers == 1
-    peer.outgoing.stop()
+    peer.buffer.stop()
     assert peer.timers == 0
 
 
 def test_much_for_a_slow_peer_goes_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "PIECE", 10)
+    monkeypatch.setattr(write_buffer, "WRITE_CHUNK_BYTES", 10)
     peer = Peer()
-    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.buffer.write(b"x" * (FULL + 1))
     peer.turn()
     for data in (b"a" * 6, b"b" * 6, b"c" * 6):
-        peer.outgoing.write(data)
+        peer.buffer.write(data)
     peer.turn()
     peer.transport.drain()
     assert peer.transport._tempDataBuffer == [b"a" * 6 + b"b" * 6, b"c" * 6]
@@ -233,7 +239,7 @@ def test_much_for_a_slow_peer_goes_piece_by_piece(monkeypatch: pytest.MonkeyPatc
 def test_burst_to_a_quick_peer_does_not_overflow() -> None:
     peer = Peer()
     for _ in range(50):
-        peer.outgoing.write(b"x" * 100)
+        peer.buffer.write(b"x" * 100)
     peer.turn()
     peer.transport.drain()
     assert peer.overflows == []
@@ -242,37 +248,37 @@ def test_burst_to_a_quick_peer_does_not_overflow() -> None:
 
 def test_flush_now_goes_past_the_hold() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.buffer.write(b"x" * (FULL + 1))
     peer.turn()
-    peer.outgoing.write(b"y")
-    peer.outgoing.flush_now()
+    peer.buffer.write(b"y")
+    peer.buffer.flush_now()
     assert peer.transport._tempDataBuffer[-1] == b"y"
 
 
 def test_flushed_past_the_hold_still_counts() -> None:
     peer = Peer()
     for _ in range(3):
-        peer.outgoing.write(b"x" * 400)
-        peer.outgoing.flush_now()
+        peer.buffer.write(b"x" * 400)
+        peer.buffer.flush_now()
     assert peer.overflows == [1200]
 
 
 @pytest.mark.parametrize("end", ["stop", "stopProducing"])
 def test_stopped_sends_nothing_more(end: str) -> None:
     peer = Peer()
-    peer.outgoing.write(b"a")
-    getattr(peer.outgoing, end)()
-    peer.outgoing.write(b"b")
+    peer.buffer.write(b"a")
+    getattr(peer.buffer, end)()
+    peer.buffer.write(b"b")
     peer.turn()
-    peer.outgoing.flush_now()
+    peer.buffer.flush_now()
     assert peer.transport._tempDataBuffer == []
 
 
 def test_stopped_while_slow_reads_again_when_the_buffer_is_empty() -> None:
     peer = Peer()
-    peer.outgoing.write(b"x" * (FULL + 1))
+    peer.buffer.write(b"x" * (FULL + 1))
     peer.turn()
-    peer.outgoing.stop()
+    peer.buffer.stop()
     peer.transport.drain()
     assert peer.transport.is_reading
 
@@ -286,14 +292,14 @@ def test_unsent_counts_both_buffers_of_the_transport() -> None:
 
 def test_peer_is_read_when_it_keeps_up_and_may_be() -> None:
     peer = Peer()
-    transport, tested = peer.transport, peer.outgoing
-    tested.pause_reading()
+    transport, tested = peer.transport, peer.buffer
+    peer.gate.pause(PauseReason.TURN)
     assert not transport.is_reading
     tested.pauseProducing()
     tested.resumeProducing()
     assert not transport.is_reading
     tested.pauseProducing()
-    tested.resume_reading()
+    peer.gate.resume(PauseReason.TURN)
     assert not transport.is_reading
     tested.resumeProducing()
     assert transport.is_reading

@@ -1,0 +1,77 @@
+"""Limits on the number of connections of a transport, in total and per client address."""
+
+from ipaddress import IPv6Address
+from typing import Final
+
+from .proxies import TrustedProxies, parsed
+
+IPV6_NETWORK_MASK: Final = (1 << 128) - (1 << 64)
+"""The bits of an IPv6 address that its network assigns; a client chooses the others as it likes."""
+
+
+class ConnectionLimiter:
+    """Counts the connections of a transport. Addresses are text; None stands for a Unix socket.
+
+    ``max_connections`` and ``max_per_address`` (None: no limit) can change while connections are open.
+    """
+
+    def __init__(
+        self, max_connections: int, max_per_address: int | None = None, exempt: TrustedProxies | None = None
+    ) -> None:
+        self.max_connections = max_connections
+        self.max_per_address = max_per_address
+        self.exempt = exempt or TrustedProxies()
+        self.count = 0
+        self.by_address: dict[str, int] = {}
+
+    def refusal(self, address: str | None) -> str:
+        """Return why another connection from ``address`` is refused; empty if it is accepted."""
+        if self.count >= self.max_connections:
+            return f"{self.max_connections} connections are open, the most that max_connections allows"
+        return self.client_refusal(address)
+
+    def client_refusal(self, address: str | None) -> str:
+        """Return why an open connection of a proxy cannot serve the client at ``address``; empty if it can."""
+        limit = self.max_per_address
+        if limit is None or address is None:
+            return ""
+        place = counting_key(address)
+        if self.by_address.get(place, 0) < limit or self.exempt.trusts(address):
+            return ""
+        return f"{limit} connections from {place} are open, the most that max_connections_per_address allows"
+
+    def acquire(self, address: str | None) -> None:
+        """Count a new connection."""
+        self.count += 1
+        if address is not None:
+            self.acquire_client(address)
+
+    def release(self, address: str | None) -> None:
+        """Stop counting a connection that has ended."""
+        self.count -= 1
+        if address is not None:
+            self.release_client(address)
+
+    def acquire_client(self, address: str) -> None:
+        """Count an open connection of a proxy for the client at ``address`` too."""
+        place = counting_key(address)
+        self.by_address[place] = self.by_address.get(place, 0) + 1
+
+    def release_client(self, address: str) -> None:
+        """Stop counting a connection of a proxy for the client at ``address``."""
+        place = counting_key(address)
+        left = self.by_address[place] - 1
+        if left:
+            self.by_address[place] = left
+        else:
+            del self.by_address[place]
+
+
+def counting_key(address: str) -> str:
+    """Return what an address is counted as: itself, or its /64 network for IPv6, where a client has many addresses."""
+    if ":" not in address:
+        return address
+    found = parsed(address)
+    if isinstance(found, IPv6Address) and not (found.is_link_local or found.is_loopback):
+        return f"{IPv6Address(int(found) & IPV6_NETWORK_MASK)}/64"
+    return address if found is None else str(found)

@@ -1,0 +1,212 @@
+"""The transport of a WAMP connection over a WebSocket of this product's server: no ASGI messages in between."""
+
+from collections.abc import Callable
+from typing import Any
+
+from autobahn.exception import PayloadCorruptError, PayloadExceededError
+from twisted.internet.abstract import FileDescriptor
+
+from ...node.connection import Connection, MessageEncoder
+from ...serializers.serializer import Serializer
+from ..backpressure import Bounds, SlowConsumerMonitor
+from ..close_codes import close_code, close_text
+from ..consumer import wrong_kind
+from ..encoders import PLAIN_ENCODERS, WEBSOCKET_ENCODERS, compressed_encoder
+from ..frame_reader import FrameReader, is_utf8
+from ..frames import BINARY, TEXT, MessageFramer, random_mask, zero_mask
+from ..read_gate import PauseReason, ReadGate
+from ..write_buffer import WriteBuffer
+from .options import restart_pings, stop_pings
+
+NOT_UTF8 = "text that is not valid UTF-8"
+
+
+class DaphneTransport:
+    """See :class:`~wamp_transport.transports.consumer.DirectTransport`.
+
+    It puts the parts of an open connection together: ``reader``, ``gate`` and ``write_buffer`` exist exactly while
+    ``connection`` is not None, from :meth:`attach` to :meth:`detach`. ``protocol`` is the WebSocket; it owns the bytes
+    that were received and not read yet.
+    """
+
+    __slots__ = ("_is_binary", "_protocol", "connection", "gate", "reader", "write", "write_buffer")
+
+    connection: Connection | None
+    gate: ReadGate
+    reader: FrameReader
+    write_buffer: WriteBuffer
+
+    write: Callable[[bytes], None]
+    """See :class:`~wamp_transport.node.connection.ConnectionTransport`. An attribute, as it is called for each message:
+    that of the write buffer itself where nothing is to be done in between.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self._is_binary = False
+        self.connection = None
+        self.write = discard
+
+    def encoder(self, serializer: Serializer) -> MessageEncoder:
+        """Return the encoder whose bytes :attr:`write` takes."""
+        protocol = self._protocol
+        if protocol is None or not protocol.is_framed:
+            return PLAIN_ENCODERS[serializer.name]
+        if protocol._perMessageCompress is None:
+            return WEBSOCKET_ENCODERS[serializer.name]
+        agreed = protocol._perMessageCompress.parameters
+        return compressed_encoder(serializer.name, agreed.our_window, agreed.memory_level)
+
+    def attach(self, connection: Connection, *, is_binary: bool) -> None:
+        """Deliver messages to ``connection`` from now on. The ASGI application receives no more events."""
+        protocol = self._protocol
+        if protocol is None or protocol.state == protocol.STATE_CLOSED:
+            connection.lost()  # the client has gone during the handshake
+            return
+        transport = protocol.transport
+        is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
+        inflate = None if protocol._perMessageCompress is None else self._inflate
+        self._is_binary = is_binary
+        self.gate = ReadGate(transport)
+        self.reader = FrameReader(connection.accept, is_binary=is_binary, inflate=inflate)
+        self.write_buffer = WriteBuffer(
+            transport, self.gate, protocol.server.flush_soon, self._make_monitor, writes_through=is_plain
+        )
+        self.write = self._make_writer()
+        self.connection = connection
+        protocol.muted = True
+        protocol.application_queue = None
+
+    def detach(self) -> None:
+        """Forget the connection, as the socket is closed, so that nothing is left for the garbage collector."""
+        self._protocol = None
+        self.write = discard
+        if self.connection is not None:
+            self.connection = None
+            self.reader.interrupt()
+            del self.gate, self.reader, self.write_buffer
+
+    def deliver(self, payload: bytes, *, is_binary: bool) -> None:
+        """Deliver a message that Autobahn has read."""
+        connection = self.connection
+        if connection is None:
+            return
+        self.reader.incomplete_since = 0.0
+        if is_binary != self._is_binary:
+            connection.violate(wrong_kind(is_binary=not is_binary))
+        elif not is_binary and not self._protocol.utf8validateIncoming and not is_utf8(payload):
+            connection.violate(NOT_UTF8)
+        else:
+            connection.receive(payload)
+
+    def close(self, reason: str, message: str) -> None:
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`.
+
+        The session may live until the socket is closed: its owner knows of this close, and the connection still counts.
+        """
+        protocol = self._protocol
+        if self.connection is not None and protocol.state == protocol.STATE_OPEN:
+            protocol.begin_close(close_code(reason), close_text(reason, message).encode())
+
+    def pause(self) -> None:
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`.
+
+        Pings stop as well: a peer that is not read cannot be seen to answer them.
+        """
+        if self.connection is not None:
+            self.reader.interrupt()
+            self.gate.pause(PauseReason.ROUTER)
+            stop_pings(self._protocol)
+
+    def resume(self) -> None:
+        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
+        if self.connection is None or PauseReason.ROUTER not in self.gate.reasons:
+            return
+        protocol = self._protocol
+        self.gate.resume(PauseReason.ROUTER)
+        if protocol.state == protocol.STATE_OPEN:
+            restart_pings(protocol)
+        # For the bytes that were received before the pause. Not now: the caller may be in the midst of a message.
+        protocol.server.loop.call_soon(protocol.consumeData)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that were written and wait for the peer."""
+        return 0 if self.connection is None else self.write_buffer.queued_bytes
+
+    def stop(self) -> None:
+        """Read and write no more messages, as the WebSocket is no longer open."""
+        if self.connection is not None:
+            self.reader.interrupt()
+            self.write_buffer.stop()
+
+    def lost(self) -> None:
+        """End the session now, whatever becomes of the socket."""
+        if self.connection is not None:
+            self.connection.lost()
+
+    def check_message_time(self, *, is_incomplete: bool, seconds: float) -> None:
+        """Report a violation if a message has been incomplete for more than ``seconds``; 0 for any time.
+
+        No time counts in which the peer is not read: then it is not to blame.
+        """
+        if self.connection is None:
+            return
+        reader, now = self.reader, self._protocol.server.loop.time()
+        if not is_incomplete or self.gate.reasons:
+            reader.incomplete_since = 0.0
+        elif not reader.incomplete_since:
+            reader.incomplete_since = now
+        elif 0 < seconds < now - reader.incomplete_since:
+            self.connection.violate(f"a message was not whole within {seconds:g} seconds")
+
+    def _inflate(self, payload: bytes) -> bytes | None:
+        """Return the message for a compressed payload; None after it was refused."""
+        protocol, limit = self._protocol, self._protocol.maxMessagePayloadSize
+        try:
+            message: bytes = protocol._perMessageCompress.decompress(payload, limit)
+        except PayloadExceededError:
+            protocol.wasMaxMessagePayloadSizeExceeded = True
+            protocol._max_message_size_exceeded(limit, limit, f"the message has more than {limit} octets when inflated")
+        except PayloadCorruptError as fault:
+            protocol._invalid_payload(f"the message cannot be inflated: {fault}")
+        else:
+            if self._is_binary or is_utf8(message):
+                return message
+            if protocol.utf8validateIncoming:
+                protocol._invalid_payload("the message is not valid UTF-8")
+            elif self.connection is not None:
+                self.connection.violate(NOT_UTF8)
+        return None
+
+    def _make_writer(self) -> Callable[[bytes], None]:
+        protocol = self._protocol
+        write = self.write_buffer.write
+        if protocol._trace is not None:
+            write = protocol._trace.traced(write)
+        if protocol.is_framed:
+            return write  # the encoder has made whole frames
+        compression, mask = protocol._perMessageCompress, random_mask if protocol.applyMask else zero_mask
+        return MessageFramer(
+            write,
+            BINARY if self._is_binary else TEXT,
+            compress=None if compression is None else compression.compress,
+            max_payload=protocol.autoFragmentSize,
+            make_mask=mask if protocol.maskServerFrames else None,
+        ).write
+
+    def _make_monitor(self) -> SlowConsumerMonitor:
+        protocol, connection = self._protocol, self.connection
+        assert connection is not None  # noqa: S101 - the write buffer exists
+        call_later = protocol.server.loop.call_later
+        return SlowConsumerMonitor(Bounds.of(protocol._options), call_later, connection.congested, self._on_overflow)
+
+    def _on_overflow(self, queued_bytes: int) -> None:
+        """Drop the collected bytes, so that a peer that still reads learns why it is closed."""
+        if self.connection is not None:
+            self.write_buffer.discard()
+            self.connection.overflowed(queued_bytes)
+
+
+def discard(data: bytes) -> None:
+    """Write to a peer that has gone, or is not there yet."""

@@ -1,0 +1,50 @@
+"""HTTP answers to WebSocket handshakes that are refused: whole ones, so that clients show them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .channel import phrase
+
+OWN_HEADERS = ("content-length", "connection")
+"""Headers that are set here, whatever an application says."""
+
+
+def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """Return an answer after which the connection is closed."""
+    lines = [f"HTTP/1.1 {status} {phrase(status).decode()}"]
+    lines += [f"{name}: {value}" for name, value in headers if name.lower() not in OWN_HEADERS]
+    lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the answer to a handshake that Autobahn refuses, with the status and the headers that it lacks."""
+    headers = [("Content-Type", "text/plain; charset=utf-8"), *headers]
+    if any(name.lower() == "sec-websocket-version" for name, _ in headers):
+        status = 426  # RFC 6455, 4.4: another version would do
+    if status == 426:
+        headers.append(("Upgrade", "websocket"))
+    elif status == 405:
+        headers.append(("Allow", "GET"))
+    return http_answer(status, headers, reason.encode() + b"\n")
+
+
+class DenialResponse:
+    """The answer with which an application refuses a handshake, collected from ASGI's events for it.
+
+    ``start`` is the event ``websocket.http.response.start``, or the status alone.
+    """
+
+    def __init__(self, start: dict[str, Any]) -> None:
+        self.status: int = start["status"]
+        self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start.get("headers", ())]
+        self._body = b""
+
+    def add(self, event: dict[str, Any]) -> bool:
+        """Take an event ``websocket.http.response.body``. Return whether it was the last one."""
+        self._body += event.get("body", b"")
+        return not event.get("more_body")
+
+    def answer(self) -> bytes:
+        """Return the answer as it is sent."""
+        return http_answer(self.status, self._headers, self._body)

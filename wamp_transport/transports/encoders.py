@@ -1,0 +1,43 @@
+"""The message encoders of WebSocket connections, by serializer.
+
+Connections whose frames are equal share an encoder, so that an event for many of them is framed and compressed once.
+"""
+
+import zlib
+from functools import cache
+
+from ..node.connection import MessageEncoder
+from ..serializers.registry import SERIALIZERS
+from .frames import BINARY, COMPRESSED, TEXT, binary_frame, message_frames, text_frame
+
+WEBSOCKET_ENCODERS: dict[str, MessageEncoder] = {
+    name: MessageEncoder(serializer, binary_frame if serializer.is_binary else text_frame)
+    for name, serializer in SERIALIZERS.items()
+}
+"""By serializer: encoders that return whole WebSocket frames."""
+
+PLAIN_ENCODERS: dict[str, MessageEncoder] = {
+    name: MessageEncoder(serializer) for name, serializer in SERIALIZERS.items()
+}
+"""By serializer: encoders that return messages, for transports that frame each message themselves."""
+
+
+@cache
+def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEncoder:
+    """Return the encoder of whole frames that are compressed without context takeover.
+
+    ``window`` is in bits, ``memory_level`` as in zlib.
+    """
+    serializer = SERIALIZERS[name]
+    first = (BINARY if serializer.is_binary else TEXT) | COMPRESSED
+
+    def compressed_frame(payload: bytes) -> bytes:
+        return message_frames(first, deflated(zlib.compressobj(wbits=-window, memLevel=memory_level), payload))
+
+    return MessageEncoder(serializer, compressed_frame)
+
+
+def deflated(compressor: "zlib._Compress", payload: bytes) -> bytes:
+    """Return the compressed payload of a message as it is sent; see RFC 7692, section 7.2.1."""
+    data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return data[:-4] or b"\x00"

@@ -1,0 +1,56 @@
+"""The options of a WAMP service that have no effect under other ASGI servers than this product's own."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..config.configuration import Configuration
+from ..config.websocket import WebSocketOptions, WebSocketSection
+
+CONSUMER_OPTIONS: Final = frozenset(
+    {
+        "allowed_origins",
+        "allow_null_origin",
+        "allow_missing_origin",
+        "external_port",
+        "enable_webstatus",
+        "max_message_size",
+        "require_websocket_subprotocol",
+    }
+)
+"""Options that the consumer applies, so that they have an effect under every server."""
+
+WAITING_SERVER_OPTIONS: Final = frozenset(
+    {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}
+)
+"""Options with an effect under servers that wait for slow peers, as uvicorn and hypercorn do; plain Daphne does not."""
+
+IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
+"""Options that have no effect under any server."""
+
+
+def unsupported_options(section: WebSocketSection, *, waits: bool = False) -> tuple[str, ...]:
+    """Return the options of a service that are not at their default and would have no effect.
+
+    ``waits`` is true if the server waits for peers that read slowly.
+    """
+    held = CONSUMER_OPTIONS | IGNORED_OPTIONS | (WAITING_SERVER_OPTIONS if waits else frozenset())
+    names = [
+        name
+        for name, field in WebSocketOptions.model_fields.items()
+        if name not in held and getattr(section.options, name) != field.default
+    ]
+    return (*names, "debug") if section.debug else tuple(names)
+
+
+def unsupported_by_path(configuration: Configuration, *, waits: bool = False) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """Yield the path of each service with such options, and their names."""
+    for service in configuration.services:
+        if isinstance(service.settings, WebSocketSection) and (
+            names := unsupported_options(service.settings, waits=waits)
+        ):
+            yield service.path, names
+
+
+def describe_unsupported(configuration: Configuration, *, waits: bool = False) -> str:
+    """Return all of them in one line; empty if there are none."""
+    return "; ".join(f"{path}: {', '.join(names)}" for path, names in unsupported_by_path(configuration, waits=waits))
