@@ -12,7 +12,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.web.http import RESPONSES, HTTPChannel
 
 from ...config.transport import WebOptions
-from .ports import counted
+from .sockets import counted
 
 HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
 """A Host header: a name or an address, perhaps a port. A comma, though legal, stands for two headers in one."""
