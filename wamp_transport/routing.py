@@ -12,6 +12,8 @@ from django.apps import apps
 from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
+from .compat.requirements import IncompatibleLibraryError
+from .compat.serving import require_compatible
 from .config.report import ConfigError
 from .transports.consumer import refuse
 from .transports.negotiation import Refusal
@@ -70,10 +72,11 @@ class WampApplication:
         await (await self._fallback())(scope, receive, send)
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Begin under a server that is not this product's own, which would have begun before.
+        """Start under a server that is not this product's own, which would have started the node before.
 
-        ``waits`` says that it waits for clients that read slowly.
+        ``waits`` says that it waits for clients that read slowly. Raises IncompatibleLibraryError, ConfigError.
         """
+        require_compatible(with_server=False)
         await runtime.start()
         if not self._is_started and runtime.snapshot is not None:
             self._is_started = True
@@ -101,7 +104,7 @@ class WampApplication:
             if event == "lifespan.startup":
                 try:
                     await self._start(runtime, waits=True)  # all servers but Daphne announce themselves, and wait
-                except ConfigError as error:
+                except (ConfigError, IncompatibleLibraryError) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})

@@ -3,7 +3,7 @@
 import gc
 import importlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
@@ -11,16 +11,28 @@ from django.core.management.base import CommandError
 
 from ..bootstrap.runtime import MAIN, Runtime, install
 from ..bootstrap.sources import Source
+from ..compat.requirements import IncompatibleLibraryError
+from ..compat.serving import require_compatible
 from ..conf import app_settings
 from ..config.configuration import Configuration
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
-from ..transports.daphne import WampServer
 from ..transports.listener import Listener
 from .open_files import make_room
 
+if TYPE_CHECKING:
+    from ..transports.daphne import WampServer
+
 COLLECTED_AFTER: Final = (10_000, 10, 10)
 """The collector's thresholds. Sessions leave nothing for it; by Python's own it would look at thousands for nothing."""
+
+
+def check_libraries() -> None:
+    """Raise CommandError if the server cannot run with the versions of other libraries that are installed."""
+    try:
+        require_compatible(with_server=True)
+    except IncompatibleLibraryError as error:
+        raise CommandError(str(error)) from None
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
@@ -53,8 +65,11 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
     return {MAIN: Listener(main)}
 
 
-def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> WampServer:
+def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
     """Serve until stopped; follow the configuration meanwhile. The server returned tells of a ``failure`` to start."""
+    # Imported here, so that commands can say in one sentence why it cannot be imported: see check_libraries().
+    from ..transports.daphne import WampServer  # noqa: PLC0415
+
     make_room()
     runtime = install(Runtime(source))
     limits = {
@@ -64,7 +79,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
     options = {name: limit for name, limit in limits.items() if limit is not None} | options
     server: WampServer
 
-    async def on_start(started: WampServer) -> None:
+    async def on_start(started: "WampServer") -> None:
         await runtime.start()
         assert runtime.snapshot is not None  # noqa: S101 - started
         started.wanted = addresses(runtime.snapshot.configuration)

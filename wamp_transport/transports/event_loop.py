@@ -6,9 +6,10 @@ microseconds for each message that arrives alone.
 """
 
 from collections.abc import Callable
-from selectors import BaseSelector
 from time import monotonic
 from typing import Any, Final
+
+from ..compat.asyncio import selector_of
 
 STAY_AWAKE_AFTER: Final = 4
 """Number of short waits in a row after which the loop polls."""
@@ -18,12 +19,6 @@ MAX_SHORT_WAITS: Final = 8
 
 So the loop polls only if four of five waits are short: while peers answer each other, not for messages at random.
 """
-
-
-def selector_of(loop: Any) -> BaseSelector | None:
-    """Return the selector of ``loop``; None for a loop without one, which cannot be hooked into."""
-    selector = getattr(loop, "_selector", None)
-    return selector if isinstance(selector, BaseSelector) else None
 
 
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:

@@ -75,7 +75,7 @@ class Outgoing:
     def send(self, data: bytes) -> bool:
         """Hand bytes over now, after what was flushed, even when nothing more is to be written. Returns as flush."""
         transport = self._transport
-        if self._writes_through and not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
+        if self._writes_through and transport.connected and not transport.is_writing:
             # Nothing waits in Twisted's buffer: straight to the socket saves a turn of the loop.
             sent = transport.writeSomeData(data)
             if sent == len(data):
@@ -161,5 +161,5 @@ class Outgoing:
 
 def unsent(transport: Any) -> int:
     """Bytes that wait in the buffers of a Twisted transport; 0 where it does not tell."""
-    buffer: bytes | None = getattr(transport, "dataBuffer", None)
-    return 0 if buffer is None else len(buffer) - transport.offset + transport._tempDataLen
+    size: int = getattr(transport, "unsent_bytes", 0)
+    return size

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...bootstrap.sources import choose_source
 from ...config.report import ConfigError
-from ..serving import listeners, project_application, run
+from ..serving import check_libraries, listeners, project_application, run
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve."""
+        check_libraries()
         source = choose_source(options["node"])
         try:
             configuration = source.load()

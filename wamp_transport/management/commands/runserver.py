@@ -17,7 +17,7 @@ from ...bootstrap.sources import choose_source
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
-from ..serving import project_application, run
+from ..serving import check_libraries, project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
@@ -37,6 +37,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         self.source = choose_source(options["node"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["use_asgi"]:
+            check_libraries()
             try:
                 self._take_address(self.source.load(), options)
             except ConfigError as error:

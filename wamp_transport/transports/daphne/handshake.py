@@ -9,11 +9,11 @@ from functools import cached_property
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from autobahn.websocket.protocol import WebSocketProtocol as AutobahnProtocol
 from autobahn.websocket.types import ConnectionDeny
-from daphne.ws_protocol import WebSocketProtocol
 
 from ... import __version__
+from ...compat.autobahn import set_initial_state, timer_of
+from ...compat.daphne import WebSocketProtocol
 from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions
 from ..closing import close_text
@@ -40,14 +40,14 @@ class Requested(NamedTuple):
     path: str
 
 
-class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
+class HandshakeProtocol(WebSocketProtocol):
     """Daphne's WebSocket protocol with the handshake of a configured service; for other paths it is as it was."""
 
     data: bytes
     openHandshakeTimeoutCall: Any
     _options: WebSocketOptions | None = None
     _trace: Trace | None = None
-    _perMessageCompress: PerMessageDeflate | None
+    compression: PerMessageDeflate | None
 
     is_framed = True
     """Whether the link takes whole frames, the same for all connections on its lane."""
@@ -107,7 +107,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.connected = 1
         self.peer = ""
         if self.openHandshakeTimeout > 0:
-            self.openHandshakeTimeoutCall = self.factory._batched_timer.call_later(
+            self.openHandshakeTimeoutCall = timer_of(self.factory).call_later(
                 self.openHandshakeTimeout, self.onOpenHandshakeTimeout
             )
         self.factory.countConnections += 1
@@ -152,7 +152,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             return
         terms = agree(self.websocket_extensions, options.compression.deflate)
         if terms is not None:
-            self._perMessageCompress = PerMessageDeflate(terms)
+            self.use_compression(PerMessageDeflate(terms))
             self.is_framed = self.is_framed and terms.our_reset
 
     def _switch_protocols(self, request: UpgradeRequest, message: dict[str, Any]) -> None:
@@ -203,8 +203,8 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         if self._options is not None and self._options.show_server_version:
             headers["Server"] = [SOFTWARE]
-        if self._perMessageCompress is not None:
-            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.terms.answer]
+        if self.compression is not None:
+            headers["Sec-WebSocket-Extensions"] = [self.compression.terms.answer]
         super().serverAccept((subprotocol, headers))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
@@ -294,7 +294,7 @@ def beginning(kind: type[HandshakeProtocol]) -> dict[str, Any]:
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))
-    AutobahnProtocol._connectionMade(blank)
+    set_initial_state(blank)
     made = {name: value for name, value in vars(blank).items() if name not in before}
     return {name: value if isinstance(value, SAME) else made_when_needed(type(value)) for name, value in made.items()}
 

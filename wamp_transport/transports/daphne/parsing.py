@@ -16,7 +16,7 @@ class ParsingProtocol(HandshakeProtocol):
     def onMessageFrameBegin(self, length: int) -> None:
         """A frame of a message begins. One that is compressed may be a little longer on the wire than it really is."""
         most = self.maxMessagePayloadSize
-        if self._isMessageCompressed and most:
+        if self.is_message_compressed and most:
             self.maxMessagePayloadSize = longest_compressed(most)
         super().onMessageFrameBegin(length)
         self.maxMessagePayloadSize = most

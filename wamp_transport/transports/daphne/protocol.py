@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.protocol import connectionDone
 from websockets.speedups import apply_mask
 
+from ...compat.twisted import DirectSocket
 from ...config.websocket import WebSocketOptions
 from ...node.connection import Connection, Lane
 from ...serializers.serializer import Serializer
@@ -91,19 +91,19 @@ class WampWebSocketProtocol(ParsingProtocol):
         """See :class:`~wamp_transport.transports.consumer.DirectLink`."""
         if not self.is_framed:
             return UNFRAMED[serializer.name]
-        if self._perMessageCompress is None:
+        if self.compression is None:
             return FRAMED[serializer.name]
-        terms = self._perMessageCompress.terms
+        terms = self.compression.terms
         return compressed_lane(serializer.name, terms.our_window, terms.memory_level)
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
         """From now on messages go to ``connection``, frames of the common shape without a detour."""
         transport = self.transport
-        is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
+        is_plain = isinstance(transport, DirectSocket) and not getattr(transport, "TLS", False)
         self._outgoing = Outgoing(transport, self.server.flush_soon, self._scales, writes_through=is_plain)
         self._connection = connection
         self._first_byte = BINARY if is_binary else TEXT
-        if self._perMessageCompress is not None:
+        if self.compression is not None:
             self._first_compressed = self._first_byte | COMPRESSED
         self.write = self._way_out() if self.is_framed else self._write_message
         self.muted = True  # the application has nothing more to hear
@@ -176,7 +176,7 @@ class WampWebSocketProtocol(ParsingProtocol):
             position = end
             self._begun = 0.0
             if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic:
-                self._cancelAutoPingTimeoutCall()
+                self.cancel_ping_timeout()
             self.data = b""  # a close from within must find nothing left to read
             if is_compressed:
                 left = min(left, self._take_compressed(connection, message))
@@ -192,7 +192,7 @@ class WampWebSocketProtocol(ParsingProtocol):
 
     def _take_compressed(self, connection: Connection, data: bytes) -> int:
         """A message that came compressed in one frame. Returns how many may be taken in this turn, with this one."""
-        compression, most = self._perMessageCompress, self.maxMessagePayloadSize
+        compression, most = self.compression, self.maxMessagePayloadSize
         assert compression is not None  # noqa: S101 - nothing is taken for compressed otherwise
         try:
             compression.start_decompress_message()
@@ -200,14 +200,14 @@ class WampWebSocketProtocol(ParsingProtocol):
             compression.end_decompress_message()
         except PayloadExceededError:
             self.wasMaxMessagePayloadSizeExceeded = True
-            self._max_message_size_exceeded(most, most, f"the message has more than {most} octets when inflated")
+            self.fail_with_large_message(most, most, f"the message has more than {most} octets when inflated")
         except PayloadCorruptError as fault:
-            self._invalid_payload(f"the message cannot be inflated: {fault}")
+            self.fail_with_invalid_payload(f"the message cannot be inflated: {fault}")
         else:
             if self._first_byte != TEXT or is_utf8(message):
                 connection.accept(message)
             elif self.utf8validateIncoming:
-                self._invalid_payload("the message is not valid UTF-8")
+                self.fail_with_invalid_payload("the message is not valid UTF-8")
             else:
                 connection.violate("text that is not valid UTF-8")
             if len(message) > WAIT_FOR_WHOLE:
@@ -281,7 +281,7 @@ class WampWebSocketProtocol(ParsingProtocol):
         """A message that came on Autobahn's path."""
         connection = self._connection
         self._begun = 0.0
-        if self._isMessageCompressed and len(payload) > WAIT_FOR_WHOLE:
+        if self.is_message_compressed and len(payload) > WAIT_FOR_WHOLE:
             self._rest()
         if connection is None:
             super().onMessage(payload, isBinary)
@@ -355,9 +355,9 @@ class WampWebSocketProtocol(ParsingProtocol):
     def _write_message(self, data: bytes) -> None:
         """A message, in frames that are not the same for all."""
         first = self._first_byte
-        if self._perMessageCompress is not None:
+        if self.compression is not None:
             first |= COMPRESSED
-            data = self._perMessageCompress.compress(data)
+            data = self.compression.compress(data)
         mask = self._mask if self.maskServerFrames else None
         self._way_out()(message_frames(first, data, size=self.autoFragmentSize, make_mask=mask))
 

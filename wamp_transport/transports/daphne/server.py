@@ -13,6 +13,8 @@ from twisted.internet import defer, reactor
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 
+from ...compat.autobahn import use_timer
+from ...compat.twisted import loop_of
 from ...config.configuration import PathService
 from ..consumer import DIRECT_LINK
 from ..event_loop import enable_busy_poll
@@ -89,7 +91,7 @@ class WampServer(Server):  # type: ignore[misc]
         self._on_stop = on_stop
         self._protocols: dict[int, type[WampWebSocketProtocol]] = {}
         self._starting: asyncio.Task[None] | None = None
-        self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+        self.loop = loop_of(reactor)
         enable_busy_poll(self.loop, busy_poll)
         self._flushing = flushing_on(self.loop)
         self.flush_soon = self._flushing.flush_soon
@@ -99,7 +101,7 @@ class WampServer(Server):  # type: ignore[misc]
     def _ready(self) -> None:
         self.ws_factory.protocol = self.websocket_protocol
         # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
-        self.ws_factory._batched_timer = self.loop
+        use_timer(self.ws_factory, self.loop)
         # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
         globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)

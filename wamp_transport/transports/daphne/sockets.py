@@ -11,13 +11,11 @@ from time import monotonic
 from typing import Any, Final
 
 from twisted.internet import main, reactor, tcp, unix
-from twisted.logger import Logger
 
+from ...compat.twisted import DirectSocket
 from ...config.endpoint import TcpEndpoint
 from ..admission import Admission
 from ..listener import Listener
-
-log = Logger()
 
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
 """Size of a read in bytes: at first, at least and at most. It doubles while a peer fills it and is processed fast."""
@@ -30,15 +28,12 @@ SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket."""
 
 
-class CountedConnection:
+class CountedConnection(DirectSocket):
     """An accepted connection that counts toward the limits of its port. The event loop calls it directly for reads."""
 
     server: Any
     socket: Any
     protocol: Any
-    reactor: Any
-    fileno: Any
-    _is_read_directly = False
 
     bufferSize = FIRST_READ
 
@@ -77,37 +72,6 @@ class CountedConnection:
 
     # Hot path: once per read, and once per peer and turn of the loop.
 
-    def startReading(self) -> None:
-        """Read when there is something to read.
-
-        The event loop calls :meth:`_read` directly: the detour through Twisted's reactor, which sets up a context for
-        its log, takes as long as the rest of a read.
-        """
-        if self._is_read_directly:
-            return
-        loop = getattr(self.reactor, "_asyncioEventloop", None)
-        if loop is None:
-            super().startReading()  # type: ignore[misc]
-            return
-        descriptor = self.fileno()
-        loop.add_reader(descriptor, self._read)
-        self.reactor._readers[self] = descriptor  # as Twisted notes it, so that it finds what it has to end
-        self._is_read_directly = True
-
-    def stopReading(self) -> None:
-        """Do not read until :meth:`startReading`."""
-        self._is_read_directly = False
-        super().stopReading()  # type: ignore[misc]
-
-    def _read(self) -> None:
-        try:
-            end = self.doRead()
-        except Exception as bug:  # noqa: BLE001 - as Twisted does: the connection ends
-            log.failure("A connection is closed after an error")
-            end = bug
-        if end is not None:
-            self.reactor._disconnectSelectable(self, end, True)
-
     def doRead(self) -> Any:
         """Read from the socket and pass the bytes to the protocol. Returns the reason if the connection has ended."""
         try:
@@ -140,7 +104,7 @@ class CountedConnection:
 
     def connectionLost(self, reason: Any) -> None:
         """Stop counting: the socket is closed."""
-        super().connectionLost(reason)  # type: ignore[misc]
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self.end_client()
         if self.admission is not None:
             self.admission.leave(self.address)

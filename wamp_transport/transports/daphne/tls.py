@@ -12,9 +12,10 @@ from cryptography.x509 import Certificate, Name
 from OpenSSL import SSL, crypto
 from twisted.internet import reactor
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
+from ...compat.twisted import TlsConnection
 from ...config.certificates import Material, TlsFiles, read
 from ...config.report import path_text
 
@@ -98,20 +99,18 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
     return PROTOCOL if PROTOCOL in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
-class TlsProtocol(TLSMemoryBIOProtocol):
-    """A connection with TLS; what it wraps sees it as its transport."""
+class TlsProtocol(TlsConnection):
+    """A connection with TLS. The protocol that it wraps has it as its transport."""
 
     transport: Any
 
-    def _shutdownTLS(self) -> None:
-        """Say goodbye, and close without waiting for the peer's: one that never answers would be kept for ever."""
-        super()._shutdownTLS()  # type: ignore[no-untyped-call]
+    def on_tls_closed(self) -> None:
+        """Close without waiting for the peer's closing alert: a peer that never answers would keep the connection."""
         self.transport.loseConnection()
 
-    def _tlsShutdownFinished(self, reason: Any) -> None:
-        if reason is not None and not self._handshakeDone:
-            logger.info("TLS handshake with %s failed: %s", self.transport.getPeer(), openssl_reason(reason.value))
-        super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]
+    def on_handshake_failed(self, error: BaseException) -> None:
+        """Log why the handshake has failed."""
+        logger.info("TLS handshake with %s failed: %s", self.transport.getPeer(), openssl_reason(error))
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.abstract import FileDescriptor
 
 from tests.integration.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
+from wamp_transport.compat.twisted import DirectSocket
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.options import LONGEST_CLOSE, stop_pings
 from wamp_transport.transports.daphne.protocol import AT_ONCE, is_utf8
@@ -500,7 +500,7 @@ def test_socket_of_its_own_kind_is_written_to_directly() -> None:
     peer = Peer().open()
     assert not peer.protocol._outgoing._writes_through  # type: ignore[union-attr]
 
-    class Socket(FileDescriptor):  # type: ignore[misc]
+    class Socket(DirectSocket):
         TLS = False
 
     for is_tls in (False, True):
