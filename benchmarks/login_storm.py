@@ -80,7 +80,7 @@ def node(directory: Path, clients: int, *, is_pinned: bool) -> Iterator[int]:
     port = free_port()
     realms = [{"name": "realm1", "roles": [ROLE]}]
     write_config(directory, configuration(web(port, services(clients)), realms=realms))
-    command = manage("runnode", "--node", str(directory))
+    command = manage("runnode", "--config", str(directory))
     database = str(directory / "db.sqlite3")
     command = pinned(SERVER_CORE, *command) if is_pinned else command
     with running(command, directory, PYTHONWARNINGS="", WAMPNODE_DATABASE=database) as process:

@@ -87,7 +87,7 @@ def ours(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
     realm = {**REALM, "options": LIMITS}
     write_config(directory, _configuration(port, {"options": {**LIMITS, **options}}, realm))
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3")}
-    command = pinned(SERVER_CORE, *manage("runnode", "--node", str(directory)))
+    command = pinned(SERVER_CORE, *manage("runnode", "--config", str(directory)))
     with running(command, directory, PYTHONWARNINGS="", **environment) as process:
         yield _ready(process, port)
 

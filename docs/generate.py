@@ -129,7 +129,7 @@ def clients() -> str:
 MIGRATING_HEAD = """# Coming from Crossbar.io
 
     python manage.py wamp check path/to/node        # what is understood, what is ignored, what must change
-    python manage.py runserver --node path/to/node  # run config.json as it is
+    python manage.py runserver --config path/to/node  # run config.json as it is
     python manage.py wamp import path/to/node       # or take it into the database, to be edited in the admin
 
 `check` names every attribute by its path in the file. *Refused* ones keep the configuration from being used, because

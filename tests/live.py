@@ -49,7 +49,7 @@ def live_server(directory: Path, *, port: int | None = None, node: Path | None =
     migrate(database)
     environment = {"WAMPNODE_DATABASE": str(database)}
     port = port or free_port()
-    options = ["--node", str(node)] if node else []
+    options = ["--config", str(node)] if node else []
     command = manage("runserver", "--noreload", f"127.0.0.1:{port}", *options)
     with running(command, directory, **environment) as process:
         server = LiveServer(port, process.wait_for(port))

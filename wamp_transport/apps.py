@@ -1,4 +1,4 @@
-"""The Django app."""
+"""The configuration of the Django app."""
 
 import logging
 
@@ -9,18 +9,18 @@ logger = logging.getLogger(__name__)
 
 
 class WampTransportConfig(AppConfig):
-    """WAMP as a Django app; what is registered here runs nothing."""
+    """The Django app. Loading it starts no node."""
 
     name = "wamp_transport"
-    verbose_name = _("WAMP transport")
+    verbose_name = _("WAMP")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, find what the apps declare, and listen to what live sessions hang on."""
+        """Register the system checks, import the apps' ``wamp.py`` modules, and watch for changes of users."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
         from .handlers.discovery import import_modules  # noqa: PLC0415 - as above
 
-        # In each process, as rows that are to be told of are saved in all of them.
+        # In every process, because model events are published from wherever rows are saved.
         for broken in import_modules():
             logger.error("%s", broken)
 

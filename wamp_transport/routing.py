@@ -25,11 +25,10 @@ logger = logging.getLogger(__name__)
 
 
 class WampApplication:
-    """An ASGI application: what is configured answers its paths, ``application`` all others.
+    """An ASGI application that serves the configured paths and passes all other requests to ``application``.
 
-    Where ``application`` is plain Django, its static files are served as well, and WebSockets that no service takes
-    are refused; any other application gets them. ``use_finders``: whether static files are looked up where the apps
-    keep them; None for where ``DEBUG`` is on.
+    If ``application`` is plain Django, its static files are served too, and WebSockets on other paths are refused; any
+    other application receives them. ``use_finders``: look up static files in the apps; None means if ``DEBUG`` is on.
     """
 
     def __init__(self, application: Any, *, serve_static: bool = True, use_finders: bool | None = None) -> None:
@@ -41,11 +40,11 @@ class WampApplication:
         self._static: asyncio.Future[Any] | None = None
 
     def without_static(self) -> "WampApplication":
-        """The same without Django's static files."""
+        """Return the same application without Django's static files."""
         return WampApplication(self._application, serve_static=False)
 
     def with_finders(self) -> "WampApplication":
-        """The same with static files from where the apps keep them, as in development."""
+        """Return the same application with static files from the apps' directories, as in development."""
         return WampApplication(self._application, use_finders=True)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -72,9 +71,9 @@ class WampApplication:
         await (await self._fallback())(scope, receive, send)
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Start under a server that is not this product's own, which would have started the node before.
+        """Start the node under another ASGI server; our own server starts it before the first request.
 
-        ``waits`` says that it waits for clients that read slowly. Raises IncompatibleLibraryError, ConfigError.
+        ``waits``: whether the server waits for clients that read slowly. Raises IncompatibleLibraryError, ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()
@@ -83,11 +82,11 @@ class WampApplication:
             names = in_words(runtime.snapshot.configuration, waits=waits)
             if names:
                 logger.warning(
-                    "This server does not carry out all WebSocket options, 'manage.py runnode' does. %s", names
+                    "This ASGI server does not support all WebSocket options; 'manage.py runnode' does. %s", names
                 )
 
     async def _fallback(self) -> Any:
-        """Django, with its static files in front; made in a thread, as that reads directories."""
+        """Wrap Django with its static files. Runs in a thread, because it reads directories."""
         if not self._serve_static or not apps.is_installed("django.contrib.staticfiles"):
             return self._application
         if self._static is None:
@@ -98,12 +97,14 @@ class WampApplication:
         return DjangoStaticFiles(self._application, use_finders=self._use_finders)
 
     async def _lifespan(self, runtime: Runtime, receive: Any, send: Any) -> None:
-        """Servers that announce start and end let the node begin and leave in time."""
+        """Start and stop the node with the server, for servers that support ASGI's lifespan protocol."""
         while True:
             event = (await receive())["type"]
             if event == "lifespan.startup":
                 try:
-                    await self._start(runtime, waits=True)  # all servers but Daphne announce themselves, and wait
+                    await self._start(
+                        runtime, waits=True
+                    )  # all servers except Daphne have a lifespan, and wait for slow clients
                 except (ConfigError, IncompatibleLibraryError) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
@@ -115,5 +116,5 @@ class WampApplication:
 
 
 def wamp_application(application: Any) -> WampApplication:
-    """``application`` with WAMP and the other configured paths in front; see :class:`WampApplication`."""
+    """Wrap ``application`` with WAMP and the other configured paths; see :class:`WampApplication`."""
     return WampApplication(application)

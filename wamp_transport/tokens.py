@@ -1,7 +1,7 @@
-"""Short-lived signed tokens with which browsers, workers and devices join: made by Django code, shown as a ticket.
+"""Short-lived signed tokens for logins of browsers, workers and devices, made by Django code.
 
-Nothing is stored: a token is signed with ``SECRET_KEY`` and says who it is for and until when. It is a secret: send it
-over TLS, never in a URL. Clients offer the method ``token`` (or ``ticket``, where a service takes tokens as tickets).
+Tokens are not stored: a token is signed with ``SECRET_KEY`` and contains its holder and expiry. It is a secret: send it
+over TLS, never in a URL. Clients use the method ``token`` (or ``ticket``, if a service accepts tokens as tickets).
 """
 
 import secrets
@@ -19,22 +19,23 @@ SALT: Final = "wamp_transport.token"
 LIFETIME: Final = 60.0
 """Seconds."""
 
-LONGEST: Final = 4096
-"""Characters of a token that is looked at."""
+MAX_TOKEN_LENGTH: Final = 4096
+"""Maximum length of a token, in characters."""
 
 TRUSTED: Final = "trusted"
 
 
 class InvalidToken(Exception):
-    """A token is not ours, was changed, or is too old."""
+    """A token is not signed by this site, was changed, or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says. ``user`` is the primary key of a Django user as text; ``user_hash`` ties it to the password.
+    """The content of a token. ``user`` is the primary key of a Django user as text; ``user_hash`` binds it to the
+    password.
 
-    ``id`` is there in a token that counts once. ``realm`` None: any; ``role`` None: what the user has there.
-    ``expires`` is in seconds of the epoch.
+    ``id`` is set in a token for a single login. ``realm`` is None for any realm, ``role`` is None for the user's own
+    role. ``expires`` is a Unix timestamp in seconds.
     """
 
     authid: str | None
@@ -56,12 +57,13 @@ def make_token(
     once: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
-    """A token with which its holder joins as ``principal``: a Django user, or an authid.
+    """Return a token that lets its holder join as ``principal``: a Django user, or an authid.
 
-    ``realm``: the only one it is good for; None for any. ``role``: the role there; None, for a user alone, for the
-    role that the user has when joining. ``lifetime`` in seconds, counted until joining: sessions go on.
-    ``once``: it is good for one login (this needs a cache that all processes share). ``extra``: WELCOME's authextra,
-    JSON values. A user's token ends with the user's password or account, and so do the sessions.
+    ``realm``: the only realm in which the token is valid; None for any. ``role``: the role in the realm; None (for
+    users only) for the user's role at the time of the login. ``lifetime``: seconds until the token expires; sessions
+    that have joined continue. ``once``: allow only one login (requires a cache that all processes share). ``extra``:
+    the authextra of WELCOME, JSON values. When the user's password changes or the account is deactivated, the token
+    becomes invalid and the sessions are closed.
 
     Raises ValueError for a principal who could never join.
     """
@@ -85,8 +87,8 @@ def make_token(
 
 
 def read_token(token: str) -> Claims:
-    """What a token says, if it is ours and in time. Raises InvalidToken."""
-    if len(token) > LONGEST:
+    """Return the content of a valid token. Raises InvalidToken."""
+    if len(token) > MAX_TOKEN_LENGTH:
         raise InvalidToken("too long")
     try:
         claims = signing.loads(token, salt=SALT)
@@ -108,13 +110,13 @@ def read_token(token: str) -> Claims:
 
 
 def fits(claims: Claims, user: AbstractBaseUser) -> bool:
-    """Whether a user's token was made since the password was last changed."""
+    """Return whether the user's password is unchanged since the token was made."""
     given = claims.user_hash or ""
     return any([constant_time_compare(_user_hash(one), given) for one in _hashes(user)])
 
 
 def _hashes(user: AbstractBaseUser) -> Iterator[str]:
-    """With the present key and the former ones, as Django has it for sessions."""
+    """Yield the user's session auth hashes, with the current and the fallback keys, as Django does for sessions."""
     yield user.get_session_auth_hash()
     yield from user.get_session_auth_fallback_hash()
 

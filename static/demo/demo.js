@@ -122,7 +122,7 @@ function onSubmit(form, action) {
 // --- connection ------------------------------------------------------------------------------------------------
 
 const connection = new Connection(websocketUrl, realm, {
-  onWire(direction, text) {
+  onTraffic(direction, text) {
     const label = direction === "sent" ? "↑ sent" : "↓ received";
     addEntry(byId("wire-log"), KEPT_MESSAGES, { kind: direction, label, text, testId: "wire-message" });
     count(byId("wire-count"), 1);
@@ -165,11 +165,11 @@ connection.addEventListener("change", async () => {
   if (connection.state.name === "online") await restore();
 });
 byId("connect").addEventListener("click", () => {
-  if (["offline", "waiting"].includes(connection.state.name)) connection.start();
-  else connection.stop();
+  if (["offline", "waiting"].includes(connection.state.name)) connection.open();
+  else connection.close();
 });
 addEventListener("online", () => {
-  if (connection.state.name === "waiting") connection.start();
+  if (connection.state.name === "waiting") connection.open();
 });
 
 // --- publish and subscribe -------------------------------------------------------------------------------------
@@ -377,4 +377,4 @@ async function restore() {
   }
 }
 
-connection.start();
+connection.open();

@@ -111,7 +111,7 @@ def ours(directory: Path) -> Iterator[Place]:
     place = _prepared(directory)
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **logins.ENVIRONMENT}
     migrate(directory / "db.sqlite3")
-    with running(manage("runnode", "--node", str(directory)), directory, **environment) as process:
+    with running(manage("runnode", "--config", str(directory)), directory, **environment) as process:
         process.wait_for(place.port, place.secure, seconds=60)
         yield place
         process.stop()

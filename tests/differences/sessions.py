@@ -15,7 +15,7 @@ ABORTED = "ABORT wamp.error.protocol_violation; close 1002"
 DEMAND = "ABORT wamp.error.protocol_violation must be sent and the session aborted; the connection should be dropped."
 ROLES_DEMAND = "A client must announce at least one of the four roles; what follows an invalid HELLO is ABORT."
 SAYS_WHY = "Clients are told what they did wrong before the connection closes."
-NOTICED = "A faulty client that went unnoticed is told, and loses its session."
+NOTICED = "A report_error client that went unnoticed is told, and loses its session."
 
 
 def violation(

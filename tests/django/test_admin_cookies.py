@@ -49,8 +49,8 @@ def test_expired_cookies_are_deleted_by_the_action(admin_client, cookies):
 
 def test_command_deletes_expired_cookies_and_on_request_all(cookies):
     out = StringIO()
-    call_command("wamp", "purge", stdout=out)
+    call_command("wamp", "clearcookies", stdout=out)
     assert out.getvalue() == "1 cookie deleted.\n"
     assert TrackedCookie.objects.get().id == cookies[1].id
-    call_command("wamp", "purge", "--all", stdout=out)
+    call_command("wamp", "clearcookies", "--all", stdout=out)
     assert not TrackedCookie.objects.exists()

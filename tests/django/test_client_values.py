@@ -10,7 +10,15 @@ from wamp_transport.auth.credentials import Anonymous, SharedSecret, SigningKey,
 from wamp_transport.management.client.credentials import KINDS, credential_given, credential_of_environment
 from wamp_transport.management.client.failures import Failure, failure_of
 from wamp_transport.management.client.tables import table
-from wamp_transport.management.client.values import as_json, jsonable, named_values, said, shown, text_of, value
+from wamp_transport.management.client.values import (
+    as_json,
+    format_arguments,
+    format_value,
+    jsonable,
+    named_values,
+    printable,
+    value,
+)
 from wamp_transport.wamp.errors import ApplicationError, PayloadError, SessionEnded, TransportError
 
 NOTHING = {**{f"{kind}_file": None for kind in KINDS}, "ask": None, "authid": None}
@@ -56,11 +64,11 @@ def test_json_is_valid_whatever_the_payload_holds():
 
 
 def test_what_a_terminal_would_obey_is_escaped():
-    assert shown("a\x1b[2Jb\x07\u202ec\tü\n") == "a\\x1b[2Jb\\x07\\u202ec\tü\n"
-    assert text_of("\x1b[2J") == "\\x1b[2J"
-    assert text_of("\x1b[2J", is_raw=True) == "\x1b[2J"
-    assert text_of({"\x1b": 1}) == '{"\\u001b": 1}'
-    assert said(["a\nb", [1]], {"k": None}) == ["a\\nb", "[1]", "k=null"]
+    assert printable("a\x1b[2Jb\x07\u202ec\tü\n") == "a\\x1b[2Jb\\x07\\u202ec\tü\n"
+    assert format_value("\x1b[2J") == "\\x1b[2J"
+    assert format_value("\x1b[2J", is_raw=True) == "\x1b[2J"
+    assert format_value({"\x1b": 1}) == '{"\\u001b": 1}'
+    assert format_arguments(["a\nb", [1]], {"k": None}) == ["a\\nb", "[1]", "k=null"]
 
 
 def test_table_is_aligned_and_cut_where_the_terminal_ends():
@@ -90,8 +98,8 @@ def test_credentials_come_from_files(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "text", "fault"),
     [
-        ("ticket", "t", "Give --authid"),
-        ("secret", "s", "Give --authid"),
+        ("ticket", "t", "--authid is missing"),
+        ("secret", "s", "--authid is missing"),
         ("key", "abc", "64 hex digits"),
         ("token", "", "is empty"),
         ("token", None, "cannot be read"),

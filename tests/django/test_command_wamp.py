@@ -50,7 +50,7 @@ def test_init_writes_a_node_that_can_be_read(tmp_path):
     out, _ = run("init", tmp_path / "deep" / "node")
     file = tmp_path / "deep" / "node" / ".crossbar" / "config.json"
     assert json.loads(file.read_text()) == template()
-    assert f"manage.py runserver --node {tmp_path / 'deep' / 'node'}" in out
+    assert f"manage.py runserver --config {tmp_path / 'deep' / 'node'}" in out
     assert read_file(tmp_path / "deep" / "node").report.faults == ()
 
 
@@ -58,7 +58,7 @@ def test_init_where_there_is_one_changes_nothing(tmp_path):
     (tmp_path / ".crossbar").mkdir()
     written(tmp_path / ".crossbar", {"version": 2})
     message, _ = refused("init", tmp_path)
-    assert "is there already" in message
+    assert "exists already" in message
     assert (tmp_path / ".crossbar" / "config.json").read_text() == '{"version": 2}'
 
 
@@ -127,7 +127,7 @@ def test_import_and_export_give_the_same(tmp_path):
     assert "+ transport tcp:8080" in out
     assert "+ service tcp:8080/ws" in out
     assert "notice" in out
-    assert f"Imported: generation {store.revision()}" in out
+    assert f"Imported as revision {store.revision()}" in out
     assert json.loads(run("export")[0]) == json.loads(file.read_text())
 
 
@@ -183,7 +183,7 @@ def test_import_of_what_no_column_holds_is_refused(tmp_path):
 def test_import_keeps_the_meaning_of_relative_paths(tmp_path):
     (tmp_path / "files").mkdir()
     out, _ = run("import", written(tmp_path, node(files={"type": "static", "directory": "files"})))
-    assert f"Relative paths start from {tmp_path}" in out
+    assert f"Relative paths are resolved from {tmp_path}" in out
     assert store.load("/").resolve("files") == tmp_path / "files"
 
 
@@ -192,7 +192,7 @@ def test_import_over_faulty_rows_replaces_them(tmp_path):
     for _ in range(2):
         Transport.objects.create(endpoint_type="tcp", port="80")
     out, _ = run("import", written(tmp_path, node()), "--replace")
-    assert "What is stored has faults" in out
+    assert "The stored configuration has faults" in out
     assert len(store.load(".").transports) == 1
 
 
@@ -251,15 +251,15 @@ def test_export_to_where_no_file_can_be_says_why(tmp_path, target):
 def test_export_names_what_it_leaves_out():
     store.replace(node())
     Transport.objects.update(enabled=False)
-    assert "not enabled: tcp:8080" in run("export")[1]
+    assert "disabled: tcp:8080" in run("export")[1]
 
 
 # --- the command itself ----------------------------------------------------------------------------------------------
 
 
 def test_reference_is_the_page_or_the_schema(tmp_path):
-    assert run("reference")[0].startswith("# Configuration reference")
-    run("reference", tmp_path / "schema.json", "--json-schema")
+    assert run("schema")[0].startswith("# Configuration reference")
+    run("schema", tmp_path / "schema.json", "--json-schema")
     assert "properties" in json.loads((tmp_path / "schema.json").read_text())
 
 
@@ -309,9 +309,9 @@ def test_explain_names_the_rule_and_its_row():
 def test_explain_takes_the_role_of_a_stored_principal(tmp_path):
     file = written(tmp_path, node(ws={"type": "websocket"}))
     Principal.objects.create(realm="realm1", authid="alice", role="anonymous")
-    args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--node", file)
+    args = ("explain", "realm1", "subscribe", "com.", "--match", "prefix", "--config", file)
     assert "may subscribe prefix" in run(*args, "--principal", "alice")[0]
-    assert "nobody who goes by 'bob'" in refused(*args, "--principal", "bob")[0]
+    assert "no Django user named 'bob'" in refused(*args, "--principal", "bob")[0]
 
 
 @pytest.mark.django_db
@@ -319,7 +319,7 @@ def test_explain_knows_principals_of_the_configuration_and_users(tmp_path):
     principals = {"one": {"ticket": "x", "authid": "alice", "role": "anonymous"}}
     mapping = node(ws={"type": "websocket", "auth": {"ticket": {"type": "static", "principals": principals}}})
     mapping["workers"][0]["realms"][0]["roles"].append({"name": "clerk"})
-    args = ("explain", "realm1", "subscribe", "com.x", "--node", written(tmp_path, mapping), "--principal")
+    args = ("explain", "realm1", "subscribe", "com.x", "--config", written(tmp_path, mapping), "--principal")
     assert "Role anonymous" in run(*args, "alice")[0]
     User.objects.create_user("alice")
     User.objects.create_user("bob")
@@ -327,12 +327,12 @@ def test_explain_knows_principals_of_the_configuration_and_users(tmp_path):
     assert "Role clerk of realm realm1 may not" in run(*args, "bob")[0]
     assert refused(*args, "alice")[0] == (
         "'alice' has more than one role in realm 'realm1': anonymous (ticket at tcp:8080/ws), clerk (Django user); "
-        "give --role"
+        "use --role"
     )
 
 
 def test_explain_fails_where_another_outcome_is_expected(tmp_path):
-    args = ("explain", "realm1", "publish", "com.x", "--role", "anonymous", "--node", written(tmp_path, node()))
+    args = ("explain", "realm1", "publish", "com.x", "--role", "anonymous", "--config", written(tmp_path, node()))
     run(*args, "--expect", "denied")
     message, text = refused(*args, "--expect", "allowed")
     assert message == "expected it to be allowed, but it is denied"
@@ -341,10 +341,10 @@ def test_explain_fails_where_another_outcome_is_expected(tmp_path):
 
 def test_explain_of_what_is_not_there_says_what_is(tmp_path):
     file = written(tmp_path, node())
-    rest = ("call", "com.x", "--node", file, "--role")
+    rest = ("call", "com.x", "--config", file, "--role")
     assert "there are: realm1" in refused("explain", "nowhere", *rest, "anonymous")[0]
     assert "it has: anonymous" in refused("explain", "realm1", *rest, "nobody")[0]
-    assert "fault" in refused("explain", "realm1", "call", "x", "--role", "a", "--node", written(tmp_path, FAULTY))[1]
+    assert "fault" in refused("explain", "realm1", "call", "x", "--role", "a", "--config", written(tmp_path, FAULTY))[1]
 
 
 def test_check_tells_rules_that_never_decide(tmp_path):

@@ -43,7 +43,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def test_all_transports_are_run_and_shown(tmp_path: Path, started: SimpleNamespace) -> None:
     printed = io.StringIO()
     with override_settings(FORCE_SCRIPT_NAME="/below"):
-        call_command("runnode", "--node", write(tmp_path, document()), stdout=printed, stderr=printed)
+        call_command("runnode", "--config", write(tmp_path, document()), stdout=printed, stderr=printed)
     assert isinstance(started.source, FileSource)
     assert started.main is None
     assert started.options == {"root_path": "/below"}
@@ -54,17 +54,17 @@ def test_all_transports_are_run_and_shown(tmp_path: Path, started: SimpleNamespa
 
 def test_faulty_configuration_is_an_error_of_the_command(tmp_path: Path, started: SimpleNamespace) -> None:
     with pytest.raises(CommandError, match="wokers"):
-        call_command("runnode", "--node", write(tmp_path, {"version": 2, "wokers": []}))
+        call_command("runnode", "--config", write(tmp_path, {"version": 2, "wokers": []}))
     assert started.source is None
 
 
 def test_no_transport_is_an_error_that_says_what_to_do(tmp_path: Path, started: SimpleNamespace) -> None:
     with pytest.raises(CommandError, match="add one in the admin"):
-        call_command("runnode", "--node", write(tmp_path, {"version": 2, "workers": []}))
+        call_command("runnode", "--config", write(tmp_path, {"version": 2, "workers": []}))
     assert started.source is None
 
 
 def test_server_that_cannot_start_is_an_error_of_the_command(tmp_path: Path, started: SimpleNamespace) -> None:
     started.failure = OSError("port in use")
     with pytest.raises(CommandError, match="port in use"):
-        call_command("runnode", "--node", write(tmp_path, document()), stdout=io.StringIO(), stderr=io.StringIO())
+        call_command("runnode", "--config", write(tmp_path, document()), stdout=io.StringIO(), stderr=io.StringIO())

@@ -81,14 +81,14 @@ def node(directory: Path, **endpoint: Any) -> str:
 def test_address_is_the_command_lines_or_the_configurations(
     tmp_path: Path, started: Started, endpoint: dict[str, Any], arguments: tuple[str, ...], address: str
 ) -> None:
-    runserver(*arguments, "--node", node(tmp_path, **endpoint))
+    runserver(*arguments, "--config", node(tmp_path, **endpoint))
     assert started.main is not None
     assert str(Listener(started.main)) == address
     assert isinstance(started.source, FileSource)
 
 
 def test_unix_socket_of_the_configuration_is_listened_on(tmp_path: Path, started: Started) -> None:
-    printed = runserver("--node", node(tmp_path, type="unix", path="s"))
+    printed = runserver("--config", node(tmp_path, type="unix", path="s"))
     assert isinstance(started.main, UnixEndpoint)
     assert started.main.path == f"{tmp_path}/s"
     assert f"unix:{tmp_path}/s" in printed
@@ -103,7 +103,7 @@ def test_nothing_configured_listens_where_django_would(started: Started) -> None
 
 
 def test_greeting_and_notices_are_printed(tmp_path: Path, started: Started) -> None:
-    printed = runserver("--node", node(tmp_path, port=9000, interface="127.0.0.1"))
+    printed = runserver("--config", node(tmp_path, port=9000, interface="127.0.0.1"))
     assert "http://127.0.0.1:9000/" in printed
     assert "no realms are given" in printed
 
@@ -115,14 +115,14 @@ def test_notices_are_printed_once_under_the_reloader(
     monkeypatch.setattr(DjangoRunserver, "handle", lambda *_, **__: None)
     monkeypatch.setenv("RUN_MAIN", "true" if is_child else "")
     printed = io.StringIO()
-    call_command("runserver", "--node", node(tmp_path, port=9000), stderr=printed)
+    call_command("runserver", "--config", node(tmp_path, port=9000), stderr=printed)
     assert printed.getvalue().count("no realms are given") == count
 
 
 def test_arguments_reach_the_server(tmp_path: Path, started: Started) -> None:
     with override_settings(FORCE_SCRIPT_NAME="/below"):
         runserver(
-            "--node", node(tmp_path, port=9000), "--http_timeout", "3", "--websocket_handshake_timeout", "4",
+            "--config", node(tmp_path, port=9000), "--http_timeout", "3", "--websocket_handshake_timeout", "4",
             "--websocket-max-message-size", "5", "--websocket-max-frame-size", "6",
         )  # fmt: skip
     assert {name: started.options[name] for name in started.options if name != "action_logger"} == {
@@ -136,7 +136,7 @@ def test_arguments_reach_the_server(tmp_path: Path, started: Started) -> None:
 
 
 def test_limits_not_given_are_left_to_the_settings(tmp_path: Path, started: Started) -> None:
-    runserver("--node", node(tmp_path, port=9000))
+    runserver("--config", node(tmp_path, port=9000))
     assert not [name for name in started.options if name.startswith("websocket_max")]
 
 
@@ -156,7 +156,7 @@ def test_server_that_cannot_start_ends_with_1(
     printed = io.StringIO()
     arguments = [] if reloads else ["--noreload"]
     with override_settings(DEBUG=True), pytest.raises(SystemExit) as caught:
-        call_command("runserver", "--node", node(tmp_path, port=9000), *arguments, stdout=printed, stderr=printed)
+        call_command("runserver", "--config", node(tmp_path, port=9000), *arguments, stdout=printed, stderr=printed)
     assert caught.value.code == 1
     assert (ended == ["os"]) is (ends == "os")
     assert "Error: port in use" in printed.getvalue()
@@ -165,13 +165,13 @@ def test_server_that_cannot_start_ends_with_1(
 def test_faulty_configuration_is_an_error_of_the_command(tmp_path: Path, started: Started) -> None:
     (tmp_path / "config.json").write_text('{"version": 2, "wokers": []}')
     with pytest.raises(CommandError, match="wokers"):
-        runserver("--node", str(tmp_path))
+        runserver("--config", str(tmp_path))
 
 
 def test_without_asgi_djangos_own_server_runs(monkeypatch: pytest.MonkeyPatch, started: Started) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(DjangoRunserver, "inner_run", lambda *_, **options: asked.append(options["use_asgi"]))
-    runserver("--noasgi", "--node", "/nowhere")
+    runserver("--noasgi", "--config", "/nowhere")
     assert asked == [False]
     assert started.source is None
 

@@ -60,11 +60,11 @@ def play(scenario):
     async def whole():
         runtime = Runtime(MappingSource(CONFIG))
         await runtime.start()
-        service = runtime.snapshot.mounts["tcp:8080/ws"].websocket.consumer_initkwargs["service"]
+        service = runtime.started.mounts.by_key["tcp:8080/ws"].websocket.consumer_initkwargs["service"]
 
         async def log_in(ticket):
             link = Link()
-            connection = runtime.node.connect(
+            connection = runtime.started.node.connect(
                 service.options, Lane(SERIALIZERS["json"]), link, {"peer": "tcp:10.0.0.1:5"}
             )
             connection.receive(HELLO)

@@ -148,7 +148,7 @@ def node(directory: Path, configuration: Mapping[str, Any], *addresses: int | st
     """``runnode`` with a configuration, ready when it listens on the addresses."""
     write_config(directory, configuration)
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **options}
-    with running(manage("runnode", "--node", str(directory)), directory, **environment) as process:
+    with running(manage("runnode", "--config", str(directory)), directory, **environment) as process:
         yield process.wait_for(*addresses)
 
 

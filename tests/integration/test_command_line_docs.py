@@ -83,7 +83,7 @@ def test_examples_run(tmp_path):
                     assert site.json("registrations", arguments[1])["registrations"], command
                 continue
             done = site.wamp(*arguments)
-            assert done.returncode == (1 if "0 sessions ended" in expected else 0), (command, done)
+            assert done.returncode == (1 if "0 sessions closed" in expected else 0), (command, done)
             assert CHECKER.check_output(expected, done.stdout, ALIKE), (command, done)
         shop.stop()
 

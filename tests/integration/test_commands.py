@@ -144,7 +144,7 @@ def test_program_carries_out_a_procedure_and_sessions_are_listed_and_killed(site
         assert process.wait(30) == 3
         assert "away with you (wamp.close.killed)" in process.stderr.read()
     done = site.wamp("kill", callee, "--yes")
-    assert (done.returncode, done.stdout) == (1, "0 sessions ended\n")
+    assert (done.returncode, done.stdout) == (1, "0 sessions closed\n")
     assert "There are no other sessions" in site.wamp("sessions").stderr
 
 
@@ -163,13 +163,13 @@ def test_subscriber_and_callee_come_back_with_the_node_unless_they_should_not(tm
             )
             assert site.wamp("publish", "com.news", "one").returncode == 0
         assert other.wait(30) == 3
-        assert "The session has ended: the router is shutting down" in other.stderr.read()
+        assert "The session was closed: the router is shutting down" in other.stderr.read()
         told = json.loads(subscriber.stderr.readline())
         assert (told["error"], told["exit_code"]) == ("wamp.close.system_shutdown", None)
         assert 0.5 <= told["retry_in"] <= 1
         with live_server(tmp_path, port=port):
-            assert any("is back" in line for line in subscriber.stderr)
-            assert any("The router is back. com.size is registered." in line for line in callee.stderr)
+            assert any("Connected again" in line for line in subscriber.stderr)
+            assert any("Connected again. com.size is registered." in line for line in callee.stderr)
             assert site.wamp("publish", "com.news", "two").returncode == 0
             assert site.json("call", "com.size", "a/b")["args"] == ["b"]
             assert subscriber.wait(30) == 0
@@ -227,7 +227,7 @@ def test_own_node_is_reached_by_unix_socket_and_tls_where_it_listens_there_alone
         arguments = ("call", "wamp.session.count")
         until(lambda: site.wamp(*arguments, "--realm", "inside", **database).returncode == 0, "the node is found")
         assert site.wamp(*arguments, "--realm", "secured", **database).stdout == "1\n"
-        assert "there are: inside, secured" in site.wamp(*arguments, **database).stderr
+        assert "realms are: inside, secured" in site.wamp(*arguments, **database).stderr
         assert process.stop() == 0
 
 
@@ -250,8 +250,8 @@ def test_kill_asks_on_a_terminal(site):
 
     with site.begun("subscribe", "com.x") as process:
         code, said = asked(b"\n")
-        assert (code, "End session" in said, "Nobody was ended" in said) == (1, True, True), said
+        assert (code, "Close session" in said, "No session was closed" in said) == (1, True, True), said
         assert process.poll() is None
         code, said = asked(b"y\n")
-        assert (code, "1 session ended" in said) == (0, True), said
+        assert (code, "1 session closed" in said) == (0, True), said
         assert process.wait(30) == 3

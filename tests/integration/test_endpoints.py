@@ -54,7 +54,7 @@ def test_documented_example_runs_with_the_arguments_of_runserver(tmp_path: Path,
     (tmp_path / "ws").write_text("hidden by the service")
     given = {"node": tmp_path, "directory": crossbar, "file": crossbar / "config.json"}[form]
     port = free_port()
-    command = manage("runserver", f"127.0.0.1:{port}", "--noreload", "--node", str(given))
+    command = manage("runserver", f"127.0.0.1:{port}", "--noreload", "--config", str(given))
     with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
         process.wait_for(port)
         with joined(port, "/ws"), joined(port, "/ws", realm="realm1"):
@@ -103,7 +103,7 @@ def test_ipv6_interface_is_listened_on(tmp_path: Path) -> None:
         if probe.connect_ex(("::1", port)) not in (111,):
             missing("this machine has no IPv6")
     write_config(tmp_path, configuration(transport))
-    command = manage("runserver", "--noreload", "--node", str(tmp_path))
+    command = manage("runserver", "--noreload", "--config", str(tmp_path))
     with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
         process.wait_to_print(f"[::1]:{port}")
         while process.process.poll() is None:
@@ -116,7 +116,7 @@ def test_ipv6_interface_is_listened_on(tmp_path: Path) -> None:
 def test_configured_address_is_used_where_the_command_line_gives_none(tmp_path: Path) -> None:
     port = free_port()
     write_config(tmp_path, configuration(web(port)))
-    command = manage("runserver", "--noreload", "--node", str(tmp_path))
+    command = manage("runserver", "--noreload", "--config", str(tmp_path))
     with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
         process.wait_for(port)
         opened(port).socket.close()
@@ -126,7 +126,7 @@ def test_configured_address_is_used_where_the_command_line_gives_none(tmp_path: 
 def test_address_of_the_command_line_overrides_that_of_the_first_transport(tmp_path: Path) -> None:
     given, first, second = free_port(), free_port(), free_port()
     write_config(tmp_path, configuration(web(first), web(second, {"second": {"type": "websocket"}})))
-    command = manage("runserver", str(given), "--noreload", "--node", str(tmp_path))
+    command = manage("runserver", str(given), "--noreload", "--config", str(tmp_path))
     with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
         process.wait_for(given, second)
         opened(given, "/ws").socket.close()
@@ -137,7 +137,7 @@ def test_address_of_the_command_line_overrides_that_of_the_first_transport(tmp_p
 def test_first_transport_on_a_unix_socket_is_served_by_runserver(tmp_path: Path) -> None:
     unix = {"type": "web", "endpoint": {"type": "unix", "path": "../s"}, "paths": {"ws": {"type": "websocket"}}}
     write_config(tmp_path, configuration(unix))
-    command = manage("runserver", "--noreload", "--node", str(tmp_path))
+    command = manage("runserver", "--noreload", "--config", str(tmp_path))
     with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
         process.wait_for(str(tmp_path / "s"))
         joined(str(tmp_path / "s")).socket.close()
@@ -153,7 +153,7 @@ def test_port_in_use_is_told_and_ends_with_1(tmp_path: Path, arguments: tuple[st
         taken.listen()
         port = taken.getsockname()[1]
         write_config(tmp_path, configuration(web(port)))
-        command = manage(*arguments, "--node", str(tmp_path))
+        command = manage(*arguments, "--config", str(tmp_path))
         with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
             assert process.ended() == 1
             assert f"127.0.0.1:{port}" in process.output
@@ -164,7 +164,7 @@ def test_port_in_use_is_told_and_ends_with_1(tmp_path: Path, arguments: tuple[st
 @pytest.mark.parametrize("command", ["runnode", "runserver"])
 def test_faulty_configuration_is_told_and_ends_with_1(tmp_path: Path, command: str) -> None:
     write_config(tmp_path, configuration(web(1, {"ws": {"type": "websocket", "optoins": {}}, "a/b": {"type": "x"}})))
-    with running(manage(command, "--node", str(tmp_path)), tmp_path) as process:
+    with running(manage(command, "--config", str(tmp_path)), tmp_path) as process:
         assert process.ended() == 1
         assert "paths.ws.optoins" in process.output
         assert 'paths["a/b"]' in process.output

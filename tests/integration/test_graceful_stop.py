@@ -50,7 +50,7 @@ def test_stop_says_goodbye_to_all(tmp_path: Path, command: str, number: signal.S
     write_config(tmp_path, configuration(web(port)))
     arguments = ["--noreload"] if command == "runserver" else []
     with running(
-        manage(command, "--node", str(tmp_path), *arguments), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
+        manage(command, "--config", str(tmp_path), *arguments), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
     ) as process:
         process.wait_for(port)
         with joined(port) as one, joined(port) as two, opened(port) as unjoined:
@@ -108,7 +108,7 @@ def test_stop_right_at_the_start_is_clean(tmp_path: Path) -> None:
     port = free_port()
     write_config(tmp_path, configuration(web(port)))
     with running(
-        manage("runnode", "--node", str(tmp_path)), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
+        manage("runnode", "--config", str(tmp_path)), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
     ) as process:
         process.wait_to_print("Transport ")
         assert process.stop() in (0, -signal.SIGTERM)
@@ -142,7 +142,7 @@ def test_touched_file_restarts_the_development_server(tmp_path: Path) -> None:
         "DJANGO_SETTINGS_MODULE": "settings_here",
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
     }
-    with running(manage("runserver", "--node", str(tmp_path)), tmp_path, **environment) as process:
+    with running(manage("runserver", "--config", str(tmp_path)), tmp_path, **environment) as process:
         try:
             process.wait_for(port)
             with joined(port) as wire:

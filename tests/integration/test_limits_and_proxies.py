@@ -89,7 +89,7 @@ def test_300_quick_connections_leave_nothing_behind(tmp_path: Path) -> None:
         "doors = [each.factory.admission for each in made[0]._transports.values()]\n"
         '    print("counts", sum(one.count + len(one.by_address) for one in doors),',
     )
-    command = [sys.executable, "-c", counting, "runnode", "--node", str(tmp_path)]
+    command = [sys.executable, "-c", counting, "runnode", "--config", str(tmp_path)]
     environment = {"DJANGO_SETTINGS_MODULE": "wampnode.settings", "WAMPNODE_DATABASE": str(tmp_path / "db")}
     with running(command, tmp_path, cwd=ROOT, **environment) as process:
         process.wait_for(number)
@@ -341,7 +341,7 @@ def test_port_that_is_not_shared_is_taken_once(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         write_config(tmp_path, configuration(web(taken.getsockname()[1], PATHS)))
-        command = [sys.executable, str(ROOT / "manage.py"), "runnode", "--node", str(tmp_path)]
+        command = [sys.executable, str(ROOT / "manage.py"), "runnode", "--config", str(tmp_path)]
         with running(command, tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
             assert process.ended() == 1
             assert "Address already in use" in process.output

@@ -279,7 +279,7 @@ def test_server_does_not_start_without_its_key_and_says_where_it_is_named(tmp_pa
     (tmp_path / "server.key").unlink()
     write_config(tmp_path, configuration(tls_web(free_port())))
     with running(
-        manage("runnode", "--node", str(tmp_path)), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
+        manage("runnode", "--config", str(tmp_path)), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
     ) as process:
         assert process.ended() == 1
         assert "transports[0].endpoint.tls.key" in process.output
@@ -290,7 +290,7 @@ def test_ciphers_that_openssl_does_not_know_keep_the_server_from_starting(tmp_pa
     Authority().issue().write(tmp_path, "server")
     write_config(tmp_path, configuration(tls_web(free_port(), ciphers="NONE-SUCH")))
     with running(
-        manage("runnode", "--node", str(tmp_path)), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
+        manage("runnode", "--config", str(tmp_path)), tmp_path, WAMPNODE_DATABASE=str(tmp_path / "db")
     ) as process:
         assert process.ended() == 1
         assert "transports[0].endpoint.tls.ciphers: OpenSSL knows no cipher of 'NONE-SUCH'" in process.output

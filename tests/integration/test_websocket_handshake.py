@@ -319,7 +319,7 @@ execute_from_command_line(sys.argv)
 def test_270_connects_and_drops_leave_nothing_behind(tmp_path: Path) -> None:
     number = free_port()
     write_config(tmp_path, configuration(web(number, PATHS | {"files": {"type": "json", "value": 1}})))
-    command = [sys.executable, "-c", COUNTING, "runnode", "--node", str(tmp_path)]
+    command = [sys.executable, "-c", COUNTING, "runnode", "--config", str(tmp_path)]
     environment = {"DJANGO_SETTINGS_MODULE": "wampnode.settings", "WAMPNODE_DATABASE": str(tmp_path / "db")}
     with running(command, tmp_path, cwd=ROOT, **environment) as process:
         process.wait_for(number)

@@ -326,7 +326,7 @@ def test_small_packets_are_sent_at_once_or_collected_as_the_option_says(tmp_path
     write_config(
         tmp_path, configuration(web(port, {"at-once": {"type": "websocket"}, "later": websocket(tcp_nodelay=False)}))
     )
-    command = [sys.executable, "-c", TELLING, "runnode", "--node", str(tmp_path)]
+    command = [sys.executable, "-c", TELLING, "runnode", "--config", str(tmp_path)]
     with running(command, tmp_path, cwd=ROOT, WAMPNODE_DATABASE=str(tmp_path / "db")) as process:
         process.wait_for(port)
         unusual = ["X-Unusual: \xe9"]

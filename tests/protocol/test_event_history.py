@@ -450,9 +450,8 @@ def test_durable_history_is_recorded_and_restored(serializer):
     assert [(each.realm, each.match, each.uri) for each in node.records] == [("realm1", "exact", TOPIC)] * 2
     before = events(alice)
     again = MemoryNode(options_with(history=history))
-    broker = again.router.realms["realm1"].broker
-    broker.restore("exact", TOPIC, [each.publication for each in node.records])
-    broker.restore("exact", "com.unknown", [each.publication for each in node.records])
+    (restored,) = [each for _, each in again.router.histories() if each.options.is_durable]
+    restored.restore([each.publication for each in node.records])
     assert events(again.join("realm1", serializer)) == before
     assert firsts(before) == [1, 4]
 

@@ -76,8 +76,8 @@ def test_service_is_told_what_is_left_of_the_path(runtime: Runtime) -> None:
 
     async def whole() -> None:
         await runtime.start()
-        assert runtime.snapshot is not None
-        for mount in runtime.snapshot.mounts.values():
+        assert runtime.started is not None
+        for mount in runtime.started.mounts.by_key.values():
             object.__setattr__(mount, "http", http)
         await WampApplication(Django())({"type": "http", "path": "/value/a/b", "headers": []}, None, None)
         await runtime.stop()

@@ -4,7 +4,7 @@ import importlib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -94,14 +94,35 @@ class Authentication:
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
-        """Take the services by key; those that are as before keep what they have. Call it in a thread: it imports."""
-        self._services = {
-            key: known
-            if (known := self._services.get(key)) is not None and known.service == service
-            else ServiceLogins(service, self._sources(service), self._django_method)
-            for key, service in services.items()
-            if isinstance(service.settings, WebSocketSection)
-        }
+        """Prepare and use these services. Raises the first error of a service that could not be built."""
+        prepared = self.prepare(services)
+        self.use(prepared)
+        for error in prepared.failures.values():
+            raise error
+
+    def prepare(self, services: Mapping[str, PathService]) -> "PreparedLogins":
+        """Build the methods of services, by key, and change nothing. Those of unchanged services are kept.
+
+        Call it in a thread: it imports modules.
+        """
+        prepared = PreparedLogins({}, {})
+        for key, service in services.items():
+            if not isinstance(service.settings, WebSocketSection):
+                continue
+            known = self._services.get(key)
+            try:
+                if known is None or known.service != service:
+                    known = ServiceLogins(service, self._sources(service), self._django_method)
+            except Exception as error:  # noqa: BLE001 - the other services must not keep their old principals for it
+                prepared.failures[key] = error
+            else:
+                prepared.services[key] = known
+        return prepared
+
+    def use(self, prepared: "PreparedLogins") -> set[str]:
+        """Use what was prepared. Return the keys of the services whose methods are replaced or gone."""
+        before, self._services = self._services, prepared.services
+        return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
     async def authenticate(self, request: Authenticate) -> Challenge | Admit | Skip | Deny:
         """See :class:`~..node.deciding.Authenticator`."""
@@ -184,6 +205,14 @@ class Authentication:
             raise ApplicationError(fault.uri, str(fault)) from fault
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedLogins:
+    """The methods of each service, by the service's key, and why those of a service could not be built."""
+
+    services: dict[str, "ServiceLogins"]
+    failures: dict[str, Exception]
+
+
 CONFIGURED_AS: Final = {"wamp-scram": "scram"}
 """What methods are called in a configuration where clients call them otherwise."""
 
@@ -215,7 +244,9 @@ class ServiceLogins:
         if authprovider == COOKIE:
             return any(may_have(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(CONFIGURED_AS.get(authmethod, authmethod))
-        return principals is not None and may_have(principals, authid, authrole)
+        if principals is None or principals.provider != authprovider:
+            return False  # principals of another source may have this name
+        return may_have(principals, authid, authrole)
 
 
 def may_have(principals: Principals, authid: str, authrole: str) -> bool:

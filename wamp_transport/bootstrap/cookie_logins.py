@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from ..config.configuration import PathService, service_options
 from ..node.connection import Connection
 from ..node.node import Node
+from ..node.observers import NodeObserver
 from ..router.answers import Admit, Deny, Skip
 from ..router.effects import Authenticate
 from ..stores.cookies.records import CookieStoreError, Login
@@ -22,12 +23,13 @@ MayBe = Callable[[str, str, str, str], bool]
 """Whether who logged in by this method and provider, as this authid and role, could do so now."""
 
 
-class CookieLogins:
+class CookieLogins(NodeObserver):
     """What the cookie stores of the services know of logins."""
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
         self._allowed: set[str] = set()
+        self._connections: Mapping[int, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
@@ -35,17 +37,18 @@ class CookieLogins:
         self._allowed = {each.key for each in services if "cookie" in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Forget the login of a client of ``node`` that says goodbye to log out, and close its other connections."""
+        """Log out the clients of ``node`` that say so."""
+        self._connections = node.connections
+        node.observers.add(self)
 
-        def on_goodbye(connection: Connection, reason: str) -> None:
-            tracker = self._stores.trackers.get(connection.service.key)
-            if reason == CLOSE_LOGOUT and tracker is not None:
-                others = list(node.connections.values())
-                task = asyncio.ensure_future(self._log_out(log_out(tracker.keeper, others, connection)))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-        node.on_goodbye = on_goodbye
+    def goodbye_received(self, connection: Connection, reason: str) -> None:
+        """Forget the login of a client that says goodbye to log out, and close its other connections."""
+        tracker = self._stores.trackers.get(connection.service.key)
+        if reason == CLOSE_LOGOUT and tracker is not None:
+            others = list(self._connections.values())
+            task = asyncio.ensure_future(self._log_out(log_out(tracker.keeper, others, connection)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def admit(self, request: Authenticate, may_be: MayBe) -> Admit | Skip | Deny:
         """The session of a client that has logged in before; without such a login another method is tried."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from ..stores.cookies.keeper import CookieKeeper
 from ..stores.cookies.memory import MemoryCookies
 from ..stores.cookies.records import CookieStore, CookieStoreError
 from ..transports.cookies import CookieTracker
+from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +24,13 @@ PURGE_SECONDS: Final = 60.0
 """How often expired records are dropped."""
 
 
-class CookieStores:
+class CookieStores(ConfigurationPart):
     """Opens stores as services need them, purges them, and closes those that no service has any more.
 
     ``trackers`` are those of the services that have a cookie, by the service's key.
     """
+
+    name = "cookies"
 
     def __init__(self) -> None:
         self._keepers: dict[Hashable, CookieKeeper] = {}
@@ -36,7 +39,7 @@ class CookieStores:
         self._troubled: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
-        """What tracks the clients of a service, if its configuration has a cookie."""
+        """Return what tracks the clients of a service, if its configuration has a cookie; :meth:`use` begins that."""
         cookie = _cookie(service)
         if cookie is None:
             return None
@@ -46,24 +49,24 @@ class CookieStores:
             keeper = self._keepers[place] = CookieKeeper(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
                 self._fresh.append(keeper)
-        tracker = self.trackers[service.key] = CookieTracker(cookie, keeper, service.path)
-        return tracker
+        return CookieTracker(cookie, keeper, service.path)
 
-    async def settle(self, configuration: Configuration) -> None:
-        """The configuration is in place: open and purge what is new, close what it does not name."""
-        wanted = {
-            service.key: _place(service, cookie, configuration)
-            for service in configuration.services
-            if (cookie := _cookie(service)) is not None
-        }
-        for key in [key for key in self.trackers if key not in wanted]:
-            del self.trackers[key]
-        for place in [place for place in self._keepers if place not in wanted.values()]:
-            self._keepers.pop(place).close()
-        fresh, self._fresh = self._fresh, []
+    def use(self, trackers: Mapping[str, CookieTracker]) -> None:
+        """From now on these are the trackers of the services. Close the stores that none of them has."""
+        self.trackers = dict(trackers)
+        used = [one.keeper for one in trackers.values()]
         for place, keeper in list(self._keepers.items()):
-            if keeper in fresh:
+            if keeper not in used:
+                del self._keepers[place]
+                keeper.close()
+
+    async def apply(self, new: Configuration, applied: Configuration | None) -> None:
+        """Open and purge the stores that are new."""
+        for place, keeper in list(self._keepers.items()):
+            if keeper in self._fresh:
                 await self._purge(place, keeper)
+                self._fresh.remove(keeper)
+        self._fresh = [keeper for keeper in self._fresh if keeper in self._keepers.values()]
 
     async def run(self) -> None:
         """Purge regularly, until cancelled."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
+from ..config.configuration import Configuration
 from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery, discover
 from ..handlers.parameters import Caller
@@ -17,6 +18,7 @@ from ..router.options import TRUSTED
 from ..stores.identity.callers import user_behind
 from ..wamp.errors import WampError
 from ..wamp.messages import RegisterOptions, SubscribeOptions
+from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +32,13 @@ UserKey = Callable[[int], str | None]
 """From the id of a session to the primary key of its Django user, where its login has kept that."""
 
 
-class AppHandlers:
+class AppHandlers(ConfigurationPart):
     """Puts the handlers where they belong, and keeps them there.
 
     ``threads``: how many run synchronous handlers, or who does. ``failed`` is told what handlers do not mean to raise.
     """
+
+    name = "handlers"
 
     def __init__(
         self,
@@ -64,6 +68,10 @@ class AppHandlers:
             if one.faults:
                 logger.error("Not served: %s", one)
         return discovery
+
+    async def apply(self, new: Configuration, applied: Configuration | None) -> None:
+        """Register the handlers in the realms that exist from now on. What cannot be registered is retried later."""
+        await self.settle([realm.name for realm in new.realms])
 
     async def settle(self, realms: Iterable[str] | None = None) -> None:
         """Register and subscribe what is not; ``realms`` are those that exist from now on."""

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Final
 
 from django.db import DatabaseError
 
+from ..config.configuration import Configuration
 from ..node.node import Node
+from ..node.observers import NodeObserver
 from ..router.effects import Record
-from ..router.options import HistoryOptions, RouterOptions
+from ..router.history import History
 from ..stores import history
+from .plan import ConfigurationPart
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -25,25 +27,31 @@ LARGEST_BACKLOG: Final = 100_000
 """Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
 
 
-class DurableHistory:
+class DurableHistory(ConfigurationPart, NodeObserver):
     """Connects a node's recorded events with the database."""
+
+    name = "history"
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._waiting: list[Record] = []
         self._lost = 0
         self._batches = 0
-        self._options: RouterOptions | None = None
-        node.recorder = self._take
+        self._restored: list[History] = []
+        node.observers.add(self)
 
-    async def restore(self, options: RouterOptions) -> None:
-        """Fill the durable histories that are new with what is stored of them."""
-        known = set(_durable(self._options)) if self._options is not None else set()
-        self._options = options
-        for realm, wanted in _durable(options):
-            if (realm, wanted) not in known:
-                stored = await in_thread(history.past, realm, wanted)
-                self._node.router.realms[realm].broker.restore(wanted.match, wanted.uri, stored)
+    async def apply(self, new: Configuration, applied: Configuration | None) -> None:
+        """Fill the durable histories that were not filled yet with what is stored of them.
+
+        The router makes a new history where one is new or has other options; that is what counts here, not how the
+        configurations differ.
+        """
+        present = [(realm, each) for realm, each in self._node.router.histories() if each.options.is_durable]
+        self._restored = [each for _, each in present if any(each is one for one in self._restored)]
+        for realm, each in present:
+            if not any(each is one for one in self._restored):
+                each.restore(await in_thread(history.past, realm, each.options))
+                self._restored.append(each)
 
     async def run(self) -> None:
         """Write what is recorded, until cancelled."""
@@ -63,27 +71,22 @@ class DurableHistory:
             self._waiting = batch + self._waiting
             return
         self._batches += 1
-        if self._batches % TRIM_EVERY == 0 and self._options is not None:
-            await self._trim(self._options)
+        if self._batches % TRIM_EVERY == 0:
+            await self._trim()
 
-    async def _trim(self, options: RouterOptions) -> None:
+    async def _trim(self) -> None:
         try:
-            for realm, wanted in _durable(options):
-                await in_thread(history.trim, realm, wanted)
+            for realm, each in list(self._node.router.histories()):
+                if each.options.is_durable:
+                    await in_thread(history.trim, realm, each.options)
         except DatabaseError:
             logger.exception("Old events could not be dropped; it is tried again later")
 
-    def _take(self, record: Record) -> None:
+    def event_recorded(self, record: Record) -> None:
+        """Keep an event until it is written."""
         if len(self._waiting) >= LARGEST_BACKLOG:
             self._lost += 1
             if self._lost == 1:
                 logger.error("The database does not take events fast enough: newer ones are not stored")
             return
         self._waiting.append(record)
-
-
-def _durable(options: RouterOptions) -> Iterator[tuple[str, HistoryOptions]]:
-    for realm in options.realms.values():
-        for wanted in realm.history:
-            if wanted.is_durable:
-                yield realm.name, wanted

@@ -5,6 +5,7 @@ from typing import Final
 
 from ..node.local import METHOD as LOCAL
 from ..node.node import Node
+from ..node.observers import NodeObserver
 from ..router.records import Session
 from ..signals import (
     AppliedConfiguration,
@@ -26,7 +27,7 @@ UserKey = Callable[[int], str | None]
 """From the id of a session to the primary key of its Django user, where its login has kept that."""
 
 
-class Signals:
+class Signals(NodeObserver):
     """The signals of one process."""
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class Signals:
     def watch(self, node: Node, user_key: UserKey) -> None:
         """Tell of the sessions of ``node``. ``user_key`` knows the Django user behind each."""
         self._user_key = user_key
-        node.on_joined, node.on_left, node.on_slow = self._joined, self._left, self._slow
+        node.observers.add(self)
 
     def failed(self, failure: LoginFailure) -> None:
         """A login has failed."""
@@ -52,17 +53,20 @@ class Signals:
         """The process ends; what was told until now is still heard."""
         await self._thread.close(LAST_SECONDS)
 
-    def _joined(self, session: Session) -> None:
+    def session_joined(self, session: Session) -> None:
+        """See :class:`~..node.observers.NodeObserver`."""
         if session_joined.has_listeners():
             self._thread.send(session_joined, session=self._info(session))
 
-    def _left(self, session: Session, reason: str) -> None:
+    def session_left(self, session: Session, reason: str) -> None:
+        """See :class:`~..node.observers.NodeObserver`."""
         if session_left.has_listeners():
             self._thread.send(session_left, session=self._info(session), reason=reason)
 
-    def _slow(self, session: Session, waiting: int | None) -> None:
+    def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
+        """See :class:`~..node.observers.NodeObserver`."""
         if slow_consumer.has_listeners():
-            self._thread.send(slow_consumer, session=self._info(session), waiting=waiting)
+            self._thread.send(slow_consumer, session=self._info(session), waiting=queued_bytes)
 
     def _info(self, session: Session) -> SessionInfo:
         return SessionInfo(

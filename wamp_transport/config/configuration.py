@@ -240,6 +240,11 @@ def _compare(
     )
 
 
+def is_same_service(old: PathService, new: PathService) -> bool:
+    """Whether two versions of a service are the same. ``1`` and ``true`` differ, and so do two secrets."""
+    return old == new and _content(old) == _content(new)
+
+
 def _content(item: object) -> object:
     """What counts when two versions of an item are compared; as text, in which 1 and true differ."""
     if isinstance(item, Transport):

@@ -32,7 +32,7 @@ Key = Annotated[Secret, AfterValidator(_is_key)]
 
 def _is_hash(secret: Secret) -> Secret:
     if not re.fullmatch(r"[a-z0-9_]+\$.+", secret.reveal(), re.ASCII | re.DOTALL):
-        raise PydanticCustomError("config", "expected a hash as `manage.py wamp secret ticket` makes it")
+        raise PydanticCustomError("config", "expected a hash as `manage.py wamp hash-secret ticket` makes it")
     return secret
 
 
@@ -72,7 +72,7 @@ class TicketPrincipal(StaticPrincipal):
     ticket_hash: Hash | None = setting(
         None,
         "Instead of `ticket`: its hash, made by Django's password hashers. The ticket itself is then nowhere on the "
-        "server. `manage.py wamp secret ticket` makes one.",
+        "server. `manage.py wamp hash-secret ticket` makes one.",
         expected="a hash as text",
         secret=True,
     )
@@ -98,7 +98,7 @@ class CraPrincipal(StaticPrincipal):
     derived_key: Secret | None = setting(
         None,
         "Instead of `secret`: the key derived from it with salt, iterations and keylen, in base64. The secret itself "
-        "is then nowhere on the server. `manage.py wamp secret wampcra` makes one.",
+        "is then nowhere on the server. `manage.py wamp hash-secret wampcra` makes one.",
         expected="a key in base64",
         secret=True,
     )

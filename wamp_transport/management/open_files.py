@@ -1,4 +1,4 @@
-"""How many connections a process may hold: as many files as the system lets it open, with room for them at once."""
+"""Raise the limit of open files, which also limits the number of connections."""
 
 import logging
 import os
@@ -8,18 +8,18 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 ROOM: Final = 65_536
-"""Files that there is room for at once: half a megabyte of the system's memory. Beyond that it grows with them."""
+"""Size to which the kernel's file table is grown at the start. It takes half a megabyte of kernel memory."""
 
 
-def make_room() -> None:
-    """Let this process have as many files open as it may at most, and the system make room for them now.
+def raise_open_file_limit() -> None:
+    """Raise the soft limit of open files to the hard limit, and grow the kernel's file table now.
 
-    Where a service manager sets no limit, 1,024 is the usual one, though many more are allowed. And the system doubles
-    its table as files are opened, at 256, 512, 1,024 and so on: a process with several threads stands still for some
-    10 ms each time. To be called before there are threads. Does nothing on systems without such limits.
+    The usual soft limit is 1,024, although the hard limit is much higher. The kernel doubles the file table of a
+    process when 256, 512, 1,024, ... files are open, and pauses a process with several threads for some 10 ms each
+    time. Call this before threads are started. Does nothing on systems without such limits.
     """
     try:
-        import fcntl  # noqa: PLC0415 - not there on all systems
+        import fcntl  # noqa: PLC0415 - missing on some systems
         import resource  # noqa: PLC0415
     except ImportError:
         return
@@ -28,8 +28,8 @@ def make_room() -> None:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         except (OSError, ValueError):
-            logger.debug("The limit of open files stays at %s", soft)
+            logger.debug("The limit of open files cannot be raised; it stays at %s", soft)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = ROOM if soft == resource.RLIM_INFINITY else min(soft, ROOM)
-    with open(os.devnull) as standing, suppress(OSError):  # nothing depends on it
+    with open(os.devnull) as standing, suppress(OSError):  # only a pause is avoided
         os.close(fcntl.fcntl(standing, fcntl.F_DUPFD_CLOEXEC, most - 1))

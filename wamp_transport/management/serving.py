@@ -1,7 +1,8 @@
-"""What runserver and runnode share: the project's application, the addresses, the server."""
+"""Shared code of runserver and runnode: the project's application, the addresses to listen on, the server."""
 
 import gc
 import importlib
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 
-from ..bootstrap.runtime import MAIN, Runtime, install
+from ..bootstrap.mounts import MAIN
+from ..bootstrap.runtime import Runtime, install
 from ..bootstrap.sources import Source
 from ..compat.requirements import IncompatibleLibraryError
 from ..compat.serving import require_compatible
@@ -18,13 +20,23 @@ from ..config.configuration import Configuration
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
 from ..transports.listener import Listener
-from .open_files import make_room
+from .open_files import raise_open_file_limit
 
 if TYPE_CHECKING:
     from ..transports.daphne import WampServer
 
-COLLECTED_AFTER: Final = (10_000, 10, 10)
-"""The collector's thresholds. Sessions leave nothing for it; by Python's own it would look at thousands for nothing."""
+GC_THRESHOLDS: Final = (10_000, 10, 10)
+"""Thresholds of the garbage collector. Sessions create no reference cycles, so Python's defaults would scan in vain."""
+
+
+def add_config_argument(parser: ArgumentParser) -> None:
+    """Add ``--config``."""
+    parser.add_argument(
+        "--config",
+        "--node",  # the name before 1.0
+        metavar="PATH",
+        help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
+    )
 
 
 def check_libraries() -> None:
@@ -36,9 +48,9 @@ def check_libraries() -> None:
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
-    """The application of ASGI_APPLICATION with WAMP in front, or plain Django where the setting is missing.
+    """Return the application named by ASGI_APPLICATION, or Django's own without that setting, wrapped for WAMP.
 
-    Raises CommandError where the setting names nothing that can be imported.
+    Raises CommandError if the setting cannot be imported.
     """
     name = getattr(settings, "ASGI_APPLICATION", None)
     if not name:
@@ -54,7 +66,7 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
 
 
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
-    """Transport keys to where they listen. ``main`` is where the command line has the first one listen, if it says."""
+    """Return the listener of each transport, by key. ``main`` is the command line's address for the first transport."""
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:
         return own
@@ -66,11 +78,11 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
 
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
-    """Serve until stopped; follow the configuration meanwhile. The server returned tells of a ``failure`` to start."""
+    """Serve until stopped and follow the configuration. A server that could not start has its ``failure`` set."""
     # Imported here, so that commands can say in one sentence why it cannot be imported: see check_libraries().
     from ..transports.daphne import WampServer  # noqa: PLC0415
 
-    make_room()
+    raise_open_file_limit()
     runtime = install(Runtime(source))
     limits = {
         "websocket_max_message_size": getattr(settings, "DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE", None),
@@ -80,14 +92,13 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
     server: WampServer
 
     async def on_start(started: "WampServer") -> None:
-        await runtime.start()
-        assert runtime.snapshot is not None  # noqa: S101 - started
-        started.wanted = addresses(runtime.snapshot.configuration)
+        node = await runtime.start()
+        started.wanted = addresses(node.snapshot.configuration)
         runtime.on_applied = follow
-        # What is loaded by now stays: the collector need not walk through all of Django for every thousand sessions.
+        # Modules that are loaded by now stay for ever: freezing them spares the collector a walk through all of Django.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*COLLECTED_AFTER)
+        gc.set_threshold(*GC_THRESHOLDS)
 
     async def follow(configuration: Configuration) -> None:
         server.refresh()

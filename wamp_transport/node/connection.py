@@ -75,6 +75,11 @@ class Link(Protocol):
         """Read on, not before this call has returned."""
         ...
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that were written and wait for the peer."""
+        ...
+
 
 class Lane:
     """One serializer on one kind of transport. What it encodes is the same for all connections on it.

@@ -129,6 +129,11 @@ class Inbox:
         self._readable.set()
 
     @property
+    def queued_bytes(self) -> int:
+        """What waits for a session inside the process is no bytes."""
+        return 0
+
+    @property
     def is_paused(self) -> bool:
         """Whether the router takes no more for now."""
         return not self._readable.is_set()

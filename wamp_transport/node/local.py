@@ -10,7 +10,7 @@ They belong to the loop of the node; no other thread may use them.
 from typing import Any, Final
 
 from ..router.answers import Admit
-from ..router.options import ServiceOptions
+from ..router.options import LOCAL_SERVICE
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalLane
 from .node import Node
@@ -18,8 +18,6 @@ from .session import MAX_WAITING, Registration, Session, Subscription
 
 __all__ = ["LocalSession", "Registration", "Subscription", "join"]
 
-SERVICE: Final = ServiceOptions("local", hello_timeout=0)
-"""Stands for the path service that other sessions come through."""
 TRANSPORT: Final = {"type": "local"}
 """What the meta API tells of the transport."""
 METHOD: Final = "local"
@@ -35,7 +33,7 @@ class LocalLine:
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
         self._principal = principal
-        self._connection = node.connect(SERVICE, LocalLane(), inbox, TRANSPORT)
+        self._connection = node.connect(LOCAL_SERVICE, LocalLane(), inbox, TRANSPORT)
 
     def open(self, hello: Hello) -> None:
         """See :class:`~.session.Line`."""

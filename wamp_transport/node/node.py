@@ -31,9 +31,9 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
-from ..router.options import RouterOptions, ServiceOptions
+from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, is_narrowed
 from ..router.ports import Environment
-from ..router.records import JOINING, Session
+from ..router.records import JOINING
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
 from ..wamp import errors
@@ -41,7 +41,9 @@ from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, Lane, Link
 from .deciding import NOBODY, Authenticator, Authorizer, Deciding
+from .observers import NodeObservers
 from .outbound import Outbound
+from .stats import NodeStats
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +52,7 @@ WORK_STEPS: Final = 250
 
 
 class Node:
-    """A running router with its connections, and those who decide what the core asks.
-
-    ``recorder`` takes what durable histories keep; ``on_goodbye`` is told when a client has said goodbye, and why;
-    ``on_refused`` when the router itself answers a session with an error; ``on_joined`` and ``on_left`` when a session
-    has joined its realm, and left it, and why; ``on_slow`` when a peer is too slow, and how many bytes wait for it
-    where it is closed for that, None where it is left out until it has caught up.
-    """
+    """A running router with its connections, and those who decide what the core asks. ``observers`` watch it."""
 
     def __init__(
         self,
@@ -70,12 +66,7 @@ class Node:
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
         self._is_working = False
-        self.recorder: Callable[[Record], None] | None = None
-        self.on_goodbye: Callable[[Connection, str], None] | None = None
-        self.on_refused: Callable[[int, Error], None] | None = None
-        self.on_joined: Callable[[Session], None] | None = None
-        self.on_left: Callable[[Session, str], None] | None = None
-        self.on_slow: Callable[[Session, int | None], None] | None = None
+        self.observers = NodeObservers()
         self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
         self.router = Router(
@@ -97,6 +88,7 @@ class Node:
         self._leaving: dict[int, Connection] = {}
         self.outbound = Outbound(self.connections, self._undeliverable, self._refused)
         self._when_empty: asyncio.Future[None] | None = None
+        self._services: Mapping[str, ServiceOptions] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
 
@@ -191,23 +183,50 @@ class Node:
 
     def _slow(self, connection: Connection, waiting: int | None) -> None:
         session = self.router.sessions.get(connection.session_id)
-        if session is not None and self.on_slow is not None:
-            self.on_slow(session, waiting)
+        if session is not None:
+            self.observers.slow_consumer_detected(session, waiting)
 
     # --- control -------------------------------------------------------------------------------------------------
 
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
-        """Take new router options; sessions they do not touch go on. ``services`` are those with other limits."""
-        self.router.configure(options, services)
-        if services:
+        """Apply router options; sessions they do not touch go on.
+
+        ``services`` are all services that sessions may come through from now on, by key, and None changes nothing
+        there. Sessions end whose service is removed, or which could not have come as they have.
+        """
+        if services is not None:
+            self._services = services
+        # Found before the options are replaced: sessions keep the options with which they came until then.
+        ending = {one.id: self._why_closed(one.service) for one in self.router.sessions.values()}
+        outdated = {
+            one.service.key: current
+            for one in self.router.sessions.values()
+            if not ending[one.id] and (current := self.current_service(one.service)) not in (None, one.service)
+        }
+        try:
+            self.router.configure(options, outdated)
             for connection in self.connections.values():
-                connection.service = services.get(connection.service.key, connection.service)
+                connection.service = outdated.get(connection.service.key, connection.service)
+        finally:
+            # By now they may have the new options of their service, and a second attempt would not find them.
+            for session_id, message in ending.items():
+                if message:
+                    self.router.leave(session_id, errors.CLOSE_REALM, message)
         self._after_control()
 
-    def leave_service(self, key: str, message: str) -> None:
-        """A path service is no more: its sessions get GOODBYE and are closed."""
-        self.router.leave_service(key, errors.CLOSE_REALM, message)
-        self._after_control()
+    def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
+        """Return the options that hold now for sessions that come through ``service``; None if none may come so."""
+        if self._services is None or service is LOCAL_SERVICE:
+            return service
+        current = self._services.get(service.key)
+        return None if current is None or is_narrowed(service, current) else current
+
+    def _why_closed(self, service: ServiceOptions) -> str:
+        """Return why sessions that came through ``service`` must end; nothing if they may stay."""
+        if self.current_service(service) is not None:
+            return ""
+        is_removed = self._services is not None and service.key not in self._services
+        return "the service was removed" if is_removed else "who may use the service has changed"
 
     def leave(self, session_id: int, reason: str, message: str) -> None:
         """A session is to end: it gets GOODBYE and is closed."""
@@ -227,6 +246,20 @@ class Node:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def stats(self) -> NodeStats:
+        """Count what there is now. It takes longer the more connections there are."""
+        clients = [one for one in self.connections.values() if one.service is not LOCAL_SERVICE]
+        return NodeStats(
+            realms={name: realm.stats() for name, realm in self.router.realms.items()},
+            connections=len(clients) + sum(one.service is not LOCAL_SERVICE for one in self._leaving.values()),
+            joining=sum(self.is_joining(one) for one in clients),
+            congested=self.outbound.congested,
+            queued_bytes=sum(one.link.queued_bytes for one in (*clients, *self._leaving.values())),
+            decisions=len(self._deciding),
+            events_dropped=self.outbound.events_dropped,
+            undelivered_events=self.outbound.undelivered_events,
+        )
 
     # --- effects -------------------------------------------------------------------------------------------------
 
@@ -263,23 +296,19 @@ class Node:
         self.router.undeliverable(session_id, message, fault)
 
     def _refused(self, session_id: int, error: Error) -> None:
-        if self.on_refused is not None:
-            self.on_refused(session_id, error)
+        self.observers.request_refused(session_id, error)
 
     def _joined(self, effect: Joined) -> None:
-        if self.on_joined is not None:
-            self.on_joined(effect.session)
+        self.observers.session_joined(effect.session)
 
     def _left(self, effect: Left) -> None:
-        if self.on_left is not None:
-            self.on_left(effect.session, effect.reason)
+        self.observers.session_left(effect.session, effect.reason)
 
     def _release(self, effect: Release) -> None:
         """The session has ended, its transport waits for another HELLO."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
-            if self.on_goodbye is not None:
-                self.on_goodbye(connection, effect.reason)
+            self.observers.goodbye_received(connection, effect.reason)
             lane = connection.lane
             name = lane.serializer.name
             connection.session_id = self.router.open_session(connection.service, name, connection.transport)
@@ -314,8 +343,7 @@ class Node:
             connection.link.resume()
 
     def _record(self, effect: Record) -> None:
-        if self.recorder is not None:
-            self.recorder(effect)
+        self.observers.event_recorded(effect)
 
     def _close(self, effect: Close) -> None:
         connection = self.connections.get(effect.session_id) or self._leaving.get(effect.session_id)

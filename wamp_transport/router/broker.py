@@ -216,12 +216,6 @@ class Broker:
         exact = self._index.exact.get(topic)
         return [*([exact] if exact is not None else []), *self._index.patterns(topic)]
 
-    def restore(self, match: Match, uri: str, publications: list[Publication]) -> None:
-        """Put durable history back after a restart, oldest first."""
-        history = self._histories.get(match, uri)
-        for publication in publications if history is not None else ():
-            history.add(publication)  # type: ignore[union-attr]
-
     def may_see(self, session: Session, publication: Publication) -> bool:
         """Whether a publication that was kept is for this session: its lists, and the rights of its role."""
         chosen = chooser(publication.message.options)

@@ -4,7 +4,7 @@ Sections of the specification: Advanced Profile, "Event Retention", "Event Histo
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -110,6 +110,15 @@ class History:
     def add(self, publication: Publication) -> None:
         """Store a publication; the oldest one goes when there are too many."""
         self._events.append(publication)
+
+    def restore(self, publications: Iterable[Publication]) -> None:
+        """Put back what was stored outside the process, oldest first, before what has come since.
+
+        What is here already stays once: some of it may have been stored meanwhile.
+        """
+        here = {each.id for each in self._events}
+        older = [each for each in publications if each.id not in here]
+        self._events = deque([*older, *self._events], maxlen=self.options.limit)
 
     def stored(self) -> list[Publication]:
         """All of them, oldest first."""

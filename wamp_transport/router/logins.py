@@ -162,7 +162,7 @@ class Logins:
     def _anonymous(self, service: ServiceOptions, hello: Hello) -> Admit:
         login = service.anonymous
         assert login is not None  # noqa: S101 - the method was chosen
-        authid = login.authid or f"anonymous-{self._environment.new_session_id():014x}"
+        authid = login.authid or login.client_id or f"anonymous-{self._environment.new_session_id():014x}"
         return Admit(hello.realm, authid, login.role, ANONYMOUS, "static")
 
     def _realm(self, service: ServiceOptions, name: str | None) -> Realm:

@@ -4,7 +4,7 @@ Plain immutable values. ``config/`` builds them from its schema; the core reads 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Match = Literal["exact", "prefix", "wildcard"]
@@ -143,10 +143,15 @@ class RouterOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnonymousLogin:
-    """Anonymous authentication of a transport: the role given, and a fixed authid if any."""
+    """Anonymous authentication of a transport: the role given, and a fixed authid if any.
+
+    ``client_id`` is the authid of a client that is known by its cookie; the configuration says nothing of it, so it
+    does not count when two are compared.
+    """
 
     role: str = "anonymous"
     authid: str | None = None
+    client_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +174,13 @@ class ServiceOptions:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
+"""The service of sessions inside the process. No configuration names it."""
+
+
+def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
+    """Whether sessions of a service could not have come as they have. More methods take nothing from anybody."""
+    rest = replace(before, authmethods=after.authmethods, limits=after.limits)
+    return rest != after or bool(before.authmethods - after.authmethods)

@@ -37,7 +37,7 @@ from .meta.sessions import details_of
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
 from .permissions import ALLOWED, Role
 from .ports import BuiltIn, Environment
-from .records import PRESENT, Session
+from .records import PRESENT, RealmStats, Session
 from .testaments import take_testaments
 from .waiting import Undecided, Waiting
 
@@ -217,6 +217,16 @@ class Realm:
     def has_work(self) -> bool:
         """Whether :meth:`work` has something to do."""
         return bool(self._leaving or self._reviews)
+
+    def stats(self) -> RealmStats:
+        """Count what is in the realm now."""
+        return RealmStats(
+            sessions=len(self.sessions),
+            subscriptions=len(self.broker.subscriptions),
+            registrations=len(self.dealer.registrations),
+            calls=sum(len(session.calls) for session in self.sessions.values()),
+            retained=len(self.broker.retained),
+        )
 
     def undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
         """A message could not be said to ``session``. Whoever waits for an answer gets one; an event is dropped."""

@@ -3,7 +3,7 @@
 Records hold ids and each other, never connections.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -110,6 +110,16 @@ class Subscription:
         if self._receivers is None:
             self._receivers = tuple(self.subscribers)
         return self._receivers
+
+
+class RealmStats(NamedTuple):
+    """What there is in a realm. ``calls`` are in flight; ``retained`` are topics with a retained event."""
+
+    sessions: int
+    subscriptions: int
+    registrations: int
+    calls: int
+    retained: int
 
 
 class Publication(Struct, gc=False):

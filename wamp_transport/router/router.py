@@ -4,7 +4,7 @@ Synchronous and without I/O. Whoever owns a router feeds it from one thread, wak
 to do, and carries out the effects in order after each call.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..wamp import errors
@@ -13,6 +13,7 @@ from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
 from .answers import Answer
 from .effects import Close, Effect, Left, Mute, Release, Send
+from .history import History
 from .logins import Logins
 from .options import RouterOptions, ServiceOptions
 from .ports import Environment
@@ -37,6 +38,8 @@ class Router:
         """What is to be done and was not taken yet; see :meth:`take_effects`."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
+        self._unfinished: set[str] = set()
+        """Realms whose options are applied by half, if an error was raised in between."""
         self._tickets = Tickets(self.outbox)
         self._logins = Logins(options, self.realms, environment, self.outbox, self._tickets, self._abort)
         self._questions = Questions(self.outbox, environment.deadlines, self._tickets, self.receive)
@@ -146,11 +149,6 @@ class Router:
         self._detach(session, reason, is_quiet=is_quiet)
         session.deadline = self._deadlines.after(self._options.goodbye_timeout, "goodbye", session)
 
-    def leave_service(self, key: str, reason: str, message: str) -> None:
-        """End all sessions that came through one path service."""
-        for session in [each for each in self.sessions.values() if each.service.key == key]:
-            self.leave(session.id, reason, message)
-
     def leave_all(self, reason: str, message: str) -> None:
         """End all sessions."""
         for session_id in list(self.sessions):
@@ -171,12 +169,14 @@ class Router:
                 for session_id in list(realm.sessions):
                     self.leave(session_id, errors.CLOSE_REALM, f"realm {name!r} was closed")
                 del self.realms[name]
-            elif new != realm.options or services:
+            elif new != realm.options or services or name in self._unfinished:
+                self._unfinished.add(name)
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
                 realm.configure(new)
                 self._questions.renew(realm)
+                self._unfinished.discard(name)
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
@@ -195,6 +195,12 @@ class Router:
     def has_work(self) -> bool:
         """Whether :meth:`work` has something to do."""
         return any(realm.has_work for realm in self.realms.values())
+
+    def histories(self) -> Iterator[tuple[str, History]]:
+        """The histories of all realms, each with the name of its realm."""
+        for name, realm in self.realms.items():
+            for history in realm.broker.histories.values():
+                yield name, history
 
     def next_deadline(self) -> float | None:
         """When :meth:`advance` has something to do, if ever."""

@@ -6,9 +6,9 @@ comes out again, but for secrets, of which hashes and derived keys are kept.
 
 import copy
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router, transaction
@@ -32,6 +32,19 @@ from wamp_transport.stores.columns import take_apart
 from wamp_transport.stores.rendering import Rows, render
 
 SOURCE = "database"
+
+Result = TypeVar("Result")
+
+
+READ_ATTEMPTS = 5
+"""How often the rows are read before a reader gives up because they change all the time."""
+
+
+class ConfigurationChanging(DatabaseError):
+    """The rows were changed during each attempt to read them. Reading them again later helps."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the configuration was changed during each of {READ_ATTEMPTS} attempts to read it")
 
 
 class NotMigrated(DatabaseError):
@@ -63,8 +76,7 @@ def revision() -> int:
 def is_empty() -> bool:
     """Whether the database configures nothing: no transport and no realm, or no tables to hold any."""
     try:
-        with _tables():
-            return not Transport.objects.exists() and not Realm.objects.exists()
+        return _read(lambda: not Transport.objects.exists() and not Realm.objects.exists())
     except NotMigrated:
         return True
 
@@ -74,18 +86,16 @@ def to_mapping() -> dict[str, Any]:
 
     Raises NotMigrated, and ConfigError where two rows exclude each other.
     """
-    with _tables():
-        return render(Rows.stored()).mapping
+    return render(_read(Rows.stored)).mapping
 
 
 def load(base_dir: str | os.PathLike[str]) -> Configuration:
     """The configuration in the database.
 
     Relative paths in it start from the directory of the file that was imported; without one from ``base_dir``.
-    Raises ConfigError with all faults, NotMigrated where there are no tables.
+    Raises ConfigError with all faults, NotMigrated where there are no tables, ConfigurationChanging.
     """
-    with _tables():
-        rows = Rows.stored()
+    rows = _read(Rows.stored)
     return read_mapping(render(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
 
 
@@ -116,6 +126,22 @@ def replace(
             document=_document_of(mapping), base_dir="" if base_dir is None else os.path.abspath(base_dir)
         )
     return configuration
+
+
+def _read(read: Callable[[], Result]) -> Result:
+    """Return what ``read`` finds in one state of the configuration, although it needs several queries.
+
+    Every change counts the generation up in the same transaction, so what is read between two equal generations is of
+    one state. Without this, a node could take a realm from before an import, and its roles from after it. Raises
+    ConfigurationChanging.
+    """
+    for _ in range(READ_ATTEMPTS):
+        before = revision()
+        with _tables():
+            found = read()
+        if revision() == before:
+            return found
+    raise ConfigurationChanging
 
 
 @contextmanager

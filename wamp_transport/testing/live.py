@@ -9,7 +9,8 @@ from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
 from ..bootstrap import runtime as runtimes
-from ..bootstrap.runtime import MAIN, Runtime
+from ..bootstrap.mounts import MAIN
+from ..bootstrap.runtime import Runtime
 from ..bootstrap.sources import DatabaseSource, FileSource, MappingSource, Source
 from ..conf import app_settings
 from ..config.configuration import Configuration
@@ -112,9 +113,8 @@ class LiveServer:
     async def _begin(self, server: Any) -> None:
         runtime = self._runtime
         assert runtime is not None  # noqa: S101 - made before
-        await runtime.start()
-        assert runtime.snapshot is not None  # noqa: S101 - started
-        server.wanted = listeners(runtime.snapshot.configuration)
+        node = await runtime.start()
+        server.wanted = listeners(node.snapshot.configuration)
         runtime.on_applied = self._follow
 
     async def _follow(self, configuration: Configuration) -> None:

@@ -20,7 +20,7 @@ from .cookies import VISITOR, Visitor
 from .lanes import UNFRAMED
 from .negotiation import Agreement, Refusal, can_answer, negotiate
 from .pressure import Bounds, Pressure
-from .service import WampService
+from .service import CHANGED, WampService
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -56,6 +56,11 @@ class DirectLink(Protocol):
         """See :class:`~wamp_transport.node.connection.Link`."""
         ...
 
+    @property
+    def queued_bytes(self) -> int:
+        """See :class:`~wamp_transport.node.connection.Link`."""
+        ...
+
 
 class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     """Carries the WAMP session of one WebSocket of one service: ``WampConsumer.as_asgi(service=...)``."""
@@ -77,6 +82,9 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                 return
             if visitor is not None:
                 scope = {**scope, VISITOR: visitor}
+        if self.service.current_options is None:
+            await refuse(scope, send, Refusal(503, CHANGED))
+            return
         direct: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_LINK)
         if direct is None:
             await self._serve(outcome, scope, receive, send)
@@ -174,6 +182,11 @@ class QueuedLink:
     def resume(self) -> None:
         """See :class:`~wamp_transport.node.connection.Link`."""
         self._may_read.set()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait here; what the server has taken is not known."""
+        return self._size
 
     @property
     def is_paused(self) -> bool:

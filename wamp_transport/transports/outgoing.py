@@ -92,6 +92,11 @@ class Outgoing:
         """Whether the peer does not keep up: it is sent nothing, and not read, until it does."""
         return self._is_held
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait here and in the transport's buffer."""
+        return sum(map(len, self._frames)) + unsent(self._transport)
+
     def discard(self) -> None:
         """What waits here is dropped; what is written from now on goes after what the transport has."""
         self._frames.clear()

@@ -9,10 +9,13 @@ from ..node.connection import Connection, Lane, Link
 from ..node.node import Node
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
+from ..wamp.errors import CLOSE_REALM
 from .cookies import VISITOR, CookieTracker
 from .negotiation import Terms, installed
 from .origins import OriginPolicy
 from .session_cookie import SessionCookies
+
+CHANGED: Final = "the service was removed, or who may use it has changed"
 
 TLS_DETAILS: Final = "wamp_transport.tls"
 """Name of the ASGI scope extension that holds what TLS tells: ``channel_id`` and, if there is one, ``peer_cert``."""
@@ -52,17 +55,28 @@ class WampService:
     def connect(self, lane: Lane, link: Link, scope: Mapping[str, Any]) -> Connection:
         """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
         details = transport_details(scope, lane.serializer)
-        connection = self.node.connect(self._options_for(scope), lane, link, details)
+        options = self.current_options
+        connection = self.node.connect(for_client(options or self.options, scope), lane, link, details)
+        if options is None:
+            self.node.leave(connection.session_id, CLOSE_REALM, CHANGED)
         if self.django_sessions is not None:
             connection.credentials = self.django_sessions.find(scope)
         return connection
 
-    def _options_for(self, scope: Mapping[str, Any]) -> ServiceOptions:
-        """Anonymous sessions of a client known by its cookie have its public id as authid, unless one is configured."""
-        anonymous = self.options.anonymous
-        if VISITOR not in scope or anonymous is None or anonymous.authid is not None:
-            return self.options
-        return replace(self.options, anonymous=replace(anonymous, authid=scope[VISITOR].id))
+    @property
+    def current_options(self) -> ServiceOptions | None:
+        """The options that hold for new sessions; None if a newer configuration does not admit what this one does.
+
+        A handshake takes time, and the configuration may change meanwhile.
+        """
+        return self.node.current_service(self.options)
+
+
+def for_client(options: ServiceOptions, scope: Mapping[str, Any]) -> ServiceOptions:
+    """Anonymous sessions of a client known by its cookie have its public id as authid, unless one is configured."""
+    if VISITOR not in scope or options.anonymous is None:
+        return options
+    return replace(options, anonymous=replace(options.anonymous, client_id=scope[VISITOR].id))
 
 
 def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:

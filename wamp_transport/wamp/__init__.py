@@ -1,1 +1,1 @@
-"""The protocol's own words: messages, payload, URIs, ids, features and errors. Imports nothing above itself."""
+"""The vocabulary of the protocol: messages, payload, URIs, ids, features and errors."""

@@ -3,11 +3,11 @@
     WampError
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
      +- RequestRefused      this one request fails: an ERROR is the answer, the session lives on
-     +- PayloadError        this payload cannot be said in the receiver's serialization, or is too large for it
-     +- ApplicationError    what an application answers a call with, or is answered with
+     +- PayloadError        the receiver's serialization cannot represent this payload, or it is too large
+     +- ApplicationError    an ERROR that an application returns from a procedure, or receives for a request
          +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
-         +- SessionEnded    the session is over, or has never begun
+         +- SessionEnded    the session was closed, or could not be opened
 
 Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
@@ -63,11 +63,11 @@ class WampError(Exception):
 
 
 class ProtocolViolation(WampError):
-    """A peer broke the protocol. The message names the fault and, where it can, the element."""
+    """A peer broke the protocol. The message names the fault and, if possible, the element."""
 
 
 class RequestRefused(WampError):
-    """A request cannot be fulfilled. ``uri`` says why to programs, the message to people."""
+    """A request fails. ``uri`` is the reason for programs, the message is for people."""
 
     def __init__(self, uri: str, message: str) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class RequestRefused(WampError):
 
 
 class PayloadError(WampError):
-    """A payload cannot reach a receiver as it is. ``uri`` is the error its sender is answered with."""
+    """A payload cannot be delivered to a receiver. ``uri`` is the error that its sender receives."""
 
     def __init__(self, message: str, uri: str = INVALID_PAYLOAD) -> None:
         super().__init__(message)
@@ -83,19 +83,19 @@ class PayloadError(WampError):
 
 
 class ApplicationError(WampError):
-    """A request has failed: ``uri`` says why to programs; ``args`` and ``kwargs`` are what came with it.
+    """An ERROR message for a request: ``uri`` is the reason, ``args`` and ``kwargs`` its payload.
 
-    Raised by code that carries out a procedure, it is the answer to the caller.
+    When a procedure raises it, the caller receives it.
     """
 
     def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args)
-        self.args = args  # OSError, of which TimeoutError is one, keeps two of them
+        self.args = args  # TimeoutError is an OSError, which keeps only two arguments
         self.uri = uri
         self.kwargs = kwargs
 
     def __reduce__(self) -> Any:
-        """For other processes: those of a parallel test run, or of a task queue."""
+        """Support pickling, for parallel test runs and task queues."""
         return partial(type(self), self.uri, *self.args, **self.kwargs), ()
 
     def __str__(self) -> str:
@@ -104,27 +104,27 @@ class ApplicationError(WampError):
 
 
 class NoSuchProcedure(ApplicationError):
-    """Nobody has registered the procedure that was called."""
+    """No session has registered the called procedure."""
 
 
 class NotAuthorized(ApplicationError):
-    """The session may not do this, or nobody could say whether it may."""
+    """The session is not authorized, or the authorization could not be determined."""
 
 
 class InvalidArgument(ApplicationError):
-    """The procedure does not take these arguments."""
+    """The procedure does not accept these arguments."""
 
 
 class CallCanceled(ApplicationError):
-    """The call was canceled, by the router or by who carried it out."""
+    """The call was canceled, by the caller, the callee or the router."""
 
 
 class CallTimeout(ApplicationError, TimeoutError):
-    """There was no result in time."""
+    """The result did not arrive in time."""
 
 
 class CalleeUnavailable(ApplicationError):
-    """Nobody who has registered the procedure can take the call now, or who took it has gone."""
+    """No callee can accept the call at the moment, or the callee left before it returned a result."""
 
 
 KINDS: Final[dict[str, type[ApplicationError]]] = {
@@ -137,25 +137,25 @@ KINDS: Final[dict[str, type[ApplicationError]]] = {
     NO_AVAILABLE_CALLEE: CalleeUnavailable,
     UNAVAILABLE: CalleeUnavailable,
 }
-"""Errors that have a class of their own."""
+"""Error URIs with an exception class of their own."""
 
 
 def application_error(uri: str, /, *args: Any, **kwargs: Any) -> ApplicationError:
-    """The exception for an ERROR message, of the class that its URI has."""
+    """Return the exception for an ERROR message, with the class that belongs to its URI."""
     return KINDS.get(uri, ApplicationError)(uri, *args, **kwargs)
 
 
 class TransportError(WampError):
-    """The connection to a peer is gone."""
+    """The connection to the peer was lost."""
 
 
 class SessionEnded(TransportError):
-    """A session is over, or the router did not let it join. ``reason`` is a URI, the message for people."""
+    """A session was closed, or the router refused it. ``reason`` is a URI, the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message or reason)
         self.reason = reason
 
     def __reduce__(self) -> Any:
-        """As that of an ApplicationError."""
+        """The reason, under the same name as in ApplicationError."""
         return type(self), (self.reason, str(self))

@@ -1,4 +1,4 @@
-"""The features this router announces, by role. What is here works; what works is here.
+"""The features that this router announces, by role.
 
 Section of the specification: Advanced Profile, "Feature Announcement".
 """
@@ -47,16 +47,16 @@ DEALER_FEATURES: tuple[str, ...] = (
 
 CLIENT_ROLES: Final = frozenset({"publisher", "subscriber", "caller", "callee"})
 CLIENT_FEATURES: Final = frozenset({*BROKER_FEATURES, *DEALER_FEATURES, "call_cancelling"})
-"""What a client may announce that means something here; one has two spellings in the specification."""
+"""The client features that the router uses, by role. One has two spellings in the specification."""
 
 
 def known_roles(announced: Mapping[str, ClientRole | None]) -> dict[str, ClientRole | None]:
-    """``HELLO.Details.roles`` without the roles and features that mean nothing here; peers choose their names."""
+    """Return ``HELLO.Details.roles`` with only those roles and features that the router uses; others cost memory."""
     return {name: known_features(role) for name, role in announced.items() if name in CLIENT_ROLES}
 
 
 def known_features(role: ClientRole | None) -> ClientRole | None:
-    """A role with those features alone that mean something here."""
+    """Return a role with only those features that the router uses."""
     if role is None or role.features is None:
         return None
     return ClientRole({name: on for name, on in role.features.items() if name in CLIENT_FEATURES})

@@ -1,8 +1,8 @@
-"""Every WAMP message as one type: the definition is parser, type check and builder.
+"""All WAMP messages as types; a type's definition is its parser, type check and builder.
 
 A message is an array on the wire, ``[code, field, field, ...]``, with the fields in the order given here. Options
-and details hold what this router reads or says; keys not listed are ignored, ``null`` counts as absent, and a value
-of the wrong type is refused with its place named. ``args`` and ``kwargs`` stay raw (see ``payload``).
+and details contain the keys that this router reads or sends; other keys are ignored, ``null`` counts as absent, and a
+value of the wrong type is refused with its place. ``args`` and ``kwargs`` stay raw (see ``payload``).
 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
@@ -20,7 +20,7 @@ EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
 
 class Details(Struct, omit_defaults=True):
-    """A dictionary of options or details of which nothing is read."""
+    """A dictionary of options or details whose content is ignored."""
 
 
 # --- opening and closing a session -------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class ReasonDetails(Struct, omit_defaults=True):
 
 
 class Abort(Struct, array_like=True, tag=3, forbid_unknown_fields=True):
-    """``[ABORT, details, reason, args?, kwargs?]``, both ways: no session, or an end without goodbye."""
+    """``[ABORT, details, reason, args?, kwargs?]``, both ways: refuses a session, or ends it without GOODBYE."""
 
     details: ReasonDetails
     reason: str
@@ -95,7 +95,7 @@ class Authenticate(Struct, array_like=True, tag=5, forbid_unknown_fields=True):
     extra: dict[str, Any]
 
     def __repr__(self) -> str:
-        # A ticket stands here as it is.
+        # Contains the ticket itself for the method "ticket": never log it.
         return "Authenticate(...)"
 
 
@@ -442,17 +442,17 @@ Message = (
 """Any WAMP message."""
 
 PayloadMessage = Abort | Error | Publish | Event | Call | Result | Invocation | Yield
-"""The messages that carry application payload."""
+"""The messages with application payload."""
 
 PAYLOAD_MESSAGES: tuple[type[PayloadMessage], ...] = (
     Abort, Error, Publish, Event, Call, Result, Invocation, Yield,
 )  # fmt: skip
 
 CODES: dict[type[Message], int] = {kind: kind.__struct_config__.tag for kind in get_args(Message)}
-"""Message type to the code it has on the wire."""
+"""The code on the wire of each message type."""
 
 NAMES: dict[type[Message], str] = {
     kind: "".join("_" + letter if letter.isupper() else letter for letter in kind.__name__).upper().strip("_")
     for kind in CODES
 }
-"""Message type to the name the specification gives it."""
+"""The name of each message type in the specification."""

@@ -1,4 +1,4 @@
-"""Application payload: ``args`` and ``kwargs`` as they came, in the format of their sender.
+"""Application payload: ``args`` and ``kwargs`` as received, in the format of their sender.
 
 The router forwards payload without rebuilding it, so it stays the bytes of one serialization until a receiver
 with another one needs it. A message therefore travels together with the name of its payload's format.
@@ -10,23 +10,23 @@ from typing import Any, Final
 from msgspec import Raw
 
 ABSENT: Final = Raw(b"")
-"""Stands for args or kwargs that a message does not have. Compared by identity."""
+"""Marks args or kwargs that are absent from a message. Compare it by identity."""
 
 
 class _TooDeep:
-    """Larger than any limit, so that whoever asks for the size looks again."""
+    """A size larger than any limit, which makes size checks fail and look at the payload itself."""
 
     def __len__(self) -> int:
         return maxsize
 
 
 TOO_DEEP: Final[Any] = _TooDeep()
-"""Stands for the args of a message whose payload is nested deeper than its serializer can read. By identity, too."""
+"""Marks the args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
 
 PYTHON: Final = "python"
-"""The format of payload that is Python values (a list, a dict), not bytes: what the router itself says."""
+"""The format of payload that consists of Python values (a list, a dict) instead of bytes, as the router sends it."""
 
 
 def positional(*values: Any) -> Raw:
-    """Python values as the ``args`` of a message whose payload format is :data:`PYTHON`."""
+    """Return Python values as the ``args`` of a message with the payload format :data:`PYTHON`."""
     return list(values)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""What a valid URI is, for each way of matching.
+"""Validates URIs and patterns, for each match policy.
 
 Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscription" and
 "Pattern-based Registrations".
@@ -19,7 +19,7 @@ LOOSE = {
 
 
 def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
-    """Whether ``uri`` keeps the rules for ``match`` (exact, prefix or wildcard).
+    """Return whether ``uri`` is valid for ``match`` (exact, prefix or wildcard).
 
     Strict: components of ``[0-9a-z_]``. Loose: no white space, ``#`` or ``.`` in a component. An exact URI has no
     empty component, a prefix may end in one, a wildcard may have them anywhere.
@@ -28,5 +28,5 @@ def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
 
 
 def is_reserved(uri: str) -> bool:
-    """Whether the first component is ``wamp``: only the router itself may register or publish there."""
+    """Return whether the first component is ``wamp``, which is reserved for the router's own procedures and topics."""
     return uri.startswith("wamp.") or uri == "wamp"

@@ -1,4 +1,4 @@
-"""The array a message is on the wire: trailing parts that are absent are left off.
+"""Converts a message to its array on the wire, without absent trailing elements.
 
 Section of the specification: Basic Profile, "Messages" (empty trailing arguments are omitted).
 """
@@ -13,11 +13,11 @@ from .payload import ABSENT
 Writer = Callable[[Any], Any]
 
 FIXED_FIELDS: dict[type[Any], int] = {kind: len(kind.__struct_fields__) - 2 for kind in PAYLOAD_MESSAGES}
-"""How many fields stand between the code and the payload, for the messages that carry one."""
+"""Number of fields between the code and the payload, for messages with payload."""
 
 
 def wire(message: Message) -> Any:
-    """``message`` as what a serializer encodes: itself where it is whole, else a tuple without what is absent."""
+    """Return what a serializer encodes: the message itself if it is complete, else a tuple without absent elements."""
     return WRITERS[type(message)](message)
 
 

@@ -1,1 +1,1 @@
-"""What answers HTTP requests on the paths of a web transport, one module per path type."""
+"""HTTP services on the paths of a web transport, one module per path type."""

@@ -24,7 +24,7 @@ _WITHOUT_BODY = (204, 304)
 
 
 class UnsupportedScope(Exception):
-    """A service that answers HTTP requests was called for something else; the code that mounted it is wrong.
+    """An HTTP service was called with another type of scope: a bug in the code that mounted it.
 
     For `lifespan` this is the answer ASGI expects of an application that does not take part in it.
     """
@@ -80,7 +80,7 @@ async def send_answer(
 
 
 async def refuse_method(scope: Scope, send: Send, allowed: Iterable[str] = READ_METHODS) -> None:
-    """Answer 405 and say which methods there are."""
+    """Answer 405 with the allowed methods."""
     await send_answer(scope, send, 405, b"Method not allowed.\n", headers=[("Allow", ", ".join(allowed))])
 
 

@@ -1,4 +1,4 @@
-"""Which files of a directory may be served: the one place that says no to hidden, excluded and outside files."""
+"""Decides which files of a directory may be served, and refuses hidden, excluded and outside files."""
 
 import os
 import stat
@@ -44,14 +44,14 @@ def is_public(segments: Sequence[str]) -> bool:
 
 
 class _Identity(NamedTuple):
-    """What makes two spellings of a path the same file, on file systems that ignore case as well."""
+    """Return a key that is equal for two spellings of the same path, also on file systems that ignore case."""
 
     device: int
     inode: int
 
 
 class _Pending(NamedTuple):
-    """A directory still to be read: where it is, what it is called below the root, how it was reached."""
+    """A directory that has not been read yet: its location, its name below the root, and how it was reached."""
 
     path: str
     segments: tuple[str, ...]

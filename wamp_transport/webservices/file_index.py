@@ -1,4 +1,4 @@
-"""Which file answers which address of a directory: known from the start, or looked up for each request.
+"""Maps addresses of a service to files of a directory, indexed at the start or looked up for each request.
 
 WhiteNoise knows media types, compressed siblings and caching; `boundary` says what may be served; `file_answer`
 reads and sends.
@@ -53,7 +53,7 @@ class ServedFile:
 
 
 class Elsewhere(Enum):
-    """What else an address can be."""
+    """The other kinds of addresses."""
 
     WITH_SLASH = "a directory with an index file, named without its trailing slash"
 
@@ -62,7 +62,7 @@ Found = ServedFile | Elsewhere | None
 
 
 class FileSource(Protocol):
-    """Where the files of a service come from. Both methods may touch the disk: call them in a thread."""
+    """A source of a service's files. Both methods may access the disk: call them in a thread."""
 
     def find(self, rest: Sequence[str]) -> Found:
         """Return what answers the decoded segments below the service, None for nothing."""
@@ -72,7 +72,7 @@ class FileSource(Protocol):
 
 
 class FileTypes:
-    """What a service tells browsers about its files; every service has its own.
+    """The HTTP headers of a service's files; every service has its own.
 
     `cache_timeout` is in seconds, None sends no Cache-Control. `mime_types` are types by extension (`.glb`), added
     to the usual ones. `is_immutable(path, name)` says that a file will never change under its name.

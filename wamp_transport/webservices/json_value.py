@@ -16,13 +16,13 @@ from wamp_transport.webservices.not_found import send_not_found
 from wamp_transport.webservices.paths import rest_of
 
 ITS_OWN = ((), ("",))
-"""What is left of the service's own path, without and with a slash at the end."""
+"""The remaining path segments at the service's own path, without and with a trailing slash."""
 
 
 class JsonValue:
-    """An ASGI application that answers GET and HEAD at its own path; below it there is nothing.
+    """An ASGI application that answers GET and HEAD at its own path, and 404 below it.
 
-    Raises ValueError or TypeError if the value cannot be said in JSON (NaN and infinities cannot).
+    Raises ValueError or TypeError if JSON cannot represent the value (NaN, infinities, other types).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The `nodeinfo` service: a page that says which product answers here, and no more than it is told to."""
+"""The `nodeinfo` service: a page with the name and version of the product, and configured details."""
 
 from collections.abc import Mapping
 from html import escape

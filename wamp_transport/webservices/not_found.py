@@ -21,7 +21,7 @@ async def send_not_found(scope: Scope, send: Send) -> None:
 
 
 class NotFound:
-    """An ASGI application that has nothing at any address, whatever the method."""
+    """An ASGI application that answers every request with 404."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_http(self, scope)

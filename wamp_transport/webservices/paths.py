@@ -1,4 +1,4 @@
-"""Which service of a web transport answers a path: a tree of whole segments, the most specific first.
+"""Finds the service of a web transport for a path, in a tree of path segments; the most specific one wins.
 
 The mounting code resolves the path of a request and hands the service a scope made by `mounted`, in which
 `REST` holds the segments the service has left to look at. Building services from configuration, and what a
@@ -62,7 +62,7 @@ def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[s
 
 
 class _Node(Generic[T]):
-    """One segment of the tree; `held` is empty, or has the one service that lives here."""
+    """A node of the tree; `held` is empty, or contains the service mounted at this segment."""
 
     __slots__ = ("children", "held")
 
@@ -97,7 +97,7 @@ class PathTable(Generic[T]):
         answers. None means that no service answers this path.
         """
         last, found = self._last
-        if path != last:  # most clients want what the one before them wanted
+        if path != last:  # most requests are for the same path as the one before
             found = self._find(path)
             self._last = (path, found)
         return found

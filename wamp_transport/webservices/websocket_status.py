@@ -1,4 +1,4 @@
-"""What a plain HTTP request gets at the path of a WAMP service: a page that says what this path is for."""
+"""Answers plain HTTP requests to the path of a WAMP service with a page that explains the path."""
 
 import json
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _JSON = "application/json"
 class WebSocketStatus:
     """An ASGI application for plain HTTP requests to a WAMP path; ``is_shown`` False answers 426 instead.
 
-    ``url`` is what the configuration says that clients use. Nothing of the request and nothing of the machine is shown.
+    ``url`` is the address in the configuration. The page shows no data of the request or of the machine.
     """
 
     def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:

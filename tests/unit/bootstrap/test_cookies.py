@@ -23,7 +23,10 @@ def configured(directory: Path, **stores: dict[str, Any] | None) -> Configuratio
 
 
 def opened(stores: CookieStores, configuration: Configuration) -> dict[str, Any]:
-    return {service.path: stores.tracker(service, configuration) for service in configuration.services}
+    """The trackers of a configuration, by path; from now on they are used."""
+    found = {service: stores.tracker(service, configuration) for service in configuration.services}
+    stores.use({service.key: tracker for service, tracker in found.items() if tracker is not None})
+    return {service.path: tracker for service, tracker in found.items()}
 
 
 def test_services_share_a_file_and_have_memory_of_their_own(tmp_path: Path) -> None:
@@ -41,11 +44,12 @@ def test_file_is_let_go_when_no_service_names_it_any_more(tmp_path: Path) -> Non
         stores = CookieStores()
         both = configured(tmp_path, a={"type": "file", "filename": "c.txt"}, b={"type": "memory"})
         opened(stores, both)
-        await stores.settle(both)
+        await stores.apply(both, None)
         assert (tmp_path / "c.txt").exists()
         assert len(stores.trackers) == 2
         less = configured(tmp_path, b={"type": "memory"})
-        await stores.settle(less)
+        opened(stores, less)
+        await stores.apply(less, both)
         assert [tracker for key, tracker in stores.trackers.items() if key.endswith("/a")] == []
         await asyncio.wait_for(asyncio.to_thread(_wait_for_lock, tmp_path / "c.txt.lock"), 10)
         other = FileCookies(tmp_path / "c.txt", 5)
@@ -69,7 +73,7 @@ def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any)
         stores = CookieStores()
         configuration = configured(tmp_path, a={"type": "file", "filename": "c.txt"})
         opened(stores, configuration)
-        await stores.settle(configuration)
+        await stores.apply(configuration, None)
         await stores.purge()
         (tmp_path / "c.txt").unlink()
         await stores.purge()

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import threading
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.db import DatabaseError
 
 from wamp_transport.bootstrap import history as module
 from wamp_transport.bootstrap.history import DurableHistory
+from wamp_transport.config.configuration import Configuration
 from wamp_transport.node.node import Node
 from wamp_transport.router.effects import Record
 from wamp_transport.router.options import HistoryOptions, RealmOptions, RouterOptions
@@ -18,6 +21,10 @@ from wamp_transport.wamp.messages import Publish, PublishOptions
 DURABLE = HistoryOptions("com.x", limit=3, is_durable=True)
 PREFIX = HistoryOptions("com.", "prefix", is_durable=True)
 FLEETING = HistoryOptions("com.y")
+
+
+CONFIGURATION = Configuration("", Path(), (), ())
+"""What a configuration says of histories reaches them through the router."""
 
 
 def options(*history):
@@ -80,7 +87,7 @@ def durable(node, store):
 def record(node, durable):
     def record(*numbers):
         for number in numbers:
-            node.recorder(Record("realm1", "exact", "com.x", publication(number)))
+            node.observers.event_recorded(Record("realm1", "exact", "com.x", publication(number)))
 
     return record
 
@@ -101,18 +108,18 @@ def test_recorded_events_are_written_together_in_order(loop, durable, store, rec
 
 def test_durable_histories_are_put_back_at_the_start(loop, node, durable, store):
     store.kept = [7, 8]
-    loop.run_until_complete(durable.restore(options(DURABLE, FLEETING)))
+    loop.run_until_complete(durable.apply(CONFIGURATION, None))
     assert in_memory(node) == [7, 8]
     assert in_memory(node, "com.y") == []
 
 
 def test_only_new_histories_are_put_back_later(loop, node, durable, store):
-    loop.run_until_complete(durable.restore(options(DURABLE)))
-    loop.run_until_complete(durable.restore(options(DURABLE)))
+    loop.run_until_complete(durable.apply(CONFIGURATION, None))
+    loop.run_until_complete(durable.apply(CONFIGURATION, CONFIGURATION))
     assert store.asked == [("realm1", "com.x")]
     store.kept = [7]
     node.configure(options(DURABLE, PREFIX))
-    loop.run_until_complete(durable.restore(options(DURABLE, PREFIX)))
+    loop.run_until_complete(durable.apply(CONFIGURATION, CONFIGURATION))
     assert store.asked == [("realm1", "com.x"), ("realm1", "com.")]
     assert in_memory(node, "com.", "prefix") == [7]
     assert in_memory(node) == []
@@ -142,19 +149,32 @@ def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durabl
 
 def test_rows_that_no_history_keeps_are_looked_for_now_and_then(loop, durable, store, record, monkeypatch):
     monkeypatch.setattr(module, "TRIM_EVERY", 2)
-    loop.run_until_complete(durable.restore(options(DURABLE, FLEETING)))
+    loop.run_until_complete(durable.apply(CONFIGURATION, None))
     for number in range(4):
         record(number)
         loop.run_until_complete(durable.flush())
     assert store.trimmed == [("realm1", "com.x")] * 2
 
 
-def test_nothing_is_trimmed_before_the_options_are_known(loop, durable, store, record, monkeypatch):
-    monkeypatch.setattr(module, "TRIM_EVERY", 1)
-    record(1)
-    loop.run_until_complete(durable.flush())
-    assert store.kept == [1]
-    assert store.trimmed == []
+def test_history_that_has_gone_in_between_is_put_back_again(loop, node, durable, store):
+    store.kept = [7]
+    loop.run_until_complete(durable.apply(CONFIGURATION, None))
+    node.configure(options())
+    node.configure(options(DURABLE))
+    loop.run_until_complete(durable.apply(CONFIGURATION, CONFIGURATION))
+    assert in_memory(node) == [7]
+
+
+def test_what_the_database_did_not_give_is_asked_for_again(loop, node, durable, store):
+    node.configure(options(DURABLE, PREFIX))
+    store.kept = [7]
+    store.past, past = Mock(side_effect=[[], DatabaseError("no answer")]), store.past
+    with pytest.raises(DatabaseError):
+        loop.run_until_complete(durable.apply(CONFIGURATION, None))
+    store.past = past
+    loop.run_until_complete(durable.apply(CONFIGURATION, None))
+    assert store.asked == [("realm1", "com.")]
+    assert in_memory(node, "com.", "prefix") == [7]
 
 
 def test_writing_goes_on_until_cancelled(loop, durable, store, record, monkeypatch):

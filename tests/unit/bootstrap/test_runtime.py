@@ -11,7 +11,9 @@ import pytest
 from django.db import DatabaseError
 
 from wamp_transport.bootstrap import runtime as module
-from wamp_transport.bootstrap.runtime import MAIN, Runtime, current_runtime, install
+from wamp_transport.bootstrap import started_node, watcher
+from wamp_transport.bootstrap.mounts import MAIN
+from wamp_transport.bootstrap.runtime import Runtime, current_runtime, install
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
@@ -30,7 +32,7 @@ def configured(*transports: dict[str, Any], directory: Path = Path("/")) -> Conf
     return read_mapping({"version": 2, "workers": [{"type": "router", "transports": ports}]}, directory)
 
 
-def faulty() -> ConfigError:
+def report_error() -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         read_mapping({"version": 2, "wokers": []}, ".")
     return caught.value
@@ -115,7 +117,8 @@ async def eventually(condition: Callable[[], bool]) -> None:
 def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     fake = Reports()
     monkeypatch.setattr(module, "nodes", fake)
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+    for name in ("POLL_SECONDS", "RETRY_SECONDS", "MAX_RETRY_SECONDS"):
+        monkeypatch.setattr(watcher, name, 0.001)
     return fake
 
 
@@ -197,7 +200,7 @@ def test_start_twice_starts_once() -> None:
 
 
 def test_start_that_failed_is_tried_again() -> None:
-    source = Source(faulty())
+    source = Source(report_error())
 
     async def whole() -> None:
         runtime = Runtime(source)
@@ -259,16 +262,16 @@ def test_unchanged_services_are_kept(tmp_path: Path) -> None:
     source = Source(configured({"ws": WS, "value": {"type": "json", "value": 1}}))
 
     async def scenario(runtime: Runtime) -> None:
-        assert runtime.snapshot is not None
-        before = runtime.snapshot.mounts
+        assert runtime.started is not None
+        before = runtime.started.mounts.by_key
         source.put(configured({"ws": WS, "value": {"type": "json", "value": 2}}))
         await changed(runtime, 2)
-        after = runtime.snapshot.mounts
+        after = runtime.started.mounts.by_key
         assert after["tcp:8000/ws"] is before["tcp:8000/ws"]
         assert after["tcp:8000/value"] is not before["tcp:8000/value"]
         source.put(configured({"ws": WS}, directory=tmp_path))
         await changed(runtime, 3)
-        assert runtime.snapshot.mounts["tcp:8000/ws"] is not after["tcp:8000/ws"]
+        assert runtime.started.mounts.by_key["tcp:8000/ws"] is not after["tcp:8000/ws"]
 
     run(source, scenario)
 
@@ -308,12 +311,11 @@ def test_sessions_leave_only_where_their_service_is_gone_or_lets_in_others(setti
     source = Source(configured({"ws": WS, "here": WS}))
 
     async def scenario(runtime: Runtime) -> None:
-        assert runtime.snapshot is not None
-        assert runtime.node is not None
-        consumer = runtime.snapshot.mounts["tcp:8000/ws"].websocket
+        assert runtime.started is not None
+        consumer = runtime.started.mounts.by_key["tcp:8000/ws"].websocket
         service = consumer.consumer_initkwargs["service"]  # type: ignore[union-attr]
         said = Said()
-        connection = runtime.node.connect(service.options, said.lane, said)
+        connection = runtime.started.node.connect(service.options, said.lane, said)
         connection.receive(HELLO)
         source.put(configured({"here": WS} | ({} if settings is None else {"ws": settings})))
         await changed(runtime, 2)
@@ -324,14 +326,13 @@ def test_sessions_leave_only_where_their_service_is_gone_or_lets_in_others(setti
 
 
 def test_stop_says_goodbye_and_closes_what_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GOODBYE_SECONDS", 0.01)
+    monkeypatch.setattr(started_node, "GOODBYE_SECONDS", 0.01)
     said = Said()
 
     async def scenario(runtime: Runtime) -> None:
-        assert runtime.snapshot is not None
-        assert runtime.node is not None
-        service = runtime.snapshot.mounts["tcp:8000/ws"].websocket.consumer_initkwargs["service"]  # type: ignore[union-attr]
-        runtime.node.connect(service.options, said.lane, said).receive(HELLO)
+        assert runtime.started is not None
+        service = runtime.started.mounts.by_key["tcp:8000/ws"].websocket.consumer_initkwargs["service"]  # type: ignore[union-attr]
+        runtime.started.node.connect(service.options, said.lane, said).receive(HELLO)
 
     run(Source(configured({"ws": WS})), scenario)
     assert isinstance(said.messages[-1], Goodbye)
@@ -347,7 +348,7 @@ def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     source = Source(configured({"ws": WS}))
 
     async def scenario(runtime: Runtime) -> None:
-        source.put(faulty())
+        source.put(report_error())
         await reports.until(1, "settings: 1 fault")
         assert path_of(runtime, MAIN, "/ws") == "/ws"
         source.put(configured({"more": WS}))
@@ -356,7 +357,7 @@ def test_faulty_configuration_is_told_once_and_the_old_one_runs(
 
     run(source, scenario)
     assert caplog.text.count("the old one still runs") == 1
-    assert source.loads == 3
+    assert source.loads >= 3
 
 
 def test_part_that_cannot_be_put_in_place_is_told(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
@@ -368,7 +369,7 @@ def test_part_that_cannot_be_put_in_place_is_told(reports: Reports, caplog: pyte
 
         runtime.on_applied = refuse
         source.put(configured({"more": WS}))
-        await reports.until(2, "port 80 is taken")
+        await reports.until(2, "server: port 80 is taken")
         assert path_of(runtime, MAIN, "/more") == "/more"
 
     run(source, scenario)

@@ -67,7 +67,7 @@ def test_commands_that_serve_nothing_run_all_the_same() -> None:
         module="twisted.protocols.tls",
         owner="TLSMemoryBIOProtocol",
         name="_shutdownTLS",
-        arguments=[["check"], ["sqlmigrate", "wamp_transport", "0001"], ["wamp", "reference"]],
+        arguments=[["check"], ["sqlmigrate", "wamp_transport", "0001"], ["wamp", "schema"]],
     )
     code, errors = run(program)
     assert code == 0, errors

@@ -42,7 +42,7 @@ def test_good_principal_is_taken(told, method, principal):
     [
         ("ticket", {}, "", "either `ticket`"),
         ("ticket", {"ticket": "x", "ticket_hash": "md5$a$b"}, "", "either `ticket`"),
-        ("ticket", {"ticket_hash": "x"}, "ticket_hash", "wamp secret ticket"),
+        ("ticket", {"ticket_hash": "x"}, "ticket_hash", "wamp hash-secret ticket"),
         ("ticket", {"ticket": ""}, "ticket", "empty"),
         ("ticket", {"ticket": "${MISSING}"}, "ticket", "MISSING is not set"),
         ("ticket", {"ticket": "x", "role": "trusted"}, "role", "router's own"),

@@ -10,8 +10,8 @@ SCRIPT = """
 import resource, sys
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (300, int(sys.argv[1])))
-from wamp_transport.management.open_files import make_room
-make_room()
+from wamp_transport.management.open_files import raise_open_file_limit
+raise_open_file_limit()
 files = open("/proc/self/status").read().split("FDSize:")[1].split()[0]
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], files)
 """

@@ -30,6 +30,7 @@ class Recorder:
         self.written: list[bytes] = []
         self.closed: list[tuple[str, str]] = []
         self.pauses: list[bool] = []
+        self.queued_bytes = 0
 
     def write(self, data: bytes) -> None:
         self.written.append(data)

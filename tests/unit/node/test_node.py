@@ -8,6 +8,7 @@ import pytest
 from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node.connection import LONG, Lane
 from wamp_transport.node.node import time_from
+from wamp_transport.node.observers import NodeObserver
 from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.ids import MAX_ID
@@ -162,10 +163,10 @@ class TestLostWhileWritingTo:
         assert not node.connections
         assert not node.router.sessions
 
-    def test_session_that_is_lost_at_its_goodbye_leaves_nothing(self, node, join):
+    def test_session_that_is_lost_at_its_goodbye_leaves_nothing(self, node, join, options):
         connection = join()
         connection.link.write = lambda data: connection.lost()
-        node.leave_service("open", "the path is no more")
+        node.configure(options, {})
         assert not node.connections
         assert not node._leaving
         assert not node.router.sessions
@@ -237,10 +238,10 @@ class TestTime:
         assert node._timer.when() == 1015.0
         assert not late.link.closed
 
-    def test_earlier_deadline_moves_the_timer(self, loop, node, connect, join):
+    def test_earlier_deadline_moves_the_timer(self, loop, node, connect, join, options):
         connect()
         join()
-        node.leave_service("open", "gone")
+        node.configure(options, {})
         assert node._timer.when() == 1005.0
 
 
@@ -258,9 +259,9 @@ class TestControl:
         connection.receive(SUBSCRIBE)
         assert b"wamp.error.not_authorized" in connection.link.written[0]
 
-    def test_service_that_goes_takes_its_sessions_along(self, node, join, connect):
+    def test_service_that_goes_takes_its_sessions_along(self, node, join, connect, options):
         joined, waiting = join(), connect()
-        node.leave_service("open", "the path is no more")
+        node.configure(options, {})
         assert joined.link.written[0].startswith(b"[6,")
         assert waiting.link.closed
 
@@ -303,14 +304,20 @@ class TestHistory:
 
     def test_event_is_recorded(self, node, publish):
         recorded = []
-        node.recorder = recorded.append
+
+        class Keeper(NodeObserver):
+            def event_recorded(self, record):
+                recorded.append(record)
+
+        node.observers.add(Keeper())
         publish()
         (record,) = recorded
         assert (record.uri, bytes(record.publication.message.args)) == ("com.x", b'["hi"]')
         assert record.publication.time.tzinfo is UTC
 
-    def test_event_is_not_recorded_where_nobody_does(self, publish):
+    def test_event_is_not_recorded_where_nobody_does(self, publish, caplog):
         publish()
+        assert not caplog.records
 
 
 def test_transport_is_known_to_the_meta_api(node, lane):
@@ -411,9 +418,18 @@ def test_peer_that_does_not_catch_up_is_told_why_it_goes(join, caplog):
 
 def test_who_watches_is_told_of_sessions_that_come_go_and_are_slow(node, join):
     told = []
-    node.on_joined = lambda session: told.append(("joined", session.id))
-    node.on_left = lambda session, reason: told.append(("left", session.id, reason))
-    node.on_slow = lambda session, waiting: told.append(("slow", session.id, waiting))
+
+    class Watcher(NodeObserver):
+        def session_joined(self, session):
+            told.append(("joined", session.id))
+
+        def session_left(self, session, reason):
+            told.append(("left", session.id, reason))
+
+        def slow_consumer_detected(self, session, queued_bytes):
+            told.append(("slow", session.id, queued_bytes))
+
+    node.observers.add(Watcher())
     one, other = join(), join()
     ids = one.session_id, other.session_id
     one.congested(True)

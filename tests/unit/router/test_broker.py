@@ -5,7 +5,6 @@ from wamp_transport.router.broker import Broker
 from wamp_transport.router.effects import Record, Send
 from wamp_transport.router.limits import SessionLimits
 from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions
-from wamp_transport.router.records import Publication
 from wamp_transport.wamp.errors import ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import (
     Event,
@@ -369,15 +368,6 @@ class TestHistory:
         subscription_id = subscribe(new_session(), "com.x")
         self.configure(broker, HistoryOptions("com.x"))
         assert list(broker.histories) == [subscription_id]
-
-    def test_stored_events_are_put_back(self, broker):
-        self.configure(broker, HistoryOptions("com.x"))
-        publications = [
-            Publication(each, Publish(1, PublishOptions(), "com.x"), "json", 1, "", "", False) for each in (7, 8)
-        ]
-        broker.restore("exact", "com.x", publications)
-        broker.restore("exact", "com.y", publications)
-        assert self.kept(broker) == [7, 8]
 
 
 def test_pattern_subscriber_whose_role_is_no_more_gets_nothing(broker, subscribe, outbox, new_session, roles):

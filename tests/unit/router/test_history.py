@@ -140,6 +140,15 @@ class TestHistory:
         assert self.ids(history, 11.5) == [2]
         assert self.ids(history, 100) == []
 
+    def test_stored_events_come_before_those_that_have_come_since_and_once(self):
+        history = History(HistoryOptions("com.x", limit=4), Subscription(1, "com.x", "exact", ""))
+        for number in (8, 9):
+            history.add(publication(number))
+        history.restore([publication(number) for number in (5, 6, 7, 8)])
+        assert [each.id for each in history.stored()] == [6, 7, 8, 9]
+        history.add(publication(10))
+        assert [each.id for each in history.stored()] == [7, 8, 9, 10]
+
 
 @pytest.mark.parametrize(
     ("options", "storable", "for_some"),

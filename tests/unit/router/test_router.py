@@ -265,13 +265,6 @@ class TestLeaving:
         assert isinstance(send.message, Abort)
         assert close.reason == "wamp.close.system_shutdown"
 
-    def test_service_takes_its_sessions_along(self, router, joined):
-        other = router.open_session(ServiceOptions("other", AnonymousLogin()), "json")
-        router.leave_service("open", "wamp.close.close_realm", "gone")
-        assert len(messages(router)) == 1
-        assert router.sessions[joined].state == "closing"
-        assert router.sessions[other].state == "closed"
-
     def test_all_leave(self, router, joined):
         router.open_session(OPEN, "json")
         router.leave_all("wamp.close.system_shutdown", "down")

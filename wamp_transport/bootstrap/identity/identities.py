@@ -8,6 +8,7 @@ from ...config.configuration import PathService
 from ...config.lockout import Lockout
 from ...config.websocket import WebSocketSection
 from ...node.node import Node
+from ...node.observers import NodeObserver
 from ...router.records import Session
 from ...signals import LoginFailure
 from ...stores.identity.users import Identity
@@ -17,7 +18,7 @@ from .door import Authenticator, Door
 from .live import LiveIdentities
 
 
-class Identities:
+class Identities(NodeObserver):
     """Who is there by Django's word. ``name`` is the node's, ``on_failed`` is told of failed logins."""
 
     def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
@@ -36,7 +37,7 @@ class Identities:
     def attach(self, node: Node) -> None:
         """``node`` is the one that has the sessions."""
         self._node = node
-        node.on_refused = self._refused
+        node.observers.add(self)
 
     def configure(self, services: Iterable[PathService]) -> None:
         """Take the services."""
@@ -71,7 +72,8 @@ class Identities:
         if self._door is not None:
             self._door.closed(session_id, identity, message)
 
-    def _refused(self, session_id: int, error: Error) -> None:
+    def request_refused(self, session_id: int, error: Error) -> None:
+        """Let the audit trail have what a session may not do."""
         session = self._session(session_id)
         if session is not None and self._door is not None:
             self._door.denied(session, error)

@@ -1,1 +1,1 @@
-"""What the subcommands share that speak to a running router: whom to reach, as whom, and what to write of it."""
+"""Shared code of the subcommands that connect to a router: target, credentials, session, output."""

@@ -1,4 +1,4 @@
-"""As whom a subcommand joins: what proves it comes from a file, the environment or a prompt, never from an argument."""
+"""Credentials of a subcommand, read from a file, the environment or a prompt; never from an argument."""
 
 import os
 import re
@@ -18,54 +18,58 @@ KINDS: Final = {
     "token": "a signed token, such as 'manage.py wamp token' makes",
     "key": "the private key of cryptosign in hex, such as 'manage.py wamp keygen' makes",
 }
-"""What can prove who somebody is."""
+"""The kinds of credentials, with help texts."""
 
 
 def add_credential_arguments(parser: ArgumentParser) -> None:
-    """``--authid`` and where the proof is."""
+    """Add ``--authid`` and the options that say where the credential is."""
     group = parser.add_argument_group(
-        "who you are",
-        "At the node of this project on this machine you need no credential. Elsewhere you are anonymous without one."
-        " The variables WAMP_AUTHID, and WAMP_TICKET, WAMP_SECRET, WAMP_TOKEN or WAMP_KEY do as well.",
+        "login",
+        "No credential is needed for this project's node on this machine. Elsewhere the login is anonymous without one."
+        " The variables WAMP_AUTHID and WAMP_TICKET, WAMP_SECRET, WAMP_TOKEN or WAMP_KEY replace the options.",
     )
-    group.add_argument("--authid", help="the name you go by")
-    group.add_argument("--role", help="at the node of this project: the role you want, instead of 'trusted'")
+    group.add_argument("--authid", help="the authid to log in with")
+    group.add_argument("--role", help="the role to use at this project's node (default: trusted)")
     proofs = group.add_mutually_exclusive_group()
     for kind, what in KINDS.items():
-        proofs.add_argument(f"--{kind}-file", metavar="FILE", help=f"{what}: the first line of FILE, - for stdin")
-    proofs.add_argument("--ask", choices=list(KINDS), help="ask for it on the terminal")
+        proofs.add_argument(
+            f"--{kind}-file", metavar="FILE", help=f"read {what} from the first line of FILE; - is stdin"
+        )
+    proofs.add_argument("--ask", choices=list(KINDS), help="ask for the credential on the terminal")
     proofs.add_argument(
-        "--operator", action="store_true", help="with --url: as at the node of this project, which answers there"
+        "--operator",
+        action="store_true",
+        help="with --url: log in as an operator; the URL must lead to this project's node",
     )
 
 
 def credential_given(options: Mapping[str, Any]) -> Credential | None:
-    """What the arguments say. Raises Failure."""
+    """Return the credential that the options name, or None. Raises Failure."""
     for kind in KINDS:
         if (name := options[f"{kind}_file"]) is not None:
-            return made(kind, options["authid"], _first_line(name))
+            return make_credential(kind, options["authid"], _first_line(name))
     kind = options["ask"]
     if kind is not None:
         if not sys.stdin.isatty():
-            raise Failure(f"There is no terminal to ask on: give --{kind}-file FILE", USAGE)
-        return made(kind, options["authid"], getpass(f"{kind.capitalize()}: "))
+            raise Failure(f"There is no terminal to ask on: use --{kind}-file FILE", USAGE)
+        return make_credential(kind, options["authid"], getpass(f"{kind.capitalize()}: "))
     return None
 
 
 def credential_of_environment(authid: str | None) -> Credential:
-    """What the environment says; anonymous where it says nothing. Raises Failure."""
+    """Return the credential in the environment variables; anonymous without any. Raises Failure."""
     authid = authid or os.environ.get("WAMP_AUTHID") or None
     found = [kind for kind in KINDS if os.environ.get(f"WAMP_{kind.upper()}")]
     if len(found) > 1:
         names = " and ".join(f"WAMP_{kind.upper()}" for kind in found)
-        raise Failure(f"{names} are both set: who you are is proved by one of them", USAGE)
+        raise Failure(f"{names} are both set: set only one of them", USAGE)
     for kind in found:
-        return made(kind, authid, os.environ[f"WAMP_{kind.upper()}"])
+        return make_credential(kind, authid, os.environ[f"WAMP_{kind.upper()}"])
     return Anonymous(authid)
 
 
-def made(kind: str, authid: str | None, text: str) -> Credential:
-    """The credential of a kind. Raises Failure."""
+def make_credential(kind: str, authid: str | None, text: str) -> Credential:
+    """Build the credential of a kind. Raises Failure."""
     return MAKERS[kind](authid, text)
 
 
@@ -97,7 +101,7 @@ MAKERS: Final[Mapping[str, Callable[[str | None, str], Credential]]] = {
 
 def _named(authid: str | None, kind: str) -> str:
     if not authid:
-        raise Failure(f"Whose {kind} is it? Give --authid", USAGE)
+        raise Failure(f"--authid is missing: a {kind} needs one", USAGE)
     return authid
 
 

@@ -1,10 +1,10 @@
-"""How a subcommand that speaks to a router fails: the exit code, and what is told, to people and to programs."""
+"""Failures of subcommands that connect to a router: exit codes, messages for people and JSON for programs."""
 
 from typing import Any, Final
 
 from django.core.management.base import CommandError
 
-from wamp_transport.management.client.values import jsonable, said, shown
+from wamp_transport.management.client.values import format_arguments, jsonable, printable
 from wamp_transport.wamp.errors import (
     CLOSE_TRANSPORT_LOST,
     ApplicationError,
@@ -14,18 +14,18 @@ from wamp_transport.wamp.errors import (
 )
 
 FAILED: Final = 1
-"""The router or a callee has answered with an error, or something asked for is not there."""
+"""The router or a callee returned an error, or the requested thing does not exist."""
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-"""No router can be reached, or the session was lost."""
-NOT_LET_IN: Final = 4
-"""The router does not let this client join."""
+"""No router could be reached, or the session was lost."""
+LOGIN_REFUSED: Final = 4
+"""The router refused the login."""
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
 
 class Failure(CommandError):
-    """A sentence for people; for programs an error URI, ``values`` and ``named`` that came with it."""
+    """A failed subcommand: a message for people, and the error URI with its ``values`` and ``named`` for programs."""
 
     def __init__(
         self,
@@ -41,26 +41,26 @@ class Failure(CommandError):
         self.named = named or {}
 
     def as_mapping(self) -> dict[str, Any]:
-        """What ``--json`` writes of it."""
-        told = {"error": self.uri or None, "message": str(self), "exit_code": self.returncode}
-        return {**told, "args": jsonable(list(self.values)), "kwargs": jsonable(self.named)}
+        """Return the failure as ``--json`` writes it."""
+        mapping = {"error": self.uri or None, "message": str(self), "exit_code": self.returncode}
+        return {**mapping, "args": jsonable(list(self.values)), "kwargs": jsonable(self.named)}
 
 
 def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
-    """What an exception of a session comes to."""
+    """Turn an exception of a session into a failure."""
     if isinstance(fault, ApplicationError):
-        details = "".join(f"\n  {one}" for one in said(fault.args, fault.kwargs))
+        details = "".join(f"\n  {one}" for one in format_arguments(fault.args, fault.kwargs))
         return Failure(f"{fault.uri}{details}", FAILED, fault.uri, fault.args, fault.kwargs)
     if isinstance(fault, SessionEnded) and is_joining and fault.reason != CLOSE_TRANSPORT_LOST:
-        return Failure(f"The router does not let you in: {_told(fault)}", NOT_LET_IN, fault.reason)
+        return Failure(f"The router refused the login: {_reason_text(fault)}", LOGIN_REFUSED, fault.reason)
     if isinstance(fault, SessionEnded):
-        return Failure(f"The session has ended: {_told(fault)}", UNREACHABLE, fault.reason)
+        return Failure(f"The session was closed: {_reason_text(fault)}", UNREACHABLE, fault.reason)
     if isinstance(fault, PayloadError):
         return Failure(str(fault), FAILED, fault.uri)
     text = str(fault)
     return Failure(text[:1].upper() + text[1:], UNREACHABLE)
 
 
-def _told(fault: SessionEnded) -> str:
-    text = shown(str(fault))
-    return text if text == fault.reason else f"{text} ({shown(fault.reason)})"
+def _reason_text(fault: SessionEnded) -> str:
+    text = printable(str(fault))
+    return text if text == fault.reason else f"{text} ({printable(fault.reason)})"

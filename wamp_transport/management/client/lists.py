@@ -1,4 +1,4 @@
-"""What the meta API of a router tells of many things, and how it is written."""
+"""Calls the meta API for many ids and writes the results as lists."""
 
 import asyncio
 import sys
@@ -7,30 +7,32 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
-from wamp_transport.management.client.tables import is_watched, table, width_of
-from wamp_transport.management.client.values import as_json, short_text, shown
+from wamp_transport.management.client.tables import is_stderr_terminal, table, width_of
+from wamp_transport.management.client.values import as_json, format_inline, printable
 from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
-AT_A_TIME: Final = 100
-"""Questions that are asked without waiting for the answers."""
+CONCURRENT_CALLS: Final = 100
+"""Calls that are sent before their results are awaited."""
 GONE: Final = frozenset({errors.NO_SUCH_SESSION, errors.NO_SUCH_REGISTRATION, errors.NO_SUCH_SUBSCRIPTION})
 
 
 async def details_of_all(session: Session, procedure: str, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """What ``procedure`` tells of each; what has gone meanwhile is left out."""
-    return [dict(one) for one in await answers(session, procedure, ids) if one is not None]
+    """Return the details of each id from ``procedure``, without those that no longer exist."""
+    return [dict(one) for one in await call_for_each(session, procedure, ids) if one is not None]
 
 
-async def answers(session: Session, procedure: str, ids: Sequence[int]) -> list[Any]:
-    """The answer of ``procedure`` for each, None for what has gone meanwhile."""
-    told: list[Any] = []
+async def call_for_each(session: Session, procedure: str, ids: Sequence[int]) -> list[Any]:
+    """Return the result of ``procedure`` for each id; None for those that no longer exist."""
+    results: list[Any] = []
     tell = progress("asked", len(ids))
-    for start in range(0, len(ids), AT_A_TIME):
-        told += await asyncio.gather(*(_answer(session, procedure, id) for id in ids[start : start + AT_A_TIME]))
-        tell(len(told))
-    return told
+    for start in range(0, len(ids), CONCURRENT_CALLS):
+        results += await asyncio.gather(
+            *(_answer(session, procedure, id) for id in ids[start : start + CONCURRENT_CALLS])
+        )
+        tell(len(results))
+    return results
 
 
 async def _answer(session: Session, procedure: str, id: int) -> Any:
@@ -42,9 +44,9 @@ async def _answer(session: Session, procedure: str, id: int) -> Any:
         raise
 
 
-def progress(what: str, total: int, least: int = 2 * AT_A_TIME) -> Callable[[int], None]:
-    """What tells on a terminal how much of a long work is done; silent elsewhere, and for short work."""
-    if total < least or not is_watched():
+def progress(what: str, total: int, least: int = 2 * CONCURRENT_CALLS) -> Callable[[int], None]:
+    """Return a function that shows progress on a terminal; it does nothing elsewhere, or if ``total`` is small."""
+    if total < least or not is_stderr_terminal():
         return lambda done: None
 
     def tell(done: int) -> None:
@@ -58,7 +60,7 @@ def progress(what: str, total: int, least: int = 2 * AT_A_TIME) -> Callable[[int
 def write_table(
     command: BaseCommand, head: Sequence[str], rows: Sequence[Sequence[str]], nothing: str, right: Sequence[str] = ()
 ) -> None:
-    """A table, or on a terminal what to say where there is nothing."""
+    """Write a table; without rows, write ``nothing`` to stderr."""
     if not rows:
         command.stderr.write(nothing)
         return
@@ -67,7 +69,7 @@ def write_table(
 
 
 def write_details(command: BaseCommand, details: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """All of one thing: a line for each attribute, those of an attribute's own beneath it."""
+    """Write one item: a line for each attribute, nested attributes indented."""
     if options["json"]:
         command.stdout.write(as_json(details, is_indented=True))
         return
@@ -79,7 +81,7 @@ def _lines(details: Mapping[str, Any], margin: str) -> list[str]:
     lines: list[str] = []
     for name, one in details.items():
         if isinstance(one, Mapping) and one:
-            lines += [f"{margin}{shown(str(name))}:", *_lines(one, margin + "  ")]
+            lines += [f"{margin}{printable(str(name))}:", *_lines(one, margin + "  ")]
         else:
-            lines.append(f"{margin}{shown(str(name))}: {'-' if one is None else short_text(one)}")
+            lines.append(f"{margin}{printable(str(name))}: {'-' if one is None else format_inline(one)}")
     return lines

@@ -1,23 +1,23 @@
-"""Tables for people: aligned, and as wide as the terminal at most."""
+"""Formats aligned tables that fit the terminal."""
 
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from wamp_transport.management.client.values import shown
+from wamp_transport.management.client.values import printable
 
 GAP: Final = 2
-NARROWEST: Final = 8
-"""Characters that a column keeps."""
+MIN_COLUMN_WIDTH: Final = 8
+"""Characters to which a column may shrink."""
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """The lines. ``width`` None: as wide as need be. The columns in ``right`` are aligned there, as numbers are."""
+    """Yield the lines of a table, at most ``width`` characters wide. Columns named in ``right`` are right-aligned."""
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
-    widths = _fitting([max(len(row[column]) for row in cells) for column in range(len(head))], width)
+    widths = _fit_widths([max(len(row[column]) for row in cells) for column in range(len(head))], width)
     for row in cells:
         padded = (
             _cut(cell, room).rjust(room) if name in right else _cut(cell, room).ljust(room)
@@ -27,30 +27,30 @@ def table(
 
 
 def width_of(stream: Any) -> int | None:
-    """How wide what is written there may be: the terminal's columns; None for files and pipes."""
+    """Return the width of the terminal behind ``stream``; None for files and pipes."""
     return shutil.get_terminal_size().columns if is_terminal(stream) else None
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether somebody looks at what is written there."""
+    """Return whether ``stream`` is a terminal."""
     return bool(getattr(stream, "isatty", lambda: False)())
 
 
-def is_watched() -> bool:
-    """Whether there is a terminal for what is neither result nor error, such as progress."""
+def is_stderr_terminal() -> bool:
+    """Return whether stderr is a terminal, so that progress can be shown."""
     return is_terminal(sys.stderr)
 
 
 def _one_line(text: str) -> str:
-    return shown(text).replace("\n", "\\n").replace("\t", "\\t")
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _fitting(widths: list[int], width: int | None) -> list[int]:
-    """The widest columns give way first."""
+def _fit_widths(widths: list[int], width: int | None) -> list[int]:
+    """Shrink the widest columns until the table fits."""
     if width is None:
         return widths
     room = width - GAP * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > NARROWEST:
+    while sum(widths) > room and max(widths) > MIN_COLUMN_WIDTH:
         widest = max(range(len(widths)), key=lambda column: widths[column])
         widths[widest] -= 1
     return widths

@@ -1,4 +1,4 @@
-"""Values on the command line and back: JSON, or plain text where it is none; nothing that harms a terminal."""
+"""Converts between WAMP values and command-line text, without characters that could harm a terminal."""
 
 import json
 import math
@@ -7,11 +7,11 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-VALUES = "A value is JSON where it can be read as such (3, true, null, [1, 2], '\"3\"'), else text."
+VALUES = "Values are parsed as JSON if possible (3, true, null, [1, 2], '\"3\"'), and are text otherwise."
 
 
 def value(text: str) -> Any:
-    """An argument as a value: JSON, or the text itself."""
+    """Parse an argument as JSON, or return it as text."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except ValueError:
@@ -19,12 +19,12 @@ def value(text: str) -> Any:
 
 
 def named_values(text: str) -> dict[str, Any]:
-    """``name=value``, or a JSON object with several. Raises ArgumentTypeError."""
+    """Parse ``name=value``, or a JSON object with several values. Raises ArgumentTypeError."""
     if text.startswith("{"):
         try:
             found = json.loads(text, parse_constant=_no_constant)
         except ValueError as fault:
-            raise ArgumentTypeError(f"{text!r} is no JSON object: {fault}") from None
+            raise ArgumentTypeError(f"{text!r} is not a JSON object: {fault}") from None
         return dict(found)
     name, separator, given = text.partition("=")
     if not separator or not name:
@@ -37,7 +37,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def jsonable(one: Any) -> Any:
-    """Payload as JSON can say it: bytes as WAMP does (U+0000 and base64), numbers that are none as null."""
+    """Convert a payload value to JSON's types: bytes to U+0000 and base64 (as in WAMP), NaN and infinities to null."""
     if isinstance(one, bytes):
         return "\0" + b64encode(one).decode()
     if isinstance(one, float):
@@ -50,28 +50,33 @@ def jsonable(one: Any) -> Any:
 
 
 def as_json(one: Any, *, is_indented: bool = False) -> str:
-    """JSON in ASCII, on one line unless ``is_indented``."""
+    """Return ``one`` as ASCII JSON, on one line unless ``is_indented``."""
     return json.dumps(jsonable(one), indent=2 if is_indented else None)
 
 
-def text_of(one: Any, *, is_raw: bool = False) -> str:
-    """A value for people: text as it is, all else as JSON. ``is_raw``: control characters are kept."""
+def format_value(one: Any, *, is_raw: bool = False) -> str:
+    """Format a value for people: text unchanged, anything else as JSON. ``is_raw`` keeps control characters."""
     if isinstance(one, str):
-        return one if is_raw else shown(one)
+        return one if is_raw else printable(one)
     indent = 2 if isinstance(one, Mapping | Sequence) and len(one) > 1 else None
-    return shown(json.dumps(jsonable(one), ensure_ascii=False, indent=indent))
+    return printable(json.dumps(jsonable(one), ensure_ascii=False, indent=indent))
 
 
-def short_text(one: Any) -> str:
-    """A value for people on one line."""
-    return shown(one if isinstance(one, str) else json.dumps(jsonable(one), ensure_ascii=False)).replace("\n", "\\n")
+def format_inline(one: Any) -> str:
+    """Format a value for people on one line."""
+    return printable(one if isinstance(one, str) else json.dumps(jsonable(one), ensure_ascii=False)).replace(
+        "\n", "\\n"
+    )
 
 
-def said(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    """Arguments for people, each on one line."""
-    return [*map(short_text, args), *(f"{shown(str(name))}={short_text(one)}" for name, one in kwargs.items())]
+def format_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """Format arguments for people, one line each."""
+    return [
+        *map(format_inline, args),
+        *(f"{printable(str(name))}={format_inline(one)}" for name, one in kwargs.items()),
+    ]
 
 
-def shown(text: str) -> str:
-    """Text without what a terminal would obey: control characters are written as escapes, but for ends of lines."""
+def printable(text: str) -> str:
+    """Escape the control characters of a text, except line breaks and tabs, so that it is safe on a terminal."""
     return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)

@@ -1,1 +1,1 @@
-"""The commands themselves."""
+"""Django management commands of the app."""

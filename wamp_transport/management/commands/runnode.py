@@ -1,4 +1,4 @@
-"""``manage.py runnode``: the node in production: every configured endpoint, no autoreload, a graceful stop."""
+"""``manage.py runnode``: run a node in production, on all configured endpoints, with a graceful stop."""
 
 import logging
 from argparse import ArgumentParser
@@ -9,28 +9,24 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...bootstrap.sources import choose_source
 from ...config.report import ConfigError
-from ..serving import check_libraries, listeners, project_application, run
+from ..serving import add_config_argument, check_libraries, listeners, project_application, run
 
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """Serves all configured transports until it is told to stop."""
+    """Serves all configured transports until it is stopped."""
 
-    help = "Runs the node: all configured transports, no autoreload. On SIGTERM sessions get GOODBYE first."
+    help = "Run a node: serve all configured transports, without autoreload. SIGTERM closes all sessions with GOODBYE."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """``--node``."""
-        parser.add_argument(
-            "--node",
-            metavar="PATH",
-            help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
-        )
+        """Add ``--config``."""
+        add_config_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve."""
         check_libraries()
-        source = choose_source(options["node"])
+        source = choose_source(options["config"])
         try:
             configuration = source.load()
         except ConfigError as error:
@@ -40,7 +36,7 @@ class Command(BaseCommand):
         if not configuration.transports:
             raise CommandError(
                 "no transport is configured, so there is nothing to listen on: add one in the admin, "
-                "import one with 'manage.py wamp import', or give --node PATH"
+                "import one with 'manage.py wamp import', or use --config PATH"
             )
         for key, address in listeners(configuration, None).items():
             self.stdout.write(f"Transport {key}: {address}")

@@ -17,24 +17,20 @@ from ...bootstrap.sources import choose_source
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
-from ..serving import check_libraries, project_application, run
+from ..serving import add_config_argument, check_libraries, project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
-    """Daphne's command with our server, and the address of the configuration where the command line gives none."""
+    """Daphne's runserver with our server. Without an address it uses that of the first configured transport."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Daphne's arguments and ``--node``."""
+        """Add Daphne's arguments and ``--config``."""
         super().add_arguments(parser)
-        parser.add_argument(
-            "--node",
-            metavar="PATH",
-            help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
-        )
+        add_config_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Find the address, then go Django's way (autoreload included)."""
-        self.source = choose_source(options["node"])
+        """Determine the address, then run as Django's command does (with autoreload)."""
+        self.source = choose_source(options["config"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["use_asgi"]:
             check_libraries()
@@ -45,7 +41,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         return DjangoRunserver.handle(self, *args, **options)
 
     def inner_run(self, *args: Any, **options: Any) -> None:
-        """Check, say what is where, serve."""
+        """Run the checks, print the address, and serve."""
         if not options["use_asgi"]:
             super().inner_run(*args, **options)
             return
@@ -73,11 +69,11 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         if server.failure is not None:
             self.stderr.write(f"Error: {server.failure}")
             if options["use_reloader"]:
-                os._exit(1)  # in the reloader's thread sys.exit would end nothing but the thread
+                os._exit(1)  # sys.exit would only end the reloader's thread
             sys.exit(1)
 
     def _take_address(self, configuration: Configuration, options: dict[str, Any]) -> None:
-        """The first transport's endpoint, unless the command line gives an address or nobody configured one."""
+        """Use the first transport's endpoint, unless the command line has an address or no endpoint is configured."""
         is_parent = options["use_reloader"] and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true"
         for notice in () if is_parent else configuration.report.notices:
             self.stderr.write(f"{configuration.source}: {notice}")

@@ -1,4 +1,4 @@
-"""``manage.py wamp``: configuration files, their way into the database and out of it, secrets; and speaking WAMP."""
+"""``manage.py wamp``: check, import and export configurations, make secrets, and use WAMP from the command line."""
 
 import os
 import sys
@@ -13,20 +13,20 @@ from wamp_transport.management.subcommands import SUBCOMMANDS
 
 
 class Command(BaseCommand):
-    """Hands over to a subcommand. System checks stay out: they would stop what is there to mend a configuration."""
+    """Runs a subcommand. System checks are off, so that a faulty configuration can still be mended with it."""
 
-    help = "Configure the WAMP router, look into the one that runs, and speak WAMP with it or any other."
+    help = "Configure the WAMP router, look into the one that runs, and use WAMP from the command line."
     requires_system_checks = []
     is_process = False
-    """Whether it is what its process is for, so that exit codes count."""
+    """Whether the command was started from the command line, so that it must exit with a code."""
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """From the command line."""
+        """Run from the command line."""
         self.is_process = True
         super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """A parser for each subcommand."""
+        """Add a parser for each subcommand."""
         parsers = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
         for subcommand in SUBCOMMANDS:
             subcommand.add_arguments(
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the one that was named."""
+        """Run the chosen subcommand."""
         subcommand = next(one for one in SUBCOMMANDS if one.name == options["subcommand"])
         try:
             subcommand.run(self, options)
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         except BrokenPipeError:
             if not self.is_process:
                 raise
-            # Nobody reads any more. What Python still has to write at its end goes nowhere, and silently.
+            # The reader has gone. Redirect what Python writes at exit, so that it raises no further error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(BROKEN_PIPE)
         except KeyboardInterrupt:

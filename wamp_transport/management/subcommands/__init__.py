@@ -1,47 +1,47 @@
-"""What ``manage.py wamp`` can do, one module each."""
+"""The subcommands of ``manage.py wamp``, one module each."""
 
-from wamp_transport.management.subcommands.bench import Bench
-from wamp_transport.management.subcommands.call import Call
-from wamp_transport.management.subcommands.check import Check
-from wamp_transport.management.subcommands.explain import Explain
-from wamp_transport.management.subcommands.export import Export
-from wamp_transport.management.subcommands.handlers import Handlers
+from wamp_transport.management.subcommands.bench import BenchCommand
+from wamp_transport.management.subcommands.call import CallCommand
+from wamp_transport.management.subcommands.check import CheckCommand
+from wamp_transport.management.subcommands.clearcookies import ClearCookiesCommand
+from wamp_transport.management.subcommands.explain import ExplainCommand
+from wamp_transport.management.subcommands.export import ExportCommand
+from wamp_transport.management.subcommands.handlers import HandlersCommand
+from wamp_transport.management.subcommands.hash_secret import HashSecretCommand
 from wamp_transport.management.subcommands.holders import registrations, subscriptions
-from wamp_transport.management.subcommands.importing import Import
-from wamp_transport.management.subcommands.init import Init
-from wamp_transport.management.subcommands.keygen import Keygen
-from wamp_transport.management.subcommands.kill import Kill
-from wamp_transport.management.subcommands.publish import Publish
-from wamp_transport.management.subcommands.purge import Purge
-from wamp_transport.management.subcommands.reference import Reference
-from wamp_transport.management.subcommands.register import Register
-from wamp_transport.management.subcommands.secret import Secret
-from wamp_transport.management.subcommands.sessions import Sessions
+from wamp_transport.management.subcommands.importing import ImportCommand
+from wamp_transport.management.subcommands.init import InitCommand
+from wamp_transport.management.subcommands.keygen import KeygenCommand
+from wamp_transport.management.subcommands.kill import KillCommand
+from wamp_transport.management.subcommands.publish import PublishCommand
+from wamp_transport.management.subcommands.register import RegisterCommand
+from wamp_transport.management.subcommands.schema import SchemaCommand
+from wamp_transport.management.subcommands.sessions import SessionsCommand
 from wamp_transport.management.subcommands.subcommand import Subcommand
-from wamp_transport.management.subcommands.subscribe import Subscribe
-from wamp_transport.management.subcommands.token import Token
+from wamp_transport.management.subcommands.subscribe import SubscribeCommand
+from wamp_transport.management.subcommands.token import TokenCommand
 
 SUBCOMMANDS: tuple[Subcommand, ...] = (
-    Init(),
-    Check(),
-    Explain(),
-    Import(),
-    Export(),
-    Purge(),
-    Reference(),
-    Token(),
-    Keygen(),
-    Secret(),
-    Handlers(),
-    Call(),
-    Publish(),
-    Subscribe(),
-    Register(),
-    Sessions(),
+    InitCommand(),
+    CheckCommand(),
+    ExplainCommand(),
+    ImportCommand(),
+    ExportCommand(),
+    ClearCookiesCommand(),
+    SchemaCommand(),
+    TokenCommand(),
+    KeygenCommand(),
+    HashSecretCommand(),
+    HandlersCommand(),
+    CallCommand(),
+    PublishCommand(),
+    SubscribeCommand(),
+    RegisterCommand(),
+    SessionsCommand(),
     registrations(),
     subscriptions(),
-    Kill(),
-    Bench(),
+    KillCommand(),
+    BenchCommand(),
 )
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]

@@ -1,4 +1,4 @@
-"""``wamp bench``: a small measurement of a router, with what its figures mean."""
+"""``wamp bench``: measure a router briefly, and explain the figures."""
 
 import secrets
 import sys
@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from wamp_transport.management.client.benchmark import Measure, calls, events, measure
 from wamp_transport.management.client.failures import FAILED, USAGE, Failure, failure_of
-from wamp_transport.management.client.measuring import Measure, calls, events, measure
-from wamp_transport.management.client.speaking import joined, parted, run
-from wamp_transport.management.client.tables import is_watched, table, width_of
+from wamp_transport.management.client.session_runner import join, leave_quietly, run
+from wamp_transport.management.client.tables import is_stderr_terminal, table, width_of
 from wamp_transport.management.client.targets import Target, add_target_arguments, target_of
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.remote import place
@@ -18,38 +18,47 @@ from wamp_transport.wamp.errors import WampError
 
 HEAD = ("WHAT", "AT A TIME", "PER SECOND", "P50 ms", "P99 ms", "NODE µs")
 BUSY: Final = 0.85
-"""The share of a core from which on a process is the limit."""
+"""Share of a core above which a process counts as saturated."""
 
 
-class Bench:
-    """Two sessions over sockets, of one process: what it finds is what one client gets, not what a router can do."""
+class BenchCommand:
+    """Measures with two sessions of one process: figures for a single client, not the capacity of a router."""
 
     name = "bench"
-    help = "Measure calls and events for a few seconds: rate, latency, and what they cost the node of this project."
+    help = "Measure calls and events for a few seconds: rate, latency, and the CPU time of this project's node."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument(
-            "--seconds", type=float, default=2.0, metavar="S", help="for each of the four measurements (%(default)g)"
+            "--seconds",
+            type=float,
+            default=2.0,
+            metavar="S",
+            help="length of each of the four measurements (default: %(default)g)",
         )
-        parser.add_argument("--concurrency", type=int, default=32, metavar="N", help="at a time, at most (%(default)s)")
-        parser.add_argument("--size", type=int, default=64, metavar="BYTES", help="of the payload (%(default)s)")
         parser.add_argument(
-            "--uri-prefix", default="com.wampnode.bench.", metavar="URI", help="what you may register and publish"
+            "--concurrency", type=int, default=32, metavar="N", help="exchanges at the same time (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--size", type=int, default=64, metavar="BYTES", help="size of the payload (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--uri-prefix",
+            default="com.wampnode.bench.",
+            metavar="URI",
+            help="URI that your role may register, call, publish and subscribe to",
         )
         parser.add_argument("--json", action="store_true", help="write a JSON object: router, size, measures")
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         if options["seconds"] <= 0 or options["concurrency"] < 1 or options["size"] < 0:
-            raise Failure("--seconds and --concurrency must be more than 0, --size not less", USAGE)
+            raise Failure("--seconds and --concurrency must be positive, --size must not be negative", USAGE)
         target = target_of(options)
         measures = run(lambda: _measured(target, options))
         if options["json"]:
-            told = {"router": place(target.url), "is_own_node": target.pid is not None, "size": options["size"]}
+            header = {"router": place(target.url), "is_own_node": target.pid is not None, "size": options["size"]}
             command.stdout.write(
-                as_json({**told, "measures": [one.as_mapping() for one in measures]}, is_indented=True)
+                as_json({**header, "measures": [one.as_mapping() for one in measures]}, is_indented=True)
             )
             return
         for line in table(HEAD, [_row(one) for one in measures], width_of(command.stdout), right=HEAD[1:]):
@@ -60,7 +69,7 @@ class Bench:
 
 async def _measured(target: Target, options: Mapping[str, Any]) -> list[Measure]:
     uri = options["uri_prefix"] + secrets.token_hex(4)
-    server, client = await joined(target), await joined(target)
+    server, client = await join(target), await join(target)
     payload = "x" * options["size"]
     try:
         ways = {
@@ -79,15 +88,15 @@ async def _measured(target: Target, options: Mapping[str, Any]) -> list[Measure]
     except WampError as fault:
         raise failure_of(fault) from None
     finally:
-        if is_watched():
+        if is_stderr_terminal():
             sys.stderr.write("\r\x1b[K")
         for session in (server, client):
-            await parted(session)
+            await leave_quietly(session)
 
 
 def _telling(what: str, concurrency: int, options: Mapping[str, Any]) -> Callable[[float], None]:
-    """How far a measurement is, on a terminal."""
-    if not is_watched():
+    """Show the progress of a measurement on a terminal."""
+    if not is_stderr_terminal():
         return lambda passed: None
 
     def tell(passed: float) -> None:
@@ -104,7 +113,7 @@ def _row(one: Measure) -> tuple[str, ...]:
 
 
 def meaning(measures: list[Measure]) -> Iterator[str]:
-    """What the figures say of the own node, for people; nothing where its CPU time is not known."""
+    """Explain the node's CPU figures in words; yields nothing if its CPU time is unknown."""
     shares = [one.node_share for one in measures if one.node_share is not None and one.concurrency > 1]
     if not shares:
         return
@@ -112,26 +121,26 @@ def meaning(measures: list[Measure]) -> Iterator[str]:
     costs = {one.what: one.node_cost for one in measures if one.concurrency > 1 and one.node_cost}
     yield ""
     yield f"At most the node used {busiest:.0%} of one core. " + (
-        "It was the limit: it can do no more than this on this machine."
+        "The node was the bottleneck: this is its maximum on this machine."
         if busiest >= BUSY
-        else "The limit was this command, which is a single process, or the machine: the node can do more."
+        else "This command, a single process, or the machine was the bottleneck: the node can do more."
     )
     if costs:
         most = " or ".join(f"some {_rounded(1_000_000 / cost):,} {what}" for what, cost in costs.items())
-        yield f"By the CPU time that one takes (NODE µs), a whole core would do {most} a second."
+        yield f"Extrapolated from the CPU time of one exchange (NODE µs), a whole core would handle {most} a second."
     slowest = max(one.percentile(0.99) for one in measures if one.concurrency == 1)
     if slowest > SLOW_MS:
         yield (
-            f"One at a time, one in a hundred took {slowest:.0f} ms or more: something holds the node up (a handler"
-            " that blocks the event loop, say), or the machine is busy with other work."
+            f"With one exchange at a time, 1 % took {slowest:.0f} ms or more: something delays the node (such as a"
+            " handler that blocks the event loop), or the machine is busy."
         )
 
 
 SLOW_MS: Final = 20.0
-"""Milliseconds of a single exchange that are too many on a machine with nothing else to do."""
+"""Latency in milliseconds of one exchange that is suspicious on an idle machine."""
 
 
 def _rounded(rate: float) -> int:
-    """To two digits: there is no more in it."""
+    """Round to two significant digits."""
     digits = len(str(int(rate))) - 2
     return int(round(rate, -digits)) if digits > 0 else int(rate)

@@ -1,38 +1,36 @@
-"""``wamp call``: calls a procedure and writes its result."""
+"""``wamp call``: call a procedure and print its result."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.speaking import speak
+from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.tables import is_terminal
 from wamp_transport.management.client.targets import add_target_arguments
-from wamp_transport.management.client.values import VALUES, as_json, named_values, text_of, value
+from wamp_transport.management.client.values import VALUES, as_json, format_value, named_values, value
 from wamp_transport.node.handling import Result
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import CallOptions
 
 
-class Call:
-    """Text that a procedure returns is written as it is, so that it can be used in scripts."""
+class CallCommand:
+    """Calls a procedure. Returned text is printed unchanged, for use in scripts."""
 
     name = "call"
-    help = "Call a procedure and write its result."
+    help = "Call a procedure and print its result."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         add_payload_arguments(parser, "procedure")
-        parser.add_argument("--progress", action="store_true", help="write progressive results too, as they come")
-        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="cancel the call after this time")
-        parser.add_argument("--disclose-me", action="store_true", help="let the callee know who you are")
+        parser.add_argument("--progress", action="store_true", help="print progressive results as they arrive")
+        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="cancel the call after SECONDS")
+        parser.add_argument("--disclose-me", action="store_true", help="disclose your identity to the callee")
         parser.add_argument(
-            "--json", action="store_true", help="write each result as a JSON object on a line: args, kwargs, progress"
+            "--json", action="store_true", help="print each result as one line of JSON with args, kwargs and progress"
         )
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         uri, args, kwargs = payload_of(options)
         call_options = CallOptions(disclose_me=options["disclose_me"] or None)
 
@@ -48,11 +46,11 @@ class Call:
             async for part in session.stream(uri, args, kwargs, timeout=options["timeout"], options=call_options):
                 write(part)
 
-        speak(options, work)
+        run_with_session(options, work)
 
 
 def add_payload_arguments(parser: CommandParser, what: str) -> None:
-    """URI, positional and named values."""
+    """Add the arguments for a URI and for positional and keyword values."""
     parser.add_argument("uri", metavar="URI", help=f"the {what}")
     parser.add_argument("values", nargs="*", metavar="VALUE", type=value, help=VALUES)
     parser.add_argument(
@@ -62,12 +60,12 @@ def add_payload_arguments(parser: CommandParser, what: str) -> None:
         type=named_values,
         default=[],
         metavar="NAME=VALUE",
-        help="a named value, or a JSON object of them; may be repeated",
+        help="a keyword argument, or a JSON object with several; may be repeated",
     )
 
 
 def payload_of(options: Mapping[str, Any]) -> tuple[str, list[Any], dict[str, Any]]:
-    """URI, positional and named values."""
+    """Return the URI, the positional values and the keyword values."""
     kwargs: dict[str, Any] = {}
     for named in options["kwargs"]:
         kwargs |= named
@@ -75,9 +73,9 @@ def payload_of(options: Mapping[str, Any]) -> tuple[str, list[Any], dict[str, An
 
 
 def lines(result: Result, *, is_json: bool, is_raw: bool) -> list[str]:
-    """A result as it is written."""
+    """Format a result, one or more lines."""
     if is_json:
         is_part = bool(result.details.get("progress"))
         return [as_json({"args": list(result.args), "kwargs": dict(result.kwargs), "progress": is_part})]
-    named = [f"{text_of(name)}: {text_of(one, is_raw=is_raw)}" for name, one in result.kwargs.items()]
-    return [*(text_of(one, is_raw=is_raw) for one in result.args), *named]
+    named = [f"{format_value(name)}: {format_value(one, is_raw=is_raw)}" for name, one in result.kwargs.items()]
+    return [*(format_value(one, is_raw=is_raw) for one in result.args), *named]

@@ -1,4 +1,4 @@
-"""Writes text to a file, wholly or not at all."""
+"""Writes text files atomically."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 def write(command: BaseCommand, target: str | None, text: str) -> None:
-    """Write ``text`` to the file ``target``, or to standard output for none or ``-``.
+    """Write ``text`` to the file ``target``, or to standard output if ``target`` is None or ``-``.
 
-    A file is replaced in one step: whoever reads it meanwhile finds the old text or the new one. Raises CommandError.
+    An existing file is replaced atomically. Raises CommandError.
     """
     if target in (None, "-"):
         command.stdout.write(text, ending="" if text.endswith("\n") else "\n")

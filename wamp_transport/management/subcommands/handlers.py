@@ -1,4 +1,4 @@
-"""``wamp handlers``: what the apps' ``wamp.py`` modules declare, where, and what is wrong with it; model events too."""
+"""``wamp handlers``: list the handlers and model events declared in the apps' ``wamp.py`` modules, with faults."""
 
 import json
 from collections.abc import Mapping
@@ -13,21 +13,19 @@ from wamp_transport.model_events import ModelEvents, declared_events
 HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
 
 
-class Handlers:
-    """Imports the modules, as a server does, and lists what was found."""
+class HandlersCommand:
+    """Imports the ``wamp.py`` modules, as a server does, and lists their declarations."""
 
     name = "handlers"
     help = (
-        "List the procedures, subscribers and model events that the apps declare in wamp.py. The exit code is 1 if one "
+        "List the procedures, subscribers and model events that the apps declare in wamp.py. The exit code is 1 if any "
         "has faults."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument("--json", action="store_true", help="write JSON")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         discovery = discover()
         if options["json"]:
             command.stdout.write(json.dumps(as_mapping(discovery), indent=2))
@@ -42,7 +40,7 @@ class Handlers:
 
 
 def as_mapping(discovery: Discovery) -> dict[str, Any]:
-    """All of it for programs."""
+    """Return the declarations and their faults as a JSON object."""
     return {
         "handlers": [
             {

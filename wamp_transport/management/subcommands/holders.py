@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from wamp_transport.management.client.lists import answers, write_table
-from wamp_transport.management.client.speaking import speak
+from wamp_transport.management.client.lists import call_for_each, write_table
+from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.session import Session
@@ -23,14 +23,12 @@ class Holdings:
         self._columns = columns
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument("uri", nargs="?", metavar="URI", help="those alone whose URI or pattern begins so")
         parser.add_argument("--json", action="store_true", help=f"write a JSON object: realm, {self.name}")
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
-        realm, found = speak(options, self._all)
+        realm, found = run_with_session(options, self._all)
         found = [one for one in found if str(one.get("uri")).startswith(options["uri"] or "")]
         if options["json"]:
             command.stdout.write(as_json({"realm": realm, self.name: found}, is_indented=True))
@@ -51,8 +49,8 @@ class Holdings:
         """By URI, each with the sessions that hold it."""
         listed = (await session.call(f"wamp.{self._kind}.list")).value
         ids = [id for match in ("exact", "prefix", "wildcard") for id in listed.get(match) or ()]
-        details = await answers(session, f"wamp.{self._kind}.get", ids)
-        holders = await answers(session, f"wamp.{self._kind}.list_{self._holders}", ids)
+        details = await call_for_each(session, f"wamp.{self._kind}.get", ids)
+        holders = await call_for_each(session, f"wamp.{self._kind}.list_{self._holders}", ids)
         found = [
             {**one, self._holders: sorted(each)}
             for one, each in zip(details, holders, strict=True)

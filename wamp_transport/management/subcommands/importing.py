@@ -1,4 +1,4 @@
-"""``wamp import``: a configuration file becomes the configuration in the database."""
+"""``wamp import``: load a configuration file into the database."""
 
 import json
 import os
@@ -14,24 +14,22 @@ from wamp_transport.config.endpoint import UnixEndpoint
 from wamp_transport.config.reader import find_file, read_file
 from wamp_transport.config.report import ConfigError
 from wamp_transport.config.webservices import StaticService
-from wamp_transport.management.subcommands.subcommand import faulty, show_report
+from wamp_transport.management.subcommands.subcommand import report_error, show_report
 from wamp_transport.stores import configuration as store
 
 
-class Import:
-    """Replaces what is stored by what a file says."""
+class ImportCommand:
+    """Replaces the stored configuration with that of a file."""
 
     name = "import"
-    help = "Put a configuration file into the database, where the admin edits it."
+    help = "Load a configuration file into the database, to be edited in the admin."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument("path", metavar="PATH", help="a node directory, a .crossbar directory or a file")
-        parser.add_argument("--replace", action="store_true", help="replace what is configured in the database")
-        parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+        parser.add_argument("--replace", action="store_true", help="replace the configuration in the database")
+        parser.add_argument("--dry-run", action="store_true", help="show the changes without making them")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         if not store.is_migrated():
             raise store.NotMigrated
         try:
@@ -39,35 +37,39 @@ class Import:
             new = read_file(file)
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
+            raise report_error(error.report) from None
         show_report(command, new.report)
         self._show_changes(command, new)
         if options["dry_run"]:
             command.stdout.write("Nothing was changed: --dry-run.")
             return
         if not store.is_empty() and not options["replace"]:
-            raise CommandError("the database has a configuration already; give --replace to replace it", returncode=1)
+            raise CommandError(
+                "the database already contains a configuration; use --replace to replace it", returncode=1
+            )
         try:
             store.replace(json.loads(file.read_text("utf-8-sig")), file.parent, source=str(file))
         except ConfigError as error:
             show_report(command, error.report)
-            raise faulty(error.report) from None
-        command.stdout.write(command.style.SUCCESS(f"Imported: generation {store.revision()}"))
+            raise report_error(error.report) from None
+        command.stdout.write(command.style.SUCCESS(f"Imported as revision {store.revision()}"))
 
     def _show_changes(self, command: BaseCommand, new: Configuration) -> None:
-        """What the import changes, and what relative paths mean afterwards."""
+        """Print the changes, and the base directory of relative paths."""
         old = Configuration("database", base_directory(), (), ())
         try:
             old = store.load(base_directory())
         except ConfigError:
-            command.stdout.write("What is stored has faults and runs nowhere; it goes as a whole.")
+            command.stdout.write("The stored configuration has faults, so no node runs it; it is replaced as a whole.")
         lines = list(_lines(diff(old, new)))
         for line in lines:
             command.stdout.write(line)
         if not lines:
             command.stdout.write("No transport, service or realm changes.")
         if _has_relative_paths(new):
-            command.stdout.write(f"Relative paths start from {new.base_dir.resolve()}, as they do in the file.")
+            command.stdout.write(
+                f"Relative paths are resolved from {new.base_dir.resolve()}, the directory of the file."
+            )
 
 
 def _lines(difference: Difference) -> Iterator[str]:

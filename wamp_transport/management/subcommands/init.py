@@ -1,4 +1,4 @@
-"""``wamp init``: a node directory with a configuration to begin with."""
+"""``wamp init``: create a node directory with a first configuration."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from wamp_transport.config.defaults import template
 
 
-class Init:
+class InitCommand:
     """Writes ``.crossbar/config.json``."""
 
     name = "init"
-    help = "Make a node directory with a .crossbar/config.json to begin with."
+    help = "Create a node directory with a first .crossbar/config.json."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
-        parser.add_argument("directory", metavar="DIR", help="the node directory; it is made where it is missing")
+        parser.add_argument("directory", metavar="DIR", help="the node directory; created if missing")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         node = Path(options["directory"]).expanduser()
         file = node / ".crossbar" / "config.json"
         try:
@@ -29,11 +27,11 @@ class Init:
             with file.open("x", encoding="utf-8") as stream:
                 stream.write(json.dumps(template(), indent=2) + "\n")
         except FileExistsError:
-            raise CommandError(f"{file} is there already; nothing was changed", returncode=1) from None
+            raise CommandError(f"{file} exists already; nothing was changed", returncode=1) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CommandError(f"{file} cannot be written: {reason}", returncode=1) from None
         command.stdout.write(command.style.SUCCESS(f"Written: {file}"))
         command.stdout.write("It serves WAMP on /ws (realm1) and the files of the node directory on every other path.")
-        command.stdout.write(f"Run it:   manage.py runserver --node {options['directory']}")
+        command.stdout.write(f"Run it:   manage.py runserver --config {options['directory']}")
         command.stdout.write(f"Check it: manage.py wamp check {options['directory']}")

@@ -1,4 +1,4 @@
-"""``wamp keygen``: makes a key pair for the authentication method cryptosign."""
+"""``wamp keygen``: make a key pair for the authentication method cryptosign."""
 
 import os
 import secrets
@@ -11,26 +11,26 @@ from wamp_transport.auth.cryptosign import SIZE, public_key_of
 from wamp_transport.bootstrap.authentication import router_key
 
 
-class Keygen:
-    """The private key is for the client alone; the configuration and the admin want the public one."""
+class KeygenCommand:
+    """Makes a key pair: the private key for the client, the public key for the configuration or the admin."""
 
     name = "keygen"
-    help = "Make an Ed25519 key pair for cryptosign, in hex: the private key for the client, the public one for here."
+    help = "Make an Ed25519 key pair for cryptosign, in hex: a private key for the client, a public key for the router."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument(
-            "--file", metavar="PATH", help="write the private key to a new file that only you can read, and not here"
+            "--file",
+            metavar="PATH",
+            help="write the private key to a new file that only you can read, instead of the terminal",
         )
 
         parser.add_argument(
             "--router",
             action="store_true",
-            help="make none: show the public key that this router proves itself with where it has no `router_key`",
+            help="only show the public key of this router, which it uses unless `router_key` is configured",
         )
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         if options["router"]:
             command.stdout.write(f"public key: {public_key_of(router_key())}")
             return

@@ -1,4 +1,4 @@
-"""``wamp kill``: ends sessions, by the session meta API."""
+"""``wamp kill``: close sessions, with the session meta API."""
 
 import sys
 from collections.abc import Mapping
@@ -8,56 +8,56 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.failures import FAILED, USAGE, Failure
 from wamp_transport.management.client.lists import details_of_all
-from wamp_transport.management.client.speaking import Interrupted, speak
+from wamp_transport.management.client.session_runner import Interrupted, run_with_session
 from wamp_transport.management.client.targets import add_target_arguments
-from wamp_transport.management.client.values import as_json, shown
+from wamp_transport.management.client.values import as_json, printable
 from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
 
-class Kill:
-    """It asks first, on a terminal; elsewhere it wants ``--yes``."""
+class KillCommand:
+    """Asks for confirmation on a terminal, and requires ``--yes`` elsewhere."""
 
     name = "kill"
-    help = "End sessions. The exit code is 1 where there was none to end."
+    help = "Close sessions. The exit code is 1 if no session was closed."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
-        parser.add_argument("sessions", nargs="*", type=int, metavar="SESSION", help="the ids of those to end")
-        parser.add_argument("--with-authid", metavar="AUTHID", help="end all of this authid")
-        parser.add_argument("--with-role", metavar="ROLE", help="end all of this role")
+        parser.add_argument("sessions", nargs="*", type=int, metavar="SESSION", help="ids of the sessions to close")
+        parser.add_argument("--with-authid", metavar="AUTHID", help="close all sessions with this authid")
+        parser.add_argument("--with-role", metavar="ROLE", help="close all sessions with this role")
         parser.add_argument(
-            "--all", action="store_true", help="end all others of the realm but those inside the router's process"
+            "--all", action="store_true", help="close all other sessions of the realm, except the node's own"
         )
-        parser.add_argument("--reason", metavar="URI", help=f"what they are told; default: {errors.CLOSE_KILLED}")
-        parser.add_argument("--message", help="what people are told")
-        parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-        parser.add_argument("--json", action="store_true", help="write a JSON object: killed, the ids")
+        parser.add_argument(
+            "--reason", metavar="URI", help=f"reason URI for the clients (default: {errors.CLOSE_KILLED})"
+        )
+        parser.add_argument("--message", help="text sent to the clients, for people")
+        parser.add_argument("--yes", "-y", action="store_true", help="do not ask for confirmation")
+        parser.add_argument("--json", action="store_true", help="print a JSON object with the ids as 'killed'")
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         ways = [options["sessions"], options["with_authid"], options["with_role"], options["all"]]
         if sum(bool(way) for way in ways) != 1:
-            raise Failure("Say which: session ids, or one of --with-authid, --with-role and --all", USAGE)
+            raise Failure("Choose the sessions: give ids, or one of --with-authid, --with-role and --all", USAGE)
         if not options["yes"] and not sys.stdin.isatty():
-            raise Failure("There is no terminal to ask on: say --yes", USAGE)
-        meant = speak(options, lambda session: _meant(session, options))
-        if not options["yes"] and meant and not _agreed(command, meant):
-            raise Failure("Nobody was ended", FAILED)
-        told = {name: options[name] for name in ("reason", "message") if options[name] is not None}
-        killed = speak(options, lambda session: _kill(session, meant, told)) if meant else []
+            raise Failure("There is no terminal to ask on: use --yes", USAGE)
+        selected = run_with_session(options, lambda session: _select(session, options))
+        if not options["yes"] and selected and not _is_confirmed(command, selected):
+            raise Failure("No session was closed", FAILED)
+        details = {name: options[name] for name in ("reason", "message") if options[name] is not None}
+        killed = run_with_session(options, lambda session: _kill(session, selected, details)) if selected else []
         if options["json"]:
             command.stdout.write(as_json({"killed": killed}))
         else:
-            command.stdout.write(f"{len(killed)} {'session' if len(killed) == 1 else 'sessions'} ended")
+            command.stdout.write(f"{len(killed)} {'session' if len(killed) == 1 else 'sessions'} closed")
         if not killed:
             raise Failure("", FAILED)
 
 
-async def _meant(session: Session, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The sessions to end, as the meta API tells of them."""
+async def _select(session: Session, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the details of the selected sessions."""
     ids = options["sessions"]
     if not ids:
         roles = [[options["with_role"]]] if options["with_role"] else []
@@ -69,12 +69,12 @@ async def _meant(session: Session, options: Mapping[str, Any]) -> list[dict[str,
     return [one for one in found if authid is None or one.get("authid") == authid]
 
 
-async def _kill(session: Session, meant: list[dict[str, Any]], told: Mapping[str, Any]) -> list[int]:
-    """The ids of those that were still there."""
+async def _kill(session: Session, selected: list[dict[str, Any]], details: Mapping[str, Any]) -> list[int]:
+    """Close the sessions; return the ids of those that still existed."""
     killed: list[int] = []
-    for one in meant:
+    for one in selected:
         try:
-            await session.call("wamp.session.kill", [one["session"]], told)
+            await session.call("wamp.session.kill", [one["session"]], details)
         except ApplicationError as fault:
             if fault.uri != errors.NO_SUCH_SESSION:
                 raise
@@ -83,12 +83,12 @@ async def _kill(session: Session, meant: list[dict[str, Any]], told: Mapping[str
     return killed
 
 
-def _agreed(command: BaseCommand, meant: list[dict[str, Any]]) -> bool:
-    if len(meant) == 1:
-        one = meant[0]
-        question = f"End session {one['session']} of {shown(str(one.get('authid')))}?"
+def _is_confirmed(command: BaseCommand, selected: list[dict[str, Any]]) -> bool:
+    if len(selected) == 1:
+        one = selected[0]
+        question = f"Close session {one['session']} of {printable(str(one.get('authid')))}?"
     else:
-        question = f"End {len(meant)} sessions?"
+        question = f"Close {len(selected)} sessions?"
     command.stderr.write(f"{question} [y/N] ", ending="")
     command.stderr.flush()
     try:

@@ -1,4 +1,4 @@
-"""``wamp sessions``: who is there, by the session meta API."""
+"""``wamp sessions``: list sessions, with the session meta API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.management.client.lists import details_of_all, write_details, write_table
-from wamp_transport.management.client.speaking import speak
+from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json
 from wamp_transport.node.session import Session
@@ -14,28 +14,32 @@ from wamp_transport.node.session import Session
 HEAD = ("SESSION", "AUTHID", "ROLE", "METHOD", "SERIALIZER", "PEER")
 
 
-class Sessions:
-    """The command's own session is left out."""
+class SessionsCommand:
+    """Lists sessions, without the command's own."""
 
     name = "sessions"
-    help = "List the sessions of a realm, or tell all of one."
+    help = "List the sessions of a realm, or show one in detail."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
-        parser.add_argument("session", nargs="?", type=int, metavar="SESSION", help="the id of the one to tell of")
-        parser.add_argument("--with-authid", action="append", metavar="AUTHID", help="those of this authid alone")
-        parser.add_argument("--with-role", action="append", metavar="ROLE", help="those of this role alone")
+        parser.add_argument("session", nargs="?", type=int, metavar="SESSION", help="id of a session to show in detail")
         parser.add_argument(
-            "--json", action="store_true", help="write a JSON object: realm, sessions; or one session's"
+            "--with-authid", action="append", metavar="AUTHID", help="list only sessions with this authid"
+        )
+        parser.add_argument("--with-role", action="append", metavar="ROLE", help="list only sessions with this role")
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="print JSON: an object with realm and sessions, or the details of one session",
         )
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         if options["session"] is not None:
-            write_details(command, speak(options, lambda session: _details(session, options["session"])), options)
+            write_details(
+                command, run_with_session(options, lambda session: _details(session, options["session"])), options
+            )
             return
-        realm, found = speak(options, lambda session: _all(session, options))
+        realm, found = run_with_session(options, lambda session: _all(session, options))
         if options["json"]:
             command.stdout.write(as_json({"realm": realm, "sessions": found}, is_indented=True))
         else:
@@ -58,7 +62,7 @@ async def _all(session: Session, options: Mapping[str, Any]) -> tuple[str, list[
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     transport = one.get("transport") or {}
     is_inside = transport.get("type") == "local"
-    told = (
+    cells = (
         one.get("session"),
         one.get("authid"),
         one.get("authrole"),
@@ -66,4 +70,4 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         transport.get("channel_serializer"),
         "(in the router's process)" if is_inside else transport.get("peer"),
     )
-    return tuple("-" if each is None else str(each) for each in told)
+    return tuple("-" if each is None else str(each) for each in cells)

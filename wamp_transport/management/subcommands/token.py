@@ -1,4 +1,4 @@
-"""``wamp token``: prints a token with which somebody can join."""
+"""``wamp token``: print a signed token for a login."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,24 +9,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from wamp_transport.tokens import LIFETIME, make_token
 
 
-class Token:
-    """For tries, scripts and devices; programs call ``wamp_transport.tokens.make_token``."""
+class TokenCommand:
+    """Makes a token for tests, scripts and devices. In code, use ``wamp_transport.tokens.make_token``."""
 
     name = "token"
-    help = "Print a signed token with which its holder joins, for the authentication method token."
+    help = "Print a signed token for the authentication method 'token'."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         who = parser.add_mutually_exclusive_group(required=True)
-        who.add_argument("--user", metavar="NAME", help="the Django user it is for")
-        who.add_argument("--authid", help="the authid it is for; needs --realm and --role")
-        parser.add_argument("--realm", help="the only realm it is good for")
-        parser.add_argument("--role", help="the role there; without it the user's own")
+        who.add_argument("--user", metavar="NAME", help="username of the Django user")
+        who.add_argument("--authid", help="authid of the holder; requires --realm and --role")
+        parser.add_argument("--realm", help="limit the token to this realm")
+        parser.add_argument("--role", help="role in the realm (default: the user's own)")
         parser.add_argument("--lifetime", type=float, default=LIFETIME, metavar="SECONDS", help="default: %(default)s")
-        parser.add_argument("--once", action="store_true", help="it is good for one login")
+        parser.add_argument("--once", action="store_true", help="allow only one login")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         principal: Any = options["authid"]
         if options["user"] is not None:
             users = get_user_model()

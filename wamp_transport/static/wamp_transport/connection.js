@@ -1,21 +1,22 @@
 /**
- * Keeps a WAMP session open: opens it, and after a loss opens the next one, waiting a little longer each time.
+ * Keep a WAMP session open: after a lost connection, open the next session with increasing delays.
  *
  *     const connection = new Connection("/ws", "realm1");
  *     connection.subscribe("com.example.chat", ([text]) => console.log(text));
- *     connection.start();
+ *     connection.open();
  *     const result = await connection.call("com.example.add2", [2, 3]);
  *
- * What the router means to last (wrong realm, not allowed, session ended by an administrator) is not tried again
- * until somebody calls `start()`. Listeners get `change` events and read `state`. What cannot be subscribed to is told
- * by a `problem` event with `topic` and `error`; one that nobody prevents goes to the console.
+ * Permanent errors (wrong realm, not authorized, session killed by an administrator) are not retried until `open()` is
+ * called again. `change` events are fired whenever `state` changes. A subscription that fails fires a
+ * `subscriptionerror` event with `topic` and `error`, which is also written to the console unless the event's default
+ * is prevented.
  */
 
 import { Session, WampError } from "./wamp.js";
 
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 15000;
-const WORTH_RETRYING = ["wamp.close.transport_lost", "wamp.close.system_shutdown", "wamp.error.unavailable"];
+const MAX_DELAY_MS = 15000;
+const RETRYABLE_REASONS = ["wamp.close.transport_lost", "wamp.close.system_shutdown", "wamp.error.unavailable"];
 
 export class Connection extends EventTarget {
   /** `name` is one of offline, connecting, online, waiting; `session` is set while online. */
@@ -24,12 +25,12 @@ export class Connection extends EventTarget {
   #url;
   #realm;
   #options;
-  #wanted = false;
+  #shouldBeOpen = false;
   #attempts = 0;
   #timer;
   #subscriptions = new Set();
 
-  /** `url` may be a path of the page's own server; `options` are those of `Session.open`. */
+  /** `url` may be a path on the page's own server; for `options` see `Session.open`. */
   constructor(url, realm, options = {}) {
     super();
     this.#url = globalThis.location ? new URL(url, location.href.replace(/^http/, "ws")).href : url;
@@ -37,40 +38,40 @@ export class Connection extends EventTarget {
     this.#options = options;
   }
 
-  /** Connect now, whether idle or waiting for the next attempt. */
-  start() {
-    this.#wanted = true;
+  /** Connect now, also while waiting for the next attempt. */
+  open() {
+    this.#shouldBeOpen = true;
     if (["offline", "waiting"].includes(this.state.name)) this.#attempt();
   }
 
-  /** Leave, and stay away until `start()`. */
-  async stop() {
-    this.#wanted = false;
+  /** Close the session and do not reconnect until `open()`. */
+  async close() {
+    this.#shouldBeOpen = false;
     clearTimeout(this.#timer);
     if (this.state.session) await this.state.session.close();
-    else if (this.state.name === "waiting") this.#become({ name: "offline" });
+    else if (this.state.name === "waiting") this.#setState({ name: "offline" });
   }
 
   /**
-   * Hear a topic for good: in the session that is open, and in each one to come. See `Session.subscribe`.
-   * @returns {() => void} ends it
+   * Subscribe to a topic in the current session and in every later one. See `Session.subscribe`.
+   * @returns {() => void} unsubscribes
    */
   subscribe(topic, handler, options = {}) {
-    const wanted = { topic, handler, options, receipt: null };
-    this.#subscriptions.add(wanted);
-    if (this.state.session) this.#subscribe(this.state.session, wanted);
+    const subscription = { topic, handler, options, receipt: null };
+    this.#subscriptions.add(subscription);
+    if (this.state.session) this.#subscribe(this.state.session, subscription);
     return () => {
-      this.#subscriptions.delete(wanted);
-      if (wanted.receipt && this.state.session?.isOpen) this.state.session.unsubscribe(wanted.receipt);
+      this.#subscriptions.delete(subscription);
+      if (subscription.receipt && this.state.session?.isOpen) this.state.session.unsubscribe(subscription.receipt);
     };
   }
 
-  /** See `Session.call`. Without a session it fails at once. */
+  /** Call a procedure: see `Session.call`. Rejects immediately while there is no session. */
   async call(...parameters) {
     return this.#session().call(...parameters);
   }
 
-  /** See `Session.publish`. Without a session it fails at once. */
+  /** Publish an event: see `Session.publish`. Rejects immediately while there is no session. */
   async publish(...parameters) {
     return this.#session().publish(...parameters);
   }
@@ -80,50 +81,50 @@ export class Connection extends EventTarget {
     throw new WampError("wamp.close.transport_lost", [this.state.message || "There is no connection to the router."]);
   }
 
-  async #subscribe(session, wanted) {
-    wanted.receipt = null;
+  async #subscribe(session, subscription) {
+    subscription.receipt = null;
     try {
-      const receipt = await session.subscribe(wanted.topic, wanted.handler, wanted.options);
-      if (this.#subscriptions.has(wanted)) wanted.receipt = receipt;
+      const receipt = await session.subscribe(subscription.topic, subscription.handler, subscription.options);
+      if (this.#subscriptions.has(subscription)) subscription.receipt = receipt;
       else session.unsubscribe(receipt);
     } catch (error) {
-      if (!session.isOpen) return; // the next session will
-      const problem = Object.assign(new Event("problem", { cancelable: true }), { topic: wanted.topic, error });
-      if (this.dispatchEvent(problem)) console.error(`Not subscribed to ${wanted.topic}:`, error);
+      if (!session.isOpen) return; // the next session subscribes again
+      const failed = Object.assign(new Event("subscriptionerror", { cancelable: true }), { topic: subscription.topic, error });
+      if (this.dispatchEvent(failed)) console.error(`Not subscribed to ${subscription.topic}:`, error);
     }
   }
 
-  #become(change) {
+  #setState(change) {
     this.state = { session: null, reason: "", message: "", retryAt: 0, ...change };
     this.dispatchEvent(new Event("change"));
   }
 
   async #attempt() {
     clearTimeout(this.#timer);
-    this.#become({ name: "connecting" });
+    this.#setState({ name: "connecting" });
     let ending;
     try {
       const session = await Session.open(this.#url, this.#realm, this.#options);
-      if (!this.#wanted) session.close();
+      if (!this.#shouldBeOpen) session.close();
       this.#attempts = 0;
-      for (const wanted of this.#subscriptions) this.#subscribe(session, wanted);
-      this.#become({ name: "online", session });
+      for (const subscription of this.#subscriptions) this.#subscribe(session, subscription);
+      this.#setState({ name: "online", session });
       ending = await session.closed;
     } catch (error) {
       ending = { reason: error.uri ?? "", message: error.message };
     }
-    this.#retryOrRest(ending);
+    this.#scheduleRetry(ending);
   }
 
-  #retryOrRest({ reason, message }) {
-    if (!this.#wanted) return this.#become({ name: "offline", reason });
-    if (!WORTH_RETRYING.includes(reason)) {
-      this.#wanted = false;
-      return this.#become({ name: "offline", reason, message });
+  #scheduleRetry({ reason, message }) {
+    if (!this.#shouldBeOpen) return this.#setState({ name: "offline", reason });
+    if (!RETRYABLE_REASONS.includes(reason)) {
+      this.#shouldBeOpen = false;
+      return this.#setState({ name: "offline", reason, message });
     }
-    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts++);
-    const delay = longest * (0.7 + 0.3 * Math.random()); // spread, so that many clients do not come back at once
+    const limit = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts++);
+    const delay = limit * (0.7 + 0.3 * Math.random()); // spread, so that many clients do not come back at once
     this.#timer = setTimeout(() => this.#attempt(), delay);
-    this.#become({ name: "waiting", reason, message, retryAt: Date.now() + delay });
+    this.#setState({ name: "waiting", reason, message, retryAt: Date.now() + delay });
   }
 }

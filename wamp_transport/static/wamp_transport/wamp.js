@@ -83,7 +83,7 @@ export class Session {
   closed;
 
   #socket;
-  #onWire;
+  #onTraffic;
   #state = "joining"; // joining -> open -> leaving -> closed, or straight to closed
   #ending = null; // what `closed` will say
   #settle = {}; // resolvers of the promises `open` and `closed`
@@ -101,21 +101,21 @@ export class Session {
    * @param {string} realm realm to join
    * @param {Object} [options]
    * @param {string[]} [options.authmethods] how to join, in this order: `django-session`, `cookie`, `anonymous`
-   * @param {(direction: "sent"|"received", text: string) => void} [options.onWire] sees each message as it travels
+   * @param {(direction: "sent"|"received", text: string) => void} [options.onTraffic] sees each message as it travels
    * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. that of `ws` in Node.js
    * @throws {WampError} with the ABORT's reason, or `wamp.close.transport_lost` when there is no connection
    */
-  static open(url, realm, { authmethods, onWire = () => {}, WebSocket = globalThis.WebSocket } = {}) {
+  static open(url, realm, { authmethods, onTraffic = () => {}, WebSocket = globalThis.WebSocket } = {}) {
     const details = { agent: "wampnode-page", roles: ROLES, ...(authmethods ? { authmethods } : {}) };
     return new Promise((resolve, reject) => {
-      new Session(new WebSocket(url, [SUBPROTOCOL]), [HELLO, realm, details], onWire, { resolve, reject });
+      new Session(new WebSocket(url, [SUBPROTOCOL]), [HELLO, realm, details], onTraffic, { resolve, reject });
     });
   }
 
   /** @private use `Session.open` */
-  constructor(socket, hello, onWire, opening) {
+  constructor(socket, hello, onTraffic, opening) {
     this.#socket = socket;
-    this.#onWire = onWire;
+    this.#onTraffic = onTraffic;
     this.#settle.open = opening;
     this.closed = new Promise((resolve) => (this.#settle.closed = resolve));
     socket.onopen = () => this.#send(hello);
@@ -222,7 +222,7 @@ export class Session {
 
   #send(message) {
     const text = JSON.stringify(message);
-    this.#onWire("sent", text);
+    this.#onTraffic("sent", text);
     this.#socket.send(text);
   }
 
@@ -245,7 +245,7 @@ export class Session {
   // --- receiving ---------------------------------------------------------------------------------------------
 
   #receive(text) {
-    this.#onWire("received", text);
+    this.#onTraffic("received", text);
     let message;
     try {
       message = JSON.parse(text);

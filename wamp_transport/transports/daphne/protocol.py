@@ -331,6 +331,8 @@ class WampWebSocketProtocol(ParsingProtocol):
         elif 0 < self.message_timeout < self.server.loop.time() - self._begun:
             self._connection.violate(f"a message was not whole within {self.message_timeout:g} seconds")
 
+    queued_bytes = property(lambda self: 0 if self._outgoing is None else self._outgoing.queued_bytes)
+
     @property
     def _is_unread(self) -> bool:
         """Whether the peer is not read for now, so that it is not to blame for what does not come."""

@@ -131,8 +131,8 @@ def test_page_says_of_every_option_what_its_change_does() -> None:
     told = {option: effect for names, effect in rows for option in re.findall(r"`(\w+)`", names)}
     assert sorted(told) == sorted(WebSocketOptions.model_fields)
     assert sum(len(re.findall(r"`\w+`", names)) for names, _ in rows) == len(told)
-    assert all("nothing" not in told[option] for option in {*APPLIED, *APPLIED_SECONDS, "close_handshake_timeout"})
-    assert all("nothing" in told[option] for option in APPLIED_ONCE)
+    assert all("never" not in told[option] for option in {*APPLIED, *APPLIED_SECONDS, "close_handshake_timeout"})
+    assert all("never" in told[option] for option in APPLIED_ONCE)
 
 
 @pytest.mark.parametrize("options", [None, WebSocketOptions()])

@@ -148,4 +148,4 @@ connection.addEventListener("change", () => {
   if (name === "online") attempt(refresh);
   else if (reason === "wamp.close.logout") tell("You have logged out. Reload the page to look around.");
 });
-connection.start();
+connection.open();

@@ -1,4 +1,4 @@
-"""Runs what a subcommand does in a session: joins, works, says goodbye, and makes failures of what goes wrong."""
+"""Runs a subcommand's work in a session: joins, runs, leaves, and turns exceptions into failures."""
 
 import asyncio
 import signal
@@ -15,59 +15,59 @@ from wamp_transport.wamp.errors import WampError
 Outcome = TypeVar("Outcome")
 
 LEAVE_SECONDS: Final = 3.0
-"""How long the router may take to answer GOODBYE."""
+"""Seconds to wait for the answer to GOODBYE."""
 TERMINATED: Final = 143
 
 
 class Interrupted(Failure):
-    """Somebody has ended the command: by Ctrl-C, or by SIGTERM."""
+    """The command was stopped with Ctrl-C or SIGTERM."""
 
     def __init__(self, returncode: int) -> None:
         super().__init__("", returncode)
 
 
-def speak(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
-    """What ``work`` returns, which is given a session at the router that the arguments mean.
+def run_with_session(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
+    """Join the router that the options name, run ``work`` in the session, leave, and return its result.
 
-    Raises Failure; Interrupted where it was ended from outside. The session has said goodbye by then.
+    Raises Failure, or Interrupted if the command was stopped. The session has left by then.
     """
     target = target_of(options)
-    return run(lambda: spoken(target, work))
+    return run(lambda: run_in_session(target, work))
 
 
-async def spoken(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
-    """What ``work`` returns, which is given a session at ``target``. Raises Failure."""
-    session = await joined(target)
+async def run_in_session(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
+    """Join ``target``, run ``work`` in the session, leave, and return its result. Raises Failure."""
+    session = await join(target)
     try:
         return await work(session)
     except WampError as fault:
         raise failure_of(fault) from None
     finally:
-        await parted(session)
+        await leave_quietly(session)
 
 
-async def joined(target: Target) -> Session:
-    """A session. Raises Failure."""
+async def join(target: Target) -> Session:
+    """Open a session at ``target``. Raises Failure."""
     try:
         async with asyncio.timeout(target.join_seconds):
             return await connect(target.url, target.realm, target.credential, target.way)
     except WampError as fault:
         raise failure_of(fault, is_joining=True) from None
     except TimeoutError:
-        waited = f"has not let you join the realm {target.realm} within {target.join_seconds:g} seconds"
-        hint = "Its log may say what the login waits for; --join-timeout waits longer"
+        waited = f"did not complete the login to realm {target.realm} within {target.join_seconds:g} seconds"
+        hint = "See its log for the cause; --join-timeout sets a longer time"
         raise Failure(f"The router at {place(target.url)} {waited}. {hint}", UNREACHABLE) from None
 
 
-async def parted(session: Session) -> None:
-    """Say goodbye; a router that does not answer is not waited for long."""
+async def leave_quietly(session: Session) -> None:
+    """Leave the session, waiting at most LEAVE_SECONDS for the router's answer."""
     with suppress(WampError, TimeoutError):
         async with asyncio.timeout(LEAVE_SECONDS):
             await session.leave()
 
 
-async def unless_ended(session: Session, work: Awaitable[Outcome]) -> Outcome:
-    """What comes of ``work``. Raises SessionEnded as soon as the session is over."""
+async def run_until_session_closes(session: Session, work: Awaitable[Outcome]) -> Outcome:
+    """Return the result of ``work``. Raises SessionEnded as soon as the session is closed."""
     working = asyncio.ensure_future(work)
     ending = asyncio.ensure_future(session.wait_ended())
     try:
@@ -81,24 +81,26 @@ async def unless_ended(session: Session, work: Awaitable[Outcome]) -> Outcome:
 
 
 def run(main: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Run a coroutine to its end. Ctrl-C and SIGTERM cancel it and then raise Interrupted."""
+    """Run a coroutine to its end. Ctrl-C and SIGTERM cancel it; Interrupted is raised then."""
     was_terminated = False
 
     async def watched() -> Outcome:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - it is this one
+        assert task is not None  # noqa: S101 - we are inside a task
 
         def terminate() -> None:
             nonlocal was_terminated
             was_terminated = True
             task.cancel()
 
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, not outside the main thread
+        with suppress(
+            NotImplementedError, RuntimeError, ValueError
+        ):  # unavailable on Windows and outside the main thread
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
         try:
             return await main()
         finally:
-            # Sockets are being closed: what their transports still do must not be cut off.
+            # Let the transports of closed sockets finish.
             rest = asyncio.all_tasks() - {task}
             if rest:
                 await asyncio.wait(rest, timeout=LEAVE_SECONDS)

@@ -1,4 +1,4 @@
-"""``wamp secret``: derives from a password what a configuration has of it, so that the password itself stays out."""
+"""``wamp hash-secret``: derive from a password what a configuration stores, so that it need not hold the password."""
 
 import json
 import sys
@@ -11,26 +11,24 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
-"""What the configuration calls attributes of a credential."""
+"""Names of credential attributes in a configuration."""
 
 
-class Secret:
-    """The password is read from a prompt, or from standard input where that is no terminal: never an argument."""
+class HashSecretCommand:
+    """Reads the password from a prompt, or from standard input if that is not a terminal; never from an argument."""
 
-    name = "secret"
-    help = "Derive the attributes of a principal in config.json from a password, which is asked for or read from stdin."
+    name = "hash-secret"
+    help = "Derive the attributes of a principal in config.json from a password, read from a prompt or from stdin."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
         parser.add_argument(
             "method",
             choices=["ticket", "wampcra", "wamp-scram", "scram", "scram-pbkdf2"],
-            help="ticket; wampcra; SCRAM by Argon2id as the specification has it (wamp-scram) or as Autobahn and "
-            "Crossbar have it (scram), or by PBKDF2 for both",
+            help="ticket; wampcra; wamp-scram: SCRAM with Argon2id as in the specification; scram: as in "
+            "Autobahn and Crossbar; scram-pbkdf2: SCRAM with PBKDF2, for all clients",
         )
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         try:
             data = keep(options["method"], _password()).data
         except ValueError as fault:
@@ -43,5 +41,5 @@ def _password() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass("Password: ")
     if getpass("Password (again): ") != password:
-        raise CommandError("the two are not the same", returncode=1)
+        raise CommandError("the two passwords are not the same", returncode=1)
     return password

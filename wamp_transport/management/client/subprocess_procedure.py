@@ -1,7 +1,7 @@
-"""A program as a procedure: run for each call, given the arguments as JSON, its output the result.
+"""A procedure that runs a program for each call: the arguments go to stdin as JSON, stdout is the result.
 
-No shell sees what callers send. A program that takes too long, whose call is canceled, or whose session ends, is ended
-with all that it has started.
+Callers' arguments never reach a shell. A program that times out, or whose call is canceled or session closed, is
+terminated together with its child processes.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from wamp_transport.wamp.errors import ApplicationError
 Output = Literal["auto", "json", "text", "lines"]
 
 MAX_OUTPUT: Final = 1024 * 1024
-"""Bytes of output that are taken."""
+"""Maximum size of a program's output, in bytes."""
 GRACE_SECONDS: Final = 2.0
-"""How long a program has to end when it is told to, before it is killed."""
+"""Seconds between SIGTERM and SIGKILL."""
 SHELL: Final = "/bin/sh"
 SECRETS: Final = frozenset(f"WAMP_{kind.upper()}" for kind in KINDS)
-"""Variables that programs do not get."""
+"""Environment variables that are withheld from programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``command``: a program with its arguments.
+    """A program with its arguments, as the ``command`` line says.
 
-    ``is_shell``: a shell runs the command; ``has_argv``: the positional arguments of a call follow those of the
-    command, or are those of the shell.
+    ``is_shell``: run the command in a shell. ``has_argv``: append the positional arguments of the call to the program's
+    arguments, or pass them to the shell as $1, $2 and so on.
     """
 
     command: str
@@ -45,39 +45,41 @@ class Program:
     has_argv: bool = False
 
     def argv(self, args: Sequence[Any]) -> list[str]:
-        """What is run for a call. Raises ApplicationError for arguments that no program can be given."""
+        """Return the argument list for a call. Raises ApplicationError for arguments that no program can receive."""
         words = [SHELL, "-c", self.command, "sh"] if self.is_shell else shlex.split(self.command)
         if not self.has_argv:
             return words
         texts = [one if isinstance(one, str) else as_json(one) for one in args]
         if any("\0" in text for text in texts):
-            raise ApplicationError(errors.INVALID_ARGUMENT, "text with U+0000 cannot be given to this procedure")
+            raise ApplicationError(errors.INVALID_ARGUMENT, "this procedure does not accept text with U+0000")
         if not self.is_shell and words[-1] != "--" and any(text.startswith("-") for text in texts):
-            # It could be taken for an option of the program.
-            raise ApplicationError(errors.INVALID_ARGUMENT, "no argument of this procedure may begin with '-'")
+            # The program could take it for an option.
+            raise ApplicationError(
+                errors.INVALID_ARGUMENT, "this procedure does not accept arguments that begin with '-'"
+            )
         return words + texts
 
-    async def carry_out(self, invocation: Invocation) -> Result:
-        """The procedure. Raises ApplicationError."""
+    async def run(self, invocation: Invocation) -> Result:
+        """Run the program for a call and return its result. Raises ApplicationError."""
         argv = self.argv(invocation.args)
-        said = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
-        caller = caller_of(invocation.details)
+        format_arguments = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
+        caller = caller_details(invocation.details)
         try:
-            process = await _started(argv)
+            process = await _start(argv)
         except OSError as fault:
             text = f"the program of this procedure cannot be run: {fault.strerror}"
             raise ApplicationError(errors.RUNTIME_ERROR, text) from None
         try:
-            output = await _spoken(process, as_json({**said, "caller": caller}).encode())
+            output = await _exchange(process, as_json({**format_arguments, "caller": caller}).encode())
             code = await process.wait()
         finally:
-            await _ended(process)
+            await _terminate(process)
         if code:
-            raise ApplicationError(errors.RUNTIME_ERROR, f"the program ended with exit code {code}", exit_code=code)
+            raise ApplicationError(errors.RUNTIME_ERROR, f"the program exited with code {code}", exit_code=code)
         return self.result(output)
 
     def result(self, output: bytes) -> Result:
-        """What the output means. Raises ApplicationError."""
+        """Convert the program's output to a result. Raises ApplicationError."""
         try:
             text = output.decode()
         except UnicodeDecodeError:
@@ -95,11 +97,11 @@ class Program:
 
 
 def _stripped(text: str) -> str:
-    """Without the end of the last line."""
+    """Remove the final line break."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
-async def _started(argv: list[str]) -> asyncio.subprocess.Process:
+async def _start(argv: list[str]) -> asyncio.subprocess.Process:
     """Start the program. Raises OSError."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
@@ -107,24 +109,24 @@ async def _started(argv: list[str]) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={name: one for name, one in os.environ.items() if name not in SECRETS},
-            start_new_session=True,  # so that it can be ended with all that it starts
+            start_new_session=True,  # so that its children can be terminated with it
         )
     )
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await _ended(await starting)
+        await _terminate(await starting)
         raise
 
 
-async def _spoken(process: asyncio.subprocess.Process, said: bytes) -> bytes:
-    """Give the program its input, and take its output. Raises ApplicationError where that is too much."""
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - as it was started
+async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes) -> bytes:
+    """Write the program's input and return its output. Raises ApplicationError if the output is too large."""
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - started with pipes
     stdin = process.stdin
 
     async def say() -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it need not read
-            stdin.write(said + b"\n")
+        with suppress(BrokenPipeError, ConnectionResetError):  # the program may ignore its input
+            stdin.write(format_arguments + b"\n")
             await stdin.drain()
         stdin.close()
 
@@ -141,9 +143,9 @@ async def _spoken(process: asyncio.subprocess.Process, said: bytes) -> bytes:
     return output
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """End what still runs of the program. Its group may outlive it."""
-    ending = asyncio.ensure_future(_end(process))
+async def _terminate(process: asyncio.subprocess.Process) -> None:
+    """Terminate the program and its process group, which may outlive it. Completes even if canceled."""
+    ending = asyncio.ensure_future(_terminate_group(process))
     try:
         await asyncio.shield(ending)
     except asyncio.CancelledError:
@@ -151,7 +153,7 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
         raise
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _terminate_group(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         _signal(process.pid, signal.SIGTERM)
         with suppress(TimeoutError):
@@ -159,7 +161,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
     _signal(process.pid, signal.SIGKILL)
     await process.wait()
-    # asyncio has no public way to close pipes that are not read to their end, as those that other processes still hold.
+    # asyncio has no public way to close pipes that other processes still hold open.
     process._transport.close()  # type: ignore[attr-defined]
 
 
@@ -168,14 +170,14 @@ def _signal(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def words_of(command: str) -> list[str]:
-    """The words of a command. Raises ValueError where it has none, or a quotation does not end."""
+def split_command(command: str) -> list[str]:
+    """Split a command line into words. Raises ValueError if it is empty or a quotation is not closed."""
     words = shlex.split(command)
     if not words:
         raise ValueError("it is empty")
     return words
 
 
-def caller_of(details: Mapping[str, Any]) -> dict[str, Any]:
-    """What is told of who calls."""
+def caller_details(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the details of the caller, if disclosed."""
     return {name: one for name, one in details.items() if name.startswith("caller")}

@@ -7,14 +7,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from wamp_transport.management.client.failures import Failure
-from wamp_transport.management.client.lasting import Lasting
+from wamp_transport.management.client.reconnect_loop import ReconnectLoop
 
 LOST = Failure("lost", 3, "wamp.close.transport_lost")
 
 
 def lasting(**options):
     command = BaseCommand(stderr=io.StringIO())
-    return Lasting(command, {"no_reconnect": False, "verbosity": 1, **options}, None)
+    return ReconnectLoop(command, {"no_reconnect": False, "verbosity": 1, **options}, None)
 
 
 @pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_first_attempt_that_fails_is_the_last():
     with pytest.raises(Failure, match="No WAMP router can be reached") as caught:
         call_command("wamp", "subscribe", "com.x", *where)
     assert caught.value.returncode == 3
-    assert not lasting()._is_passing(LOST)
+    assert not lasting()._is_retryable(LOST)
 
 
 @pytest.mark.parametrize(("failure", "is_passing"), [
@@ -37,10 +37,10 @@ def test_first_attempt_that_fails_is_the_last():
     (Failure("not allowed", 1, "wamp.error.not_authorized"), False),
     (Failure("which node", 2), False),
 ])  # fmt: skip
-def test_what_passes_is_waited_for_once_it_has_worked(failure, is_passing):
+def test_what_passes_is_waited_for_once_it_was_established(failure, is_passing):
     one = lasting()
-    one._in_force("It works")
-    assert one._is_passing(failure) == is_passing
+    one._on_established("It works")
+    assert one._is_retryable(failure) == is_passing
     only = lasting(no_reconnect=True)
-    only._in_force("It works")
-    assert not only._is_passing(failure)
+    only._on_established("It works")
+    assert not only._is_retryable(failure)

@@ -1,4 +1,4 @@
-"""``wamp reference``: what a configuration may hold, written down from the schema."""
+"""``wamp schema``: write the reference of configurations, or their JSON Schema."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,16 @@ from wamp_transport.config.reference import json_schema, markdown
 from wamp_transport.management.subcommands.files import write
 
 
-class Reference:
-    """Writes the reference page, or the JSON Schema."""
+class SchemaCommand:
+    """Writes the reference page or the JSON Schema."""
 
-    name = "reference"
+    name = "schema"
     help = "Write the reference of config.json as Markdown, or its JSON Schema for editors."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
-        parser.add_argument("file", metavar="FILE", nargs="?", help="the file to write; without it standard output")
-        parser.add_argument("--json-schema", action="store_true", help="the JSON Schema instead of the page")
+        parser.add_argument("file", metavar="FILE", nargs="?", help="the file to write (default: standard output)")
+        parser.add_argument("--json-schema", action="store_true", help="write the JSON Schema instead of the page")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         text = json.dumps(json_schema(), indent=2) if options["json_schema"] else markdown()
         write(command, options["file"], text.rstrip("\n") + "\n")

@@ -1,4 +1,4 @@
-"""Where the WAMP services of this process are reached by others on the same host: their own listeners' addresses."""
+"""The addresses at which programs on the same host reach the WAMP services of this process."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,11 +14,11 @@ from ..transports.origins import SAME_ORIGIN
 EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
 
-def reachable(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
-    """The services, each as :class:`~..stores.operators.WampService` has it, for JSON.
+def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
+    """Return the services, each with the fields of :class:`~..stores.operators.WampService`, for JSON.
 
-    ``listeners`` are by transport; what is none of a transport's own key is the first one's. Left out is what asks its
-    clients for a certificate.
+    ``listeners`` are by transport; a key that is no transport's is the first one's. Services that ask their clients
+    for a certificate are left out.
     """
     transports = {one.key: one for one in configuration.transports}
     first = next(iter(configuration.transports), None)

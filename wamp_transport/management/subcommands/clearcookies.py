@@ -1,4 +1,4 @@
-"""``wamp purge``: drops expired cookies from the database."""
+"""``wamp clearcookies``: delete expired cookies from the database."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,16 @@ from django.utils import timezone
 from wamp_transport.models import TrackedCookie
 
 
-class Purge:
-    """For a database that no node with cookies uses now: running nodes do this every minute."""
+class ClearCookiesCommand:
+    """Deletes cookies from the database. Running nodes delete expired ones every minute."""
 
-    name = "purge"
-    help = "Delete expired cookies from the database; with --all every cookie, so that all clients get new ones."
+    name = "clearcookies"
+    help = "Delete expired cookies from the database. With --all, delete every cookie: all clients get new ones."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """See :class:`Subcommand`."""
-        parser.add_argument("--all", action="store_true", help="delete those that have not expired as well")
+        parser.add_argument("--all", action="store_true", help="also delete cookies that have not expired")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """See :class:`Subcommand`."""
         rows = TrackedCookie.objects.all()
         if not options["all"]:
             rows = rows.filter(expires_at__lte=timezone.now())

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.servers import until
-from wamp_transport.management.client import commanded
-from wamp_transport.management.client.commanded import Program, words_of
-from wamp_transport.management.subcommands.register import Turns
+from wamp_transport.management.client import subprocess_procedure
+from wamp_transport.management.client.subprocess_procedure import Program, split_command
+from wamp_transport.management.subcommands.register import BoundedProcedure
 from wamp_transport.node.handling import Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
@@ -24,7 +24,7 @@ def invocation(*args, **kwargs):
 
 
 def carried_out(program, *args, **kwargs):
-    return asyncio.run(program.carry_out(invocation(*args, **kwargs)))
+    return asyncio.run(program.run(invocation(*args, **kwargs)))
 
 
 def failed(program, *args):
@@ -93,7 +93,7 @@ def test_argument_that_could_be_an_option_is_refused_unless_the_program_knows_wh
 
 
 def test_output_has_a_bound(monkeypatch):
-    monkeypatch.setattr(commanded, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT", 1000)
     assert failed(Program("yes")).uri == "wamp.error.payload_size_exceeded"
 
 
@@ -102,7 +102,7 @@ def open_files():
 
 
 def test_programs_leave_no_pipes_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(commanded, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT", 1000)
     pid = tmp_path / "pid"
     get_away = f"setsid sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600'"
     detached = Program(f"{get_away} & until [ -e {pid} ]; do :; done; yes", is_shell=True)
@@ -111,7 +111,7 @@ def test_programs_leave_no_pipes_behind(tmp_path, monkeypatch):
         before = None
         for program in (Program("true"), Program("yes"), detached, Program("true")):
             with suppress(ApplicationError):
-                await program.carry_out(invocation())
+                await program.run(invocation())
             await asyncio.sleep(0)  # what is closed is closed in the next turn
             before = before or open_files()
             assert open_files() == before
@@ -141,13 +141,13 @@ def is_gone(pid):
 
 @pytest.mark.parametrize("trap", ["", "trap : TERM; "])
 def test_canceled_program_is_ended_with_all_that_it_has_started(tmp_path, monkeypatch, trap):
-    monkeypatch.setattr(commanded, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(subprocess_procedure, "GRACE_SECONDS", 0.1)
     pids = tmp_path / "pids"
     script = f"{trap}sleep 600 & echo $! > {pids}.new; echo $$ >> {pids}.new; mv {pids}.new {pids}; wait; wait"
     program = Program(script, is_shell=True)
 
     async def cancel():
-        task = asyncio.ensure_future(program.carry_out(invocation()))
+        task = asyncio.ensure_future(program.run(invocation()))
         await asyncio.to_thread(until, pids.exists, "the program runs")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -159,10 +159,10 @@ def test_canceled_program_is_ended_with_all_that_it_has_started(tmp_path, monkey
 
 
 def test_command_must_have_words():
-    assert words_of("a 'b c'") == ["a", "b c"]
+    assert split_command("a 'b c'") == ["a", "b c"]
     for wrong in ("", "a 'b"):
         with pytest.raises(ValueError):
-            words_of(wrong)
+            split_command(wrong)
 
 
 def test_calls_take_turns_and_too_many_are_refused(monkeypatch):
@@ -177,11 +177,11 @@ def test_calls_take_turns_and_too_many_are_refused(monkeypatch):
             await gate.wait()
             return Result()
 
-        turns = Turns(procedure, 1, None)
+        turns = BoundedProcedure(procedure, 1, None)
         first, second = (asyncio.ensure_future(turns(invocation())) for _ in range(2))
         await asyncio.sleep(0)
         assert len(running) == 1
-        with pytest.raises(ApplicationError, match="wait already"):
+        with pytest.raises(ApplicationError, match="are queued already"):
             await turns(invocation())
         gate.set()
         await asyncio.gather(first, second)
@@ -196,14 +196,14 @@ def test_call_that_takes_too_long_is_ended():
 
     async def main():
         with pytest.raises(ApplicationError) as caught:
-            await Turns(forever, 1, 0.01)(invocation())
+            await BoundedProcedure(forever, 1, 0.01)(invocation())
         assert caught.value.uri == "wamp.error.timeout"
 
     asyncio.run(main())
 
 
 def test_program_that_is_canceled_while_it_starts_is_ended_with_all_that_it_has_started(tmp_path, monkeypatch):
-    monkeypatch.setattr(commanded, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(subprocess_procedure, "GRACE_SECONDS", 0.1)
     pids = tmp_path / "pids"
     program = Program(f"sleep 600 & echo $! > {pids}.new; mv {pids}.new {pids}; wait", is_shell=True)
     start = asyncio.create_subprocess_exec
@@ -216,7 +216,7 @@ def test_program_that_is_canceled_while_it_starts_is_ended_with_all_that_it_has_
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
 
     async def cancel():
-        task = asyncio.ensure_future(program.carry_out(invocation()))
+        task = asyncio.ensure_future(program.run(invocation()))
         await asyncio.sleep(0)  # it begins
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""How fast a router answers, as a client of its own sees it: rate and latency of calls and of events."""
+"""Measure the rate and latency of calls and events, as a client sees them."""
 
 import asyncio
 import os
@@ -12,15 +12,15 @@ from wamp_transport.node.handling import Event
 from wamp_transport.node.session import Session
 
 Exchange = Callable[[], Awaitable[None]]
-"""One call with its result, or one event on its whole way."""
+"""Makes one call and awaits its result, or publishes one event and awaits its delivery."""
 
 ANSWER_SECONDS: Final = 10.0
-"""How long an event may be on its way."""
+"""Seconds to wait for the delivery of an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What came of one measurement. ``latencies`` are in seconds, sorted; ``node_seconds`` is the node's CPU time."""
+    """The result of one measurement. ``latencies`` are sorted, in seconds; ``node_seconds`` is CPU time of the node."""
 
     what: str
     concurrency: int
@@ -34,22 +34,22 @@ class Measure:
         return len(self.latencies) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """The latency, in milliseconds, that this share of the exchanges did not exceed."""
+        """Return the latency in milliseconds at a quantile: ``share`` of the exchanges were not slower."""
         index = min(len(self.latencies) - 1, int(share * len(self.latencies)))
         return 1000 * self.latencies[index]
 
     @property
     def node_cost(self) -> float | None:
-        """Microseconds of the node's CPU time for each exchange."""
+        """CPU time of the node for one exchange, in microseconds."""
         return None if self.node_seconds is None else 1_000_000 * self.node_seconds / len(self.latencies)
 
     @property
     def node_share(self) -> float | None:
-        """How much of one core the node used, from 0 to 1."""
+        """Share of one core that the node used, from 0 to 1."""
         return None if self.node_seconds is None else self.node_seconds / self.seconds
 
     def as_mapping(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the figures as a JSON object."""
         return {
             "what": self.what,
             "concurrency": self.concurrency,
@@ -63,7 +63,7 @@ class Measure:
 
 
 async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exchange:
-    """A procedure that returns what it is given, and what calls it."""
+    """Register a procedure that returns its arguments; return a function that calls it once."""
     await callee.register(uri, lambda invocation: invocation.args[0])
 
     async def exchange() -> None:
@@ -73,7 +73,7 @@ async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exc
 
 
 async def events(subscriber: Session, publisher: Session, uri: str, payload: str) -> Exchange:
-    """A subscriber, and what publishes to it and waits until it has heard that."""
+    """Subscribe to a topic; return a function that publishes one event and waits for its delivery."""
     waiting: dict[int, asyncio.Future[None]] = {}
     count = 0
 
@@ -98,8 +98,8 @@ async def events(subscriber: Session, publisher: Session, uri: str, payload: str
 async def measure(
     what: str, exchange: Exchange, seconds: float, concurrency: int, pid: int | None, tell: Callable[[float], None]
 ) -> Measure:
-    """Exchange for some seconds, ``concurrency`` at the same time. ``tell`` is told the seconds that have passed."""
-    await exchange()  # the first one finds caches empty
+    """Run exchanges for ``seconds``, ``concurrency`` of them at a time. ``tell`` receives the seconds elapsed."""
+    await exchange()  # warm up the caches
     latencies: list[float] = []
     before = cpu_seconds(pid)
     start = time.perf_counter()
@@ -129,7 +129,7 @@ async def measure(
 
 
 def cpu_seconds(pid: int | None) -> float | None:
-    """The CPU time that a process of this machine has used; None where the system does not say."""
+    """Return the CPU time in seconds of a process on this machine, or None if the system does not report it."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8")
         user, system = text.rpartition(")")[2].split()[11:13]

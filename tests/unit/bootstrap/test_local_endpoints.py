@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wamp_transport.bootstrap.reachable import reachable
-from wamp_transport.bootstrap.runtime import MAIN
+from wamp_transport.bootstrap.local_endpoints import local_endpoints
+from wamp_transport.bootstrap.mounts import MAIN
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.transports.listener import Listener
@@ -19,7 +19,7 @@ def found(*transports, main=None):
     listeners = {each.key: Listener.of(configuration, each) for each in configuration.transports}
     if main is not None:
         listeners = {MAIN: Listener(main)}
-    return reachable(configuration, listeners)
+    return local_endpoints(configuration, listeners)
 
 
 def transport(endpoint, **options):

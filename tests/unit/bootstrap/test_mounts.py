@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wamp_transport.bootstrap.cookies import CookieStores
-from wamp_transport.bootstrap.mounting import Mount, mount
+from wamp_transport.bootstrap.mounts import Mount, mount
 from wamp_transport.config.configuration import router_options
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.node.node import Node

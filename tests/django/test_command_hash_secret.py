@@ -1,4 +1,4 @@
-"""``manage.py wamp keygen`` and ``wamp secret``: what they make is what the configuration takes and clients prove."""
+"""``manage.py wamp keygen`` and ``wamp hash-secret``: their output is accepted by configurations and clients."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from tests.django.test_command_wamp import refused, run
 from wamp_transport.auth import cryptosign, scram, wampcra
 from wamp_transport.config.principals import CraPrincipal, ScramPrincipal, TicketPrincipal
-from wamp_transport.management.subcommands import secret as secret_module
+from wamp_transport.management.subcommands import hash_secret as hash_secret_module
 
 PASSWORD = "correct horse"
 
@@ -56,7 +56,7 @@ def test_private_key_goes_to_a_file_of_its_owner(tmp_path):
 
 def test_hash_of_a_ticket_is_taken_and_serves(type_in):
     type_in(f"{PASSWORD} battery staple\n")
-    given = json.loads(run("secret", "ticket")[0])
+    given = json.loads(run("hash-secret", "ticket")[0])
     principal = TypeAdapter(TicketPrincipal).validate_python(given)
     assert check_password(f"{PASSWORD} battery staple", principal.ticket_hash.reveal())
     assert list(TicketPrincipal.check(given)) == []
@@ -64,7 +64,7 @@ def test_hash_of_a_ticket_is_taken_and_serves(type_in):
 
 def test_derived_key_of_cra_is_taken_and_serves(type_in):
     type_in(f"{PASSWORD}\n")
-    given = json.loads(run("secret", "wampcra")[0])
+    given = json.loads(run("hash-secret", "wampcra")[0])
     principal = TypeAdapter(CraPrincipal).validate_python(given)
     salting = wampcra.Salting(principal.salt, principal.iterations, principal.keylen)
     assert principal.derived_key.reveal() == wampcra.derive_key(PASSWORD, salting)
@@ -76,7 +76,7 @@ def test_derived_key_of_cra_is_taken_and_serves(type_in):
 )
 def test_keys_of_scram_are_taken_and_serve(type_in, method, kdf):
     type_in(PASSWORD)
-    given = json.loads(run("secret", method)[0])
+    given = json.loads(run("hash-secret", method)[0])
     principal = TypeAdapter(ScramPrincipal).validate_python(given)
     way = scram.Derivation(principal.kdf, bytes.fromhex(principal.salt), principal.iterations, principal.memory)
     keys = scram.keys_of(scram.salted_password(PASSWORD, way))
@@ -90,11 +90,11 @@ def test_keys_of_scram_are_taken_and_serve(type_in, method, kdf):
 def test_password_is_asked_for_twice_at_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stdin", Terminal())
     answers = iter([PASSWORD, PASSWORD, PASSWORD, "another"])
-    monkeypatch.setattr(secret_module, "getpass", lambda prompt: next(answers))
-    assert "derived_key" in run("secret", "wampcra")[0]
-    assert "not the same" in refused("secret", "wampcra")[0]
+    monkeypatch.setattr(hash_secret_module, "getpass", lambda prompt: next(answers))
+    assert "derived_key" in run("hash-secret", "wampcra")[0]
+    assert "not the same" in refused("hash-secret", "wampcra")[0]
 
 
 def test_short_password_is_refused(type_in):
     type_in("short")
-    assert "Too short" in refused("secret", "wampcra")[0]
+    assert "Too short" in refused("hash-secret", "wampcra")[0]

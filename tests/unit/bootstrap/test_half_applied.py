@@ -1,0 +1,259 @@
+"""A configuration of which a part fails at first: nobody keeps what it takes away, and all of it is applied later."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+
+from tests.unit.bootstrap.test_runtime import (
+    HELLO,
+    MAIN,
+    WS,
+    Said,
+    Source,
+    eventually,
+    no_runtime,
+    path_of,
+    reports,
+    run,
+)
+from wamp_transport.bootstrap import mounts, started_node
+from wamp_transport.bootstrap.runtime import Runtime
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.reader import read_mapping
+from wamp_transport.node.connection import Connection
+from wamp_transport.stores import history
+from wamp_transport.wamp.messages import Abort, Goodbye, Welcome
+
+__all__ = ["no_runtime", "reports"]  # fixtures
+
+EVERYTHING = {"uri": "", "match": "prefix", "allow": dict.fromkeys(("publish", "subscribe", "call", "register"), True)}
+ROLE = {"name": "anonymous", "permissions": [EVERYTHING]}
+JOE = {"joe": {"ticket": "s3cret-ticket", "role": "anonymous"}}
+TICKET = WS | {"auth": {"ticket": {"type": "static", "principals": JOE}}}
+OTHER = {"type": "json", "value": 1}
+
+
+def configured(has_history: bool = False, **paths: dict[str, Any]) -> Configuration:
+    realm: dict[str, Any] = {"name": "realm1", "roles": [ROLE]}
+    if has_history:
+        realm["store"] = {"type": "database", "event-history": [{"uri": "com.x", "limit": 10}]}
+    transport = {"type": "web", "endpoint": {"type": "tcp", "port": 8000}, "paths": paths}
+    return read_mapping(
+        {"version": 2, "workers": [{"type": "router", "realms": [realm], "transports": [transport]}]}, "/"
+    )
+
+
+@pytest.fixture(autouse=True)
+def quiet(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No audit trail, which needs the database; and nobody is waited for at the end."""
+    settings.WAMP_TRANSPORT = {"AUDIT_DAYS": 0}
+    monkeypatch.setattr(started_node, "GOODBYE_SECONDS", 0.01)
+
+
+class Database:
+    """Stored history, and how often the database fails before it gives it."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.asked = 0
+
+    def past(self, *_: object) -> list[Any]:
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise DatabaseError("the database does not answer")
+        return []
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Database]:
+    def made(failures: int) -> Database:
+        database = Database(failures)
+        monkeypatch.setattr(history, "past", database.past)
+        return database
+
+    return made
+
+
+def connected(runtime: Runtime, key: str) -> tuple[Connection, Said]:
+    """A connection through the service with this key, and what is said to it."""
+    assert runtime.started is not None
+    said = Said()
+    service = runtime.started.mounts.by_key[key].websocket.consumer_initkwargs["service"]  # type: ignore[union-attr]
+    return service.connect(said.lane, said, {}), said
+
+
+def has_left(said: Said) -> bool:
+    return any(isinstance(message, Goodbye) for message in said.messages)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 5])
+@pytest.mark.parametrize("left", [{}, {"other": TICKET}, {"other": OTHER}], ids=["removed", "ticket", "another type"])
+def test_session_of_a_service_that_is_taken_away_ends_whatever_fails_besides(
+    database: Callable[[int], Database], failures: int, left: dict[str, Any]
+) -> None:
+    stored = database(failures)
+    source = Source(configured(ws=WS, other=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        (connection, said), (kept, to_kept) = (connected(runtime, f"tcp:8000/{path}") for path in ("other", "ws"))
+        for one in (connection, kept):
+            one.receive(HELLO)
+        source.put(configured(has_history=True, ws=WS, **left))
+        await eventually(lambda: stored.asked > 0)
+        assert has_left(said)
+        assert not has_left(to_kept)
+        await eventually(lambda: stored.asked > failures)
+        await eventually(lambda: runtime.problem == "")
+        assert stored.asked == failures + 1
+
+    run(source, scenario)
+
+
+def test_third_configuration_is_compared_with_what_was_applied(database: Callable[[int], Database]) -> None:
+    """A service goes while a part fails, and its key comes back with other logins before that part has recovered."""
+    stored = database(1000)
+    source = Source(configured(ws=WS, other=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        connection, said = connected(runtime, "tcp:8000/other")
+        connection.receive(HELLO)
+        source.put(configured(has_history=True, ws=WS))
+        await eventually(lambda: stored.asked > 2)
+        source.put(configured(has_history=True, ws=WS, other=TICKET))
+        await eventually(lambda: path_of(runtime, MAIN, "/other") is not None)
+        assert has_left(said)
+        later, to_later = connected(runtime, "tcp:8000/other")
+        later.receive(HELLO)
+        assert isinstance(to_later.messages[-1], Abort)
+        stored.failures = 0
+        await eventually(lambda: runtime.problem == "")
+
+    run(source, scenario)
+
+
+def test_handshake_that_a_change_has_overtaken_leads_to_no_session() -> None:
+    source = Source(configured(ws=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        assert runtime.started is not None
+        mount = runtime.started.mounts.by_key["tcp:8000/ws"]
+        service = mount.websocket.consumer_initkwargs["service"]  # type: ignore[union-attr]
+        source.put(configured(ws=TICKET))
+        await eventually(lambda: runtime.started.mounts.by_key["tcp:8000/ws"] is not mount)  # type: ignore[union-attr]
+        assert service.current_options is None
+        said = Said()
+        connection = service.connect(said.lane, said, {})
+        connection.receive(HELLO)
+        assert [type(message) for message in said.messages] == [Abort]
+        assert said.closed
+
+    run(source, scenario)
+
+
+def test_login_that_a_change_has_overtaken_leads_to_no_session() -> None:
+    """The ticket was right when it was shown, and counts no more when it has been checked."""
+    source = Source(configured(ws=TICKET))
+    others = {"type": "static", "principals": {"ann": {"ticket": "an0ther-ticket", "role": "anonymous"}}}
+
+    async def scenario(runtime: Runtime) -> None:
+        connection, said = connected(runtime, "tcp:8000/ws")
+        connection.receive(b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]')
+        await eventually(lambda: bool(said.messages))
+        source.put(configured(ws=WS | {"auth": {"ticket": others}}, more=WS))
+        await eventually(lambda: path_of(runtime, MAIN, "/more") is not None)
+        connection.receive(b'[5,"s3cret-ticket",{}]')
+        await eventually(lambda: bool(said.closed))
+        assert not any(isinstance(message, Welcome) for message in said.messages)
+
+    run(source, scenario)
+
+
+def test_session_of_a_static_principal_ends_when_principals_come_from_elsewhere() -> None:
+    source = Source(configured(ws=TICKET))
+    elsewhere = WS | {"auth": {"ticket": {"type": "dynamic", "authenticator": "com.x"}}}
+
+    async def scenario(runtime: Runtime) -> None:
+        connection, said = connected(runtime, "tcp:8000/ws")
+        connection.receive(b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]')
+        await eventually(lambda: bool(said.messages))
+        connection.receive(b'[5,"s3cret-ticket",{}]')
+        await eventually(lambda: isinstance(said.messages[-1], Welcome))
+        source.put(configured(ws=elsewhere))
+        await eventually(lambda: has_left(said))
+
+    run(source, scenario)
+
+
+def test_path_that_cannot_be_built_keeps_nothing_of_the_old_one_and_comes_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    (tmp_path / "page.txt").write_text("a page")
+    static, failures = mounts.StaticFiles, [OSError("disk"), OSError("disk")]
+
+    def read(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return static(*arguments, **options)
+
+    monkeypatch.setattr(mounts, "StaticFiles", read)
+    source = Source(configured(ws=WS, files=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        connection, said = connected(runtime, "tcp:8000/files")
+        connection.receive(HELLO)
+        source.put(configured(ws=WS, files={"type": "static", "directory": str(tmp_path)}, more=WS))
+        await eventually(lambda: path_of(runtime, MAIN, "/more") is not None)
+        assert has_left(said)
+        assert runtime.started is not None
+        await eventually(lambda: isinstance(runtime.started.mounts.by_key["tcp:8000/files"].http, static))  # type: ignore[union-attr]
+        assert not failures
+
+    run(source, scenario)
+
+
+def test_start_without_the_database_goes_on_and_restores_the_history_later(
+    database: Callable[[int], Database],
+) -> None:
+    stored = database(1)
+
+    async def scenario(runtime: Runtime) -> None:
+        assert runtime.problem == "history: the database does not answer"
+        assert path_of(runtime, MAIN, "/ws") == "/ws"
+        await eventually(lambda: runtime.problem == "")
+        assert stored.asked == 2
+
+    run(Source(configured(has_history=True, ws=WS)), scenario)
+
+
+def test_faulty_configuration_is_tried_again_although_its_revision_is_the_same() -> None:
+    source = Source(configured(ws=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        source.put(OSError("the file is locked"))
+        await eventually(lambda: runtime.problem == "the file is locked")
+        source.configuration = configured(more=WS)
+        await eventually(lambda: path_of(runtime, MAIN, "/more") is not None)
+        await eventually(lambda: runtime.problem == "")
+
+    run(source, scenario)
+
+
+def test_delay_grows_with_each_failure(monkeypatch: pytest.MonkeyPatch, database: Callable[[int], Database]) -> None:
+    from wamp_transport.bootstrap import watcher
+
+    stored = database(6)
+    monkeypatch.setattr(watcher, "MAX_RETRY_SECONDS", 0.02)
+    source = Source(configured(ws=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        source.put(configured(has_history=True, ws=WS))
+        await eventually(lambda: stored.asked > 0)
+        begin = asyncio.get_running_loop().time()
+        await eventually(lambda: stored.asked > 6)
+        # 1, 2, 4, 8, 16 and 20 ms.
+        assert asyncio.get_running_loop().time() - begin >= 0.051
+
+    run(source, scenario)

@@ -1,0 +1,186 @@
+"""A plan: parts that fail are behind, the others go on; what is retried and in which order."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from wamp_transport.bootstrap import plan as module
+from wamp_transport.bootstrap.plan import ConfigurationPart, PartsBehind, PlanRunner
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.report import ConfigError, Report
+
+ONE, TWO, THREE = (Configuration(name, Path(), (), ()) for name in ("one", "two", "three"))
+
+
+class Part(ConfigurationPart):
+    """A part that notes what it is asked, and fails where a test says."""
+
+    def __init__(self, name: str, steps: list[tuple[str, ...]]) -> None:
+        self.name = name
+        self.steps = steps
+        self.error: Exception | None = None
+        self.failing_step = "apply"
+        self.hangs = False
+
+    async def prepare(self, new: Configuration) -> None:
+        self._step("prepare", new.source)
+
+    async def apply(self, new: Configuration, applied: Configuration | None) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        self._step("apply", new.source, applied.source if applied is not None else "")
+
+    def close(self) -> None:
+        self._step("close")
+
+    def _step(self, step: str, *more: str) -> None:
+        self.steps.append((self.name, step, *more))
+        if self.error is not None and step == self.failing_step:
+            raise self.error
+
+
+@pytest.fixture
+def steps() -> list[tuple[str, ...]]:
+    return []
+
+
+@pytest.fixture
+def parts(steps: list[tuple[str, ...]]) -> tuple[Part, Part]:
+    return Part("a", steps), Part("b", steps)
+
+
+@pytest.fixture
+def plan(parts: tuple[Part, Part]) -> PlanRunner:
+    return PlanRunner(parts)
+
+
+def run(work: Awaitable[None]) -> str:
+    """Run to the end; what the parts that are behind say."""
+
+    async def whole() -> None:
+        await work
+
+    try:
+        asyncio.run(whole())
+    except PartsBehind as error:
+        return str(error)
+    return ""
+
+
+def test_all_prepare_before_any_applies(plan: PlanRunner, steps: list[tuple[str, ...]]) -> None:
+    assert run(plan.apply(ONE)) == ""
+    assert steps == [
+        ("a", "prepare", "one"),
+        ("b", "prepare", "one"),
+        ("a", "apply", "one", ""),
+        ("b", "apply", "one", ""),
+    ]
+    assert plan.behind == []
+
+
+def test_part_that_fails_is_retried_alone(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
+) -> None:
+    run(plan.apply(ONE))
+    parts[0].error = OSError("disk full")
+    assert run(plan.apply(TWO)) == "a: disk full"
+    assert steps[-1] == ("b", "apply", "two", "one")
+    assert plan.behind == [parts[0]]
+    parts[0].error = None
+    steps.clear()
+    assert run(plan.retry()) == ""
+    assert steps == [("a", "prepare", "two"), ("a", "apply", "two", "one")]
+    steps.clear()
+    assert run(plan.retry()) == ""
+    assert steps == []
+
+
+def test_next_configuration_is_compared_with_what_each_part_has_applied(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
+) -> None:
+    run(plan.apply(ONE))
+    parts[0].error = OSError("disk full")
+    run(plan.apply(TWO))
+    parts[0].error = None
+    run(plan.apply(THREE))
+    assert steps[-2:] == [("a", "apply", "three", "one"), ("b", "apply", "three", "two")]
+
+
+def test_configuration_that_a_part_refuses_changes_nothing(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
+) -> None:
+    run(plan.apply(ONE))
+    steps.clear()
+    parts[1].error, parts[1].failing_step = ConfigError(Report("two")), "prepare"
+    with pytest.raises(ConfigError):
+        run(plan.apply(TWO))
+    assert steps == [("a", "prepare", "two"), ("b", "prepare", "two")]
+    assert plan.behind == []
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyError("a bug")])
+def test_part_that_cannot_prepare_is_behind_alone(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], error: Exception
+) -> None:
+    parts[0].error, parts[0].failing_step = error, "prepare"
+    assert run(plan.apply(ONE)) == f"a: {error}"
+    assert steps[2:] == [("b", "apply", "one", "")]
+    assert plan.behind == [parts[0]]
+
+
+def test_refusal_of_a_part_that_is_behind_is_a_failure_like_others(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
+    parts[0].error = OSError("disk full")
+    run(plan.apply(ONE))
+    parts[0].error, parts[0].failing_step = ConfigError(Report("one")), "prepare"
+    assert run(plan.retry()).startswith("a: ")
+
+
+def test_part_that_hangs_is_given_up(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "APPLY_SECONDS", 0.01)
+    parts[0].hangs = True
+    assert run(plan.apply(ONE)) == "a: it has not ended within 0.01 seconds"
+    assert steps[-1] == ("b", "apply", "one", "")
+
+
+def test_timeout_of_the_parts_own_work_says_what_that_says(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
+    parts[0].error = TimeoutError()
+    assert run(plan.apply(ONE)) == "a: TimeoutError"
+
+
+def test_failure_is_logged_once_with_a_traceback_where_it_is_not_foreseen(
+    plan: PlanRunner, parts: tuple[Part, Part], caplog: pytest.LogCaptureFixture
+) -> None:
+    def tracebacks(work: Callable[[], Awaitable[None]]) -> list[bool]:
+        caplog.clear()
+        run(work())
+        return [record.exc_info is not None for record in caplog.records]
+
+    with caplog.at_level(logging.ERROR):
+        parts[0].error = OSError("disk full")
+        assert tracebacks(lambda: plan.apply(ONE)) == [False]
+        assert tracebacks(plan.retry) == []
+        parts[0].error = ValueError("a bug")
+        assert tracebacks(plan.retry) == [True]
+        parts[0].error = None
+        assert tracebacks(plan.retry) == []
+        parts[0].error = ValueError("a bug")
+        assert tracebacks(lambda: plan.apply(TWO)) == [True]
+
+
+def test_parts_are_closed_from_the_last_to_the_first_whatever_one_raises(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], caplog: pytest.LogCaptureFixture
+) -> None:
+    parts[1].error, parts[1].failing_step = OSError("busy"), "close"
+    plan.close()
+    assert steps == [("b", "close"), ("a", "close")]
+    assert "The part b could not be closed" in caplog.text
+
+
+def test_retry_before_the_first_configuration_does_nothing(plan: PlanRunner, steps: list[tuple[str, ...]]) -> None:
+    assert run(plan.retry()) == ""
+    assert steps == []

@@ -1,0 +1,176 @@
+"""What answers at each configured path, from services to applications."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+
+from .. import __version__
+from ..config.configuration import Configuration, PathService, is_same_service, service_options
+from ..config.webservices import JsonService, RedirectService, StaticService
+from ..config.websocket import WebSocketSection
+from ..node.node import Node
+from ..transports.consumer import WampConsumer
+from ..transports.cookies import CookieTracker
+from ..transports.service import WampService
+from ..webservices.json_value import JsonValue
+from ..webservices.nodeinfo import NodeInfo
+from ..webservices.not_found import NotFound
+from ..webservices.paths import PathTable
+from ..webservices.redirect import Redirect
+from ..webservices.static import StaticDirectoryError, StaticFiles
+from ..webservices.websocket_status import WebSocketStatus
+from .cookies import CookieStores
+from .plan import ConfigurationPart
+
+logger = logging.getLogger(__name__)
+
+MAIN: Final = "main"
+"""Key of the listener whose address the command line gives; it serves the first transport."""
+
+Application = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What answers at a path: an HTTP application, and for WAMP services a WebSocket one."""
+
+    service: PathService
+    http: Application
+    websocket: Application | None = None
+    cookies: CookieTracker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MountTable:
+    """The mounts of one configuration, by the service's key, and by transport and path.
+
+    ``failures`` are the errors of services that could not be built; such a service answers 404.
+    """
+
+    base: object = None
+    by_key: Mapping[str, Mount] = field(default_factory=dict)
+    failures: Mapping[str, Exception] = field(default_factory=dict)
+    transports: Mapping[str, PathTable[Mount]] = field(default_factory=dict)
+
+    def resolve(self, transport: str, path: str) -> tuple[Mount, tuple[str, ...]] | None:
+        """Return what answers at a path of a transport, and the path segments left to it; None if nothing does."""
+        first = next(iter(self.transports.values()), None)
+        table = first if transport == MAIN else self.transports.get(transport)
+        return None if table is None else table.resolve(path)
+
+
+class Mounts(ConfigurationPart):
+    """What answers at the paths of a node. Services that have not changed keep their applications."""
+
+    name = "paths"
+
+    def __init__(self, node: Node, cookies: CookieStores) -> None:
+        self._node = node
+        self._cookies = cookies
+        self._prepared = MountTable()
+        self.table = MountTable()
+
+    @property
+    def by_key(self) -> Mapping[str, Mount]:
+        """The mounts by the service's key."""
+        return self.table.by_key
+
+    async def prepare(self, new: Configuration) -> None:
+        """Build what is new or has changed, in a thread: directories are read."""
+        self._prepared = await asyncio.to_thread(self._build, new)
+
+    async def apply(self, new: Configuration, applied: Configuration | None) -> None:
+        """Replace everything in one turn of the loop. Services that could not be built answer 404 until they can."""
+        self.table = self._prepared
+        self._cookies.use({key: one.cookies for key, one in self.by_key.items() if one.cookies is not None})
+        for error in self.table.failures.values():
+            raise error
+
+    def _build(self, new: Configuration) -> MountTable:
+        base = new.base_dir, new.source
+        kept = self.table.by_key if base == self.table.base else {}
+        mounts: dict[str, Mount] = {}
+        failures: dict[str, Exception] = {}
+        for service in new.services:
+            before = kept.get(service.key)
+            has_failed = service.key in self.table.failures
+            if before is not None and not has_failed and is_same_service(before.service, service):
+                mounts[service.key] = before
+                continue
+            try:
+                mounts[service.key] = mount(service, new, self._node, self._cookies)
+            except Exception as error:  # noqa: BLE001 - the paths of the others must not stay as they were for it
+                failures[service.key] = error
+                mounts[service.key] = Mount(service, NotFound())
+        transports = {
+            one.key: PathTable((service.segments, mounts[service.key]) for service in one.paths)
+            for one in new.transports
+        }
+        return MountTable(base, mounts, failures, transports)
+
+
+def mount(service: PathService, configuration: Configuration, node: Node, cookies: CookieStores) -> Mount:
+    """Make what answers at a path. Reads directories: call it in a thread.
+
+    A service that cannot be made (a directory that is missing, say) answers 404; why is logged.
+    """
+    config = service.settings
+    if isinstance(config, WebSocketSection):
+        tracker = cookies.tracker(service, configuration)
+        wamp = WampService.build(node, service_options(service), config, tracker)
+        status = WebSocketStatus(wamp.terms.serializers, is_shown=config.options.enable_webstatus, url=config.url)
+        return Mount(service, status, WampConsumer.as_asgi(service=wamp), tracker)
+    try:
+        return Mount(service, _http(service, config, configuration))
+    except (StaticDirectoryError, ValueError, TypeError) as error:
+        logger.error("The service at %s answers 404: %s", service.path, error)
+        return Mount(service, NotFound())
+
+
+def _http(service: PathService, config: Any, configuration: Configuration) -> Application:
+    if isinstance(config, StaticService):
+        return _static(config, configuration)
+    if isinstance(config, JsonService):
+        return JsonValue(
+            config.value,
+            prettify=config.options.prettify,
+            allow_cross_origin=config.options.allow_cross_origin,
+            discourage_caching=config.options.discourage_caching,
+        )
+    if isinstance(config, RedirectService):
+        return Redirect(config.url)
+    if service.type == "nodeinfo":
+        return NodeInfo("wampnode", __version__)
+    return NotFound()
+
+
+def _static(config: StaticService, configuration: Configuration) -> Application:
+    directory = _directory(config, configuration)
+    if directory is None or not directory.is_dir():
+        return NotFound()
+    options = config.options
+    return StaticFiles(
+        directory,
+        autorefresh=settings.DEBUG,
+        cache_timeout=options.cache_timeout,
+        mime_types=options.mime_types,
+        default_file=options.default_file,
+        allow_cross_origin=options.allow_cross_origin,
+        # The configuration may hold secrets, wherever it lies.
+        excluded=[configuration.source] if Path(configuration.source).is_file() else [],
+    )
+
+
+def _directory(config: StaticService, configuration: Configuration) -> Path | None:
+    if config.directory is not None:
+        return configuration.resolve(config.directory)
+    try:
+        return Path(str(files(config.package or "").joinpath(config.resource or "")))
+    except (ModuleNotFoundError, TypeError, ValueError):
+        return None

@@ -1,0 +1,152 @@
+"""A node with everything that belongs to it, from its start to its end."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..api import homes
+from ..conf import app_settings
+from ..config.configuration import Configuration
+from ..node.authorizing import Authorizers
+from ..node.node import Node
+from ..node.service_sessions import ServiceSessions
+from ..router.options import RouterOptions
+from ..signals import AppliedConfiguration
+from .authentication import Authentication
+from .cookie_logins import CookieLogins
+from .cookies import CookieStores
+from .functions import Functions
+from .handlers import AppHandlers
+from .history import DurableHistory
+from .identity.identities import Identities
+from .mounts import Mounts
+from .parts import FunctionsPart, LoginsPart, RouterPart, ServerPart
+from .plan import PartsBehind, PlanRunner
+from .signals import Signals
+
+logger = logging.getLogger(__name__)
+
+GOODBYE_SECONDS: Final = 4.0
+"""How long sessions have to say goodbye when the process stops."""
+
+OnApplied = Callable[[Configuration], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The configuration that is applied: immutable, replaced as a whole.
+
+    ``generation`` counts the configurations of this process from 1. ``revision`` is what the source called it.
+    """
+
+    configuration: Configuration
+    revision: Hashable = None
+    generation: int = 0
+
+
+class StartedNode:
+    """The node of a process, and the parts around it that follow the configuration.
+
+    Make it on the event loop; :meth:`begin`, then :meth:`apply` for each newer configuration, at last :meth:`stop`.
+    ``name`` is the process's. ``follow`` lets the server follow each configuration. ``operator_key`` is shown by
+    those who may join with any role; None if there are none.
+    """
+
+    def __init__(self, name: str, follow: OnApplied, operator_key: str | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        services = ServiceSessions()
+        functions = Functions()
+        cookie_logins = CookieLogins(cookies := CookieStores())
+        self._name = name
+        self._signals = Signals()
+        self._identities = Identities(name, self._signals.failed)
+        authentication = Authentication(cookie_logins, services, self._identities)
+        if operator_key is not None:
+            authentication.let_in_operators(operator_key)
+        door = self._identities.door(authentication)
+        self.node = services.node = Node(RouterOptions(), loop, door, Authorizers(services, functions.run))
+        self._identities.attach(self.node)
+        self._signals.watch(self.node, self._identities.live.user_of)
+        cookie_logins.watch(self.node)
+        self._history = DurableHistory(self.node)
+        self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.live.user_of)
+        self._cookies = cookies
+        self.mounts = Mounts(self.node, cookies)
+        # The first three work in one turn of the loop each, and take away what is no longer allowed. What waits for a
+        # disk, the database or the network comes after them.
+        self.plan = PlanRunner(
+            [
+                LoginsPart(self.node, authentication, cookie_logins, self._identities),
+                RouterPart(self.node),
+                self.mounts,
+                ServerPart(follow),
+                FunctionsPart(functions),
+                cookies,
+                self._history,
+                self._handlers,
+            ]
+        )
+        self.snapshot = Snapshot(Configuration("", Path(), (), ()))
+        self._is_announced = False
+
+    async def begin(self, configuration: Configuration, revision: Hashable) -> None:
+        """Apply the first configuration, and let the code of the process use the node.
+
+        Raises ConfigError, with nothing begun, and PartsBehind, as :meth:`apply` does.
+        """
+        await self._handlers.start()
+        try:
+            await self.apply(configuration, revision)
+        finally:
+            if self.snapshot.generation:
+                homes.serve(self.node, asyncio.get_running_loop())
+
+    async def apply(self, configuration: Configuration, revision: Hashable) -> None:
+        """Apply a configuration in place of the one that is applied; sessions it does not touch go on.
+
+        Raises ConfigError if it is refused; nothing has changed then. Raises PartsBehind if parts of it could not be
+        applied; :meth:`retry` them.
+        """
+        try:
+            await self.plan.apply(configuration)
+        except PartsBehind:
+            self._take(configuration, revision)
+            raise
+        self._take(configuration, revision)
+        self._announce()
+
+    async def retry(self) -> None:
+        """Let parts that are behind try again. Raises PartsBehind if some still fail."""
+        await self.plan.retry()
+        self._announce()
+
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the node until it is canceled."""
+        return [self._history.run(), self._handlers.run(), self._cookies.run(), self._identities.run()]
+
+    async def stop(self) -> None:
+        """Say GOODBYE to all sessions, wait a little, and write what is not written yet."""
+        homes.leave(self.node)
+        await self.node.stop(GOODBYE_SECONDS)
+        try:
+            await self._signals.close()
+            await self._history.flush()
+            await self._identities.audit.flush()
+        finally:
+            self.plan.close()
+
+    def _take(self, configuration: Configuration, revision: Hashable) -> None:
+        self.snapshot = Snapshot(configuration, revision, self.snapshot.generation + 1)
+        self._is_announced = False
+
+    def _announce(self) -> None:
+        """Report, once, that the whole configuration is applied."""
+        if self._is_announced:
+            return
+        self._is_announced = True
+        generation, source = self.snapshot.generation, self.snapshot.configuration.source
+        self._signals.applied(AppliedConfiguration(generation, source, self._name))
+        logger.info("Configuration generation %d runs (%s)", generation, source)

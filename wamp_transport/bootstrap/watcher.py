@@ -1,0 +1,109 @@
+"""Follow the source of the configuration: apply what is new, and retry what failed until it is applied."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final
+
+from ..config.configuration import Configuration
+from ..config.report import ConfigError
+from .plan import PartsBehind, text_of
+from .sources import Source
+from .started_node import StartedNode
+from .threads import in_thread
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.5
+"""How often the source is asked for a new revision."""
+
+RETRY_SECONDS: Final = 1.0
+"""How long after a failure it is retried. The delay doubles with each failure that follows."""
+
+MAX_RETRY_SECONDS: Final = 30.0
+"""The longest delay. A new revision of the source is applied without any."""
+
+
+class ConfigurationWatcher:
+    """Keeps a node at the newest configuration of a source. ``on_change`` is called when there is news to report."""
+
+    def __init__(self, source: Source, started: StartedNode, on_change: Callable[[], Awaitable[None]]) -> None:
+        self._source = source
+        self._started = started
+        self._on_change = on_change
+        self._seen: Hashable = None
+        self._must_load = False
+        self._delay = 0.0
+        self._retry_at = 0.0
+        self._source_problem = ""
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the newest configuration, or a part of it, is not applied; empty if it is."""
+        return self._problem or self._source_problem
+
+    async def begin(self) -> None:
+        """Apply the first configuration. Raises ConfigError, and what the source raises. Other failures are retried."""
+        revision = await in_thread(self._source.revision)
+        configuration = await in_thread(self._source.load)
+        self._seen = revision
+        await self._apply(lambda: self._started.begin(configuration, revision))
+
+    async def run(self) -> None:
+        """Follow the source until canceled."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            revision = await in_thread(self._source.revision)
+        except Exception as error:
+            if str(error) != self._source_problem:
+                logger.error("Looking for a new configuration failed; it is tried again", exc_info=error)
+            self._source_problem = text_of(error)
+            return
+        self._source_problem = ""
+        if revision != self._seen:
+            self._seen, self._must_load, self._delay = revision, True, 0.0
+        elif not self._is_due():
+            return
+        await (self._load(revision) if self._must_load else self._retry())
+        await self._on_change()
+
+    def _is_due(self) -> bool:
+        must_retry = self._must_load or bool(self._started.plan.behind)
+        return must_retry and asyncio.get_running_loop().time() >= self._retry_at
+
+    async def _load(self, revision: Hashable) -> None:
+        """Load a new configuration and apply it, or keep the one that is applied and say why."""
+        try:
+            configuration: Configuration = await in_thread(self._source.load)
+            await self._apply(lambda: self._started.apply(configuration, revision))
+        except ConfigError as error:
+            self._failed(error, "The new configuration is not used, the old one still runs. %s")
+        except Exception as error:  # noqa: BLE001 - whatever a source raises, what runs goes on
+            self._failed(error, "A new configuration cannot be loaded, it is tried again: %s")
+        else:
+            self._must_load = False
+
+    async def _retry(self) -> None:
+        await self._apply(self._started.retry)
+
+    async def _apply(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except PartsBehind as error:
+            self._failed(error)
+        else:
+            self._problem, self._delay = "", 0.0
+
+    def _failed(self, error: Exception, message: str | None = None) -> None:
+        """Retry later. Log the failure, once for as long as it is the same; the plan has logged those of parts."""
+        self._delay = min(self._delay * 2 or RETRY_SECONDS, MAX_RETRY_SECONDS)
+        self._retry_at = asyncio.get_running_loop().time() + self._delay
+        text = text_of(error)
+        if message is not None and text != self._problem:
+            logger.error(message, text, exc_info=None if isinstance(error, ConfigError) else error)
+        self._problem = text
