@@ -72,6 +72,13 @@ bench-growth: $(VENV)/.installed-dev .venv-bench/.installed ## Measure up to 10,
 bench-graphs: $(VENV)/.installed-dev ## Draw the graphs of docs/performance.md from what was measured last
 	$(BIN)/python -m benchmarks.graphs --into docs
 
+.PHONY: test-latest
+test-latest: ## Run the tests of the wire path with the newest Daphne, Autobahn, Twisted and asgiref, tested or not
+	$(PYTHON) -m venv .venv-latest
+	.venv-latest/bin/python -m pip --disable-pip-version-check --quiet install --editable ".[dev]"
+	.venv-latest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --no-deps daphne autobahn Twisted asgiref
+	.venv-latest/bin/python -m pytest tests/unit/compat tests/unit/transports tests/integration/test_websocket_*.py
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -132,7 +139,7 @@ soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 shows most) and
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
 
 clean: ## Remove what was made, but not the database
-	rm -rf $(VENV) .venv-testsuite .venv-crossbar .venv-xconn .venv-bench build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-latest .venv-testsuite .venv-crossbar .venv-xconn .venv-bench build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

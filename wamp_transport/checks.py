@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -13,6 +12,9 @@ from django.db import DatabaseError
 
 from .bootstrap.sources import DatabaseSource, choose_source
 from .bootstrap.threads import Functions
+from .compat.requirements import release
+from .compat.serving import find_problems
+from .compat.versions import DAPHNE, LIBRARIES
 from .conf import app_settings
 from .config.configuration import Configuration, anonymous_login
 from .config.report import ConfigError
@@ -21,7 +23,7 @@ from .handlers.discovery import discover
 from .stores import nodes
 from .transports.unsupported_options import describe_unsupported
 
-OLDEST_DAPHNE = (4, 2, 2)
+OLDEST_SAFE_DAPHNE = "4.2.2"
 
 UNSHARED_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
@@ -75,30 +77,42 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 @register(Tags.security)
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Older versions of Daphne can be harmed by one client (CVE-2026-44545, CVE-2026-44546)."""
-    try:
-        installed = version("daphne")
-    except PackageNotFoundError:
+    installed = DAPHNE.installed
+    if not installed or release(installed) >= release(OLDEST_SAFE_DAPHNE):
         return []
-    if release(installed) >= OLDEST_DAPHNE:
-        return []
-    wanted = ".".join(map(str, OLDEST_DAPHNE))
     return [
         Error(
-            f"Daphne {installed} is installed; versions before {wanted} have known security faults.",
-            hint=f"pip install 'daphne>={wanted}'",
+            f"Daphne {installed} is installed; versions before {OLDEST_SAFE_DAPHNE} have known security faults.",
+            hint=f"pip install 'daphne>={OLDEST_SAFE_DAPHNE}'",
             id="wamp_transport.E003",
         )
     ]
 
 
-def release(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version."""
-    numbers: list[int] = []
-    for part in text.split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+@register()
+def check_internals(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the installed libraries have the internals that serving depends on.
+
+    A warning: an error would stop ``migrate`` and other commands as well. The commands that serve refuse to start.
+    """
+    # Without Daphne's app another server runs, and importing Daphne would install its reactor.
+    problems = find_problems(with_server=apps.is_installed("daphne"))
+    return [Warning(problem, id="wamp_transport.W015") for problem in problems]
+
+
+@register()
+def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the libraries whose internals are used have versions that were tested."""
+    return [
+        Warning(
+            f"{library.name} {library.installed} was not tested with this version of wampnode.",
+            hint=f"Tested are the versions '{library.requirement}'. Other versions probably work: what depends on "
+            "internals is checked when the server starts.",
+            id="wamp_transport.W016",
+        )
+        for library in LIBRARIES
+        if not library.is_tested
+    ]
 
 
 @register()

@@ -12,6 +12,8 @@ from django.apps import apps
 from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
+from .compat.requirements import IncompatibleLibraryError
+from .compat.serving import require_compatible
 from .config.report import ConfigError
 from .project_code import run_guarded
 from .transports.consumer import refuse
@@ -72,8 +74,9 @@ class WampApplication:
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
         """Start the node under another ASGI server; our own server starts it before the first request.
 
-        ``waits``: whether the server waits for clients that read slowly.
+        ``waits``: whether the server waits for clients that read slowly. Raises IncompatibleLibraryError, ConfigError.
         """
+        require_compatible(with_server=False)
         await runtime.start()
         if not self._is_started and runtime.snapshot is not None:
             self._is_started = True
@@ -103,7 +106,7 @@ class WampApplication:
                     await self._start(
                         runtime, waits=True
                     )  # all servers except Daphne have a lifespan, and wait for slow clients
-                except ConfigError as error:
+                except (ConfigError, IncompatibleLibraryError) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})

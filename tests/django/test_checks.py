@@ -1,6 +1,7 @@
 """System checks: their ids, what they find, and the mend that each names."""
 
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from django.utils import timezone
 
 from wamp_transport import checks
 from wamp_transport.bootstrap.sources import DatabaseSource
-from wamp_transport.checks import release
+from wamp_transport.compat import requirements
+from wamp_transport.compat.requirements import Library
 from wamp_transport.models import RunningNode
 from wamp_transport.stores import nodes
 
@@ -59,7 +61,7 @@ def test_order_of_apps_is_checked(installed: list[str], expected: list[str]) -> 
     ],
 )
 def test_version_of_daphne_is_checked(monkeypatch: pytest.MonkeyPatch, version: str, expected: list[str]) -> None:
-    monkeypatch.setattr(checks, "version", lambda name: version)
+    monkeypatch.setattr(requirements, "version", lambda name: version)
     messages = checks.check_daphne_version(None)
     assert ids(messages) == expected
     for message in messages:
@@ -70,13 +72,36 @@ def test_daphne_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyP
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(checks, "version", missing)
+    monkeypatch.setattr(requirements, "version", missing)
     assert checks.check_daphne_version(None) == []
 
 
-@pytest.mark.parametrize(("text", "numbers"), [("4.2.2", (4, 2, 2)), ("4.2rc1", (4,)), ("5", (5,)), ("x", ())])
-def test_release_is_the_numbers_in_front(text: str, numbers: tuple[int, ...]) -> None:
-    assert release(text) == numbers
+def test_internals_of_the_installed_libraries_fit() -> None:
+    assert checks.check_internals(None) == []
+
+
+@pytest.mark.parametrize("has_daphne", [True, False])
+def test_missing_internals_are_a_warning_that_stops_no_command(
+    monkeypatch: pytest.MonkeyPatch, has_daphne: bool
+) -> None:
+    # Nothing of Daphne's is needed where another server runs.
+    monkeypatch.delattr("autobahn.websocket.protocol.WebSocketProtocol._sendAutoPing")
+    for module in ("autobahn", "daphne"):
+        monkeypatch.delitem(sys.modules, f"wamp_transport.compat.{module}")
+    with override_settings(INSTALLED_APPS=["wamp_transport", *(["daphne"] if has_daphne else []), *APPS]):
+        messages = checks.check_internals(None)
+    assert ids(messages) == ["wamp_transport.W015"] * has_daphne
+    for message in messages:
+        assert not message.is_serious()
+        assert "WebSocketProtocol._sendAutoPing is missing" in message.msg
+
+
+def test_version_that_was_not_tested_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_tested_versions(None) == []
+    monkeypatch.setattr(checks, "LIBRARIES", (Library("pytest", "1.0", "2"), Library("pytest", "1.0", "10000")))
+    (message,) = checks.check_tested_versions(None)
+    assert message.id == "wamp_transport.W016"
+    assert "'pytest>=1.0,<2'" in told(message)
 
 
 def test_faults_of_the_setting_are_errors() -> None:

@@ -241,7 +241,7 @@ def test_limits_and_times_come_from_settings_and_arguments(
 
         def run(self) -> None: ...
 
-    monkeypatch.setattr(serving, "WampServer", Server)
+    monkeypatch.setattr("wamp_transport.transports.daphne.WampServer", Server)
     monkeypatch.setattr(serving, "install", lambda runtime: runtime)
     with override_settings(**settings):
         serving.run(DatabaseSource(), None, None, **options)

@@ -114,7 +114,7 @@ def test_server_that_cannot_begin_says_why(registry, monkeypatch):  # noqa: F811
     def fail(*_):
         raise OSError("no ports today")
 
-    monkeypatch.setattr("wamp_transport.transports.daphne.door.open_port", fail)
+    monkeypatch.setattr("wamp_transport.transports.daphne.open_transport.open_port", fail)
     with pytest.raises(OSError, match="no ports today"):
         LiveServer().start()
     assert connection.settings_dict["NAME"] == name

@@ -238,7 +238,7 @@ def test_new_certificate_is_taken_by_new_handshakes_and_a_broken_one_is_not(tmp_
         renewed.write(tmp_path, "server")
         until(lambda: serial(port, place.context()) == renewed.certificate.serial_number, "the new certificate")
         (tmp_path / "server.pem").write_text("nonsense")
-        text = process.wait_to_print("are not used, the old ones still are")
+        text = process.wait_to_print("cannot be used, so the old ones stay in use")
         assert "server.pem: holds no certificate" in text
         assert serial(port, place.context()) == renewed.certificate.serial_number
         again = authority.issue()

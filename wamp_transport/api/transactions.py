@@ -1,10 +1,11 @@
 """What is published inside a database transaction waits for its end, and is forgotten when that is a rollback."""
 
-import asyncio
 from collections.abc import Callable
 
-from asgiref.sync import AsyncToSync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.db import transaction
+
+from ..compat.asgiref import is_called_by_sync_code
 
 
 def deferred(work: Callable[[], object], using: str | None) -> bool:
@@ -23,8 +24,4 @@ async def adeferred(work: Callable[[], object], using: str | None) -> bool:
 
     Without such code around there is none, and no thread is asked.
     """
-    is_called_by_sync_code = (
-        getattr(AsyncToSync.executors, "current", None) is not None
-        or asyncio.get_running_loop() in AsyncToSync.loop_thread_executors
-    )
-    return is_called_by_sync_code and await sync_to_async(deferred)(work, using)
+    return is_called_by_sync_code() and await sync_to_async(deferred)(work, using)

@@ -9,11 +9,12 @@ from contextlib import aclosing
 from threading import Event as Flag
 from typing import Any, Final, Protocol, cast
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 
+from ..compat.asgiref import has_thread
 from ..node.handling import Event, Invocation, Result
 from ..project_code import call_guarded, run_guarded
 from ..router.options import TRUSTED
@@ -155,7 +156,7 @@ class Running:
                 return await run_guarded(self._as_task(message))
             finally:
                 # Only where the handler has asked the database (or other synchronous code), it has got a thread.
-                if context in SyncToAsync.context_to_thread_executor:
+                if has_thread(context):
                     await asyncio.shield(self._threads.close_connections())
 
     # --- synchronous -----------------------------------------------------------------------------------------------

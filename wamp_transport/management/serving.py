@@ -4,7 +4,7 @@ import gc
 import importlib
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
@@ -13,13 +13,17 @@ from django.core.management.base import CommandError
 from ..bootstrap.mounts import MAIN
 from ..bootstrap.runtime import Runtime, install
 from ..bootstrap.sources import Source
+from ..compat.requirements import IncompatibleLibraryError
+from ..compat.serving import require_compatible
 from ..conf import app_settings
 from ..config.configuration import Configuration
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
-from ..transports.daphne import WampServer
 from ..transports.listener import Listener
 from .open_files import raise_open_file_limit
+
+if TYPE_CHECKING:
+    from ..transports.daphne import WampServer
 
 GC_THRESHOLDS: Final = (10_000, 10, 10)
 """Thresholds of the garbage collector. Sessions create no reference cycles, so Python's defaults would scan in vain."""
@@ -33,6 +37,14 @@ def add_config_argument(parser: ArgumentParser) -> None:
         metavar="PATH",
         help="Run this Crossbar.io node directory, .crossbar directory or configuration file.",
     )
+
+
+def check_libraries() -> None:
+    """Raise CommandError if the server cannot run with the versions of other libraries that are installed."""
+    try:
+        require_compatible(with_server=True)
+    except IncompatibleLibraryError as error:
+        raise CommandError(str(error)) from None
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
@@ -65,8 +77,11 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
     return {MAIN: Listener(main)}
 
 
-def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> WampServer:
+def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
     """Serve until stopped and follow the configuration. A server that could not start has its ``failure`` set."""
+    # Imported here, so that commands can say in one sentence why it cannot be imported: see check_libraries().
+    from ..transports.daphne import WampServer  # noqa: PLC0415
+
     raise_open_file_limit()
     runtime = install(Runtime(source))
     limits = {
@@ -76,7 +91,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
     options = {name: limit for name, limit in limits.items() if limit is not None} | options
     server: WampServer
 
-    async def on_start(started: WampServer) -> None:
+    async def on_start(started: "WampServer") -> None:
         node = await runtime.start()
         started.wanted = addresses(node.snapshot.configuration)
         runtime.on_applied = follow

@@ -16,10 +16,12 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 
 from ..api.bridge import DrivenLoop
+from ..compat.asgiref import kept_main_loop
+from ..compat.asyncio import LoopWithoutSockets, running_loop
 from .commits import committing_alone
 
 Outcome = TypeVar("Outcome")
@@ -90,13 +92,12 @@ class _Aside(Executor):
         return future
 
 
-class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
+class MemoryLoop(LoopWithoutSockets, DrivenLoop):
     """The loop. ``jumps``: the clock goes on by itself when somebody waits and nothing else is left to do."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._selector = _NoSockets(self)
-        self._clock_resolution = 0.0  # a clock that stands still must not take what is almost due for due
+        self._no_sockets = _NoSockets(self)
+        super().__init__(self._no_sockets)
         self._now = 0.0
         self.jumps = True
         self.aside: Final = _Aside(self)
@@ -133,18 +134,16 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
         """``func`` beside the loop, in the thread of who drives it, whatever executor is meant."""
         return asyncio.wrap_future(self.aside.submit(func, *args), loop=self)
 
-    def _write_to_self(self) -> None:
+    def wake_up(self) -> None:
+        """Wake the threads that wait for what this loop does."""
         self._tell_waiters()
-
-    def _process_events(self, event_list: list[Any]) -> None:
-        """There are none."""
 
     # --- work from outside -----------------------------------------------------------------------------------------
 
     def post(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
         """Begin ``work``, and let all happen that can."""
         future = self._begin(work)
-        running = asyncio._get_running_loop()
+        running = running_loop()
         if running is None:
             self.settle()
         elif running is not self:  # a coroutine that does not wait: what it wants happens meanwhile
@@ -242,7 +241,7 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
 
     def refuse_coroutines(self) -> None:
         """Raises SynchronousOnlyOperation in a coroutine, which has to await."""
-        if asyncio._get_running_loop() is not None:
+        if running_loop() is not None:
             raise SynchronousOnlyOperation(
                 "This waits, and a coroutine would hold up its event loop: use the function with an 'a' in front, and"
                 " 'await' it."
@@ -276,24 +275,22 @@ class MemoryLoop(asyncio.BaseEventLoop, DrivenLoop):
         """Turns of the loop, until nothing is left to do there or something is to be done aside."""
         if self._waiting:
             return
-        self._selector.turns = 0
+        self._no_sockets.turns = 0
         self.run_forever()
-        if self._selector.turns > 1:
+        if self._no_sockets.turns > 1:
             self._tell_waiters()
 
     def _do(self, me: int, future: Future[Any], work: Callable[[], Any]) -> None:
-        outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
         try:
             if future.set_running_or_notify_cancel():
                 try:
-                    with committing_alone():
+                    with kept_main_loop(), committing_alone():
                         outcome = work()
                 except BaseException as fault:  # noqa: BLE001 - whoever waits for it gets it
                     future.set_exception(fault)
                 else:
                     future.set_result(outcome)
         finally:
-            SyncToAsync.threadlocal.main_event_loop = outer
             with self._turn:
                 self._busy.remove(me)
                 self._tell_waiters()

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from .turns import at_end_of_turns
+from .event_loop import call_at_end_of_turns
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class FlushScheduler:
         self._backlog: deque[Flushable] = deque()
         self._is_due = False
         self._ended = 0.0
-        self._has_turn_hook = at_end_of_turns(loop, self.end_turn)
+        self._has_turn_hook = call_at_end_of_turns(loop, self.end_turn)
 
     # Hot path.
 

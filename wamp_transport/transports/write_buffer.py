@@ -87,7 +87,7 @@ class WriteBuffer:
         Return as :meth:`flush`.
         """
         transport = self._transport
-        if self._writes_through and not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
+        if self._writes_through and transport.connected and not transport.is_writing:
             # Twisted's buffer is empty: to write to the socket directly saves a turn of the loop.
             sent = transport.writeSomeData(data)
             if sent == len(data):
@@ -107,7 +107,7 @@ class WriteBuffer:
     @property
     def queued_bytes(self) -> int:
         """Bytes that wait here and in the transport's buffer."""
-        return self._size + unsent(self._transport)
+        return sum(map(len, self._frames)) + unsent(self._transport)
 
     def send_after_flush(self, data: bytes) -> None:
         """Send the collected bytes and then ``data``, now."""
@@ -168,5 +168,5 @@ class WriteBuffer:
 
 def unsent(transport: Any) -> int:
     """Return the number of bytes in the buffers of a Twisted transport; 0 if it does not show them."""
-    buffer: bytes | None = getattr(transport, "dataBuffer", None)
-    return 0 if buffer is None else len(buffer) - transport.offset + transport._tempDataLen
+    size: int = getattr(transport, "unsent_bytes", 0)
+    return size

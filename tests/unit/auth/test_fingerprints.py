@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.certificates import Authority
 from wamp_transport.auth.fingerprints import fingerprint, fingerprints_of
-from wamp_transport.transports.peer_certificate import certificate_details
+from wamp_transport.transports.daphne.tls import certificate_details
 
 SHA1 = "B6:E5:E6:F2:2A:86:DB:3C:DC:9F:51:42:58:39:9B:14:92:5D:A1:EB"
 DIGITS = SHA1.replace(":", "")

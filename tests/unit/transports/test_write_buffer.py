@@ -18,14 +18,19 @@ class Transport:
     def __init__(self, room: int = 0) -> None:
         self.room = room
         self.sent: list[bytes] = []
-        self.dataBuffer = b""
-        self.offset = 0
-        self._tempDataBuffer: list[bytes] = []
-        self._tempDataLen = 0
+        self.waiting: list[bytes] = []
         self.connected = True
         self.is_reading = True
         self.is_paused = False
         self.producer: Any = None
+
+    @property
+    def is_writing(self) -> bool:
+        return bool(self.waiting)
+
+    @property
+    def unsent_bytes(self) -> int:
+        return sum(map(len, self.waiting))
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         if self.room < 0:
@@ -36,16 +41,15 @@ class Transport:
         return taken
 
     def write(self, data: bytes) -> None:
-        self._tempDataBuffer.append(data)
-        self._tempDataLen += len(data)
-        if self._tempDataLen > FULL:
+        self.waiting.append(data)
+        if self.unsent_bytes > FULL:
             self.is_paused = True
             self.producer.pauseProducing()
 
     def drain(self) -> None:
         """The peer has read all."""
-        self.sent += self._tempDataBuffer
-        self._tempDataBuffer, self._tempDataLen = [], 0
+        self.sent += self.waiting
+        self.waiting = []
         if self.is_paused:
             self.is_paused = False
             self.producer.resumeProducing()
@@ -98,17 +102,17 @@ def test_frames_of_one_turn_go_out_in_one_piece() -> None:
     for data in (b"a", b"b", b"c"):
         peer.buffer.write(data)
     assert len(peer.asked) == 1
-    assert peer.transport._tempDataBuffer == []
+    assert peer.transport.waiting == []
     peer.turn()
     peer.buffer.write(b"d")
     peer.turn()
-    assert peer.transport._tempDataBuffer == [b"abc", b"d"]
+    assert peer.transport.waiting == [b"abc", b"d"]
 
 
 def test_flush_with_nothing_written_sends_nothing() -> None:
     peer = Peer()
     peer.buffer.flush_now()
-    assert peer.transport._tempDataBuffer == []
+    assert peer.transport.waiting == []
 
 
 def test_empty_buffer_writes_straight_to_the_socket() -> None:
@@ -116,7 +120,7 @@ def test_empty_buffer_writes_straight_to_the_socket() -> None:
     peer.buffer.write(b"x" * 4)
     peer.turn()
     assert peer.transport.sent == [b"xxxx"]
-    assert peer.transport._tempDataBuffer == []
+    assert peer.transport.waiting == []
 
 
 def test_what_the_socket_does_not_take_waits_in_the_transport() -> None:
@@ -124,20 +128,19 @@ def test_what_the_socket_does_not_take_waits_in_the_transport() -> None:
     peer.buffer.write(b"abcde")
     peer.turn()
     assert peer.transport.sent == [b"abc"]
-    assert peer.transport._tempDataBuffer == [b"de"]
+    assert peer.transport.waiting == [b"de"]
     peer.buffer.write(b"f")
     peer.turn()
-    assert peer.transport._tempDataBuffer == [b"de", b"f"]
+    assert peer.transport.waiting == [b"de", b"f"]
 
 
-@pytest.mark.parametrize("attribute", ["dataBuffer", "_tempDataBuffer"])
-def test_waiting_bytes_are_not_overtaken(attribute: str) -> None:
+def test_waiting_bytes_are_not_overtaken() -> None:
     peer = Peer(room=100, writes_through=True)
-    setattr(peer.transport, attribute, b"old" if attribute == "dataBuffer" else [b"old"])
+    peer.transport.waiting = [b"old"]
     peer.buffer.write(b"new")
     peer.turn()
     assert peer.transport.sent == []
-    assert peer.transport._tempDataBuffer[-1] == b"new"
+    assert peer.transport.waiting[-1] == b"new"
 
 
 @pytest.mark.parametrize(("room", "connected"), [(-1, True), (100, False)])
@@ -146,7 +149,7 @@ def test_broken_socket_is_left_to_the_transport(room: int, connected: bool) -> N
     peer.transport.connected = connected
     peer.buffer.write(b"abc")
     peer.turn()
-    assert peer.transport._tempDataBuffer == [b"abc"]
+    assert peer.transport.waiting == [b"abc"]
 
 
 def test_slow_peer_is_held_back_and_not_read() -> None:
@@ -156,7 +159,7 @@ def test_slow_peer_is_held_back_and_not_read() -> None:
     assert not peer.transport.is_reading
     peer.buffer.write(b"y")
     peer.turn()
-    assert b"y" not in peer.transport._tempDataBuffer
+    assert b"y" not in peer.transport.waiting
 
 
 def test_slow_peer_that_reads_again_gets_all_in_order() -> None:
@@ -233,7 +236,7 @@ def test_much_for_a_slow_peer_goes_piece_by_piece(monkeypatch: pytest.MonkeyPatc
         peer.buffer.write(data)
     peer.turn()
     peer.transport.drain()
-    assert peer.transport._tempDataBuffer == [b"a" * 6 + b"b" * 6, b"c" * 6]
+    assert peer.transport.waiting == [b"a" * 6 + b"b" * 6, b"c" * 6]
 
 
 def test_burst_to_a_quick_peer_does_not_overflow() -> None:
@@ -252,7 +255,7 @@ def test_flush_now_goes_past_the_hold() -> None:
     peer.turn()
     peer.buffer.write(b"y")
     peer.buffer.flush_now()
-    assert peer.transport._tempDataBuffer[-1] == b"y"
+    assert peer.transport.waiting[-1] == b"y"
 
 
 def test_flushed_past_the_hold_still_counts() -> None:
@@ -271,7 +274,7 @@ def test_stopped_sends_nothing_more(end: str) -> None:
     peer.buffer.write(b"b")
     peer.turn()
     peer.buffer.flush_now()
-    assert peer.transport._tempDataBuffer == []
+    assert peer.transport.waiting == []
 
 
 def test_stopped_while_slow_reads_again_when_the_buffer_is_empty() -> None:
@@ -283,10 +286,10 @@ def test_stopped_while_slow_reads_again_when_the_buffer_is_empty() -> None:
     assert peer.transport.is_reading
 
 
-def test_unsent_counts_both_buffers_of_the_transport() -> None:
+def test_unsent_is_what_the_transport_has() -> None:
     transport = Transport()
-    transport.dataBuffer, transport.offset, transport._tempDataLen = b"12345", 2, 10
-    assert unsent(transport) == 13
+    transport.waiting = [b"12345", b"67"]
+    assert unsent(transport) == 7
     assert unsent(object()) == 0
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...bootstrap.sources import choose_source
 from ...config.report import ConfigError
-from ..serving import add_config_argument, listeners, project_application, run
+from ..serving import add_config_argument, check_libraries, listeners, project_application, run
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve."""
+        check_libraries()
         source = choose_source(options["config"])
         try:
             configuration = source.load()

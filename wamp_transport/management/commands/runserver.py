@@ -17,7 +17,7 @@ from ...bootstrap.sources import choose_source
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
-from ..serving import add_config_argument, project_application, run
+from ..serving import add_config_argument, check_libraries, project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
@@ -33,6 +33,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         self.source = choose_source(options["config"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["use_asgi"]:
+            check_libraries()
             try:
                 self._take_address(self.source.load(), options)
             except ConfigError as error:

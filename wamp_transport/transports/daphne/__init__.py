@@ -4,7 +4,11 @@
 path; ``protocol`` is the open WebSocket. Importing any of it installs Daphne's reactor.
 """
 
-from .options import FindService
-from .server import ListenError, WampServer
+from ...compat.serving import require_compatible
+
+require_compatible(with_server=True)  # before the modules whose classes are built upon what this checks
+
+from .options import FindService  # noqa: E402
+from .server import ListenError, WampServer  # noqa: E402
 
 __all__ = ["FindService", "ListenError", "WampServer"]

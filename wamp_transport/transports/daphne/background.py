@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from twisted.internet import reactor
 
+from ...compat.twisted import loop_of
 from .server import WampServer
 
 SECONDS: Final = 30.0
@@ -87,12 +88,11 @@ def start_reactor() -> None:
 
 def in_reactor(work: Coroutine[Any, Any, None]) -> None:
     """Run ``work`` on the reactor's loop, and wait for it."""
-    loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
-    asyncio.run_coroutine_threadsafe(work, loop).result(SECONDS)
+    asyncio.run_coroutine_threadsafe(work, loop_of(reactor)).result(SECONDS)
 
 
 def _run() -> None:
-    asyncio.set_event_loop(reactor._asyncioEventloop)
+    asyncio.set_event_loop(loop_of(reactor))
     reactor.run(installSignalHandlers=False)  # type: ignore[misc, call-arg]  # Twisted's interface says less
 
 

@@ -9,10 +9,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from twisted.protocols.basic import LineReceiver
-from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.http import RESPONSES
 
+from ...compat.twisted import HttpChannel
 from ...config.transport import WebOptions
-from .ports import counted
+from .sockets import counted
 
 HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
 """A Host header: a name or an address, perhaps a port. A comma, though legal, stands for two headers in one."""
@@ -45,7 +46,7 @@ def phrase(status: int) -> bytes:
         return b""
 
 
-class LimitedChannel(HTTPChannel):
+class LimitedChannel(HttpChannel):
     """Twisted's HTTP parser with the limits of a web transport.
 
     The time for the first head, ``seconds``, counts from now, for later ones from their first byte; no byte that comes
@@ -55,7 +56,6 @@ class LimitedChannel(HTTPChannel):
     maxHeaders = MOST_HEADERS
     transport: Any
     factory: Any
-    _networkProducer: Any
 
     def __init__(self, options: WebOptions, seconds: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -86,14 +86,14 @@ class LimitedChannel(HTTPChannel):
         """A line of a head."""
         if self._is_refused:
             return
-        if self._receivedHeaderSize + len(line) > self.totalHeadersSize:
+        if self.header_size + len(line) > self.totalHeadersSize:
             self.lineLengthExceeded(line)
         else:
             super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """The head is too large: by its first line, or by the others."""
-        if hasattr(self, "_command"):
+        if self.has_request_line:
             self.refuse(431, f"the head of a request may have {self.totalHeadersSize} bytes")
         else:
             self.refuse(414, f"the head of a request, its URI included, may have {self.totalHeadersSize} bytes")
@@ -102,7 +102,7 @@ class LimitedChannel(HTTPChannel):
         """A header is complete."""
         if self._is_refused:
             return False
-        if self._receivedHeaderCount >= self.maxHeaders:
+        if self.header_count >= self.maxHeaders:
             self.refuse(431, f"a request may have {self.maxHeaders} header lines")
             return False
         is_good: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]
@@ -129,7 +129,7 @@ class LimitedChannel(HTTPChannel):
         """Bytes of a body, or of what follows a request that is being answered."""
         if self._is_refused:
             return
-        if not self._handlingRequest:
+        if not self.is_handling_request:
             self.resetTimeout()  # type: ignore[no-untyped-call]
         super().rawDataReceived(data)
 
@@ -162,7 +162,8 @@ class LimitedChannel(HTTPChannel):
         else:
             self.refuse(408, "the request took too long to come")
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
+    def refuse_bad_request(self) -> None:
+        """Answer a request that cannot be parsed, and close."""
         self.refuse(400, "this is no HTTP request that can be understood")
 
     def refuse(self, status: int, reason: str) -> None:
@@ -182,8 +183,7 @@ class LimitedChannel(HTTPChannel):
         ]
         self.transport.write("\r\n".join(head).encode() + body)
         self.setTimeout(None)  # type: ignore[no-untyped-call]
-        self._networkProducer.unregisterProducer()
-        self._networkProducer.resumeProducing()
+        self.read_without_producer()
         if status in (413, 414, 431):
             self.setTimeout(LINGER_SECONDS)  # type: ignore[no-untyped-call]
         else:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
-from twisted.internet.abstract import FileDescriptor
 
+from ...compat.twisted import DirectSocket
 from ...node.connection import Connection, MessageEncoder
 from ...serializers.serializer import Serializer
 from ..backpressure import Bounds, SlowConsumerMonitor
@@ -52,9 +52,9 @@ class DaphneTransport:
         protocol = self._protocol
         if protocol is None or not protocol.is_framed:
             return PLAIN_ENCODERS[serializer.name]
-        if protocol._perMessageCompress is None:
+        if protocol.compression is None:
             return WEBSOCKET_ENCODERS[serializer.name]
-        agreed = protocol._perMessageCompress.parameters
+        agreed = protocol.compression.parameters
         return compressed_encoder(serializer.name, agreed.our_window, agreed.memory_level)
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
@@ -64,8 +64,8 @@ class DaphneTransport:
             connection.lost()  # the client has gone during the handshake
             return
         transport = protocol.transport
-        is_plain = isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False)
-        inflate = None if protocol._perMessageCompress is None else self._inflate
+        is_plain = isinstance(transport, DirectSocket) and not getattr(transport, "TLS", False)
+        inflate = None if protocol.compression is None else self._inflate
         self._is_binary = is_binary
         self.gate = ReadGate(transport)
         self.reader = FrameReader(connection.accept, is_binary=is_binary, inflate=inflate)
@@ -164,17 +164,17 @@ class DaphneTransport:
         """Return the message for a compressed payload; None after it was refused."""
         protocol, limit = self._protocol, self._protocol.maxMessagePayloadSize
         try:
-            message: bytes = protocol._perMessageCompress.decompress(payload, limit)
+            message: bytes = protocol.compression.decompress(payload, limit)
         except PayloadExceededError:
             protocol.wasMaxMessagePayloadSizeExceeded = True
-            protocol._max_message_size_exceeded(limit, limit, f"the message has more than {limit} octets when inflated")
+            protocol.fail_with_large_message(limit, limit, f"the message has more than {limit} octets when inflated")
         except PayloadCorruptError as fault:
-            protocol._invalid_payload(f"the message cannot be inflated: {fault}")
+            protocol.fail_with_invalid_payload(f"the message cannot be inflated: {fault}")
         else:
             if self._is_binary or is_utf8(message):
                 return message
             if protocol.utf8validateIncoming:
-                protocol._invalid_payload("the message is not valid UTF-8")
+                protocol.fail_with_invalid_payload("the message is not valid UTF-8")
             elif self.connection is not None:
                 self.connection.violate(NOT_UTF8)
         return None
@@ -186,7 +186,7 @@ class DaphneTransport:
             write = protocol._trace.traced(write)
         if protocol.is_framed:
             return write  # the encoder has made whole frames
-        compression, mask = protocol._perMessageCompress, random_mask if protocol.applyMask else zero_mask
+        compression, mask = protocol.compression, random_mask if protocol.applyMask else zero_mask
         return MessageFramer(
             write,
             BINARY if self._is_binary else TEXT,

@@ -9,11 +9,11 @@ from functools import cached_property
 from types import NoneType
 from typing import Any, Final
 
-from autobahn.websocket.protocol import WebSocketProtocol as AutobahnProtocol
 from autobahn.websocket.types import ConnectionDeny
-from daphne.ws_protocol import WebSocketProtocol
 
 from ... import __version__
+from ...compat.autobahn import set_initial_state
+from ...compat.daphne import WebSocketProtocol
 from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions
 from ..close_codes import close_text
@@ -35,13 +35,13 @@ SHARED: Final = (int, float, bytes, NoneType)
 SOFTWARE: Final = f"wampnode/{__version__}"
 
 
-class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
+class HandshakeProtocol(WebSocketProtocol):
     """Daphne's WebSocket protocol with the handshake of a configured service; for other paths it is as it was."""
 
     data: bytes
     _options: WebSocketOptions | None = None
     _trace: Trace | None = None
-    _perMessageCompress: PerMessageDeflate | None
+    compression: PerMessageDeflate | None
 
     is_framed = True
     """Whether encoders make the frames, so that they are the same for many connections."""
@@ -106,7 +106,7 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             return
         agreed = agree(self.websocket_extensions, options.compression.deflate)
         if agreed is not None:
-            self._perMessageCompress = PerMessageDeflate(agreed)
+            self.use_compression(PerMessageDeflate(agreed))
             self.is_framed = self.is_framed and agreed.our_reset
 
     def refresh(self, options: WebSocketOptions | None) -> None:
@@ -145,8 +145,8 @@ class HandshakeProtocol(WebSocketProtocol):  # type: ignore[misc]
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         if self._options is not None and self._options.show_server_version:
             headers["Server"] = [SOFTWARE]
-        if self._perMessageCompress is not None:
-            headers["Sec-WebSocket-Extensions"] = [self._perMessageCompress.parameters.answer]
+        if self.compression is not None:
+            headers["Sec-WebSocket-Extensions"] = [self.compression.parameters.answer]
         super().serverAccept((subprotocol, headers))
 
     def _accept_simple(self, handshake: SimpleHandshake, message: dict[str, Any]) -> None:
@@ -238,7 +238,7 @@ def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))
-    AutobahnProtocol._connectionMade(blank)
+    set_initial_state(blank)
     made = {name: value for name, value in vars(blank).items() if name not in before}
     return {name: value if isinstance(value, SHARED) else lazy_attribute(type(value)) for name, value in made.items()}
 

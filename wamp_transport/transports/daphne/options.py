@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from ...compat.autobahn import timer_of
 from ...config.configuration import PathService
 from ...config.websocket import WebSocketOptions, WebSocketSection
 
@@ -68,7 +69,7 @@ def apply(protocol: Any, options: WebSocketOptions) -> None:
         protocol.openHandshakeTimeoutCall.cancel()
         protocol.openHandshakeTimeoutCall = None
     if options.open_handshake_timeout:
-        protocol.openHandshakeTimeoutCall = protocol.factory._batched_timer.call_later(
+        protocol.openHandshakeTimeoutCall = timer_of(protocol.factory).call_later(
             options.open_handshake_timeout / 1000, protocol.onOpenHandshakeTimeout
         )
     tune_socket(protocol.transport, options)
@@ -108,8 +109,8 @@ def restart_pings(protocol: Any) -> None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None
     if protocol.autoPingInterval and protocol.autoPingPending is None:
-        protocol.autoPingPendingCall = protocol.factory._batched_timer.call_later(
-            protocol.autoPingInterval, protocol._sendAutoPing
+        protocol.autoPingPendingCall = timer_of(protocol.factory).call_later(
+            protocol.autoPingInterval, protocol.send_ping
         )
 
 

@@ -89,7 +89,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 finally:
                     connection.settle()
                 if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic and len(self.data) < len(data):
-                    self._cancelAutoPingTimeoutCall()
+                    self.cancel_ping_timeout()
                 if not self.data or reader.next_step is WAIT:
                     return
                 if reader.next_step is YIELD:
@@ -154,7 +154,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def onMessageFrameBegin(self, length: int) -> None:
         """Check the size of a frame. One that is compressed may be a little longer on the wire than its message."""
         limit = self.maxMessagePayloadSize
-        if self._isMessageCompressed and limit:
+        if self.is_message_compressed and limit:
             self.maxMessagePayloadSize = max_compressed_size(limit)
         super().onMessageFrameBegin(length)
         self.maxMessagePayloadSize = limit
@@ -175,7 +175,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         if self.direct.connection is None:
             super().onMessage(payload, isBinary)
             return
-        if self._isMessageCompressed and len(payload) > LARGE_MESSAGE_BYTES:
+        if self.is_message_compressed and len(payload) > LARGE_MESSAGE_BYTES:
             self._end_turn()
         self.direct.deliver(payload, is_binary=isBinary)
 

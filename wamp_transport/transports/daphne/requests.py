@@ -18,8 +18,8 @@ from ..listener import Listener
 from ..logs import ACCESS, log_access, visible
 from ..proxies import TrustedProxies, forward, forwarded
 from .channel import LimitedChannel, phrase
-from .first_bytes import FirstBytes
-from .ports import address_of, counted
+from .protocol_detection import ProtocolDetector
+from .sockets import address_of, counted
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         if refusal:
             logger.info("Transport %s: a connection was closed: %s", self.key, refusal)
             return None
-        protocol = FirstBytes(address, self.listener.options.request_timeout)
+        protocol = ProtocolDetector(address, self.listener.options.request_timeout)
         protocol.factory = self
         return protocol
 

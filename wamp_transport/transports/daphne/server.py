@@ -13,14 +13,16 @@ from twisted.internet import defer, reactor
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import LogLevel, globalLogPublisher
 
+from ...compat.autobahn import use_timer
+from ...compat.twisted import loop_of
 from ...config.configuration import PathService
 from ...project_code import guard_loop, run_guarded
-from ..busy_poll import poll_busily
 from ..consumer import DIRECT_TRANSPORT
+from ..event_loop import enable_busy_poll
 from ..fast_handshake import UpgradeRequest
 from ..flush_scheduler import FlushScheduler
 from ..listener import Listener
-from .door import Door
+from .open_transport import OpenTransport
 from .options import FindService, is_debugged, options_of
 from .protocol import WampWebSocketProtocol, protocol_with
 from .requests import TransportRequest, transport_key
@@ -71,7 +73,7 @@ class WampServer(Server):  # type: ignore[misc]
 
     ``on_start`` runs when the loop does and sets ``wanted``; ``on_stop`` runs before it ends, so that sessions can be
     told. ``failure`` says why the server stopped, if it could not start. ``busy_poll``: seconds, see
-    :mod:`~wamp_transport.transports.busy_poll`.
+    :mod:`~wamp_transport.transports.event_loop`.
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
@@ -93,15 +95,15 @@ class WampServer(Server):  # type: ignore[misc]
         self.wanted: Mapping[str, Listener] = {}
         self.failure: BaseException | None = None
         self.find_service = find_service
-        self._doors: dict[str, Door] = {}
+        self._transports: dict[str, OpenTransport] = {}
         self._watching: asyncio.Task[None] | None = None
         self._on_start = on_start
         self._on_stop = on_stop
         self._protocols: dict[int, type[WampWebSocketProtocol]] = {}
         self._starting: asyncio.Task[None] | None = None
-        self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+        self.loop = loop_of(reactor)
         guard_loop(self.loop, lambda: bool(reactor.running))
-        poll_busily(self.loop, busy_poll)
+        enable_busy_poll(self.loop, busy_poll)
         self._flush_scheduler = flush_scheduler_of(self.loop)
         self.flush_soon = self._flush_scheduler.flush_soon
         self._announce: Callable[[], None] | None = options.get("ready_callable")
@@ -110,7 +112,7 @@ class WampServer(Server):  # type: ignore[misc]
     def _ready(self) -> None:
         self.ws_factory.protocol = self.websocket_protocol
         # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
-        self.ws_factory._batched_timer = self.loop
+        use_timer(self.ws_factory, self.loop)
         # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
         globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)
@@ -137,8 +139,8 @@ class WampServer(Server):  # type: ignore[misc]
 
         Raises ListenError for those that cannot; the others are open then.
         """
-        for key, door in list(self._doors.items()):
-            if key not in listeners or not door.fits(listeners[key]):
+        for key, transport in list(self._transports.items()):
+            if key not in listeners or not transport.can_keep_socket(listeners[key]):
                 await self._close(key)
         faults: list[str] = []
         for key, listener in listeners.items():
@@ -168,21 +170,21 @@ class WampServer(Server):  # type: ignore[misc]
         return made()
 
     async def _open(self, key: str, listener: Listener) -> None:
-        """Open a door, or let one that is open take what has changed. Raises TlsError, CannotListenError, OSError."""
-        door = self._doors.get(key)
-        if door is not None:
+        """Open a transport, or apply changes to an open one. Raises TlsError, CannotListenError, OSError."""
+        transport = self._transports.get(key)
+        if transport is not None:
             try:
-                await door.configure(listener)
+                await transport.apply_listener(listener)
             except TlsError:
-                if door.tls is None:  # where TLS is wanted, what is plain does not go on
+                if transport.tls is None:  # TLS is required from now on: the transport must not stay open without it
                     await self._close(key)
                 raise
             return
-        door = self._doors[key] = await Door.open(self, key, listener)
-        self.listen_success(door.port)
+        transport = self._transports[key] = await OpenTransport.open(self, key, listener)
+        self.listen_success(transport.port)
 
     async def _close(self, key: str) -> None:
-        port = self._doors.pop(key).port
+        port = self._transports.pop(key).port
         logger.info("No longer listening on %s", port.getHost())
         await defer.maybeDeferred(port.stopListening).asFuture(self.loop)
 
@@ -190,9 +192,9 @@ class WampServer(Server):  # type: ignore[misc]
         """Take certificates that have changed."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            for door in list(self._doors.values()):
-                if door.tls is not None and door.tls.needs_renewal():
-                    await asyncio.to_thread(door.tls.renew)
+            for transport in list(self._transports.values()):
+                if transport.tls is not None and transport.tls.needs_renewal():
+                    await asyncio.to_thread(transport.tls.renew)
 
     def refresh(self) -> None:
         """The configuration has changed: open connections take the options of their paths."""

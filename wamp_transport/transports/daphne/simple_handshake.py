@@ -6,6 +6,7 @@ This module does what they would do with such a request, on their protocol objec
 import time
 from typing import Any, NamedTuple
 
+from ...compat.autobahn import timer_of
 from ..fast_handshake import UpgradeRequest, switching_protocols
 from .options import restart_pings, tune_socket
 
@@ -79,7 +80,7 @@ class SimpleHandshake:
         protocol.connected = 1
         protocol.peer = ""
         if protocol.openHandshakeTimeout > 0:
-            protocol.openHandshakeTimeoutCall = protocol.factory._batched_timer.call_later(
+            protocol.openHandshakeTimeoutCall = timer_of(protocol.factory).call_later(
                 protocol.openHandshakeTimeout, protocol.onOpenHandshakeTimeout
             )
         protocol.factory.countConnections += 1

@@ -1,4 +1,4 @@
-"""TLS for a port: contexts made from files and made anew when these change, and what a connection tells of its peer.
+"""TLS of a transport: contexts made from files, renewed when the files change, and details of the peer.
 
 Sections of RFC 9325: 3.1 (versions), 4.2 (ciphers); RFC 5929 and RFC 9266: channel binding.
 """
@@ -7,37 +7,39 @@ import hashlib
 import logging
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
+from cryptography.x509 import Certificate, Name
 from OpenSSL import SSL, crypto
 from twisted.internet import reactor
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
+from ...compat.twisted import TlsConnection
 from ...config.certificates import Material, TlsFiles, read
 from ...config.report import path_text
-from ..peer_certificate import certificate_details
 
 logger = logging.getLogger(__name__)
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL:!PSK"
-"""Ciphers of TLS 1.2; those of TLS 1.3 are all good."""
+"""Ciphers of TLS 1.2. Those of TLS 1.3 need no choice."""
 
 PROTOCOL: Final = b"http/1.1"
-"""What clients may choose by ALPN."""
+"""The protocol that clients can choose with ALPN."""
 
 EXPORTER_LABEL: Final = b"EXPORTER-Channel-Binding"
 EXPORTER_SIZE: Final = 32
 
 RELEASE_BUFFERS: Final = 0x10
-"""SSL_MODE_RELEASE_BUFFERS: idle connections hold no buffers."""
+"""SSL_MODE_RELEASE_BUFFERS: idle connections keep no buffers."""
 
 
 class TlsError(ValueError):
-    """Files that no TLS endpoint can be made from; the message names each."""
+    """TLS files that cannot be used. The message names each of them."""
 
 
 def make_context(files: TlsFiles) -> SSL.Context:
-    """A context for servers. Reads files: call it in a thread. Raises TlsError."""
+    """Return a context for servers. Reads files: call it in a thread. Raises TlsError."""
     material, findings = read(files)
     faults = [finding for finding in findings if finding.level == "fault"]
     if material is None or faults:
@@ -50,7 +52,7 @@ def make_context(files: TlsFiles) -> SSL.Context:
 def _context(material: Material, files: TlsFiles) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    # Without resumption "tls-unique" is always the client's Finished, and a client's certificate is always looked at.
+    # Without resumption "tls-unique" is always the client's Finished, and a client's certificate is always verified.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(
         SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
@@ -89,7 +91,7 @@ def _ask_clients(context: SSL.Context, material: Material, *, required: bool) ->
 
 
 def _verified(connection: SSL.Connection, certificate: Any, number: int, depth: int, is_good: int) -> bool:
-    """Leave it to OpenSSL; what it finds is told by the handshake that fails."""
+    """Return OpenSSL's own verdict. The handshake that fails logs the reason."""
     return bool(is_good)
 
 
@@ -97,25 +99,23 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
     return PROTOCOL if PROTOCOL in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
-class TlsProtocol(TLSMemoryBIOProtocol):
-    """A connection with TLS; what it wraps sees it as its transport."""
+class TlsProtocol(TlsConnection):
+    """A connection with TLS. The protocol that it wraps has it as its transport."""
 
     transport: Any
 
-    def _shutdownTLS(self) -> None:
-        """Say goodbye, and close without waiting for the peer's: one that never answers would be kept for ever."""
-        super()._shutdownTLS()  # type: ignore[no-untyped-call]
+    def on_tls_closed(self) -> None:
+        """Close without waiting for the peer's closing alert: a peer that never answers would keep the connection."""
         self.transport.loseConnection()
 
-    def _tlsShutdownFinished(self, reason: Any) -> None:
-        if reason is not None and not self._handshakeDone:
-            logger.info("TLS handshake with %s failed: %s", self.transport.getPeer(), told(reason.value))
-        super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]
+    def on_handshake_failed(self, error: BaseException) -> None:
+        """Log why the handshake has failed."""
+        logger.info("TLS handshake with %s failed: %s", self.transport.getPeer(), openssl_reason(error))
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class _Creator:
-    """Hands out connections of the context that holds now."""
+    """Creates connections with the current context."""
 
     def __init__(self, context: SSL.Context) -> None:
         self.context = context
@@ -127,9 +127,9 @@ class _Creator:
 
 
 class TlsFactory(TLSMemoryBIOFactory):
-    """TLS around the connections of another factory, by the certificate that is newest when they begin."""
+    """TLS around the connections of another factory. New connections use the newest certificate."""
 
-    protocol = TlsProtocol  # writes of ours are whole: collecting them once more would only cost a turn of the loop
+    protocol = TlsProtocol  # writes are collected already: Twisted's own buffer would cost a turn of the loop
 
     def __init__(self, wrapped: Any, files: TlsFiles, context: SSL.Context) -> None:
         self.files = files
@@ -138,32 +138,36 @@ class TlsFactory(TLSMemoryBIOFactory):
         super().__init__(self._creator, False, wrapped, reactor)  # type: ignore[arg-type]
 
     def buildProtocol(self, address: Any) -> Any:
-        """The protocol of a new connection; None where it cannot be taken, before any TLS."""
+        """Return the protocol of a new connection; None to close it before any TLS."""
         inner = self.wrappedFactory.buildProtocol(address)
         return None if inner is None else self.protocol(self, inner)  # type: ignore[no-untyped-call]
 
     def needs_renewal(self) -> bool:
-        """Whether files have changed since they were last read, and have stood still since this was last asked."""
+        """Return whether the files have changed since they were read, and not since the last call of this method.
+
+        The second condition waits until a program has written all of them.
+        """
         state, seen = self.files.state(), self._seen
         self._seen = state
         return state != self._running and state == seen
 
     def renew(self) -> None:
-        """Read the files anew for the handshakes to come. Call it in a thread. What is not usable is told and left."""
+        """Read the files again for new handshakes. Call it in a thread. Files that cannot be used are logged."""
         self._running = self.files.state()
         try:
             self._creator.context = make_context(self.files)
         except TlsError as error:
-            logger.error("The TLS files have changed and are not used, the old ones still are. %s", error)
+            logger.error("The TLS files have changed but cannot be used, so the old ones stay in use. %s", error)
         else:
-            logger.info("New handshakes use the certificate in %s as it is now", self.files.certificate)
+            logger.info("New handshakes use the new certificate in %s", self.files.certificate)
 
 
 def tls_details(transport: Any) -> dict[str, Any]:
-    """What TLS tells of a connection: ids to bind a login to it (hex), and the client's certificate, if it gave one.
+    """Return channel ids, to which a login can be bound (hex), and the client's certificate if it sent one.
 
-    Empty where there is no TLS. Call it after the handshake. ``tls-unique`` is defined up to TLS 1.2 alone (RFC 9266);
-    in TLS 1.3 it is the client's Finished as well, as Autobahn and Crossbar have it: as bound to the channel.
+    Returns nothing for a connection without TLS. Call it after the handshake. RFC 9266 defines ``tls-unique`` up to
+    TLS 1.2 only. For TLS 1.3 it is the Finished of the client here too, as in Autobahn and Crossbar: it identifies the
+    channel as well.
     """
     if not isinstance(transport, TlsProtocol):
         return {}
@@ -180,9 +184,34 @@ def tls_details(transport: Any) -> dict[str, Any]:
     return details
 
 
-def told(error: BaseException) -> str:
-    """Why a handshake failed, in OpenSSL's words."""
+def openssl_reason(error: BaseException) -> str:
+    """Return why a handshake failed, in OpenSSL's words."""
     reasons = error.args[0] if isinstance(error, SSL.Error) and error.args else None
     if isinstance(reasons, list) and reasons:
         return ", ".join(str(reason[-1]) for reason in reasons)
     return str(error) or type(error).__name__
+
+
+def certificate_details(certificate: Certificate) -> dict[str, Any]:
+    """Return the names, validity and fingerprints of a client's certificate for the details of its session.
+
+    Fingerprints are upper case hex with colons, as OpenSSL prints them.
+    """
+    return {
+        "subject": _names(certificate.subject),
+        "issuer": _names(certificate.issuer),
+        "serial": str(certificate.serial_number),
+        "not_before": certificate.not_valid_before_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+        "sha1": _fingerprint(certificate, SHA1()),  # noqa: S303 - identifies certificates, as Crossbar's config does
+        "sha256": _fingerprint(certificate, SHA256()),
+    }
+
+
+def _names(name: Name) -> dict[str, str]:
+    """Return the attributes by their short names, ``cn``, ``o`` and so on. Of a repeated attribute the last counts."""
+    return {attribute.rfc4514_attribute_name.lower(): str(attribute.value) for attribute in name}
+
+
+def _fingerprint(certificate: Certificate, algorithm: HashAlgorithm) -> str:
+    return certificate.fingerprint(algorithm).hex(":").upper()

@@ -12,8 +12,7 @@ from twisted.web.http_headers import Headers
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
 from wamp_transport.transports.connection_limits import ConnectionLimiter
-from wamp_transport.transports.daphne.first_bytes import FirstBytes
-from wamp_transport.transports.daphne.ports import CountedConnection
+from wamp_transport.transports.daphne.protocol_detection import ProtocolDetector
 from wamp_transport.transports.daphne.requests import (
     TransportFactory,
     TransportRequest,
@@ -21,6 +20,7 @@ from wamp_transport.transports.daphne.requests import (
     transport_key,
     upgrade_fault,
 )
+from wamp_transport.transports.daphne.sockets import CountedConnection
 from wamp_transport.transports.listener import Listener
 
 LISTENER = Listener(TcpEndpoint(type="tcp", port=1), trusted_proxies=("10.0.0.1",))
@@ -177,7 +177,7 @@ def test_status_has_its_name(request_: TransportRequest, status: int, name: byte
 def test_connection_too_many_is_not_taken() -> None:
     factory = TransportFactory(SimpleNamespace(), "tcp:1", replace(LISTENER, max_connections=1), ConnectionLimiter(9))
     address = SimpleNamespace(host="10.0.0.1")
-    assert isinstance(factory.buildProtocol(address), FirstBytes)
+    assert isinstance(factory.buildProtocol(address), ProtocolDetector)
     factory.limiter.acquire("10.0.0.1")
     assert factory.buildProtocol(address) is None
 

@@ -1,5 +1,6 @@
 """TLS around a protocol, in memory: a context from files, renewal, what is told of the peer."""
 
+import hashlib
 import logging
 import ssl
 from contextlib import suppress
@@ -13,7 +14,14 @@ from twisted.internet.testing import StringTransport
 
 from tests.certificates import Authority, Issued
 from wamp_transport.config.certificates import TlsFiles
-from wamp_transport.transports.daphne.tls import TlsError, TlsFactory, make_context, tls_details, told
+from wamp_transport.transports.daphne.tls import (
+    TlsError,
+    TlsFactory,
+    certificate_details,
+    make_context,
+    openssl_reason,
+    tls_details,
+)
 
 
 class Memory:
@@ -134,8 +142,8 @@ def test_renewal_waits_until_the_files_stand_still_and_keeps_what_works(
     files.key.write_bytes(authority.issue().key_pem)
     assert [factory.needs_renewal(), factory.needs_renewal()] == [False, True]
     factory.renew()
-    assert "the old ones still are" in caplog.text
-    assert "does not belong to the certificate" in caplog.text
+    assert "the old ones stay in use" in caplog.text
+    assert "is not that of the certificate" in caplog.text
     assert not factory.needs_renewal()
     assert Memory(factory, context(tmp_path)).shake().serial == second
 
@@ -166,6 +174,19 @@ def test_warnings_about_files_are_logged(files: TlsFiles, caplog: pytest.LogCapt
 
 
 def test_errors_are_told_in_words() -> None:
-    assert told(SSL.Error([("a", "b", "no shared cipher")])) == "no shared cipher"
-    assert told(SSL.Error()) == "Error"
-    assert told(OSError("lost")) == "lost"
+    assert openssl_reason(SSL.Error([("a", "b", "no shared cipher")])) == "no shared cipher"
+    assert openssl_reason(SSL.Error()) == "Error"
+    assert openssl_reason(OSError("lost")) == "lost"
+
+
+def test_details_of_a_certificate_have_names_and_fingerprints() -> None:
+    issued = Authority("An authority").issue("alice")
+    details = certificate_details(issued.certificate)
+    der = ssl.PEM_cert_to_DER_cert(issued.certificate_pem.decode())
+    assert details["subject"] == {"cn": "alice", "o": "Example"}
+    assert details["issuer"] == {"cn": "An authority", "o": "Example"}
+    assert details["sha1"].replace(":", "") == hashlib.sha1(der).hexdigest().upper()
+    assert details["sha256"].replace(":", "") == hashlib.sha256(der).hexdigest().upper()
+    assert details["sha1"].count(":") == 19
+    assert details["serial"] == str(issued.certificate.serial_number)
+    assert details["not_before"] < details["not_after"]

@@ -1,6 +1,7 @@
-"""Sockets that listen, and the sockets they accept: counted exactly, from the accept to the close.
+"""Listening sockets and accepted connections: Twisted's classes with limits, and with a shorter path for reads.
 
-Twisted's own, with a factory that can be exchanged while they listen and an :class:`ConnectionLimiter` of their own.
+Each connection is counted from its accept to its close. The factory of a listening socket can be replaced while it
+listens.
 """
 
 import errno
@@ -10,33 +11,29 @@ from time import monotonic
 from typing import Any, Final
 
 from twisted.internet import main, reactor, tcp, unix
-from twisted.logger import Logger
 
+from ...compat.twisted import DirectSocket
 from ...config.endpoint import TcpEndpoint
 from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 
-log = Logger()
+FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
+"""Size of a read in bytes: at first, at least and at most. It doubles while a peer fills it and is processed fast."""
 
-FIRST_READ, LEAST_READ, MOST_READ = 4 * 1024, 1024, 256 * 1024
-"""Bytes that are read at a time. As long as a peer fills that, and it is quickly done with, it is doubled."""
-
-LONG_READ: Final = 0.005
-"""Seconds. What took longer is followed by half as much: a few bytes may be an event for thousands, and others wait."""
+SLOW_READ_SECONDS: Final = 0.005
+"""Seconds. After a read that took longer to process, the size is halved: a few bytes can be an event for thousands of
+subscribers, and other peers wait meanwhile."""
 
 SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket."""
 
 
-class CountedConnection:
-    """A connection that its port's limiter knows of, read and written without a detour."""
+class CountedConnection(DirectSocket):
+    """An accepted connection that counts toward the limits of its port. The event loop calls it directly for reads."""
 
     server: Any
     socket: Any
     protocol: Any
-    reactor: Any
-    fileno: Any
-    _is_read_directly = False
 
     bufferSize = FIRST_READ
 
@@ -50,11 +47,14 @@ class CountedConnection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self.server.user_timeout)
 
     def peer_address(self) -> str | None:
-        """The IP address of the peer; None where it has none."""
+        """Return the IP address of the peer; None if it has none."""
         return None
 
     def begin_client(self, client: str) -> str:
-        """What a proxy sends here is from now on for ``client``. Why that cannot be, if so; nothing is counted then."""
+        """Count this connection of a proxy for ``client`` from now on.
+
+        Returns why the client is refused, and counts nothing then; an empty string if it is not refused.
+        """
         self.end_client()
         if self.limiter is None:
             return ""
@@ -65,44 +65,15 @@ class CountedConnection:
         return refusal
 
     def end_client(self) -> None:
-        """The client that a proxy has served here is done."""
+        """Stop counting this connection for the client of a proxy."""
         if self.proxied_client is not None and self.limiter is not None:
             self.limiter.release_client(self.proxied_client)
         self.proxied_client = None
 
     # Hot path: once per read, and once per peer and turn of the loop.
 
-    def startReading(self) -> None:
-        """Be called by the event loop itself: Twisted's way there, with a context for its log, takes as long as the
-        rest of a read.
-        """
-        if self._is_read_directly:
-            return
-        loop = getattr(self.reactor, "_asyncioEventloop", None)
-        if loop is None:
-            super().startReading()  # type: ignore[misc]
-            return
-        descriptor = self.fileno()
-        loop.add_reader(descriptor, self._read)
-        self.reactor._readers[self] = descriptor  # as Twisted notes it, so that it finds what it has to end
-        self._is_read_directly = True
-
-    def stopReading(self) -> None:
-        """Be called no more."""
-        self._is_read_directly = False
-        super().stopReading()  # type: ignore[misc]
-
-    def _read(self) -> None:
-        try:
-            end = self.doRead()
-        except Exception as bug:  # noqa: BLE001 - as Twisted does: the connection that met it ends
-            log.failure("A connection is closed after an error")
-            end = bug
-        if end is not None:
-            self.reactor._disconnectSelectable(self, end, True)
-
     def doRead(self) -> Any:
-        """Hand on what has come. Returns why there is no more, if so."""
+        """Read from the socket and pass the bytes to the protocol. Returns the reason if the connection has ended."""
         try:
             data = self.socket.recv(self.bufferSize)
         except BlockingIOError:
@@ -114,14 +85,14 @@ class CountedConnection:
         begin = monotonic()
         self.protocol.dataReceived(data)
         size = len(data)
-        if monotonic() - begin > LONG_READ:
-            self.bufferSize = max(size // 2, LEAST_READ)
-        elif size == self.bufferSize < MOST_READ:
+        if monotonic() - begin > SLOW_READ_SECONDS:
+            self.bufferSize = max(size // 2, MIN_READ)
+        elif size == self.bufferSize < MAX_READ:
             self.bufferSize = 2 * size
         return None
 
     def writeSomeData(self, data: bytes) -> Any:
-        """Write what the socket takes. Returns how much that was, or why it takes no more."""
+        """Write to the socket. Returns the number of bytes it took, or the reason if the connection has ended."""
         try:
             return self.socket.send(data)
         except BlockingIOError:
@@ -132,8 +103,8 @@ class CountedConnection:
     # End of the hot path.
 
     def connectionLost(self, reason: Any) -> None:
-        """The socket is closed."""
-        super().connectionLost(reason)  # type: ignore[misc]
+        """Stop counting: the socket is closed."""
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self.end_client()
         if self.limiter is not None:
             self.limiter.release(self.address)
@@ -144,7 +115,7 @@ class TcpConnection(CountedConnection, tcp.Server):
     """An accepted TCP socket."""
 
     def peer_address(self) -> str:
-        """See :class:`CountedConnection`."""
+        """Return the IP address of the peer."""
         return str(self.client[0])
 
 
@@ -165,7 +136,7 @@ class TcpPort(tcp.Port):
         self.shared = endpoint.shared
 
     def createInternetSocket(self) -> socket.socket:
-        """The socket, before it is bound."""
+        """Return a socket that is not bound yet."""
         made: socket.socket = super().createInternetSocket()  # type: ignore[no-untyped-call]
         if self.shared:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -173,7 +144,7 @@ class TcpPort(tcp.Port):
 
 
 class UnixPort(unix.Port):
-    """A Unix socket that listens. A lock file tells one that is left over from one in use."""
+    """A Unix socket that listens. A lock file shows whether an existing socket is in use or left over."""
 
     transport = UnixConnection
     user_timeout = 0
@@ -185,7 +156,7 @@ class UnixPort(unix.Port):
 
 
 def open_port(factory: Any, listener: Listener, limiter: ConnectionLimiter) -> TcpPort | UnixPort:
-    """Listen. Raises CannotListenError, OSError."""
+    """Start to listen. Raises CannotListenError, OSError."""
     kind = TcpPort if isinstance(listener.endpoint, TcpEndpoint) else UnixPort
     port = kind(factory, listener, limiter)
     port.startListening()
@@ -193,13 +164,13 @@ def open_port(factory: Any, listener: Listener, limiter: ConnectionLimiter) -> T
 
 
 def address_of(peer: Any) -> str | None:
-    """The IP address of a peer; None for one on a Unix socket."""
+    """Return the IP address of a peer; None if it is on a Unix socket."""
     host: str | None = getattr(peer, "host", None)
     return host
 
 
 def counted(transport: Any) -> CountedConnection | None:
-    """The accepted socket below a transport, which may be TLS around it; None where nobody counts."""
+    """Return the accepted connection below ``transport``, which can be TLS around it; None if there is none."""
     while not isinstance(transport, CountedConnection):
         transport = getattr(transport, "transport", None)
         if transport is None:

@@ -1,17 +1,17 @@
-"""An open transport: its listening socket, the factory of its connections, TLS around it, and who may come in."""
+"""A transport that listens: its socket, the factory of its connections, TLS and limits."""
 
 import asyncio
 from typing import Any
 
 from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
-from .ports import open_port
 from .requests import TransportFactory
+from .sockets import open_port
 from .tls import TlsFactory, make_context
 
 
-class Door:
-    """What is there once for each transport that listens. TLS and limits may change while it does."""
+class OpenTransport:
+    """The listening socket of one transport and what belongs to it. TLS and limits can change while it listens."""
 
     def __init__(self, factory: TransportFactory, listener: Listener, tls: TlsFactory | None) -> None:
         self.factory = factory
@@ -20,22 +20,22 @@ class Door:
         self.port: Any = None
 
     @classmethod
-    async def open(cls, server: Any, key: str, listener: Listener) -> "Door":
-        """Listen. Raises TlsError, CannotListenError, OSError."""
+    async def open(cls, server: Any, key: str, listener: Listener) -> "OpenTransport":
+        """Start to listen. Raises TlsError, CannotListenError, OSError."""
         limiter = ConnectionLimiter(listener.max_connections)
         factory = TransportFactory(server, key, listener, limiter)
-        door = cls(factory, listener, await _tls_around(factory, listener))
-        door.port = open_port(door.tls or factory, listener, limiter)
-        return door
+        made = cls(factory, listener, await _tls_around(factory, listener))
+        made.port = open_port(made.tls or factory, listener, limiter)
+        return made
 
-    def fits(self, listener: Listener) -> bool:
-        """Whether the socket can stay for this listener."""
+    def can_keep_socket(self, listener: Listener) -> bool:
+        """Return whether ``listener`` has the address that the socket is bound to."""
         return self.listener.address == listener.address
 
-    async def configure(self, listener: Listener) -> None:
-        """Take what has changed but the socket; connections that are open keep what they began with.
+    async def apply_listener(self, listener: Listener) -> None:
+        """Apply TLS, limits and options of ``listener``; the socket stays. Open connections keep their own.
 
-        Raises TlsError, and goes on as before.
+        Raises TlsError and changes nothing if the TLS files cannot be used.
         """
         if listener.tls != self.listener.tls:
             self.tls = await _tls_around(self.factory, listener)

@@ -1,12 +1,18 @@
-"""A loop that stays awake where what it waits for comes at once."""
+"""A callback at the end of each turn of the loop, and a loop that polls before it sleeps."""
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from wamp_transport.transports.busy_poll import SURE, BusyPoll, poll_busily
+from wamp_transport.transports.event_loop import (
+    STAY_AWAKE_AFTER,
+    BusyPoll,
+    call_at_end_of_turns,
+    enable_busy_poll,
+)
 
 SECONDS = 100.0
 
@@ -51,7 +57,7 @@ def waited(busy: BusyPoll, selector: Selector, *delays: float, work: float = 0.0
 
 
 def test_loop_stays_awake_after_quick_waits(busy: BusyPoll, selector: Selector) -> None:
-    assert waited(busy, selector, *[10.0] * SURE) == SURE
+    assert waited(busy, selector, *[10.0] * STAY_AWAKE_AFTER) == STAY_AWAKE_AFTER
     assert waited(busy, selector, *[10.0] * 50) == 0
 
 
@@ -75,7 +81,7 @@ def test_long_wait_is_slept_through_after_a_moment(busy: BusyPoll, selector: Sel
     looks = selector.looks
     assert waited(busy, selector, 10_000.0) == 1
     assert selector.looks - looks <= SECONDS + 1
-    assert waited(busy, selector, *[10.0] * SURE) == 0
+    assert waited(busy, selector, *[10.0] * STAY_AWAKE_AFTER) == 0
     assert waited(busy, selector, *[10_000.0] * 10) == 10
 
 
@@ -89,7 +95,7 @@ def test_turn_that_may_not_wait_does_not(busy: BusyPoll, selector: Selector) -> 
 
 
 def test_timer_that_is_due_ends_the_wait(busy: BusyPoll, selector: Selector) -> None:
-    for _ in range(2 * SURE):
+    for _ in range(2 * STAY_AWAKE_AFTER):
         selector.due = selector.now + 10_000
         assert busy.select(500.0) == []
         waited(busy, selector, 10.0)
@@ -97,7 +103,7 @@ def test_timer_that_is_due_ends_the_wait(busy: BusyPoll, selector: Selector) -> 
 
 def test_loop_does_as_before() -> None:
     loop = asyncio.SelectorEventLoop()
-    assert poll_busily(loop, 0.001)
+    assert enable_busy_poll(loop, 0.001)
     one, other = socket.socketpair()
     with one, other:
         one.setblocking(False)
@@ -124,7 +130,65 @@ def test_loop_does_as_before() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.001])
 def test_other_loops_and_no_time_are_left_alone(seconds: float) -> None:
-    assert not poll_busily(object(), seconds)
+    assert not enable_busy_poll(object(), seconds)
     loop = asyncio.SelectorEventLoop()
-    assert poll_busily(loop, seconds) == bool(seconds)
+    assert enable_busy_poll(loop, seconds) == bool(seconds)
     loop.close()
+
+
+# --- end of turns ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.SelectorEventLoop()
+    yield made
+    made.close()
+
+
+def test_callback_is_called_after_what_the_turn_had_to_do_and_before_the_next(loop: asyncio.AbstractEventLoop) -> None:
+    order: list[str] = []
+
+    def end() -> bool:
+        order.append("end")
+        return False
+
+    def first() -> None:
+        order.append("first")
+        loop.call_soon(second)
+
+    def second() -> None:
+        order.append("second")
+        loop.stop()
+
+    assert call_at_end_of_turns(loop, end)
+    loop.call_soon(first)
+    loop.call_soon(order.append, "beside")
+    loop.run_forever()
+    # A loop looks for what has come before its first turn, too.
+    assert order == ["end", "first", "beside", "end", "second"]
+
+
+def test_what_the_callback_gives_the_loop_to_do_is_not_waited_for(loop: asyncio.AbstractEventLoop) -> None:
+    asked = 0
+
+    def end() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            loop.call_soon(loop.stop)
+            return True
+        return False
+
+    assert call_at_end_of_turns(loop, end)
+    # Nothing else wakes this loop within a minute.
+    late = loop.call_later(60, loop.stop)
+    begin = loop.time()
+    loop.call_soon(lambda: None)
+    loop.run_forever()
+    assert loop.time() - begin < 30
+    late.cancel()
+
+
+def test_loop_of_another_kind_is_left_alone() -> None:
+    assert not call_at_end_of_turns(object(), lambda: False)

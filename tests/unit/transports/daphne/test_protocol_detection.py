@@ -1,4 +1,4 @@
-"""The first bytes of a connection decide what it is."""
+"""The protocol of a connection is chosen by its first bytes."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -9,13 +9,13 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.transport import WebOptions
-from wamp_transport.transports.daphne.first_bytes import FirstBytes
+from wamp_transport.transports.daphne.protocol_detection import ProtocolDetector
 from wamp_transport.transports.fast_handshake import UpgradeRequest
 from wamp_transport.transports.listener import Listener
 
 from .peers import REQUEST, Loop
 
-PATIENCE = 20
+TIMEOUT = 20
 
 
 class Taker:
@@ -55,12 +55,12 @@ class Factory:
 
     def build_http(self, address: Any, seconds: float) -> Taker:
         assert address == "address"
-        assert 0 < seconds <= PATIENCE
+        assert 0 < seconds <= TIMEOUT
         return self.http
 
 
-def first_bytes(factory: Factory, transport: Any = None) -> FirstBytes:
-    protocol = FirstBytes("address", PATIENCE)  # type: ignore[arg-type]
+def detector(factory: Factory, transport: Any = None) -> ProtocolDetector:
+    protocol = ProtocolDetector("address", TIMEOUT)  # type: ignore[arg-type]
     protocol.factory = factory
     protocol.makeConnection(StringTransport() if transport is None else transport)
     return protocol
@@ -68,7 +68,7 @@ def first_bytes(factory: Factory, transport: Any = None) -> FirstBytes:
 
 def test_usual_handshake_goes_to_its_service() -> None:
     factory = Factory()
-    protocol = first_bytes(factory)
+    protocol = detector(factory)
     transport: Any = protocol.transport
     protocol.dataReceived(REQUEST % b"")
     assert transport.protocol is factory.websocket
@@ -92,7 +92,7 @@ def test_usual_handshake_goes_to_its_service() -> None:
 )
 def test_all_else_goes_to_the_http_server(data: bytes, has_service: bool) -> None:
     factory = Factory(has_service=has_service)
-    protocol = first_bytes(factory)
+    protocol = detector(factory)
     transport: Any = protocol.transport
     protocol.dataReceived(data)
     assert transport.protocol is factory.http
@@ -104,7 +104,7 @@ def test_all_else_goes_to_the_http_server(data: bytes, has_service: bool) -> Non
 
 def test_wrapped_transport_is_handed_on_inside_its_wrapper() -> None:
     factory = Factory()
-    protocol = FirstBytes("address", PATIENCE)  # type: ignore[arg-type]
+    protocol = ProtocolDetector("address", TIMEOUT)  # type: ignore[arg-type]
     protocol.factory = factory
     wrapper = ProtocolWrapper(WrappingFactory(SimpleNamespace()), protocol)  # type: ignore[arg-type]
     wrapper.makeConnection(StringTransport())
@@ -114,9 +114,9 @@ def test_wrapped_transport_is_handed_on_inside_its_wrapper() -> None:
 
 def test_silent_connection_is_dropped_in_the_end() -> None:
     factory = Factory()
-    protocol = first_bytes(factory)
+    protocol = detector(factory)
     ((seconds, give_up),) = factory.loop.timers
-    assert seconds == PATIENCE
+    assert seconds == TIMEOUT
     give_up()
     transport: Any = protocol.transport
     assert transport.disconnected or transport.aborting
@@ -124,14 +124,14 @@ def test_silent_connection_is_dropped_in_the_end() -> None:
 
 def test_lost_connection_leaves_no_timer() -> None:
     factory = Factory()
-    protocol = first_bytes(factory)
+    protocol = detector(factory)
     protocol.connectionLost()
     assert factory.loop.timers == []
 
 
 def test_tls_on_a_plain_port_is_closed_at_once() -> None:
     factory = Factory()
-    protocol = first_bytes(factory)
+    protocol = detector(factory)
     transport: Any = protocol.transport
     protocol.dataReceived(b"\x16\x03\x01\x02\x00")
     assert transport.disconnecting

@@ -1,0 +1,105 @@
+"""Internals of other libraries are used in ``compat/`` alone, where they are checked; the versions are declared."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from wamp_transport.compat.requirements import Members, release
+from wamp_transport.compat.versions import LIBRARIES, PYTHON
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "wamp_transport"
+COMPAT = sorted(path.stem for path in (APP / "compat").glob("*.py"))
+FILES = [path for path in sorted(APP.rglob("*.py")) if not {"compat", "migrations"} & set(path.relative_to(APP).parts)]
+
+OF_OTHERS = {
+    "_meta", "_state", "_default_manager", "_base_manager",  # documented by Django for models
+    "_should_delete_form", "_raw_ipv6",  # Django, whose versions are bounded by its own deprecations
+    "_exit", "_getframe", "_create_unverified_context",  # Python's own: documented in its manual, or a PEP
+}  # fmt: skip
+"""Private names of libraries that these rules are not about."""
+
+OWN_TOO = {"management": {"_command"}}
+"""Names of attributes that a package has for itself, though Twisted has them as well."""
+
+
+def members() -> Iterator[Members]:
+    """Yield all members that compat modules list."""
+    for name in COMPAT:
+        yield from getattr(import_module(f"wamp_transport.compat.{name}"), "MEMBERS", ())
+
+
+PRIVATE = {name for each in members() for name in each.names() if name.startswith("_") and not name.startswith("__")}
+
+
+@dataclass
+class Names:
+    """The names in a module: those it defines, the private attributes it uses, and its strings."""
+
+    defined: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    strings: set[str] = field(default_factory=set)
+
+
+def names_in(path: Path) -> Names:
+    names = Names()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.defined.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.defined.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.strings.add(node.value)
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            is_set = isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"
+            (names.defined if is_set else names.used).add(node.attr)
+    return names
+
+
+SCANNED = {str(path.relative_to(APP)): names_in(path) for path in FILES}
+OWN = {name for names in SCANNED.values() for name in names.defined}
+
+
+def test_private_attributes_are_our_own() -> None:
+    """Others get a public name in ``wamp_transport/compat/``, where they are checked."""
+    foreign = {path: names.used - OWN - OF_OTHERS for path, names in SCANNED.items()}
+    assert {path: found for path, found in foreign.items() if found} == {}
+
+
+def test_checked_private_names_stand_in_compat_alone() -> None:
+    """Neither as an attribute, nor overridden, nor in a string for ``getattr``."""
+    found = {path: (names.defined | names.used | names.strings) & PRIVATE for path, names in SCANNED.items()}
+    foreign = {path: names - OWN_TOO.get(path.partition("/")[0], set()) for path, names in found.items()}
+    assert {path: names for path, names in foreign.items() if names} == {}
+
+
+@pytest.mark.parametrize("name", COMPAT)
+def test_compat_modules_check_the_private_names_that_they_use(name: str) -> None:
+    names = names_in(APP / "compat" / f"{name}.py")
+    assert names.used <= names.defined | PRIVATE
+
+
+def test_private_names_stand_in_one_module_each() -> None:
+    texts = {name: (APP / "compat" / f"{name}.py").read_text() for name in COMPAT}
+    for private in PRIVATE:
+        assert sum(private in text for text in texts.values()) == 1, private
+
+
+def test_dependencies_are_the_tested_versions() -> None:
+    """Daphne and Autobahn have upper bounds. No others: a project could not install security updates of Twisted."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {entry.replace("[tls]", "") for entry in project["dependencies"]}
+    for library in LIBRARIES:
+        if library is PYTHON:
+            assert project["requires-python"] == f">={library.oldest}"
+        elif library.name in ("daphne", "autobahn"):
+            assert library.requirement in declared
+        else:
+            assert f"{library.name}>={library.oldest}" in declared
+        assert release(library.oldest) < release(library.below)
+        assert library.is_tested, f"{library.name} {library.installed} runs these tests: it belongs into the range"

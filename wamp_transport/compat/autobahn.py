@@ -1,0 +1,111 @@
+"""What is used of Autobahn's WebSocket protocol beyond its documentation: its parser, its timers, its state."""
+
+from operator import attrgetter
+from typing import Any, Final
+
+from .requirements import Members
+from .versions import AUTOBAHN
+
+MEMBERS: Final = (
+    Members(
+        "autobahn.websocket.protocol",
+        "WebSocketProtocol",
+        called={
+            "processData": "",
+            "onOpenHandshakeTimeout": "",
+            "_cancelAutoPingTimeoutCall": "",
+            "_connectionMade": "",
+            "_invalid_payload": "reason",
+            "_max_message_size_exceeded": "msg_size max_msg_size reason",
+            "_sendAutoPing": "",
+        },
+        overridden={
+            "__init__": "",
+            "consumeData": "",
+            "dropConnection": "abort",
+            "onCloseFrame": "code reasonRaw",
+            "onFrameData": "payload",
+            "onMessageFrame": "payload",
+            "onMessageFrameBegin": "length",
+            "sendCloseFrame": "code reasonUtf8 isReply",
+            "sendData": "data sync chopsize",
+        },
+        attributes={
+            "STATE_CLOSED": int,
+            "STATE_CLOSING": int,
+            "STATE_CONNECTING": int,
+            "STATE_OPEN": int,
+        },
+        instance="_isMessageCompressed _perMessageCompress applyMask autoFragmentSize autoPingInterval autoPingPending "
+        "autoPingPendingCall autoPingRestartOnAnyTraffic autoPingSize autoPingTimeout autoPingTimeoutCall "
+        "closeHandshakeTimeout closeHandshakeTimeoutCall current_frame data echoCloseCodeReason failByDrop "
+        "inside_message maskServerFrames maxFramePayloadSize maxMessagePayloadSize openHandshakeTimeout "
+        "openHandshakeTimeoutCall requireMaskedClientFrames state utf8validateIncoming "
+        "wasMaxMessagePayloadSizeExceeded wasNotCleanReason websocket_version",
+    ),
+    Members(
+        "autobahn.websocket.protocol",
+        "WebSocketServerProtocol",
+        called={"failHandshake": "reason code"},
+        overridden={"processHandshake": "", "sendHttpErrorResponse": "code reason responseHeaders"},
+        attributes={"CONFIG_ATTRS": list},
+        instance="versions websocket_extensions websocket_extensions_in_use websocket_protocol_in_use "
+        "websocket_protocols websocket_version",
+    ),
+    Members(
+        "autobahn.twisted.websocket",
+        "WebSocketServerProtocol",
+        overridden={"dataReceived": "data", "connectionLost": "reason"},
+        instance="is_closed peer",
+    ),
+    Members("autobahn.websocket.protocol", "WebSocketServerFactory", instance="_batched_timer countConnections"),
+    Members("autobahn.websocket.types", "ConnectionDeny", called={"__init__": "code reason"}),
+)
+
+AUTOBAHN.require(MEMBERS)
+
+with AUTOBAHN.imports():
+    from autobahn.websocket.protocol import WebSocketProtocol
+
+
+class AutobahnMembers:
+    """A mix-in that gives public names to what Autobahn's protocol has for itself.
+
+    The methods are aliases: to call them costs what it cost before.
+    """
+
+    cancel_ping_timeout: Any = WebSocketProtocol._cancelAutoPingTimeoutCall
+    """Cancel the timeout of a ping: the peer has been heard."""
+
+    fail_with_invalid_payload: Any = WebSocketProtocol._invalid_payload
+    """Close because of a payload that cannot be decoded, for this reason."""
+
+    fail_with_large_message: Any = WebSocketProtocol._max_message_size_exceeded
+    """Close because of the size of a message, given that size, the limit and the reason."""
+
+    send_ping: Any = WebSocketProtocol._sendAutoPing
+    """Send a ping now, and start its timeout."""
+
+    is_message_compressed = property(attrgetter("_isMessageCompressed"))
+    """Whether the message that Autobahn is reading is compressed."""
+
+    compression: Any = None
+    """The compression that was agreed; None without. Set it with :meth:`use_compression`."""
+
+    def use_compression(self, compression: Any) -> None:
+        """Let Autobahn's parser inflate messages with ``compression``."""
+        self.compression = self._perMessageCompress = compression
+
+
+set_initial_state: Final[Any] = WebSocketProtocol._connectionMade
+"""Set the attributes of a protocol whose connection is new."""
+
+
+def timer_of(factory: Any) -> Any:
+    """Return what the connections of a factory schedule their timeouts with; it has ``call_later``."""
+    return factory._batched_timer
+
+
+def use_timer(factory: Any, timer: Any) -> None:
+    """Let the connections of a factory schedule their timeouts with ``timer``."""
+    factory._batched_timer = timer

@@ -1,0 +1,31 @@
+"""Whether this process can serve with the versions of other libraries that are installed."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
+
+from . import asgiref, asyncio
+from .requirements import IncompatibleLibraryError
+
+SERVER_MODULES: Final = ("twisted", "autobahn", "daphne")
+"""Modules of this package that only this product's own server needs. Each of them raises if it cannot be relied on."""
+
+
+def find_problems(*, with_server: bool) -> Iterator[str]:
+    """Yield one sentence for each library that does not fit.
+
+    ``with_server`` includes the libraries of this product's own server; it installs Daphne's reactor.
+    """
+    yield from (problem for problem in (asyncio.PROBLEM, asgiref.PROBLEM) if problem)
+    for name in SERVER_MODULES if with_server else ():
+        try:
+            import_module(f".{name}", __package__)
+        except IncompatibleLibraryError as error:
+            yield str(error)
+            return  # those that follow are built upon it
+
+
+def require_compatible(*, with_server: bool) -> None:
+    """Raise IncompatibleLibraryError for the first library that does not fit; see :func:`find_problems`."""
+    for problem in find_problems(with_server=with_server):
+        raise IncompatibleLibraryError(problem)

@@ -1,0 +1,224 @@
+"""What is used of Twisted beyond its documentation: reads without its reactor, its buffers, TLS and HTTP channels."""
+
+import asyncio
+from operator import attrgetter
+from typing import Any, Final
+
+from .requirements import Members
+from .versions import TWISTED
+
+MEMBERS: Final = (
+    Members(
+        "twisted.internet.asyncioreactor",
+        "AsyncioSelectorReactor",
+        called={"_disconnectSelectable": "selectable why isRead"},
+        instance="_asyncioEventloop _readers",
+    ),
+    Members(
+        "twisted.internet.tcp",
+        "Server",
+        called={"fileno": "", "stopReading": "", "startReading": ""},
+        overridden={
+            "__init__": "sock protocol client server sessionno reactor",
+            "doRead": "",
+            "writeSomeData": "data",
+            "startReading": "",
+            "stopReading": "",
+            "startWriting": "",
+            "stopWriting": "",
+            "write": "bytes",
+            "connectionLost": "reason",
+        },
+        attributes={"dataBuffer": bytes, "offset": int, "connected": int, "bufferSize": int},
+        instance="_tempDataLen reactor protocol socket server client",
+    ),
+    Members(
+        "twisted.internet.unix", "Server", overridden={"__init__": "sock protocol client server sessionno reactor"}
+    ),
+    Members(
+        "twisted.internet.tcp",
+        "Port",
+        overridden={"__init__": "port factory backlog interface reactor", "createInternetSocket": ""},
+        attributes={"transport": type},
+        instance="factory",
+    ),
+    Members(
+        "twisted.internet.unix",
+        "Port",
+        overridden={"__init__": "fileName factory backlog mode reactor wantPID"},
+        attributes={"transport": type},
+    ),
+    Members(
+        "twisted.web.http",
+        "HTTPChannel",
+        called={"setTimeout": "period", "resetTimeout": ""},
+        overridden={
+            "connectionMade": "",
+            "dataReceived": "data",
+            "lineReceived": "line",
+            "lineLengthExceeded": "line",
+            "headerReceived": "line",
+            "allHeadersReceived": "",
+            "rawDataReceived": "data",
+            "allContentReceived": "",
+            "requestDone": "request",
+            "timeoutConnection": "",
+            "_respondToBadRequestAndDisconnect": "",
+        },
+        attributes={"maxHeaders": int, "totalHeadersSize": int, "MAX_LENGTH": int, "persistent": int},
+        instance="_receivedHeaderSize _receivedHeaderCount _handlingRequest _command _networkProducer requests length",
+    ),
+    Members(
+        "twisted.web.http",
+        "Request",
+        called={"registerProducer": "producer streaming", "unregisterProducer": ""},
+        overridden={"handleContentChunk": "data", "setResponseCode": "code message"},
+        attributes={"sentLength": int, "code": int, "finished": int},
+        instance="channel content clientproto requestHeaders",
+    ),
+    Members(
+        "twisted.protocols.tls",
+        "TLSMemoryBIOProtocol",
+        overridden={"_shutdownTLS": "", "_tlsShutdownFinished": "reason"},
+        attributes={"_handshakeDone": int},
+    ),
+    Members(
+        "twisted.protocols.tls",
+        "TLSMemoryBIOFactory",
+        overridden={"__init__": "contextFactory isClient wrappedFactory clock", "buildProtocol": "addr"},
+        attributes={"protocol": type},
+        instance="wrappedFactory",
+    ),
+)
+
+TWISTED.require(MEMBERS)
+
+with TWISTED.imports():
+    from twisted.internet.abstract import FileDescriptor
+    from twisted.logger import Logger
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+    from twisted.web.http import HTTPChannel
+
+log = Logger()
+
+
+def loop_of(reactor: Any) -> asyncio.AbstractEventLoop:
+    """Return the event loop that a reactor runs on."""
+    loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+    return loop
+
+
+class DirectSocket(FileDescriptor):
+    """A base for accepted sockets. The event loop calls them directly when there is something to read.
+
+    The detour through Twisted's reactor, which sets up a context for its log, takes as long as the rest of a read.
+    """
+
+    reactor: Any
+
+    is_writing = False
+    """Whether bytes wait in Twisted's buffers. While they do, nothing may be written to the socket past them."""
+
+    _is_read_directly = False
+
+    @property
+    def unsent_bytes(self) -> int:
+        """The number of bytes in Twisted's buffers."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    # Hot path: once per read, and for a slow peer once per write.
+
+    def startReading(self) -> None:
+        """Read when there is something to read."""
+        if self._is_read_directly:
+            return
+        loop = getattr(self.reactor, "_asyncioEventloop", None)
+        if loop is None:
+            super().startReading()  # type: ignore[no-untyped-call]
+            return
+        descriptor = self.fileno()  # type: ignore[no-untyped-call]
+        loop.add_reader(descriptor, self._read)
+        self.reactor._readers[self] = descriptor  # as Twisted notes it, so that it finds what it has to close
+        self._is_read_directly = True
+
+    def stopReading(self) -> None:
+        """Do not read until :meth:`startReading`."""
+        self._is_read_directly = False
+        super().stopReading()  # type: ignore[no-untyped-call]
+
+    def _read(self) -> None:
+        try:
+            end = self.doRead()  # type: ignore[no-untyped-call]
+        except Exception as bug:  # noqa: BLE001 - as Twisted does: the connection ends
+            log.failure("A connection is closed after an error")
+            end = bug
+        if end is not None:
+            self.reactor._disconnectSelectable(self, end, True)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes after those that wait."""
+        # Before the bytes are added: Twisted can then call the producer, which must see that they wait.
+        self.is_writing = True
+        super().write(data)
+
+    def startWriting(self) -> None:
+        """Write when the socket takes more."""
+        self.is_writing = True
+        super().startWriting()  # type: ignore[no-untyped-call]
+
+    def stopWriting(self) -> None:
+        """Do not write until :meth:`startWriting`: nothing waits."""
+        self.is_writing = False
+        super().stopWriting()  # type: ignore[no-untyped-call]
+
+    # End of the hot path.
+
+
+class HttpChannel(HTTPChannel):
+    """Twisted's HTTP parser with public names for what it has read so far."""
+
+    header_size = property(attrgetter("_receivedHeaderSize"))
+    """The size of the current head in bytes, without the line that is being read."""
+
+    header_count = property(attrgetter("_receivedHeaderCount"))
+    """The number of header lines of the current head."""
+
+    is_handling_request = property(attrgetter("_handlingRequest"))
+    """Whether a request is complete and is being answered."""
+
+    @property
+    def has_request_line(self) -> bool:
+        """Whether the first line of a request has been read."""
+        return hasattr(self, "_command")
+
+    def read_without_producer(self) -> None:
+        """Stop the request from pausing the socket, and read on."""
+        producer: Any = self._networkProducer
+        producer.unregisterProducer()
+        producer.resumeProducing()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.refuse_bad_request()
+
+    def refuse_bad_request(self) -> None:
+        """Answer a request that cannot be parsed, and close."""
+        super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+
+
+class TlsConnection(TLSMemoryBIOProtocol):
+    """TLS around a connection, with methods to override for its end."""
+
+    def _shutdownTLS(self) -> None:
+        super()._shutdownTLS()  # type: ignore[no-untyped-call]
+        self.on_tls_closed()
+
+    def _tlsShutdownFinished(self, reason: Any) -> None:
+        if reason is not None and not self._handshakeDone:
+            self.on_handshake_failed(reason.value)
+        super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]
+
+    def on_tls_closed(self) -> None:
+        """Called when the closing alert is on its way to the peer."""
+
+    def on_handshake_failed(self, error: BaseException) -> None:
+        """Called when the handshake has failed."""

@@ -1,0 +1,101 @@
+"""Hooks into asyncio's event loop: a callback at the end of each turn, and polling instead of sleeping.
+
+Both replace the ``select`` method of the loop's selector, because asyncio has no interface for either. ``call_soon`` is
+no substitute for the callback: it runs a turn later, after another look for I/O. That costs a system call and some
+microseconds for each message that arrives alone.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from ..compat.asyncio import selector_of
+
+STAY_AWAKE_AFTER: Final = 4
+"""Number of short waits in a row after which the loop polls."""
+
+MAX_SHORT_WAITS: Final = 8
+"""Upper bound of the counter of short waits. A long wait subtracts ``STAY_AWAKE_AFTER``.
+
+So the loop polls only if four of five waits are short: while peers answer each other, not for messages at random.
+"""
+
+
+def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
+    """Call ``callback`` at the end of each turn of ``loop``, before the loop waits for I/O.
+
+    ``callback`` must not raise. It returns whether the loop may have got something to do; then the loop does not wait.
+    Returns False, and calls nothing, if ``loop`` has no selector.
+    """
+    selector = selector_of(loop)
+    if selector is None:
+        return False
+    select = selector.select
+
+    def select_after(timeout: float | None = None) -> Any:
+        return select(0 if callback() else timeout)
+
+    selector.select = select_after  # type: ignore[method-assign]
+    return True
+
+
+def enable_busy_poll(loop: Any, seconds: float) -> bool:
+    """Let ``loop`` poll for up to ``seconds`` before it sleeps, when that pays; see :class:`BusyPoll`.
+
+    Returns False, and changes nothing, for 0 seconds and if ``loop`` has no selector.
+    """
+    selector = selector_of(loop)
+    if not seconds or selector is None:
+        return False
+    selector.select = BusyPoll(selector.select, seconds).select  # type: ignore[method-assign]
+    return True
+
+
+class BusyPoll:
+    """A ``select`` that polls for up to ``seconds`` before it sleeps, if the last waits were no longer than that.
+
+    Sleeping and waking takes the system longer than the router needs for a whole call. If peers answer within that
+    time, as services on the same host do, polling saves a third of the latency for about the same CPU time. It does not
+    poll after a turn that took more than half of ``seconds``: sleeping then lets more messages arrive for the next
+    turn, and each of them costs less.
+    """
+
+    __slots__ = ("_clock", "_seconds", "_select", "_short_waits", "_woke")
+
+    def __init__(self, select: Callable[[float | None], Any], seconds: float, clock: Callable[[], float] = monotonic):
+        self._select = select
+        self._seconds = seconds
+        self._clock = clock
+        self._short_waits = 0
+        self._woke = 0.0
+
+    # Hot path: once per turn of the loop.
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Wait for I/O; see :meth:`selectors.BaseSelector.select`."""
+        if timeout is not None and timeout <= self._seconds:
+            return self._select(timeout)
+        select, clock = self._select, self._clock
+        if self._short_waits >= STAY_AWAKE_AFTER:
+            if not (ready := select(0)):
+                begin = clock()
+                if begin - self._woke > self._seconds / 2:
+                    ready = select(timeout)
+                else:
+                    ready = self._poll(begin + self._seconds, timeout)
+        else:
+            end = clock() + self._seconds
+            ready = select(timeout)
+            self._short_waits = self._short_waits + 1 if ready and clock() < end else 0
+        self._woke = clock()
+        return ready
+
+    def _poll(self, end: float, timeout: float | None) -> Any:
+        while self._clock() < end:
+            if ready := self._select(0):
+                self._short_waits = min(self._short_waits + 1, MAX_SHORT_WAITS)
+                return ready
+        self._short_waits -= STAY_AWAKE_AFTER
+        return self._select(timeout)
+
+    # End of the hot path.
