@@ -20,7 +20,7 @@ MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class World:
-    """An environment with a clock and random numbers that a test sets; session ids count from 1, publications from 1001."""
+    """An environment whose time and random number a test sets; session ids count from 1, publications from 1001."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -89,7 +89,7 @@ def roles() -> dict[str, Role]:
 
 @pytest.fixture
 def new_session() -> Callable[..., Session]:
-    """A function that makes sessions that have joined; features are given by client role: ``caller=["call_timeout"]``."""
+    """A function that makes joined sessions, with features by client role: ``caller=["call_timeout"]``."""
     ids = count(1)
 
     def make(role: str = "all", authid: str = "", **features: list[str]) -> Session:
