@@ -26,7 +26,7 @@ class TestRetained:
 
     @staticmethod
     def seen(retained, topic, match="exact", may_see=everybody):
-        return [each.id for each in retained.matching(Subscription(1, topic, match, ""), may_see)]
+        return [each.id for each in retained.find_latest(Subscription(1, topic, match, ""), may_see)]
 
     def test_latest_event_of_a_topic_stays(self, retained):
         for number in (1, 2):
