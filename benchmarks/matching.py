@@ -87,7 +87,7 @@ LookUp = Callable[[str], object]
 def measured(node: MemoryNode, what: str, size: int, choice: str) -> tuple[LookUp, list[str]]:
     """What to look up, and how."""
     realm = node.router.realms["realm1"]
-    look_up: LookUp = realm.broker.covering if what == "subscription" else realm.dealer.best
+    look_up: LookUp = realm.broker.matching_subscriptions if what == "subscription" else realm.dealer.best_registration
     if not look_up(uri(size - 1)):
         raise SystemExit("what was put in is not found")
     random = Random(1)  # noqa: S311 - the same each time

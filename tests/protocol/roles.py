@@ -21,5 +21,5 @@ def joined(node: MemoryNode, serializer: str, **announced: list[str]) -> MemoryP
 
 
 def open_calls(node: MemoryNode) -> int:
-    """How many calls the router still remembers, at either end."""
+    """Return the number of calls that the router has on record, at either end."""
     return sum(len(session.calls) + len(session.invocations) for session in node.router.sessions.values())

@@ -36,13 +36,13 @@ DETAILS = {"roles": {"caller": {}, "subscriber": {}}, "authid": "alice"}
 
 @pytest.fixture
 def node() -> MemoryNode:
-    """A router with services that want credentials."""
+    """A router with services that require credentials."""
     return MemoryNode(OPTIONS)
 
 
 @pytest.fixture
 def peer(node: MemoryNode, serializer: str) -> MemoryPeer:
-    """A peer of the service where nobody is anonymous, before its HELLO."""
+    """A peer of a service without anonymous login, before its HELLO."""
     return node.connect(serializer, SECURE)
 
 
@@ -51,7 +51,7 @@ def hello(peer: MemoryPeer, *methods: str, realm: str | None = "realm1", **detai
 
 
 def aborted(peer: MemoryPeer) -> tuple[str, str]:
-    """The reason and the text of the ABORT, which is the last that a peer gets."""
+    """The reason and the text of the ABORT, which is the last message."""
     code, details, reason = peer.receive()
     assert code == 3
     assert peer.is_closed
@@ -60,7 +60,7 @@ def aborted(peer: MemoryPeer) -> tuple[str, str]:
     return reason, details["message"]
 
 
-def test_challenged_peer_joins_with_what_its_authenticator_says(node: MemoryNode, peer: MemoryPeer) -> None:
+def test_challenged_peer_joins_as_its_authenticator_decides(node: MemoryNode, peer: MemoryPeer) -> None:
     hello(peer, authextra={"x": 1})
     (asked,) = node.questions
     assert (asked.session_id, asked.service, asked.method) == (peer.session_id, "secure", "ticket")
@@ -100,7 +100,7 @@ def test_method_that_does_not_apply_gives_way_to_the_next(node: MemoryNode, peer
     assert peer.receive()[0] == 2
 
 
-def test_anonymous_login_may_be_what_is_left(node: MemoryNode, serializer: str) -> None:
+def test_anonymous_login_is_tried_after_skipped_methods(node: MemoryNode, serializer: str) -> None:
     peer = node.connect(serializer, MIXED)
     hello(peer, "ticket", "anonymous")
     node.decide(Skip())

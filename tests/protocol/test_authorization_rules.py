@@ -1,4 +1,4 @@
-"""Advanced Profile, "Authorization", by rules: which one decides on a URI, and what patterns may be held."""
+"""Advanced Profile, "Authorization", by rules: the one that decides on a URI, and the patterns that are allowed."""
 
 import pytest
 

@@ -38,7 +38,7 @@ def test_skip_answers_the_caller_and_leaves_the_callee_alone(node, serializer, f
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("spelling", ["call_canceling", "call_cancelling"])
 @pytest.mark.parametrize("options", [{"mode": "killnowait"}, {}, {"mode": None}])
-def test_killnowait_interrupts_and_answers_at_once(node, serializer, options, spelling, answer):
+def test_killnowait_interrupts_and_answers_immediately(node, serializer, options, spelling, answer):
     callee, caller = called(node, serializer, spelling)
     assert caller.request([CANCEL, 7, options])[:5] == [ERROR, CALL, 7, {}, CANCELED]
     assert callee.receive() == interrupt("killnowait")

@@ -53,7 +53,7 @@ def test_random_never_asks_the_same_callee_twice(node, serializer, chance):
 
 
 @pytest.mark.parametrize("policy", ["single", "first", "last", "roundrobin", "random"])
-def test_call_that_nobody_is_available_for_fails(node, serializer, policy):
+def test_call_without_an_available_callee_fails(node, serializer, policy):
     callees = callees_of(node, serializer, policy, count=1 if policy == "single" else 3)
     caller = joined(node, serializer)
     caller.send([CALL, 7, {}, PROCEDURE])
@@ -96,7 +96,7 @@ def test_busy_callees_are_passed_over(node, serializer):
     assert len(callees[1].inbox) == 1
 
 
-def test_registration_that_is_gone_has_nobody_available(node, serializer):
+def test_removed_registration_has_no_available_callee(node, serializer):
     callees, caller = callees_of(node, serializer, "first", count=1), joined(node, serializer)
     caller.send([CALL, 7, {}, PROCEDURE])
     invocation = callees[0].receive()
@@ -118,7 +118,7 @@ def test_details_are_those_of_the_next_callee(node, serializer):
     assert (details["procedure"], details["timeout"], details["caller"]) == (PROCEDURE, 1000, caller.session_id)
 
 
-def test_caller_that_left_is_asked_for_no_more(node, serializer):
+def test_call_of_a_caller_that_left_is_not_rerouted(node, serializer):
     callees, caller = callees_of(node, serializer, "first"), joined(node, serializer)
     caller.send([CALL, 7, {}, PROCEDURE])
     caller.lose()

@@ -100,7 +100,7 @@ def test_clock_restarts_with_each_progressive_result(node, serializer):
     assert callee.receive()[0] == INTERRUPT
 
 
-def test_progress_that_nobody_asked_for_does_not_restart_the_clock(node, serializer):
+def test_unrequested_progress_does_not_restart_the_timeout(node, serializer):
     callee, caller, _ = called(node, serializer, 1000, *CANCELING, *PROGRESS)
     node.pass_time(0.9)
     callee.send([YIELD, 1, {"progress": True}])
@@ -109,7 +109,7 @@ def test_progress_that_nobody_asked_for_does_not_restart_the_clock(node, seriali
 
 
 @pytest.mark.parametrize(("features", "register"), [(["call_timeout"], {}), ([], {"forward_timeout": True})])
-def test_callee_that_can_or_wants_to_is_told_and_the_router_keeps_time_too(node, serializer, features, register):
+def test_timeout_is_sent_to_the_callee_and_applied_by_the_router_too(node, serializer, features, register):
     _, caller, details = called(node, serializer, 1000, *features, register=register)
     assert details == {"timeout": 1000}
     node.pass_time(1.001)
@@ -161,7 +161,7 @@ def test_calls_end_in_the_order_of_their_timeouts(node, serializer):
     assert [error[2] for error in caller.receive_all()] == [2, 3, 1]
 
 
-def test_rerouted_call_has_what_is_left_of_its_time(node, serializer):
+def test_rerouted_call_has_the_remaining_time(node, serializer):
     callees = [joined(node, serializer, callee=["call_reroute"]) for _ in range(2)]
     caller = joined(node, serializer)
     for callee in callees:

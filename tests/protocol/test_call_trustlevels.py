@@ -31,7 +31,7 @@ def joined_as(node, serializer, role):
 
 @pytest.mark.parametrize("role", LEVELS)
 @pytest.mark.parametrize("match", ["exact", "prefix"])
-def test_callee_is_told_the_trust_level_of_the_callers_role(node, serializer, role, match):
+def test_invocation_has_the_trust_level_of_the_callers_role(node, serializer, role, match):
     callee, caller = joined_as(node, serializer, "none"), joined_as(node, serializer, role)
     callee.request([REGISTER, 1, {"match": match}, "com.x"])
     caller.send([CALL, 1, {}, "com.x"])

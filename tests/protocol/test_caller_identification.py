@@ -50,7 +50,7 @@ def test_caller_cannot_name_somebody_else(alice, bob):
 
 
 def forbidding(serializer):
-    """Callee and caller in a realm where nobody may disclose himself."""
+    """Callee and caller in a realm that does not allow `disclose_me`."""
     options = anonymous_options("realm1")
     realm = replace(options.realms["realm1"], allow_disclose_me=False)
     node = MemoryNode(replace(options, realms={"realm1": realm}))
@@ -68,7 +68,7 @@ def test_caller_that_may_not_disclose_itself_is_refused(serializer):
     assert callee.receive()[3] == {}
 
 
-def test_callee_that_wants_to_know_is_told_even_there(serializer):
+def test_callee_that_asked_for_disclosure_gets_it_even_there(serializer):
     callee, caller = forbidding(serializer)
     callee.request([REGISTER, 2, {"disclose_caller": True}, "com.y"])
     caller.send([CALL, 1, {}, "com.y"])
@@ -76,14 +76,14 @@ def test_callee_that_wants_to_know_is_told_even_there(serializer):
 
 
 @pytest.mark.parametrize("match", ["prefix", "wildcard"])
-def test_pattern_is_told_of_the_caller_too(alice, bob, match):
+def test_invocation_of_a_pattern_discloses_the_caller_too(alice, bob, match):
     bob.request([REGISTER, 1, {"match": match, "disclose_caller": True}, "com.x"])
     alice.send([CALL, 1, {}, "com.x"])
     details = bob.receive()[3]
     assert (details["procedure"], details["caller"]) == ("com.x", alice.session_id)
 
 
-def test_only_the_callee_that_asked_is_told(alice, bob, join):
+def test_only_the_callee_that_asked_gets_the_caller(alice, bob, join):
     callee = join()
     bob.request([REGISTER, 1, {"invoke": "roundrobin", "disclose_caller": True}, "com.x"])
     callee.request([REGISTER, 1, {"invoke": "roundrobin"}, "com.x"])

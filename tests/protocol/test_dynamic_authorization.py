@@ -1,4 +1,4 @@
-"""Advanced Profile, "Authorization", with an authorizer that takes its time; Basic Profile, "Ordering Guarantees".
+"""Advanced Profile, "Authorization", with a slow authorizer; Basic Profile, "Ordering Guarantees".
 
 The authorizer is played by the test: it answers when and what the test says.
 """
@@ -63,7 +63,7 @@ def asker(node: MemoryNode, serializer: str) -> MemoryPeer:
 
 @pytest.fixture
 def other(node: MemoryNode, serializer: str) -> MemoryPeer:
-    """A session that nobody is asked about."""
+    """A session whose role has no authorizer."""
     return node.join("realm1", serializer, PLAIN)
 
 
@@ -100,9 +100,7 @@ def test_action_waits_for_the_authorizer(node: MemoryNode, asker: MemoryPeer, ac
         (ChallengePeer("ticket", {}), "wamp.error.authorization_failed"),
     ],
 )
-def test_what_is_not_allowed_is_refused(
-    node: MemoryNode, asker: MemoryPeer, action: str, answer: Any, error: str
-) -> None:
+def test_denied_action_is_refused(node: MemoryNode, asker: MemoryPeer, action: str, answer: Any, error: str) -> None:
     asker.send(MESSAGES[action])
     node.decide(answer)
     code, request_type, request_id, _, uri, *_ = asker.receive()
@@ -203,7 +201,7 @@ def test_session_that_waits_is_still_called_and_sent_to(node: MemoryNode, asker:
     assert other.receive()[3] == ["ho"]
 
 
-def test_held_goodbye_is_said_in_its_turn(node: MemoryNode, asker: MemoryPeer, other: MemoryPeer) -> None:
+def test_queued_goodbye_is_handled_in_order(node: MemoryNode, asker: MemoryPeer, other: MemoryPeer) -> None:
     other.request([32, 1, {}, "com.x"])
     asker.send([16, 1, {}, "com.x"])
     asker.send([6, {}, "wamp.close.normal"])
@@ -218,7 +216,7 @@ def test_held_goodbye_is_said_in_its_turn(node: MemoryNode, asker: MemoryPeer, o
 
 @pytest.mark.parametrize("way", ["abort", "lost", "killed", "violation", "realm closed", "role removed"])
 @pytest.mark.parametrize("held", [0, 3])
-def test_end_takes_what_waits_along(
+def test_end_of_a_session_drops_its_queue(
     node: MemoryNode, asker: MemoryPeer, other: MemoryPeer, way: str, held: int
 ) -> None:
     other.request([32, 1, {"match": "prefix"}, "com."])
@@ -246,7 +244,7 @@ def test_end_takes_what_waits_along(
     assert not node.router.has_cleanup
 
 
-def test_violation_in_a_held_message_ends_the_session(node: MemoryNode, asker: MemoryPeer) -> None:
+def test_violation_in_a_queued_message_ends_the_session(node: MemoryNode, asker: MemoryPeer) -> None:
     asker.send([48, 1, {}, "com.x"])
     asker.send([70, 77, {}])
     asker.send([48, 2, {}, "com.x"])
@@ -282,7 +280,7 @@ def test_large_payload_counts_as_many_messages(node: MemoryNode, asker: MemoryPe
     assert not asker.is_paused
 
 
-def test_session_that_is_killed_while_it_is_not_read_says_goodbye(node: MemoryNode, asker: MemoryPeer) -> None:
+def test_session_killed_while_reading_is_paused_may_answer_goodbye(node: MemoryNode, asker: MemoryPeer) -> None:
     for number in range(pending.MAX_QUEUED_MESSAGES + 5):
         asker.send([16, number + 1, {}, "com.x"])
     assert asker.is_paused
@@ -356,7 +354,7 @@ def test_testament_that_is_not_allowed_is_not_left(node: MemoryNode, asker: Memo
 # --- patterns --------------------------------------------------------------------------------------------------------
 
 
-def test_yes_to_a_pattern_covers_it(node: MemoryNode, asker: MemoryPeer, other: MemoryPeer) -> None:
+def test_allowed_pattern_is_allowed_as_a_whole(node: MemoryNode, asker: MemoryPeer, other: MemoryPeer) -> None:
     asker.send([32, 1, {"match": "prefix"}, "com."])
     (asked,) = node.questions
     assert (asked.match, asked.options.match) == ("prefix", "prefix")
@@ -370,7 +368,9 @@ def test_yes_to_a_pattern_covers_it(node: MemoryNode, asker: MemoryPeer, other: 
     assert not node.questions
 
 
-def test_retained_events_come_with_the_yes(node: MemoryNode, asker: MemoryPeer, other: MemoryPeer) -> None:
+def test_retained_events_come_after_the_authorizer_allowed(
+    node: MemoryNode, asker: MemoryPeer, other: MemoryPeer
+) -> None:
     other.send([16, 1, {"retain": True}, "com.x", ["kept"]])
     asker.send([32, 1, {"match": "prefix", "get_retained": True}, "com."])
     node.decide(YES)
@@ -469,7 +469,7 @@ def test_question_is_asked_anew_when_rules_change(node: MemoryNode, asker: Memor
     assert [each[0] for each in asker.receive_all()] == [8, 33]
 
 
-def test_what_waits_is_decided_by_new_static_rules(node: MemoryNode, asker: MemoryPeer) -> None:
+def test_suspended_message_is_decided_by_new_static_rules(node: MemoryNode, asker: MemoryPeer) -> None:
     asker.send([32, 1, {}, "com.x"])
     asker.send([32, 2, {}, "com.y"])
     node.configure(static(Permission("com.y", subscribe=True)))
@@ -513,13 +513,13 @@ def test_rights_that_stay_are_kept(node: MemoryNode, holder: MemoryPeer, other: 
     assert holder.receive()[0] == 36
 
 
-def test_same_authorizer_leaves_what_it_allowed(node: MemoryNode, holder: MemoryPeer) -> None:
+def test_same_authorizer_revokes_nothing(node: MemoryNode, holder: MemoryPeer) -> None:
     node.configure(options(replace(ASKED, timeout=1)))
     assert not holder.inbox
 
 
 @pytest.mark.parametrize("through_static", [False, True])
-def test_other_authorizer_takes_what_nobody_allowed(
+def test_other_authorizer_revokes_what_it_did_not_allow(
     node: MemoryNode, holder: MemoryPeer, other: MemoryPeer, through_static: bool
 ) -> None:
     holder.send([48, 9, {}, "wamp.session.add_testament", ["com.will", [], {}]])
@@ -547,7 +547,7 @@ def test_revocation_goes_in_slices(node: MemoryNode, holder: MemoryPeer) -> None
     assert not node.router.has_cleanup
 
 
-def test_session_that_leaves_during_the_review_is_taken_apart_once(node: MemoryNode, holder: MemoryPeer) -> None:
+def test_session_that_leaves_during_the_review_is_cleaned_up_once(node: MemoryNode, holder: MemoryPeer) -> None:
     node.works = False
     node.configure(static())
     node.router.run_cleanup(1)
@@ -557,7 +557,7 @@ def test_session_that_leaves_during_the_review_is_taken_apart_once(node: MemoryN
     assert not node.router.realms["realm1"].dealer.registrations
 
 
-def test_session_that_gives_back_during_the_review_is_not_told(node: MemoryNode, holder: MemoryPeer) -> None:
+def test_session_that_unsubscribes_during_the_review_is_not_notified(node: MemoryNode, holder: MemoryPeer) -> None:
     session = node.router.sessions[holder.session_id]
     registrations, subscriptions = list(session.registrations), list(session.subscriptions)
     node.works = False

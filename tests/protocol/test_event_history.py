@@ -85,7 +85,7 @@ def past(node, alice):
 # --- what is kept ---
 
 
-def test_event_is_told_with_time_ids_details_and_payload(node, alice, bob):
+def test_event_is_returned_with_time_ids_details_and_payload(node, alice, bob):
     node.pass_time(1.5)
     publication = publish(alice, TOPIC, [1, "é"], {"a": [2.5]})
     assert events(bob) == [
@@ -141,7 +141,7 @@ def test_history_of_a_pattern_names_the_topic(alice, bob):
     assert events(bob, PREFIX, match="prefix")[0]["details"] == {"topic": TOPIC}
 
 
-def test_details_of_the_publication_are_told(serializer):
+def test_details_of_the_publication_are_sent(serializer):
     node = MemoryNode(options_with(trustlevel=2))
     alice = node.join("realm1", serializer)
     publish(alice, TOPIC, [1], disclose_me=True, transaction_hash="abc")
@@ -155,7 +155,7 @@ def test_details_of_the_publication_are_told(serializer):
     }
 
 
-def test_events_are_told_in_every_serializer(alice, node):
+def test_events_are_returned_in_every_serializer(alice, node):
     publish(alice, TOPIC, [1, None, "é"], {"a": True})
     for name in ("json", "msgpack", "cbor"):
         event = events(node.join("realm1", name))[0]
@@ -168,7 +168,7 @@ def test_no_more_than_the_limit_are_kept(alice, bob):
     assert firsts(events(bob, "com.short")) == [2, 3, 4]
 
 
-def test_what_is_too_old_is_forgotten(node, alice, bob):
+def test_expired_events_are_removed(node, alice, bob):
     publish(alice, "com.young", [0])
     node.pass_time(30)
     publish(alice, "com.young", [1])
@@ -204,7 +204,7 @@ def test_event_that_cannot_be_read_does_not_hide_the_others(node, bob):
     assert firsts(events(bob)) == [1, 2]
 
 
-def test_event_that_the_reader_cannot_be_told_does_not_leave_it_without_an_answer(node, bob):
+def test_history_with_an_event_that_cannot_be_encoded_is_answered(node, bob):
     alice = node.join("realm1", "json")
     publish(alice, TOPIC, [10**30])
     answer = ask(bob, subscription_of(bob, TOPIC))
@@ -242,7 +242,7 @@ def test_limit_counts_from_where_reading_begins(past, bob):
         ({"until_time": "2020-01-01T00:00:00Z"}, []),
     ],
 )
-def test_times_bound_what_is_told(past, bob, filters, expected):
+def test_times_limit_the_events(past, bob, filters, expected):
     assert firsts(events(bob, **filters)) == expected
     assert firsts(events(bob, reverse=True, **filters)) == expected[::-1]
 
@@ -263,7 +263,7 @@ def test_times_bound_what_is_told(past, bob, filters, expected):
         ({"from_publication": 4, "until_publication": 2}, []),
     ],
 )
-def test_publications_bound_what_is_told(past, bob, filters, expected):
+def test_publication_ids_limit_the_events(past, bob, filters, expected):
     filters = {name: past[place] for name, place in filters.items()}
     assert firsts(events(bob, **filters)) == expected
     assert firsts(events(bob, reverse=True, **filters)) == expected[::-1]
@@ -322,7 +322,7 @@ def test_lists_hold_for_past_events(alice, bob, admin, lists, anonymous_sees, ad
         assert bool(events(admin, topic, match=match)) is admin_sees
 
 
-def test_limit_counts_what_the_reader_may_see(alice, bob):
+def test_limit_counts_visible_events_only(alice, bob):
     for number in range(4):
         publish(alice, TOPIC, [number], **({"eligible_authrole": ["admin"]} if number % 2 == 0 else {}))
     assert firsts(events(bob, limit=2)) == [1, 3]

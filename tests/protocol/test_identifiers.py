@@ -15,14 +15,14 @@ def test_ids_within_the_range_are_taken(alice, request_id):
 
 @pytest.mark.parametrize("request_id", [0, -1, LARGEST + 1, 2**64 - 1, -(2**63), 1.5, True, False, "1", None, [1], {}])
 @pytest.mark.parametrize("code", [SUBSCRIBE, CALL, PUBLISH, REGISTER])
-def test_request_id_that_is_none_is_a_violation(alice, code, request_id):
+def test_invalid_request_id_is_a_violation(alice, code, request_id):
     alice.send([code, request_id, {}, "com.x"])
     assert "$[1]" in assert_aborted(alice)
 
 
 @pytest.mark.parametrize("other_id", [0, -1, LARGEST + 1, 1.5, True, "1", None])
 @pytest.mark.parametrize("code", [UNSUBSCRIBE, UNREGISTER])
-def test_other_id_that_is_none_is_a_violation(alice, code, other_id):
+def test_other_invalid_id_is_a_violation(alice, code, other_id):
     alice.send([code, 1, other_id])
     assert "$[2]" in assert_aborted(alice)
 

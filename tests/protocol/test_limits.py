@@ -1,4 +1,4 @@
-"""Limits of realm, role and service: what exceeds one is answered with an error, and the session lives on."""
+"""Limits of realm, role and service: a request above a limit is answered with an error, and the session stays."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def nested(depth: int) -> Any:
 
 
 def deep_bytes(serializer: str, head: list[Any], depth: int) -> bytes:
-    """A message whose args are that deep, made without building them."""
+    """A message with args of this depth, as text."""
     if serializer == "json":
         return dump("json", head)[:-1] + b"," + b"[" * depth + b"]" * depth + b"]"
     data = dump(serializer, head)
@@ -70,7 +70,7 @@ def deep_bytes(serializer: str, head: list[Any], depth: int) -> bytes:
 
 @pytest.fixture
 def strict(serializer: str) -> MemoryNode:
-    """A router whose realm allows little."""
+    """A router whose realm has low limits."""
     return MemoryNode(options(Limits(uri_length=30, depth=5, payload_size=200)))
 
 
@@ -121,7 +121,7 @@ def test_any_depth_is_an_error_of_its_request(caller, callee, serializer, head, 
     assert caller.request([CALL, 2, {}, "wamp.session.count"])[0] == RESULT
 
 
-def test_what_no_serializer_can_read_is_an_error_without_any_limit(serializer):
+def test_payload_that_no_serializer_can_read_is_an_error_without_any_limit(serializer):
     node = MemoryNode(options())
     peer = node.join("realm1", serializer)
     peer.send_bytes(deep_bytes(serializer, [CALL, 1, {}, PROCEDURE], 100_000))
@@ -130,7 +130,7 @@ def test_what_no_serializer_can_read_is_an_error_without_any_limit(serializer):
     assert error[5] == ["payload is nested deeper than the serializer can read"]
 
 
-def test_depth_where_no_request_can_be_told_aborts(caller, serializer):
+def test_depth_without_a_request_to_answer_aborts(caller, serializer):
     caller.send_bytes(deep_bytes(serializer, [CALL, 1], 100_000))
     abort = caller.receive()
     assert abort[0] == ABORT
@@ -212,7 +212,7 @@ def test_strictest_limit_of_realm_role_and_service_counts(serializer):
         assert error[4:] == [QUOTA_EXCEEDED, [f"more than {count} subscriptions: the limit of {owner}"]]
 
 
-def test_one_more_registration_of_what_is_held_is_within_the_limit(serializer):
+def test_repeated_registration_does_not_count_twice(serializer):
     node = MemoryNode(options(Limits(registrations=1)))
     peer = node.join("realm1", serializer)
     shared = {"invoke": "roundrobin"}

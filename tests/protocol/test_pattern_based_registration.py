@@ -74,7 +74,7 @@ def test_pattern_that_is_unregistered_uncovers_the_next_best(alice, bob):
     assert bob.receive()[0] == INVOCATION
 
 
-def test_patterns_with_very_many_components_harm_nobody(alice, bob):
+def test_patterns_with_many_components_are_handled_fast(alice, bob):
     bob.request([REGISTER, 1, {"match": "wildcard"}, ".".join(["a", ""] * 250)])
     alice.send([CALL, 1, {}, ".".join("a" * 500)])
     assert bob.receive()[0] == INVOCATION

@@ -68,7 +68,7 @@ def test_pattern_that_is_unsubscribed_is_gone(alice, bob, node):
     assert not node.router.realms["realm1"].broker.subscriptions
 
 
-def test_patterns_with_very_many_components_harm_nobody(alice, bob):
+def test_patterns_with_many_components_are_handled_fast(alice, bob):
     topic = ".".join("a" * 500)
     subscribe(bob, 1, "wildcard", ".".join(["a", ""] * 250))
     answer = alice.request([PUBLISH, 1, {"acknowledge": True}, topic])

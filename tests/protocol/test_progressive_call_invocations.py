@@ -140,7 +140,7 @@ def test_payload_options_of_the_first_part_hold_for_all(node, serializer):
     assert [invocation[3]["ppt_scheme"] for invocation in callee.receive_all()] == ["x_mine"] * 3
 
 
-def test_pattern_is_told_its_procedure_with_every_part(node, serializer, caller):
+def test_invocation_of_a_pattern_has_the_procedure_in_every_part(node, serializer, caller):
     callee = joined(node, serializer, callee=ABLE)
     callee.request([REGISTER, 1, {"match": "prefix"}, "com."])
     caller.send(part(1))

@@ -195,7 +195,7 @@ def test_callee_that_leaves_ends_the_results(node, serializer):
     assert not open_calls(node)
 
 
-def test_progress_that_the_caller_cannot_be_told_ends_the_call(node):
+def test_progress_that_cannot_be_encoded_for_the_caller_ends_the_call(node):
     callee, caller = joined(node, "msgpack", callee=ABLE), joined(node, "json", caller=[FEATURE])
     callee.request([REGISTER, 1, {}, PROCEDURE])
     caller.send([CALL, 7, {"receive_progress": True}, PROCEDURE])

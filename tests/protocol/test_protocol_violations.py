@@ -1,4 +1,4 @@
-"""Basic Profile, "Protocol Errors": what ends a session, and that the ABORT says why."""
+"""Basic Profile, "Protocol Errors": messages that end a session, and the reason in ABORT."""
 
 import pytest
 
@@ -24,12 +24,12 @@ from .test_sessions import assert_aborted
 
 
 @pytest.mark.parametrize("message", [[], {}, 1, "x", None, [None], ["32", 1, {}, "com.x"], [0], [7, 1], [-1], [999, 1]])
-def test_what_is_no_message_is_a_violation(alice, message):
+def test_invalid_message_is_a_violation(alice, message):
     alice.send(message)
     assert "malformed message" in assert_aborted(alice)
 
 
-def test_what_is_no_message_before_hello_is_a_violation(peer):
+def test_invalid_message_before_hello_is_a_violation(peer):
     peer.send([])
     assert_aborted(peer)
 

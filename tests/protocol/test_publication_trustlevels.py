@@ -33,7 +33,7 @@ def details(peer):
     ("role", "expected"),
     [("anonymous", {}), ("lowest", {"trustlevel": 0}), ("high", {"trustlevel": 7})],
 )
-def test_event_tells_the_level_of_its_publishers_role(node, alice, serializer, role, expected):
+def test_event_has_the_level_of_its_publishers_role(node, alice, serializer, role, expected):
     alice.request([SUBSCRIBE, 1, {}, TOPIC])
     publisher = node.join("realm1", serializer, SERVICES[role])
     publisher.send([PUBLISH, 1, {}, TOPIC])
@@ -47,7 +47,7 @@ def test_subscribers_own_level_does_not_count(node, bob, serializer):
     assert details(subscriber) == {}
 
 
-def test_level_is_told_to_patterns_with_other_details(node, alice, serializer):
+def test_trust_level_is_sent_to_patterns_with_other_details(node, alice, serializer):
     alice.request([SUBSCRIBE, 1, {"match": "prefix"}, "com."])
     publisher = node.join("realm1", serializer, SERVICES["high"])
     publisher.send([PUBLISH, 1, {"disclose_me": True}, TOPIC])

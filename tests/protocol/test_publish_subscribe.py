@@ -39,7 +39,7 @@ def test_publication_without_acknowledge_is_not_answered(alice, bob):
         assert bob.receive()[0] == EVENT
 
 
-def test_publication_to_nobody_is_acknowledged(alice):
+def test_publication_without_subscribers_is_acknowledged(alice):
     assert alice.request([PUBLISH, 1, {"acknowledge": True}, TOPIC])[:2] == [PUBLISHED, 1]
 
 
@@ -83,7 +83,7 @@ def test_unsubscribed_session_gets_no_more_events_and_others_do(alice, bob, join
     assert carol.receive()[0] == EVENT
 
 
-def test_unsubscribe_of_what_is_not_held_is_an_error(alice, bob):
+def test_unsubscribe_of_another_subscription_is_an_error(alice, bob):
     subscription = bob.request([SUBSCRIBE, 1, {}, TOPIC])[2]
     for request_id, each in enumerate([subscription, 12345], 1):
         error = alice.request([UNSUBSCRIBE, request_id, each])

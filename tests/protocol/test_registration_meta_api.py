@@ -67,7 +67,7 @@ def test_lookup_finds_just_this_pattern(alice, meta, match):
     assert [meta("lookup", PROCEDURE, {"match": other}) for other in others] == [None, None]
 
 
-def test_match_finds_what_a_call_would_reach(alice, meta):
+def test_match_finds_the_registration_that_a_call_reaches(alice, meta):
     prefix = registered(alice, "com.example", match="prefix")
     wildcard = registered(alice, "com..procedure", match="wildcard")
     assert meta("match", PROCEDURE) == prefix
@@ -79,7 +79,7 @@ def test_match_finds_what_a_call_would_reach(alice, meta):
 
 @pytest.mark.parametrize("match", ["exact", "prefix", "wildcard"])
 @pytest.mark.parametrize("invoke", [None, "roundrobin"])
-def test_get_tells_the_details(alice, meta, node, match, invoke):
+def test_get_returns_the_details(alice, meta, node, match, invoke):
     node.pass_time(5)
     registration = registered(alice, match=match, invoke=invoke)
     details = meta("get", registration)
@@ -132,7 +132,7 @@ def test_remove_callee_wants_a_session(alice, meta):
     assert meta("remove_callee", registration, "alice") == "wamp.error.invalid_argument"
 
 
-def test_life_of_a_registration_is_told_in_order(alice, bob, meta, events):
+def test_events_of_a_registration_are_published_in_order(alice, bob, meta, events):
     registration = registered(alice, invoke="roundrobin")
     details = meta("get", registration)
     registered(bob, invoke="roundrobin")
@@ -150,7 +150,7 @@ def test_life_of_a_registration_is_told_in_order(alice, bob, meta, events):
     ]
 
 
-def test_session_that_leaves_is_told_of_for_each_registration(alice, events):
+def test_leaving_publishes_an_event_for_each_registration(alice, events):
     ids = [registered(alice, f"com.x{number}") for number in range(2)]
     events()
     alice.lose()
@@ -159,7 +159,7 @@ def test_session_that_leaves_is_told_of_for_each_registration(alice, events):
     ]
 
 
-def test_removed_callee_is_told_of(alice, meta, events):
+def test_removal_of_a_callee_is_published(alice, meta, events):
     registration = registered(alice)
     events()
     meta("remove_callee", registration, alice.session_id)
@@ -169,14 +169,14 @@ def test_removed_callee_is_told_of(alice, meta, events):
     ]
 
 
-def test_second_registration_by_the_same_session_is_not_told(alice, events):
+def test_second_registration_by_the_same_session_is_not_published(alice, events):
     registered(alice, invoke="first")
     events()
     registered(alice, request_id=2, invoke="first")
     assert events() == []
 
 
-def test_refused_registration_is_not_told(alice, bob, events):
+def test_refused_registration_is_not_published(alice, bob, events):
     registered(alice)
     events()
     assert bob.request([REGISTER, 1, {}, PROCEDURE])[0] == ERROR
@@ -213,7 +213,7 @@ def test_realm_without_the_meta_api_has_none(serializer):
     assert alice.request([CALL, 2, {}, "wamp.registration.list"])[4] == NO_SUCH_PROCEDURE
 
 
-def test_session_that_is_still_taken_apart_is_out_at_once(node, alice, bob, join):
+def test_session_in_cleanup_is_not_active(node, alice, bob, join):
     carol = join()
     policy = {"invoke": "roundrobin"}
     shared = alice.request([REGISTER, 1, policy, "com.example.shared"])[2]

@@ -44,7 +44,7 @@ def test_forced_registration_throws_out_all(node, serializer, invoke):
     assert [node.router.sessions[callee.session_id].registrations for callee in callees] == [{}] * 5
 
 
-def test_forced_registration_of_what_is_free_is_one_like_others(alice):
+def test_forced_registration_of_a_free_procedure_is_an_ordinary_one(alice):
     assert alice.request([REGISTER, 1, {"force_reregister": True}, PROCEDURE])[0] == REGISTERED
     assert not alice.inbox
 
@@ -77,7 +77,7 @@ def test_open_call_of_a_revoked_callee_goes_on(node, serializer):
     assert caller.receive() == [RESULT, 1, {}, ["still"]]
 
 
-def test_registration_that_may_not_be_forced_throws_out_nobody(node, serializer):
+def test_refused_forced_registration_removes_no_callee(node, serializer):
     old, new = joined(node, serializer, callee=FEATURE), joined(node, serializer)
     old.request([REGISTER, 1, {}, PROCEDURE])
     assert new.request([REGISTER, 1, {"force_reregister": True}, "wamp.session.count"])[0] == ERROR
@@ -87,7 +87,7 @@ def test_registration_that_may_not_be_forced_throws_out_nobody(node, serializer)
     assert not old.inbox
 
 
-def test_take_over_is_told_as_meta_events_in_order(node, serializer):
+def test_forced_registration_publishes_meta_events_in_order(node, serializer):
     callees = [joined(node, serializer, callee=FEATURE) for _ in range(2)]
     new, listener = joined(node, serializer), joined(node, serializer)
     for callee in callees:
@@ -110,7 +110,7 @@ def test_take_over_is_told_as_meta_events_in_order(node, serializer):
     ("args", "reason"), [([], UNREGISTERED_REASON), (["com.example.moving"], "com.example.moving")]
 )
 @pytest.mark.parametrize("features", [FEATURE, []])
-def test_callee_that_is_removed_is_told_if_it_announced(node, serializer, features, args, reason):
+def test_removed_callee_is_notified_if_it_announced_revocation(node, serializer, features, args, reason):
     callee, admin = joined(node, serializer, callee=features), joined(node, serializer)
     registration = callee.request([REGISTER, 1, {}, PROCEDURE])[2]
     call = [CALL, 1, {}, "wamp.registration.remove_callee", [registration, callee.session_id, *args]]

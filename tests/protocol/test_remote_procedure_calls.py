@@ -104,7 +104,7 @@ def test_unregistered_procedure_is_gone_and_free(alice, bob, registration):
     assert bob.request([REGISTER, 2, {}, PROCEDURE])[0] == REGISTERED
 
 
-def test_unregister_of_what_is_not_held_is_an_error(alice, bob, registration):
+def test_unregister_of_another_registration_is_an_error(alice, bob, registration):
     for request_id, each in enumerate([registration, 12345], 1):
         error = bob.request([UNREGISTER, request_id, each])
         assert error[:5] == [ERROR, UNREGISTER, request_id, {}, "wamp.error.no_such_registration"]
@@ -166,7 +166,7 @@ def test_second_answer_is_dropped(alice, bob, registration, second):
     assert not alice.is_closed
 
 
-def test_options_that_nobody_announced_are_taken_without_effect(alice, bob, registration):
+def test_options_of_unannounced_features_are_accepted_without_effect(alice, bob, registration):
     bob.send([CALL, 1, {"receive_progress": True, "x_mine": {"a": 1}, "unheard_of": 1}, PROCEDURE])
     assert alice.receive()[3] == {}
     alice.send([YIELD, 1, {"x_mine": 1}])

@@ -1,4 +1,4 @@
-"""Basic Profile, "Serializers": payload arrives as it was sent, whatever its receiver speaks, or its sender is told."""
+"""Basic Profile, "Serializers": payload arrives as it was sent in every serializer, or its sender gets an error."""
 
 import math
 from typing import Any
@@ -80,7 +80,7 @@ def test_binary_arrives_in_every_serializer(alice, other, value):
 
 
 @pytest.mark.parametrize("text", ["\0", "\0AAA", "\0no base64!", "\0A=="])
-def test_text_that_json_would_take_for_binary_is_told_to_its_sender(alice, other, text):
+def test_text_that_json_reads_as_binary_is_an_error_to_its_sender(alice, other, text):
     alice.send([CALL, 5, {}, "com.p", [text]])
     if alice.serializer == "json" and text != "\0":
         assert "base64" in assert_aborted(alice)
@@ -200,7 +200,7 @@ def test_hard_result_reaches_the_caller_as_a_result_or_an_error(node, receiver, 
     assert not node.router.sessions[caller.session_id].calls
 
 
-def test_event_that_cannot_be_said_is_dropped_for_those_alone_who_cannot_hear_it(node, receiver):
+def test_event_is_dropped_for_receivers_whose_serializer_cannot_encode_it(node, receiver):
     publisher = node.join("realm1", "msgpack")
     subscribers = [node.join("realm1", name) for name in ("json", receiver, "msgpack")]
     for subscriber in subscribers:
@@ -249,7 +249,7 @@ INVALID: dict[str, dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize(("sender", "kind"), [(sender, kind) for sender, kinds in INVALID.items() for kind in kinds])
-def test_invalid_payload_is_a_violation_and_goes_nowhere(node, other, sender, kind):
+def test_invalid_payload_is_a_violation_and_is_not_forwarded(node, other, sender, kind):
     peer = node.join("realm1", sender)
     peer.send_bytes(call_bytes(sender, INVALID[sender][kind]))
     assert_aborted(peer)
@@ -265,7 +265,7 @@ def test_nesting_within_the_limits_arrives_everywhere(alice, other, depth):
     assert other.receive()[4] == [value]
 
 
-def test_nesting_that_cannot_be_transcoded_is_told_to_its_sender(node):
+def test_nesting_that_cannot_be_transcoded_is_an_error_to_its_sender(node):
     caller, callee = node.join("realm1", "json"), node.join("realm1", "cbor")
     callee.request([REGISTER, 1, {}, "com.p"])
     caller.send_bytes(call_bytes("json", b"[" * 900 + b"]" * 900))

@@ -83,7 +83,7 @@ def killed(peer):
 # --- events ---
 
 
-def test_joining_is_told_with_the_details_of_the_session(node, alice, serializer):
+def test_joining_is_published_with_the_details_of_the_session(node, alice, serializer):
     subscription = alice.request([SUBSCRIBE, 1, {}, "wamp.session.on_join"])[2]
     bob = node.connect(serializer, ADMIN)
     welcome = bob.join("realm1")
@@ -120,7 +120,7 @@ def by_router(node, peer):
 
 
 @pytest.mark.parametrize("end", [by_goodbye, by_loss, by_violation, by_router])
-def test_leaving_is_told_with_three_arguments_however_it_ends(node, admin, alice, end):
+def test_on_leave_always_has_three_arguments(node, admin, alice, end):
     listen(alice, "on_leave")
     session_id = admin.session_id
     end(node, admin)
@@ -128,13 +128,13 @@ def test_leaving_is_told_with_three_arguments_however_it_ends(node, admin, alice
 
 
 @pytest.mark.parametrize("end", [by_goodbye, by_violation, by_router])
-def test_session_that_leaves_is_not_told_of_it(node, alice, end):
+def test_session_that_leaves_gets_no_event_of_it(node, alice, end):
     alice.request([SUBSCRIBE, 1, {"match": "prefix"}, "wamp."])
     end(node, alice)
     assert EVENT not in [message[0] for message in alice.receive_all()]
 
 
-def test_events_of_another_realm_are_not_told(serializer):
+def test_events_of_another_realm_are_not_published(serializer):
     roles = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
     node = MemoryNode(RouterOptions(realms={name: RealmOptions(name, roles) for name in ("realm1", "realm2")}))
     alice = node.join("realm1", serializer)
@@ -160,7 +160,7 @@ def test_sessions_are_counted_and_listed_by_role(admin, alice, bob):
     assert set(call(alice, "list", ["admin", "anonymous"])) == {admin.session_id, *anonymous}
 
 
-def test_details_of_a_session_are_told(admin, alice):
+def test_details_of_a_session_are_returned(admin, alice):
     assert call(alice, "get", admin.session_id) == {
         "session": admin.session_id,
         "authid": "root",
@@ -172,7 +172,7 @@ def test_details_of_a_session_are_told(admin, alice):
     assert call(alice, "get", alice.session_id)["authrole"] == "anonymous"
 
 
-def test_transport_is_told_as_it_was_given(node, alice):
+def test_transport_details_are_returned_unchanged(node, alice):
     session = node.router.sessions[alice.session_id]
     session.transport = {"http_path": "/ws"}
     assert call(alice, "get", alice.session_id)["transport"] == {"http_path": "/ws"}
@@ -241,7 +241,7 @@ def test_killed_session_gets_the_default_reason_and_no_message(alice, bob):
 
 @pytest.mark.parametrize("reason", ["", "no uri", "com..x", "#", "com.x\n"])
 @pytest.mark.parametrize("procedure", ["kill", "kill_by_authid", "kill_by_authrole", "kill_all"])
-def test_reason_that_is_no_uri_is_an_error_and_kills_nobody(node, alice, bob, procedure, reason):
+def test_invalid_reason_is_an_error_and_kills_no_session(node, alice, bob, procedure, reason):
     authid = node.router.sessions[bob.session_id].authid
     args = {"kill": [bob.session_id], "kill_by_authid": [authid], "kill_by_authrole": ["anonymous"], "kill_all": []}
     assert refusal(alice, procedure, *args[procedure], reason=reason)[0] == INVALID_URI
@@ -254,7 +254,7 @@ def test_killing_oneself_is_an_error(alice):
     assert call(alice, "count") == 1
 
 
-def test_killed_session_is_out_at_once_and_may_say_goodbye(alice, bob, node):
+def test_killed_session_leaves_immediately_and_may_answer_goodbye(alice, bob, node):
     alice.request([SUBSCRIBE, 1, {}, "com.example.topic"])
     bob.request([SUBSCRIBE, 1, {}, "com.example.topic"])
     bob.request([REGISTER, 2, {}, "com.example.procedure"])
@@ -313,7 +313,7 @@ def test_kill_all_spares_the_caller_and_counts(admin, alice, bob):
     assert call(alice, "list") == [alice.session_id]
 
 
-def test_kill_tells_of_it_and_kill_all_does_not(alice, bob, join):
+def test_kill_publishes_on_leave_and_kill_all_does_not(alice, bob, join):
     carol, dave = join(), join()
     listen(dave, "on_leave")
     dave.request([SUBSCRIBE, 2, {}, "com.example.will"])
@@ -404,14 +404,14 @@ def test_session_beyond_the_limit_of_the_realm_is_refused(serializer):
     assert call(alice, "count") == 2
 
 
-def test_killed_session_makes_room_at_once(serializer):
+def test_killed_session_is_not_counted_any_more(serializer):
     node = node_with(limits=Limits(sessions=2))
     alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
     call(alice, "kill", bob.session_id)
     node.join("realm1", serializer)
 
 
-def test_others_are_served_while_a_session_with_very_much_is_taken_apart(alice, bob, node):
+def test_other_sessions_are_served_during_a_large_cleanup(alice, bob, node):
     count = 500
     for number in range(1, count + 1):
         assert bob.request([SUBSCRIBE, number, {}, f"com.example.topic_{number}"])[0] == SUBSCRIBED

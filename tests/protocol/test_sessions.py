@@ -72,7 +72,7 @@ def test_sessions_have_different_ids(alice, bob):
     assert alice.session_id != bob.session_id
 
 
-def test_fixed_authid_of_the_service_is_told(node, serializer):
+def test_fixed_authid_of_the_service_is_in_welcome(node, serializer):
     peer = node.connect(serializer, ServiceOptions("k", AnonymousLogin("anonymous", "guest")))
     assert peer.join("realm1")[2]["authid"] == "guest"
 
@@ -140,7 +140,7 @@ def test_hello_that_offers_anonymous_joins(peer, methods):
     assert peer.request([HELLO, "realm1", {**HELLO_DETAILS, "authmethods": methods}])[0] == WELCOME
 
 
-def test_service_without_anonymous_login_lets_nobody_in(node, serializer):
+def test_service_without_anonymous_login_refuses_anonymous_peers(node, serializer):
     peer = node.connect(serializer, ServiceOptions("closed"))
     peer.send([HELLO, "realm1", HELLO_DETAILS])
     assert_aborted(peer, "wamp.error.no_matching_auth_method")
@@ -190,7 +190,7 @@ def test_anything_before_hello_is_a_violation(peer, message):
 
 
 @pytest.mark.parametrize("message", [*ROUTER_ONLY, [AUTHENTICATE, "secret", {}]], ids=lambda message: str(message[0]))
-def test_what_no_client_may_send_in_a_session_is_a_violation(alice, message):
+def test_router_message_from_a_client_is_a_violation(alice, message):
     alice.send(message)
     assert "not for a client" in assert_aborted(alice)
 
@@ -261,7 +261,7 @@ def test_abort_is_the_last_to_a_session_that_calls_itself(alice):
     assert_aborted(alice)
 
 
-def test_router_goodbye_takes_effect_at_once(alice, bob, node):
+def test_router_goodbye_takes_effect_immediately(alice, bob, node):
     bob.request([SUBSCRIBE, 1, {}, "com.example.topic"])
     alice.request([SUBSCRIBE, 1, {}, "com.example.topic"])
     node.leave(alice, "wamp.close.killed", "out")

@@ -70,7 +70,7 @@ def test_shard_that_unsubscribes_gets_no_more(alice, shards):
     assert not shards[0].inbox
 
 
-def test_shard_that_is_gone_gets_nothing_before_it_is_taken_apart(alice, shards, node):
+def test_shard_of_a_session_in_cleanup_gets_no_events(alice, shards, node):
     node.works = False
     shards[0].lose()
     spread(alice, shards[1:])
@@ -126,7 +126,7 @@ def test_patterns_are_sharded(alice, bob, join, match, pattern):
     assert all(spread(alice, [bob, carol]))
 
 
-def test_event_tells_nothing_of_keys(alice, bob):
+def test_event_does_not_contain_keys(alice, bob):
     subscribe(bob, "node1")
     publish(alice, "sn1")
     event = bob.receive()

@@ -55,7 +55,7 @@ def subscribe(peer, topic=TOPIC, **options):
 
 @pytest.fixture
 def watcher(join):
-    """A peer that is told all that happens to subscriptions."""
+    """A subscriber to all events about subscriptions."""
     peer = join()
     peer.request([SUBSCRIBE, 1, {"match": "prefix"}, "wamp.subscription."])
     return peer
@@ -69,7 +69,7 @@ def told(watcher):
 # --- events ---
 
 
-def test_life_of_a_subscription_is_told_in_order(node, watcher, alice, bob):
+def test_events_of_a_subscription_are_published_in_order(node, watcher, alice, bob):
     node.pass_time(2.25)
     subscription = subscribe(alice)
     details = {"id": subscription, "created": "2026-01-01T00:00:02.250Z", "uri": TOPIC, "match": "exact"}
@@ -89,20 +89,20 @@ def test_life_of_a_subscription_is_told_in_order(node, watcher, alice, bob):
 
 
 @pytest.mark.parametrize(("match", "pattern"), [("prefix", "com."), ("wildcard", "com..topic")])
-def test_pattern_is_told_with_its_match(watcher, alice, match, pattern):
+def test_event_about_a_pattern_has_its_match_policy(watcher, alice, match, pattern):
     subscription = subscribe(alice, pattern, match=match)
     details = told(watcher)[0][2]
     assert (details["id"], details["uri"], details["match"]) == (subscription, pattern, match)
 
 
-def test_subscribing_again_is_not_told(watcher, alice):
+def test_subscribing_again_publishes_no_event(watcher, alice):
     subscribe(alice)
     watcher.receive_all()
     subscribe(alice)
     assert not watcher.inbox
 
 
-def test_events_come_after_the_reply_to_whoever_caused_them(alice):
+def test_meta_events_come_after_the_reply_that_caused_them(alice):
     subscribe(alice, "wamp.subscription.", match="prefix")
     subscription = subscribe(alice)
     assert [event[3]["topic"][18:] for event in alice.receive_all()] == ["on_create", "on_subscribe"]
@@ -132,7 +132,7 @@ def test_end_of_a_session_unsubscribes_it_from_all(watcher, alice, bob, how):
 
 
 @pytest.mark.parametrize("topic", ["wamp.session.on_join", "wamp.subscription.on_create", "wamp.x", "wamp"])
-def test_subscriptions_to_reserved_topics_are_not_told(watcher, alice, topic):
+def test_subscriptions_to_reserved_topics_publish_no_event(watcher, alice, topic):
     alice.request([UNSUBSCRIBE, 6, subscribe(alice, topic)])
     assert not watcher.inbox
 
@@ -189,7 +189,7 @@ def test_match_finds_all_that_an_event_goes_to(alice, bob):
     assert call(bob, "match", "org.x") is None
 
 
-def test_details_of_a_subscription_are_told(node, alice, bob):
+def test_details_of_a_subscription_are_returned(node, alice, bob):
     node.pass_time(60)
     subscription = subscribe(alice, "com.", match="prefix")
     assert call(bob, "get", subscription) == {
@@ -302,7 +302,7 @@ def test_subscription_beyond_the_limit_is_refused_and_others_are_not(serializer)
     subscribe(alice, "com.c")
 
 
-def test_session_that_is_still_taken_apart_is_out_at_once(node, alice, bob, join):
+def test_session_in_cleanup_is_not_active(node, alice, bob, join):
     carol = join()
     shared = alice.request([SUBSCRIBE, 1, {}, "com.example.shared"])[2]
     own = alice.request([SUBSCRIBE, 2, {}, "com.example.own"])[2]

@@ -39,7 +39,7 @@ def remove(peer, *args, **kwargs):
     return peer.request([CALL, 7, {}, "wamp.subscription.remove_subscriber", list(args), kwargs])
 
 
-def test_subscriber_is_told_with_request_zero_subscription_and_reason(alice, bob):
+def test_revocation_has_request_zero_subscription_and_reason(alice, bob):
     subscription = subscribe(bob)
     assert remove(alice, subscription, bob.session_id, reason="com.example.no")[:3] == [RESULT, 7, {}]
     assert bob.receive_all() == [[UNSUBSCRIBED, 0, {"subscription": subscription, "reason": "com.example.no"}]]
@@ -55,7 +55,7 @@ def test_reason_may_come_by_position_and_has_a_default(alice, bob):
 
 
 @pytest.mark.parametrize("features", [{}, {"subscription_revocation": False}, {"registration_revocation": True}])
-def test_subscriber_that_did_not_announce_the_feature_is_not_told(node, serializer, alice, features):
+def test_subscriber_without_the_feature_is_not_notified(node, serializer, alice, features):
     carol = node.connect(serializer)
     carol.join(
         "realm1",
@@ -103,7 +103,7 @@ def test_pattern_is_revoked_too(alice, bob, match, pattern):
     assert not bob.inbox
 
 
-def test_revocation_is_told_like_any_unsubscribing(alice, bob, join):
+def test_revocation_is_published_like_any_unsubscribe(alice, bob, join):
     carol = join()
     carol.request([SUBSCRIBE, 1, {"match": "prefix"}, "wamp.subscription."])
     subscription = subscribe(bob)

@@ -135,7 +135,7 @@ def test_publish_options_are_honoured(alice, heir, join, node):
     assert heir.receive()[3]["retained"] is True
 
 
-def test_leaving_is_told_after_the_testaments(alice, heir):
+def test_leaving_is_published_after_the_testaments(alice, heir):
     heir.request([SUBSCRIBE, 2, {}, "wamp.session.on_leave"])
     session_id = alice.session_id
     add(alice, TOPIC, ["x"], {})
@@ -163,7 +163,7 @@ def test_session_that_follows_on_the_same_transport_has_none(alice, heir, node):
 
 
 @pytest.mark.parametrize("procedure", ["add_testament", "flush_testaments"])
-def test_scope_that_is_none_is_an_error(alice, procedure):
+def test_invalid_scope_is_an_error(alice, procedure):
     error = request(alice, procedure, TOPIC, [], {}, scope="never")
     assert error[4] == "wamp.error.testament_error"
     assert "detached, destroyed" in error[5][0]
@@ -212,13 +212,13 @@ def test_testament_that_may_no_longer_be_published_is_dropped_alone(serializer):
     assert [payload[0][0] for payload in payloads(heir)] == ["com.a", "com.b"]
 
 
-def test_disclosing_oneself_where_that_is_not_allowed_is_an_error_at_once(serializer):
+def test_disclosing_oneself_against_the_rules_is_an_immediate_error(serializer):
     alice = node_with(allow_disclose_me=False).join("realm1", serializer)
     uri, _ = refusal(alice, TOPIC, publish_options={"disclose_me": True})
     assert uri == "wamp.error.option_disallowed.disclose_me"
 
 
-def test_passthru_payload_without_the_feature_is_a_violation_at_once(alice):
+def test_passthru_payload_without_the_feature_is_a_violation_immediately(alice):
     message = [CALL, 1, {}, "wamp.session.add_testament", [TOPIC], {"publish_options": {"ppt_scheme": "x_mine"}}]
     alice.send(message)
     assert "ppt_scheme" in assert_aborted(alice)

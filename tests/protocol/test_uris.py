@@ -103,7 +103,7 @@ def test_patterns_over_reserved_uris_do_not_serve_them(alice):
     assert outcome(alice, [CALL, 5, {}, "wampum"]) == INVOCATION
 
 
-def test_error_uri_that_is_none_does_not_reach_the_caller(alice):
+def test_invalid_error_uri_does_not_reach_the_caller(alice):
     alice.request([REGISTER, 1, {}, "com.x"])
     for number, uri in enumerate(["", "no uri", "a..b", "com.a\n", "#"], 2):
         invocation = alice.request([CALL, number, {}, "com.x"])

@@ -41,7 +41,7 @@ def test_vectors_are_there():
 
 
 def attributes(message: Any, name: str) -> dict[str, Any]:
-    """What the vectors expect of a message: fields by the specification's names, payload as values."""
+    """Return a message in the form of the vectors: fields by the specification's names, payload as values."""
     found = {"message_type": CODES[type(message)]}
     for field in message.__struct_fields__:
         value = getattr(message, field)
@@ -89,7 +89,7 @@ def plain(value: Any) -> Any:
 @pytest.mark.parametrize("target", SERIALIZERS)
 @pytest.mark.parametrize("name", SERIALIZERS)
 @pytest.mark.parametrize(("vector", "sample"), samples("serializers"))
-def test_what_is_read_from_one_serializer_is_written_in_another(vector, sample, name, target):
+def test_message_is_transcoded_between_serializers(vector, sample, name, target):
     written = {bytes.fromhex(each["bytes_hex"]) for each in sample["serializers"][target]}
     for variant in sample["serializers"][name]:
         message = SERIALIZERS[name].decode(bytes.fromhex(variant["bytes_hex"]))

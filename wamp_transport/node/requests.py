@@ -16,7 +16,7 @@ from .inbox import Delivery, Inbox
 
 MAX_QUEUED_RESULTS: Final = 1_000
 """Progressive results that may wait for whoever reads them."""
-MESSAGES_PER_TURN: Final = 64
+REQUESTS_PER_TURN: Final = 64
 """Messages that one session sends before others have their turn."""
 
 
@@ -62,7 +62,7 @@ class Requests:
     async def turn(self) -> None:
         """Wait until the session may send. Raises SessionEnded."""
         self._turns += 1
-        if self._turns % MESSAGES_PER_TURN == 0:
+        if self._turns % REQUESTS_PER_TURN == 0:
             await asyncio.sleep(0)
         while self._inbox.is_paused and self._end is None:
             await self._inbox.readable()

@@ -58,6 +58,7 @@ class Broker:
         self._environment = environment
         self._announce = announce
         self._registry: PatternRegistry[Subscription] = PatternRegistry(realm, "subscription")
+        self._index = self._registry.index
         self._histories: PatternIndex[History] = PatternIndex()
         self.subscriptions = self._registry.by_id
         self.histories: dict[int, History] = {}
@@ -113,11 +114,10 @@ class Broker:
     def _dispatch(self, publication: Publication) -> None:
         topic = publication.message.topic
         accepts = None if publication.is_plain else receiver_filter(publication.message.options)
-        registry = self._registry
-        exact = registry.exact.get(topic)
+        exact = self._index.exact.get(topic)
         if exact is not None:
             self._send_event(exact, publication, accepts)
-        for subscription in registry.patterns(topic):
+        for subscription in self._index.patterns(topic):
             self._send_event(subscription, publication, accepts)
 
     def _send_event(self, subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> None:
@@ -145,7 +145,7 @@ class Broker:
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
-        subscription = self._registry.get(match, topic)
+        subscription = self._index.get(match, topic)
         is_new = subscription is None
         is_joining = subscription is None or session.id not in subscription.subscribers
         if is_joining and len(session.subscriptions) >= session.limits.subscriptions:
@@ -194,7 +194,7 @@ class Broker:
 
     def publish_own(self, topic: str, *args: Any) -> None:
         """Publish a meta event of the router. Without subscribers it costs one look-up."""
-        if topic not in self._registry.exact and not self._registry.patterns(topic):
+        if topic not in self._index.exact and not self._index.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
         new_id = self._environment.new_publication_id()
@@ -215,11 +215,11 @@ class Broker:
 
     def lookup(self, match: Match, topic: str) -> Subscription | None:
         """Return the subscription to exactly this topic or pattern."""
-        return self._registry.get(match, topic)
+        return self._index.get(match, topic)
 
     def matching_subscriptions(self, topic: str) -> list[Subscription]:
         """Return the subscriptions that get the events of a topic."""
-        return self._registry.matching(topic)
+        return self._index.find_all(topic)
 
     def may_see(self, peer: Peer, publication: Publication) -> bool:
         """Return whether a session may get a stored publication, by its lists and by the permissions of the role."""
@@ -236,7 +236,7 @@ class Broker:
             self.retained.keep(publication)
         if not is_storable(publication):
             return
-        for history in self._histories.matching(publication.message.topic):
+        for history in self._histories.find_all(publication.message.topic):
             history.add(publication)
             if history.options.is_durable:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
@@ -249,7 +249,7 @@ class Broker:
             return not is_own and self.may_see(session, publication)
 
         is_pattern = subscription.match != "exact"
-        for publication in self.retained.matching(subscription, is_visible):
+        for publication in self.retained.find_latest(subscription, is_visible):
             details = event_details(publication, is_pattern=is_pattern, is_retained=True)
             message = publication.message
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)
@@ -266,7 +266,7 @@ class Broker:
         old = self._histories.get(match, uri)
         if old is not None and old.options == options:
             return
-        subscription = self._registry.get(match, uri) or self._create(match, uri)
+        subscription = self._index.get(match, uri) or self._create(match, uri)
         subscription.is_persistent = True
         history = History(options, subscription)
         for publication in old.publications() if old is not None else ():

@@ -62,6 +62,7 @@ class Dealer:
         self._router_procedures = router_procedures
         self._numbers = count(1)
         self._registry: PatternRegistry[Registration] = PatternRegistry(realm, "registration")
+        self._index = self._registry.index
         self.registrations = self._registry.by_id
         self.options = RealmOptions(realm)
         self.calls = Calls(outbox, environment)
@@ -93,7 +94,7 @@ class Dealer:
             check_sizes(session, procedure, message, self._environment.is_deeper)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
-        registration = self._registry.exact.get(procedure)
+        registration = self._index.exact.get(procedure)
         if registration is None:
             if procedure in self._router_procedures:
                 self._answer(session, message)
@@ -201,7 +202,7 @@ class Dealer:
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)
-        registration = self._registry.get(match, procedure)
+        registration = self._index.get(match, procedure)
         is_callee = registration is not None and session.id in registration.callees
         if not is_callee and len(session.registrations) >= session.limits.registrations:
             raise session.limits.refusal("registrations")
@@ -254,11 +255,11 @@ class Dealer:
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
         """Return the registration of exactly this procedure or pattern."""
-        return self._registry.get(match, procedure)
+        return self._index.get(match, procedure)
 
     def best_registration(self, procedure: str) -> Registration | None:
         """Return the registration that a CALL of this procedure goes to."""
-        exact = self._registry.exact.get(procedure)
+        exact = self._index.exact.get(procedure)
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
@@ -313,7 +314,7 @@ class Dealer:
 
     def _find_active_pattern(self, procedure: str) -> Registration | None:
         """Return the best pattern with an active and permitted callee. Patterns without one do not hide others."""
-        for registration in self._registry.patterns(procedure):
+        for registration in self._index.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
                 return registration

@@ -42,7 +42,7 @@ class RetainedEvents:
         """Delete the retained events of a topic."""
         self._by_topic.pop(topic, None)
 
-    def matching(self, subscription: Subscription, may_see: Callable[[Publication], bool]) -> Iterator[Publication]:
+    def find_latest(self, subscription: Subscription, may_see: Callable[[Publication], bool]) -> Iterator[Publication]:
         """Yield the latest publication that ``may_see`` accepts for each topic that a subscription covers."""
         if subscription.match == "exact":
             topics = [subscription.topic]

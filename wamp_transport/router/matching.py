@@ -88,7 +88,7 @@ class PatternIndex(Generic[T]):
             value = next(_walk(self._wildcards, uri.split(".")), None)
         return value
 
-    def matching(self, uri: str) -> list[T]:
+    def find_all(self, uri: str) -> list[T]:
         """Return all values that cover ``uri``, the exact one first, then :meth:`patterns`."""
         exact = self.exact.get(uri)
         patterns = self.patterns(uri)

@@ -13,28 +13,17 @@ T = TypeVar("T")
 class PatternRegistry(Generic[T]):
     """The records of one kind in a realm. Each (match, URI) has one record, and each record has one id.
 
-    ``exact`` holds the records of exact URIs, ``by_id`` all records in the order of their creation; others only read
-    both. ``patterns(uri)`` returns the records whose prefix or wildcard covers a URI, in order of precedence.
+    ``index`` finds records by pattern, ``by_id`` holds them by id in the order of their creation. Both are for reading:
+    only :meth:`create` and :meth:`remove` change them, always together. The hot path uses the index directly.
     """
 
-    __slots__ = ("_index", "_kind", "_realm", "by_id", "exact", "patterns")
+    __slots__ = ("_kind", "_realm", "by_id", "index")
 
     def __init__(self, realm: str, kind: str) -> None:
         self._realm = realm
         self._kind = kind
-        self._index: PatternIndex[T] = PatternIndex()
+        self.index: PatternIndex[T] = PatternIndex()
         self.by_id: dict[int, T] = {}
-        # Hot path: one attribute and one call, as with the index itself.
-        self.exact: dict[str, T] = self._index.exact
-        self.patterns: Callable[[str], list[T]] = self._index.patterns
-
-    def get(self, match: Match, uri: str) -> T | None:
-        """Return the record of exactly this pattern."""
-        return self._index.get(match, uri)
-
-    def matching(self, uri: str) -> list[T]:
-        """Return all records that cover a URI, the exact one first."""
-        return self._index.matching(uri)
 
     def create(self, match: Match, uri: str, make: Callable[[int], T]) -> T:
         """Add the record that ``make(id)`` returns for a pattern that has none.
@@ -46,10 +35,10 @@ class PatternRegistry(Generic[T]):
         while (record_id := stable_id(self._realm, self._kind, match, uri, salt)) in self.by_id:
             salt += 1
         record = self.by_id[record_id] = make(record_id)
-        self._index.put(match, uri, record)
+        self.index.put(match, uri, record)
         return record
 
     def remove(self, record_id: int, match: Match, uri: str) -> None:
         """Remove the record with this id and pattern. Raises KeyError if there is none."""
         del self.by_id[record_id]
-        self._index.remove(match, uri)
+        self.index.remove(match, uri)

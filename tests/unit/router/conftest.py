@@ -1,4 +1,4 @@
-"""Parts of a realm without a router: sessions that have joined, roles, an outbox, and a world that stands still."""
+"""Parts of a realm without a router: sessions that have joined, roles, an outbox, and a clock that stands still."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class World:
-    """Time that a test moves, chance that it chooses, ids that count: sessions from 1, publications from 1001."""
+    """An environment whose time and random number a test sets; session ids count from 1, publications from 1001."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -46,19 +46,19 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    """The world outside."""
+    """The environment's clock and random number, for tests to set."""
     return World()
 
 
 @pytest.fixture
 def environment(world: World) -> Environment:
-    """What the core sees of it."""
+    """The environment of the core."""
     return world.environment
 
 
 @pytest.fixture
 def outbox() -> list[Effect]:
-    """Where effects are left."""
+    """The outbox for effects."""
     return []
 
 
@@ -70,7 +70,7 @@ def announced() -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def announce(announced: list[tuple[Any, ...]]) -> Callable[..., None]:
-    """Announces them."""
+    """A function that records announced meta events."""
     return lambda *event: announced.append(event)
 
 
@@ -89,7 +89,7 @@ def roles() -> dict[str, Role]:
 
 @pytest.fixture
 def new_session() -> Callable[..., Session]:
-    """Makes sessions that have joined; features are given by client role: ``caller=["call_timeout"]``."""
+    """A function that makes joined sessions, with features by client role: ``caller=["call_timeout"]``."""
     ids = count(1)
 
     def make(role: str = "all", authid: str = "", **features: list[str]) -> Session:
@@ -103,7 +103,7 @@ def new_session() -> Callable[..., Session]:
 
 
 class RemotePeer:
-    """A client of another node: it has what ``CallPeer`` names, and nothing else that a session has."""
+    """A client of another node: it has the attributes of ``CallPeer``, and no other attributes of a session."""
 
     __slots__ = (
         "authid", "authrole", "calls", "ended_streams", "id", "invocations", "last_invocation", "payload_format",
@@ -126,6 +126,6 @@ class RemotePeer:
 
 @pytest.fixture
 def new_remote_peer() -> Callable[..., RemotePeer]:
-    """Makes peers that are no sessions."""
+    """A function that makes peers of another node."""
     ids = count(501)
     return lambda role="all": RemotePeer(next(ids), role)

@@ -42,7 +42,7 @@ def publish(broker, session, topic, **options):
     broker.on_publish(session, Publish(5, PublishOptions(**options), topic))
 
 
-def test_event_goes_to_all_subscribers_at_once(broker, subscribe, outbox, new_session):
+def test_event_is_one_effect_for_all_subscribers(broker, subscribe, outbox, new_session):
     publisher, first, second = new_session(), new_session(), new_session()
     subscription = subscribe(first, "com.x")
     assert subscribe(second, "com.x") == subscription
@@ -58,7 +58,7 @@ def test_published_comes_first(broker, subscribe, outbox, new_session):
     assert isinstance(outbox[1].message, Event)
 
 
-def test_nobody_to_receive_is_nothing_to_send(broker, subscribe, outbox, new_session):
+def test_event_without_receivers_is_not_sent(broker, subscribe, outbox, new_session):
     session = new_session()
     publish(broker, session, "com.x")
     subscribe(session, "com.x")
@@ -80,7 +80,7 @@ def test_patterns_get_events_with_the_topic(broker, subscribe, outbox, new_sessi
     ("role", "topic", "options", "disclosed"),
     [("all", "com.x", {}, False), ("all", "com.x", {"disclose_me": True}, True), ("some", "com.known", {}, True)],
 )
-def test_publisher_is_disclosed_by_wish_or_rule(
+def test_publisher_is_disclosed_by_its_option_or_by_its_role(
     broker, subscribe, outbox, new_session, role, topic, options, disclosed
 ):
     publisher = new_session(role)
@@ -120,7 +120,7 @@ def test_subscription_that_is_not_allowed_is_refused(broker, new_session):
     assert not broker.subscriptions
 
 
-def test_pattern_subscriber_gets_only_what_its_role_may(broker, subscribe, outbox, new_session):
+def test_pattern_subscriber_gets_only_topics_that_its_role_may_subscribe_to(broker, subscribe, outbox, new_session):
     allowed = new_session("all")
     subscribe(new_session("some"), "com.", "prefix")
     subscribe(allowed, "com.", "prefix")
@@ -139,7 +139,7 @@ def test_unsubscribed_session_is_out(broker, subscribe, outbox, new_session):
     assert not broker.subscriptions
 
 
-def test_unsubscribe_of_what_is_not_held_is_refused(broker, subscribe, new_session):
+def test_unsubscribe_of_another_subscription_is_refused(broker, subscribe, new_session):
     subscription = subscribe(new_session(), "com.x")
     with pytest.raises(RequestRefused) as caught:
         broker.on_unsubscribe(new_session(), Unsubscribe(9, subscription))
@@ -183,7 +183,7 @@ class TestAnnouncing:
         subscribe(new_session(), "com.x")
         assert [event[0] for event in announced] == ["wamp.subscription.on_subscribe"]
 
-    def test_last_subscriber_takes_the_subscription_along(self, broker, subscribe, new_session, announced):
+    def test_subscription_is_removed_with_its_last_subscriber(self, broker, subscribe, new_session, announced):
         session = new_session()
         subscription_id = subscribe(session, "com.x")
         announced.clear()
@@ -243,7 +243,7 @@ def test_passthru_needs_to_be_announced(broker, subscribe, outbox, new_session):
     assert outbox[-1].message.details == EventDetails(ppt_scheme="x_a")
 
 
-def test_trustlevel_is_told(broker, subscribe, outbox, new_session):
+def test_trustlevel_is_sent(broker, subscribe, outbox, new_session):
     publisher = new_session()
     publisher.trustlevel = 3
     subscribe(new_session(), "com.x")
@@ -254,7 +254,7 @@ def test_trustlevel_is_told(broker, subscribe, outbox, new_session):
 @pytest.mark.parametrize(
     ("features", "told"), [({}, False), ({"subscriber": ["subscription_revocation"]}, True)], ids=["silent", "told"]
 )
-def test_revoked_subscriber_is_told_if_it_understands(broker, subscribe, outbox, new_session, features, told):
+def test_revoked_subscriber_with_the_feature_is_notified(broker, subscribe, outbox, new_session, features, told):
     session = new_session(**features)
     subscription = broker.subscriptions[subscribe(session, "com.x")]
     broker.revoke(session, subscription, "com.reason")
@@ -356,7 +356,7 @@ class TestHistory:
         self.configure(broker, HistoryOptions("com.x", limit=2))
         assert self.kept(broker) == [1002, 1003]
 
-    def test_history_that_is_no_more_leaves_its_subscribers(self, broker, subscribe, new_session):
+    def test_removed_history_leaves_its_subscribers(self, broker, subscribe, new_session):
         self.configure(broker, HistoryOptions("com.x"), HistoryOptions("com.y"))
         subscription_id = subscribe(new_session(), "com.x")
         self.configure(broker)
@@ -370,7 +370,7 @@ class TestHistory:
         assert list(broker.histories) == [subscription_id]
 
 
-def test_pattern_subscriber_whose_role_is_no_more_gets_nothing(broker, subscribe, outbox, new_session, roles):
+def test_pattern_subscriber_without_a_role_gets_nothing(broker, subscribe, outbox, new_session, roles):
     subscribe(new_session("some"), "com.", "prefix")
     del roles["some"]
     publish(broker, new_session(), "com.x")

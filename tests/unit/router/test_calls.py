@@ -57,13 +57,13 @@ def caller(new_session):
 
 @pytest.fixture
 def callee(new_session):
-    """A callee that understands everything."""
+    """A callee with all features."""
     return new_session(callee=["call_canceling", "progressive_call_results", "payload_passthru_mode"])
 
 
 @pytest.fixture
 def simple(new_session):
-    """A callee that understands nothing but calls."""
+    """A callee without features."""
     return new_session()
 
 
@@ -132,7 +132,7 @@ class TestYield:
         calls.on_yield(simple, Yield(1, YieldOptions()))
         assert outbox == []
 
-    def test_result_of_what_was_never_asked_is_a_violation(self, calls, simple):
+    def test_result_of_an_invocation_that_was_never_sent_is_a_violation(self, calls, simple):
         with pytest.raises(ProtocolViolation, match="YIELD"):
             calls.on_yield(simple, Yield(1, YieldOptions()))
 
@@ -142,7 +142,7 @@ class TestYield:
         assert sent(outbox) == [(caller.id, Result(7, ResultDetails(progress=True), b"[1]"))]
         assert 7 in caller.calls
 
-    def test_progress_that_nobody_asked_for_is_dropped(self, calls, open_call, caller, callee, outbox):
+    def test_unrequested_progress_is_dropped(self, calls, open_call, caller, callee, outbox):
         open_call(caller, 7, callee)
         calls.on_yield(callee, Yield(1, YieldOptions(progress=True)))
         assert outbox == []
@@ -226,7 +226,7 @@ class TestCancel:
         assert outbox == []
 
     @pytest.mark.parametrize("mode", [None, "killnowait"])
-    def test_killnowait_interrupts_and_answers_at_once(self, calls, open_call, caller, callee, outbox, mode):
+    def test_killnowait_interrupts_and_answers_immediately(self, calls, open_call, caller, callee, outbox, mode):
         open_call(caller, 7, callee)
         self.cancel(calls, caller, mode)
         assert sent(outbox) == [
@@ -235,7 +235,7 @@ class TestCancel:
         ]
         assert not callee.invocations
 
-    def test_skip_tells_the_callee_nothing(self, calls, open_call, caller, callee, outbox):
+    def test_skip_sends_the_callee_nothing(self, calls, open_call, caller, callee, outbox):
         open_call(caller, 7, callee)
         self.cancel(calls, caller, "skip")
         assert sent(outbox) == [(caller.id, error("wamp.error.canceled", "the call was canceled"))]
@@ -366,6 +366,6 @@ class TestUndeliverable:
         assert sent(outbox) == [(caller.id, self.TOLD)]
         assert not callee.invocations
 
-    def test_error_that_says_so_already_is_not_said_again(self, calls, caller, outbox):
+    def test_error_about_an_undeliverable_message_is_not_repeated(self, calls, caller, outbox):
         calls.on_undeliverable(caller, self.TOLD, self.FAULT)
         assert outbox == []

@@ -17,7 +17,7 @@ def test_nothing_is_due_where_nothing_was_asked(deadlines):
     assert taken(deadlines, 1e9) == []
 
 
-def test_what_is_due_comes_in_the_order_of_time(deadlines, world):
+def test_deadlines_come_in_the_order_of_time(deadlines, world):
     world.now = 10.0
     for seconds in (3, 1, 2, 9):
         deadlines.after(seconds, "kind", seconds)
@@ -27,13 +27,13 @@ def test_what_is_due_comes_in_the_order_of_time(deadlines, world):
     assert deadlines.next() == 19.0
 
 
-def test_what_is_due_at_once_comes_in_the_order_of_asking(deadlines):
+def test_equal_deadlines_come_in_the_order_of_adding(deadlines):
     for subject in "abc":
         deadlines.after(1, "kind", subject)
     assert taken(deadlines, 1.0) == ["a", "b", "c"]
 
 
-def test_deadline_says_what_is_to_happen(deadlines):
+def test_deadline_has_kind_and_subject(deadlines):
     deadline = deadlines.after(1, "hello", "subject")
     assert (deadline.kind, deadline.subject, deadline.is_due) == ("hello", "subject", True)
 
@@ -44,7 +44,7 @@ def test_deadline_may_be_given_by_its_time(deadlines, world):
     assert deadlines.next() == 11.0
 
 
-def test_cancelled_deadline_never_happens(deadlines):
+def test_canceled_deadline_never_happens(deadlines):
     first, second = deadlines.after(1, "kind", "first"), deadlines.after(2, "kind", "second")
     first.cancel()
     first.cancel()
@@ -55,7 +55,7 @@ def test_cancelled_deadline_never_happens(deadlines):
     assert deadlines.next() is None
 
 
-def test_deadline_cancelled_by_one_before_it_does_not_happen(deadlines):
+def test_deadline_canceled_by_an_earlier_one_does_not_happen(deadlines):
     deadlines.after(1, "kind", "first")
     second = deadlines.after(1, "kind", "second")
     happened = []
@@ -65,13 +65,13 @@ def test_deadline_cancelled_by_one_before_it_does_not_happen(deadlines):
     assert happened == ["first"]
 
 
-def test_new_deadline_is_told_to_who_keeps_the_time(deadlines):
+def test_new_deadline_sets_the_changed_flag(deadlines):
     assert not deadlines.is_changed
     deadlines.after(1, "kind", None)
     assert deadlines.is_changed
 
 
-def test_cancelled_deadlines_do_not_pile_up(deadlines):
+def test_canceled_deadlines_do_not_pile_up(deadlines):
     kept = deadlines.after(1000, "kind", "kept")
     for number in range(1000):
         deadlines.after(2000, "kind", number).cancel()
@@ -80,7 +80,7 @@ def test_cancelled_deadlines_do_not_pile_up(deadlines):
     assert taken(deadlines, 3000.0) == ["kept"]
 
 
-def test_few_cancelled_deadlines_among_many_are_left_in_place(deadlines):
+def test_few_canceled_deadlines_among_many_stay_in_the_heap(deadlines):
     pending = [deadlines.after(number, "kind", number) for number in range(200)]
     for deadline in pending[100:170]:
         deadline.cancel()

@@ -112,7 +112,7 @@ def test_pattern_callee_learns_the_procedure(dealer, register, outbox, new_sessi
         ("some", "com.known", {}, {}, True),
     ],
 )
-def test_caller_is_disclosed_by_wish_or_rule(
+def test_caller_is_disclosed_by_its_option_or_by_its_role(
     dealer, register, outbox, new_session, role, procedure, registered, options, disclosed
 ):
     caller = new_session(role)
@@ -182,7 +182,7 @@ def test_late_answers_are_dropped(dealer, called, outbox):
     assert outbox == []
 
 
-def test_answer_to_what_was_never_asked_is_a_violation(dealer, called):
+def test_answer_to_an_invocation_that_was_never_sent_is_a_violation(dealer, called):
     with pytest.raises(ProtocolViolation, match="YIELD"):
         dealer.calls.on_yield(called[1], Yield(2, YieldOptions()))
     with pytest.raises(ProtocolViolation, match="ERROR"):
@@ -217,14 +217,14 @@ def test_unregistered_procedure_is_gone(dealer, register, outbox, new_session):
     assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_such_procedure"
 
 
-def test_unregister_of_what_is_not_held_is_refused(dealer, register, new_session):
+def test_unregister_of_another_registration_is_refused(dealer, register, new_session):
     registration = register(new_session(), "com.x")
     with pytest.raises(RequestRefused) as caught:
         dealer.on_unregister(new_session(), Unregister(9, registration))
     assert caught.value.uri == "wamp.error.no_such_registration"
 
 
-def test_invocation_that_cannot_be_said_fails_the_call(dealer, called, outbox):
+def test_invocation_that_cannot_be_encoded_fails_the_call(dealer, called, outbox):
     caller, callee = called
     invocation = Invocation(1, 5, InvocationDetails())
     dealer.on_undeliverable(callee, invocation, PayloadError("no words"))
@@ -245,13 +245,13 @@ CANCELING = ["call_canceling"]
 
 @pytest.fixture
 def caller(new_session):
-    """A caller that understands everything."""
+    """A caller with all features."""
     return new_session(caller=PROGRESSIVE)
 
 
 @pytest.fixture
 def callee(new_session):
-    """A callee that understands everything."""
+    """A callee with all features."""
     return new_session(callee=[*PROGRESSIVE, *CANCELING, "call_timeout", "call_reroute"])
 
 
@@ -276,14 +276,14 @@ def test_procedure_of_the_router_is_answered_by_it(dealer, router_procedures, ou
     assert outbox == []
 
 
-def test_role_of_a_callee_that_is_no_more_serves_no_pattern(dealer, register, new_session, roles):
+def test_pattern_callee_without_a_role_is_not_called(dealer, register, new_session, roles):
     register(new_session("some"), "com.", "prefix")
     del roles["some"]
     assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_such_procedure"
 
 
 class TestDetails:
-    def test_trustlevel_is_told(self, dealer, register, outbox, new_session):
+    def test_trustlevel_is_sent(self, dealer, register, outbox, new_session):
         caller = new_session()
         caller.trustlevel = 5
         register(new_session(), "com.x")
@@ -296,7 +296,7 @@ class TestDetails:
         ("features", "registered", "told"),
         [({}, {}, None), ({"callee": ["call_timeout"]}, {}, 500), ({}, {"forward_timeout": True}, 500)],
     )
-    def test_timeout_is_told_to_who_understands_or_asks(
+    def test_timeout_is_sent_to_callees_with_the_feature_or_the_option(
         self, dealer, register, outbox, new_session, environment, features, registered, told
     ):
         register(new_session(**features), "com.x", **registered)
@@ -451,7 +451,7 @@ class TestShared:
             register(session, "com.x", invoke=second)
         assert caught.value.uri == f"wamp.error.{uri}"
 
-    def test_last_callee_takes_the_registration_along(self, dealer, register, new_session, announced):
+    def test_registration_is_removed_with_its_last_callee(self, dealer, register, new_session, announced):
         first, second = new_session(), new_session()
         for session in (first, second):
             registration_id = register(session, "com.x", invoke="first")
@@ -491,7 +491,7 @@ class TestShared:
 
 
 class TestLeaving:
-    """A callee that has left is passed over while what it held is still being taken apart."""
+    """A callee that has left is skipped before its registrations are removed."""
 
     def test_its_registration_makes_room_for_another(self, dealer, register, outbox, new_session):
         gone, session = new_session(), new_session()
@@ -519,7 +519,7 @@ class TestLeaving:
         gone.state = "gone"
         assert refused_with(dealer, new_session(), "com.x") == "wamp.error.no_such_procedure"
 
-    def test_it_is_not_told_that_it_was_revoked(self, dealer, register, outbox, new_session):
+    def test_leaving_callee_gets_no_revocation(self, dealer, register, outbox, new_session):
         gone = new_session(callee=["registration_revocation"])
         registration = dealer.registrations[register(gone, "com.x")]
         gone.state = "gone"
@@ -562,7 +562,7 @@ class TestRerouting:
         assert outbox[-1].message.error == "wamp.error.no_available_callee"
         assert not caller.calls
 
-    def test_callee_that_did_not_announce_it_is_taken_at_its_word(self, dealer, register, outbox, new_session):
+    def test_progress_is_accepted_from_a_callee_that_did_not_announce_it(self, dealer, register, outbox, new_session):
         session, caller = new_session(), new_session()
         register(session, "com.x")
         call(dealer, caller, "com.x")
@@ -613,7 +613,7 @@ class TestLimits:
 
 
 class TestRevoking:
-    def test_callee_is_told_if_it_understands(self, dealer, register, outbox, new_session):
+    def test_callee_with_the_feature_is_notified(self, dealer, register, outbox, new_session):
         for features, told in (({}, False), ({"callee": ["registration_revocation"]}, True)):
             session = new_session(**features)
             registration = dealer.registrations[register(session, "com.x")]

@@ -4,7 +4,7 @@ from wamp_transport.router.records import Publication, Session
 from wamp_transport.wamp.messages import Publish, Published, PublishOptions
 
 
-def test_effects_are_compared_by_what_they_say():
+def test_effects_are_compared_by_value():
     assert Send((1,), Published(1, 2), "json") == Send((1,), Published(1, 2), "json")
     assert AwaitNextHello(1) != AwaitNextHello(2)
 
@@ -13,7 +13,7 @@ def test_close_needs_no_sentence():
     assert Close(1, "wamp.close.normal") == Close(1, "wamp.close.normal", "")
 
 
-def test_muted_is_not_closed():
+def test_stop_sending_is_not_close():
     assert StopSending(1) == StopSending(1)
     assert StopSending(1) != Close(1, "wamp.close.normal")
 

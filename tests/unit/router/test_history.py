@@ -26,7 +26,7 @@ class TestRetained:
 
     @staticmethod
     def seen(retained, topic, match="exact", may_see=everybody):
-        return [each.id for each in retained.matching(Subscription(1, topic, match, ""), may_see)]
+        return [each.id for each in retained.find_latest(Subscription(1, topic, match, ""), may_see)]
 
     def test_latest_event_of_a_topic_stays(self, retained):
         for number in (1, 2):
@@ -122,7 +122,7 @@ class TestHistory:
     def test_filters_all_hold(self, history, filters, expected):
         assert self.ids(history, **filters) == expected
 
-    def test_what_the_reader_may_not_see_is_left_out_before_it_is_counted(self, history):
+    def test_invisible_events_do_not_count_for_the_limit(self, history):
         assert self.ids(history, may_see=lambda each: each.id != 1, limit=2) == [2, 3]
 
     def test_oldest_goes_when_there_are_too_many(self):
@@ -132,7 +132,7 @@ class TestHistory:
         assert [each.id for each in history.publications()] == [2, 3]
         assert len(history) == 2
 
-    def test_what_is_too_old_goes(self):
+    def test_expired_events_are_removed(self):
         history = History(HistoryOptions("com.x", max_age=10), Subscription(1, "com.x", "exact", ""))
         for number in (1, 2):
             history.add(publication(number, seconds=number))

@@ -8,7 +8,7 @@ REALM = ("realm 'a'", Limits(calls=3, depth=10, payload_size=50))
 ROLE = ("role 'b'", Limits(calls=2, depth=20, uri_length=40))
 
 
-def test_strictest_limit_counts_and_none_is_none():
+def test_strictest_limit_applies_and_zero_is_no_limit():
     limits = SessionLimits(REALM, ROLE)
     assert (limits.calls, limits.depth, limits.uri_length, limits.payload_size) == (2, 10, 40, 50)
     assert limits.subscriptions == limits.registrations == UNLIMITED
@@ -17,7 +17,7 @@ def test_strictest_limit_counts_and_none_is_none():
 
 
 @pytest.mark.parametrize(("name", "value", "whose"), [("calls", 2, "role 'b'"), ("depth", 10, "realm 'a'")])
-def test_refusal_says_which_limit_of_whom_and_its_value(name, value, whose):
+def test_refusal_states_limit_owner_and_value(name, value, whose):
     refusal = SessionLimits(REALM, ROLE).refusal(name)
     assert refusal.uri == LIMIT_ERRORS[name][0]
     assert str(value) in str(refusal)
@@ -28,7 +28,7 @@ def test_nesting_ends_where_the_serializer_does():
     assert str(NO_LIMITS.refusal("depth")) == "payload is nested deeper than the serializer can read"
 
 
-def test_census_counts_sessions_of_each_owner():
+def test_sessions_of_each_owner_are_counted():
     session_counts = SessionCounts()
     two, one = ("realm", Limits(sessions=2)), ("role", Limits(sessions=1))
     free = ("service", Limits())

@@ -101,3 +101,10 @@ def test_deep_patterns_need_no_deep_stack():
     uri = ".".join("a" * 100_000)
     assert index.best(uri) == 1
     assert index.patterns(uri) == [1]
+
+
+def test_all_values_of_a_uri_come_in_order_of_precedence(index):
+    patterns = index.patterns("a.b")
+    assert index.find_all("a.b") == [("exact", "a.b"), *patterns]
+    assert index.find_all("a.x") == index.patterns("a.x")
+    assert index.find_all("a.x")[0] == ("prefix", "a.")

@@ -14,7 +14,7 @@ from wamp_transport.router.options import (
 )
 
 
-def test_nothing_is_allowed_unless_said():
+def test_everything_is_denied_by_default():
     permission = Permission("com.x")
     assert permission.match == "exact"
     assert not any(getattr(permission, action) for action in ACTIONS)

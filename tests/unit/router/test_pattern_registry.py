@@ -17,10 +17,10 @@ def add(registry, match, uri):
 
 def test_record_is_found_by_pattern_and_by_id(registry):
     record = add(registry, "exact", "com.x")
-    assert registry.get("exact", "com.x") is record
-    assert registry.get("prefix", "com.x") is None
+    assert registry.index.get("exact", "com.x") is record
+    assert registry.index.get("prefix", "com.x") is None
     assert registry.by_id == {record[0]: record}
-    assert registry.exact == {"com.x": record}
+    assert registry.index.exact == {"com.x": record}
 
 
 def test_id_is_the_same_on_each_node(registry):
@@ -35,22 +35,12 @@ def test_id_that_is_taken_is_salted(registry, monkeypatch):
     assert [add(registry, "exact", uri)[0] for uri in ("com.a", "com.b", "com.c")] == [7, 8, 9]
 
 
-def test_matching_records_come_in_order_of_precedence(registry):
-    wildcard, prefix, exact = (
-        add(registry, *each) for each in (("wildcard", "com..z"), ("prefix", "com."), ("exact", "com.y.z"))
-    )
-    add(registry, "exact", "com.other")
-    assert registry.matching("com.y.z") == [exact, prefix, wildcard]
-    assert registry.patterns("com.y.z") == [prefix, wildcard]
-    assert registry.matching("org") == []
-
-
 @pytest.mark.parametrize(("match", "uri"), [("exact", "com.x"), ("prefix", "com."), ("wildcard", "com..x")])
 def test_removed_record_leaves_nothing(registry, match, uri):
     record_id, _ = add(registry, match, uri)
     registry.remove(record_id, match, uri)
-    assert registry.get(match, uri) is None
+    assert registry.index.get(match, uri) is None
     assert not registry.by_id
-    assert not registry.matching("com.x")
+    assert not registry.index.find_all("com.x")
     with pytest.raises(KeyError):
         registry.remove(record_id, match, uri)

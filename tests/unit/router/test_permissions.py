@@ -33,7 +33,7 @@ def test_default_decides_where_no_rule_covers(allow):
     assert not tested.decide("call", "com.x").allowed
 
 
-def test_decisions_are_remembered_by_action():
+def test_decisions_are_cached_by_action():
     tested = role(allow_by_default=True)
     for action, remembered in zip(
         ACTIONS, (tested.calls, tested.registrations, tested.publications, tested.subscriptions), strict=True
@@ -43,7 +43,7 @@ def test_decisions_are_remembered_by_action():
         assert tested.decide(action, "com.x") is decision
 
 
-def test_memory_of_decisions_ends_somewhere(monkeypatch):
+def test_cache_of_decisions_is_limited(monkeypatch):
     monkeypatch.setattr(permissions, "MAX_CACHED_DECISIONS", 3)
     tested = role(allow_by_default=True)
     for number in range(10):
@@ -52,7 +52,7 @@ def test_memory_of_decisions_ends_somewhere(monkeypatch):
 
 
 @pytest.mark.parametrize("uri", ["com." + "x" * 252, "no uri " + "x" * 300])
-def test_decisions_on_long_uris_are_not_remembered(uri):
+def test_decisions_on_long_uris_are_not_cached(uri):
     tested = role(allow_by_default=True)
     tested.decide("publish", uri)
     assert not tested.publications
@@ -60,7 +60,7 @@ def test_decisions_on_long_uris_are_not_remembered(uri):
     assert len(tested.publications) == 1
 
 
-def test_decisions_on_patterns_are_not_remembered():
+def test_decisions_on_patterns_are_not_cached():
     tested = role(allow_by_default=True)
     tested.decide("subscribe", "com.", "prefix")
     assert not tested.subscriptions
@@ -111,7 +111,7 @@ def test_pattern_is_decided_by_the_same_rule_or_one_that_covers_it(match, patter
         ("wamp.x", "wamp.error.invalid_uri"),
     ],
 )
-def test_refusal_says_why(uri, expected):
+def test_refusal_states_the_reason(uri, expected):
     decision = role(Permission("com.shut"), allow_by_default=True).decide("publish", uri)
     error = refusal(decision, "publish", uri)
     assert error.uri == expected
@@ -137,7 +137,7 @@ def question_of(tested, session, *action):
     return suspension_of(tested, session, *action).key
 
 
-def test_rules_answer_at_once(new_session):
+def test_rules_decide_without_asking(new_session):
     assert role(allow_by_default=True).check(new_session(), "call", "com.x", None).allowed
 
 
@@ -191,7 +191,7 @@ def test_invalid_uri_needs_no_answer(new_session):
     assert not asking().check(new_session(), "call", "com x", None).is_valid
 
 
-def test_answer_at_hand_counts_for_its_question(new_session):
+def test_answer_applies_to_its_question(new_session):
     tested, session = asking(), new_session()
     question = question_of(tested, session, "call", "com.x", None)
     session.pending = PendingMessages()
@@ -201,7 +201,7 @@ def test_answer_at_hand_counts_for_its_question(new_session):
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
-def test_remembered_answer_counts_for_its_time(new_session, seconds):
+def test_cached_answer_applies_for_its_time(new_session, seconds):
     now = [100.0]
     tested, session = asking(lambda: now[0], remember_for=seconds), new_session()
     tested.remember(question_of(tested, session, "call", "com.x", None), permissions.ALLOWED)
@@ -221,7 +221,7 @@ def test_answers_for_one_authid_are_not_for_another(new_session):
     assert question_of(tested, new_session(authid="b"), "call", "com.x", None).authid == "b"
 
 
-def test_memory_of_answers_ends_somewhere(new_session, monkeypatch):
+def test_cache_of_answers_is_limited(new_session, monkeypatch):
     monkeypatch.setattr(permissions, "MAX_CACHED_DECISIONS", 3)
     tested = asking()
     for number in range(10):
@@ -238,7 +238,7 @@ def test_answers_are_for_authorizers_roles(new_session):
     assert not tested.check(new_session(), "call", "com.x", None).allowed
 
 
-def test_failure_of_an_authorizer_is_told():
+def test_failure_of_an_authorizer_is_the_error():
     decision = permissions.Decision(False, False, is_valid=True, failure=("com.reason", "it broke"))
     error = refusal(decision, "call", "com.x")
     assert (error.uri, str(error)) == ("com.reason", "it broke")

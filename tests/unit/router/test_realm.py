@@ -37,7 +37,7 @@ ROLES = {"all": RoleOptions("all", allow_by_default=True), "none": RoleOptions("
 
 @pytest.fixture
 def left():
-    """The sessions that the realm wanted ended."""
+    """The sessions that the realm ended."""
     return []
 
 
@@ -87,13 +87,13 @@ def test_refused_publication_is_answered_only_if_it_is_acknowledged(realm, sessi
 
 
 @pytest.mark.parametrize("message", [EventReceived(5), Cancel(5, CancelOptions())])
-def test_messages_about_what_is_not_there_do_nothing(realm, session, outbox, message):
+def test_messages_about_ended_calls_do_nothing(realm, session, outbox, message):
     realm.receive(session, message)
     assert outbox == []
 
 
 class TestLeaving:
-    def test_session_is_out_at_once_and_what_it_held_goes_step_by_step(self, realm, session):
+    def test_session_leaves_immediately_and_its_records_step_by_step(self, realm, session):
         for request_id, topic in enumerate(("com.x", "com.y"), 1):
             realm.receive(session, subscribe(request_id, topic))
         realm.receive(session, Register(3, RegisterOptions(), "com.x"))
@@ -116,7 +116,7 @@ class TestLeaving:
         assert outbox == []
         assert not realm.has_cleanup
 
-    def test_calls_end_at_once(self, realm, session, new_session, outbox):
+    def test_calls_end_immediately(self, realm, session, new_session, outbox):
         callee = new_session()
         realm.join(callee)
         realm.receive(callee, Register(1, RegisterOptions(), "com.x"))
@@ -170,21 +170,21 @@ class TestMetaEvents:
         outbox.clear()
         return events
 
-    def test_coming_and_going_is_told(self, realm, listener, session, outbox):
+    def test_joining_and_leaving_are_published(self, realm, listener, session, outbox):
         realm.announce_join(session)
         assert self.told(outbox) == [("wamp.session.on_join", [session_details(session)])]
         realm.detach(session)
         expected = ("wamp.session.on_leave", [session.id, session.authid, session.authrole])
         assert self.told(outbox) == [expected]
 
-    def test_subscriptions_to_the_routers_own_topics_are_not_told(self, realm, listener, session, outbox):
+    def test_subscriptions_to_meta_topics_publish_no_event(self, realm, listener, session, outbox):
         realm.receive(session, subscribe(1, "wamp.session.on_join"))
         assert self.told(outbox) == []
         realm.receive(session, subscribe(2))
         topics = [topic for topic, _ in self.told(outbox)]
         assert topics == ["wamp.subscription.on_create", "wamp.subscription.on_subscribe"]
 
-    def test_nothing_is_told_without_the_meta_api(self, realm, listener, session, outbox):
+    def test_no_meta_events_without_the_meta_api(self, realm, listener, session, outbox):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
         realm.announce_join(session)
         assert self.told(outbox) == []
@@ -194,7 +194,7 @@ class TestAnnounced:
     def test_all_features_are_announced(self, realm):
         assert realm.welcome_roles() == router_roles()
 
-    def test_what_needs_the_meta_api_is_not_announced_without_it(self, realm):
+    def test_meta_api_features_are_not_announced_without_it(self, realm):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))
         announced, everything = realm.welcome_roles(), router_roles()
         for role, missing in (
@@ -213,7 +213,7 @@ class TestMetaProcedures:
         realm.receive(session, Call(3, CallOptions(), "wamp.session.count"))
         assert outbox == [Send((session.id,), Result(3, ResultDetails(), [1]), "python")]
 
-    def test_session_is_ended_by_whoever_owns_sessions(self, realm, session, new_session, left):
+    def test_kill_ends_the_session_through_the_context(self, realm, session, new_session, left):
         other = new_session()
         realm.join(other)
         realm.receive(session, Call(3, CallOptions(), "wamp.session.kill", b"[%d]" % other.id))
@@ -233,7 +233,7 @@ def test_roles_follow_the_options(realm, session, outbox):
     assert outbox[0].message.error == "wamp.error.not_authorized"
 
 
-def test_undeliverable_answer_is_told_and_event_is_dropped(realm, session, outbox):
+def test_undeliverable_answer_is_an_error_and_event_is_dropped(realm, session, outbox):
     realm.on_undeliverable(session, Event(1, 2, EventDetails()), PayloadError("no words"))
     assert outbox == []
     realm.on_undeliverable(session, Result(7, ResultDetails()), PayloadError("no words"))
@@ -273,7 +273,7 @@ class TestStrictRequestIds:
         realm.detach(session)
         assert not realm._last_requests
 
-    def test_order_counts_no_more_when_switched_off(self, realm, session):
+    def test_order_is_not_checked_after_it_was_switched_off(self, realm, session):
         realm.configure(self.STRICT)
         realm.receive(session, subscribe(1))
         realm.configure(RealmOptions("realm1", ROLES))
@@ -322,7 +322,7 @@ def holder(realm, session, outbox):
         (ASKED, ["Unregistered", "Unsubscribed"]),
     ],
 )
-def test_what_is_no_longer_allowed_is_revoked_piece_by_piece(realm, holder, outbox, roles, revoked):
+def test_review_revokes_one_record_in_each_step(realm, holder, outbox, roles, revoked):
     realm.configure(RealmOptions("realm1", roles))
     assert not outbox
     assert realm.has_cleanup
@@ -334,7 +334,7 @@ def test_what_is_no_longer_allowed_is_revoked_piece_by_piece(realm, holder, outb
     assert bool(holder.testaments["destroyed"]) is (roles is not ASKED)
 
 
-def test_what_is_given_up_in_mid_review_is_passed_over(realm, holder, outbox):
+def test_review_skips_records_that_were_removed_meanwhile(realm, holder, outbox):
     realm.receive(holder, Subscribe(4, SubscribeOptions(), "com.y"))
     realm.configure(RealmOptions("realm1", {"all": RoleOptions("all")}))
     realm.run_cleanup(2)
@@ -380,7 +380,7 @@ def test_testament_needs_no_second_answer(new_realm, new_session, outbox):
     assert session.pending is None
 
 
-def test_message_that_waited_is_counted_once(new_realm, new_session):
+def test_suspended_message_is_counted_once(new_realm, new_session):
     realm = new_realm(RealmOptions("realm1", ASKED, strict_request_ids=True))
     session = new_session()
     realm.join(session)

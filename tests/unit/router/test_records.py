@@ -60,7 +60,7 @@ def test_feature_is_there_if_announced_in_one_of_its_spellings(new_session, role
     assert session.has("callee", "call_canceling", "call_cancelling") is has
 
 
-def test_registration_is_staffed_while_a_callee_is_there(new_session):
+def test_registration_has_an_active_callee_until_the_last_leaves(new_session):
     registration = Registration(1, "com.x", "exact", "first", "")
     assert not registration.has_active_callee
     sessions = [new_session(), new_session()]
@@ -72,7 +72,7 @@ def test_registration_is_staffed_while_a_callee_is_there(new_session):
     assert not registration.has_active_callee
 
 
-def test_callee_is_able_while_it_is_there_and_has_room(new_session):
+def test_callee_accepts_calls_while_it_is_active_and_below_its_limit(new_session):
     session = new_session()
     callee, limited = Callee(session, 1, RegisterOptions()), Callee(session, 2, RegisterOptions(concurrency=2))
     callee.in_flight = limited.in_flight = 1
@@ -86,7 +86,7 @@ def test_callee_is_able_while_it_is_there_and_has_room(new_session):
 
 
 def test_attributes_of_a_peer_are_those_of_the_protocol(new_remote_peer, new_session):
-    """The stand-in of the tests has all that ``CallPeer`` names, and no more than a session has."""
+    """The peer of the tests has exactly the attributes of ``CallPeer``, and a session has them too."""
     named = {name for kind in (Peer, CallPeer) for name in kind.__annotations__}
     assert named == set(type(new_remote_peer()).__slots__)
     assert all(hasattr(new_session(), name) for name in named)

@@ -112,7 +112,7 @@ def test_message_out_of_place_is_a_violation(router, opened):
     assert close == Close(opened, "wamp.error.protocol_violation", send.message.details.message)
 
 
-def test_sessions_that_are_gone_are_ignored_by_every_verb(router, joined):
+def test_every_method_ignores_sessions_that_are_gone(router, joined):
     router.close_session(joined)
     router.take_effects()
     router.close_session(joined)
@@ -134,7 +134,7 @@ def test_lost_session_leaves_its_realm(router, joined):
     assert not router.has_cleanup
 
 
-def test_work_is_shared_among_realms(router):
+def test_cleanup_steps_are_shared_among_realms(router):
     for realm in ("realm1", "realm2"):
         session_id = router.open_session(OPEN, "json")
         router.receive(session_id, Hello(realm, HELLO))
@@ -146,12 +146,12 @@ def test_work_is_shared_among_realms(router):
     assert not any(realm.broker.subscriptions for realm in router.realms.values())
 
 
-def test_transport_is_what_it_was_told(router):
+def test_session_has_the_transport_details(router):
     session_id = router.open_session(OPEN, "json", {"peer": "1.2.3.4"})
     assert router.sessions[session_id].transport == {"peer": "1.2.3.4"}
 
 
-def test_coming_session_is_told_after_its_welcome(router, joined):
+def test_joining_is_published_after_welcome(router, joined):
     router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_join"))
     router.take_effects()
     router.receive(router.open_session(OPEN, "json"), Hello("realm2", HELLO))
@@ -182,7 +182,7 @@ def test_full_realm_takes_no_more_sessions(router):
     assert abort.reason == "wamp.error.quota_exceeded"
 
 
-def test_goodbye_is_answered_and_releases_the_transport(router, joined):
+def test_goodbye_is_answered_and_the_transport_awaits_the_next_hello(router, joined):
     session = router.sessions[joined]
     router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.normal"))
     send, release, left = router.take_effects()
@@ -199,7 +199,7 @@ def test_abort_closes(router, joined):
     assert router.take_effects() == [Close(joined, "com.reason", "the client aborted"), left]
 
 
-def test_joining_and_losing_the_transport_are_told(router, opened):
+def test_joining_and_losing_the_transport_are_effects(router, opened):
     router.receive(opened, Hello("realm1", HELLO))
     session = router.sessions[opened]
     assert SessionJoined(session) in router.take_effects()
@@ -230,7 +230,7 @@ class TestLeaving:
         router.receive(joined, SUBSCRIBE)
         assert router.take_effects() == []
 
-    def test_quiet_end_is_told_nobody(self, router, joined):
+    def test_quiet_end_publishes_no_event(self, router, joined):
         victims = [router.open_session(OPEN, "json") for _ in range(2)]
         for victim in victims:
             router.receive(victim, Hello("realm1", HELLO))
@@ -270,7 +270,7 @@ class TestLeaving:
         router.leave_all("wamp.close.system_shutdown", "down")
         assert [type(each) for each in messages(router)] == [Goodbye, Abort]
 
-    def test_left_session_is_muted_and_closes_for_the_reason_given(self, router, joined):
+    def test_session_that_was_ended_gets_no_more_messages_and_closes_with_the_reason(self, router, joined):
         router.leave(joined, "wamp.close.killed", "")
         send, mute, left = router.take_effects()
         assert send.message == Goodbye(ReasonDetails(), "wamp.close.killed")
@@ -308,7 +308,7 @@ class TestTime:
 
 
 class TestConfigure:
-    def test_realm_that_goes_takes_its_sessions_along(self, router, joined):
+    def test_sessions_of_a_removed_realm_end(self, router, joined):
         router.configure(RouterOptions(realms={"realm2": REALMS["realm2"]}))
         assert [each.reason for each in messages(router)] == ["wamp.close.close_realm"]
         assert router.realms.keys() == {"realm2"}
@@ -329,7 +329,7 @@ class TestConfigure:
         assert realm.roles == roles
         assert router.take_effects() == []
 
-    def test_role_that_goes_takes_its_sessions_along(self, router, joined):
+    def test_sessions_of_a_removed_role_end(self, router, joined):
         kept = router.open_session(ServiceOptions("x", AnonymousLogin("other")), "json")
         both = {**ROLES, "other": RoleOptions("other")}
         router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", both)}))
@@ -353,14 +353,14 @@ class TestConfigure:
         (Welcome(1, None), [Send, Close, Send, SessionLeft]),
     ],
 )
-def test_what_comes_of_the_end_comes_after_it(router, joined, message, types):
+def test_effects_of_leaving_come_after_the_end(router, joined, message, types):
     router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_leave"))
     router.take_effects()
     router.receive(joined, message)
     assert [type(each) for each in router.take_effects()] == types
 
 
-def test_last_words_of_a_session_are_the_last(router, joined):
+def test_abort_is_the_last_message_of_a_session(router, joined):
     router.receive(joined, Register(1, RegisterOptions(), "com.x"))
     router.receive(joined, Call(2, CallOptions(), "com.x"))
     router.take_effects()
@@ -434,7 +434,7 @@ def test_message_waits_for_its_decision(asking, world, way):
     assert type(answer).__name__ == ("Error" if way == "time" else "Subscribed")
 
 
-def test_held_goodbye_is_answered_in_its_turn(asking):
+def test_queued_goodbye_is_answered_in_order(asking):
     opened = asking.open_session(TICKET, "json")
     asking.receive(opened, Hello("realm1", HELLO))
     asking.receive(opened, SUBSCRIBE)

@@ -41,7 +41,7 @@ def test_step_that_is_not_in_the_table_is_a_bug(new_session, state, step):
         move(session, step)
 
 
-def test_every_state_takes_abort():
+def test_every_state_accepts_abort():
     assert HANDLER_NAMES.keys() == TRANSITIONS.keys()
     assert all(Abort in accepted for accepted in HANDLER_NAMES.values())
 
@@ -62,7 +62,7 @@ def test_late_messages_of_any_kind_are_taken(state):
     assert HANDLER_NAMES[state].keys() == CODES.keys()
 
 
-def test_violation_says_what_came_and_when(new_session):
+def test_violation_states_message_and_state(new_session):
     session = new_session()
     assert "HELLO is not for a client" in str(unexpected_message(session, Hello("r", HelloDetails())))
     session.state = "authenticating"

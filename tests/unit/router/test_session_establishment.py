@@ -107,7 +107,7 @@ def test_anonymous_joins_without_a_question(here, service):
         (ServiceOptions("none"), "realm1", "no_matching_auth_method"),
     ],
 )
-def test_hello_that_leads_nowhere_aborts(here, service, realm, reason):
+def test_hello_that_cannot_establish_a_session_aborts(here, service, realm, reason):
     here.hello(service, realm=realm)
     assert here.aborted == [reason]
 
@@ -200,13 +200,13 @@ def test_operators_are_asked_about_at_every_service_and_may_be_trusted(here, out
     assert (session.authrole, here.aborted) == ("trusted", [])
 
 
-def test_nobody_else_is_trusted_whatever_the_authenticator_says(here):
+def test_authenticator_cannot_admit_a_trusted_peer(here):
     session = here.hello(TICKET, "ticket")
     here.answer(session, Admit("realm1", "eva", "trusted", "operator", "operator"))
     assert here.aborted == ["no_such_role"]
 
 
-def test_operators_that_are_not_let_in_may_try_another_method(here):
+def test_refused_operator_login_may_try_another_method(here):
     session = here.hello(OPEN, "operator", "anonymous")
     here.answer(session, Skip())
     assert session.authrole == "anonymous"

@@ -1,4 +1,4 @@
-"""Suspended messages with a question of the test's own: nothing here knows authorizers."""
+"""Suspended messages with a question of the test's own, without authorizers."""
 
 import pytest
 
@@ -14,7 +14,7 @@ MESSAGES = [Subscribe(number, SubscribeOptions(), "com.x") for number in range(5
 
 
 class Question:
-    """A suspension whose request is an effect that shows its ticket, and whose answer is the answer as it came."""
+    """A suspension whose request is an effect with the ticket, and which does not convert its answer."""
 
     key = "question"
     timeout = 3.0

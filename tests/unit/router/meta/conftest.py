@@ -1,4 +1,4 @@
-"""A realm seen by meta procedures, and a way to call one with plain arguments."""
+"""The context of meta procedures, and a function that calls one with Python values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ from wamp_transport.wamp.messages import Register, RegisterOptions, Subscribe, S
 
 @pytest.fixture
 def left() -> list[tuple[Any, ...]]:
-    """The sessions that were ended: id, reason, message; and True where quietly."""
+    """The sessions that were ended: id, reason, message; and True if quietly."""
     return []
 
 
@@ -58,7 +58,7 @@ def join(context: Context, new_session: Callable[..., Session]) -> Callable[...,
 
 @pytest.fixture
 def caller(join: Callable[..., Session]) -> Session:
-    """Who calls the procedures."""
+    """The caller of the procedures."""
     return join()
 
 

@@ -26,7 +26,7 @@ def test_required_argument_is_there_in_its_type():
 
 
 @pytest.mark.parametrize("value", [0, -1, MAX_ID + 1, "7", 7.5, None, True])
-def test_what_is_no_id_is_refused(value):
+def test_invalid_id_is_refused(value):
     assert refusal(Arguments([value], {}).require, 0, "session").startswith("session: ")
 
 

@@ -13,6 +13,6 @@ def test_procedures_cannot_put_another_realm_in_its_place(context):
         context.broker = None
 
 
-def test_sessions_are_ended_by_whoever_owns_them(context, left):
+def test_procedures_end_sessions_through_the_context(context, left):
     context.leave(7, "com.reason", "text")
     assert left == [(7, "com.reason", "text")]

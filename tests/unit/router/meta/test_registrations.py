@@ -9,7 +9,7 @@ def test_registrations_are_listed_by_way_of_matching(ask, caller, register):
     assert ask("registration.list") == ids
 
 
-def test_registration_is_looked_up_by_its_very_pattern(ask, caller, register, refused):
+def test_registration_is_looked_up_by_exact_pattern(ask, caller, register, refused):
     exact, prefix = register(caller, "com.x"), register(caller, "com.", "prefix")
     assert ask("registration.lookup", "com.x") == exact
     assert ask("registration.lookup", "com.", {"match": "prefix"}) == prefix
@@ -56,7 +56,7 @@ def test_registration_that_is_not_there_is_an_error(refused, procedure):
         ([], {"reason": "com.reason"}, "com.reason"),
     ],
 )
-def test_callee_is_removed_and_told_why(ask, join, register, outbox, context, args, kwargs, reason):
+def test_removed_callee_gets_the_reason(ask, join, register, outbox, context, args, kwargs, reason):
     session = join(callee=["registration_revocation"])
     registration = register(session, "com.x")
     assert ask("registration.remove_callee", registration, session.id, *args, **kwargs) is None

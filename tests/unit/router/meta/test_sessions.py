@@ -41,7 +41,7 @@ class TestKill:
         assert left == []
 
     @pytest.mark.parametrize("uri", ["kill", "kill_by_authid", "kill_by_authrole", "kill_all"])
-    def test_reason_that_is_no_uri_is_refused(self, refused, join, left, uri):
+    def test_invalid_reason_is_refused(self, refused, join, left, uri):
         session = join()
         args = {"kill": [session.id], "kill_all": []}.get(uri, ["all"])
         assert refused(f"session.{uri}", *args, reason="no uri") == "invalid_uri"
@@ -100,7 +100,7 @@ class TestTestaments:
         error = refused("session.add_testament", "com.x", publish_options=disclosing)
         assert error == "option_disallowed.disclose_me"
 
-    def test_scope_that_is_not_there_is_refused(self, refused):
+    def test_unknown_scope_is_refused(self, refused):
         assert refused("session.add_testament", "com.x", scope="x") == "testament_error"
         assert refused("session.flush_testaments", scope="x") == "testament_error"
 

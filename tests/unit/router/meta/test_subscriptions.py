@@ -10,7 +10,7 @@ def test_subscriptions_are_listed_by_way_of_matching(ask, caller, subscribe):
     assert ask("subscription.list") == ids
 
 
-def test_subscription_is_looked_up_by_its_very_pattern(ask, caller, subscribe, refused):
+def test_subscription_is_looked_up_by_exact_pattern(ask, caller, subscribe, refused):
     exact, prefix = subscribe(caller, "com.x"), subscribe(caller, "com.", "prefix")
     assert ask("subscription.lookup", "com.x") == exact
     assert ask("subscription.lookup", "com.", {"match": "prefix"}) == prefix
@@ -58,7 +58,7 @@ def test_subscription_that_is_not_there_is_an_error(refused, procedure):
         ([], {"reason": "com.reason"}, "com.reason"),
     ],
 )
-def test_subscriber_is_removed_and_told_why(ask, join, subscribe, outbox, context, args, kwargs, reason):
+def test_removed_subscriber_gets_the_reason(ask, join, subscribe, outbox, context, args, kwargs, reason):
     session = join(subscriber=["subscription_revocation"])
     subscription = subscribe(session, "com.x")
     assert ask("subscription.remove_subscriber", subscription, session.id, *args, **kwargs) is None
@@ -97,7 +97,7 @@ class TestEvents:
         for _ in range(5):
             publish("com.x")
 
-    def test_event_is_told_with_its_payload(self, publish, events, context):
+    def test_event_is_returned_with_its_payload(self, publish, events, context):
         publish("com.x", b'["\\u0000aGk=", 1]', b'{"a": 2}')
         publish("com.x")
         subscription = context.broker.lookup("exact", "com.x").id
@@ -117,7 +117,7 @@ class TestEvents:
         publish("com.x", b"[1]")
         assert [event["publication"] for event in events()] == [1002]
 
-    def test_event_of_a_pattern_is_told_with_its_topic(self, publish, ask, context):
+    def test_event_of_a_pattern_is_returned_with_its_topic(self, publish, ask, context):
         publish("com.y", disclose_me=True)
         (event,) = ask("subscription.get_events", context.broker.lookup("prefix", "com.").id)
         assert event["details"]["topic"] == "com.y"
@@ -150,7 +150,7 @@ class TestEvents:
             {"from_publication": "x"},
         ],
     )
-    def test_filter_that_is_none_is_refused(self, five, refused, context, filters):
+    def test_invalid_filter_is_refused(self, five, refused, context, filters):
         subscription = context.broker.lookup("exact", "com.x").id
         assert refused("subscription.get_events", subscription, **filters) == "invalid_argument"
 
