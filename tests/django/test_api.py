@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from tests.integration.servers import until
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
@@ -33,7 +33,7 @@ class Serving:
 
     async def _start(self, options):
         node = Node(options, self.loop)
-        homes.serve(node, self.loop)
+        backends.serve(node, self.loop)
         return node
 
     def run(self, work):
@@ -41,7 +41,7 @@ class Serving:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
     def stop(self):
-        homes.leave(self.node)
+        backends.leave(self.node)
         self.run(self.node.stop(1))
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()

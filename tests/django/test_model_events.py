@@ -17,7 +17,7 @@ from tests.catalogue.models import Book, CheapItem, Item, Tag
 from tests.django.test_api import serving  # noqa: F401 - a fixture
 from wamp_transport import api, model_events
 from wamp_transport.handlers.discovery import import_modules
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
 from wamp_transport.testing.commits import waiting_for_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +36,7 @@ def declare():
 
     yield declare
     for one in made:
-        watching.forget(one)
+        signal_receivers.forget(one)
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_router_that_is_gone_does_not_harm_the_save(declare, settings, caplog):
             item = Item.objects.create()
             transaction.on_commit(lambda: done.append(True))
     finally:
-        api.homes.disconnect()
+        api.backends.disconnect()
     assert done
     assert f"catalogue.Item {item.pk} created was not published on com.item.created: no WAMP router" in caplog.text
 
@@ -269,7 +269,7 @@ def silent():
     """A router that takes connections and says nothing: its URL."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         yield f"ws://127.0.0.1:{door.getsockname()[1]}/ws"
-        api.homes.disconnect()
+        api.backends.disconnect()
 
 
 def test_commit_has_one_patience_with_a_router_that_is_silent(declare, settings, caplog, silent):
@@ -351,7 +351,7 @@ def test_modules_of_apps_are_found_when_django_begins(settings, tmp_path, monkey
     import eventful.wamp
 
     assert eventful.wamp.events.model is Tag
-    watching.forget(eventful.wamp.events)
+    signal_receivers.forget(eventful.wamp.events)
 
 
 def test_hook_that_fails_takes_nothing_of_the_transaction_with_it(told, declare, caplog):

@@ -13,9 +13,9 @@ from django.db import connection, transaction
 from tests.django.test_handlers import registry, shop  # noqa: F401 - fixtures
 from tests.shop.models import Product
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.handlers import Caller, Event, register, subscribe
-from wamp_transport.model_events import model_events, watching
+from wamp_transport.model_events import model_events, signal_receivers
 from wamp_transport.models import UserRole
 from wamp_transport.testing import (
     InMemoryRouter,
@@ -341,7 +341,7 @@ def test_events_of_models_are_publications(router):
             tea = Product.objects.create(sku="tea", price="2.50")
         assert_published("com.shop.product.created", [tea.pk], {"sku": "tea"}, count=1)
     finally:
-        watching.forget(declared)
+        signal_receivers.forget(declared)
 
 
 @pytest.mark.django_db
@@ -611,7 +611,7 @@ def test_router_is_gone_after_the_test(registry):  # noqa: F811
         assert outer.publications == []
         subscription = api.subscribe("com.shop.x", print)
     with pytest.raises(api.NotConfigured):
-        homes.current_home()
+        backends.current_home()
     with pytest.raises(RuntimeError, match="WampTestMixin"):
         active_router()
     with pytest.raises(api.TransportError):

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from tests.shop.models import Product
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.stores import configuration as rows
 from wamp_transport.testing import (
     InMemoryRouter,
@@ -128,7 +128,7 @@ class Configured(WampSimpleTestCase):
 
 
 def test_case_leaves_nothing_behind():
-    assert homes._substitute is None
+    assert backends._substitute is None
 
     class Case(WampSimpleTestCase):
         def test_fails(self):
@@ -145,4 +145,4 @@ def test_case_leaves_nothing_behind():
     assert (result.testsRun, result.errors) == (2, [])
     Case("test_debugged").debug()
     Case.doClassCleanups()
-    assert homes._substitute is None
+    assert backends._substitute is None

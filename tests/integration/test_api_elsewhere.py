@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 
 from .servers import ROOT, assert_quiet, configuration, free_port, manage, node, realm, running, until, web
 
@@ -27,7 +27,7 @@ def here(settings):
         settings.WAMP_TRANSPORT = {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10, **more}
 
     yield at
-    homes.disconnect()
+    backends.disconnect()
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def test_process_that_serves_nobody_reaches_the_router(tmp_path, here):
             api.call("com.shop.add", 2, 3, role="trusted")
         with pytest.raises(api.SessionEnded, match="nowhere"):
             api.call("com.shop.add", 2, 3, realm="nowhere")
-        homes.disconnect()
+        backends.disconnect()
         assert router.stop() == 0
         assert_quiet(router.output)
 
@@ -92,7 +92,7 @@ def test_progressive_results_and_timeouts_over_a_socket(tmp_path, here):
         assert list(api.stream("com.shop.count")) == [0, 1, 2, "end"]
         with pytest.raises(api.CallTimeout):
             api.call("com.shop.forever", timeout=0.1)
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_script_that_ends_at_once_has_published(tmp_path, here):
@@ -118,7 +118,7 @@ def test_script_that_ends_at_once_has_published(tmp_path, here):
             assert process.output == ""
         assert events.get(timeout=10) == ["committed"]
         assert events.get(timeout=10) == ["the last"]
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_forked_worker_has_a_connection_of_its_own(tmp_path):
@@ -216,7 +216,7 @@ def test_workers_of_a_wsgi_server(tmp_path, here):
             assert len({pid for _, pid in answers}) == 2
             assert process.ended() == 0, process.output
         assert [seen.get(timeout=10) for _ in range(2)] == ["/1/", "/2/"]
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_shell_of_the_project(tmp_path):
@@ -248,7 +248,7 @@ def test_what_was_registered_is_there_again_when_the_router_is(tmp_path, here):
     with node(tmp_path, config, port):
         until(lambda: registration.is_active, "the registration is back")
         assert api.call("com.shop.add", 2, 3) == 5
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_what_is_no_wamp_router_is_told(tmp_path, here):
@@ -288,7 +288,7 @@ def test_views_and_signals_of_the_process_that_serves(tmp_path, here):
         assert read("/create/?name=adam&fail=1") == "rolled back"
         assert read("/acreate/?name=bob") == "created"
         assert events.get(timeout=10) == ("com.site.user.created", ["bob"])
-        homes.disconnect()
+        backends.disconnect()
         assert process.stop() == 0, process.output
         assert_quiet(process.output)
 
@@ -311,4 +311,4 @@ def test_credential_of_the_settings_decides_who_it_is(tmp_path, here, method, se
         here(port)
         with pytest.raises(api.SessionEnded):
             api.session_details()
-        homes.disconnect()
+        backends.disconnect()

@@ -13,7 +13,7 @@ from wamp_transport.router.options import (
     ServiceOptions,
 )
 from wamp_transport.testing import MemoryNode, MemoryPeer
-from wamp_transport.testing.plain import dump
+from wamp_transport.testing.wire_codecs import dump
 
 from .codes import (
     ABORT,

@@ -9,7 +9,7 @@ In the process that serves, these are sessions of its router; in any other they 
 ``settings.WAMP_TRANSPORT["URL"]``.
 """
 
-from ..node.handling import Event, Invocation, Result
+from ..node.client_types import Event, Invocation, Result
 from ..wamp.errors import (
     ApplicationError,
     CallCanceled,
@@ -24,9 +24,8 @@ from ..wamp.errors import (
     WampError,
 )
 from ..wamp.messages import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
-from .homes import NotConfigured
-from .lasting import Registration, SessionDetails, Subscription
-from .verbs import (
+from .backends import NotConfigured
+from .functions import (
     acall,
     apublish,
     aregister,
@@ -41,6 +40,7 @@ from .verbs import (
     submit,
     subscribe,
 )
+from .reconnecting_session import Registration, SessionDetails, Subscription
 
 __all__ = [
     "ApplicationError",

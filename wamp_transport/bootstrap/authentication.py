@@ -24,7 +24,7 @@ from ..auth.unchallenged import AnonymousMethod, TlsMethod
 from ..config.auth import CryptosignAuth, DjangoAuth, MethodAuth
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
-from ..node.service_sessions import ServiceSessions
+from ..node.local import ServiceSessions
 from ..router.answers import Admit, Challenge, Deny, Skip
 from ..router.effects import Authenticate
 from ..router.options import OPERATOR, TRUSTED

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery, discover
+from ..handlers.execution import Failed, Handler, Running
 from ..handlers.parameters import Caller
-from ..handlers.running import Failed, Handler, Running
 from ..handlers.threads import Threads
 from ..node.local import LocalSession, Registration, Subscription, join
 from ..node.node import Node
@@ -146,7 +146,7 @@ class AppHandlers:
                     self._tell(realm, handler, f"{name} is for realm {realm!r}, which is not there")
 
     def _users(self, caller: Caller) -> Callable[[], Any]:
-        """See :class:`~..handlers.running.Users`."""
+        """See :class:`~..handlers.execution.Users`."""
         session = None if caller.session is None else self._node.router.sessions.get(caller.session)
         if session is None:
             return lambda: None

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
-from ..api import homes
+from ..api import backends
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService, diff, router_options, service_options
 from ..config.report import ConfigError
 from ..node.authorizing import Authorizers
+from ..node.local import ServiceSessions
 from ..node.node import Node
-from ..node.service_sessions import ServiceSessions
 from ..router.options import ServiceOptions
 from ..router.records import PRESENT
 from ..signals import AppliedConfiguration
@@ -119,7 +119,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         if self.node is not None:
-            homes.leave(self.node)
+            backends.leave(self.node)
             await self.node.stop(GOODBYE_SECONDS)
         await self._signals.close()
         if self.handlers is not None:
@@ -170,7 +170,7 @@ class Runtime:
         self.handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.live.user_of)
         await self.handlers.start()
         await self._apply(configuration, revision)
-        homes.serve(self.node, asyncio.get_running_loop())
+        backends.serve(self.node, asyncio.get_running_loop())
         self._tasks = [
             asyncio.ensure_future(each)
             for each in (

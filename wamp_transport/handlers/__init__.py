@@ -11,7 +11,7 @@
 Section of the specification: Basic Profile, "Publish and Subscribe" and "Remote Procedure Calls".
 """
 
-from ..node.handling import Event, Invocation, Result
+from ..node.client_types import Event, Invocation, Result
 from ..wamp.errors import ApplicationError
 from .declarations import register, subscribe
 from .parameters import Caller

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from django.apps import apps
 
 from .declarations import REGISTRY, Declaration
-from .running import Handler, UnusableHandler
+from .execution import Handler, UnusableHandler
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from ..node.handling import Event, Invocation
+from ..node.client_types import Event, Invocation
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
 

@@ -10,8 +10,8 @@ from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from pydantic import BaseModel
 
-from ..node.handling import Result
-from ..node.values import given
+from ..node.client_types import Result
+from ..node.payload_values import given
 from ..wamp.errors import PayloadError
 
 MAX_DEPTH: Final = 100

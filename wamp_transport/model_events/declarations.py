@@ -10,13 +10,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from .. import api
-from ..api.verbs import Unpublished
+from ..api.functions import Unpublished
 from ..handlers.results import plain
 from ..wamp.messages import PublishOptions
 from ..wamp.uris import is_reserved, is_uri
-from . import watching
+from . import signal_receivers
 from .changes import Change, EventName, Row
-from .telling import Told, next_commit
+from .pending_events import Told, next_commit
 from .values import checked, is_column, values_of
 
 logger = logging.getLogger(__name__)
@@ -146,10 +146,10 @@ def model_events(
     caller = sys._getframe(1)
     where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     declared = ModelEvents(model, topic, fields, events, serialize, when, options, update_fields, realm, where)
-    watching.watch(declared)
+    signal_receivers.watch(declared)
     return declared
 
 
 def declared_events() -> list[ModelEvents[Any]]:
     """All declarations of this process, in their order."""
-    return [one for one in watching.declared() if isinstance(one, ModelEvents)]
+    return [one for one in signal_receivers.declared() if isinstance(one, ModelEvents)]

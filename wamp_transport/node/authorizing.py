@@ -13,7 +13,7 @@ from ..router.answers import Deny, Permit
 from ..router.effects import Authorize
 from ..wamp import errors
 from ..wamp.errors import WampError
-from .service_sessions import ServiceSessions
+from .local import ServiceSessions
 
 logger = logging.getLogger(__name__)
 

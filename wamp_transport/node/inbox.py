@@ -17,7 +17,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import PAYLOAD_MESSAGES, Message
 from ..wamp.payload import PYTHON
 from .connection import Lane
-from .values import given, taken
+from .payload_values import given, taken
 
 logger = logging.getLogger(__name__)
 

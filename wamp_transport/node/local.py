@@ -7,16 +7,18 @@
 They belong to the loop of the node; no other thread may use them.
 """
 
+import asyncio
 from typing import Any, Final
 
 from ..router.answers import Admit
-from ..router.options import ServiceOptions
+from ..router.options import TRUSTED, ServiceOptions
+from ..wamp.errors import SessionEnded
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalLane
 from .node import Node
 from .session import MAX_WAITING, Registration, Session, Subscription
 
-__all__ = ["LocalSession", "Registration", "Subscription", "join"]
+__all__ = ["LocalSession", "Registration", "ServiceSessions", "Subscription", "join"]
 
 SERVICE: Final = ServiceOptions("local", hello_timeout=0)
 """Stands for the path service that other sessions come through."""
@@ -24,6 +26,9 @@ TRANSPORT: Final = {"type": "local"}
 """What the meta API tells of the transport."""
 METHOD: Final = "local"
 """The authmethod of these sessions, and their authprovider."""
+
+ROUTER_AUTHID: Final = "router"
+"""The authid of the sessions of :class:`ServiceSessions`."""
 
 LocalSession = Session
 """What :func:`join` opens."""
@@ -74,3 +79,27 @@ async def join(
     session = Session(realm, lambda inbox: LocalLine(node, principal, inbox), max_waiting)
     await session.open()
     return session
+
+
+class ServiceSessions:
+    """Opens a session when it is first wanted, and another one when that has ended.
+
+    ``node`` is set when there is one; before, and in realms that are not there, there are no sessions.
+    """
+
+    def __init__(self) -> None:
+        self.node: Node | None = None
+        self._sessions: dict[tuple[str, str], LocalSession] = {}
+        self._opening = asyncio.Lock()
+
+    async def of(self, realm: str, authrole: str = TRUSTED) -> LocalSession:
+        """The session of this role. Raises SessionEnded where there can be none."""
+        key = (realm, authrole)
+        async with self._opening:
+            session = self._sessions.get(key)
+            if session is None or not session.is_open:
+                self._sessions.pop(key, None)
+                if self.node is None:
+                    raise SessionEnded("wamp.close.system_shutdown", "there is no router yet")
+                session = self._sessions[key] = await join(self.node, realm, authid=ROUTER_AUTHID, authrole=authrole)
+        return session

@@ -11,7 +11,7 @@ from ..wamp import errors
 from ..wamp.errors import ApplicationError, CallTimeout, SessionEnded, application_error
 from ..wamp.messages import Cancel, CancelOptions, Error, Message
 from ..wamp.messages import Result as ResultMessage
-from .handling import Result
+from .client_types import Result
 from .inbox import Delivery, Inbox
 
 MAX_PARTS: Final = 1_000

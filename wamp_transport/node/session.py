@@ -19,10 +19,11 @@ from msgspec.structs import replace
 from ..wamp import errors, messages
 from ..wamp.errors import SessionEnded, WampError
 from ..wamp.messages import CallOptions, ClientRole, Message, PublishOptions, RegisterOptions, SubscribeOptions
-from .handling import INVOCATION, Event, EventHandler, Handling, Invocation, Procedure, Result
+from .client_types import Event, EventHandler, Invocation, Procedure, Result
+from .handler_runner import INVOCATION, Handling
 from .inbox import Delivery, Ended, Inbox
+from .payload_values import copied, given
 from .requests import Requests, again
-from .values import copied, given
 
 MAX_WAITING: Final = 10_000
 """Events and invocations that wait or are being handled, from which on a session gets no more."""

@@ -73,5 +73,5 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _WHERE[name] != "memory":  # the one that needs no Django
-        import_module(".ready", __name__).set_up_django()
+        import_module(".django_setup", __name__).set_up_django()
     return getattr(import_module(f".{_WHERE[name]}", __name__), name)

@@ -9,10 +9,10 @@ from asgiref.sync import sync_to_async
 from msgspec.structs import replace
 
 from ..api.bridge import within
+from ..api.functions import value_of
 from ..api.threads import awaitable
-from ..api.verbs import value_of
 from ..conf import app_settings
-from ..node.handling import Event, Procedure
+from ..node.client_types import Event, Procedure
 from ..node.local import METHOD, LocalLine
 from ..node.session import Registration, Session, Subscription
 from ..router.answers import Admit

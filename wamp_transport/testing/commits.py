@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from django.db import connections
 from django.test import TestCase
 
-from ..api.verbs import Unpublished
+from ..api.functions import Unpublished
 
 logger = logging.getLogger(__name__)
 

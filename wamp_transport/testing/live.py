@@ -18,8 +18,8 @@ from ..config.endpoint import TcpEndpoint
 from ..config.websocket import WebSocketSection
 from ..management.serving import project_application
 from ..stores import configuration as rows
-from ..transports.daphne.background import BackgroundServer
 from ..transports.listener import Listener
+from .background_server import BackgroundServer
 from .databases import databases_for_threads
 from .router import DATABASE, Config
 

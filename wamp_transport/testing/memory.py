@@ -36,7 +36,7 @@ from ..router.router import Router
 from ..serializers.registry import SERIALIZERS, is_deeper, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
-from . import plain
+from . import wire_codecs
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """The time of day at which a node's clock begins."""
@@ -222,7 +222,7 @@ class MemoryPeer:
 
     def send(self, message: list[Any]) -> None:
         """Send a message as plain values."""
-        self.send_bytes(plain.dump(self.serializer, message))
+        self.send_bytes(wire_codecs.dump(self.serializer, message))
 
     def send_bytes(self, data: bytes) -> None:
         """Send any bytes. After the close they go nowhere."""
@@ -250,7 +250,7 @@ class MemoryPeer:
 
     def receive(self) -> list[Any]:
         """The same as plain values."""
-        message = plain.load(self.serializer, self.receive_bytes())
+        message = wire_codecs.load(self.serializer, self.receive_bytes())
         assert isinstance(message, list)  # noqa: S101 - says so to a test
         return message
 

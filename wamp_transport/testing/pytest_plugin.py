@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def wamp_router(request: pytest.FixtureRequest) -> "Iterator[InMemoryRouter]":
     """The WAMP router of the test, in memory. The marker ``wamp`` configures it."""
-    from .ready import set_up_django  # noqa: PLC0415 - no Django before a test asks for it
+    from .django_setup import set_up_django  # noqa: PLC0415 - no Django before a test asks for it
 
     set_up_django()
     for name in DATABASES:
@@ -100,7 +100,7 @@ def wamp_live_server(request: pytest.FixtureRequest) -> "Iterator[LiveServer]":
 
     With pytest-django the test's database is there, with real commits.
     """
-    from .ready import set_up_django  # noqa: PLC0415 - as above
+    from .django_setup import set_up_django  # noqa: PLC0415 - as above
 
     set_up_django()
     from .live import LiveServer  # noqa: PLC0415 - as above

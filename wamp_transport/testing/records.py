@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
-from ..node.handling import Result
-from ..node.values import given
+from ..node.client_types import Result
+from ..node.payload_values import given
 from ..wamp.errors import PayloadError
 
 Match = Literal["exact", "prefix", "wildcard"]

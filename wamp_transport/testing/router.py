@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 
-from ..api import homes
+from ..api import backends
 from ..bootstrap.functions import Functions
 from ..bootstrap.handlers import AppHandlers
 from ..bootstrap.sources import base_directory
@@ -29,13 +29,13 @@ from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery
 from ..node.authorizing import Authorizers
 from ..node.deciding import NOBODY
+from ..node.local import ServiceSessions
 from ..node.node import Node
-from ..node.service_sessions import ServiceSessions
 from ..router.options import TRUSTED, RealmOptions, RouterOptions
 from ..stores import configuration as rows
-from .aside import NoThreads
+from .api_backend import MemoryHome
 from .clock import Clock
-from .home import MemoryHome
+from .inline_threads import NoThreads
 from .loop import MemoryLoop
 from .recording import Recording
 from .records import Call, Failure, Publication
@@ -66,7 +66,7 @@ class InMemoryRouter:
         self.recording = Recording(self._settle_if_possible)
         self._users: dict[int, str] = {}
         self._loop: MemoryLoop | None = None
-        self._outer: homes.Home | None = None
+        self._outer: backends.Home | None = None
         self._starting: asyncio.Task[None] | None = None
         self._handlers: AppHandlers | None = None
         self._functions = Functions()
@@ -85,7 +85,7 @@ class InMemoryRouter:
         authorizers = Authorizers(services, self._functions.run)
         self.node = services.node = Node(self._options, loop, NOBODY, authorizers)
         self.clock = Clock(loop)
-        self._outer = homes.substitute(MemoryHome(self.node, loop, self.recording, self.ready))
+        self._outer = backends.substitute(MemoryHome(self.node, loop, self.recording, self.ready))
         _active.append(self)
         return self
 
@@ -95,7 +95,7 @@ class InMemoryRouter:
         loop.refuse_coroutines()
         if self in _active:
             _active.remove(self)
-            homes.substitute(self._outer)
+            backends.substitute(self._outer)
         loop.jumps = True
         loop.settle()
         for task in asyncio.all_tasks(loop):
@@ -175,7 +175,7 @@ class InMemoryRouter:
         names = sorted(self.node.router.realms)
         if wanted is None and len(names) != 1:
             there = f"there are {', '.join(names)}" if names else "there is none"
-            raise homes.NotConfigured(
+            raise backends.NotConfigured(
                 f"Which realm is meant? Here {there}. Set WAMP_TRANSPORT['REALM'], or say realm=..."
             )
         return wanted or names[0]

@@ -10,7 +10,7 @@ from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.bootstrap.identity.identities import Identities
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketService
-from wamp_transport.node.service_sessions import ServiceSessions
+from wamp_transport.node.local import ServiceSessions
 from wamp_transport.router.answers import Admit, Challenge, Deny, Skip
 from wamp_transport.router.effects import Authenticate
 from wamp_transport.wamp.messages import Authenticate as AuthenticateMessage

@@ -10,7 +10,7 @@ from wamp_transport.bootstrap import handlers as module
 from wamp_transport.bootstrap.handlers import AppHandlers
 from wamp_transport.handlers import Caller, Event, Invocation, register, subscribe
 from wamp_transport.handlers.declarations import Registry
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import TRUSTED, RealmOptions, RoleOptions, RouterOptions

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from pydantic import BaseModel, Field
 
 from wamp_transport.handlers.parameters import Caller, Parameters, UnusableParameter
-from wamp_transport.node.handling import Event, Invocation
+from wamp_transport.node.client_types import Event, Invocation
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import BaseModel
 
 from wamp_transport.handlers.results import payload, plain
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.wamp.errors import PayloadError
 
 

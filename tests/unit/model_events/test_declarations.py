@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.catalogue.models import Item
 from wamp_transport import model_events as public
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
 from wamp_transport.model_events.changes import Change
 
 
@@ -20,7 +20,7 @@ def declare():
 
     yield model_events
     for one in made:
-        watching.forget(one)
+        signal_receivers.forget(one)
 
 
 @pytest.mark.parametrize(("topic", "options", "text"), [

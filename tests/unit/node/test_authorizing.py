@@ -4,8 +4,8 @@ import pytest
 
 from wamp_transport.node import local
 from wamp_transport.node.authorizing import Authorizers
+from wamp_transport.node.local import ServiceSessions
 from wamp_transport.node.node import Node
-from wamp_transport.node.service_sessions import ServiceSessions
 from wamp_transport.router.options import TRUSTED, AuthorizerOptions, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.inbox import Delivery, Inbox
 from wamp_transport.node.requests import TURN, Requests
 from wamp_transport.wamp.errors import ApplicationError, SessionEnded

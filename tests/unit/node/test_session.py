@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node import local, requests
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.connection import Lane
-from wamp_transport.node.handling import Result
 from wamp_transport.router.options import (
     TRUSTED,
     AuthorizerOptions,

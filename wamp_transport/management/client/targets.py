@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
-from wamp_transport.api.homes import credential_of
+from wamp_transport.api.backends import credential_of
 from wamp_transport.auth.credentials import Credential
 from wamp_transport.auth.operators import Operator
 from wamp_transport.conf import ApiSettings, app_settings

@@ -9,7 +9,7 @@ from wamp_transport.management.client.speaking import speak
 from wamp_transport.management.client.tables import is_terminal
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import VALUES, as_json, named_values, text_of, value
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import CallOptions
 

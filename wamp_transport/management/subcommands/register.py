@@ -9,14 +9,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 from wamp_transport.handlers.declarations import REGISTRY, Declaration
-from wamp_transport.handlers.running import Handler, Running, UnusableHandler
+from wamp_transport.handlers.execution import Handler, Running, UnusableHandler
 from wamp_transport.handlers.threads import Threads
 from wamp_transport.management.client.commanded import Program, words_of
 from wamp_transport.management.client.failures import USAGE, Failure
 from wamp_transport.management.client.lasting import Lasting, add_lasting_arguments
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import shown
-from wamp_transport.node.handling import Invocation, Result
+from wamp_transport.node.client_types import Invocation, Result
 from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError

@@ -11,7 +11,7 @@ from wamp_transport.management.client.lasting import Lasting, add_lasting_argume
 from wamp_transport.management.client.speaking import unless_ended
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, said, shown
-from wamp_transport.node.handling import Event
+from wamp_transport.node.client_types import Event
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import SubscribeOptions
 

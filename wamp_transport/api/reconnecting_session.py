@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..node import session as live
-from ..node.handling import EventHandler, Procedure
+from ..node.client_types import EventHandler, Procedure
 from ..node.session import Session
 from ..wamp.errors import TransportError, WampError
 from ..wamp.messages import RegisterOptions, SubscribeOptions

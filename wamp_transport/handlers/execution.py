@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 
-from ..node.handling import Event, Invocation, Result
+from ..node.client_types import Event, Invocation, Result
 from ..router.options import TRUSTED
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, WampError

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from wamp_transport.node.handling import Event, Handling, Invocation, Result
+from wamp_transport.node.handler_runner import Event, Handling, Invocation, Result
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 from wamp_transport.wamp.messages import Error, Yield
@@ -21,12 +21,10 @@ def handling(loop, answers):
 
 
 def invocation(*args, **details):
-    sent = []
-
     async def send(message):
-        sent.append(message)
+        raise AssertionError("no parts are sent")
 
-    return Invocation(7, "com.x", list(args), {}, details, send), sent
+    return Invocation(7, "com.x", list(args), {}, details, send)
 
 
 def turn(loop, times=3):
@@ -36,7 +34,7 @@ def turn(loop, times=3):
 
 
 def test_value_is_the_result(handling, answers):
-    handling.handle_invocation(lambda call: call.args[0], invocation(5)[0])
+    handling.handle_invocation(lambda call: call.args[0], invocation(5))
     assert [type(answer) for answer in answers] == [Yield]
     assert (answers[0].request_id, answers[0].args) == (7, [5])
 
@@ -45,7 +43,7 @@ def test_result_of_a_coroutine_comes_later(loop, handling, answers):
     async def later(call):
         return Result([], {"k": 1})
 
-    handling.handle_invocation(later, invocation()[0])
+    handling.handle_invocation(later, invocation())
     assert not answers
     assert len(handling) == 1
     turn(loop)
@@ -57,7 +55,7 @@ def test_exception_is_an_error(handling, answers):
     def fail(call):
         raise ApplicationError("com.error", 1, k=2)
 
-    handling.handle_invocation(fail, invocation()[0])
+    handling.handle_invocation(fail, invocation())
     assert isinstance(answers[0], Error)
     assert (answers[0].error, answers[0].args, answers[0].kwargs) == ("com.error", [1], {"k": 2})
 
@@ -68,21 +66,12 @@ def test_interrupted_call_is_answered_even_if_it_has_not_begun(loop, handling, a
     async def wait(call):
         begun.append(True)
 
-    handling.handle_invocation(wait, invocation()[0])
+    handling.handle_invocation(wait, invocation())
     handling.interrupt(7)
     handling.interrupt(8)
     turn(loop)
     assert not begun
     assert answers[0].error == errors.CANCELED
-
-
-def test_parts_are_sent_where_they_are_wanted(loop, handling, answers):
-    wanted, sent = invocation(receive_progress=True)
-    unwanted, kept = invocation()
-    for each in (wanted, unwanted):
-        loop.run_until_complete(each.progress([1]))
-    assert [(part.options.progress, part.args) for part in sent] == [(True, [1])]
-    assert not kept
 
 
 def test_failing_subscriber_is_logged(loop, handling, caplog):

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary, WeakSet
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..api.functions import Unpublished
 from ..api.transactions import deferred
-from ..api.verbs import Unpublished
 from ..conf import app_settings
 from ..wamp.errors import CallTimeout
 

@@ -23,7 +23,7 @@ from ..node.remote import connect
 from ..node.session import Session
 from ..router.options import TRUSTED
 from ..wamp.errors import WampError
-from .lasting import Lasting
+from .reconnecting_session import Lasting
 
 DEFAULT_AUTHID: Final = "django"
 GOODBYE_SECONDS: Final = 2.0

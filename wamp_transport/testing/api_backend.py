@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ..api.homes import NodeHome
-from ..node.handling import Result
+from ..api.backends import NodeHome
+from ..node.client_types import Result
 from ..node.local import METHOD, LocalLine
 from ..node.node import Node
 from ..node.session import Session

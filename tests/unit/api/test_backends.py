@@ -2,7 +2,7 @@
 
 import pytest
 
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.auth.credentials import Anonymous, SharedSecret, Ticket
 from wamp_transport.conf import ApiSettings
 
@@ -15,7 +15,7 @@ def remote():
     made = []
 
     def make(**settings):
-        made.append(homes.RemoteHome(ApiSettings(url=URL, **settings)))
+        made.append(backends.RemoteHome(ApiSettings(url=URL, **settings)))
         return made[-1]
 
     yield make
@@ -30,14 +30,14 @@ def remote():
     ({"authid": "eva", "secret": "s"}, SharedSecret("eva", "s")),
 ])  # fmt: skip
 def test_settings_are_a_credential(settings, expected):
-    credential = homes.credential_of(ApiSettings(**settings))
+    credential = backends.credential_of(ApiSettings(**settings))
     assert type(credential) is type(expected)
     assert vars(credential) == vars(expected) if hasattr(expected, "__dict__") else credential == expected
 
 
 def test_process_without_a_router_is_told_what_to_set():
-    with pytest.raises(homes.NotConfigured, match=r"WAMP_TRANSPORT = \{'URL'"):
-        homes.current_home()
+    with pytest.raises(backends.NotConfigured, match=r"WAMP_TRANSPORT = \{'URL'"):
+        backends.current_home()
 
 
 def test_role_and_realm_of_a_router_elsewhere(remote):
@@ -45,28 +45,28 @@ def test_role_and_realm_of_a_router_elsewhere(remote):
     assert not home.is_local
     assert home.lasting(None, None) is home.lasting("realm1", None)
     assert home.lasting("realm2", None) is not home.lasting("realm1", None)
-    with pytest.raises(homes.NotConfigured, match="role"):
+    with pytest.raises(backends.NotConfigured, match="role"):
         home.lasting(None, "trusted")
-    with pytest.raises(homes.NotConfigured, match="Which realm"):
+    with pytest.raises(backends.NotConfigured, match="Which realm"):
         remote().lasting(None, None)
 
 
 def test_other_settings_are_another_home(settings):
     settings.WAMP_TRANSPORT = {"URL": URL, "REALM": "realm1"}
-    first = homes.current_home()
-    assert homes.current_home() is first
+    first = backends.current_home()
+    assert backends.current_home() is first
     settings.WAMP_TRANSPORT = {"URL": URL, "REALM": "realm2"}
     try:
-        assert homes.current_home() is not first
+        assert backends.current_home() is not first
         assert first.loop.is_closed()
     finally:
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_substitute_stands_for_all(remote):
     home = remote(realm="realm1")
-    assert homes.substitute(home) is None
+    assert backends.substitute(home) is None
     try:
-        assert homes.current_home() is home
+        assert backends.current_home() is home
     finally:
-        assert homes.substitute(None) is home
+        assert backends.substitute(None) is home

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from wamp_transport.api import lasting as module
-from wamp_transport.api.lasting import Lasting, Registration, Subscription
+from wamp_transport.api import reconnecting_session as module
+from wamp_transport.api.reconnecting_session import Lasting, Registration, Subscription
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import RealmOptions, RouterOptions

@@ -3,8 +3,8 @@
 import pytest
 
 from wamp_transport import api
-from wamp_transport.api.verbs import Unpublished, value_of
-from wamp_transport.node.handling import Result
+from wamp_transport.api.functions import Unpublished, value_of
+from wamp_transport.node.client_types import Result
 from wamp_transport.wamp.errors import PayloadError
 
 

@@ -7,9 +7,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 
 from wamp_transport.handlers import Caller
 from wamp_transport.handlers.declarations import Declaration
-from wamp_transport.handlers.running import Handler, Running, UnusableHandler
+from wamp_transport.handlers.execution import Handler, Running, UnusableHandler
 from wamp_transport.handlers.threads import Threads
-from wamp_transport.node.handling import Event, Invocation, Result
+from wamp_transport.node.client_types import Event, Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
 
@@ -91,7 +91,7 @@ def test_exceptions_are_told_whole_in_debug_alone(function, settings, caplog):
     settings.DEBUG = True
     error = error_of(failing, 0)
     assert error.args == ("LookupError: the secret",)
-    assert "test_running.py" in "".join(error.kwargs["traceback"])
+    assert "test_execution.py" in "".join(error.kwargs["traceback"])
 
 
 @pytest.mark.parametrize(("raised", "uri"), [

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from twisted.internet import reactor
 
-from .server import WampServer
+from ..transports.daphne.server import WampServer
 
 SECONDS: Final = 30.0
 """How long a server may take to begin, and to end."""

@@ -4,8 +4,8 @@ import pytest
 from django.db import transaction
 
 from wamp_transport.api import NotConfigured
-from wamp_transport.api.verbs import Unpublished
-from wamp_transport.model_events.telling import PATIENCE, Commit, Told, next_commit
+from wamp_transport.api.functions import Unpublished
+from wamp_transport.model_events.pending_events import PATIENCE, Commit, Told, next_commit
 
 
 def told(commit, on_failed=None):

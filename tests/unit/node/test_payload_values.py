@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from wamp_transport.node.values import copied, given, taken
+from wamp_transport.node.payload_values import copied, given, taken
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.errors import PayloadError
 from wamp_transport.wamp.payload import ABSENT, PYTHON

@@ -16,12 +16,12 @@ from typing import Any, Final, Literal
 from msgspec.structs import replace
 
 from ..conf import app_settings
-from ..node.handling import EventHandler, Procedure, Result
-from ..node.values import given
+from ..node.client_types import EventHandler, Procedure, Result
+from ..node.payload_values import given
 from ..wamp.messages import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
 from . import bridge
-from .homes import Home, current_home
-from .lasting import Lasting, Registration, SessionDetails, Subscription
+from .backends import Home, current_home
+from .reconnecting_session import Lasting, Registration, SessionDetails, Subscription
 from .threads import awaitable
 from .transactions import adeferred, deferred
 
@@ -88,7 +88,7 @@ def call(
 ) -> Any:
     """Call a procedure and wait for its result.
 
-    Returned is the only value of the result, None where there is none, and a :class:`~..node.handling.Result` where
+    Returned is the only value of the result, None where there is none, and a :class:`~..node.client_types.Result` where
     there are several, or named ones. After ``timeout`` the call is canceled and raises CallTimeout.
     """
     target = _Target.of("call", realm, role, timeout)
@@ -166,8 +166,8 @@ def subscribe(
 ) -> Subscription:
     """Let ``handler``, a function or coroutine function, hear the events of a topic or pattern in this process.
 
-    It is given an :class:`~..node.handling.Event`. Functions run in a thread, for one event after the other; coroutine
-    functions on the loop of the sessions, where one event does not wait for another.
+    It is given an :class:`~..node.client_types.Event`. Functions run in a thread, for one event after the other;
+    coroutine functions on the loop of the sessions, where one event does not wait for another.
     """
     target = _Target.of("subscribe", realm, role, timeout)
     return bridge.wait(target.loop, target.subscribe(topic, handler, match, options), target.seconds)
@@ -200,7 +200,7 @@ def register(
 ) -> Registration:
     """Let ``handler``, a function or coroutine function, carry out a procedure in this process.
 
-    It is given an :class:`~..node.handling.Invocation`; what it returns is the result. Functions run in a thread,
+    It is given an :class:`~..node.client_types.Invocation`; what it returns is the result. Functions run in a thread,
     coroutine functions on the loop of the sessions.
     """
     target = _Target.of("register", realm, role, timeout)
