@@ -65,10 +65,10 @@ def router_elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
         node(
             Path(directory), configuration(web(port), realms=[rules]), port, DJANGO_SETTINGS_MODULE="wampnode.settings"
         ),
-        override_settings(WAMP_TRANSPORT={"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1"}),
+        override_settings(WAMP_TRANSPORT={"API": {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1"}}),
     ):
         try:
-            yield backends.current_home().loop
+            yield backends.current_backend().bridge.loop
         finally:
             backends.disconnect()
 

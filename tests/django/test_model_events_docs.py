@@ -21,13 +21,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "model-events.md"
 def examples(registry, monkeypatch, tmp_path):  # noqa: F811
     """All of them, as one module."""
     monkeypatch.setitem(sys.modules, "shop.models", tests.shop.models)
-    declared = dict(signal_receivers._declared)
+    declared = dict(signal_receivers._publishers)
     names = {}
     exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)), names)
     assert discover().problems == []
     yield names
-    for one in set(signal_receivers._declared.values()) - set(declared.values()):
-        signal_receivers.forget(one)
+    for one in set(signal_receivers._publishers.values()) - set(declared.values()):
+        signal_receivers.remove_publisher(one)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -71,7 +71,7 @@ def test_clients_and_pages_see_what_the_test_has_made(shop):  # noqa: F811
         until(lambda: Product.objects.filter(sku="ink").exists(), "what the handler has made")
         assert b"Django" in fetched(server, "/admin/login/")
         assert b"{" in fetched(server, "/static/admin/css/base.css")
-    assert backends._node_home is None
+    assert backends._process_backend is None
     assert not User.objects.exists()
     assert connection.settings_dict["NAME"] == name
 
@@ -118,7 +118,7 @@ def test_server_that_cannot_begin_says_why(registry, monkeypatch):  # noqa: F811
     with pytest.raises(OSError, match="no ports today"):
         LiveServer().start()
     assert connection.settings_dict["NAME"] == name
-    assert backends._node_home is None
+    assert backends._process_backend is None
 
 
 class InACase(WampLiveServerTestCase):

@@ -24,7 +24,9 @@ def here(settings):
     """Tells this process where its router is; at the end its sessions say goodbye."""
 
     def at(port, **more):
-        settings.WAMP_TRANSPORT = {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10, **more}
+        settings.WAMP_TRANSPORT = {
+            "API": {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10, **more}
+        }
 
     yield at
     backends.disconnect()
@@ -40,7 +42,7 @@ def script(directory, port, text):
         settings.configure(
             INSTALLED_APPS=["wamp_transport"],
             DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}},
-            WAMP_TRANSPORT={{"URL": "ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10}},
+            WAMP_TRANSPORT={{"API": {{"URL": "ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10}}}},
         )
         django.setup()
         from wamp_transport import api
@@ -61,14 +63,14 @@ def test_process_that_serves_nobody_reaches_the_router(tmp_path, here):
         assert asyncio.run(api.acall("com.shop.add", 2, 3)) == 5
         assert api.publish("com.shop.added", 5, kwargs={"k": b"\0"}, options=api.PublishOptions(acknowledge=True))
         assert events.get(timeout=10) == ("com.shop.added", [5], {"k": b"\0"})
-        details = api.session_details()
+        details = api.session_info()
         assert (details.realm, details.authrole, details.is_local) == ("realm1", "anonymous", False)
         registration.unregister()
         with pytest.raises(api.NoSuchProcedure):
             api.call("com.shop.add", 2, 3)
         with pytest.raises(api.NotConfigured, match="role"):
             api.call("com.shop.add", 2, 3, role="trusted")
-        with pytest.raises(api.SessionEnded, match="nowhere"):
+        with pytest.raises(api.SessionClosed, match="nowhere"):
             api.call("com.shop.add", 2, 3, realm="nowhere")
         backends.disconnect()
         assert router.stop() == 0
@@ -125,13 +127,13 @@ def test_forked_worker_has_a_connection_of_its_own(tmp_path):
     port = free_port()
     text = """
         import os
-        first = api.session_details().id
+        first = api.session_info().id
         child = os.fork()
         if child == 0:
-            print("child", api.session_details().id != first, flush=True)
+            print("child", api.session_info().id != first, flush=True)
             os._exit(0)
         os.waitpid(child, 0)
-        print("parent", api.session_details().id == first)
+        print("parent", api.session_info().id == first)
     """
     with (
         node(tmp_path, configuration(web(port), realms=[OPEN]), port),
@@ -188,7 +190,7 @@ def test_workers_of_a_wsgi_server(tmp_path, here):
         class Server(ThreadingMixIn, WSGIServer):
             daemon_threads = False
 
-        api.session_details()  # as code does that runs before the workers are there
+        api.session_info()  # as code does that runs before the workers are there
         server = make_server("127.0.0.1", {site}, get_wsgi_application(), Server)
         workers = []
         for _ in range(2):
@@ -223,10 +225,10 @@ def test_shell_of_the_project(tmp_path):
     port = free_port()
     (tmp_path / "elsewhere.py").write_text(
         "from wampnode.settings import *\n"
-        f"WAMP_TRANSPORT = {{'URL': 'ws://127.0.0.1:{port}/ws', 'REALM': 'realm1', 'TIMEOUT': 10}}\n"
+        f"WAMP_TRANSPORT = {{'API': {{'URL': 'ws://127.0.0.1:{port}/ws', 'REALM': 'realm1', 'TIMEOUT': 10}}}}\n"
     )
     environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "DJANGO_SETTINGS_MODULE": "elsewhere"}
-    code = "from wamp_transport import api; print(len(api.call('wamp.session.list')), api.session_details().authrole)"
+    code = "from wamp_transport import api; print(len(api.call('wamp.session.list')), api.session_info().authrole)"
     with (
         node(tmp_path, configuration(web(port), realms=[OPEN]), port),
         running(manage("shell", "--command", code, "--verbosity", "0"), tmp_path, **environment) as process,
@@ -257,7 +259,7 @@ def test_what_is_no_wamp_router_is_told(tmp_path, here):
     with node(tmp_path, configuration(web(port, paths), realms=[OPEN]), port):
         here(port)
         with pytest.raises(api.TransportError, match=f"at ws://127.0.0.1:{port}/ws"):
-            api.session_details()
+            api.session_info()
 
 
 def test_views_and_signals_of_the_process_that_serves(tmp_path, here):
@@ -303,12 +305,12 @@ def test_credential_of_the_settings_decides_who_it_is(tmp_path, here, method, se
     paths = {"ws": {"type": "websocket", "auth": auth}}
     with node(tmp_path, configuration(web(port, paths), realms=realms), port):
         here(port, AUTHID="eva", **{setting: "right"})
-        details = api.session_details()
+        details = api.session_info()
         assert (details.authid, details.authrole, details.authmethod) == ("eva", "worker", method)
         here(port, AUTHID="eva", **{setting: "wrong"})
-        with pytest.raises(api.SessionEnded):
-            api.session_details()
+        with pytest.raises(api.SessionClosed):
+            api.session_info()
         here(port)
-        with pytest.raises(api.SessionEnded):
-            api.session_details()
+        with pytest.raises(api.SessionClosed):
+            api.session_info()
         backends.disconnect()

@@ -19,7 +19,7 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.router.permissions import Role
 from wamp_transport.router.rules import Rules
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 from wamp_transport.wamp.uris import is_uri
 
 from .naive import rights

@@ -12,7 +12,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode, MemoryPeer
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 from wamp_transport.testing.wire_codecs import dump
 
 from .codes import (

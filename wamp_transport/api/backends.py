@@ -1,17 +1,18 @@
-"""Where the sessions of Django code live: on the loop of the node of this process, or on a loop of their own.
+"""Backends own the sessions of Django code: at the node of this process, or at a router elsewhere.
 
-The node, when it begins, tells :func:`serve`. A process without one keeps a thread with an event loop, in which its
-sessions reach the router at ``settings.WAMP_TRANSPORT["URL"]``.
+A node that starts calls :func:`serve`. A process without a node has a thread with an event loop, where its sessions
+connect to the router at ``settings.WAMP_TRANSPORT["API"]["URL"]``.
 """
 
 import asyncio
 import atexit
 import os
 import threading
-from concurrent.futures import TimeoutError as NotInTime
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -23,23 +24,28 @@ from ..node.remote import connect
 from ..node.session import Session
 from ..router.options import TRUSTED
 from ..wamp.errors import WampError
-from .reconnecting_session import Lasting
+from .bridge import LoopBridge
+from .reconnecting_session import ReconnectingSession
+from .threads import awaitable
 
 DEFAULT_AUTHID: Final = "django"
 GOODBYE_SECONDS: Final = 2.0
-"""How long a process waits at its end for its sessions to say goodbye, each."""
+"""How long a process waits at its end for the GOODBYE of each of its sessions."""
+
+Handler = Callable[[Any], object]
+AsyncHandler = Callable[[Any], Awaitable[Any]]
 
 
 class NotConfigured(ImproperlyConfigured):
-    """Django code has no router to speak to, or it is not clear which realm is meant. The message says what to set."""
+    """No router is configured for Django code, or it is not clear which realm to use. The message says what to set."""
 
 
-class Home(Protocol):
-    """A loop, and the sessions on it."""
+class ApiBackend(Protocol):
+    """The owner of the sessions of Django code."""
 
     @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that all of its sessions belong to."""
+    def bridge(self) -> LoopBridge:
+        """The way to the event loop that owns all of its sessions."""
         ...
 
     @property
@@ -47,107 +53,123 @@ class Home(Protocol):
         """Whether the router is in this process."""
         ...
 
-    def lasting(self, realm: str | None, role: str | None) -> Lasting:
-        """The session for a realm and a role, None for the default ones. Raises NotConfigured."""
+    def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
+        """Return the session for a realm and a role; None means the default one. Raises NotConfigured."""
+        ...
+
+    def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
+        """Return ``handler`` as a coroutine function that does not block the loop.
+
+        With ``in_order`` it handles one message after the other, in the order in which they come.
+        """
         ...
 
 
-class NodeHome:
+class InProcessBackend:
     """The sessions of Django code at the node of this process."""
 
     is_local = True
 
-    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, node: Node, bridge: LoopBridge) -> None:
         self.node = node
-        self.loop = loop
-        self._lasting: dict[tuple[str, str, str], Lasting] = {}
+        self.bridge = bridge
+        self._sessions: dict[tuple[str, str, str], ReconnectingSession] = {}
 
-    def lasting(self, realm: str | None, role: str | None) -> Lasting:
-        """See :class:`Home`."""
+    def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
+        """Return the session for a realm and a role; None means the default one. Raises NotConfigured."""
         settings = app_settings().api
         realm = realm or settings.realm or self._only_realm()
         key = (realm, settings.authid or DEFAULT_AUTHID, role or settings.role or TRUSTED)
-        if key not in self._lasting:  # setdefault: threads may come at the same time
-            self._lasting.setdefault(key, Lasting(self.loop, partial(self.open_session, *key)))
-        return self._lasting[key]
+        if key not in self._sessions:  # setdefault: several threads may come here together
+            self._sessions.setdefault(key, ReconnectingSession(self.bridge, partial(self.open_session, *key)))
+        return self._sessions[key]
 
     async def open_session(self, realm: str, authid: str, role: str) -> Session:
-        """A new session. Raises SessionEnded where the realm or the role does not exist."""
+        """Open a session. Raises SessionClosed if the realm or the role does not exist."""
         return await join(self.node, realm, authid=authid, authrole=role)
 
+    def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
+        """Run sync handlers in a thread."""
+        return awaitable(handler, in_order=in_order)
+
     def close(self) -> None:
-        """The sessions are not to come back; what they are is the node's to end."""
-        for lasting in self._lasting.values():
-            with suppress(RuntimeError):  # the loop is over, and they with it
-                self.loop.call_soon_threadsafe(lasting.end)
+        """Let no session reconnect. The node itself ends those that are open."""
+        for session in self._sessions.values():
+            with suppress(RuntimeError):  # the loop is closed, and its sessions with it
+                self.bridge.loop.call_soon_threadsafe(session.stop)
 
     def _only_realm(self) -> str:
-        realms = list(self.node.router.realms)
-        if len(realms) == 1:
-            return realms[0]
-        there = f"there are {', '.join(sorted(realms))}" if realms else "there is none yet"
-        raise NotConfigured(
-            f"Which realm is meant? {there[0].upper()}{there[1:]}. Set WAMP_TRANSPORT['REALM'], or say realm=..."
-        )
+        return only_realm(list(self.node.router.realms))
 
 
-class RemoteHome:
-    """The sessions of Django code at a router elsewhere, in a thread of their own that begins on first use."""
+class RemoteBackend:
+    """The sessions of Django code at a router elsewhere, in a thread of their own that starts on first use."""
 
     is_local = False
 
     def __init__(self, settings: ApiSettings) -> None:
-        assert settings.url is not None  # noqa: S101 - looked at before
+        assert settings.url is not None  # noqa: S101 - current_backend() has checked it
         self.settings = settings
         self._url = settings.url
         self._credential = credential_of(settings)
-        self._lasting: dict[str, Lasting] = {}
-        self.loop = asyncio.new_event_loop()
+        self._sessions: dict[str, ReconnectingSession] = {}
+        self.bridge = LoopBridge(asyncio.new_event_loop())
         self._thread = threading.Thread(target=self._run, name="wamp-api", daemon=True)
         self._thread.start()
 
-    def lasting(self, realm: str | None, role: str | None) -> Lasting:
-        """See :class:`Home`."""
+    def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
+        """Return the session for a realm; None means the default one. Raises NotConfigured, also for any role."""
         if role is not None:
             raise NotConfigured(
-                "The router at WAMP_TRANSPORT['URL'] gives this process its role, by its credential; role=... is for"
-                " the process that serves."
+                "The router at WAMP_TRANSPORT['API']['URL'] chooses the role of this process by its credential; role="
+                " can only be used in the process that serves."
             )
         name = realm or self.settings.realm
         if name is None:
-            raise NotConfigured("Which realm is meant? Set WAMP_TRANSPORT['REALM'], or say realm=...")
-        realm_name = name
+            raise NotConfigured("Which realm is meant? Set WAMP_TRANSPORT['API']['REALM'], or pass realm=...")
+        if name not in self._sessions:  # setdefault: several threads may come here together
+            self._sessions.setdefault(name, ReconnectingSession(self.bridge, partial(self._open_session, name)))
+        return self._sessions[name]
 
-        async def open_session() -> Session:
-            return await connect(self._url, realm_name, self._credential)
-
-        if name not in self._lasting:
-            self._lasting.setdefault(name, Lasting(self.loop, open_session))
-        return self._lasting[name]
+    def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
+        """Run sync handlers in a thread."""
+        return awaitable(handler, in_order=in_order)
 
     def close(self) -> None:
-        """Say goodbye and end the thread."""
-        for lasting in self._lasting.values():
-            with suppress(NotInTime, WampError):
-                asyncio.run_coroutine_threadsafe(lasting.close(), self.loop).result(GOODBYE_SECONDS)
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        """Close the sessions and end the thread."""
+        for session in self._sessions.values():
+            with suppress(FutureTimeout, WampError):
+                self.bridge.run_on_loop(session.close()).result(GOODBYE_SECONDS)
+        self.bridge.loop.call_soon_threadsafe(self.bridge.loop.stop)
         self._thread.join(2 * GOODBYE_SECONDS)
 
+    async def _open_session(self, realm: str) -> Session:
+        return await connect(self._url, realm, self._credential)
+
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
-        tasks = asyncio.all_tasks(self.loop)
-        if tasks:  # sockets are being closed; who does not answer that must not hold up the process
-            self.loop.run_until_complete(asyncio.wait(tasks, timeout=GOODBYE_SECONDS))
+        loop = self.bridge.loop
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        if tasks:  # sockets are being closed; a peer that does not answer must not keep the process from ending
+            loop.run_until_complete(asyncio.wait(tasks, timeout=GOODBYE_SECONDS))
         for task in tasks:
             task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        self.loop.close()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def only_realm(realms: list[str]) -> str:
+    """Return the only realm. Raises NotConfigured if there are several, or none."""
+    if len(realms) == 1:
+        return realms[0]
+    existing = f"There are {', '.join(sorted(realms))}" if realms else "There is none yet"
+    raise NotConfigured(f"Which realm is meant? {existing}. Set WAMP_TRANSPORT['API']['REALM'], or pass realm=...")
 
 
 def credential_of(settings: ApiSettings) -> Credential:
-    """Who this process is at a router elsewhere."""
+    """Return the credential that this process uses at a router elsewhere."""
     if settings.authid and settings.secret:
         return SharedSecret(settings.authid, settings.secret)
     if settings.authid and settings.ticket:
@@ -156,70 +178,73 @@ def credential_of(settings: ApiSettings) -> Credential:
 
 
 _changing = threading.RLock()
-_node_home: NodeHome | None = None
-_remote_home: RemoteHome | None = None
-_substitute: Home | None = None
-_inherited: list[Home] = []
+_process_backend: InProcessBackend | None = None
+_remote_backend: RemoteBackend | None = None
+_overrides: list[ApiBackend] = []
+_inherited: list[InProcessBackend | RemoteBackend] = []
 
 
 def serve(node: Node, loop: asyncio.AbstractEventLoop) -> None:
-    """From now on this process has a node."""
-    global _node_home  # noqa: PLW0603 - one node a process is the design
-    _node_home = NodeHome(node, loop)
+    """Use a node for the sessions of this process, from now on."""
+    global _process_backend  # noqa: PLW0603 - one node a process is the design
+    _process_backend = InProcessBackend(node, LoopBridge(loop))
 
 
 def leave(node: Node) -> None:
-    """The node has stopped."""
-    global _node_home  # noqa: PLW0603 - as above
-    if _node_home is not None and _node_home.node is node:
-        _node_home.close()
-        _node_home = None
+    """Stop using a node, because it stops."""
+    global _process_backend  # noqa: PLW0603 - as above
+    if _process_backend is not None and _process_backend.node is node:
+        _process_backend.close()
+        _process_backend = None
 
 
-def substitute(home: Home | None) -> Home | None:
-    """Let ``home`` stand for whatever this process is configured for, as tests do; None ends that. Returns the last."""
-    global _substitute
-    last, _substitute = _substitute, home
-    return last
+@contextmanager
+def override_backend(backend: ApiBackend) -> Iterator[None]:
+    """Use ``backend`` for the API within the block, whatever this process is configured for."""
+    _overrides.append(backend)
+    try:
+        yield
+    finally:
+        _overrides.remove(backend)
 
 
-def current_home() -> Home:
-    """Where the sessions of Django code live in this process now. Raises NotConfigured."""
-    global _remote_home  # noqa: PLW0603 - as above
-    if _substitute is not None:
-        return _substitute
-    if _node_home is not None:
-        return _node_home
+def current_backend() -> ApiBackend:
+    """Return the backend for the API in this process now. Raises NotConfigured."""
+    global _remote_backend  # noqa: PLW0603 - as above
+    if _overrides:
+        return _overrides[-1]
+    if _process_backend is not None:
+        return _process_backend
     settings = app_settings().api
     if settings.url is None:
         raise NotConfigured(
-            "This process serves no WAMP, so it needs to be told where a router is: set WAMP_TRANSPORT = {'URL':"
-            " 'ws://127.0.0.1:8000/ws', 'REALM': 'realm1', ...}, with AUTHID and TICKET or SECRET unless anonymous"
-            " clients are let in there."
+            "This process does not serve WAMP, so it needs the address of a router: set WAMP_TRANSPORT = {'API':"
+            " {'URL': 'ws://127.0.0.1:8000/ws', 'REALM': 'realm1', ...}}, with AUTHID and TICKET or SECRET unless"
+            " anonymous clients may log in there."
         )
     with _changing:
-        if _remote_home is None or _remote_home.settings != settings:
+        if _remote_backend is None or _remote_backend.settings != settings:
             disconnect()
-            _remote_home = RemoteHome(settings)
-        return _remote_home
+            _remote_backend = RemoteBackend(settings)
+        return _remote_backend
 
 
 def disconnect() -> None:
-    """End the sessions at a router elsewhere; what comes next connects anew."""
-    global _remote_home
+    """Close the sessions at a router elsewhere. The next use of the API connects again."""
+    global _remote_backend
     with _changing:
-        home, _remote_home = _remote_home, None
-        if home is not None:
-            home.close()
+        backend, _remote_backend = _remote_backend, None
+        if backend is not None:
+            backend.close()
 
 
-def _forget() -> None:
-    """In a process that was forked off: neither the threads nor the node of its parent are there."""
-    global _changing, _node_home, _remote_home
-    # Kept, as taking them apart would disturb the parent: both processes share the sockets.
-    _inherited.extend(home for home in (_node_home, _remote_home) if home is not None)
-    _changing, _node_home, _remote_home = threading.RLock(), None, None
+def _forget_inherited() -> None:
+    """Forget the backends in a forked process: it has neither the threads nor the node of its parent."""
+    global _changing, _process_backend, _remote_backend
+    # They are kept alive: their destructors would close sockets that the parent still uses.
+    _inherited.extend(backend for backend in (_process_backend, _remote_backend) if backend is not None)
+    _changing, _process_backend, _remote_backend = threading.RLock(), None, None
 
 
 atexit.register(disconnect)
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_forget_inherited)

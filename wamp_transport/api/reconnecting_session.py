@@ -1,212 +1,208 @@
-"""A session that comes back: opened when it is needed, again when it was lost, with what was registered on it."""
+"""A session that reconnects: opened on first use, opened again when lost, with its subscriptions and registrations."""
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
-from dataclasses import dataclass
 from typing import Any, Final
 
-from ..node import session as live
+from ..node import session as node_session
 from ..node.client_types import EventHandler, Procedure
-from ..node.session import Session
 from ..wamp.errors import TransportError, WampError
 from ..wamp.messages import RegisterOptions, SubscribeOptions
-from . import bridge
+from .bridge import LoopBridge
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 30.0
-"""Seconds between attempts to come back: twice as many each time, up to this."""
-LONGEST_OPENING: Final = 30.0
-"""Seconds for a session to be opened, after which the next one to need it may try again."""
-GIVE_UP_SECONDS: Final = 30.0
-"""How long giving up a subscription or registration may take."""
+FIRST_RETRY_SECONDS: Final = 0.2
+MAX_RETRY_SECONDS: Final = 30.0
+"""Pauses between attempts to reconnect: each is twice the one before, up to the maximum."""
+MAX_OPENING_SECONDS: Final = 30.0
+"""Time to open a session, after which the next user of the session may try again."""
+WITHDRAW_SECONDS: Final = 30.0
+"""Time to unsubscribe or unregister."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDetails:
-    """Who Django code is at the router. ``is_local``: in the process of the router itself."""
+class ReconnectingSession:
+    """A session that reconnects. ``connect`` opens a session, or raises WampError.
 
-    id: int
-    realm: str
-    authid: str
-    authrole: str
-    authmethod: str
-    is_local: bool
+    All of its coroutines run on the loop of ``bridge``.
+    """
 
-
-class Lasting:
-    """A session that comes back. It belongs to ``loop``; ``connect`` opens a session, or raises WampError."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, connect: Callable[[], Awaitable[Session]]) -> None:
-        self.loop = loop
+    def __init__(self, bridge: LoopBridge, connect: Callable[[], Awaitable[node_session.Session]]) -> None:
+        self.bridge = bridge
         self._connect = connect
-        self._session: Session | None = None
-        self._opening: asyncio.Task[Session] | None = None
-        self._held: list[Held] = []
-        self._settling = asyncio.Lock()
+        self._session: node_session.Session | None = None
+        self._opening: asyncio.Task[node_session.Session] | None = None
+        self._handlers: list[PersistentHandler] = []
+        self._establishing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def session(self) -> Session:
-        """The session, opened if need be. Raises TransportError, SessionEnded."""
+    async def session(self) -> node_session.Session:
+        """Return the open session; open one if there is none. Raises TransportError, SessionClosed."""
         if self._session is not None and self._session.is_open:
             return self._session
         if self._opening is None or self._opening.done():
             self._opening = self._start(self._open())
+        # Shielded: a caller that gives up must not cancel the opening that others wait for.
         return await asyncio.shield(self._opening)
 
-    async def hold(self, held: "Held") -> None:
-        """Put something in force, and again whenever the session has come back. Raises WampError where it cannot be."""
+    async def add(self, handler: "PersistentHandler") -> None:
+        """Establish a handler now and after each reconnect. Raises WampError if it cannot be established."""
         session = await self.session()
-        self._held.append(held)
+        self._handlers.append(handler)
         try:
-            await self._settle(held, session)
-        except BaseException:  # whoever asked for it knows, and does not have it
-            self.release(held)
+            await self._establish(handler, session)
+        except BaseException:  # the caller gets the exception and no handler, so none must come back later
+            self.discard(handler)
             raise
 
-    def release(self, held: "Held") -> None:
-        """It is not put in force again."""
-        if held in self._held:
-            self._held.remove(held)
+    def discard(self, handler: "PersistentHandler") -> None:
+        """Do not establish a handler again."""
+        if handler in self._handlers:
+            self._handlers.remove(handler)
 
     async def close(self) -> None:
-        """Say goodbye, for good."""
-        self.end()
+        """Leave the realm for good."""
+        self.stop()
         if self._session is not None:
             await self._session.leave()
 
-    def end(self) -> None:
-        """Do not come back."""
-        self._held.clear()
+    def stop(self) -> None:
+        """Stop reconnecting."""
+        self._handlers.clear()
         for task in list(self._tasks):
             task.cancel()
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        # What runs for the session must not see the context of whoever happened to open it.
-        task = self.loop.create_task(work, context=Context())
+        # An empty context: the session's tasks must not see the context of the request that happened to open it.
+        task = self.bridge.loop.create_task(work, context=Context())
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_task_done)
         return task
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever waited was told
+            task.exception()  # marks it as retrieved: those who waited for the task got it
 
-    async def _open(self) -> Session:
+    async def _open(self) -> node_session.Session:
         try:
-            async with asyncio.timeout(LONGEST_OPENING):
+            async with asyncio.timeout(MAX_OPENING_SECONDS):
                 session = await self._connect()
         except TimeoutError:
-            raise TransportError(f"the router has not let a session join within {LONGEST_OPENING:g} seconds") from None
+            text = f"the router has not let a session join within {MAX_OPENING_SECONDS:g} seconds"
+            raise TransportError(text) from None
         self._session = session
-        self._start(self._watch(session))
-        for held in tuple(self._held):
+        self._start(self._reconnect_when_closed(session))
+        for handler in tuple(self._handlers):
             try:
-                await self._settle(held, session)
+                await self._establish(handler, session)
             except WampError as fault:
-                logger.error("%s is not in force again: %s", held.uri, fault)
+                logger.error("%s could not be established again: %s", handler.uri, fault)
         return session
 
-    async def _settle(self, held: "Held", session: Session) -> None:
-        async with self._settling:
-            if held.session is not session and held in self._held:
-                await held.settle(session)
-                held.session = session
+    async def _establish(self, handler: "PersistentHandler", session: node_session.Session) -> None:
+        # add() and _open() may both come here for the same handler and session; the lock lets only one establish it.
+        async with self._establishing:
+            if handler.session is not session and handler in self._handlers:
+                await handler.establish(session)
+                handler.session = session
 
-    async def _watch(self, session: Session) -> None:
-        """When the session is over and something hangs on it, come back."""
-        end = await session.wait_ended()
-        pause = FIRST_PAUSE
-        while self._held:
-            logger.warning("A session of Django code has ended (%s); it comes back", end)
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that not all come at once
-            pause = min(2 * pause, LONGEST_PAUSE)
+    async def _reconnect_when_closed(self, session: node_session.Session) -> None:
+        """Reconnect when the session has closed, as long as there are handlers to establish again."""
+        reason = await session.wait_ended()
+        pause = FIRST_RETRY_SECONDS
+        while self._handlers:
+            logger.warning("A session of Django code was closed (%s) and reconnects", reason)
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that not all reconnect together
+            pause = min(2 * pause, MAX_RETRY_SECONDS)
             try:
                 await self.session()
             except WampError as fault:
-                logger.warning("A session of Django code cannot come back yet: %s", fault)
+                logger.warning("A session of Django code cannot reconnect yet: %s", fault)
             else:
                 return
 
 
-class Held:
-    """What is put in force on each session that a lasting one has, one after the other."""
+class PersistentHandler:
+    """A handler that is established on each session that a reconnecting session opens."""
 
-    def __init__(self, lasting: Lasting, uri: str) -> None:
-        self._lasting = lasting
-        self._live: live.Subscription | live.Registration | None = None
+    def __init__(self, owner: ReconnectingSession, uri: str) -> None:
+        self._owner = owner
+        self._current: node_session.Subscription | node_session.Registration | None = None
         self.uri = uri
-        self.session: Session | None = None
+        self.session: node_session.Session | None = None
 
     @property
     def is_active(self) -> bool:
-        """Whether it is in force at this moment."""
-        return self._live is not None and self._live.is_active
+        """Whether it is established at the moment."""
+        return self._current is not None and self._current.is_active
 
-    async def settle(self, session: Session) -> None:
-        """Put it in force on a session."""
+    async def establish(self, session: node_session.Session) -> None:
+        """Subscribe or register on a session."""
         raise NotImplementedError
 
-    async def give_up(self) -> None:
-        """On the loop of the session: it is in force no more."""
-        self._lasting.release(self)
-        if isinstance(self._live, live.Subscription):
-            await self._live.unsubscribe()
-        elif self._live is not None:
-            await self._live.unregister()
+    async def withdraw(self) -> None:
+        """Unsubscribe or unregister, for good. Runs on the loop of the session."""
+        self._owner.discard(self)
+        if isinstance(self._current, node_session.Subscription):
+            await self._current.unsubscribe()
+        elif self._current is not None:
+            await self._current.unregister()
 
-    async def _areach(self) -> None:
-        await bridge.reach(self._lasting.loop, self.give_up())
+    def _withdraw_and_wait(self, name: str) -> None:
+        self._owner.bridge.forbid_on_loop(name)
+        self._owner.bridge.wait(self.withdraw(), WITHDRAW_SECONDS)
 
-    def _reach(self, name: str) -> None:
-        bridge.refuse_on(self._lasting.loop, name)
-        bridge.wait(self._lasting.loop, self.give_up(), GIVE_UP_SECONDS)
+    async def _awithdraw(self) -> None:
+        await self._owner.bridge.await_on_loop(self.withdraw())
 
 
-class Subscription(Held):
-    """A handler that hears a topic or pattern, until it is unsubscribed; also after the connection was lost."""
+class Subscription(PersistentHandler):
+    """A subscription that is established again after a reconnect, until it is unsubscribed."""
 
-    def __init__(self, lasting: Lasting, topic: str, handler: EventHandler, options: SubscribeOptions) -> None:
-        super().__init__(lasting, topic)
+    def __init__(
+        self, owner: ReconnectingSession, topic: str, handler: EventHandler, options: SubscribeOptions
+    ) -> None:
+        super().__init__(owner, topic)
         self.topic = topic
         self._handler = handler
         self._options = options
 
-    async def settle(self, session: Session) -> None:
-        """See :class:`Held`."""
-        self._live = await session.subscribe(self.topic, self._handler, options=self._options)
+    async def establish(self, session: node_session.Session) -> None:
+        """Subscribe on a session."""
+        self._current = await session.subscribe(self.topic, self._handler, options=self._options)
 
     def unsubscribe(self) -> None:
-        """Hear no more."""
-        self._reach("unsubscribe")
+        """Receive no more events."""
+        self._withdraw_and_wait("unsubscribe")
 
     async def aunsubscribe(self) -> None:
-        """Hear no more."""
-        await self._areach()
+        """Receive no more events."""
+        await self._awithdraw()
 
 
-class Registration(Held):
-    """A handler that carries out a procedure, until it is unregistered; also after the connection was lost."""
+class Registration(PersistentHandler):
+    """A registration that is established again after a reconnect, until it is unregistered."""
 
-    def __init__(self, lasting: Lasting, procedure: str, handler: Procedure, options: RegisterOptions) -> None:
-        super().__init__(lasting, procedure)
+    def __init__(
+        self, owner: ReconnectingSession, procedure: str, handler: Procedure, options: RegisterOptions
+    ) -> None:
+        super().__init__(owner, procedure)
         self.procedure = procedure
         self._handler = handler
         self._options = options
 
-    async def settle(self, session: Session) -> None:
-        """See :class:`Held`."""
-        self._live = await session.register(self.procedure, self._handler, options=self._options)
+    async def establish(self, session: node_session.Session) -> None:
+        """Register on a session."""
+        self._current = await session.register(self.procedure, self._handler, options=self._options)
 
     def unregister(self) -> None:
         """Take no more calls."""
-        self._reach("unregister")
+        self._withdraw_and_wait("unregister")
 
     async def aunregister(self) -> None:
         """Take no more calls."""
-        await self._areach()
+        await self._awithdraw()

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from ..stores.connections import clean_connections
-from .bridge import DrivenLoop
 
 MAX_THREADS: Final = 8
 """Synchronous handlers that run at the same time; others wait."""
@@ -29,10 +28,13 @@ os.register_at_fork(after_in_child=_new_pool)
 """A process that was forked off has none of the threads of its parent; the old pool would take them for idle."""
 
 
-def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -> Callable[[Message], Awaitable[Any]]:
+def awaitable(
+    handler: Callable[[Message], object], *, in_order: bool = False, clean: bool = True
+) -> Callable[[Message], Awaitable[Any]]:
     """``handler`` as what the loop can run: a coroutine function as it is, any other in a thread.
 
-    ``in_order``: one message after the other, as they have come; else at the same time.
+    ``in_order``: one message after the other, as they have come; else at the same time. ``clean``: whether database
+    connections are cleaned around each call; in a test they belong to the test.
     """
     call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
@@ -40,8 +42,7 @@ def awaitable(handler: Callable[[Message], object], *, in_order: bool = False) -
 
     async def in_thread(message: Message) -> Any:
         loop = asyncio.get_running_loop()
-        # In a test it is the thread of the test, whose connections are not to be touched.
-        run = handler if isinstance(loop, DrivenLoop) else partial(_clean, handler)
+        run = partial(_clean, handler) if clean else handler
         return await loop.run_in_executor(_pool, copy_context().run, run, message)
 
     turn = asyncio.Lock()

@@ -31,7 +31,7 @@ from ..router.options import OPERATOR, TRUSTED
 from ..router.ports import rfc3339
 from ..router.records import Session
 from ..wamp import errors
-from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
+from ..wamp.errors import ApplicationError, PayloadError, SessionClosed
 from .cookie_logins import METHOD as COOKIE
 from .cookie_logins import CookieLogins
 from .identity.django_methods import DJANGO, SESSION, SIGNED, SessionMethod, TokenPrincipals
@@ -178,7 +178,7 @@ class Authentication:
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
-        except SessionEnded as ended:
+        except SessionClosed as ended:
             raise ApplicationError(ended.reason, str(ended)) from ended
         except PayloadError as fault:
             raise ApplicationError(fault.uri, str(fault)) from fault

@@ -157,7 +157,7 @@ class Runtime:
         configuration = await in_thread(self.source.load)
         authorizers = Authorizers(self.services, self.functions.run)
         self.authentication = Authentication(self._cookie_logins, self.services, self._identities)
-        if app_settings().operators:
+        if app_settings().local_operators:
             self.authentication.let_in_operators(operator_key(self._operator_salt))
         door = self._identities.door(self.authentication)
         self.node = self.services.node = Node(
@@ -242,7 +242,14 @@ class Runtime:
         self._end_stale_logins()
         if self.on_applied is not None:
             await self.on_applied(configuration)
-        self._signals.applied(AppliedConfiguration(self.snapshot.generation, configuration.source, self.name))
+        self._signals.applied(
+            AppliedConfiguration(
+                self.snapshot.generation,
+                configuration.source,
+                self.name,
+                revision if isinstance(revision, int) else None,
+            )
+        )
         logger.info("Configuration generation %d runs (%s)", self.snapshot.generation, configuration.source)
 
     async def _configure_logins(self, configuration: Configuration) -> None:
@@ -298,7 +305,7 @@ class Runtime:
             snapshot = self.snapshot
             if snapshot is None:
                 return
-            has_operators = app_settings().operators
+            has_operators = app_settings().local_operators
             await self._tell(
                 nodes.report,
                 self.name,
@@ -338,13 +345,13 @@ def install(runtime: Runtime) -> Runtime:
     return runtime
 
 
-def exchange(runtime: Runtime | None) -> Runtime | None:
-    """Let ``runtime`` be the one of this process for a while. Returns the one that was, None where there was none."""
+def uninstall() -> Runtime | None:
+    """Remove the runtime of this process and return it. The next use makes another one from the settings."""
     global _runtime
-    last, _runtime = _runtime, runtime
-    return last
+    removed, _runtime = _runtime, None
+    return removed
 
 
 def current_runtime() -> Runtime:
-    """The runtime of this process, made from the settings on first use."""
+    """Return the runtime of this process. The first use makes it from the settings."""
     return _runtime or install(Runtime(choose_source()))

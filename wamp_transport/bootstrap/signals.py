@@ -14,7 +14,7 @@ from ..signals import (
     login_failed,
     session_joined,
     session_left,
-    slow_consumer,
+    slow_consumer_detected,
 )
 from .identity.throttle import address_of
 from .signal_thread import SignalThread
@@ -60,9 +60,9 @@ class Signals:
         if session_left.has_listeners():
             self._thread.send(session_left, session=self._info(session), reason=reason)
 
-    def _slow(self, session: Session, waiting: int | None) -> None:
-        if slow_consumer.has_listeners():
-            self._thread.send(slow_consumer, session=self._info(session), waiting=waiting)
+    def _slow(self, session: Session, queued_bytes: int | None) -> None:
+        if slow_consumer_detected.has_listeners():
+            self._thread.send(slow_consumer_detected, session=self._info(session), queued_bytes=queued_bytes)
 
     def _info(self, session: Session) -> SessionInfo:
         return SessionInfo(

@@ -1,4 +1,4 @@
-"""What an app's ``wamp.py`` imports: procedures and subscribers in Django code, declared by decorators.
+"""Decorators that declare procedures and subscribers in Django code. An app's ``wamp.py`` imports this.
 
     from wamp_transport.handlers import Caller, register, subscribe
 

@@ -1,4 +1,4 @@
-"""Django's signals of the models that events are declared for."""
+"""Receivers of Django's model signals, connected only for the models that have a publisher."""
 
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
@@ -10,11 +10,11 @@ from .changes import Change, EventName
 
 RAW: Final = "_wamp_is_raw"
 CLEARED: Final = "_wamp_cleared"
-"""Attributes that are left on an instance between two signals of the same action."""
+"""Attributes that carry state on an instance between two signals of the same action."""
 
 
-class Declared(Protocol):
-    """What is to be told of a change."""
+class Publisher(Protocol):
+    """An object that gets the changes of a model's rows."""
 
     model: type[Any]
     topic: Any
@@ -22,38 +22,38 @@ class Declared(Protocol):
     fields: tuple[str, ...]
     realm: str | None
 
-    def take(self, change: Change[Any]) -> None:
-        """The row has changed; nothing is raised."""
+    def handle_change(self, change: Change[Any]) -> None:
+        """Handle a changed row. Must not raise."""
         ...
 
 
-_declared: dict[tuple[object, ...], Declared] = {}
+_publishers: dict[tuple[object, ...], Publisher] = {}
 
 
-def watch(declared: Declared) -> None:
-    """From now on ``declared`` takes the changes of its model."""
-    _declared[_key(declared)] = declared
-    for model in _with_descendants(declared.model):
+def add_publisher(publisher: Publisher) -> None:
+    """Pass changes of the publisher's model to it. Replaces an equal publisher that was added before."""
+    _publishers[_key(publisher)] = publisher
+    for model in _with_descendants(publisher.model):
         _connect(model)
 
 
-def forget(declared: Declared) -> None:
-    """It takes no more."""
-    if _declared.get(_key(declared)) is declared:
-        del _declared[_key(declared)]
+def remove_publisher(publisher: Publisher) -> None:
+    """Stop passing changes to the publisher."""
+    if _publishers.get(_key(publisher)) is publisher:
+        del _publishers[_key(publisher)]
 
 
-def declared() -> list[Declared]:
-    """All that are being told."""
-    return list(_declared.values())
+def publishers() -> list[Publisher]:
+    """Return all publishers."""
+    return list(_publishers.values())
 
 
-def _key(declared: Declared) -> tuple[object, ...]:
-    """A module that is imported again declares the same once more; functions are then others, at the same place."""
-    topic = declared.topic
+def _key(publisher: Publisher) -> tuple[object, ...]:
+    """Return what identifies a declaration, even if its module is imported again and its functions are new objects."""
+    topic = publisher.topic
     code = getattr(topic, "__code__", None)
-    said = (code.co_filename, code.co_firstlineno) if code is not None else topic
-    return declared.model, said, declared.events, declared.realm
+    topic_key = (code.co_filename, code.co_firstlineno) if code is not None else topic
+    return publisher.model, topic_key, publisher.events, publisher.realm
 
 
 def _with_descendants(model: type[Model]) -> set[type[Model]]:
@@ -61,30 +61,30 @@ def _with_descendants(model: type[Model]) -> set[type[Model]]:
 
 
 def _connect(model: type[Model]) -> None:
-    """Sender by sender, as Django deletes rows of models without receivers quicker."""
+    """Connect the receivers for one sender. Django deletes rows faster of models that have no receivers."""
     if model._meta.abstract:
         return
-    post_save.connect(_saved, sender=model, dispatch_uid=__name__)
-    pre_delete.connect(_deleted, sender=model, dispatch_uid=__name__)
+    post_save.connect(_on_saved, sender=model, dispatch_uid=__name__)
+    pre_delete.connect(_on_deleted, sender=model, dispatch_uid=__name__)
     for field in model._meta.many_to_many:
         if any(field.name in one.fields for one in _for(model)):
-            m2m_changed.connect(_related, sender=field.remote_field.through, dispatch_uid=__name__)
+            m2m_changed.connect(_on_related_changed, sender=field.remote_field.through, dispatch_uid=__name__)
 
 
-def _connect_later(sender: type[Model], **kwargs: Any) -> None:
-    """A model that is defined after a declaration for one that it descends from."""
+def _on_class_prepared(sender: type[Model], **kwargs: Any) -> None:
+    """Connect a model that is defined after the publisher of one of its parents was added."""
     if any(True for _ in _for(sender)):
         _connect(sender)
 
 
-class_prepared.connect(_connect_later, dispatch_uid=__name__)
+class_prepared.connect(_on_class_prepared, dispatch_uid=__name__)
 
 
-def _for(model: type[Model]) -> Iterable[Declared]:
-    return [one for one in _declared.values() if issubclass(model, one.model)]
+def _for(model: type[Model]) -> Iterable[Publisher]:
+    return [one for one in _publishers.values() if issubclass(model, one.model)]
 
 
-def _saved(
+def _on_saved(
     sender: type[Model],
     instance: Model,
     created: bool,
@@ -93,25 +93,25 @@ def _saved(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    if raw:  # a fixture: the rows around it may not be there yet
+    if raw:  # a fixture: related rows may not be there yet
         setattr(instance, RAW, True)
         return
-    for declared in _for(sender):
-        declared.take(Change("created" if created else "updated", instance, using, update_fields))
+    for publisher in _for(sender):
+        publisher.handle_change(Change("created" if created else "updated", instance, using, update_fields))
 
 
-def _deleted(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    """Before it happens, as long as the values are there; Django does it in a transaction, which may yet fail.
+def _on_deleted(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    """Publish before the row is deleted, while its values exist. Django deletes in a transaction that may still fail.
 
-    Of a row in several tables it tells once for each of them.
+    For a row in several tables Django sends the signal once for each table; only the first one counts.
     """
     concrete = sender._meta.concrete_model or sender
-    for declared in _for(sender):
-        if not any(issubclass(parent, declared.model) for parent in concrete._meta.parents):
-            declared.take(Change("deleted", instance, using))
+    for publisher in _for(sender):
+        if not any(issubclass(parent, publisher.model) for parent in concrete._meta.parents):
+            publisher.handle_change(Change("deleted", instance, using))
 
 
-def _related(
+def _on_related_changed(
     sender: type[Model],
     instance: Model,
     action: str,
@@ -121,7 +121,11 @@ def _related(
     using: str,
     **kwargs: Any,
 ) -> None:
-    """The rows at the other end of a many-to-many field have changed; or those at this end, where ``reverse``."""
+    """Publish for the rows that have the many-to-many field: ``instance``, or with ``reverse`` the rows in ``pk_set``.
+
+    Before a reverse ``clear()`` the affected rows are remembered on the instance, because Django does not list them
+    afterwards.
+    """
     if hasattr(instance, RAW):
         return
     owner = model if reverse else type(instance)
@@ -138,9 +142,9 @@ def _related(
         return
     rows = _rows(owner, using).filter(pk__in=pk_set).order_by("pk") if reverse and pk_set else (instance,)
     for row in rows:
-        for declared in _for(owner):
-            if field.name in declared.fields:
-                declared.take(Change("updated", row, using, frozenset([field.name])))
+        for publisher in _for(owner):
+            if field.name in publisher.fields:
+                publisher.handle_change(Change("updated", row, using, frozenset([field.name])))
 
 
 def _rows(model: type[Model], using: str) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 from msgspec import Struct
 
 from ..wamp.messages import Message, Yield, YieldOptions
-from .payload_values import given
+from .payload_values import to_payload
 
 
 class Result(Struct, frozen=True):
-    """What a call has brought. ``details`` are those of RESULT; of a part of it they hold ``progress``."""
+    """The result of a call. ``details`` are those of RESULT; a progressive result has ``progress`` in them."""
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
@@ -18,12 +18,12 @@ class Result(Struct, frozen=True):
 
     @property
     def value(self) -> Any:
-        """The first of ``args``; None where there is none."""
+        """The first of ``args``, None if there are none."""
         return self.args[0] if self.args else None
 
 
 class Event(Struct, frozen=True):
-    """What a subscriber gets. ``details`` are those of EVENT."""
+    """An event, as a subscriber gets it. ``details`` are those of EVENT."""
 
     topic: str
     args: list[Any]
@@ -32,7 +32,7 @@ class Event(Struct, frozen=True):
 
 
 class Invocation(Struct, frozen=True):
-    """What a procedure gets. ``details`` are those of INVOCATION; ``send`` is for :meth:`progress`."""
+    """A call, as a procedure gets it. ``details`` are those of INVOCATION; ``send`` is for :meth:`progress`."""
 
     id: int
     procedure: str
@@ -42,12 +42,12 @@ class Invocation(Struct, frozen=True):
     send: Callable[[Message], Awaitable[None]]
 
     async def progress(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
-        """Send a part of the result, if the caller wants parts. Raises PayloadError, and SessionEnded."""
+        """Send a progressive result if the caller accepts them. Raises PayloadError, SessionClosed."""
         if self.details.get("receive_progress"):
-            await self.send(Yield(self.id, YieldOptions(progress=True), given(args), given(kwargs)))
+            await self.send(Yield(self.id, YieldOptions(progress=True), to_payload(args), to_payload(kwargs)))
 
 
 EventHandler = Callable[[Event], object]
-"""What it returns counts for nothing, but an awaitable is awaited, in a task of its own."""
+"""Handles events. A returned awaitable is awaited in a task of its own; other return values are ignored."""
 Procedure = Callable[[Invocation], object]
-"""What it returns, or the awaitable that it returns, is the result: a Result, or the only value of one."""
+"""Handles calls. Returns the result, or an awaitable of it: a :class:`Result`, or the only value of one."""

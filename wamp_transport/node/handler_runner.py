@@ -1,6 +1,6 @@
-"""Runs the handlers of a session inside the process: functions at once, coroutines in a task each.
+"""Runs the handlers of a client session: functions immediately, coroutines each in a task of its own.
 
-Whatever goes wrong in a handler is logged; a caller always gets an answer.
+Exceptions of handlers are logged, and a caller always gets an answer.
 """
 
 import asyncio
@@ -10,31 +10,29 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
-from ..wamp import errors
+from ..wamp import errors, messages
 from ..wamp.errors import ApplicationError, PayloadError
-from ..wamp.messages import CODES, Error, ErrorDetails, Message, Yield, YieldOptions
-from ..wamp.messages import Invocation as InvocationMessage
 from ..wamp.payload import ABSENT, positional
 from .client_types import Event, EventHandler, Invocation, Procedure, Result
-from .payload_values import given
+from .payload_values import to_payload
 
 logger = logging.getLogger(__name__)
 
-INVOCATION: Final = CODES[InvocationMessage]
+INVOCATION: Final = messages.CODES[messages.Invocation]
 
 
 Work = asyncio.Future[Any]
 
 
-class Handling:
-    """The handlers of one session that run now. ``answer`` sends a message, ``shrunk`` is told when one has ended."""
+class HandlerRunner:
+    """The handlers of one session that are running. ``answer`` sends a message. ``on_done`` is called when one ends."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, answer: Callable[[Message], None], shrunk: Callable[[], None]
+        self, loop: asyncio.AbstractEventLoop, answer: Callable[[messages.Message], None], on_done: Callable[[], None]
     ) -> None:
         self._loop = loop
         self._answer = answer
-        self._shrunk = shrunk
+        self._on_done = on_done
         self._tasks: set[Work] = set()
         self._invocations: dict[int, Work] = {}
 
@@ -42,35 +40,35 @@ class Handling:
         return len(self._tasks)
 
     def handle_event(self, handler: EventHandler, event: Event) -> None:
-        """Let a subscriber have an event."""
+        """Run a subscriber with an event."""
         try:
             outcome = handler(event)
         except Exception as fault:  # noqa: BLE001 - one handler that fails must not harm the others
             report(event.topic, fault)
         else:
             if inspect.isawaitable(outcome):
-                self.start(outcome, partial(self._heard, event.topic))
+                self.start(outcome, partial(self._on_event_handled, event.topic))
 
     def handle_invocation(self, procedure: Procedure, invocation: Invocation) -> None:
-        """Let a procedure carry out a call, and answer it."""
+        """Run a procedure with a call, and send the answer."""
         try:
             outcome = procedure(invocation)
-        except Exception as fault:  # noqa: BLE001 - the caller is told
+        except Exception as fault:  # noqa: BLE001 - the caller gets an ERROR
             self._fail(invocation, fault)
         else:
             if inspect.isawaitable(outcome):
-                self._invocations[invocation.id] = self.start(outcome, partial(self._carried_out, invocation))
+                self._invocations[invocation.id] = self.start(outcome, partial(self._on_invocation_handled, invocation))
             else:
                 self._return(invocation, outcome)
 
     def interrupt(self, invocation_id: int) -> None:
-        """The caller wants no answer any more."""
+        """Cancel a call that the caller has canceled."""
         task = self._invocations.get(invocation_id)
         if task is not None:
             task.cancel()
 
     def start(self, work: Awaitable[Any], done: Callable[[Work], None] | None = None) -> Work:
-        """Run something until the session is over; ``done`` takes what comes of it, if anything can."""
+        """Run ``work`` in a task that ends with the session. ``done`` is called with the finished task."""
         task = asyncio.ensure_future(work, loop=self._loop)
         self._tasks.add(task)
         if done is not None:
@@ -79,19 +77,19 @@ class Handling:
         return task
 
     def stop(self) -> None:
-        """The session is over: what runs is cancelled."""
+        """Cancel all handlers, because the session is closed."""
         for task in list(self._tasks):
             task.cancel()
 
     def _end(self, task: Work) -> None:
         self._tasks.discard(task)
-        self._shrunk()
+        self._on_done()
 
-    def _heard(self, topic: str, task: Work) -> None:
+    def _on_event_handled(self, topic: str, task: Work) -> None:
         if not task.cancelled() and (fault := task.exception()) is not None:
             report(topic, fault)
 
-    def _carried_out(self, invocation: Invocation, task: Work) -> None:
+    def _on_invocation_handled(self, invocation: Invocation, task: Work) -> None:
         del self._invocations[invocation.id]
         if task.cancelled():
             self._fail(invocation, ApplicationError(errors.CANCELED, "the call was canceled"))
@@ -103,12 +101,16 @@ class Handling:
     def _return(self, invocation: Invocation, outcome: object) -> None:
         result = outcome if isinstance(outcome, Result) else Result([outcome])
         try:
-            self._answer(Yield(invocation.id, YieldOptions(), given(result.args), given(result.kwargs)))
+            self._answer(
+                messages.Yield(
+                    invocation.id, messages.YieldOptions(), to_payload(result.args), to_payload(result.kwargs)
+                )
+            )
         except PayloadError as fault:
             self._fail(invocation, fault)
 
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
-        """The caller learns what the handler meant to tell; of other faults the log alone knows more."""
+        """Answer with an ERROR. An ApplicationError is sent as it is; details of other exceptions are only logged."""
         uri, args, kwargs = (
             errors.INTERNAL_ERROR,
             positional("the procedure failed: see the log of its process"),
@@ -116,7 +118,7 @@ class Handling:
         )
         if isinstance(fault, ApplicationError):
             try:
-                uri, args, kwargs = fault.uri, given(fault.args), given(fault.kwargs)
+                uri, args, kwargs = fault.uri, to_payload(fault.args), to_payload(fault.kwargs)
             except PayloadError as second:
                 report(invocation.procedure, second)
         else:
@@ -124,12 +126,12 @@ class Handling:
                 uri, args = fault.uri, positional(str(fault))
             report(invocation.procedure, fault)
         try:
-            self._answer(Error(INVOCATION, invocation.id, ErrorDetails(), uri, args, kwargs))
+            self._answer(messages.Error(INVOCATION, invocation.id, messages.ErrorDetails(), uri, args, kwargs))
         except PayloadError as second:
             report(invocation.procedure, second)
-            self._answer(Error(INVOCATION, invocation.id, ErrorDetails(), uri))
+            self._answer(messages.Error(INVOCATION, invocation.id, messages.ErrorDetails(), uri))
 
 
 def report(uri: str, fault: BaseException) -> None:
-    """A handler has failed."""
+    """Log that a handler has failed."""
     logger.error("The handler of %s failed", uri, exc_info=fault)

@@ -7,10 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..wamp import errors
-from ..wamp.errors import ApplicationError, CallTimeout, SessionEnded, application_error
-from ..wamp.messages import Cancel, CancelOptions, Error, Message
-from ..wamp.messages import Result as ResultMessage
+from ..wamp import errors, messages
+from ..wamp.errors import ApplicationError, CallTimeout, SessionClosed, application_error
 from .client_types import Result
 from .inbox import Delivery, Inbox
 
@@ -44,7 +42,7 @@ class Requests:
         self,
         loop: asyncio.AbstractEventLoop,
         inbox: Inbox,
-        send: Callable[[Message], None],
+        send: Callable[[messages.Message], None],
         unwanted: Callable[[Any], None],
     ) -> None:
         self._loop = loop
@@ -54,13 +52,13 @@ class Requests:
         self._last_id = 0
         self._turns = 0
         self._open: dict[int, Request] = {}
-        self._end: SessionEnded | None = None
+        self._end: SessionClosed | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     async def turn(self) -> None:
-        """Wait until the session may send. Raises SessionEnded."""
+        """Wait until the session may send. Raises SessionClosed."""
         self._turns += 1
         if self._turns % TURN == 0:
             await asyncio.sleep(0)
@@ -69,8 +67,8 @@ class Requests:
         if self._end is not None:
             raise again(self._end)
 
-    async def begin(self, make: Callable[[int], Message], request: Request | None = None) -> None:
-        """Send what ``make`` makes of the next request id. Raises SessionEnded, PayloadError: then nothing is sent."""
+    async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
+        """Send what ``make`` makes of the next request id. Raises SessionClosed, PayloadError: then nothing is sent."""
         await self.turn()
         request_id = self._last_id + 1
         self._send(make(request_id))  # the answer comes in a later turn of the loop
@@ -79,13 +77,15 @@ class Requests:
             request.id = request_id
             self._open[request_id] = request
 
-    async def ask(self, make: Callable[[int], Message], made_of: Callable[[Any], Any] = lambda answer: answer) -> Any:
-        """Send a request and wait for its answer. Raises SessionEnded, and ApplicationError."""
+    async def ask(
+        self, make: Callable[[int], messages.Message], made_of: Callable[[Any], Any] = lambda answer: answer
+    ) -> Any:
+        """Send a request and wait for its answer. Raises SessionClosed, and ApplicationError."""
         request = Request(self._loop.create_future(), made_of)
         await self.begin(make, request)
         return await request.answer
 
-    async def call(self, make: Callable[[int], Message], *, has_parts: bool = False) -> Request:
+    async def call(self, make: Callable[[int], messages.Message], *, has_parts: bool = False) -> Request:
         """Begin a call; :meth:`abandon` is to follow."""
         request = Request(self._loop.create_future(), lambda answer: answer)
         if has_parts:
@@ -115,9 +115,9 @@ class Requests:
             request.answer.set_exception(fault)
         else:
             request.answer.cancel()
-        self._send(Cancel(request.id, CancelOptions("killnowait")))
+        self._send(messages.Cancel(request.id, messages.CancelOptions("killnowait")))
 
-    def end(self, end: SessionEnded) -> None:
+    def end(self, end: SessionClosed) -> None:
         """The session is over: nothing will be answered."""
         self._end = end
         for request in self._open.values():
@@ -138,14 +138,14 @@ class Requests:
         else:
             request.answer.set_result(outcome)
 
-    def on_error(self, delivery: Delivery, message: Error) -> None:
+    def on_error(self, delivery: Delivery, message: messages.Error) -> None:
         """It is refused, or has failed."""
         request = self._open.pop(message.request_id, None)
         if request is not None and not request.answer.done():
             kwargs = {str(name): value for name, value in (delivery.kwargs or {}).items()}
             request.answer.set_exception(application_error(message.error, *(delivery.args or ()), **kwargs))
 
-    def on_result(self, delivery: Delivery, message: ResultMessage) -> None:
+    def on_result(self, delivery: Delivery, message: messages.Result) -> None:
         """A call has a result, or a part of it."""
         request = self._open.get(message.request_id)
         if request is None:
@@ -163,6 +163,6 @@ class Requests:
                 self.abandon(request, ApplicationError(errors.SLOW_CONSUMER, text))
 
 
-def again(end: SessionEnded) -> SessionEnded:
+def again(end: SessionClosed) -> SessionClosed:
     """The same fault, for one more who has to know."""
-    return SessionEnded(end.reason, str(end))
+    return SessionClosed(end.reason, str(end))

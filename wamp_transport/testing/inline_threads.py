@@ -1,8 +1,8 @@
-"""Where synchronous handlers run in tests: in the thread of who waits, with the database connections of the test."""
+"""Runs sync handlers in the thread that waits for them, with the database connections of the test."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
-from threading import Event as Flag
 from typing import Any, TypeVar
 
 from ..handlers.threads import Threads
@@ -11,19 +11,21 @@ from .loop import MemoryLoop
 Outcome = TypeVar("Outcome")
 
 
-class NoThreads(Threads):
-    """Stands where the handlers' threads are elsewhere. Connections are left as they are: they are the test's."""
+class InlineThreads(Threads):
+    """Replaces the handlers' threads. Database connections are left alone, because they belong to the test."""
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
-        """See :class:`Threads`."""
+        """Return the result of ``work``, run between two turns of the loop."""
         async with turns or asyncio.Semaphore(1):
             outcome: Outcome = await asyncio.get_running_loop().run_in_executor(None, work)
             return outcome
 
     async def close_connections(self) -> None:
-        """See :class:`Threads`."""
+        """Do nothing: the connections belong to the test."""
 
-    def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
-        """See :class:`Threads`."""
-        assert isinstance(loop, MemoryLoop)  # noqa: S101 - it is used with no other
-        loop.post(work).result()
+    def wait_for(
+        self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: threading.Event
+    ) -> None:
+        """Run ``work`` on the loop and wait for it."""
+        assert isinstance(loop, MemoryLoop)  # noqa: S101 - it is used with no other loop
+        loop.run_on_loop(work).result()

@@ -7,7 +7,7 @@
      +- ApplicationError    what an application answers a call with, or is answered with
          +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
-         +- SessionEnded    the session is over, or has never begun
+         +- SessionClosed    the session is over, or has never begun
 
 Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
@@ -149,7 +149,7 @@ class TransportError(WampError):
     """The connection to a peer is gone."""
 
 
-class SessionEnded(TransportError):
+class SessionClosed(TransportError):
     """A session is over, or the router did not let it join. ``reason`` is a URI, the message for people."""
 
     def __init__(self, reason: str, message: str) -> None:

@@ -27,7 +27,7 @@ class ShopTests(WampTestCase):
     def test_order_is_told_to_its_customer_and_the_keeper(self) -> None:
         for client, topic in ((self.ann, "my_order."), (self.joe, "my_order."), (self.kim, "order.")):
             client.subscribe(f"com.example.shop.{topic}", match="prefix")
-        with self.committing():
+        with self.runOnCommit():
             number = self.ann.call("com.example.shop.buy", "lamp", 2)
         for client in (self.ann, self.kim):
             event = client.receive()
@@ -37,7 +37,7 @@ class ShopTests(WampTestCase):
 
     def test_visitor_sees_the_stock_change(self) -> None:
         self.visitor.subscribe("com.example.shop.product.updated")
-        with self.committing():
+        with self.runOnCommit():
             self.ann.call("com.example.shop.buy", "lamp")
         self.assertEqual(self.visitor.receive().kwargs["stock"], 2)
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from shop.models import Order, Product
 from wamp_transport import api
 from wamp_transport.handlers import ApplicationError, register
-from wamp_transport.model_events import Change, model_events
+from wamp_transport.model_events import Change, publish_model_events
 
 # --- events: whatever saves a row (a procedure, the admin, a shell) tells of it, after the commit ---------------------
 
@@ -21,9 +21,11 @@ def for_its_customer(change: Change[Order]) -> api.PublishOptions:
 
 ORDER = ["customer_name", "product_name", "quantity", "status"]
 
-model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
-model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
-model_events(Order, "com.example.shop.order", fields=ORDER)  # only the role "keeper" may subscribe: see the settings
+publish_model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
+publish_model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
+publish_model_events(
+    Order, "com.example.shop.order", fields=ORDER
+)  # only the role "keeper" may subscribe: see the settings
 
 
 # --- procedures -------------------------------------------------------------------------------------------------------

@@ -11,16 +11,16 @@ URL = "ws://127.0.0.1:1/ws"
 
 @pytest.fixture
 def remote():
-    """A home at a router elsewhere; nothing is connected."""
+    """A backend for a router elsewhere; nothing is connected."""
     made = []
 
     def make(**settings):
-        made.append(backends.RemoteHome(ApiSettings(url=URL, **settings)))
+        made.append(backends.RemoteBackend(ApiSettings(url=URL, **settings)))
         return made[-1]
 
     yield make
-    for home in made:
-        home.close()
+    for backend in made:
+        backend.close()
 
 
 @pytest.mark.parametrize(("settings", "expected"), [
@@ -36,37 +36,45 @@ def test_settings_are_a_credential(settings, expected):
 
 
 def test_process_without_a_router_is_told_what_to_set():
-    with pytest.raises(backends.NotConfigured, match=r"WAMP_TRANSPORT = \{'URL'"):
-        backends.current_home()
+    with pytest.raises(backends.NotConfigured, match=r"WAMP_TRANSPORT = \{'API'"):
+        backends.current_backend()
 
 
 def test_role_and_realm_of_a_router_elsewhere(remote):
-    home = remote(realm="realm1")
-    assert not home.is_local
-    assert home.lasting(None, None) is home.lasting("realm1", None)
-    assert home.lasting("realm2", None) is not home.lasting("realm1", None)
+    backend = remote(realm="realm1")
+    assert not backend.is_local
+    assert backend.session(None, None) is backend.session("realm1", None)
+    assert backend.session("realm2", None) is not backend.session("realm1", None)
     with pytest.raises(backends.NotConfigured, match="role"):
-        home.lasting(None, "trusted")
+        backend.session(None, "trusted")
     with pytest.raises(backends.NotConfigured, match="Which realm"):
-        remote().lasting(None, None)
+        remote().session(None, None)
 
 
-def test_other_settings_are_another_home(settings):
-    settings.WAMP_TRANSPORT = {"URL": URL, "REALM": "realm1"}
-    first = backends.current_home()
-    assert backends.current_home() is first
-    settings.WAMP_TRANSPORT = {"URL": URL, "REALM": "realm2"}
+def test_other_settings_are_another_backend(settings):
+    settings.WAMP_TRANSPORT = {"API": {"URL": URL, "REALM": "realm1"}}
+    first = backends.current_backend()
+    assert backends.current_backend() is first
+    settings.WAMP_TRANSPORT = {"API": {"URL": URL, "REALM": "realm2"}}
     try:
-        assert backends.current_home() is not first
-        assert first.loop.is_closed()
+        assert backends.current_backend() is not first
+        assert first.bridge.loop.is_closed()
     finally:
         backends.disconnect()
 
 
-def test_substitute_stands_for_all(remote):
-    home = remote(realm="realm1")
-    assert backends.substitute(home) is None
-    try:
-        assert backends.current_home() is home
-    finally:
-        assert backends.substitute(None) is home
+def test_override_is_used_within_its_block(remote):
+    outer, inner = remote(realm="realm1"), remote(realm="realm1")
+    with backends.override_backend(outer):
+        with backends.override_backend(inner):
+            assert backends.current_backend() is inner
+        assert backends.current_backend() is outer
+    with pytest.raises(backends.NotConfigured):
+        backends.current_backend()
+
+
+@pytest.mark.parametrize(("realms", "text"), [([], "There is none yet"), (["b", "a"], "There are a, b")])
+def test_realm_has_to_be_named_unless_it_is_the_only_one(realms, text):
+    assert backends.only_realm(["realm1"]) == "realm1"
+    with pytest.raises(backends.NotConfigured, match=text):
+        backends.only_realm(realms)

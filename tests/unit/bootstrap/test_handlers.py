@@ -216,7 +216,7 @@ def test_events_that_do_not_fit_and_handlers_that_fail_are_logged(caplog):
         await client.publish("com.order", ["x"])
         await client.publish("com.order", [5])
         await eventually(lambda: "ZeroDivisionError: 5" in caplog.text)
-        assert "An event on com.order is not for" in caplog.text
+        assert "has refused an event on com.order" in caplog.text
         assert "parameter 'number'" in caplog.text
 
     play(scenario)
@@ -406,8 +406,8 @@ def test_handlers_at_fault_are_logged_and_the_others_served(caplog):
 
     async def scenario(stage):
         assert "Not served" in caplog.text
-        assert "'com..wrong' is no URI" in caplog.text
-        assert "Shop cannot be made without arguments" in caplog.text
+        assert "'com..wrong' is not a valid URI" in caplog.text
+        assert "Shop cannot be instantiated without arguments" in caplog.text
         assert (await (await stage.client()).call("com.right")).value == 1
 
     play(scenario)

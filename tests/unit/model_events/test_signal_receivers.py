@@ -21,7 +21,7 @@ class Recorder:
         self.fields = fields
         self.changes = []
 
-    def take(self, change):
+    def handle_change(self, change):
         self.changes.append((change.event, type(change.instance), change.using, change.update_fields))
 
 
@@ -32,12 +32,12 @@ def record():
 
     def make(*args):
         made.append(Recorder(*args))
-        signal_receivers.watch(made[-1])
+        signal_receivers.add_publisher(made[-1])
         return made[-1]
 
     yield make
     for one in made:
-        signal_receivers.forget(one)
+        signal_receivers.remove_publisher(one)
 
 
 def save(instance, *, created=True, raw=False, update_fields=None):
@@ -99,7 +99,7 @@ def test_same_declaration_replaces_the_one_before(record):
     first, second = record(Item), record(Item)
     save(Item(pk=1))
     assert (first.changes, len(second.changes)) == ([], 1)
-    signal_receivers.forget(first)
+    signal_receivers.remove_publisher(first)
     save(Item(pk=1))
     assert len(second.changes) == 2
 

@@ -6,7 +6,7 @@ from wamp_transport.node import local
 from wamp_transport.node.local import ServiceSessions
 from wamp_transport.router.options import TRUSTED, RouterOptions
 from wamp_transport.wamp import errors
-from wamp_transport.wamp.errors import SessionEnded
+from wamp_transport.wamp.errors import SessionClosed
 
 
 def test_session_joins_as_whom_it_is_told(node, loop):
@@ -33,7 +33,7 @@ def test_session_that_ends_while_it_joins_is_not_left_behind(node, loop):
 
 
 def test_refused_session_says_why(node, loop):
-    with pytest.raises(SessionEnded) as refused:
+    with pytest.raises(SessionClosed) as refused:
         loop.run_until_complete(local.join(node, "nowhere", authid="shop", authrole=TRUSTED))
     assert refused.value.reason == errors.NO_SUCH_REALM
 
@@ -70,7 +70,7 @@ def test_session_that_has_ended_is_followed_by_another(loop, sessions):
 
 def test_there_is_none_without_realm_or_node(loop, node, sessions):
     node.configure(RouterOptions())
-    with pytest.raises(SessionEnded, match="realm1"):
+    with pytest.raises(SessionClosed, match="realm1"):
         run(loop, sessions.of("realm1"))
-    with pytest.raises(SessionEnded, match="no router yet"):
+    with pytest.raises(SessionClosed, match="no router yet"):
         run(loop, ServiceSessions().of("realm1"))

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from wamp_transport.management.client.failures import INTERRUPTED, UNREACHABLE, Failure, failure_of
 from wamp_transport.management.client.targets import Target, target_of
-from wamp_transport.node.remote import connect, place
+from wamp_transport.node.remote import connect, printable_url
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.errors import WampError
 
@@ -56,7 +56,7 @@ async def joined(target: Target) -> Session:
     except TimeoutError:
         waited = f"has not let you join the realm {target.realm} within {target.join_seconds:g} seconds"
         hint = "Its log may say what the login waits for; --join-timeout waits longer"
-        raise Failure(f"The router at {place(target.url)} {waited}. {hint}", UNREACHABLE) from None
+        raise Failure(f"The router at {printable_url(target.url)} {waited}. {hint}", UNREACHABLE) from None
 
 
 async def parted(session: Session) -> None:
@@ -67,7 +67,7 @@ async def parted(session: Session) -> None:
 
 
 async def unless_ended(session: Session, work: Awaitable[Outcome]) -> Outcome:
-    """What comes of ``work``. Raises SessionEnded as soon as the session is over."""
+    """What comes of ``work``. Raises SessionClosed as soon as the session is over."""
     working = asyncio.ensure_future(work)
     ending = asyncio.ensure_future(session.wait_ended())
     try:

@@ -21,7 +21,7 @@ from wamp_transport.management.client.credentials import (
 )
 from wamp_transport.management.client.failures import UNREACHABLE, USAGE, Failure
 from wamp_transport.models import RunningNode
-from wamp_transport.node.remote import OFFERED, Way
+from wamp_transport.node.remote import OFFERED, ConnectOptions
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
 from wamp_transport.stores.operators import WampService
@@ -42,7 +42,7 @@ class Target:
     url: str
     realm: str
     credential: Credential
-    way: Way
+    way: ConnectOptions
     pid: int | None = None
     join_seconds: float = JOIN_SECONDS
 
@@ -52,7 +52,7 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group(
         "which router",
         "Without --url and the variable WAMP_URL it is the node of this project that runs on this machine; where none"
-        " does, the one at WAMP_TRANSPORT['URL'] of the settings.",
+        " does, the one at WAMP_TRANSPORT['API']['URL'] of the settings.",
     )
     group.add_argument("--url", help="a WAMP router, such as wss://example.com/ws")
     group.add_argument("--realm", help="the realm; not needed where the node of this project has one only")
@@ -155,8 +155,8 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
     text += " 'manage.py runnode', or say by --url which router is meant"
     if hosts and not name:
         text += f". (Some run on {', '.join(sorted(set(hosts)))}.)"
-    if not app_settings().operators:
-        text += ". (WAMP_TRANSPORT['OPERATORS'] is off: nodes do not tell where they are.)"
+    if not app_settings().local_operators:
+        text += ". (WAMP_TRANSPORT['LOCAL_OPERATORS'] is off: nodes do not tell where they are.)"
     return text
 
 
@@ -187,13 +187,13 @@ def _realm_if_given(options: Mapping[str, Any]) -> str | None:
     return options["realm"] or os.environ.get("WAMP_REALM") or app_settings().api.realm
 
 
-def _way(options: Mapping[str, Any], service: WampService | None = None) -> Way:
+def _way(options: Mapping[str, Any], service: WampService | None = None) -> ConnectOptions:
     serializers = OFFERED if options["serializer"] is None else (options["serializer"],)
     if service is None:
-        return Way(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)
+        return ConnectOptions(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)
     # Certificates name public hosts, not this one; that it is the own node is proved by the login.
     tls = _tls(options["ca"]) or ssl._create_unverified_context()  # noqa: S323 - as said
-    return Way(serializers, tls, service.socket, service.origin, OPEN_SECONDS, uses_proxy=False)
+    return ConnectOptions(serializers, tls, service.socket, service.origin, OPEN_SECONDS, uses_proxy=False)
 
 
 def _tls(ca: str | None) -> ssl.SSLContext | None:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 from wamp_transport.handlers.declarations import REGISTRY, Declaration
-from wamp_transport.handlers.execution import Handler, Running, UnusableHandler
+from wamp_transport.handlers.execution import Handler, HandlerExecutor, UnusableHandler
 from wamp_transport.handlers.threads import Threads
 from wamp_transport.management.client.commanded import Program, words_of
 from wamp_transport.management.client.failures import USAGE, Failure
@@ -149,4 +149,4 @@ def _function(options: Mapping[str, Any], threads: Threads) -> Callable[[], Proc
         handler = Handler(Declaration("procedure", options["uri"], function, match=options["match"]))
     except (UnusableHandler, ValueError) as fault:  # the latter of functions that do not tell their parameters
         raise Failure(f"{name} cannot carry out a procedure: {fault}", USAGE) from None
-    return lambda: Running(handler, threads, lambda caller: lambda: None).procedure
+    return lambda: HandlerExecutor(handler, threads, lambda caller: lambda: None).procedure
