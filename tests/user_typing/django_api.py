@@ -41,6 +41,13 @@ async def asynchronous() -> None:
     assert_type(registration.is_active, bool)
 
 
+async def session() -> None:
+    clerk = api.Session(realm="realm1", role="clerk", timeout=5)
+    assert_type(clerk.call("com.x"), Any)
+    assert_type(await clerk.acall("com.x"), Any)
+    assert_type(await clerk.asession_info(), api.SessionInfo)
+
+
 def errors() -> None:
     try:
         api.call("com.x")
