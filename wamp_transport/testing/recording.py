@@ -18,7 +18,7 @@ from .records import (
 
 
 class Recording:
-    """What the code under test did through ``wamp_transport.api``. It is a sequence of its publications.
+    """The records of what the code under test did through ``wamp_transport.api``. A sequence of its publications.
 
     ``run_until_idle`` is called before each look at the records.
     """

@@ -146,7 +146,7 @@ class InMemoryRouter:
 
     @property
     def publications(self) -> list[RecordedPublication]:
-        """What the code under test published through ``wamp_transport.api``, in order, without that of test clients."""
+        """The publications of the code under test through ``wamp_transport.api``, without those of clients."""
         return self.recording.publications
 
     @property

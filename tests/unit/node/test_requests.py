@@ -4,7 +4,7 @@ import pytest
 
 from wamp_transport.node.client_types import Result
 from wamp_transport.node.inbox import Delivery, Inbox
-from wamp_transport.node.requests import TURN, Requests
+from wamp_transport.node.requests import MESSAGES_PER_TURN, Requests
 from wamp_transport.wamp.errors import ApplicationError, SessionClosed
 from wamp_transport.wamp.messages import (
     Call,
@@ -140,11 +140,11 @@ def test_nothing_is_sent_while_the_router_takes_nothing(here):
 
 def test_turns_are_given_away_and_ids_stay_in_order(here):
     async def many():
-        for _ in range(TURN):
+        for _ in range(MESSAGES_PER_TURN):
             await here.requests.begin(call)
 
     here.run(asyncio.wait({here.loop.create_task(many()) for _ in range(3)}))
-    assert [message.request_id for message in here.sent] == list(range(1, 3 * TURN + 1))
+    assert [message.request_id for message in here.sent] == list(range(1, 3 * MESSAGES_PER_TURN + 1))
 
 
 def test_end_fails_all_and_what_comes_after(here):

@@ -642,7 +642,7 @@ def test_others_have_their_turn_while_one_publishes_much(joined, run):
 
     async def publish():
         task = asyncio.ensure_future(other())
-        for _ in range(4 * requests.TURN):
+        for _ in range(4 * requests.MESSAGES_PER_TURN):
             await session.publish("com.x")
         assert task.done()
 
