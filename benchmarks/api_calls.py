@@ -25,7 +25,7 @@ from django.test import override_settings  # noqa: E402 - Django first
 
 from tests.integration.servers import configuration, free_port, node, realm, web  # noqa: E402
 from wamp_transport import api  # noqa: E402
-from wamp_transport.api import homes  # noqa: E402
+from wamp_transport.api import backends  # noqa: E402
 from wamp_transport.node.node import Node  # noqa: E402
 from wamp_transport.router.options import RealmOptions, RouterOptions  # noqa: E402
 
@@ -44,11 +44,11 @@ def own_router() -> Iterator[asyncio.AbstractEventLoop]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     router = Node(RouterOptions(realms={"realm1": RealmOptions("realm1")}), loop)
-    homes.serve(router, loop)
+    backends.serve(router, loop)
     try:
         yield loop
     finally:
-        homes.leave(router)
+        backends.leave(router)
         asyncio.run_coroutine_threadsafe(router.stop(1), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -65,12 +65,12 @@ def router_elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
         node(
             Path(directory), configuration(web(port), realms=[rules]), port, DJANGO_SETTINGS_MODULE="wampnode.settings"
         ),
-        override_settings(WAMP_TRANSPORT={"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1"}),
+        override_settings(WAMP_TRANSPORT={"API": {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1"}}),
     ):
         try:
-            yield homes.current_home().loop
+            yield backends.current_backend().bridge.loop
         finally:
-            homes.disconnect()
+            backends.disconnect()
 
 
 def answered(asked: int, answer: object) -> None:

@@ -16,7 +16,7 @@ from time import thread_time_ns
 from wamp_transport.router.options import Match
 from wamp_transport.router.records import Session
 from wamp_transport.router.router import Router
-from wamp_transport.testing import MemoryNode, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 from wamp_transport.wamp.messages import Register, RegisterOptions, Subscribe, SubscribeOptions
 
 SIZES = (10, 1_000, 100_000)

@@ -18,7 +18,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 from wamp_transport.wamp.messages import Call, CallOptions, Yield, YieldOptions
 
 PROCEDURE = "com.example.n000500.add"

@@ -1,25 +1,31 @@
-"""``settings.WAMP_TRANSPORT``, read once and again when a test changes it.
+"""``settings.WAMP_TRANSPORT``, read once, and again when a test changes it.
 
-Keys: ``CONFIG``, the path of a Crossbar node directory, ``.crossbar`` directory or configuration file, or a mapping
-of the same form; without it the configuration is in the database.
-
-Hooks, each a callable or its dotted path, called in a thread: ``USER_AUTHID(user)`` returns the authid of a Django
-user instead of the username. ``USER_ROLE(user, realm)`` returns the role there, or None to leave it to the table in
-the admin. ``TOKEN_VERIFIER(token, details)`` is shown what is no token of :mod:`wamp_transport.tokens`, such as a JWT:
-it returns None, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and ``realm`` and ``extra`` if
-it wants. A login for which they take more than eight seconds is denied.
-
-``OPERATORS``: whether ``manage.py wamp`` reaches the nodes of its host with no credential but this project's
-settings and database, True by default. ``AUDIT_DAYS``: how long the audit trail is kept, 90 by default; 0 keeps none.
-``HANDLER_THREADS``: how many threads run the synchronous handlers of the apps' ``wamp.py`` modules, 8 by default.
-``BUSY_POLL``: microseconds, up to 1,000, for which a node stays awake where messages follow each other that quickly;
-100 by default, 0 for none.
-
-For :mod:`wamp_transport.api`: ``REALM``, the realm of Django code, without which it is the only one there is; ``ROLE``,
-its role in the serving process, ``trusted`` by default, which may do everything; ``AUTHID``, its name, ``django`` by
-default; ``TIMEOUT``, the seconds it waits for an answer, 30 by default, None for ever. ``URL``: the router of a process
-that serves nobody (``ws:`` or ``wss:``), where Django code is anonymous, or ``AUTHID`` with a ``TICKET`` or the
-``SECRET`` of WAMP-CRA.
+``CONFIG``
+    The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping of
+    the same form. Without it the configuration is in the database.
+``USER_AUTHID``, ``USER_ROLE``, ``TOKEN_VERIFIER``
+    Hooks, each a callable or its dotted path, called in a thread. A login that takes longer than eight seconds in them
+    is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of the username.
+    ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
+    ``TOKEN_VERIFIER(token, details)`` gets each token that is not one of :mod:`wamp_transport.tokens`, such as a JWT.
+    It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and
+    optionally ``realm`` and ``extra``.
+``LOCAL_OPERATORS``
+    Whether ``manage.py wamp`` may connect to the nodes on its host with no other credential than this project's
+    settings and database. True by default.
+``AUDIT_DAYS``
+    How many days the audit trail is kept: 90 by default, 0 to keep none.
+``HANDLER_THREADS``
+    How many threads run the synchronous handlers of the apps' ``wamp.py`` modules: 8 by default.
+``BUSY_POLL_MICROSECONDS``
+    How long a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100 by default. It polls only
+    while messages follow each other that quickly.
+``API``
+    A mapping with the settings of :mod:`wamp_transport.api`. ``REALM``: the realm to use; without it, the only one that
+    exists. ``ROLE``: the role in the serving process, by default ``trusted``, which may do everything. ``AUTHID``:
+    ``django`` by default. ``TIMEOUT``: seconds to wait for an answer, 30 by default, None to wait forever. ``URL``: the
+    router (``ws:`` or ``wss:``) that a process without a node of its own connects to: as ``AUTHID`` with ``TICKET`` or
+    with ``SECRET`` for WAMP-CRA, else anonymously.
 """
 
 import os
@@ -36,15 +42,22 @@ from .project_code import call_guarded
 
 SETTING = "WAMP_TRANSPORT"
 HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
+KEYS = ("CONFIG", *HOOKS, "LOCAL_OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", "BUSY_POLL_MICROSECONDS", "API")
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
-KEYS = ("CONFIG", *HOOKS, "OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", "BUSY_POLL", *API_TEXTS, "TIMEOUT")
+API_KEYS = (*API_TEXTS, "TIMEOUT")
+RENAMED = {
+    "OPERATORS": "'LOCAL_OPERATORS'",
+    "BUSY_POLL": "'BUSY_POLL_MICROSECONDS'",
+    **{key: f"{key!r} in the mapping 'API'" for key in API_KEYS},
+}
+"""Keys of earlier versions, and what replaces each."""
 
 Hook = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Who Django code is, and where it finds a router. ``timeout``: seconds; None waits for ever."""
+    """The settings of :mod:`wamp_transport.api`. ``timeout`` is in seconds; None waits forever."""
 
     realm: str | None = None
     role: str | None = None
@@ -57,30 +70,30 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """What the project's settings say about this app. ``faults`` are sentences for a system check."""
+    """The project's settings for this app. ``faults`` are sentences for a system check."""
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
     hooks: Mapping[str, str | Hook] = field(default_factory=dict)
-    operators: bool = True
+    local_operators: bool = True
     audit_days: int = 90
     handler_threads: int = 8
-    busy_poll: int = 100
+    busy_poll_microseconds: int = 100
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
-        """A hook of the project, if it has one. Raises ImportError where there is nothing at its path."""
+        """Return a hook of the project, or None. Raises ImportError if its path leads nowhere."""
         given = self.hooks.get(name)
         return call_guarded(import_string, given) if isinstance(given, str) else given
 
 
 @cache
 def app_settings() -> AppSettings:
-    """The settings as they are; what is wrong with them is told, not raised."""
+    """Return the current settings. Faults are collected in the result, not raised."""
     given = getattr(settings, SETTING, {})
     if not isinstance(given, Mapping):
         return AppSettings(faults=(f"settings.{SETTING} must be a dictionary, not {type(given).__name__}",))
-    faults = [f"settings.{SETTING} has no key {key!r}; it knows {', '.join(KEYS)}" for key in given if key not in KEYS]
+    faults = [_unknown_key(key) for key in given if key not in KEYS]
     config = given.get("CONFIG")
     if config is not None and not isinstance(config, str | os.PathLike | Mapping):
         faults.append(f"settings.{SETTING}['CONFIG'] must be a path or a dictionary, not {type(config).__name__}")
@@ -90,44 +103,56 @@ def app_settings() -> AppSettings:
         if not callable(hook) and not (isinstance(hook, str) and "." in hook):
             faults.append(f"settings.{SETTING}[{name!r}] must be a callable or its dotted path")
             del hooks[name]
-    operators = given.get("OPERATORS", True)
-    if not isinstance(operators, bool):
-        faults.append(f"settings.{SETTING}['OPERATORS'] must be True or False")
-        operators = False
-    days = given.get("AUDIT_DAYS", 90)
-    if not isinstance(days, int) or isinstance(days, bool) or days < 0:
-        faults.append(f"settings.{SETTING}['AUDIT_DAYS'] must be a number of days, 0 for none")
-        days = 90
-    threads = given.get("HANDLER_THREADS", 8)
-    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        faults.append(f"settings.{SETTING}['HANDLER_THREADS'] must be a number of threads, 1 or more")
-        threads = 8
-    busy = given.get("BUSY_POLL", 100)
-    if not isinstance(busy, int) or isinstance(busy, bool) or not 0 <= busy <= 1000:
-        faults.append(f"settings.{SETTING}['BUSY_POLL'] must be a number of microseconds from 0 to 1000")
-        busy = 100
-    api = _api_settings(given, faults)
-    return AppSettings(config, tuple(faults), hooks, operators, days, threads, busy, api)
+    local_operators = given.get("LOCAL_OPERATORS", True)
+    if not isinstance(local_operators, bool):
+        faults.append(f"settings.{SETTING}['LOCAL_OPERATORS'] must be True or False")
+        local_operators = False  # a mistake must not let anybody in
+    audit_days = _number(given, "AUDIT_DAYS", 90, range(2**31), "days, 0 for none", faults)
+    handler_threads = _number(given, "HANDLER_THREADS", 8, range(1, 2**31), "threads, 1 or more", faults)
+    microseconds = _number(given, "BUSY_POLL_MICROSECONDS", 100, range(1001), "microseconds from 0 to 1000", faults)
+    api = _api_settings(given.get("API"), faults)
+    return AppSettings(config, tuple(faults), hooks, local_operators, audit_days, handler_threads, microseconds, api)
 
 
-def _api_settings(given: Mapping[str, Any], faults: list[str]) -> ApiSettings:
-    texts = {name: given[name] for name in API_TEXTS if given.get(name) is not None}
-    for name, value in list(texts.items()):
+def _unknown_key(key: object) -> str:
+    if isinstance(key, str) and key in RENAMED:
+        return f"settings.{SETTING}[{key!r}] is now {RENAMED[key]}"
+    return f"settings.{SETTING} has no key {key!r}; it knows {', '.join(KEYS)}"
+
+
+def _number(given: Mapping[str, Any], key: str, default: int, allowed: range, unit: str, faults: list[str]) -> int:
+    value = given.get(key, default)
+    if isinstance(value, int) and not isinstance(value, bool) and value in allowed:
+        return value
+    faults.append(f"settings.{SETTING}[{key!r}] must be a number of {unit}")
+    return default
+
+
+def _api_settings(given: object, faults: list[str]) -> ApiSettings:
+    name = f"settings.{SETTING}['API']"
+    if given is None:
+        return ApiSettings()
+    if not isinstance(given, Mapping):
+        faults.append(f"{name} must be a dictionary, not {type(given).__name__}")
+        return ApiSettings()
+    faults += [f"{name} has no key {key!r}; it knows {', '.join(API_KEYS)}" for key in given if key not in API_KEYS]
+    texts = {key: given[key] for key in API_TEXTS if given.get(key) is not None}
+    for key, value in list(texts.items()):
         if not isinstance(value, str) or not value:
-            faults.append(f"settings.{SETTING}[{name!r}] must be a text that is not empty")
-            del texts[name]
+            faults.append(f"{name}[{key!r}] must be a non-empty string")
+            del texts[key]
     if "URL" in texts and not texts["URL"].startswith(("ws://", "wss://")):
-        faults.append(f"settings.{SETTING}['URL'] must begin with ws:// or wss://")
+        faults.append(f"{name}['URL'] must begin with ws:// or wss://")
         del texts["URL"]
     if "TICKET" in texts and "SECRET" in texts:
-        faults.append(f"settings.{SETTING} has a TICKET and a SECRET; a session proves who it is by one of them")
+        faults.append(f"{name} has both TICKET and SECRET; a session logs in with one of them")
     elif ("TICKET" in texts or "SECRET" in texts) and "AUTHID" not in texts:
-        faults.append(f"settings.{SETTING} has a TICKET or a SECRET, and no AUTHID that it belongs to")
+        faults.append(f"{name} has a TICKET or a SECRET, but not the AUTHID that it belongs to")
     timeout = given.get("TIMEOUT", 30.0)
     if timeout is not None and (not isinstance(timeout, int | float) or isinstance(timeout, bool) or timeout <= 0):
-        faults.append(f"settings.{SETTING}['TIMEOUT'] must be a number of seconds, or None to wait for ever")
+        faults.append(f"{name}['TIMEOUT'] must be a number of seconds, or None to wait forever")
         timeout = 30.0
-    return ApiSettings(**{name.lower(): value for name, value in texts.items()}, timeout=timeout)
+    return ApiSettings(**{key.lower(): value for key, value in texts.items()}, timeout=timeout)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -1,12 +1,12 @@
-"""Django signals of the process that serves: sessions that join and leave, failed logins, slow peers, configurations.
+"""Django signals of the process that serves: sessions, failed logins, slow peers and applied configurations.
 
     from wamp_transport.signals import SessionInfo, session_joined
 
     @receiver(session_joined)
     def on_joined(session: SessionInfo, **kwargs: object) -> None: ...
 
-Receivers run in a thread that is there for them alone, one after the other, and may use the ORM; coroutine functions
-run there too, on a loop of their own. What they raise is logged.
+Receivers run one after the other in a thread of their own, and may use the ORM. Coroutine functions run there too, on
+an event loop of their own. Exceptions of receivers are logged.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,12 @@ from django.dispatch import Signal
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """A session of the router.
+    """A session of a router.
 
-    ``service``: the key of the path service it came by; ``address`` that of its peer as the audit trail has it, None
-    for local sockets. ``user_pk``: the primary key, as text, of the Django user who logged in by Django's session or a
-    token. ``is_local``: it belongs to code of this process.
+    ``is_local``: the session belongs to code in the router's process. Known only in that process are ``service``, the
+    key of the path service that the session came through; ``address``, the peer's address as in the audit trail, None
+    for local sockets; and ``user_pk``, the primary key, as text, of the Django user who logged in with Django's session
+    or a token.
     """
 
     id: int
@@ -29,18 +30,18 @@ class SessionInfo:
     authrole: str
     authmethod: str
     authprovider: str
-    service: str
-    address: str | None
-    user_pk: str | None
     is_local: bool
+    service: str = ""
+    address: str | None = None
+    user_pk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoginFailure:
-    """A login that led to no session: what the peer said it is, and why it was refused.
+    """A login that was refused.
 
-    ``realm`` and ``authid`` are what was asked for, and may be anything. ``reason`` is the URI that the peer was told.
-    ``is_locked_out``: it was not even looked at, as too many have failed before.
+    ``realm`` and ``authid`` are what the peer asked for: any text at all. ``reason`` is the URI that the peer got.
+    ``is_locked_out``: the login was not checked, because too many had failed before.
     """
 
     realm: str | None
@@ -55,28 +56,32 @@ class LoginFailure:
 
 @dataclass(frozen=True, slots=True)
 class AppliedConfiguration:
-    """A configuration that runs now. ``generation`` counts from 1 in this process, which is called ``node``.
+    """A configuration that a node has applied.
 
-    ``source``: the file, setting or database it is from.
+    ``apply_count`` counts the configurations that this process has applied, from 1. ``source`` is the file, the setting
+    or the database that the configuration comes from, ``node`` the name of the process. ``revision`` is the database's
+    number of this configuration, None if it comes from a file or a setting.
     """
 
-    generation: int
+    apply_count: int
     source: str
     node: str
+    revision: int | None
 
 
 session_joined = Signal()
-"""``session``: a :class:`SessionInfo`."""
+"""Sent when a session has joined its realm. ``session``: a :class:`SessionInfo`."""
 
 session_left = Signal()
-"""``session``: a :class:`SessionInfo`; ``reason``: a URI."""
+"""Sent when a session has left. ``session``: a :class:`SessionInfo`; ``reason``: a URI."""
 
 login_failed = Signal()
-"""``failure``: a :class:`LoginFailure`."""
+"""Sent when a login was refused. ``failure``: a :class:`LoginFailure`."""
 
-slow_consumer = Signal()
-"""``session``: a :class:`SessionInfo`; ``waiting``: how many bytes waited for it when it was closed for being too slow,
-None where it is not closed but misses events until it has caught up."""
+slow_consumer_detected = Signal()
+"""Sent when a peer reads too slowly. ``session``: a :class:`SessionInfo`; ``queued_bytes``: how many bytes were queued
+when the session was closed for it, or None if the session stays open and misses events until it has caught up."""
 
 configuration_applied = Signal()
-"""``configuration``: an :class:`AppliedConfiguration`."""
+"""Sent when a configuration was applied, at the start and after each change. ``configuration``: an
+:class:`AppliedConfiguration`."""

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from tests.integration.servers import until
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
@@ -33,7 +33,7 @@ class Serving:
 
     async def _start(self, options):
         node = Node(options, self.loop)
-        homes.serve(node, self.loop)
+        backends.serve(node, self.loop)
         return node
 
     def run(self, work):
@@ -41,7 +41,7 @@ class Serving:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
     def stop(self):
-        homes.leave(self.node)
+        backends.leave(self.node)
         self.run(self.node.stop(1))
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
@@ -99,7 +99,7 @@ def test_coroutines_on_any_loop(serving, where):
         assert await api.apublish("com.shop.added", total, options=api.PublishOptions(acknowledge=True))
         await asyncio.to_thread(until, lambda: heard, "the event heard")
         await subscription.aunsubscribe()
-        return (await api.asession_details()).realm
+        return (await api.asession_info()).realm
 
     assert asyncio.run(asyncio.wait_for(anywhere(serving, where, use), 10)) == "realm1"
     assert heard == [[5]]
@@ -139,25 +139,25 @@ def test_role_of_a_call_decides_what_it_may(serving):
     assert api.call("com.open.add", 1, role="guest") == 1
     with pytest.raises(api.NotAuthorized):
         api.call("com.shop.add", 1, role="guest")
-    with pytest.raises(api.SessionEnded, match="nobody"):
+    with pytest.raises(api.SessionClosed, match="nobody"):
         api.call("com.open.add", 1, role="nobody")
 
 
 def test_settings_say_who_django_code_is(serving, settings):
-    settings.WAMP_TRANSPORT = {"REALM": "realm1", "ROLE": "guest", "AUTHID": "shop"}
-    details = api.session_details()
+    settings.WAMP_TRANSPORT = {"API": {"REALM": "realm1", "ROLE": "guest", "AUTHID": "shop"}}
+    details = api.session_info()
     assert (details.realm, details.authid, details.authrole, details.is_local) == ("realm1", "shop", "guest", True)
-    assert api.session_details(role="trusted").authrole == "trusted"
+    assert api.session_info(role="trusted").authrole == "trusted"
     settings.WAMP_TRANSPORT = {}
-    assert api.session_details().authid == "django"
+    assert api.session_info().authid == "django"
 
 
 def test_realm_must_be_named_where_there_are_several():
     serving = Serving(REALM, RealmOptions("realm2"))
     try:
         with pytest.raises(api.NotConfigured, match="There are realm1, realm2"):
-            api.session_details()
-        assert api.session_details(realm="realm2").realm == "realm2"
+            api.session_info()
+        assert api.session_info(realm="realm2").realm == "realm2"
     finally:
         serving.stop()
 
@@ -191,7 +191,7 @@ def test_call_that_takes_too_long_is_canceled(endless):
 
 
 def test_timeout_of_the_settings_holds(endless, settings):
-    settings.WAMP_TRANSPORT = {"TIMEOUT": 0.05}
+    settings.WAMP_TRANSPORT = {"API": {"TIMEOUT": 0.05}}
     with pytest.raises(api.CallTimeout):
         api.call("com.shop.wait")
 
@@ -306,7 +306,7 @@ def test_closed_stream_cancels_its_call(forever):
     lambda: api.stream("com.shop.x"),
     lambda: api.subscribe("com.shop.x", print),
     lambda: api.register("com.shop.x", print),
-    api.session_details,
+    api.session_info,
 ])  # fmt: skip
 def test_function_that_waits_is_refused_on_the_loop_itself(serving, function):
     async def use():
@@ -378,9 +378,9 @@ def test_unsubscribed_handler_hears_no_more(serving, heard):
 
 def test_killed_session_comes_back_with_what_was_registered(serving, heard):
     registration = api.register("com.shop.add", add)
-    first = api.session_details().id
+    first = api.session_info().id
     serving.run(kill(serving.node, first))
-    until(lambda: registration.is_active and api.session_details().id != first, "the session is back")
+    until(lambda: registration.is_active and api.session_info().id != first, "the session is back")
     assert api.call("com.shop.add", 1, 2) == 3
     api.publish("com.shop.x", "back")
     assert heard.get(timeout=10) == ["back"]
@@ -402,7 +402,7 @@ def test_event_waits_for_the_commit(heard):
         values = [1]
         api.publish("com.shop.x", values)
         values.append(2)
-        api.publish("com.shop.x", "at once", immediate=True)
+        api.publish("com.shop.x", "at once", on_commit=False)
         assert heard.get(timeout=10) == ["at once"]
         assert heard.empty()
     assert heard.get(timeout=10) == [[1]]
@@ -447,7 +447,7 @@ def test_coroutine_called_in_a_transaction_waits_for_its_commit(heard):
 
     with transaction.atomic():
         async_to_sync(publish)("later")
-        async_to_sync(publish)("at once", immediate=True)
+        async_to_sync(publish)("at once", on_commit=False)
         assert heard.get(timeout=10) == ["at once"]
         assert connection.run_on_commit
     assert heard.get(timeout=10) == ["later"]

@@ -57,7 +57,7 @@ def test_snippets_run(serving, capsys):
     assert names["total"] == 5
     assert names["answer"] == "com.shop.error.sold_out ('A1',) {'left': 0}"
     assert names["doubled"] == 42
-    assert (names["details"].authid, names["details"].authrole) == ("django", "trusted")
+    assert (names["info"].authid, names["info"].authrole) == ("django", "trusted")
     assert capsys.readouterr().out.split()[:4] == ["50", "100", "50", "100"]
     until(lambda: len(events) == 5, "all events heard")
     assert [args[0] for _, args in events] == [17, 18, 19, 19, 20]

@@ -10,7 +10,7 @@ from wamp_transport.auth.credentials import Anonymous
 from wamp_transport.management.client.failures import Failure
 from wamp_transport.management.client.session_runner import join
 from wamp_transport.management.client.targets import Target
-from wamp_transport.node.remote import Way
+from wamp_transport.node.remote import ConnectOptions
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def silent_router():
 def test_router_that_never_lets_anybody_in_is_given_up():
     async def main():
         async with silent_router() as url:
-            await join(Target(url, "realm1", Anonymous(), Way(("json",)), join_seconds=0.2))
+            await join(Target(url, "realm1", Anonymous(), ConnectOptions(("json",)), join_seconds=0.2))
 
     with pytest.raises(
         Failure, match=r"did not complete the login to realm realm1 within 0\.2 seconds.*--join-timeout"

@@ -13,7 +13,7 @@ from tests.integration.servers import until
 from wamp_transport.management.client import subprocess_procedure
 from wamp_transport.management.client.subprocess_procedure import Program, split_command
 from wamp_transport.management.subcommands.register import BoundedProcedure
-from wamp_transport.node.handling import Invocation, Result
+from wamp_transport.node.client_types import Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
 ECHO = f"{sys.executable} -c 'import sys; sys.stdout.write(sys.stdin.read())'"

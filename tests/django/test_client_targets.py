@@ -75,7 +75,7 @@ def test_nothing_that_runs_is_told_with_what_to_do():
     assert "manage.py runserver" in refused(3)
     started(host="far")
     assert "There are nodes on far." in refused(3)
-    with override_settings(WAMP_TRANSPORT={"OPERATORS": False}):
+    with override_settings(WAMP_TRANSPORT={"LOCAL_OPERATORS": False}):
         assert "is False" in refused(3)
 
 
@@ -109,7 +109,7 @@ def test_what_makes_no_sense_is_told(options, fault):
 
 
 def test_router_of_the_settings_is_the_last_resort():
-    with override_settings(WAMP_TRANSPORT=ELSEWHERE):
+    with override_settings(WAMP_TRANSPORT={"API": ELSEWHERE}):
         found = target()
         assert (found.url, found.realm) == ("ws://elsewhere/ws", "theirs")
         assert found.credential == SharedSecret("worker", "s1")
@@ -132,5 +132,5 @@ def no_table(transactional_db):
 
 def test_database_without_tables_is_told(no_table):
     assert "manage.py migrate" in refused(3)
-    with override_settings(WAMP_TRANSPORT=ELSEWHERE):
+    with override_settings(WAMP_TRANSPORT={"API": ELSEWHERE}):
         assert target().url == "ws://elsewhere/ws"

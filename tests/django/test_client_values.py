@@ -19,7 +19,7 @@ from wamp_transport.management.client.values import (
     printable,
     value,
 )
-from wamp_transport.wamp.errors import ApplicationError, PayloadError, SessionEnded, TransportError
+from wamp_transport.wamp.errors import ApplicationError, PayloadError, SessionClosed, TransportError
 
 NOTHING = {**{f"{kind}_file": None for kind in KINDS}, "ask": None, "authid": None}
 
@@ -139,9 +139,9 @@ def test_credentials_come_from_the_environment(monkeypatch):
         (ApplicationError("com.sold", "A1", left=0), False, 1, "com.sold"),
         (PayloadError("too deep"), False, 1, "wamp.error.invalid_payload"),
         (TransportError("refused"), True, 3, ""),
-        (SessionEnded("wamp.close.transport_lost", "lost"), True, 3, "wamp.close.transport_lost"),
-        (SessionEnded("wamp.error.no_such_realm", "none"), True, 4, "wamp.error.no_such_realm"),
-        (SessionEnded("wamp.close.killed", "bye"), False, 3, "wamp.close.killed"),
+        (SessionClosed("wamp.close.transport_lost", "lost"), True, 3, "wamp.close.transport_lost"),
+        (SessionClosed("wamp.error.no_such_realm", "none"), True, 4, "wamp.error.no_such_realm"),
+        (SessionClosed("wamp.close.killed", "bye"), False, 3, "wamp.close.killed"),
     ],
 )
 def test_exit_codes(fault, is_joining, code, uri):

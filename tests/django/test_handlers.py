@@ -16,7 +16,7 @@ from wamp_transport.handlers import declarations, discovery
 from wamp_transport.handlers.declarations import Registry
 from wamp_transport.management.client.failures import Failure
 from wamp_transport.management.subcommands import register
-from wamp_transport.model_events import model_events, watching
+from wamp_transport.model_events import publish_model_events, signal_receivers
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import TRUSTED, RealmOptions, RoleOptions, RouterOptions
@@ -114,7 +114,7 @@ def test_command_writes_json(shop):
 
 
 def test_command_lists_model_events():
-    declared = model_events(Product, "com.shop.product", fields=["sku"], events=["created"])
+    declared = publish_model_events(Product, "com.shop.product", fields=["sku"], events=["created"])
     try:
         out = io.StringIO()
         call_command("wamp", "handlers", stdout=out, no_color=True)
@@ -127,7 +127,7 @@ def test_command_lists_model_events():
         (listed,) = json.loads(out.getvalue())["model_events"]
         assert (listed["model"], listed["topic"], listed["events"]) == ("shop.Product", "com.shop.product", ["created"])
     finally:
-        watching.forget(declared)
+        signal_receivers.remove_publisher(declared)
 
 
 def test_command_without_handlers_says_so(registry):

@@ -17,7 +17,7 @@ from tests.catalogue.models import Book, CheapItem, Item, Tag
 from tests.django.test_api import serving  # noqa: F401 - a fixture
 from wamp_transport import api, model_events
 from wamp_transport.handlers.discovery import import_modules
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
 from wamp_transport.testing.commits import waiting_for_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,12 +31,12 @@ def declare():
     made = []
 
     def declare(*args, **kwargs):
-        made.append(model_events.model_events(*args, **kwargs))
+        made.append(model_events.publish_model_events(*args, **kwargs))
         return made[-1]
 
     yield declare
     for one in made:
-        watching.forget(one)
+        signal_receivers.remove_publisher(one)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def told(serving):  # noqa: F811
     api.subscribe("com.", lambda event: events.put((event.topic, *event.args, event.kwargs)), match="prefix")
 
     def told():
-        api.publish(END, 0, immediate=True)
+        api.publish(END, 0, on_commit=False)
         return list(iter(lambda: events.get(timeout=10), (END, 0, {})))
 
     return told
@@ -251,7 +251,7 @@ def test_router_that_refuses_does_not_harm_the_save(told, declare, caplog):
 
 
 def test_router_that_is_gone_does_not_harm_the_save(declare, settings, caplog):
-    settings.WAMP_TRANSPORT = {"URL": "ws://127.0.0.1:1/ws", "REALM": "realm1", "TIMEOUT": 5}
+    settings.WAMP_TRANSPORT = {"API": {"URL": "ws://127.0.0.1:1/ws", "REALM": "realm1", "TIMEOUT": 5}}
     declare(Item, "com.item")
     done = []
     try:
@@ -259,7 +259,7 @@ def test_router_that_is_gone_does_not_harm_the_save(declare, settings, caplog):
             item = Item.objects.create()
             transaction.on_commit(lambda: done.append(True))
     finally:
-        api.homes.disconnect()
+        api.backends.disconnect()
     assert done
     assert f"catalogue.Item {item.pk} created was not published on com.item.created: no WAMP router" in caplog.text
 
@@ -269,11 +269,11 @@ def silent():
     """A router that takes connections and says nothing: its URL."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         yield f"ws://127.0.0.1:{door.getsockname()[1]}/ws"
-        api.homes.disconnect()
+        api.backends.disconnect()
 
 
 def test_commit_has_one_patience_with_a_router_that_is_silent(declare, settings, caplog, silent):
-    settings.WAMP_TRANSPORT = {"URL": silent, "REALM": "realm1", "TIMEOUT": 0.2}
+    settings.WAMP_TRANSPORT = {"API": {"URL": silent, "REALM": "realm1", "TIMEOUT": 0.2}}
     declare(Item, "com.item", events=["created"])
     with transaction.atomic():
         item = Item.objects.create()
@@ -342,8 +342,8 @@ def test_modules_of_apps_are_found_when_django_begins(settings, tmp_path, monkey
     (tmp_path / "eventful" / "__init__.py").write_text("")
     (tmp_path / "eventful" / "wamp.py").write_text(
         "from tests.catalogue.models import Tag\n"
-        "from wamp_transport.model_events import model_events\n"
-        "events = model_events(Tag, 'com.tag')\n"
+        "from wamp_transport.model_events import publish_model_events\n"
+        "events = publish_model_events(Tag, 'com.tag')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "eventful"]
@@ -351,7 +351,7 @@ def test_modules_of_apps_are_found_when_django_begins(settings, tmp_path, monkey
     import eventful.wamp
 
     assert eventful.wamp.events.model is Tag
-    watching.forget(eventful.wamp.events)
+    signal_receivers.remove_publisher(eventful.wamp.events)
 
 
 def test_hook_that_fails_takes_nothing_of_the_transaction_with_it(told, declare, caplog):

@@ -12,7 +12,7 @@ from tests.django.test_handlers import registry  # noqa: F401 - a fixture
 from tests.django.test_model_events import told  # noqa: F401 - a fixture
 from tests.shop.models import Product
 from wamp_transport.handlers.discovery import discover
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
 
 PAGE = Path(__file__).parents[2] / "docs" / "model-events.md"
 
@@ -21,13 +21,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "model-events.md"
 def examples(registry, monkeypatch, tmp_path):  # noqa: F811
     """All of them, as one module."""
     monkeypatch.setitem(sys.modules, "shop.models", tests.shop.models)
-    declared = dict(watching._declared)
+    declared = dict(signal_receivers._publishers)
     names = {}
     exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)), names)
     assert discover().problems == []
     yield names
-    for one in set(watching._declared.values()) - set(declared.values()):
-        watching.forget(one)
+    for one in set(signal_receivers._publishers.values()) - set(declared.values()):
+        signal_receivers.remove_publisher(one)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -29,7 +29,7 @@ from wamp_transport.conf import app_settings
 from wamp_transport.handlers import register, subscribe
 from wamp_transport.handlers.discovery import import_modules
 from wamp_transport.model_events import watching
-from wamp_transport.node.service_sessions import ServiceSessions
+from wamp_transport.node.local import ServiceSessions
 from wamp_transport.project_code import ProjectCodeError
 from wamp_transport.router.effects import Authenticate, Authorize
 from wamp_transport.stores.identity import users
@@ -174,8 +174,9 @@ def test_class_of_handlers_that_cannot_be_made(kind):
         @register("com.shop")
         def sell(self): ...
 
-    from wamp_transport.handlers.declarations import REGISTRY
     from wamp_transport.handlers.running import Handler, UnusableHandler
+
+    from wamp_transport.handlers.declarations import REGISTRY
 
     (declaration,) = REGISTRY.declarations
     with pytest.raises(UnusableHandler, match=f"Shop cannot be made without arguments: .*{kind.__name__}"):

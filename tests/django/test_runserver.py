@@ -219,7 +219,7 @@ def test_application_that_cannot_be_imported_is_an_error(name: str) -> None:
     [
         ({}, {}, {"busy_poll": 0.0001}),
         (
-            {"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7, "WAMP_TRANSPORT": {"BUSY_POLL": 0}},
+            {"DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE": 7, "WAMP_TRANSPORT": {"BUSY_POLL_MICROSECONDS": 0}},
             {},
             {"websocket_max_message_size": 7, "busy_poll": 0.0},
         ),

@@ -142,7 +142,11 @@ def test_failed_logins_and_configurations_are_told_without_secrets(connect):
 
     play(scenario)
     configuration, failure = got.queue
-    assert (configuration.generation, configuration.source) == (1, "settings.WAMP_TRANSPORT['CONFIG']")
+    assert (configuration.apply_count, configuration.revision, configuration.source) == (
+        1,
+        None,
+        "settings.WAMP_TRANSPORT['CONFIG']",
+    )
     assert (failure.realm, failure.authid, failure.authmethod, failure.address) == (
         "realm1",
         "joe",

@@ -13,21 +13,21 @@ from django.db import connection, transaction
 from tests.django.test_handlers import registry, shop  # noqa: F401 - fixtures
 from tests.shop.models import Product
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.handlers import Caller, Event, register, subscribe
-from wamp_transport.model_events import model_events, watching
+from wamp_transport.model_events import publish_model_events, signal_receivers
 from wamp_transport.models import UserRole
 from wamp_transport.testing import (
     InMemoryRouter,
-    NoEvent,
-    NothingHappens,
+    NoEventReceived,
+    StalledError,
     WampClient,
     active_router,
     assert_called,
     assert_not_called,
     assert_not_published,
     assert_published,
-    committing,
+    run_on_commit,
 )
 
 
@@ -206,7 +206,7 @@ def test_client_hears_what_code_publishes(router):
         "  1. com.shop.order.paid args [17] kwargs {'total': '9.90'}",
     ]
     assert router.clock.time == 5
-    router.loop.post(subscription.unsubscribe()).result()
+    router.loop.run_on_loop(subscription.unsubscribe()).result()
     api.publish("com.shop.order.paid", 18)
     assert len(client.events) == 1
 
@@ -223,7 +223,7 @@ def test_event_that_comes_in_time_is_received(router):
     assert client.receive(timeout=4).args == [1]
     assert router.clock.time == 3
     assert future.result() is None
-    with pytest.raises(NoEvent):
+    with pytest.raises(NoEventReceived):
         client.receive(timeout=1)
 
 
@@ -314,12 +314,12 @@ def test_publication_waits_for_the_commit(router):
     assert message(lambda: assert_published("com.shop.x")) == [
         "com.shop.x was not published.",
         "Nothing was published.",
-        "What waits for the commit of a transaction (wrap the code in committing(), and it is sent):",
+        "Waiting for the commit of a transaction (wrap the code in run_on_commit() to send it):",
         "  1. com.shop.x args [1] kwargs {}",
     ]
-    with committing():
+    with run_on_commit():
         api.publish("com.shop.x", 2)
-        api.publish("com.shop.x", 3, immediate=True)
+        api.publish("com.shop.x", 3, on_commit=False)
         assert [one.args for one in router.publications] == [[3]]
     assert [one.args for one in router.publications] == [[3], [2]]
 
@@ -327,21 +327,21 @@ def test_publication_waits_for_the_commit(router):
 @pytest.mark.django_db
 def test_whatever_waits_for_the_commit_is_told(router):
     transaction.on_commit(lambda: api.publish("com.shop.x"))
-    assert message(lambda: assert_published("com.shop.x"))[-1] == "  1. 1 other thing to do"
-    with committing():
+    assert message(lambda: assert_published("com.shop.x"))[-1] == "  1. 1 other callback"
+    with run_on_commit():
         transaction.on_commit(lambda: api.publish("com.shop.x"))
     assert_published("com.shop.x", count=1)
 
 
 @pytest.mark.django_db
 def test_events_of_models_are_publications(router):
-    declared = model_events(Product, "com.shop.product", fields=["sku"])
+    declared = publish_model_events(Product, "com.shop.product", fields=["sku"])
     try:
-        with committing():
+        with run_on_commit():
             tea = Product.objects.create(sku="tea", price="2.50")
         assert_published("com.shop.product.created", [tea.pk], {"sku": "tea"}, count=1)
     finally:
-        watching.forget(declared)
+        signal_receivers.remove_publisher(declared)
 
 
 @pytest.mark.django_db
@@ -365,7 +365,7 @@ def test_handler_has_transactions_of_its_own(router):
             raise api.ApplicationError("com.shop.error")
 
     client = WampClient()
-    with committing():
+    with run_on_commit():
         client.call("com.shop.save", "eva")
         client.call("com.shop.asave", "adam")
         with pytest.raises(api.ApplicationError):
@@ -432,8 +432,8 @@ def test_clock_that_must_not_jump_fails_who_waits_for_it(router):
         return "done"
 
     WampClient().register("com.slow", slow)
-    router.clock.jumps = False
-    with pytest.raises(NothingHappens, match="due in 3 seconds"):
+    router.clock.auto_advance = False
+    with pytest.raises(StalledError, match="due in 3 seconds"):
         api.call("com.slow")
     future = api.submit("com.slow")
     router.clock.advance(3)
@@ -445,7 +445,7 @@ def test_wait_for_what_cannot_come_fails(router):
         await asyncio.Event().wait()
 
     WampClient().register("com.never", never)
-    with pytest.raises(NothingHappens, match="Nothing is due later"):
+    with pytest.raises(StalledError, match="No timer is running"):
         api.call("com.never", timeout=None)
 
 
@@ -487,7 +487,7 @@ def test_coroutines_do_the_same(router):
         await client.apublish("com.shop.x", 2, options=api.PublishOptions(exclude_me=False))
         assert (await client.areceive()).args == [1]
         assert (await client.areceive()).args == [2]
-        with pytest.raises(NoEvent):
+        with pytest.raises(NoEventReceived):
             await client.areceive()
         assert [part async for part in client.astream("com.shop.count")] == [1, 2]
         assert [part async for part in api.astream("com.shop.count")] == [1, 2]
@@ -513,7 +513,7 @@ def test_clock_jumps_for_a_coroutine_that_is_alone(router):
 
     async def together():
         task = asyncio.create_task(api.acall("com.slow"))
-        await router.asettle()
+        await router.arun_until_idle()
         await begun(router)
         await router.clock.aadvance(31)
         with pytest.raises(api.CallTimeout):
@@ -611,7 +611,7 @@ def test_router_is_gone_after_the_test(registry):  # noqa: F811
         assert outer.publications == []
         subscription = api.subscribe("com.shop.x", print)
     with pytest.raises(api.NotConfigured):
-        homes.current_home()
+        backends.current_backend()
     with pytest.raises(RuntimeError, match="WampTestMixin"):
         active_router()
     with pytest.raises(api.TransportError):
@@ -619,7 +619,7 @@ def test_router_is_gone_after_the_test(registry):  # noqa: F811
 
 
 def test_setting_names_the_realm(registry, settings):  # noqa: F811
-    settings.WAMP_TRANSPORT = {"REALM": "shop"}
+    settings.WAMP_TRANSPORT = {"API": {"REALM": "shop"}}
 
     @register("com.shop.there", realm="other")
     def there() -> str:
@@ -646,7 +646,7 @@ def test_configuration_decides_on_roles_and_permissions(registry):  # noqa: F811
         assert WampClient(role="clerk").call("com.shop.x") == "done"
         with pytest.raises(ValueError, match="'joe' has no role in realm 'shop'"):
             WampClient(joe).call("com.shop.x")
-        with pytest.raises(api.SessionEnded, match="nobody"):
+        with pytest.raises(api.SessionClosed, match="nobody"):
             WampClient(role="nobody").call("com.shop.x")
         UserRole.objects.create(kind="everybody", role="clerk", order=1)
         assert WampClient(joe).call("com.shop.x") == "done"

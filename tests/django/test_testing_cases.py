@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from tests.shop.models import Product
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.stores import configuration as rows
 from wamp_transport.testing import (
     InMemoryRouter,
@@ -32,10 +32,10 @@ class InTransactions(WampTestCase):
     @classmethod
     def setUpTestData(cls):
         cls.joe = User.objects.create_user("joe")
-        api.publish("com.shop.before", immediate=True)
+        api.publish("com.shop.before", on_commit=False)
 
     def setUp(self):
-        api.publish("com.shop.set_up", immediate=True)
+        api.publish("com.shop.set_up", on_commit=False)
 
     def test_each_test_begins_anew(self):
         assert connection.in_atomic_block
@@ -44,7 +44,7 @@ class InTransactions(WampTestCase):
         self.assertNotPublished("com.shop.before")
 
     def test_committing_lets_publications_out(self):
-        with self.committing():
+        with self.runOnCommit():
             api.publish("com.shop.x", 1)
             self.assertNotPublished("com.shop.x")
         self.assertPublished("com.shop.x", args=[1], kwargs={})
@@ -85,7 +85,7 @@ class InTransactions(WampTestCase):
         assert await self.wamp_client.acall("com.shop.acount") == 1
         await api.apublish("com.shop.counted")
         self.assertNotPublished("com.shop.counted")
-        await api.apublish("com.shop.counted", immediate=True)
+        await api.apublish("com.shop.counted", on_commit=False)
         self.assertPublished("com.shop.counted", count=1)
 
 
@@ -122,13 +122,13 @@ class Configured(WampSimpleTestCase):
             self.wamp_client.call("com.shop.x")
         assert WampClient(role="clerk").session.realm == "shop"
 
-    @override_settings(WAMP_TRANSPORT={"URL": "ws://127.0.0.1:1/ws", "REALM": "shop"})
+    @override_settings(WAMP_TRANSPORT={"API": {"URL": "ws://127.0.0.1:1/ws", "REALM": "shop"}})
     def test_nothing_goes_to_a_router_that_is_configured(self):
-        assert api.session_details().is_local
+        assert api.session_info().is_local
 
 
 def test_case_leaves_nothing_behind():
-    assert homes._substitute is None
+    assert backends._overrides == []
 
     class Case(WampSimpleTestCase):
         def test_fails(self):
@@ -145,4 +145,4 @@ def test_case_leaves_nothing_behind():
     assert (result.testsRun, result.errors) == (2, [])
     Case("test_debugged").debug()
     Case.doClassCleanups()
-    assert homes._substitute is None
+    assert backends._overrides == []

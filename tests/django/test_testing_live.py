@@ -12,7 +12,7 @@ from tests.django.test_handlers import registry, shop  # noqa: F401 - fixtures
 from tests.integration.servers import until
 from tests.shop.models import Product
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 from wamp_transport.auth.credentials import Anonymous
 from wamp_transport.bootstrap import runtime
 from wamp_transport.node.remote import connect
@@ -71,7 +71,7 @@ def test_clients_and_pages_see_what_the_test_has_made(shop):  # noqa: F811
         until(lambda: Product.objects.filter(sku="ink").exists(), "what the handler has made")
         assert b"Django" in fetched(server, "/admin/login/")
         assert b"{" in fetched(server, "/static/admin/css/base.css")
-    assert homes._node_home is None
+    assert backends._process_backend is None
     assert not User.objects.exists()
     assert connection.settings_dict["NAME"] == name
 
@@ -118,7 +118,7 @@ def test_server_that_cannot_begin_says_why(registry, monkeypatch):  # noqa: F811
     with pytest.raises(OSError, match="no ports today"):
         LiveServer().start()
     assert connection.settings_dict["NAME"] == name
-    assert homes._node_home is None
+    assert backends._process_backend is None
 
 
 class InACase(WampLiveServerTestCase):

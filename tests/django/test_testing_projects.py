@@ -27,7 +27,7 @@ ROOT_URLCONF = "project.urls"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # What must not be spoken to in tests.
-WAMP_TRANSPORT = {"URL": "ws://127.0.0.1:1/ws", "REALM": "realm1"}
+WAMP_TRANSPORT = {"API": {"URL": "ws://127.0.0.1:1/ws", "REALM": "realm1"}}
 """,
     "project/urls.py": """
 from django.urls import path
@@ -84,7 +84,7 @@ class Orders(WampTestCase):
         self.wamp_client.register("com.shop.price", lambda invocation: "2.50")
 
     def test_order_is_told(self):
-        with self.committing():
+        with self.runOnCommit():
             answer = self.client.post("/orders/", {"sku": "tea"})
         self.assertEqual(answer.json(), {"price": "2.50"})
         self.assertPublished("com.shop.order.created", args=["tea"], count=1)
@@ -115,16 +115,16 @@ import asyncio
 import pytest
 from wamp_transport import api
 
-def test_client_hears(wamp_client, wamp_publications):
+def test_client_hears(wamp_client, wamp_recording):
     wamp_client.subscribe("com.shop.x")
     api.publish("com.shop.x", 1)
     assert wamp_client.receive().args == [1]
-    wamp_publications.assert_published("com.shop.x", [1], count=1)
-    assert len(wamp_publications) == 1
-    assert wamp_publications[0].topic == "com.shop.x"
+    wamp_recording.assert_published("com.shop.x", [1], count=1)
+    assert len(wamp_recording) == 1
+    assert wamp_recording[0].topic == "com.shop.x"
 
-def test_nothing_of_others_is_seen(wamp_publications):
-    assert list(wamp_publications) == []
+def test_nothing_of_others_is_seen(wamp_recording):
+    assert list(wamp_recording) == []
 
 def test_clock(wamp_client, wamp_clock):
     async def never(invocation):
@@ -141,44 +141,44 @@ CONFIG = {"version": 2, "workers": [{"type": "router", "realms": [{"name": "real
 def test_marker(wamp_client_factory):
     with pytest.raises(api.NotAuthorized):
         wamp_client_factory(role="clerk").call("com.shop.count", "tea")
-    with pytest.raises(api.SessionEnded):
+    with pytest.raises(api.SessionClosed):
         wamp_client_factory(role="boss").call("com.shop.count", "tea")
 
-def test_coroutine(wamp_client, wamp_publications):
+def test_coroutine(wamp_client, wamp_recording):
     async def use():
         await wamp_client.asubscribe("com.shop.x")
         await api.apublish("com.shop.x", 1)
         assert (await wamp_client.areceive()).args == [1]
     asyncio.run(use())
-    wamp_publications.assert_published("com.shop.x")
+    wamp_recording.assert_published("com.shop.x")
 """,
     "test_database.py": """
 import pytest
 from orders.models import Order
-from wamp_transport.testing import assert_published, committing
+from wamp_transport.testing import assert_published, run_on_commit
 
 @pytest.mark.django_db
 def test_handler_sees_the_transaction_of_the_test(wamp_client, client):
     Order.objects.create(sku="tea")
     assert wamp_client.call("com.shop.count", "tea") == 1
     wamp_client.register("com.shop.price", lambda invocation: "2.50")
-    with committing():
+    with run_on_commit():
         client.post("/orders/", {"sku": "tea"})
     assert_published("com.shop.order.created", ["tea"], count=1)
 
 def test_fixture_of_the_database_may_come_later(wamp_client, db):
     assert wamp_client.call("com.shop.count", "tea") == 0
 
-def test_real_commits(wamp_client, wamp_publications, transactional_db, client):
+def test_real_commits(wamp_client, wamp_recording, transactional_db, client):
     wamp_client.register("com.shop.price", lambda invocation: "2.50")
     client.post("/orders/", {"sku": "tea"})
-    wamp_publications.assert_published("com.shop.order.created", ["tea"], count=1)
+    wamp_recording.assert_published("com.shop.order.created", ["tea"], count=1)
 """,
     "test_failing.py": """
 from wamp_transport import api
-def test_fails(wamp_publications):
+def test_fails(wamp_recording):
     api.publish("com.shop.x", 1)
-    wamp_publications.assert_published("com.shop.y")
+    wamp_recording.assert_published("com.shop.y")
 """,
     "test_everywhere.py": """
 from wamp_transport import api

@@ -3,7 +3,7 @@
 from typing import Any
 
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.testing import plain
+from wamp_transport.testing import wire_codecs
 from wamp_transport.wamp.ids import MAX_ID
 
 ROLES = {
@@ -89,7 +89,7 @@ ODD: dict[str, list[bytes]] = {
 
 def seeds(name: str) -> list[bytes]:
     """All of them in one serialization."""
-    return [plain.dump(name, message) for message in MESSAGES] + ODD[name]
+    return [wire_codecs.dump(name, message) for message in MESSAGES] + ODD[name]
 
 
 NAMES = list(SERIALIZERS)

@@ -17,7 +17,7 @@ from wamp_transport.router.options import (
     ServiceOptions,
 )
 from wamp_transport.serializers.registry import SERIALIZERS, values_of
-from wamp_transport.testing import plain
+from wamp_transport.testing import wire_codecs
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.payload import ABSENT
 
@@ -152,5 +152,5 @@ class Connections:
 
     def _connect(self, encoder: MessageEncoder) -> Connection:
         connection = self.node.connect(OPEN, encoder, MemoryLink())
-        connection.receive(plain.dump(encoder.serializer.name, HELLO))
+        connection.receive(wire_codecs.dump(encoder.serializer.name, HELLO))
         return connection

@@ -42,9 +42,9 @@ def test_installed_wheel_has_fixtures_for_pytest(wheel: Path, tmp_path: Path) ->
     (tmp_path / "project_settings.py").write_text(f'SECRET_KEY = "x"\nINSTALLED_APPS = {apps}\n')
     (tmp_path / "test_it.py").write_text(
         "from wamp_transport import api\n"
-        "def test_it(wamp_client, wamp_publications):\n"
+        "def test_it(wamp_client, wamp_recording):\n"
         "    api.publish('com.x', 1)\n"
-        "    wamp_publications.assert_published('com.x', [1])\n"
+        "    wamp_recording.assert_published('com.x', [1])\n"
         f"    assert api.__file__.startswith({str(site)!r})\n"
     )
     environment = {

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from wamp_transport import api
-from wamp_transport.api import homes
+from wamp_transport.api import backends
 
 from .servers import ROOT, assert_quiet, configuration, free_port, manage, node, realm, running, until, web
 
@@ -24,10 +24,12 @@ def here(settings):
     """Tells this process where its router is; at the end its sessions say goodbye."""
 
     def at(port, **more):
-        settings.WAMP_TRANSPORT = {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10, **more}
+        settings.WAMP_TRANSPORT = {
+            "API": {"URL": f"ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10, **more}
+        }
 
     yield at
-    homes.disconnect()
+    backends.disconnect()
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def script(directory, port, text):
         settings.configure(
             INSTALLED_APPS=["wamp_transport"],
             DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}},
-            WAMP_TRANSPORT={{"URL": "ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10}},
+            WAMP_TRANSPORT={{"API": {{"URL": "ws://127.0.0.1:{port}/ws", "REALM": "realm1", "TIMEOUT": 10}}}},
         )
         django.setup()
         from wamp_transport import api
@@ -61,16 +63,16 @@ def test_process_that_serves_nobody_reaches_the_router(tmp_path, here):
         assert asyncio.run(api.acall("com.shop.add", 2, 3)) == 5
         assert api.publish("com.shop.added", 5, kwargs={"k": b"\0"}, options=api.PublishOptions(acknowledge=True))
         assert events.get(timeout=10) == ("com.shop.added", [5], {"k": b"\0"})
-        details = api.session_details()
+        details = api.session_info()
         assert (details.realm, details.authrole, details.is_local) == ("realm1", "anonymous", False)
         registration.unregister()
         with pytest.raises(api.NoSuchProcedure):
             api.call("com.shop.add", 2, 3)
         with pytest.raises(api.NotConfigured, match="role"):
             api.call("com.shop.add", 2, 3, role="trusted")
-        with pytest.raises(api.SessionEnded, match="nowhere"):
+        with pytest.raises(api.SessionClosed, match="nowhere"):
             api.call("com.shop.add", 2, 3, realm="nowhere")
-        homes.disconnect()
+        backends.disconnect()
         assert router.stop() == 0
         assert_quiet(router.output)
 
@@ -92,7 +94,7 @@ def test_progressive_results_and_timeouts_over_a_socket(tmp_path, here):
         assert list(api.stream("com.shop.count")) == [0, 1, 2, "end"]
         with pytest.raises(api.CallTimeout):
             api.call("com.shop.forever", timeout=0.1)
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_script_that_ends_at_once_has_published(tmp_path, here):
@@ -118,20 +120,20 @@ def test_script_that_ends_at_once_has_published(tmp_path, here):
             assert process.output == ""
         assert events.get(timeout=10) == ["committed"]
         assert events.get(timeout=10) == ["the last"]
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_forked_worker_has_a_connection_of_its_own(tmp_path):
     port = free_port()
     text = """
         import os
-        first = api.session_details().id
+        first = api.session_info().id
         child = os.fork()
         if child == 0:
-            print("child", api.session_details().id != first, flush=True)
+            print("child", api.session_info().id != first, flush=True)
             os._exit(0)
         os.waitpid(child, 0)
-        print("parent", api.session_details().id == first)
+        print("parent", api.session_info().id == first)
     """
     with (
         node(tmp_path, configuration(web(port), realms=[OPEN]), port),
@@ -188,7 +190,7 @@ def test_workers_of_a_wsgi_server(tmp_path, here):
         class Server(ThreadingMixIn, WSGIServer):
             daemon_threads = False
 
-        api.session_details()  # as code does that runs before the workers are there
+        api.session_info()  # as code does that runs before the workers are there
         server = make_server("127.0.0.1", {site}, get_wsgi_application(), Server)
         workers = []
         for _ in range(2):
@@ -216,17 +218,17 @@ def test_workers_of_a_wsgi_server(tmp_path, here):
             assert len({pid for _, pid in answers}) == 2
             assert process.ended() == 0, process.output
         assert [seen.get(timeout=10) for _ in range(2)] == ["/1/", "/2/"]
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_shell_of_the_project(tmp_path):
     port = free_port()
     (tmp_path / "elsewhere.py").write_text(
         "from wampnode.settings import *\n"
-        f"WAMP_TRANSPORT = {{'URL': 'ws://127.0.0.1:{port}/ws', 'REALM': 'realm1', 'TIMEOUT': 10}}\n"
+        f"WAMP_TRANSPORT = {{'API': {{'URL': 'ws://127.0.0.1:{port}/ws', 'REALM': 'realm1', 'TIMEOUT': 10}}}}\n"
     )
     environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "DJANGO_SETTINGS_MODULE": "elsewhere"}
-    code = "from wamp_transport import api; print(len(api.call('wamp.session.list')), api.session_details().authrole)"
+    code = "from wamp_transport import api; print(len(api.call('wamp.session.list')), api.session_info().authrole)"
     with (
         node(tmp_path, configuration(web(port), realms=[OPEN]), port),
         running(manage("shell", "--command", code, "--verbosity", "0"), tmp_path, **environment) as process,
@@ -248,7 +250,7 @@ def test_what_was_registered_is_there_again_when_the_router_is(tmp_path, here):
     with node(tmp_path, config, port):
         until(lambda: registration.is_active, "the registration is back")
         assert api.call("com.shop.add", 2, 3) == 5
-        homes.disconnect()
+        backends.disconnect()
 
 
 def test_what_is_no_wamp_router_is_told(tmp_path, here):
@@ -257,7 +259,7 @@ def test_what_is_no_wamp_router_is_told(tmp_path, here):
     with node(tmp_path, configuration(web(port, paths), realms=[OPEN]), port):
         here(port)
         with pytest.raises(api.TransportError, match=f"at ws://127.0.0.1:{port}/ws"):
-            api.session_details()
+            api.session_info()
 
 
 def test_views_and_signals_of_the_process_that_serves(tmp_path, here):
@@ -288,7 +290,7 @@ def test_views_and_signals_of_the_process_that_serves(tmp_path, here):
         assert read("/create/?name=adam&fail=1") == "rolled back"
         assert read("/acreate/?name=bob") == "created"
         assert events.get(timeout=10) == ("com.site.user.created", ["bob"])
-        homes.disconnect()
+        backends.disconnect()
         assert process.stop() == 0, process.output
         assert_quiet(process.output)
 
@@ -303,12 +305,12 @@ def test_credential_of_the_settings_decides_who_it_is(tmp_path, here, method, se
     paths = {"ws": {"type": "websocket", "auth": auth}}
     with node(tmp_path, configuration(web(port, paths), realms=realms), port):
         here(port, AUTHID="eva", **{setting: "right"})
-        details = api.session_details()
+        details = api.session_info()
         assert (details.authid, details.authrole, details.authmethod) == ("eva", "worker", method)
         here(port, AUTHID="eva", **{setting: "wrong"})
-        with pytest.raises(api.SessionEnded):
-            api.session_details()
+        with pytest.raises(api.SessionClosed):
+            api.session_info()
         here(port)
-        with pytest.raises(api.SessionEnded):
-            api.session_details()
-        homes.disconnect()
+        with pytest.raises(api.SessionClosed):
+            api.session_info()
+        backends.disconnect()

@@ -17,7 +17,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .leftovers import leftovers
 from .naive import rights

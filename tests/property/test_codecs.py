@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.testing import plain
+from wamp_transport.testing import wire_codecs
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import CODES
 
@@ -22,9 +22,9 @@ NAMES = list(SERIALIZERS)
 @BOUNDED
 @given(elements=messages)
 def test_message_survives_every_way(source, target, elements):
-    message = SERIALIZERS[source].decode(plain.dump(source, elements))
+    message = SERIALIZERS[source].decode(wire_codecs.dump(source, elements))
     data = SERIALIZERS[target].encode(message, source)
-    found = plain.load(target, data)
+    found = wire_codecs.load(target, data)
     assert found[0] == elements[0] == CODES[type(message)]
     again = SERIALIZERS[target].decode(data)
     assert SERIALIZERS[target].encode(again, target) == data
@@ -49,7 +49,7 @@ def test_random_bytes_are_a_message_or_a_violation(name, data):
     cut=st.integers(0, 30),
 )
 def test_damaged_messages_are_a_message_or_a_violation_and_can_be_passed_on(name, elements, changes, cut):
-    data = bytearray(plain.dump(name, elements))
+    data = bytearray(wire_codecs.dump(name, elements))
     for position, octet in changes:
         data[position % len(data)] = octet
     damaged = bytes(data[: len(data) - cut] if cut < 5 else data)
@@ -70,4 +70,4 @@ def test_damaged_messages_are_a_message_or_a_violation_and_can_be_passed_on(name
 @given(elements=st.lists(values | st.integers(0, 80), max_size=6))
 def test_lists_of_anything_are_a_message_or_a_violation(name, elements):
     with contextlib.suppress(ProtocolViolation):
-        SERIALIZERS[name].decode(plain.dump(name, elements))
+        SERIALIZERS[name].decode(wire_codecs.dump(name, elements))

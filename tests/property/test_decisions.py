@@ -21,7 +21,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode, MemoryPeer
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 
 TOPICS = ("com.a", "com.b", "com.c")
 ROLES = ("first", "second")

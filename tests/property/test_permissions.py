@@ -18,7 +18,7 @@ from wamp_transport.router.options import (
     ServiceOptions,
 )
 from wamp_transport.router.permissions import Role, Rules
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 from wamp_transport.wamp.uris import is_uri
 
 from .naive import rights

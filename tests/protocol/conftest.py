@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wamp_transport.testing import MemoryNode, MemoryPeer, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer, anonymous_options
 
 
 @pytest.fixture(params=["json", "msgpack", "cbor"])

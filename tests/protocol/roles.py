@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wamp_transport.testing import MemoryNode, MemoryPeer
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 
 CANCELING = ["call_canceling"]
 

@@ -16,7 +16,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode, MemoryPeer
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 
 ROLES = {name: RoleOptions(name, allow_by_default=True) for name in ("anonymous", "user", "trusted")}
 OPTIONS = RouterOptions(

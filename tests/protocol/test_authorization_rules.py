@@ -4,7 +4,7 @@ import pytest
 
 from wamp_transport.router.options import AnonymousLogin, Permission, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.router.options import ServiceOptions as Service
-from wamp_transport.testing import MemoryNode, MemoryPeer
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
 RULES = (

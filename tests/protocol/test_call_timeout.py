@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from wamp_transport.testing import MemoryNode, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 
 from .codes import CALL, CANCEL, CANCELED, ERROR, INTERRUPT, INVOCATION, REGISTER, RESULT, YIELD
 from .roles import CANCELING, joined, open_calls

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import CALL, REGISTER
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
-from wamp_transport.testing import MemoryNode, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 
 from .codes import CALL, ERROR, REGISTER
 

@@ -19,7 +19,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode, MemoryPeer
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 
 ASKED = AuthorizerOptions("com.authorizer", timeout=5)
 OPEN = RoleOptions("open", allow_by_default=True)

@@ -11,7 +11,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import CALL, ERROR, EVENT, NO_SUCH_PROCEDURE, NOT_AUTHORIZED, PUBLISH, PUBLISHED, RESULT, SUBSCRIBE
 

@@ -12,8 +12,8 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode, MemoryPeer
-from wamp_transport.testing.plain import dump
+from wamp_transport.testing.memory import MemoryNode, MemoryPeer
+from wamp_transport.testing.wire_codecs import dump
 
 from .codes import (
     ABORT,

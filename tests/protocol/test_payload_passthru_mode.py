@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from wamp_transport.router.options import HistoryOptions, RealmOptions, RoleOptions, RouterOptions
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import CALL, EVENT, PUBLISH, PUBLISHED, RESULT, SUBSCRIBE
 from .test_sessions import assert_aborted

@@ -10,7 +10,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import (
     CALL,

@@ -1,7 +1,7 @@
 """Basic Profile, "Basic Profile URIs": each error of the profile, where a client meets it."""
 
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import ABORT, CALL, ERROR, GOODBYE, HELLO, PUBLISH, REGISTER, SUBSCRIBE, UNREGISTER, UNSUBSCRIBE
 

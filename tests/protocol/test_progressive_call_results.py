@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from wamp_transport.testing import MemoryNode, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 
 from .codes import CALL, CANCEL, CANCELED, ERROR, INTERRUPT, INVOCATION, PROTOCOL_VIOLATION, REGISTER, RESULT, YIELD
 from .roles import joined, open_calls

@@ -3,7 +3,7 @@
 import pytest
 
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import CALL, EVENT, PUBLISH, SUBSCRIBE
 

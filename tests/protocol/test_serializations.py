@@ -8,7 +8,7 @@ import msgpack
 import pytest
 
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.testing import plain
+from wamp_transport.testing import wire_codecs
 
 from .codes import CALL, ERROR, INVALID_PAYLOAD, INVOCATION, PUBLISH, PUBLISHED, REGISTER, RESULT, SUBSCRIBE, YIELD
 from .test_sessions import assert_aborted
@@ -178,7 +178,7 @@ def load(serializer, data):
     """The message, with maps as pairs where keys may be what Python cannot hash."""
     if serializer == "msgpack":
         return msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=lambda pairs: pairs or {})
-    return plain.load(serializer, data)
+    return wire_codecs.load(serializer, data)
 
 
 @pytest.mark.parametrize(("sender", "kind"), [(sender, kind) for sender, kinds in HARD.items() for kind in kinds])

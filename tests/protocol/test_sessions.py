@@ -3,7 +3,7 @@
 import pytest
 
 from wamp_transport.router.options import AnonymousLogin, ServiceOptions
-from wamp_transport.testing import MemoryNode, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES
 
 from .codes import (

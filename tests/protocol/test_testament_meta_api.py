@@ -4,7 +4,7 @@ import pytest
 
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
 from wamp_transport.router.testaments import MAX_TESTAMENTS
-from wamp_transport.testing import MemoryNode
+from wamp_transport.testing.memory import MemoryNode
 
 from .codes import (
     CALL,

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from wamp_transport.serializers.registry import SERIALIZERS
-from wamp_transport.testing import MemoryNode, anonymous_options
-from wamp_transport.testing import plain as wire
+from wamp_transport.testing import wire_codecs as wire
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 from wamp_transport.wamp.errors import ProtocolViolation
 from wamp_transport.wamp.messages import CODES, NAMES
 from wamp_transport.wamp.payload import ABSENT

@@ -41,13 +41,19 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         (
             {"CONFGI": "x"},
             "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
-            "OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL, REALM, ROLE, AUTHID, URL, TICKET, SECRET, TIMEOUT",
+            "LOCAL_OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL_MICROSECONDS, API",
         ),
         ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
-        ({"OPERATORS": "no"}, "settings.WAMP_TRANSPORT['OPERATORS'] must be True or False"),
+        ({"LOCAL_OPERATORS": "no"}, "settings.WAMP_TRANSPORT['LOCAL_OPERATORS'] must be True or False"),
         ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for none"),
-        ({"BUSY_POLL": 1001}, "settings.WAMP_TRANSPORT['BUSY_POLL'] must be a number of microseconds from 0 to 1000"),
-        ({"BUSY_POLL": True}, "settings.WAMP_TRANSPORT['BUSY_POLL'] must be a number of microseconds from 0 to 1000"),
+        (
+            {"BUSY_POLL_MICROSECONDS": 1001},
+            "settings.WAMP_TRANSPORT['BUSY_POLL_MICROSECONDS'] must be a number of microseconds from 0 to 1000",
+        ),
+        (
+            {"BUSY_POLL_MICROSECONDS": True},
+            "settings.WAMP_TRANSPORT['BUSY_POLL_MICROSECONDS'] must be a number of microseconds from 0 to 1000",
+        ),
         ({"HANDLER_THREADS": 0}, "settings.WAMP_TRANSPORT['HANDLER_THREADS'] must be a number of threads, 1 or more"),
     ],
 )
@@ -65,13 +71,26 @@ def test_hooks_are_callables_or_their_paths() -> None:
         assert (app_settings().audit_days, app_settings().faults) == (7, ())
 
 
+@pytest.mark.parametrize(("old", "new"), [
+    ("URL", "'URL' in the mapping 'API'"),
+    ("TIMEOUT", "'TIMEOUT' in the mapping 'API'"),
+    ("OPERATORS", "'LOCAL_OPERATORS'"),
+    ("BUSY_POLL", "'BUSY_POLL_MICROSECONDS'"),
+])  # fmt: skip
+def test_former_key_is_a_fault_that_names_the_new_one(settings, old, new):
+    settings.WAMP_TRANSPORT = {old: "x"}
+    assert app_settings().faults == (f"settings.WAMP_TRANSPORT['{old}'] is now {new}",)
+
+
 def test_api_settings_say_who_django_code_is(settings):
     settings.WAMP_TRANSPORT = {
-        "REALM": "realm1",
-        "AUTHID": "worker",
-        "URL": "wss://example.com/ws",
-        "SECRET": "s3cret",
-        "TIMEOUT": None,
+        "API": {
+            "REALM": "realm1",
+            "AUTHID": "worker",
+            "URL": "wss://example.com/ws",
+            "SECRET": "s3cret",
+            "TIMEOUT": None,
+        },
     }
     found = app_settings()
     assert found.faults == ()
@@ -82,7 +101,9 @@ def test_api_settings_say_who_django_code_is(settings):
 
 
 @pytest.mark.parametrize(("given", "fault"), [
-    ({"REALM": 7}, "REALM"),
+    ("wss://example.com/ws", "a dictionary, not str"),
+    ({"ULR": "wss://example.com/ws"}, "no key 'ULR'; it knows REALM, ROLE"),
+    ({"REALM": 7}, "['API']['REALM']"),
     ({"URL": "http://example.com/ws"}, "ws://"),
     ({"AUTHID": "a", "TICKET": "t", "SECRET": "s"}, "one of them"),
     ({"TICKET": "t"}, "AUTHID"),
@@ -90,6 +111,7 @@ def test_api_settings_say_who_django_code_is(settings):
     ({"TIMEOUT": True}, "TIMEOUT"),
 ])  # fmt: skip
 def test_faulty_api_settings_are_told(settings, given, fault):
-    settings.WAMP_TRANSPORT = given
+    settings.WAMP_TRANSPORT = {"API": given}
     (told,) = app_settings().faults
+    assert told.startswith("settings.WAMP_TRANSPORT['API']")
     assert fault in told

@@ -28,17 +28,24 @@ def sync() -> None:
     assert_type(api.stream("com.x"), Generator[Any, None, None])
     assert_type(api.subscribe("com.x", on_order, match="prefix"), api.Subscription)
     assert_type(api.register("com.x", price, options=api.RegisterOptions(invoke="roundrobin")), api.Registration)
-    assert_type(api.session_details(realm="realm1", role="trusted"), api.SessionDetails)
+    assert_type(api.session_info(realm="realm1", role="trusted"), api.SessionInfo)
 
 
 async def asynchronous() -> None:
-    assert_type(await api.apublish("com.x", immediate=True, using="other"), int | None)
+    assert_type(await api.apublish("com.x", on_commit=False, using="other"), int | None)
     assert_type(await api.acall("com.x"), Any)
     assert_type(api.astream("com.x"), AsyncGenerator[Any, None])
     subscription = await api.asubscribe("com.x", on_order)
     assert_type(await subscription.aunsubscribe(), None)
     registration = await api.aregister("com.x", aprice)
     assert_type(registration.is_active, bool)
+
+
+async def session() -> None:
+    clerk = api.Session(realm="realm1", role="clerk", timeout=5)
+    assert_type(clerk.call("com.x"), Any)
+    assert_type(await clerk.acall("com.x"), Any)
+    assert_type(await clerk.asession_info(), api.SessionInfo)
 
 
 def errors() -> None:

@@ -5,7 +5,7 @@ from typing import assert_type
 from django.contrib.auth.models import User
 
 from wamp_transport import api
-from wamp_transport.model_events import Change, EventName, ModelEvents, model_events
+from wamp_transport.model_events import Change, EventName, ModelEventPublisher, publish_model_events
 
 
 def topic(change: Change[User]) -> str:
@@ -23,10 +23,12 @@ def audience(change: Change[User]) -> api.PublishOptions:
     return api.PublishOptions(eligible_authid=[change.instance.get_username()])
 
 
-users = model_events(User, topic, fields=["username"], serialize=serialize, options=audience, update_fields=True)
-assert_type(users, ModelEvents[User])
+users = publish_model_events(
+    User, topic, fields=["username"], serialize=serialize, options=audience, update_fields=True
+)
+assert_type(users, ModelEventPublisher[User])
 
-model_events(
+publish_model_events(
     User,
     "com.site.user",
     events=["created", "deleted"],

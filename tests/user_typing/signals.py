@@ -12,7 +12,7 @@ from wamp_transport.signals import (
     login_failed,
     session_joined,
     session_left,
-    slow_consumer,
+    slow_consumer_detected,
 )
 
 
@@ -31,11 +31,12 @@ def failed(failure: LoginFailure, **kwargs: object) -> None:
     assert_type(failure.authid, str | None)
 
 
-@receiver(slow_consumer)
-def slow(session: SessionInfo, waiting: int | None, **kwargs: object) -> None:
+@receiver(slow_consumer_detected)
+def slow(session: SessionInfo, queued_bytes: int | None, **kwargs: object) -> None:
     assert_type(session.is_local, bool)
 
 
 @receiver(configuration_applied)
 def applied(configuration: AppliedConfiguration, **kwargs: object) -> None:
-    assert_type(configuration.generation, int)
+    assert_type(configuration.apply_count, int)
+    assert_type(configuration.revision, int | None)

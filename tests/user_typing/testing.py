@@ -8,18 +8,18 @@ from django.contrib.auth.models import User
 
 from wamp_transport import api
 from wamp_transport.testing import (
-    Call,
     Clock,
     InMemoryRouter,
     LiveServer,
-    Publication,
+    RecordedCall,
+    RecordedPublication,
     Recording,
     WampClient,
     WampLiveServerTestCase,
     WampTestCase,
     assert_called,
     assert_published,
-    committing,
+    run_on_commit,
 )
 
 
@@ -35,10 +35,10 @@ class Orders(WampTestCase):
         assert_type(client.receive(timeout=1), api.Event)
         assert_type(client.events, list[api.Event])
         client.register("com.x", lambda invocation: invocation.args)
-        with self.committing():
+        with self.runOnCommit():
             api.publish("com.x")
-        assert_type(self.assertPublished("com.x", args=[1], kwargs={}, count=1), list[Publication])
-        assert_type(self.assertCalled("com.x", match="prefix"), list[Call])
+        assert_type(self.assertPublished("com.x", args=[1], kwargs={}, count=1), list[RecordedPublication])
+        assert_type(self.assertCalled("com.x", match="prefix"), list[RecordedCall])
         assert_type(self.wamp_clock, Clock)
 
     async def test_coroutines(self) -> None:
@@ -55,19 +55,19 @@ class Pages(WampLiveServerTestCase):
 
 
 def functions() -> None:
-    with InMemoryRouter(handlers=False) as router, committing():
-        assert_type(router.publications, list[Publication])
-        assert_type(assert_published("com.x"), list[Publication])
-        assert_type(assert_called("com.x"), list[Call])
+    with InMemoryRouter(handlers=False) as router, run_on_commit():
+        assert_type(router.publications, list[RecordedPublication])
+        assert_type(assert_published("com.x"), list[RecordedPublication])
+        assert_type(assert_called("com.x"), list[RecordedCall])
 
 
 def test_fixtures(
     wamp_client: WampClient,
     wamp_client_factory: Callable[..., WampClient],
-    wamp_publications: Recording,
+    wamp_recording: Recording,
     wamp_clock: Clock,
     wamp_live_server: LiveServer,
 ) -> None:
-    assert_type(wamp_publications[0].args, list[Any])
+    assert_type(wamp_recording[0].args, list[Any])
     with pytest.raises(api.CallTimeout):
         wamp_client_factory(role="clerk").call("com.x")

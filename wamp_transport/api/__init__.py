@@ -1,15 +1,18 @@
-"""Django code speaks WAMP: publish, call, register and subscribe, from sync and async code alike.
+"""WAMP for Django code: publish, call, register and subscribe, from sync and async code.
 
     from wamp_transport import api
 
     api.publish("com.shop.order.paid", 17, kwargs={"total": "9.90"})
     price = api.call("com.shop.price", "A1", timeout=5)
+    clerk = api.Session(role="clerk")
+    await clerk.acall("com.shop.discount", "A1")
 
-In the process that serves, these are sessions of its router; in any other they reach the router at
-``settings.WAMP_TRANSPORT["URL"]``.
+In the process that serves, these are sessions of its own router. Any other process connects to the router at
+``settings.WAMP_TRANSPORT["API"]["URL"]``.
 """
 
-from ..node.handling import Event, Invocation, Result
+from ..node.client_types import Event, Invocation, Result
+from ..signals import SessionInfo
 from ..wamp.errors import (
     ApplicationError,
     CallCanceled,
@@ -19,28 +22,29 @@ from ..wamp.errors import (
     NoSuchProcedure,
     NotAuthorized,
     PayloadError,
-    SessionEnded,
+    SessionClosed,
     TransportError,
     WampError,
 )
 from ..wamp.messages import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
-from .homes import NotConfigured
-from .lasting import Registration, SessionDetails, Subscription
-from .verbs import (
+from .backends import NotConfigured
+from .functions import (
     acall,
     apublish,
     aregister,
-    asession_details,
+    asession_info,
     astream,
     asubscribe,
     call,
     publish,
     register,
-    session_details,
+    session_info,
     stream,
     submit,
     subscribe,
 )
+from .reconnecting_session import Registration, Subscription
+from .session import Session
 
 __all__ = [
     "ApplicationError",
@@ -59,8 +63,9 @@ __all__ = [
     "RegisterOptions",
     "Registration",
     "Result",
-    "SessionDetails",
-    "SessionEnded",
+    "Session",
+    "SessionClosed",
+    "SessionInfo",
     "SubscribeOptions",
     "Subscription",
     "TransportError",
@@ -68,13 +73,13 @@ __all__ = [
     "acall",
     "apublish",
     "aregister",
-    "asession_details",
+    "asession_info",
     "astream",
     "asubscribe",
     "call",
     "publish",
     "register",
-    "session_details",
+    "session_info",
     "stream",
     "submit",
     "subscribe",

@@ -1,4 +1,4 @@
-"""From any thread and any event loop to the loop that owns the sessions, and back."""
+"""Runs coroutines on the event loop that owns the sessions, from any thread and any other event loop."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator
@@ -13,24 +13,12 @@ from ..wamp.errors import CallTimeout, TransportError
 
 Outcome = TypeVar("Outcome")
 
-GRACE: Final = 5.0
-"""Seconds that a thread waits longer than the loop was told to, before it takes the loop for dead."""
-
-
-class DrivenLoop(asyncio.AbstractEventLoop):
-    """A loop without a thread of its own: it runs while somebody waits for what it does, as the test tools have it."""
-
-    def post(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Begin ``work``. Whoever asks the future for its result drives the loop."""
-        raise NotImplementedError
-
-    async def reach(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """What comes of ``work``, from another loop."""
-        raise NotImplementedError
+GRACE_SECONDS: Final = 5.0
+"""How much longer than the time limit a thread waits before it gives the loop up for dead."""
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """``work``, which is cancelled when it takes longer. Raises CallTimeout then."""
+    """Return the result of ``work``. Cancel it and raise CallTimeout if it takes longer than ``seconds``."""
     try:
         async with asyncio.timeout(seconds):
             return await work
@@ -40,84 +28,83 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> O
         raise CallTimeout(errors.TIMEOUT, f"no answer within {seconds:g} seconds") from None
 
 
-def refuse_on(loop: asyncio.AbstractEventLoop, name: str) -> None:
-    """A function that waits would hold up the very loop it waits for. Raises SynchronousOnlyOperation there."""
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    if running is loop:
-        raise SynchronousOnlyOperation(
-            f"api.{name}() waits, and this is the event loop it would wait for: use 'await api.a{name}()' here."
-        )
+class LoopBridge:
+    """The way from other threads and event loops to the loop that owns the sessions."""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
 
-def post(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-    """Begin ``work`` on the loop; cancelling the future cancels it. Raises TransportError where the loop is over."""
-    try:
-        if isinstance(loop, DrivenLoop):
-            return loop.post(work)
-        return asyncio.run_coroutine_threadsafe(work, loop)
-    except RuntimeError as fault:
-        work.close()
-        raise TransportError("the router of this process has stopped") from fault
+    def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
+        """Start ``work`` on the loop. Canceling the future cancels it. Raises TransportError if the loop is closed."""
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self.loop)
+        except RuntimeError as fault:
+            work.close()
+            raise TransportError("the router of this process has stopped") from fault
 
+    async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Return the result of ``work``, from a coroutine on any loop."""
+        if asyncio.get_running_loop() is self.loop:
+            return await work
+        return await asyncio.wrap_future(self.run_on_loop(work))
 
-def wait(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Outcome], seconds: float | None) -> Outcome:
-    """What comes of ``work``, from a thread that runs no loop of its own, or another one."""
-    future = post(loop, work)
-    try:
-        return future.result(None if seconds is None else seconds + GRACE)
-    except TimeoutError:
-        if future.done():
+    def forbid_on_loop(self, name: str) -> None:
+        """Raise SynchronousOnlyOperation on the loop itself: the blocking function ``name`` would wait for itself."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if running is self.loop:
+            raise SynchronousOnlyOperation(
+                f"api.{name}() blocks, and this is the event loop that it would wait for: use 'await api.a{name}()'."
+            )
+
+    def wait(self, work: Coroutine[Any, Any, Outcome], seconds: float | None) -> Outcome:
+        """Return the result of ``work``, from a thread that runs no loop, or another one.
+
+        ``work`` has to keep to ``seconds`` itself; here they only bound the wait for a loop that has stopped running.
+        """
+        future = self.run_on_loop(work)
+        try:
+            return future.result(None if seconds is None else seconds + GRACE_SECONDS)
+        except TimeoutError:
+            if future.done():  # the work itself has raised it
+                raise
+            future.cancel()
+            raise CallTimeout(errors.TIMEOUT, "the event loop of the router does not answer") from None
+        except BaseException:  # such as Ctrl-C: nobody waits for the result any more
+            future.cancel()
             raise
-        future.cancel()
-        raise CallTimeout(errors.TIMEOUT, "the event loop of the router does not answer") from None
-    except BaseException:  # Ctrl-C, for one: nobody waits any more
-        future.cancel()
-        raise
 
+    def iterate(self, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
+        """Yield the items of a generator that runs on the loop, in a thread. Closing the iterator closes it there."""
+        try:
+            while (item := self.wait(_next(parts), None)) is not None:
+                yield item[0]
+        finally:
+            self.run_on_loop(_close(parts))
 
-async def reach(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """What comes of ``work``, from any loop."""
-    if asyncio.get_running_loop() is loop:
-        return await work
-    if isinstance(loop, DrivenLoop):
-        return await loop.reach(work)
-    return await asyncio.wrap_future(post(loop, work))
+    async def aiterate(self, parts: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:
+        """Yield the items of a generator that runs on the loop, on any loop. Closing the iterator closes it there."""
+        if asyncio.get_running_loop() is self.loop:
+            async with aclosing(parts):
+                async for part in parts:
+                    yield part
+            return
+        try:
+            while (item := await self.await_on_loop(_next(parts))) is not None:
+                yield item[0]
+        finally:
+            self.run_on_loop(_close(parts))
 
 
 async def _next(parts: AsyncGenerator[Outcome, None]) -> tuple[Outcome] | None:
+    """Return the next item in a tuple, or None at the end: a future cannot carry StopAsyncIteration."""
     try:
         return (await anext(parts),)
-    except StopAsyncIteration:  # no future can carry that
+    except StopAsyncIteration:
         return None
 
 
 async def _close(parts: AsyncGenerator[Any, None]) -> None:
     await parts.aclose()
-
-
-def iterate(loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
-    """``parts``, which belong to the loop, in a thread; closed there when the iterator is."""
-    try:
-        while (item := wait(loop, _next(parts), None)) is not None:
-            yield item[0]
-    finally:
-        post(loop, _close(parts))
-
-
-async def aiterate(
-    loop: asyncio.AbstractEventLoop, parts: AsyncGenerator[Outcome, None]
-) -> AsyncGenerator[Outcome, None]:
-    """``parts``, which belong to the loop, on any loop; closed there when the iterator is."""
-    if asyncio.get_running_loop() is loop:
-        async with aclosing(parts):
-            async for part in parts:
-                yield part
-        return
-    try:
-        while (item := await reach(loop, _next(parts))) is not None:
-            yield item[0]
-    finally:
-        post(loop, _close(parts))

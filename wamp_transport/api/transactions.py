@@ -1,4 +1,4 @@
-"""What is published inside a database transaction waits for its end, and is forgotten when that is a rollback."""
+"""Postpones what is published inside a database transaction until its commit. A rollback discards it."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,10 @@ from django.db import transaction
 from ..compat.asgiref import is_called_by_sync_code
 
 
-def deferred(work: Callable[[], object], using: str | None) -> bool:
-    """Whether ``work`` waits for the commit of a transaction that this thread has open; else it is not called.
+def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
+    """Call ``work`` after the commit of this thread's open transaction. Return False if none is open, without a call.
 
-    When it fails after the commit, that is logged: what was committed stays so, and callbacks of others still run.
+    Exceptions of ``work`` are logged: the transaction is committed by then, and other callbacks have to run.
     """
     if not transaction.get_connection(using).in_atomic_block:
         return False
@@ -19,9 +19,9 @@ def deferred(work: Callable[[], object], using: str | None) -> bool:
     return True
 
 
-async def adeferred(work: Callable[[], object], using: str | None) -> bool:
-    """The same in a coroutine: the transaction is one of the synchronous code that called it by ``async_to_sync``.
+async def arun_after_commit(work: Callable[[], object], using: str | None) -> bool:
+    """Do the same for a coroutine, with the transaction of the sync code that called it through ``async_to_sync``.
 
-    Without such code around there is none, and no thread is asked.
+    A coroutine that was not called that way has no transaction, so no thread is asked for one.
     """
-    return is_called_by_sync_code() and await sync_to_async(deferred)(work, using)
+    return is_called_by_sync_code() and await sync_to_async(run_after_commit)(work, using)

@@ -37,7 +37,7 @@ from ..config.auth_methods import (
 )
 from ..config.configuration import PathService, service_options
 from ..config.websocket import WebSocketSection
-from ..node.service_sessions import ServiceSessions
+from ..node.local import ServiceSessions
 from ..project_code import call_guarded
 from ..router.decisions import Admit, ChallengePeer, Deny, Skip
 from ..router.effects import AuthenticationRequest
@@ -46,7 +46,7 @@ from ..router.options import TRUSTED
 from ..router.records import Session
 from ..stores.connections import with_clean_connections
 from ..wamp import errors
-from ..wamp.errors import ApplicationError, PayloadError, SessionEnded
+from ..wamp.errors import ApplicationError, PayloadError, SessionClosed
 from ..worker_threads import WorkersBusy, WorkerThreads
 from .cookie_logins import CookieLogins
 from .identity.django_methods import SessionMethod, TokenPrincipals
@@ -210,7 +210,7 @@ class Authentication:
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
-        except SessionEnded as ended:
+        except SessionClosed as ended:
             raise ApplicationError(ended.reason, str(ended)) from ended
         except PayloadError as fault:
             raise ApplicationError(fault.uri, str(fault)) from fault

@@ -9,10 +9,10 @@ from typing import Any, Final
 from ..config.configuration import Configuration
 from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery, discover
+from ..handlers.execution import Handler, HandlerExecutor, OnFailure
 from ..handlers.parameters import Caller
-from ..handlers.running import Failed, Handler, Running
 from ..handlers.threads import HandlerThreads
-from ..node.local import LocalSession, Registration, Subscription, join
+from ..node.local import Registration, Session, Subscription, join
 from ..node.node import Node
 from ..router.options import TRUSTED
 from ..stores.identity.callers import user_behind
@@ -45,15 +45,15 @@ class AppHandlers(ConfigurationPart):
         node: Node,
         threads: int | HandlerThreads,
         user_key: UserKey = lambda _: None,
-        failed: Failed = lambda *_: None,
+        failed: OnFailure = lambda *_: None,
     ) -> None:
         self._node = node
         self._user_key = user_key
         self._threads = HandlerThreads(threads) if isinstance(threads, int) else threads
         self._failed = failed
-        self._running: dict[Handler, Running] = {}
+        self._running: dict[Handler, HandlerExecutor] = {}
         self._realms: list[str] = []
-        self._sessions: dict[str, LocalSession] = {}
+        self._sessions: dict[str, Session] = {}
         self._held: dict[tuple[str, Handler], Registration | Subscription] = {}
         self._problems: dict[tuple[str, Handler | None], str] = {}
         self._settling = asyncio.Lock()
@@ -61,10 +61,12 @@ class AppHandlers(ConfigurationPart):
     async def start(self, find: Callable[[], Discovery] = discover) -> Discovery:
         """Import the apps' modules; what is wrong with them is logged, and the rest works. Returns what was found."""
         discovery = await asyncio.to_thread(find)
-        self._running = {one: Running(one, self._threads, self._users, self._failed) for one in discovery.handlers}
+        self._running = {
+            one: HandlerExecutor(one, self._threads, self._users, self._failed) for one in discovery.handlers
+        }
         for broken in discovery.broken:
             logger.error("%s", broken, exc_info=broken.error)
-        for one in discovery.found:
+        for one in discovery.entries:
             if one.faults:
                 logger.error("Not served: %s", one)
         return discovery
@@ -96,7 +98,7 @@ class AppHandlers(ConfigurationPart):
         """The process ends."""
         self._threads.close()
 
-    async def _session(self, realm: str) -> LocalSession | None:
+    async def _session(self, realm: str) -> Session | None:
         session = self._sessions.get(realm)
         if session is not None and session.is_open:
             return session
@@ -109,7 +111,7 @@ class AppHandlers(ConfigurationPart):
         self._sessions[realm] = session
         return session
 
-    async def _put(self, session: LocalSession, handler: Handler) -> None:
+    async def _put(self, session: Session, handler: Handler) -> None:
         key = session.realm, handler
         held = self._held.get(key)
         if held is not None and held.is_active:
@@ -154,7 +156,7 @@ class AppHandlers(ConfigurationPart):
                     self._tell(realm, handler, f"{name} is for realm {realm!r}, which is not there")
 
     def _users(self, caller: Caller) -> Callable[[], Any]:
-        """See :class:`~..handlers.running.Users`."""
+        """See :class:`~..handlers.execution.UserLookup`."""
         session = None if caller.session is None else self._node.router.sessions.get(caller.session)
         if session is None:
             return lambda: None

@@ -97,7 +97,7 @@ class Runtime:
         return None if found is None or found[0].websocket is None else found[0].service
 
     async def _start(self) -> StartedNode:
-        key = operator_key(self._operator_salt) if app_settings().operators else None
+        key = operator_key(self._operator_salt) if app_settings().local_operators else None
         started = StartedNode(self.name, self._follow, key)
         watcher = ConfigurationWatcher(self.source, started, self._report)
         try:
@@ -134,11 +134,11 @@ class Runtime:
             snapshot = self.snapshot
             if snapshot is None:
                 return
-            has_operators = app_settings().operators
+            has_operators = app_settings().local_operators
             await self._tell(
                 nodes.report,
                 self.name,
-                snapshot.generation,
+                snapshot.apply_count,
                 snapshot.revision,
                 self.problem,
                 source=snapshot.configuration.source,
@@ -168,13 +168,13 @@ def install(runtime: Runtime) -> Runtime:
     return runtime
 
 
-def exchange(runtime: Runtime | None) -> Runtime | None:
-    """Let ``runtime`` be the one of this process for a while. Returns the one that was, None where there was none."""
+def uninstall() -> Runtime | None:
+    """Remove the runtime of this process and return it. The next use makes another one from the settings."""
     global _runtime
-    last, _runtime = _runtime, runtime
-    return last
+    removed, _runtime = _runtime, None
+    return removed
 
 
 def current_runtime() -> Runtime:
-    """The runtime of this process, made from the settings on first use."""
+    """Return the runtime of this process. The first use makes it from the settings."""
     return _runtime or install(Runtime(choose_source()))

@@ -24,7 +24,7 @@ from ..signals import (
     login_failed,
     session_joined,
     session_left,
-    slow_consumer,
+    slow_consumer_detected,
 )
 from ..stores.connections import with_clean_connections
 from ..worker_threads import WorkerThreads
@@ -109,8 +109,8 @@ class Signals(NodeObserver):
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
         """See :class:`~..node.observers.NodeObserver`."""
-        if slow_consumer.has_listeners():
-            self._send(slow_consumer, session=self._info(session), waiting=queued_bytes)
+        if slow_consumer_detected.has_listeners():
+            self._send(slow_consumer_detected, session=self._info(session), queued_bytes=queued_bytes)
 
     def _info(self, session: Session) -> SessionInfo:
         return SessionInfo(

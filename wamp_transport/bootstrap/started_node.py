@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..api import homes
+from ..api import backends
 from ..conf import app_settings
 from ..config.configuration import Configuration
 from ..node.dynamic_authorizer import DynamicAuthorizer
+from ..node.local import ServiceSessions
 from ..node.node import Node
-from ..node.service_sessions import ServiceSessions
 from ..router.options import RouterOptions
 from ..signals import AppliedConfiguration
 from .authentication import Authentication
@@ -39,12 +39,12 @@ OnApplied = Callable[[Configuration], Awaitable[None]]
 class Snapshot:
     """The configuration that is applied: immutable, replaced as a whole.
 
-    ``generation`` counts the configurations of this process from 1. ``revision`` is what the source called it.
+    ``apply_count`` counts the configurations of this process from 1. ``revision`` is the source's number or mark of it.
     """
 
     configuration: Configuration
     revision: Hashable = None
-    generation: int = 0
+    apply_count: int = 0
 
 
 class StartedNode:
@@ -101,8 +101,8 @@ class StartedNode:
         try:
             await self.apply(configuration, revision)
         finally:
-            if self.snapshot.generation:
-                homes.serve(self.node, asyncio.get_running_loop())
+            if self.snapshot.apply_count:
+                backends.serve(self.node, asyncio.get_running_loop())
 
     async def apply(self, configuration: Configuration, revision: Hashable) -> None:
         """Apply a configuration in place of the one that is applied; sessions it does not touch go on.
@@ -129,7 +129,7 @@ class StartedNode:
 
     async def stop(self) -> None:
         """Say GOODBYE to all sessions, wait a little, and write what is not written yet."""
-        homes.leave(self.node)
+        backends.leave(self.node)
         await self.node.stop(GOODBYE_SECONDS)
         try:
             await self._signals.close()
@@ -139,7 +139,7 @@ class StartedNode:
             self.plan.close()
 
     def _take(self, configuration: Configuration, revision: Hashable) -> None:
-        self.snapshot = Snapshot(configuration, revision, self.snapshot.generation + 1)
+        self.snapshot = Snapshot(configuration, revision, self.snapshot.apply_count + 1)
         self._is_announced = False
 
     def _announce(self) -> None:
@@ -147,6 +147,8 @@ class StartedNode:
         if self._is_announced:
             return
         self._is_announced = True
-        generation, source = self.snapshot.generation, self.snapshot.configuration.source
-        self._signals.applied(AppliedConfiguration(generation, source, self._name))
-        logger.info("Configuration generation %d runs (%s)", generation, source)
+        count, source, revision = self.snapshot.apply_count, self.snapshot.configuration.source, self.snapshot.revision
+        self._signals.applied(
+            AppliedConfiguration(count, source, self._name, revision if isinstance(revision, int) else None)
+        )
+        logger.info("Configuration %d of this process is applied (%s)", count, source)

@@ -1,4 +1,4 @@
-"""What an app's ``wamp.py`` imports: procedures and subscribers in Django code, declared by decorators.
+"""Decorators that declare procedures and subscribers in Django code. An app's ``wamp.py`` imports this.
 
     from wamp_transport.handlers import Caller, register, subscribe
 
@@ -11,7 +11,7 @@
 Section of the specification: Basic Profile, "Publish and Subscribe" and "Remote Procedure Calls".
 """
 
-from ..node.handling import Event, Invocation, Result
+from ..node.client_types import Event, Invocation, Result
 from ..wamp.errors import ApplicationError
 from .declarations import register, subscribe
 from .parameters import Caller

@@ -1,4 +1,4 @@
-"""The decorators, and the list of what they have declared. Nothing runs here."""
+"""The decorators for handlers, and the registry that they fill. Nothing runs here."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One use of a decorator. ``realms`` is None for every realm, ``owner`` the class of a method."""
+    """One use of a decorator. ``realms`` is None for every realm; ``owner`` is the class of a method."""
 
     kind: Kind
     uri: str
@@ -31,29 +31,31 @@ class Declaration:
 
     @property
     def name(self) -> str:
-        """Module and name of the function."""
+        """The module and name of the function."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
     @property
     def where(self) -> str:
-        """File and line of the function."""
+        """The file and line of the function."""
         function = inspect.unwrap(self.function)
         code = getattr(function, "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else self.function.__module__
 
     def faults(self) -> list[str]:
-        """What is wrong with the arguments of the decorator, as sentences."""
+        """Return the faults in the decorator's arguments, as sentences."""
         faults = []
         if self.match not in get_args(Match):
             faults.append(f"match is {self.match!r}, not one of {', '.join(get_args(Match))}")
         elif not is_uri(self.uri, self.match, loose=True):
-            faults.append(f"{self.uri!r} is no URI{'' if self.match == 'exact' else f' for match={self.match!r}'}")
+            faults.append(
+                f"{self.uri!r} is not a valid URI{'' if self.match == 'exact' else f' for match={self.match!r}'}"
+            )
         elif self.kind == "procedure" and is_reserved(self.uri):
-            faults.append(f"{self.uri!r} begins with 'wamp.', which belongs to the router")
+            faults.append(f"{self.uri!r} begins with 'wamp.', which is reserved for the router")
         if self.invoke is not None and self.invoke not in get_args(Invoke):
             faults.append(f"invoke is {self.invoke!r}, not one of {', '.join(get_args(Invoke))}")
         if self.concurrency is not None and (not isinstance(self.concurrency, int) or self.concurrency < 1):
-            faults.append(f"concurrency is {self.concurrency!r}, not a number from 1 on")
+            faults.append(f"concurrency is {self.concurrency!r}, not a number of at least 1")
         faults += [
             f"permission {one!r} is not of the form 'app.codename'" for one in self.permissions if "." not in one
         ]
@@ -61,13 +63,13 @@ class Declaration:
 
 
 class Registry:
-    """What has been declared in this process, in the order of declaration."""
+    """The declarations of this process, in order."""
 
     def __init__(self) -> None:
         self.declarations: list[Declaration] = []
 
     def add(self, declaration: Declaration) -> None:
-        """Take one more; a module that is imported again replaces what it had declared."""
+        """Add a declaration. If its module is imported again, it replaces the earlier one."""
         key = _key(declaration)
         self.declarations = [one for one in self.declarations if _key(one) != key] + [declaration]
 
@@ -77,11 +79,11 @@ def _key(one: Declaration) -> tuple[object, ...]:
 
 
 REGISTRY: Final = Registry()
-"""The one that the decorators fill."""
+"""The registry that the decorators fill."""
 
 
 class _Method:
-    """Stands for a decorated method until its class is there, which then gets the method itself."""
+    """A placeholder for a decorated method until its class exists. Then the method itself replaces it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -102,13 +104,14 @@ def register(
     permission: str | Iterable[str] = (),
     realm: str | Iterable[str] | None = None,
 ) -> Callable[[Target], Target]:
-    """Let a function carry out a procedure; let the public methods of a class carry out ``<procedure>.<method>``.
+    """Register a function as a procedure, or the public methods of a class as procedures ``<procedure>.<method>``.
 
-    ``invoke`` is the invocation policy where several sessions register it, ``concurrency`` how many calls the router
-    lets run at the same time (more are refused). ``permission``: Django permissions, such as ``"shop.view_price"``,
-    that the user who calls must have. ``realm``: one or several names; without it the procedure is in every realm.
+    ``invoke`` is the invocation policy if several sessions register the procedure. ``concurrency`` is how many calls
+    may run at the same time; the router refuses more. ``permission`` is one or several Django permissions, such as
+    ``"shop.view_price"``, that the calling user must have. ``realm`` is one or several realms; without it the procedure
+    is registered in every realm.
 
-    What is decorated stays what it was. A class is made without arguments, once in a process.
+    The decorated object is returned unchanged. A class is instantiated without arguments, once in a process.
     Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
     """
     permissions = (permission,) if isinstance(permission, str) else tuple(permission)
@@ -123,10 +126,10 @@ def subscribe(
     concurrency: int = 1,
     realm: str | Iterable[str] | None = None,
 ) -> Callable[[Target], Target]:
-    """Let a function hear a topic; let the public methods of a class hear ``<topic>.<method>``.
+    """Subscribe a function to a topic, or the public methods of a class to topics ``<topic>.<method>``.
 
-    Events are handled one after the other, in the order in which they come, or ``concurrency`` of them at the same
-    time. ``realm``: one or several names; without it the topic is heard in every realm.
+    Events are handled one after the other, in order, or ``concurrency`` of them at the same time. ``realm`` is one or
+    several realms; without it the function is subscribed in every realm.
     Advanced Profile, "Pattern-based Subscriptions".
     """
     return _decorator("subscriber", topic, realm, {"match": match, "concurrency": concurrency})
@@ -143,12 +146,12 @@ def _decorator(
     def decorate(target: Target) -> Target:
         if isinstance(target, type):
             for name, member in list(vars(target).items()):
-                if not name.startswith("_") and inspect.isfunction(plain := _plain(member)):
-                    declare(plain, f"{uri.rstrip('.')}.{name}", target, name)
+                if not name.startswith("_") and inspect.isfunction(function := _unwrap(member)):
+                    declare(function, f"{uri.rstrip('.')}.{name}", target, name)
             return target
-        if isinstance(target, _Method) or _is_in_class(_plain(target)):
+        if isinstance(target, _Method) or _is_in_class(_unwrap(target)):
             method = target if isinstance(target, _Method) else _Method(target)
-            method.declarers.append(lambda owner, name: declare(_plain(method.function), uri, owner, name))
+            method.declarers.append(lambda owner, name: declare(_unwrap(method.function), uri, owner, name))
             return cast(Target, method)
         declare(target, uri)
         return target
@@ -156,10 +159,10 @@ def _decorator(
     return decorate
 
 
-def _plain(member: Any) -> Any:
+def _unwrap(member: Any) -> Any:
     return member.__func__ if isinstance(member, staticmethod | classmethod) else member
 
 
 def _is_in_class(function: Any) -> bool:
-    """Whether a function is being defined in the body of a class."""
+    """Return whether a function is being defined in the body of a class."""
     return "." in getattr(function, "__qualname__", "").rpartition("<locals>.")[2]

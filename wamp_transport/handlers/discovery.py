@@ -1,4 +1,4 @@
-"""Finds the ``wamp.py`` of each installed app, and tells what was found there and what is wrong with it."""
+"""Imports the ``wamp.py`` of each installed app and collects the handlers and the faults in them."""
 
 import logging
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ from django.apps import apps
 
 from ..project_code import call_guarded
 from .declarations import REGISTRY, Declaration
-from .running import Handler, UnusableHandler
+from .execution import Handler, UnusableHandler
 
 logger = logging.getLogger(__name__)
 
 MODULE = "wamp"
-OWN = "wamp_transport"
-"""This app, whose ``wamp`` is another thing."""
+OWN_APP = "wamp_transport"
+"""This app, which has another module of that name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A module that cannot be imported, and why."""
+class BrokenModule:
+    """A module that cannot be imported, and its exception."""
 
     module: str
     error: Exception
@@ -30,8 +30,8 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One declaration: what carries it out, or its ``faults`` as sentences."""
+class DiscoveredHandler:
+    """A declaration with its handler, or with its ``faults`` as sentences."""
 
     declaration: Declaration
     handler: Handler | None
@@ -43,45 +43,45 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """All that was found."""
+    """The declarations and the broken modules of all apps."""
 
-    found: list[Found]
-    broken: list[Broken]
+    entries: list[DiscoveredHandler]
+    broken: list[BrokenModule]
 
     @property
     def handlers(self) -> list[Handler]:
-        """What can be carried out."""
-        return [one.handler for one in self.found if one.handler is not None]
+        """The handlers without faults."""
+        return [one.handler for one in self.entries if one.handler is not None]
 
     @property
-    def problems(self) -> list[Broken | Found]:
-        """What cannot; ``str()`` of each is for people."""
-        return [*self.broken, *(one for one in self.found if one.faults)]
+    def problems(self) -> list[BrokenModule | DiscoveredHandler]:
+        """The broken modules and faulty declarations; ``str()`` of each describes the fault."""
+        return [*self.broken, *(one for one in self.entries if one.faults)]
 
 
-def import_modules() -> list[Broken]:
-    """Import the modules, as far as they are not; which of them cannot be, and why."""
+def import_modules() -> list[BrokenModule]:
+    """Import the modules that are not imported yet. Return those that cannot be imported."""
     broken = []
     for app in apps.get_app_configs():
         module = f"{app.name}.{MODULE}"
-        if app.name == OWN or not hasattr(app.module, "__path__") or find_spec(module) is None:
+        if app.name == OWN_APP or not hasattr(app.module, "__path__") or find_spec(module) is None:
             continue
         try:
             call_guarded(import_module, module)
-        except Exception as error:  # the project's code: told, and the other apps go on
+        except Exception as error:  # the project's code may raise anything; the other apps must work
             logger.debug("%s cannot be imported", module, exc_info=error)
-            broken.append(Broken(module, error))
+            broken.append(BrokenModule(module, error))
     return broken
 
 
 def discover() -> Discovery:
-    """Import the modules, as far as they are not, and look at what they declare."""
+    """Import the modules that are not imported yet, and check all declarations."""
     broken = import_modules()
-    return Discovery([_looked_at(one) for one in REGISTRY.declarations], broken)
+    return Discovery([_check(one) for one in REGISTRY.declarations], broken)
 
 
-def _looked_at(declaration: Declaration) -> Found:
+def _check(declaration: Declaration) -> DiscoveredHandler:
     try:
-        return Found(declaration, Handler(declaration))
+        return DiscoveredHandler(declaration, Handler(declaration))
     except UnusableHandler as fault:
-        return Found(declaration, None, fault.faults)
+        return DiscoveredHandler(declaration, None, fault.faults)

@@ -1,4 +1,4 @@
-"""From the payload of a message to the parameters of a function: by their annotations, checked and converted."""
+"""Converts the payload of a message to the parameters of a function, as their annotations require."""
 
 import inspect
 import re
@@ -11,17 +11,17 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from ..node.handling import Event, Invocation
+from ..node.client_types import Event, Invocation
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
 
-Wanted = Literal["message", "caller", "user", "user_or_none"]
-"""What a parameter may be given besides payload."""
+Source = Literal["message", "caller", "user", "user_or_none"]
+"""The sources of parameters other than the payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls a procedure, or has published an event. For an event all is None unless the router may tell."""
+    """The caller of a procedure or publisher of an event. A publisher is all None unless the router discloses it."""
 
     session: int | None
     authid: str | None
@@ -29,37 +29,37 @@ class Caller:
 
     @classmethod
     def of(cls, message: Invocation | Event) -> "Caller":
-        """What the router tells of the sender of a message."""
-        who = "caller" if isinstance(message, Invocation) else "publisher"
+        """Return what the router disclosed about the sender of a message."""
+        prefix = "caller" if isinstance(message, Invocation) else "publisher"
         details = message.details
-        return cls(details.get(who), details.get(f"{who}_authid"), details.get(f"{who}_authrole"))
+        return cls(details.get(prefix), details.get(f"{prefix}_authid"), details.get(f"{prefix}_authrole"))
 
 
 class UnusableParameter(TypeError):
-    """A function has a parameter that no payload can fill. The message names it."""
+    """A parameter has an annotation that no payload can be converted to. The message names it."""
 
 
 class Parameters:
-    """The parameters of a function, as a message fills them. Raises UnusableParameter.
+    """The parameters of a function. Raises UnusableParameter.
 
-    ``wanted`` are those that get no payload, by name: they are annotated with Invocation, Event, :class:`Caller`, or a
-    user model.
+    ``sources`` has the parameters that get no payload, by name: those annotated with Invocation, Event,
+    :class:`Caller` or a user model.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str) -> None:
         self._signature = inspect.signature(function)
         hints = _hints(function)
-        self.wanted: dict[str, Wanted] = {}
+        self.sources: dict[str, Source] = {}
         self._adapters: dict[str, TypeAdapter[Any]] = {}
         for name, parameter in self._signature.parameters.items():
             hint = hints.get(name, Any)
-            wanted = _wanted(hint, kind, name)
-            if wanted is None:
+            source = _source(hint, kind, name)
+            if source is None:
                 self._adapters[name] = _adapter(name, hint)
             elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise UnusableParameter(f"parameter {name!r}: only one can be given, not any number")
+                raise UnusableParameter(f"parameter {name!r}: this annotation cannot be used with * or **")
             else:
-                self.wanted[name] = wanted
+                self.sources[name] = source
         self._payload = self._signature.replace(
             parameters=[one for one in self._signature.parameters.values() if one.name in self._adapters]
         )
@@ -67,12 +67,12 @@ class Parameters:
     @property
     def wants_user(self) -> bool:
         """Whether a parameter is the Django user."""
-        return "user" in self.wanted.values() or "user_or_none" in self.wanted.values()
+        return "user" in self.sources.values() or "user_or_none" in self.sources.values()
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], given: Mapping[str, Any]) -> inspect.BoundArguments:
-        """The arguments to call the function with; ``given`` holds the values of :attr:`wanted` by name.
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], others: Mapping[str, Any]) -> inspect.BoundArguments:
+        """Return the arguments to call the function with. ``others`` has the values of :attr:`sources` by name.
 
-        Raises ApplicationError ``wamp.error.invalid_argument``, which names the parameters at fault.
+        Raises ApplicationError ``wamp.error.invalid_argument``, which names the faulty parameters.
         """
         try:
             payload = self._payload.bind(*args, **kwargs)
@@ -81,13 +81,13 @@ class Parameters:
             raise ApplicationError(
                 errors.INVALID_ARGUMENT, str(fault), parameters=dict.fromkeys(named, str(fault))
             ) from None
-        values: dict[str, Any] = dict(given)
+        values: dict[str, Any] = dict(others)
         faults: dict[str, str] = {}
         for name, value in payload.arguments.items():
             try:
                 values[name] = self._converted(name, value)
             except ValidationError as fault:
-                faults[name] = "; ".join(_said(one) for one in fault.errors(include_url=False, include_input=False))
+                faults[name] = "; ".join(_describe(one) for one in fault.errors(include_url=False, include_input=False))
         if faults:
             text = "; ".join(f"parameter {name!r}: {fault}" for name, fault in faults.items())
             raise ApplicationError(errors.INVALID_ARGUMENT, text, parameters=faults)
@@ -108,16 +108,16 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, TypeError) as fault:
-        raise UnusableParameter(f"an annotation cannot be understood: {fault}") from None
+        raise UnusableParameter(f"an annotation cannot be evaluated: {fault}") from None
 
 
-def _wanted(hint: Any, kind: str, name: str) -> Wanted | None:
+def _source(hint: Any, kind: str, name: str) -> Source | None:
     hint, is_optional = _without_none(hint)
     if not isinstance(hint, type):
         return None
     if hint in (Invocation, Event):
         if (hint is Invocation) != (kind == "procedure"):
-            raise UnusableParameter(f"parameter {name!r}: a {kind} gets no {hint.__name__}")
+            raise UnusableParameter(f"parameter {name!r}: a {kind} cannot get an {hint.__name__}")
         return "message"
     if hint is Caller:
         return "caller"
@@ -127,7 +127,7 @@ def _wanted(hint: Any, kind: str, name: str) -> Wanted | None:
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
-    """What ``X``, ``X | None`` and ``Annotated[X, ...]`` are about, and whether None will do."""
+    """Return the type X of ``X``, ``X | None`` or ``Annotated[X, ...]``, and whether None is allowed."""
     if get_origin(hint) is Annotated:
         return _without_none(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
@@ -141,13 +141,13 @@ def _adapter(name: str, hint: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(hint)
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
-        said = getattr(hint, "__name__", str(hint))
+        type_name = getattr(hint, "__name__", str(hint))
         raise UnusableParameter(
-            f"parameter {name!r}: no payload can be made a {said}; "
+            f"parameter {name!r}: no payload can be converted to {type_name}; "
             "annotate it with a plain type, a dataclass or a pydantic model"
         ) from None
 
 
-def _said(error: Any) -> str:
+def _describe(error: Any) -> str:
     place = ".".join(map(str, error["loc"]))
     return f"{place}: {error['msg']}" if place else str(error["msg"])

@@ -1,4 +1,4 @@
-"""From what a function returns to payload: models, dataclasses and querysets become what every serializer can say."""
+"""Converts return values of handlers to payload, among them dataclasses, pydantic models and querysets."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -10,54 +10,59 @@ from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from pydantic import BaseModel
 
-from ..node.handling import Result
-from ..node.values import given
+from ..node.client_types import Result
+from ..node.payload_values import to_payload
 from ..wamp.errors import PayloadError
 
 MAX_DEPTH: Final = 100
-"""Values inside each other; the node takes no more."""
+"""How deeply values may be nested; the limit of the node."""
 
 
-def payload(outcome: Any) -> Result:
-    """The result that a function means by what it returns: a Result as it is, None none, all else the only value.
+def to_result(outcome: Any) -> Result:
+    """Return the result for a function's return value: a Result as it is, any other value as the only one.
 
-    Raises PayloadError, which says what cannot be sent and where it is.
+    Raises PayloadError, which says what cannot be sent and where it is in the value.
     """
     if isinstance(outcome, Result):
-        args = [plain(one, f"result.args[{index}]") for index, one in enumerate(outcome.args)]
-        return Result(args, plain(dict(outcome.kwargs), "result.kwargs"))
-    return Result([plain(outcome)])
+        args = [to_plain_value(one, f"result.args[{index}]") for index, one in enumerate(outcome.args)]
+        return Result(args, to_plain_value(dict(outcome.kwargs), "result.kwargs"))
+    return Result([to_plain_value(outcome)])
 
 
-def plain(value: Any, place: str = "result", room: int = MAX_DEPTH) -> Any:
-    """``value`` in lists, dictionaries, and scalars that the node knows to say. Raises PayloadError."""
+def to_plain_value(value: Any, place: str = "result", depth_left: int = MAX_DEPTH) -> Any:
+    """Return ``value`` as lists, dictionaries and scalars that the node can send. Raises PayloadError."""
     if isinstance(value, str) and not isinstance(value, Enum):
-        return str.__str__(value)  # of subclasses, such as Django's safe strings, the plain string
+        return str.__str__(value)  # subclasses, such as Django's SafeString, become plain strings
     if value is None or isinstance(value, bytes | int | float):
         return value
-    if not room:
-        raise PayloadError(f"{place} holds more than {MAX_DEPTH} values inside each other")
+    if not depth_left:
+        raise PayloadError(f"{place} is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, BaseModel):
-        return plain(value.model_dump(), place, room)
+        return to_plain_value(value.model_dump(), place, depth_left)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name), f"{place}.{one.name}", room - 1) for one in fields(value)}
+        return {
+            one.name: to_plain_value(getattr(value, one.name), f"{place}.{one.name}", depth_left - 1)
+            for one in fields(value)
+        }
     if isinstance(value, Mapping):
-        return {_key(key, place): plain(one, f"{place}[{key!r}]", room - 1) for key, one in value.items()}
+        return {
+            _key(key, place): to_plain_value(one, f"{place}[{key!r}]", depth_left - 1) for key, one in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset | QuerySet):
-        return [plain(one, f"{place}[{index}]", room - 1) for index, one in enumerate(value)]
+        return [to_plain_value(one, f"{place}[{index}]", depth_left - 1) for index, one in enumerate(value)]
     if isinstance(value, Promise):
         return str(value)
     if isinstance(value, File):
         return value.name or ""
     if isinstance(value, Model):
         kind = type(value).__name__
-        raise PayloadError(f"{place} is a {kind}, a Django model: return what is meant of it, as a dict or a dataclass")
+        raise PayloadError(f"{place} is a {kind}, a Django model: return the fields to send, as a dict or a dataclass")
     return _scalar(value, place)
 
 
 def _scalar(value: Any, place: str) -> Any:
     try:
-        return given([value])[0]
+        return to_payload([value])[0]
     except PayloadError:
         raise PayloadError(f"{place} is a {type(value).__name__}, which cannot be sent") from None
 

@@ -117,7 +117,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         runtime.find_service,
         on_start,
         runtime.stop,
-        busy_poll=app_settings().busy_poll / 1_000_000,
+        busy_poll=app_settings().busy_poll_microseconds / 1_000_000,
         ready_callable=announce,
         **options,
     )

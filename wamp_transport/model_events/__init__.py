@@ -1,14 +1,14 @@
-"""What an app's ``wamp.py`` imports to let the router tell of its rows: events when they are created, updated, deleted.
+"""Publish events when rows are created, updated or deleted. An app's ``wamp.py`` imports this.
 
-    from wamp_transport.model_events import model_events
+    from wamp_transport.model_events import publish_model_events
 
-    model_events(Product, "com.shop.product", fields=["sku", "price"])
+    publish_model_events(Product, "com.shop.product", fields=["sku", "price"])
 
-It is a statement beside the handlers and not part of the model: models of other apps can be told of as well, and those
-of the project know nothing of WAMP.
+The declaration stands beside the handlers and not in the model. So it works for models of other apps too, and models
+need not know about WAMP.
 """
 
 from .changes import Change, EventName
-from .declarations import ModelEvents, declared_events, model_events
+from .declarations import ModelEventPublisher, publish_model_events, registered_publishers
 
-__all__ = ["Change", "EventName", "ModelEvents", "declared_events", "model_events"]
+__all__ = ["Change", "EventName", "ModelEventPublisher", "publish_model_events", "registered_publishers"]

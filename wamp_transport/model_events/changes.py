@@ -1,4 +1,4 @@
-"""What has happened to a row."""
+"""The change of a row that an event is published for."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -11,10 +11,10 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Row]):
-    """One row, created, updated, or about to be deleted; what the hooks of a declaration are given.
+    """A row that was created or updated, or is about to be deleted. Hooks of a publisher get it.
 
-    ``using`` is the database. ``update_fields``: which fields were saved, where that is known, as with
-    ``save(update_fields=...)``; None where it may be all of them.
+    ``using`` is the database. ``update_fields`` holds the names of the saved fields if they are known, as after
+    ``save(update_fields=...)``; None means that all fields may have been saved.
     """
 
     event: EventName

@@ -1,4 +1,4 @@
-"""The declaration that a model's rows are told of, and the events that it makes of a change."""
+"""``publish_model_events()`` and the publisher that it returns, which turns changes of rows into events."""
 
 import logging
 import sys
@@ -10,21 +10,21 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from .. import api
-from ..api.verbs import Unpublished
-from ..handlers.results import plain
+from ..api.session import PendingPublication
+from ..handlers.results import to_plain_value
 from ..project_code import call_guarded
 from ..wamp.messages import PublishOptions
 from ..wamp.uris import is_reserved, is_uri
-from . import watching
+from . import signal_receivers
 from .changes import Change, EventName, Row
-from .telling import Told, next_commit
-from .values import checked, is_column, values_of
+from .pending_events import PendingEvent, next_commit
+from .values import checked_names, is_column, values_of
 
 logger = logging.getLogger(__name__)
 
 
-class ModelEvents(Generic[Row]):
-    """A declaration; :func:`model_events` makes and explains it."""
+class ModelEventPublisher(Generic[Row]):
+    """A publisher of events for a model's rows. :func:`publish_model_events` makes it and explains its options."""
 
     def __init__(
         self,
@@ -43,12 +43,13 @@ class ModelEvents(Generic[Row]):
         self.model = model
         self.topic = topic
         self.events = frozenset(events)
-        self.fields = checked(model, fields)
+        self.fields = checked_names(model, fields)
         self.realm = realm
+        self._session = api.Session(realm=realm, timeout=None)
         self._serialize = serialize
         self._when = when
         self._options = options
-        self._tells_update_fields = update_fields
+        self._includes_update_fields = update_fields
         self._is_unconfigured = False
         unknown = self.events - set(get_args(EventName))
         if unknown or not self.events:
@@ -59,7 +60,7 @@ class ModelEvents(Generic[Row]):
 
     @property
     def topic_name(self) -> str:
-        """The topic without its last part, or the name of the function that says it."""
+        """The topic without its last part, or the name of the function that returns it."""
         return self.topic if isinstance(self.topic, str) else f"{self.topic.__module__}.{self.topic.__qualname__}()"
 
     def publish(
@@ -70,61 +71,63 @@ class ModelEvents(Generic[Row]):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """Tell of a change that Django sends no signal for, such as that of a queryset's ``update``.
+        """Publish the event of a change that Django sends no signal for, such as that of a queryset's ``update()``.
 
-        As for all others: after the commit, and if it fails that is logged.
+        Like any other, the event is sent after the commit, and a failure is logged.
         """
         database = using or instance._state.db or DEFAULT_DB_ALIAS
-        self.take(Change(event, instance, database, None if update_fields is None else frozenset(update_fields)))
+        self.handle_change(
+            Change(event, instance, database, None if update_fields is None else frozenset(update_fields))
+        )
 
-    def take(self, change: Change[Row]) -> None:
-        """Publish the event after the commit, with the values of now. What goes wrong is logged."""
+    def handle_change(self, change: Change[Row]) -> None:
+        """Publish the event after the commit, with the current values. Exceptions are logged."""
         if change.event not in self.events:
             return
         try:
-            call_guarded(self._take, change)
-        except Exception:  # whatever a hook does, the row is more important
+            call_guarded(self._publish, change)
+        except Exception:  # a hook that fails must not keep the row from being saved
             logger.exception("%s: no event can be made of it", change)
 
-    def _take(self, change: Change[Row]) -> None:
-        with self._apart(change.using):
-            told = None if self._when is not None and not self._when(change) else self._told(change)
-        if told is not None:
-            told.send_after_commit(change.using)
+    def _publish(self, change: Change[Row]) -> None:
+        with self._savepoint(change.using):
+            event = None if self._when is not None and not self._when(change) else self._pending_event(change)
+        if event is not None:
+            event.send_after_commit(change.using)
 
-    def _apart(self, using: str) -> AbstractContextManager[None]:
-        """Where hooks may ask the database: a query that fails must not take the transaction of the row with it."""
+    def _savepoint(self, using: str) -> AbstractContextManager[None]:
+        """Return a savepoint if hooks may query the database: a failing query must not break the row's transaction."""
         hooks = (self._when, self._serialize, self.topic, self._options)
-        is_plain = all(is_column(self.model, name) for name in self.fields)
-        if (is_plain and not any(map(callable, hooks))) or not connections[using].in_atomic_block:
+        has_only_columns = all(is_column(self.model, name) for name in self.fields)
+        if (has_only_columns and not any(map(callable, hooks))) or not connections[using].in_atomic_block:
             return nullcontext()
         return transaction.atomic(using)
 
-    def failed(self, told: Told, fault: Exception) -> None:
-        """An event was not published: that is logged, and harms nobody."""
+    def on_failed(self, event: PendingEvent, fault: Exception) -> None:
+        """Log that an event was not published."""
         if isinstance(fault, api.NotConfigured):
-            # Every row saved in such a process meets the same, so it is told once.
+            # Every row saved in this process fails the same way, so it is logged once.
             if not self._is_unconfigured:
-                logger.warning("%s was not published, and so it is with those to come: %s", told.change, fault)
+                logger.warning("%s was not published, and later events will not be either: %s", event.change, fault)
             self._is_unconfigured = True
         elif isinstance(fault, api.WampError):
-            logger.error("%s was not published on %s: %s", told.change, told.publication.topic, fault)
+            logger.error("%s was not published on %s: %s", event.change, event.publication.topic, fault)
         else:
-            logger.error("%s was not published on %s", told.change, told.publication.topic, exc_info=fault)
+            logger.error("%s was not published on %s", event.change, event.publication.topic, exc_info=fault)
 
-    def _told(self, change: Change[Row]) -> Told:
+    def _pending_event(self, change: Change[Row]) -> PendingEvent:
         topic = f"{self.topic if isinstance(self.topic, str) else self.topic(change)}.{change.event}"
         options = self._options(change) if callable(self._options) else self._options
         kwargs = values_of(change, self.fields)
         if self._serialize is not None:
-            kwargs |= plain(dict(self._serialize(change)), "serialize()")
-        if self._tells_update_fields and change.update_fields is not None:
+            kwargs |= to_plain_value(dict(self._serialize(change)), "serialize()")
+        if self._includes_update_fields and change.update_fields is not None:
             kwargs["update_fields"] = sorted(change.update_fields)
-        publication = Unpublished.of(topic, [plain(change.pk, "pk")], kwargs, options, self.realm, None, None)
-        return Told(str(change), publication, self.failed, next_commit(change.using))
+        publication = PendingPublication.of(topic, [to_plain_value(change.pk, "pk")], kwargs, options, self._session)
+        return PendingEvent(str(change), publication, self.on_failed, next_commit(change.using))
 
 
-def model_events(
+def publish_model_events(
     model: type[Row],
     topic: str | Callable[[Change[Row]], str],
     *,
@@ -135,25 +138,26 @@ def model_events(
     options: PublishOptions | Callable[[Change[Row]], PublishOptions] | None = None,
     update_fields: bool = False,
     realm: str | None = None,
-) -> ModelEvents[Row]:
-    """Publish an event whenever a row of ``model`` was created, updated or deleted: after the commit, from any process.
+) -> ModelEventPublisher[Row]:
+    """Publish an event whenever a row of ``model`` is created, updated or deleted: after the commit, from any process.
 
-    It comes on ``<topic>.created``, ``<topic>.updated`` or ``<topic>.deleted``, with the primary key as its only
-    argument and the values of ``fields`` as keyword arguments. ``topic`` may be a function, for topics that depend on
-    the row. ``serialize`` gives more keyword arguments. ``when`` says whether there is an event. ``options`` of the
-    publication say who may hear it, ``eligible_authrole`` for one. All these functions are given a :class:`Change`,
-    when the row is saved. ``update_fields``: whether the event tells which fields were saved, where that is known.
+    The topic is ``<topic>.created``, ``<topic>.updated`` or ``<topic>.deleted``. The primary key is the only argument,
+    the values of ``fields`` are keyword arguments. ``topic`` may be a function, for topics that depend on the row.
+    ``serialize`` returns more keyword arguments. ``when`` returns whether to publish an event. ``options``, or a
+    function that returns them, decide among other things who may receive the event (``eligible_authrole``). All these
+    functions get a :class:`Change` when the row is saved. ``update_fields``: whether the event lists the saved fields,
+    if they are known.
 
-    A row of a child or proxy of the model is one of its own. A declaration for the same model, topic, events and realm
-    replaces the one before. Raises ImproperlyConfigured.
+    Rows of child and proxy models count as rows of the model. A declaration with the same model, topic, events and
+    realm replaces the previous one. Raises ImproperlyConfigured.
     """
     caller = sys._getframe(1)
     where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-    declared = ModelEvents(model, topic, fields, events, serialize, when, options, update_fields, realm, where)
-    watching.watch(declared)
-    return declared
+    publisher = ModelEventPublisher(model, topic, fields, events, serialize, when, options, update_fields, realm, where)
+    signal_receivers.add_publisher(publisher)
+    return publisher
 
 
-def declared_events() -> list[ModelEvents[Any]]:
-    """All declarations of this process, in their order."""
-    return [one for one in watching.declared() if isinstance(one, ModelEvents)]
+def registered_publishers() -> list[ModelEventPublisher[Any]]:
+    """Return all publishers of this process, in the order of their declaration."""
+    return [one for one in signal_receivers.publishers() if isinstance(one, ModelEventPublisher)]

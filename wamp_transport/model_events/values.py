@@ -1,4 +1,4 @@
-"""From the fields of a row to payload: the values as the database has them, in types that every client knows."""
+"""Values of a row's fields as event payload: as stored in the database, in types that every client knows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ObjectDoesNotExist
 from django.db.models import Field, Model
 
-from ..handlers.results import plain
+from ..handlers.results import to_plain_value
 from ..wamp.errors import PayloadError
 from .changes import Change
 
 
-def checked(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
-    """``names``, each of a field, property or attribute of the model. Raises ImproperlyConfigured."""
+def checked_names(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
+    """Return ``names`` if each is a field, property or attribute of the model. Raises ImproperlyConfigured."""
     if isinstance(names, str):
         raise ImproperlyConfigured(f"fields of {model._meta.label} must be a list of names, not the text {names!r}")
     for name in (names := tuple(names)):
@@ -23,31 +23,31 @@ def checked(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
                 raise ImproperlyConfigured(f"{model._meta.label} has no field {name!r}") from None
         else:
             if not isinstance(field, Field):
-                text = f"{name!r} of {model._meta.label} is a relation that another model has: say it by serialize="
+                text = f"{name!r} of {model._meta.label} is a relation defined on another model: use serialize= instead"
                 raise ImproperlyConfigured(text)
     return names
 
 
 def is_column(model: type[Model], name: str) -> bool:
-    """Whether a field is a column of the model's table, whose value the instance has."""
+    """Return whether a field is a column of the model's table, so that instances have its value."""
     return any(field.name == name for field in model._meta.concrete_fields)
 
 
 def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
-    """The values of some fields, as payload. A relation is the primary key of what it leads to, or a list of them.
+    """Return the stored values of some fields. A relation becomes the primary key it refers to, or a list of them.
 
-    They are those that are stored. Where the instance may have others, such as the outcome of ``F("stock") - 1`` or
-    those of fields that were not saved, the row is read again, once. Raises PayloadError.
+    If the instance may have other values than the database, such as ``F("stock") - 1`` or those of fields that were not
+    saved, the row is read again, once. Raises PayloadError.
     """
     instance = change.instance
     fields = {name: _field(instance, name) for name in names}
     if change.event != "deleted" and any(not _is_stored(change, field) for field in fields.values()):
         instance = _row(change, fields)
-    return {name: _told(instance, name, field, change.using) for name, field in fields.items()}
+    return {name: _stored_value(instance, name, field, change.using) for name, field in fields.items()}
 
 
 def _field(instance: Model, name: str) -> "Field[Any, Any] | None":
-    """None for a property or attribute."""
+    """Return the field, or None for a property or attribute."""
     try:
         field = instance._meta.get_field(name)
     except FieldDoesNotExist:
@@ -56,9 +56,9 @@ def _field(instance: Model, name: str) -> "Field[Any, Any] | None":
 
 
 def _is_stored(change: Change[Any], field: "Field[Any, Any] | None") -> bool:
-    """Whether what the instance has is what the database has; or would be, where a field is asked of it anyway."""
+    """Return whether the instance has the value that is stored, or the value is read from the database anyway."""
     saved = change.update_fields
-    if field is None:  # it may be made of any field
+    if field is None:  # a property may depend on any field
         return saved is None
     if field.many_to_many or field.primary_key:
         return True
@@ -68,24 +68,24 @@ def _is_stored(change: Change[Any], field: "Field[Any, Any] | None") -> bool:
 
 
 def _is_expression(value: object) -> bool:
-    """Whether it is something for the database to work out."""
+    """Return whether the database has to compute the value."""
     return hasattr(value, "resolve_expression")
 
 
 def _row(change: Change[Any], fields: "Mapping[str, Field[Any, Any] | None]") -> Model:
-    """The row as it is stored: all of it, as properties may want, or no more than the columns among ``fields``."""
+    """Read the row: only the columns among ``fields``, or all of it if ``fields`` has properties."""
     rows = type(change.instance)._base_manager.using(change.using).filter(pk=change.pk)
     if all(fields.values()):
         rows = rows.only(*(name for name, field in fields.items() if field is not None and not field.many_to_many))
     row: Model | None = rows.first()
     if row is None:
-        raise ObjectDoesNotExist(f"{change}, and not there any more")
+        raise ObjectDoesNotExist(f"{change}, but the row no longer exists")
     return row
 
 
-def _told(instance: Model, name: str, field: "Field[Any, Any] | None", using: str) -> Any:
+def _stored_value(instance: Model, name: str, field: "Field[Any, Any] | None", using: str) -> Any:
     if field is None:
-        return plain(getattr(instance, name), name)
+        return to_plain_value(getattr(instance, name), name)
     if field.many_to_many:
         return _related(instance, field, using)
     value = field.value_from_object(instance)
@@ -94,17 +94,17 @@ def _told(instance: Model, name: str, field: "Field[Any, Any] | None", using: st
 
 def _related(instance: Model, field: "Field[Any, Any]", using: str) -> list[Any]:
     related = getattr(instance, field.name).using(using).order_by("pk")
-    return [plain(pk, field.name) for pk in related.values_list("pk", flat=True)]
+    return [to_plain_value(pk, field.name) for pk in related.values_list("pk", flat=True)]
 
 
 def _value(field: "Field[Any, Any]", value: Any) -> Any:
-    """One value: made what the field holds, as ``price="9.9"`` gives no Decimal before it is read again."""
+    """Convert a value to the field's type first: after ``price="9.9"`` the instance has text, not a Decimal."""
     value = field.to_python(value)
     places = getattr(field, "decimal_places", None)
     if value is not None and places is not None:
         return f"{value:.{places}f}"
     try:
-        return plain(value, field.name)
+        return to_plain_value(value, field.name)
     except PayloadError:
-        # Fields of other apps, of types that nobody but they know, can say their values as text.
-        return plain(field.get_prep_value(value), field.name)
+        # Fields of other apps may hold types of their own, but can convert them for the database.
+        return to_plain_value(field.get_prep_value(value), field.name)

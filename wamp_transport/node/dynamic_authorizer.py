@@ -15,7 +15,7 @@ from ..router.decisions import Deny, Permit
 from ..router.effects import AuthorizationRequest
 from ..wamp import errors
 from ..wamp.errors import WampError
-from .service_sessions import ServiceSessions
+from .local import ServiceSessions
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import PAYLOAD_MESSAGES, Message
 from ..wamp.payload import PYTHON
 from .connection import MessageEncoder
-from .values import given, taken
+from .payload_values import from_payload, to_payload
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class PythonSerializer:
 
     def values(self, raw: Any) -> Any:
         """A copy of what is values already."""
-        return given(raw)
+        return to_payload(raw)
 
 
 class LocalMessageEncoder(MessageEncoder):
@@ -76,8 +76,8 @@ class LocalMessageEncoder(MessageEncoder):
         """The Delivery. Raises PayloadError."""
         delivery = Delivery(message)
         if isinstance(message, PAYLOAD_MESSAGES):
-            delivery.args = taken(payload_format, message.args)
-            delivery.kwargs = taken(payload_format, message.kwargs)
+            delivery.args = from_payload(payload_format, message.args)
+            delivery.kwargs = from_payload(payload_format, message.kwargs)
         # Only an Inbox is written to with this encoder, and it expects a Delivery.
         return cast(bytes, delivery)
 

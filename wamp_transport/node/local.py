@@ -1,33 +1,36 @@
-"""Sessions inside the process: peers without a transport, on the same router and under the same rules as all others.
+"""Sessions of code in this process. They have no network transport; the router treats them like all others.
 
     session = await join(node, "realm1", authid="shop", authrole="backend")
     result = await session.call("com.example.add", [2, 3])
     await session.publish("com.example.added", [result.value])
 
-They belong to the loop of the node; no other thread may use them.
+They belong to the event loop of the node. No other thread may use them.
 """
 
+import asyncio
 from typing import Any, Final
 
 from ..auth.providers import AuthProvider
 from ..config.auth_methods import LOCAL
 from ..router.decisions import Admit
-from ..router.options import LOCAL_SERVICE
+from ..router.options import LOCAL_SERVICE, TRUSTED
+from ..wamp.errors import SessionClosed
 from ..wamp.messages import Challenge, Hello, Message
 from .inbox import Inbox, LocalMessageEncoder
 from .node import Node
 from .session import MAX_QUEUED_MESSAGES, Registration, Session, Subscription
 
-__all__ = ["LocalSession", "Registration", "Subscription", "join"]
+__all__ = ["Registration", "ServiceSessions", "Session", "Subscription", "join"]
 
 TRANSPORT: Final = {"type": "local"}
-"""What the meta API tells of the transport."""
-LocalSession = Session
-"""What :func:`join` opens."""
+"""The transport details that the meta API reports."""
+
+ROUTER_AUTHID: Final = "router"
+"""The authid of the sessions of :class:`ServiceSessions`."""
 
 
-class LocalLine:
-    """A connection of the node's own; no bytes, no login."""
+class LocalClientTransport:
+    """The transport of a session in this process: without bytes and without a login."""
 
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
@@ -35,22 +38,22 @@ class LocalLine:
         self._connection = node.connect(LOCAL_SERVICE, LocalMessageEncoder(), inbox, TRANSPORT)
 
     def open(self, hello: Hello) -> None:
-        """See :class:`~.session.Line`."""
+        """Join the realm without a login."""
         self._node.admit(self._connection, hello, self._principal)
 
     def send(self, message: Message) -> None:
-        """See :class:`~.session.Line`."""
+        """Pass a message to the router."""
         self._node.receive(self._connection, message)
 
-    def challenged(self, challenge: Challenge, session_id: int) -> None:
-        """There is no login."""
+    def answer_challenge(self, challenge: Challenge, session_id: int) -> None:
+        """Do nothing: there is no login."""
 
-    def congested(self, is_congested: bool) -> None:
-        """While too much waits, the node leaves the session out, as it does with slow peers."""
+    def set_congested(self, is_congested: bool) -> None:
+        """Let the node skip the session while too much waits, as it does with slow peers."""
         self._connection.congested(is_congested)
 
     def close(self) -> None:
-        """See :class:`~.session.Line`."""
+        """Close the connection."""
         self._connection.lost()
 
 
@@ -63,11 +66,36 @@ async def join(
     authextra: dict[str, Any] | None = None,
     max_waiting: int = MAX_QUEUED_MESSAGES,
 ) -> Session:
-    """Open a session inside the process, with any role of the realm, or with ``trusted``, which may do everything.
+    """Open a session with any role of the realm, or with ``trusted``, which may do everything.
 
-    Raises SessionEnded where the realm or the role does not exist, or the realm is full.
+    Raises SessionClosed if the realm or the role does not exist, or if the realm is full.
     """
     principal = Admit(realm, authid, authrole, LOCAL.name, AuthProvider.LOCAL.value, authextra)
-    session = Session(realm, lambda inbox: LocalLine(node, principal, inbox), max_waiting)
+    session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_waiting)
     await session.open()
     return session
+
+
+class ServiceSessions:
+    """The router's own sessions: one for each realm and role that the router itself calls procedures as.
+
+    A session opens on first use, and again when it was closed. ``node`` is set when the node starts. Before that, and
+    in realms that do not exist, there are no sessions.
+    """
+
+    def __init__(self) -> None:
+        self.node: Node | None = None
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._opening = asyncio.Lock()
+
+    async def of(self, realm: str, authrole: str = TRUSTED) -> Session:
+        """Return the session of this role. Raises SessionClosed if it cannot be opened."""
+        key = (realm, authrole)
+        async with self._opening:
+            session = self._sessions.get(key)
+            if session is None or not session.is_open:
+                self._sessions.pop(key, None)
+                if self.node is None:
+                    raise SessionClosed("wamp.close.system_shutdown", "there is no router yet")
+                session = self._sessions[key] = await join(self.node, realm, authid=ROUTER_AUTHID, authrole=authrole)
+        return session

@@ -1,4 +1,4 @@
-"""Sessions at a router elsewhere, over WebSocket: ours or any other that speaks WAMP v2.
+"""Client sessions at a router elsewhere, over WebSocket. The router may be any that implements WAMP v2.
 
     session = await connect("wss://example.com/ws", "realm1", Ticket("worker", "s3cret"))
     result = await session.call("com.example.add", [2, 3])
@@ -23,10 +23,8 @@ from websockets.typing import Origin, Subprotocol
 from ..auth.credentials import Anonymous, Credential, UnusableChallenge
 from ..serializers.registry import BY_SUBPROTOCOL, SERIALIZERS
 from ..serializers.serializer import Serializer
-from ..wamp import errors
+from ..wamp import errors, messages
 from ..wamp.errors import PayloadError, ProtocolViolation, TransportError
-from ..wamp.messages import CODES, Authenticate, Call, Challenge, Error, ErrorDetails, Goodbye, Hello, Message, Result
-from ..wamp.messages import Invocation as InvocationMessage
 from ..wamp.payload import PYTHON, positional
 from .inbox import Delivery, Inbox, LocalMessageEncoder
 from .session import Session
@@ -34,35 +32,35 @@ from .session import Session
 logger = logging.getLogger(__name__)
 
 OFFERED_SERIALIZERS: Final = ("msgpack", "json")
-"""Serializers, the one that is liked best first."""
+"""The serializers to offer, in order of preference."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of one message from the router, from which on the connection is closed."""
+"""The largest message from the router. The connection is closed if one is larger."""
 MAX_UNSENT_BYTES: Final = 1024 * 1024
-"""Bytes that may wait to be sent, from which on whoever sends has to wait."""
+"""Bytes that may wait to be sent. Above it senders have to wait."""
 PING_SECONDS: Final = 20.0
-"""How often the router is asked whether it is there, and how long it may take to answer."""
+"""Interval of pings, and how long the router may take to answer one."""
 GOODBYE_SECONDS: Final = 5.0
-"""How long the connection stays after GOODBYE, for the answer."""
+"""How long the connection stays open after GOODBYE, for the answer."""
 
 
 class Socket(Protocol):
-    """A WebSocket connection that is open."""
+    """An open WebSocket connection."""
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """The messages that come, until it is closed."""
+        """Iterate over incoming messages until the connection is closed."""
         ...
 
     async def send(self, message: str | bytes) -> None:
-        """Send a message: text, or binary."""
+        """Send a text or binary message."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close it. Safe to call again."""
+        """Close the connection. Can be called again."""
         ...
 
 
-class WebSocketLine:
-    """A WebSocket that carries the messages of one session."""
+class WebSocketClientTransport:
+    """Carries the messages of one session over a WebSocket."""
 
     def __init__(self, socket: Socket, serializer: Serializer, credential: Credential, inbox: Inbox) -> None:
         self._loop = asyncio.get_running_loop()
@@ -80,12 +78,12 @@ class WebSocketLine:
         self._may_read.set()
         self._tasks = [self._loop.create_task(self._read()), self._loop.create_task(self._write())]
 
-    def open(self, hello: Hello) -> None:
-        """See :class:`~.session.Line`."""
+    def open(self, hello: messages.Hello) -> None:
+        """Send HELLO."""
         self.send(hello)
 
-    def send(self, message: Message) -> None:
-        """See :class:`~.session.Line`. Raises PayloadError where the payload cannot be said in the serialization."""
+    def send(self, message: messages.Message) -> None:
+        """Queue a message. Raises PayloadError if the serializer cannot encode the payload."""
         if self._is_closing:
             return
         data = self._serializer.encode(message, PYTHON)
@@ -94,26 +92,26 @@ class WebSocketLine:
         if self._unsent_bytes > MAX_UNSENT_BYTES:
             self._inbox.pause()
         self._to_do.set()
-        if isinstance(message, Goodbye):
+        if isinstance(message, messages.Goodbye):
             self._loop.call_later(GOODBYE_SECONDS, self.close)
 
-    def challenged(self, challenge: Challenge, session_id: int) -> None:
-        """Prove who this is."""
+    def answer_challenge(self, challenge: messages.Challenge, session_id: int) -> None:
+        """Answer a CHALLENGE with the credential."""
         try:
-            self.send(Authenticate(self._credential.answer(challenge.extra), {}))
+            self.send(messages.Authenticate(self._credential.answer(challenge.extra), {}))
         except UnusableChallenge as fault:
             self._problem = str(fault)
             self.close()
 
-    def congested(self, is_congested: bool) -> None:
-        """While too much waits, nothing is read: then it is the router's turn to hold back."""
+    def set_congested(self, is_congested: bool) -> None:
+        """Stop reading while too much waits, so that the router has to hold messages back."""
         if is_congested:
             self._may_read.clear()
         else:
             self._may_read.set()
 
     def close(self) -> None:
-        """Close the socket, after what was sent."""
+        """Close the socket when all queued messages are sent."""
         self._is_closing = True
         self._to_do.set()
         self._may_read.set()
@@ -130,7 +128,7 @@ class WebSocketLine:
                     if self._inbox.is_paused and self._unsent_bytes <= MAX_UNSENT_BYTES // 2:
                         self._inbox.resume()
         except ConnectionClosed:
-            self._unsent.clear()  # the reader tells of it
+            self._unsent.clear()  # the reader reports it
         finally:
             await self._socket.close()
 
@@ -154,23 +152,24 @@ class WebSocketLine:
         except PayloadError as fault:
             self._unreadable(message, fault)
 
-    def _unreadable(self, message: Message, fault: PayloadError) -> None:
-        """A payload holds what no Python value is: whoever waits is told."""
-        logger.error("%s from the router cannot be read: %s", type(message).__name__, fault)
-        error = partial(Error, details=ErrorDetails(), error=fault.uri, args=positional(str(fault)))
-        if isinstance(message, InvocationMessage):
-            self.send(error(CODES[InvocationMessage], message.request_id))
-        elif isinstance(message, Result):
-            answer = Delivery(error(CODES[Call], message.request_id), [str(fault)])
+    def _unreadable(self, message: messages.Message, fault: PayloadError) -> None:
+        """Answer the peer or the caller that waits for a message whose payload cannot be decoded."""
+        logger.error("%s from the router cannot be decoded: %s", type(message).__name__, fault)
+        error = partial(messages.Error, details=messages.ErrorDetails(), error=fault.uri, args=positional(str(fault)))
+        if isinstance(message, messages.Invocation):
+            self.send(error(messages.CODES[messages.Invocation], message.request_id))
+        elif isinstance(message, messages.Result):
+            answer = Delivery(error(messages.CODES[messages.Call], message.request_id), [str(fault)])
             self._inbox.write(cast(bytes, answer))  # as LocalMessageEncoder does
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a router is reached. ``socket`` is the path of a Unix socket to use instead of the URL's host and port.
+class ConnectOptions:
+    """Options of a connection to a router.
 
-    ``tls`` None: certificates are checked as Python does. ``open_seconds``: how long the handshake may take; None for
-    ever. ``uses_proxy``: through the proxy that the environment names, if it does.
+    ``socket`` is the path of a Unix socket to use instead of the URL's host and port. With ``tls`` None, certificates
+    are verified with Python's defaults. ``open_seconds`` limits the handshake; None means no limit. ``uses_proxy``:
+    whether to use the proxy named in the environment, if any.
     """
 
     serializers: tuple[str, ...] = OFFERED_SERIALIZERS
@@ -180,26 +179,27 @@ class Way:
     open_seconds: float | None = None
     uses_proxy: bool = True
 
-    def options(self, url: str) -> dict[str, Any]:
-        """What this means for the WebSocket library."""
-        place = {} if self.socket is None else {"unix": True, "path": self.socket}
-        secured = {"ssl": self.tls} if self.tls is not None and url.startswith("wss:") else {}
+    def websocket_arguments(self, url: str) -> dict[str, Any]:
+        """Return the arguments for the WebSocket library."""
+        address = {} if self.socket is None else {"unix": True, "path": self.socket}
+        security = {"ssl": self.tls} if self.tls is not None and url.startswith("wss:") else {}
         origin = None if self.origin is None else Origin(self.origin)
         proxy = True if self.uses_proxy and self.socket is None else None
-        return {**place, **secured, "origin": origin, "open_timeout": self.open_seconds, "proxy": proxy}
+        return {**address, **security, "origin": origin, "open_timeout": self.open_seconds, "proxy": proxy}
 
 
-USUAL_WAY: Final = Way()
+DEFAULT_CONNECT_OPTIONS: Final = ConnectOptions()
 
 
-async def connect(url: str, realm: str, credential: Credential | None = None, way: Way = USUAL_WAY) -> Session:
-    """Open a session at the router at ``url`` (``ws:`` or ``wss:``), as whom the credential says.
+async def connect(
+    url: str, realm: str, credential: Credential | None = None, options: ConnectOptions = DEFAULT_CONNECT_OPTIONS
+) -> Session:
+    """Open a session at the router at ``url`` (``ws:`` or ``wss:``), with a credential or anonymously.
 
-    Raises TransportError where nobody answers there as a WAMP router does, SessionEnded where it does not let this
-    client join.
+    Raises TransportError if no WAMP router answers at the URL, and SessionClosed if it refuses the session.
     """
     credential = credential or Anonymous()
-    offered = [Subprotocol(SERIALIZERS[name].subprotocol) for name in way.serializers]
+    offered = [Subprotocol(SERIALIZERS[name].subprotocol) for name in options.serializers]
     try:
         socket = await open_websocket(
             url,
@@ -208,20 +208,22 @@ async def connect(url: str, realm: str, credential: Credential | None = None, wa
             max_size=MAX_MESSAGE_BYTES,
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
-            **way.options(url),
+            **options.websocket_arguments(url),
         )
     except (OSError, WebSocketException, ValueError) as fault:
-        raise TransportError(f"no WAMP router can be reached at {place(url)}: {fault}") from fault
+        raise TransportError(f"no WAMP router can be reached at {printable_url(url)}: {fault}") from fault
     serializer = BY_SUBPROTOCOL.get(socket.subprotocol or "")
     if serializer is None:
         await socket.close()
-        raise TransportError(f"what answers at {place(url)} speaks none of {', '.join(offered)}")
-    session = Session(realm, lambda inbox: WebSocketLine(socket, serializer, credential, inbox))
+        raise TransportError(
+            f"the server at {printable_url(url)} accepts none of the subprotocols {', '.join(offered)}"
+        )
+    session = Session(realm, lambda inbox: WebSocketClientTransport(socket, serializer, credential, inbox))
     await session.open([credential.authmethod], credential.authid, credential.authextra)
     return session
 
 
-def place(url: str) -> str:
-    """A URL as it may be told: without user and password, and without what follows the path."""
+def printable_url(url: str) -> str:
+    """Return a URL without user and password, and without query and fragment, for logs and messages."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,4 +1,4 @@
-"""What a session inside the process has asked for and is not answered yet."""
+"""The requests of a client session that are not answered yet."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -7,21 +7,19 @@ from typing import Any, Final
 
 import msgspec
 
-from ..wamp import errors
-from ..wamp.errors import ApplicationError, CallTimeout, SessionEnded, application_error
-from ..wamp.messages import Cancel, CancelOptions, Error, Message
-from ..wamp.messages import Result as ResultMessage
-from .handling import Result
+from ..wamp import errors, messages
+from ..wamp.errors import ApplicationError, CallTimeout, SessionClosed, application_error
+from .client_types import Result
 from .inbox import Delivery, Inbox
 
 MAX_QUEUED_RESULTS: Final = 1_000
-"""Progressive results that may wait for whoever reads them."""
+"""Progressive results that may wait to be read."""
 REQUESTS_PER_TURN: Final = 64
-"""Messages that one session sends before others have their turn."""
+"""Messages that a session sends before it lets other tasks run."""
 
 
 class Request:
-    """Something asked for. ``made_of`` makes of the router's answer what the asker gets; ``parts`` takes results."""
+    """A request. ``made_of`` converts the router's answer to the result; ``parts`` queues progressive results."""
 
     __slots__ = ("answer", "id", "made_of", "parts")
 
@@ -32,19 +30,19 @@ class Request:
         self.parts: asyncio.Queue[Result | None] | None = None
 
     async def part(self) -> Result | None:
-        """The next part of the result; None where there are no more."""
+        """Return the next progressive result, or None if there are no more."""
         assert self.parts is not None  # noqa: S101 - it was asked for
         return await self.parts.get()
 
 
 class Requests:
-    """The open requests of one session. ``send`` takes its messages; ``unwanted`` what is granted too late."""
+    """The open requests of one session. ``send`` sends a message; ``unwanted`` gets results that come too late."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         inbox: Inbox,
-        send: Callable[[Message], None],
+        send: Callable[[messages.Message], None],
         unwanted: Callable[[Any], None],
     ) -> None:
         self._loop = loop
@@ -54,13 +52,13 @@ class Requests:
         self._last_id = 0
         self._turns = 0
         self._open: dict[int, Request] = {}
-        self._end: SessionEnded | None = None
+        self._end: SessionClosed | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     async def turn(self) -> None:
-        """Wait until the session may send. Raises SessionEnded."""
+        """Wait until the session may send. Raises SessionClosed."""
         self._turns += 1
         if self._turns % REQUESTS_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -69,8 +67,8 @@ class Requests:
         if self._end is not None:
             raise again(self._end)
 
-    async def begin(self, make: Callable[[int], Message], request: Request | None = None) -> None:
-        """Send what ``make`` makes of the next request id. Raises SessionEnded, PayloadError: then nothing is sent."""
+    async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
+        """Send the message that ``make`` returns for the next request id. Raises SessionClosed, PayloadError."""
         await self.turn()
         request_id = self._last_id + 1
         self._send(make(request_id))  # the answer comes in a later turn of the loop
@@ -79,14 +77,16 @@ class Requests:
             request.id = request_id
             self._open[request_id] = request
 
-    async def ask(self, make: Callable[[int], Message], made_of: Callable[[Any], Any] = lambda answer: answer) -> Any:
-        """Send a request and wait for its answer. Raises SessionEnded, and ApplicationError."""
+    async def ask(
+        self, make: Callable[[int], messages.Message], made_of: Callable[[Any], Any] = lambda answer: answer
+    ) -> Any:
+        """Send a request and wait for its answer. Raises SessionClosed, and ApplicationError."""
         request = Request(self._loop.create_future(), made_of)
         await self.begin(make, request)
         return await request.answer
 
-    async def call(self, make: Callable[[int], Message], *, has_parts: bool = False) -> Request:
-        """Begin a call; :meth:`abandon` is to follow."""
+    async def call(self, make: Callable[[int], messages.Message], *, has_parts: bool = False) -> Request:
+        """Start a call. :meth:`abandon` must follow, whatever happens."""
         request = Request(self._loop.create_future(), lambda answer: answer)
         if has_parts:
             parts = request.parts = asyncio.Queue()
@@ -96,7 +96,7 @@ class Requests:
 
     @contextmanager
     def within(self, seconds: float | None, request: Request) -> Iterator[None]:
-        """Let a call fail when it takes longer."""
+        """Let a call fail with CallTimeout if it takes longer than ``seconds``."""
         timer = None
         if seconds is not None:
             fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")
@@ -108,17 +108,17 @@ class Requests:
                 timer.cancel()
 
     def abandon(self, request: Request, fault: Exception | None = None) -> None:
-        """Cancel a call, unless it has its result."""
+        """Cancel a call that has no result yet."""
         if self._open.pop(request.id, None) is None:
             return
         if fault is not None and not request.answer.done():
             request.answer.set_exception(fault)
         else:
             request.answer.cancel()
-        self._send(Cancel(request.id, CancelOptions("killnowait")))
+        self._send(messages.Cancel(request.id, messages.CancelOptions("killnowait")))
 
-    def end(self, end: SessionEnded) -> None:
-        """The session is over: nothing will be answered."""
+    def end(self, end: SessionClosed) -> None:
+        """Fail all open requests, because the session is closed."""
         self._end = end
         for request in self._open.values():
             if not request.answer.done():
@@ -128,7 +128,7 @@ class Requests:
     # --- answers -------------------------------------------------------------------------------------------------
 
     def on_answer(self, delivery: Delivery, message: Any) -> None:
-        """What was asked for is granted."""
+        """Handle a positive answer."""
         request = self._open.pop(message.request_id, None)
         if request is None:
             return
@@ -138,15 +138,15 @@ class Requests:
         else:
             request.answer.set_result(outcome)
 
-    def on_error(self, delivery: Delivery, message: Error) -> None:
-        """It is refused, or has failed."""
+    def on_error(self, delivery: Delivery, message: messages.Error) -> None:
+        """Handle an ERROR."""
         request = self._open.pop(message.request_id, None)
         if request is not None and not request.answer.done():
             kwargs = {str(name): value for name, value in (delivery.kwargs or {}).items()}
             request.answer.set_exception(application_error(message.error, *(delivery.args or ()), **kwargs))
 
-    def on_result(self, delivery: Delivery, message: ResultMessage) -> None:
-        """A call has a result, or a part of it."""
+    def on_result(self, delivery: Delivery, message: messages.Result) -> None:
+        """Handle a RESULT, which may be a progressive one."""
         request = self._open.get(message.request_id)
         if request is None:
             return
@@ -163,6 +163,6 @@ class Requests:
                 self.abandon(request, ApplicationError(errors.SLOW_CONSUMER, text))
 
 
-def again(end: SessionEnded) -> SessionEnded:
-    """The same fault, for one more who has to know."""
-    return SessionEnded(end.reason, str(end))
+def again(end: SessionClosed) -> SessionClosed:
+    """Return a copy of an exception, because one object must not be raised in several tasks."""
+    return SessionClosed(end.reason, str(end))

@@ -1,8 +1,8 @@
-"""A session of code in this process, whatever carries its messages: it calls, publishes, registers, subscribes.
+"""A WAMP client session, independent of its transport: it calls, publishes, registers and subscribes.
 
-:mod:`.local` opens one at a router in this process, :mod:`.remote` one at a router elsewhere. It belongs to the event
-loop that opened it; no other thread may use it. What code hands over is copied, and what it gets is its own. A handler
-that is no coroutine function holds up the loop while it runs.
+:mod:`.local` opens one at a router in this process, :mod:`.remote` one at a router elsewhere. A session belongs to the
+event loop that opened it; no other thread may use it. Values are copied in both directions. A handler that is not a
+coroutine function blocks the loop while it runs.
 
 Section of the specification: Basic Profile.
 """
@@ -17,15 +17,16 @@ import msgspec
 from msgspec.structs import replace
 
 from ..wamp import errors, messages
-from ..wamp.errors import SessionEnded, WampError
+from ..wamp.errors import SessionClosed, WampError
 from ..wamp.messages import CallOptions, ClientRole, Message, PublishOptions, RegisterOptions, SubscribeOptions
-from .handling import INVOCATION, Event, EventHandler, Handling, Invocation, Procedure, Result
+from .client_types import Event, EventHandler, Invocation, Procedure, Result
+from .handler_runner import INVOCATION, HandlerRunner
 from .inbox import Delivery, Ended, Inbox
+from .payload_values import copy_payload, to_payload
 from .requests import Requests, again
-from .values import copied, given
 
 MAX_QUEUED_MESSAGES: Final = 10_000
-"""Events and invocations that wait or are being handled, from which on a session gets no more."""
+"""Events and invocations that may wait or run in a session; from then on the router sends it no more."""
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
     "subscriber": ("subscription_revocation",),
@@ -34,32 +35,32 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class Line(Protocol):
-    """What carries the messages of one session. Nothing here waits or raises."""
+class ClientTransport(Protocol):
+    """Carries the messages of one session. Its methods neither wait nor raise."""
 
     def open(self, hello: messages.Hello) -> None:
-        """Send HELLO, before all else."""
+        """Send HELLO, as the first message."""
         ...
 
     def send(self, message: Message) -> None:
         """Send a message."""
         ...
 
-    def challenged(self, challenge: messages.Challenge, session_id: int) -> None:
-        """The router wants to know who this is."""
+    def answer_challenge(self, challenge: messages.Challenge, session_id: int) -> None:
+        """Answer a CHALLENGE of the router."""
         ...
 
-    def congested(self, is_congested: bool) -> None:
-        """Too much waits for the session's code; or no longer."""
+    def set_congested(self, is_congested: bool) -> None:
+        """Hold back messages from the router, or let them come again, because too many wait for the session's code."""
         ...
 
     def close(self) -> None:
-        """The session is over."""
+        """Close the transport, because the session is closed."""
         ...
 
 
 class Subscription:
-    """A handler, and the topic or pattern that it hears. ``is_active`` until it is given up or revoked."""
+    """A handler subscribed to a topic or pattern. ``is_active`` until it is unsubscribed or revoked."""
 
     def __init__(self, session: "Session", subscription_id: int, topic: str, handler: EventHandler) -> None:
         self._session = session
@@ -69,14 +70,14 @@ class Subscription:
         self.is_active = True
 
     async def unsubscribe(self) -> None:
-        """Hear no more."""
+        """Receive no more events."""
         if self.is_active:
             self.is_active = False
             await self._session.forget_subscription(self)
 
 
 class Registration:
-    """A procedure or pattern, and what carries it out. ``is_active`` until it is given up or revoked."""
+    """A handler registered for a procedure or pattern. ``is_active`` until it is unregistered or revoked."""
 
     def __init__(self, session: "Session", registration_id: int, procedure: str, handler: Procedure) -> None:
         self._session = session
@@ -86,46 +87,50 @@ class Registration:
         self.is_active = True
 
     async def unregister(self) -> None:
-        """Take no more calls; those that run go on."""
+        """Take no more calls. Running ones continue."""
         if self.is_active:
             self.is_active = False
             await self._session.forget_registration(self)
 
 
 class Session:
-    """A session. All of its coroutines raise SessionEnded when it is over, ApplicationError when the router or a callee
-    answers with an error, PayloadError where a value cannot be sent.
+    """A client session.
 
-    ``connect`` makes the line, whose messages go into the inbox that it is given.
+    All of its coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee
+    answers with an error, and PayloadError if a value cannot be sent. ``connect`` makes the transport, which writes
+    incoming messages to the inbox that it gets.
     """
 
-    def __init__(self, realm: str, connect: Callable[[Inbox], Line], max_waiting: int = MAX_QUEUED_MESSAGES) -> None:
+    def __init__(
+        self, realm: str, connect: Callable[[Inbox], ClientTransport], max_waiting: int = MAX_QUEUED_MESSAGES
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._max_waiting = max_waiting
         self._subscriptions: dict[int, list[Subscription]] = {}
         self._registrations: dict[int, Registration] = {}
         self._changing = asyncio.Lock()
         self._welcome: asyncio.Future[None] = self._loop.create_future()
-        self._end: asyncio.Future[SessionEnded] = self._loop.create_future()
-        self._handling = Handling(self._loop, self._send, self._weigh)
+        self._end: asyncio.Future[SessionClosed] = self._loop.create_future()
+        self._handler_runner = HandlerRunner(self._loop, self._send, self._weigh)
         self._inbox = Inbox(self._loop, self._handle, self._ended, self._weigh)
         self._requests = Requests(self._loop, self._inbox, self._send, self._unwanted)
         self._is_congested = False
         self._is_leaving = False
-        self._line = connect(self._inbox)
+        self._transport = connect(self._inbox)
         self.realm = realm
         self.id = 0
         self.authid = ""
         self.authrole = ""
         self.authmethod = ""
+        self.authprovider = ""
 
     @property
     def is_open(self) -> bool:
-        """Whether it has joined and not ended."""
+        """Whether the session has joined and is not closed."""
         return self.id != 0 and not self._end.done()
 
-    async def wait_ended(self) -> SessionEnded:
-        """Wait until the session is over, and return why."""
+    async def wait_ended(self) -> SessionClosed:
+        """Wait until the session is closed, and return the reason."""
         return await asyncio.shield(self._end)
 
     async def open(
@@ -134,7 +139,7 @@ class Session:
         authid: str | None = None,
         authextra: dict[str, Any] | None = None,
     ) -> None:
-        """Join the realm, once, before all else. Raises SessionEnded where the router does not let it."""
+        """Join the realm. Must be called once, before anything else. Raises SessionClosed if the router refuses."""
         roles: dict[str, ClientRole | None] = {
             role: ClientRole(dict.fromkeys(features, True)) for role, features in ROLES.items()
         }
@@ -144,20 +149,20 @@ class Session:
             authid=authid,
             authextra=authextra,
         )
-        self._line.open(messages.Hello(self.realm, details))
+        self._transport.open(messages.Hello(self.realm, details))
         try:
             await self._welcome
         except asyncio.CancelledError:
-            self._over(errors.CLOSE_NORMAL, "nobody waits for the session any more")
-            self._line.close()
+            self._over(errors.CLOSE_NORMAL, "the opening of the session was canceled")
+            self._transport.close()
             raise
 
     async def leave(self) -> None:
-        """Say goodbye, after all that was sent before. What runs for the session is cancelled. Safe to call again."""
+        """Leave the realm after all messages sent before. Running handlers are canceled. Can be called again."""
         if not self._end.done():
             if not self._is_leaving:
                 self._is_leaving = True
-                self._line.send(messages.Goodbye(messages.ReasonDetails(), errors.CLOSE_GOODBYE_AND_OUT))
+                self._transport.send(messages.Goodbye(messages.ReasonDetails(), errors.CLOSE_GOODBYE_AND_OUT))
             await self.wait_ended()
 
     async def publish(
@@ -168,9 +173,9 @@ class Session:
         *,
         options: PublishOptions | None = None,
     ) -> int | None:
-        """Publish an event. With ``acknowledge`` among the options: wait for it, and return the publication's id."""
+        """Publish an event. With ``acknowledge`` in the options wait for it and return the publication's id."""
         options = options or PublishOptions()
-        payload = given(args), given(kwargs)
+        payload = to_payload(args), to_payload(kwargs)
 
         def publish(request_id: int) -> Message:
             return messages.Publish(request_id, options, topic, *payload)
@@ -183,7 +188,7 @@ class Session:
     async def subscribe(
         self, topic: str, handler: EventHandler, *, options: SubscribeOptions | None = None
     ) -> Subscription:
-        """Let ``handler`` hear a topic, or with ``match`` among the options a pattern."""
+        """Subscribe ``handler`` to a topic, or with ``match`` in the options to a pattern."""
 
         def subscribed(answer: messages.Subscribed) -> Subscription:
             subscription = Subscription(self, answer.subscription_id, topic, handler)
@@ -199,7 +204,7 @@ class Session:
     async def register(
         self, procedure: str, handler: Procedure, *, options: RegisterOptions | None = None
     ) -> Registration:
-        """Let ``handler`` carry out a procedure, or with ``match`` among the options a pattern of them."""
+        """Register ``handler`` for a procedure, or with ``match`` in the options for a pattern."""
 
         def registered(answer: messages.Registered) -> Registration:
             registration = Registration(self, answer.registration_id, procedure, handler)
@@ -224,12 +229,12 @@ class Session:
         timeout: float | None = None,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
         options: CallOptions | None = None,
     ) -> Result:
-        """Call a procedure, and wait for its result.
+        """Call a procedure and return its result.
 
-        After ``timeout`` seconds the call is canceled and fails with ``wamp.error.timeout``. It is canceled too when
-        the task that waits is.
+        After ``timeout`` seconds the call is canceled and fails with ``wamp.error.timeout``. Canceling the task that
+        waits cancels the call too.
         """
-        payload = given(args), given(kwargs)
+        payload = to_payload(args), to_payload(kwargs)
         options = options or CallOptions()
         request = await self._requests.call(lambda number: messages.Call(number, options, procedure, *payload))
         try:
@@ -248,11 +253,11 @@ class Session:
         timeout: float | None = None,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call a procedure, and yield its progressive results as they come, then the result.
+        """Call a procedure. Yield its progressive results as they come, then the result.
 
-        ``timeout`` is that of the whole call. It is canceled when the generator is closed.
+        ``timeout`` is for the whole call. Closing the generator cancels it.
         """
-        payload = given(args), given(kwargs)
+        payload = to_payload(args), to_payload(kwargs)
         options = replace(options or CallOptions(), receive_progress=True)
         request = await self._requests.call(
             lambda number: messages.Call(number, options, procedure, *payload), has_parts=True
@@ -265,10 +270,10 @@ class Session:
         finally:
             self._requests.abandon(request)
             if not request.answer.cancelled():
-                request.answer.exception()  # it was read, or nobody wants it
+                request.answer.exception()  # mark it as retrieved
 
     async def forget_subscription(self, subscription: Subscription) -> None:
-        """The way of :meth:`Subscription.unsubscribe`."""
+        """Remove a subscription. The router is asked only when the last handler of a topic goes."""
         async with self._changing:
             holders = self._subscriptions.get(subscription.id, [])
             if subscription in holders:
@@ -278,7 +283,7 @@ class Session:
                     await self._requests.ask(lambda request_id: messages.Unsubscribe(request_id, subscription.id))
 
     async def forget_registration(self, registration: Registration) -> None:
-        """The way of :meth:`Registration.unregister`."""
+        """Remove a registration."""
         async with self._changing:
             if self._registrations.get(registration.id) is registration:
                 del self._registrations[registration.id]
@@ -286,13 +291,13 @@ class Session:
 
     def _send(self, message: Message) -> None:
         if self.is_open:
-            self._line.send(message)
+            self._transport.send(message)
 
     async def _progress(self, message: Message) -> None:
         await self._requests.turn()
         self._send(message)
 
-    # --- what comes ----------------------------------------------------------------------------------------------
+    # --- incoming messages -----------------------------------------------------------------------------------------
 
     def _handle(self, delivery: Delivery) -> None:
         handler = HANDLERS.get(type(delivery.message))
@@ -305,22 +310,23 @@ class Session:
         self.realm = details.realm or self.realm
         self.authid, self.authrole = details.authid or "", details.authrole or ""
         self.authmethod = details.authmethod or ""
+        self.authprovider = details.authprovider or ""
         if not self._welcome.done():
             self._welcome.set_result(None)
 
     def _on_challenge(self, delivery: Delivery, message: messages.Challenge) -> None:
-        self._line.challenged(message, self.id)
+        self._transport.answer_challenge(message, self.id)
 
     def _on_abort(self, delivery: Delivery, message: messages.Abort) -> None:
         self._over(message.reason, message.details.message or "")
 
     def _on_goodbye(self, delivery: Delivery, message: messages.Goodbye) -> None:
         if self._is_leaving:
-            self._line.close()
+            self._transport.close()
             self._over(message.reason, "")
         else:
             self._over(message.reason, message.details.message or "")
-            self._line.send(messages.Goodbye(messages.ReasonDetails(), errors.CLOSE_GOODBYE_AND_OUT))
+            self._transport.send(messages.Goodbye(messages.ReasonDetails(), errors.CLOSE_GOODBYE_AND_OUT))
 
     def _on_answer(self, delivery: Delivery, message: Any) -> None:
         self._requests.on_answer(delivery, message)
@@ -333,15 +339,15 @@ class Session:
 
     def _unwanted(self, outcome: object) -> None:
         if isinstance(outcome, Subscription | Registration):
-            self._handling.start(self._undo(outcome))
+            self._handler_runner.start(self._undo(outcome))
 
     async def _undo(self, holder: Subscription | Registration) -> None:
-        """Give up what was granted when nobody waited for it any more."""
+        """Undo a request that was granted after its task had been canceled."""
         with suppress(WampError):
             await (holder.unsubscribe() if isinstance(holder, Subscription) else holder.unregister())
 
     def _on_revoked(self, delivery: Delivery, message: Any) -> None:
-        """UNSUBSCRIBED and UNREGISTERED: answers, or what the router does of itself."""
+        """Handle UNSUBSCRIBED and UNREGISTERED: an answer, or with request id 0 a revocation by the router."""
         if message.request_id:
             self._on_answer(delivery, message)
         elif isinstance(message, messages.Unsubscribed):
@@ -354,14 +360,14 @@ class Session:
 
     def _on_event(self, delivery: Delivery, message: messages.Event) -> None:
         for subscription in tuple(self._subscriptions.get(message.subscription_id, ())):
-            args, kwargs = copied(delivery.args or []), copied(delivery.kwargs or {})
+            args, kwargs = copy_payload(delivery.args or []), copy_payload(delivery.kwargs or {})
             topic = message.details.topic or subscription.topic
             event = Event(topic, args, kwargs, msgspec.to_builtins(message.details))
-            self._handling.handle_event(subscription.handler, event)
+            self._handler_runner.handle_event(subscription.handler, event)
 
     def _on_invocation(self, delivery: Delivery, message: messages.Invocation) -> None:
         registration = self._registrations.get(message.registration_id)
-        if registration is None:  # it was on its way when the session unregistered
+        if registration is None:  # sent before the router got our UNREGISTER
             details = messages.ErrorDetails()
             self._send(messages.Error(INVOCATION, message.request_id, details, errors.UNAVAILABLE))
             return
@@ -370,22 +376,22 @@ class Session:
         invocation = Invocation(
             message.request_id, procedure, delivery.args or [], delivery.kwargs or {}, details_, self._progress
         )
-        self._handling.handle_invocation(registration.handler, invocation)
+        self._handler_runner.handle_invocation(registration.handler, invocation)
 
     def _on_interrupt(self, delivery: Delivery, message: messages.Interrupt) -> None:
-        self._handling.interrupt(message.request_id)
+        self._handler_runner.interrupt(message.request_id)
 
-    # --- the end, and what is too much ---------------------------------------------------------------------------
+    # --- the end, and congestion ---------------------------------------------------------------------------
 
     def _ended(self, ended: Ended) -> None:
-        """The router has closed the connection."""
+        """Handle the end of the connection."""
         self._over(ended.reason, ended.message)
-        self._line.close()
+        self._transport.close()
 
     def _over(self, reason: str, message: str) -> None:
         if self._end.done():
             return
-        end = SessionEnded(reason, message)
+        end = SessionClosed(reason, message)
         self._end.set_result(end)
         if not self._welcome.done():
             self._welcome.set_exception(again(end))
@@ -394,16 +400,16 @@ class Session:
             registration.is_active = False
         for subscription in chain.from_iterable(self._subscriptions.values()):
             subscription.is_active = False
-        self._handling.stop()
+        self._handler_runner.stop()
         self._inbox.resume()
 
     def _weigh(self) -> None:
-        """While too much waits, the node leaves the session out, as it does with slow peers."""
-        waiting = len(self._inbox) + len(self._handling)
+        """Report congestion. It ends only at half the limit, so that it does not flip with each message."""
+        waiting = len(self._inbox) + len(self._handler_runner)
         is_congested = waiting > self._max_waiting // 2 if self._is_congested else waiting >= self._max_waiting
         if is_congested != self._is_congested:
             self._is_congested = is_congested
-            self._line.congested(is_congested)
+            self._transport.set_congested(is_congested)
 
 
 HANDLERS: Final[Mapping[type[Message], Callable[[Session, Delivery, Any], None]]] = {
@@ -422,4 +428,4 @@ HANDLERS: Final[Mapping[type[Message], Callable[[Session, Delivery, Any], None]]
     messages.Invocation: Session._on_invocation,
     messages.Interrupt: Session._on_interrupt,
 }
-"""What is done with what comes; other messages are not for a client."""
+"""Handlers of the messages that a router sends to clients; others are ignored."""

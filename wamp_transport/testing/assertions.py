@@ -1,45 +1,39 @@
-"""What a test says of the code under test, as plain functions; they speak of the router that is active."""
+"""The assertions of :class:`Recording` as functions and as methods of test cases."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from .records import ANY, Call, Match, Publication
+from .recording import Recording
 from .router import active_router
 
-
-def assert_published(
-    topic: str,
-    args: Sequence[Any] = ANY,
-    kwargs: Mapping[str, Any] = ANY,
-    *,
-    count: int | None = None,
-    match: Match = "exact",
-) -> list[Publication]:
-    """See :meth:`~.recording.Recording.assert_published`."""
-    return active_router().recording.assert_published(topic, args, kwargs, count=count, match=match)
+Arguments = ParamSpec("Arguments")
+Outcome = TypeVar("Outcome")
 
 
-def assert_not_published(
-    topic: str, args: Sequence[Any] = ANY, kwargs: Mapping[str, Any] = ANY, *, match: Match = "exact"
-) -> None:
-    """See :meth:`~.recording.Recording.assert_not_published`."""
-    active_router().recording.assert_not_published(topic, args, kwargs, match=match)
+def on_active_router(assertion: Callable[Concatenate[Recording, Arguments], Outcome]) -> Callable[Arguments, Outcome]:
+    """Return a function that applies an assertion to the recording of the active router."""
+
+    @wraps(assertion)
+    def function(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
+        return assertion(active_router().recording, *args, **kwargs)
+
+    return function
 
 
-def assert_called(
-    procedure: str,
-    args: Sequence[Any] = ANY,
-    kwargs: Mapping[str, Any] = ANY,
-    *,
-    count: int | None = None,
-    match: Match = "exact",
-) -> list[Call]:
-    """See :meth:`~.recording.Recording.assert_called`."""
-    return active_router().recording.assert_called(procedure, args, kwargs, count=count, match=match)
+def on_test_case(
+    assertion: Callable[Concatenate[Recording, Arguments], Outcome],
+) -> Callable[Concatenate[Any, Arguments], Outcome]:
+    """Return a method that applies an assertion to the recording of a test case's router, its ``wamp``."""
+
+    @wraps(assertion)
+    def method(case: Any, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
+        return assertion(case.wamp.recording, *args, **kwargs)
+
+    return method
 
 
-def assert_not_called(
-    procedure: str, args: Sequence[Any] = ANY, kwargs: Mapping[str, Any] = ANY, *, match: Match = "exact"
-) -> None:
-    """See :meth:`~.recording.Recording.assert_not_called`."""
-    active_router().recording.assert_not_called(procedure, args, kwargs, match=match)
+assert_published = on_active_router(Recording.assert_published)
+assert_not_published = on_active_router(Recording.assert_not_published)
+assert_called = on_active_router(Recording.assert_called)
+assert_not_called = on_active_router(Recording.assert_not_called)

@@ -1,17 +1,16 @@
-"""Test cases of Django's kind, each test with a router in memory of its own."""
+"""Django test cases whose tests each have a router in memory of their own."""
 
 import unittest
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.test import SimpleTestCase, TestCase, TransactionTestCase
 
+from .assertions import on_test_case
 from .client import WampClient
 from .clock import Clock
-from .commits import committing
-from .records import ANY, Call, Match, Publication
+from .commits import run_on_commit
+from .recording import Recording
 from .router import DATABASE, Config, InMemoryRouter
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ else:
 
 
 class WampTestMixin(Case):
-    """Gives each test of a case a router in memory: put it before the test case in the list of bases.
+    """Gives each test of a case a router in memory. Put it before the test case in the list of bases.
 
     ``wamp_config`` and ``wamp_handlers`` are the arguments of :class:`InMemoryRouter`.
     """
@@ -33,25 +32,25 @@ class WampTestMixin(Case):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """What is published before the tests goes nowhere else, either."""
+        """Start a router for code that runs before the tests, such as ``setUpTestData``."""
         config = None if cls.wamp_config == DATABASE else cls.wamp_config
         router = InMemoryRouter(config, handlers=cls.wamp_handlers).start()
         cls.addClassCleanup(router.stop)
         super().setUpClass()
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """The test, with its router."""
+        """Run the test with its router."""
         with InMemoryRouter(self.wamp_config, handlers=self.wamp_handlers) as self.wamp:
             return super().run(result)
 
     def debug(self) -> None:
-        """The test, with its router."""
+        """Run the test with its router, without collecting errors."""
         with InMemoryRouter(self.wamp_config, handlers=self.wamp_handlers) as self.wamp:
             super().debug()
 
     @cached_property
     def wamp_client(self) -> WampClient:
-        """A client of role ``anonymous``; others are made by ``WampClient(user=...)``."""
+        """A client with the role ``anonymous``. Make others with ``WampClient(user=...)``."""
         return self.wamp_client_class()
 
     @property
@@ -59,47 +58,11 @@ class WampTestMixin(Case):
         """The clock of the test."""
         return self.wamp.clock
 
-    @contextmanager
-    def committing(self) -> Iterator[None]:
-        """At the end of the block what waits for a commit is done: see :func:`~.commits.committing`."""
-        with committing():
-            yield
-
-    def assertPublished(
-        self,
-        topic: str,
-        args: Sequence[Any] = ANY,
-        kwargs: Mapping[str, Any] = ANY,
-        *,
-        count: int | None = None,
-        match: Match = "exact",
-    ) -> list[Publication]:
-        """See :meth:`Recording.assert_published`."""
-        return self.wamp.recording.assert_published(topic, args, kwargs, count=count, match=match)
-
-    def assertNotPublished(
-        self, topic: str, args: Sequence[Any] = ANY, kwargs: Mapping[str, Any] = ANY, *, match: Match = "exact"
-    ) -> None:
-        """See :meth:`Recording.assert_not_published`."""
-        self.wamp.recording.assert_not_published(topic, args, kwargs, match=match)
-
-    def assertCalled(
-        self,
-        procedure: str,
-        args: Sequence[Any] = ANY,
-        kwargs: Mapping[str, Any] = ANY,
-        *,
-        count: int | None = None,
-        match: Match = "exact",
-    ) -> list[Call]:
-        """See :meth:`Recording.assert_called`."""
-        return self.wamp.recording.assert_called(procedure, args, kwargs, count=count, match=match)
-
-    def assertNotCalled(
-        self, procedure: str, args: Sequence[Any] = ANY, kwargs: Mapping[str, Any] = ANY, *, match: Match = "exact"
-    ) -> None:
-        """See :meth:`Recording.assert_not_called`."""
-        self.wamp.recording.assert_not_called(procedure, args, kwargs, match=match)
+    runOnCommit = staticmethod(run_on_commit)
+    assertPublished = on_test_case(Recording.assert_published)
+    assertNotPublished = on_test_case(Recording.assert_not_published)
+    assertCalled = on_test_case(Recording.assert_called)
+    assertNotCalled = on_test_case(Recording.assert_not_called)
 
 
 class WampSimpleTestCase(WampTestMixin, SimpleTestCase):
@@ -107,8 +70,8 @@ class WampSimpleTestCase(WampTestMixin, SimpleTestCase):
 
 
 class WampTestCase(WampTestMixin, TestCase):
-    """Django's ``TestCase``: handlers see the transaction of the test."""
+    """Django's ``TestCase``. Handlers see the transaction of the test."""
 
 
 class WampTransactionTestCase(WampTestMixin, TransactionTestCase):
-    """Django's ``TransactionTestCase``: what is published in ``atomic()`` is sent when that ends."""
+    """Django's ``TransactionTestCase``. Events published in ``atomic()`` are sent at its end."""

@@ -1,53 +1,52 @@
-"""A WAMP client in memory: it calls, publishes, subscribes and registers at the router of the test."""
+"""A WAMP client in memory: it calls, publishes, subscribes and registers at the router of a test."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
 from msgspec.structs import replace
 
 from ..api.bridge import within
+from ..api.session import DEFAULT_TIMEOUT, Timeout, value_of
 from ..api.threads import awaitable
-from ..api.verbs import value_of
 from ..auth.providers import AuthProvider
 from ..conf import app_settings
 from ..config.auth_methods import DJANGO_SESSION, LOCAL
-from ..node.handling import Event, Procedure
-from ..node.local import LocalLine
+from ..node.client_types import Event, Procedure
+from ..node.local import LocalClientTransport
 from ..node.session import Registration, Session, Subscription
 from ..router.decisions import Admit
 from ..stores.identity import users
 from ..wamp import errors
 from ..wamp.errors import ApplicationError
 from ..wamp.messages import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
-from .loop import DrivenFuture
-from .records import Match, listed, said
+from .loop import DrivenFuture, MemoryLoopBridge
+from .records import Match, in_one_line, numbered
 from .router import OPEN_ROLE, InMemoryRouter, active_router
 
 Outcome = TypeVar("Outcome")
-Timeout = float | Literal["default"] | None
 
 USER_ROLE: Final = "user"
-"""The role of users where every role may do everything, and no table or hook says another one."""
+"""The role of users if there is no configuration, and neither the table in the admin nor a hook gives another one."""
 
 
-class NoEvent(AssertionError):
+class NoEventReceived(AssertionError):
     """No event has come in time."""
 
 
 class WampClient:
-    """A client of the router of this test; it joins when it is first used.
+    """A client of the test's router. It joins on first use.
 
-    ``user``: a Django user who is in the database; ``AnonymousUser`` is none. Its role is that of a login by Django's
-    session (the table in the admin, the setting ``USER_ROLE``), unless ``role`` says one. Without a user it is
-    ``anonymous``, or who ``authid`` and ``role`` say; no login is asked for. ``realm`` is the only one there is, or the
-    setting ``REALM``.
+    ``user`` is a Django user in the database; ``AnonymousUser`` counts as none. Its role is that of a login with
+    Django's session (the table in the admin, or the setting ``USER_ROLE``), unless ``role`` is given. Without a user
+    the client is ``anonymous``, or has the given ``authid`` and ``role``. Nobody has to log in. ``realm`` defaults to
+    the only realm, or to the setting ``REALM``.
 
-    Each function has one for coroutines, with an ``a`` in front. Times are of the test's clock. After each function all
-    has happened that comes of it; where a handler of the project has failed meanwhile, :meth:`call` raises the error
-    with its cause, and :meth:`publish` raises it, unless ``raises_failures`` is False.
+    Each method has an async twin with the prefix ``a``. Times are those of the test's clock. When a method returns, the
+    router is idle. If a handler of the project has failed meanwhile, :meth:`call` raises the error with its cause, and
+    :meth:`publish` raises it, unless ``raises_failures`` is False.
     """
 
     def __init__(
@@ -64,12 +63,12 @@ class WampClient:
         self.user = user if getattr(user, "is_authenticated", False) else None
         self.raises_failures = raises_failures
         self.events: list[Event] = []
-        """All that was heard, in order."""
+        """All events received so far, in order."""
         self._realm, self._role, self._authid = realm, role, authid
         self._received = 0
         self._joined: Session | None = None
         self._joining = asyncio.Lock()
-        self._heard = asyncio.Event()
+        self._has_new_event = asyncio.Event()
 
     def __repr__(self) -> str:
         who = "not joined" if self._joined is None else f"{self._joined.authid}, {self._joined.authrole}"
@@ -79,20 +78,20 @@ class WampClient:
 
     @property
     def session(self) -> Session:
-        """Its session, with ``id``, ``realm``, ``authid`` and ``authrole``; it joins if need be."""
+        """The client's session, with ``id``, ``realm``, ``authid`` and ``authrole``. Joins first if needed."""
         return self._wait(self._session())
 
     async def asession(self) -> Session:
-        """:attr:`session` for coroutines."""
-        return await self._reach(self._session())
+        """Return :attr:`session`."""
+        return await self._await(self._session())
 
     def leave(self) -> None:
-        """Say goodbye. What is used afterwards joins anew, without the subscriptions and registrations."""
+        """Leave the realm. The next use joins again, without the subscriptions and registrations."""
         self._wait(self._leave())
 
     async def aleave(self) -> None:
-        """:meth:`leave` for coroutines."""
-        await self._reach(self._leave())
+        """Do the same as :meth:`leave`."""
+        await self._await(self._leave())
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -101,10 +100,10 @@ class WampClient:
         procedure: str,
         *args: Any,
         kwargs: Mapping[str, Any] | None = None,
-        timeout: Timeout = "default",
+        timeout: Timeout = DEFAULT_TIMEOUT,
         options: CallOptions | None = None,
     ) -> Any:
-        """Call a procedure; returns and raises what ``api.call`` does."""
+        """Call a procedure. Returns and raises the same as ``api.call``."""
         return self._wait(self._call(procedure, args, kwargs, timeout, options))
 
     async def acall(
@@ -112,62 +111,55 @@ class WampClient:
         procedure: str,
         *args: Any,
         kwargs: Mapping[str, Any] | None = None,
-        timeout: Timeout = "default",  # noqa: ASYNC109 - it is the same as in call
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it is the same as in call
         options: CallOptions | None = None,
     ) -> Any:
-        """:meth:`call` for coroutines."""
-        return await self._reach(self._call(procedure, args, kwargs, timeout, options))
+        """Do the same as :meth:`call`."""
+        return await self._await(self._call(procedure, args, kwargs, timeout, options))
 
     def submit(
         self,
         procedure: str,
         *args: Any,
         kwargs: Mapping[str, Any] | None = None,
-        timeout: Timeout = "default",
+        timeout: Timeout = DEFAULT_TIMEOUT,
         options: CallOptions | None = None,
     ) -> DrivenFuture[Any]:
-        """Begin a call, and let happen what can; ``result()`` of the future waits, ``cancel()`` cancels."""
+        """Start a call and return its future: ``result()`` waits for the result, ``cancel()`` cancels the call."""
         work = self._call(procedure, args, kwargs, timeout, options)
-        future = self.router.loop.post(work)
-        assert isinstance(future, DrivenFuture)  # noqa: S101 - that is what the loop makes
+        future = self._bridge.run_on_loop(work)
+        assert isinstance(future, DrivenFuture)  # noqa: S101 - the loop makes no others
         return future
 
     def stream(
         self, procedure: str, *args: Any, kwargs: Mapping[str, Any] | None = None, options: CallOptions | None = None
     ) -> Iterator[Any]:
-        """Call a procedure; yield its progressive results as they come, then the result."""
-        parts = self._stream(procedure, args, kwargs, options)
-        try:
-            while (part := self._wait(_next(parts))) is not None:
-                yield part[0]
-        finally:
-            self._wait(parts.aclose())
+        """Call a procedure. Yield its progressive results as they come, then the result."""
+        self.router.loop.forbid_in_coroutine()
+        yield from self._bridge.iterate(self._stream(procedure, args, kwargs, options))
 
     async def astream(
         self, procedure: str, *args: Any, kwargs: Mapping[str, Any] | None = None, options: CallOptions | None = None
     ) -> AsyncIterator[Any]:
-        """:meth:`stream` for coroutines."""
-        parts = self._stream(procedure, args, kwargs, options)
-        try:
-            while (part := await self._reach(_next(parts))) is not None:
-                yield part[0]
-        finally:
-            await self._reach(parts.aclose())
+        """Do the same as :meth:`stream`."""
+        async with aclosing(self._bridge.aiterate(self._stream(procedure, args, kwargs, options))) as parts:
+            async for part in parts:
+                yield part
 
     def register(
         self, procedure: str, handler: Procedure, *, match: Match = "exact", options: RegisterOptions | None = None
     ) -> Registration:
-        """Carry out a procedure, as a service elsewhere would.
+        """Register a procedure, as a service elsewhere would.
 
-        ``handler`` is given an Invocation, and may be a coroutine function. What it returns is the result.
+        ``handler``, a function or coroutine function, gets an Invocation. Its return value is the result.
         """
         return self._wait(self._register(procedure, handler, match, options))
 
     async def aregister(
         self, procedure: str, handler: Procedure, *, match: Match = "exact", options: RegisterOptions | None = None
     ) -> Registration:
-        """:meth:`register` for coroutines."""
-        return await self._reach(self._register(procedure, handler, match, options))
+        """Do the same as :meth:`register`."""
+        return await self._await(self._register(procedure, handler, match, options))
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -178,9 +170,9 @@ class WampClient:
         kwargs: Mapping[str, Any] | None = None,
         options: PublishOptions | None = None,
     ) -> int:
-        """Publish an event, as a client elsewhere would; returns its id once the router has taken it.
+        """Publish an event, as a client elsewhere would. Returns its id.
 
-        Raises ApplicationError where the router does not.
+        Raises ApplicationError if the router refuses it.
         """
         return self._wait(self._publish(topic, args, kwargs, options), raises=True)
 
@@ -191,8 +183,8 @@ class WampClient:
         kwargs: Mapping[str, Any] | None = None,
         options: PublishOptions | None = None,
     ) -> int:
-        """:meth:`publish` for coroutines."""
-        return await self._reach(self._publish(topic, args, kwargs, options), raises=True)
+        """Do the same as :meth:`publish`."""
+        return await self._await(self._publish(topic, args, kwargs, options), raises=True)
 
     def subscribe(
         self,
@@ -202,7 +194,7 @@ class WampClient:
         handler: Callable[[Event], object] | None = None,
         options: SubscribeOptions | None = None,
     ) -> Subscription:
-        """Hear a topic or pattern: what comes is in :attr:`events`, for :meth:`receive`, and ``handler`` gets it."""
+        """Subscribe to a topic or pattern. Events are in :attr:`events`, for :meth:`receive`, and go to ``handler``."""
         return self._wait(self._subscribe(topic, match, handler, options))
 
     async def asubscribe(
@@ -213,16 +205,16 @@ class WampClient:
         handler: Callable[[Event], object] | None = None,
         options: SubscribeOptions | None = None,
     ) -> Subscription:
-        """:meth:`subscribe` for coroutines."""
-        return await self._reach(self._subscribe(topic, match, handler, options))
+        """Do the same as :meth:`subscribe`."""
+        return await self._await(self._subscribe(topic, match, handler, options))
 
     def receive(self, timeout: float = 5.0) -> Event:
-        """The oldest event that was not received yet; waits for it ``timeout`` seconds of the clock. Raises NoEvent."""
+        """Return the oldest event not received yet. Waits up to ``timeout`` seconds, then raises NoEventReceived."""
         return self._wait(self._receive(timeout))
 
     async def areceive(self, timeout: float = 5.0) -> Event:  # noqa: ASYNC109 - it is the same as in receive
-        """:meth:`receive` for coroutines."""
-        return await self._reach(self._receive(timeout))
+        """Do the same as :meth:`receive`."""
+        return await self._await(self._receive(timeout))
 
     # --- on the loop ------------------------------------------------------------------------------------------------
 
@@ -242,25 +234,25 @@ class WampClient:
         else:
             role, authid = await sync_to_async(self._identity)(realm)
             principal = Admit(realm, authid, role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
-        await router.ready(realm, role)
-        session = Session(realm, lambda inbox: LocalLine(router.node, principal, inbox))
+        await router._prepare(realm, role)
+        session = Session(realm, lambda inbox: LocalClientTransport(router.node, principal, inbox))
         await session.open()
         if user is not None:
-            router.knows(session.id, str(user.pk))
+            router._users[session.id] = str(user.pk)
         return session
 
     def _identity(self, realm: str) -> tuple[str, str]:
-        """The role and the authid of the user."""
+        """Return the role and the authid of the user."""
         authid = self._authid or users.authid_of(self.user)
         if self._role is not None:
             return self._role, authid
         role = users.role_of(self.user, realm)
-        if role is None and self.router.has_any_role:
+        if role is None and self.router._is_open:
             role = USER_ROLE
         if not role:
             raise ValueError(
                 f"User {authid!r} has no role in realm {realm!r}: neither the setting USER_ROLE nor the roles of users"
-                " in the database give one. Say role=... where that is not what the test is about."
+                " in the database give one. Pass role=... if the test is not about roles."
             )
         return role, authid
 
@@ -277,7 +269,7 @@ class WampClient:
         options: CallOptions | None,
     ) -> Any:
         session = await self._session()
-        seconds = app_settings().api.timeout if timeout == "default" else timeout
+        seconds = app_settings().api.timeout if timeout == DEFAULT_TIMEOUT else timeout
         before = len(self.router.failures)
         try:
             return value_of(await within(seconds, session.call(procedure, args, kwargs, options=options)))
@@ -301,7 +293,7 @@ class WampClient:
     ) -> Registration:
         session = await self._session()
         options = replace(options or RegisterOptions(), match=match)
-        return await session.register(procedure, awaitable(handler), options=options)
+        return await session.register(procedure, awaitable(handler, clean=False), options=options)
 
     async def _publish(
         self, topic: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: PublishOptions | None
@@ -316,48 +308,51 @@ class WampClient:
         self, topic: str, match: Match, handler: Callable[[Event], object] | None, options: SubscribeOptions | None
     ) -> Subscription:
         session = await self._session()
-        handle = None if handler is None else awaitable(handler, in_order=True)
+        handle = None if handler is None else awaitable(handler, in_order=True, clean=False)
 
-        def hear(event: Event) -> object:
+        def receive(event: Event) -> object:
             self.events.append(event)
-            self._heard.set()
+            self._has_new_event.set()
             return None if handle is None else handle(event)
 
-        return await session.subscribe(topic, hear, options=replace(options or SubscribeOptions(), match=match))
+        return await session.subscribe(topic, receive, options=replace(options or SubscribeOptions(), match=match))
 
     async def _receive(self, timeout: float) -> Event:  # noqa: ASYNC109 - it is the caller's
         try:
             async with asyncio.timeout(timeout):
                 while len(self.events) <= self._received:
-                    self._heard.clear()
-                    await self._heard.wait()
+                    self._has_new_event.clear()
+                    await self._has_new_event.wait()
         except TimeoutError:
-            before = [said(one.topic, one.args, one.kwargs) for one in self.events]
-            lines = listed("Received before:", before, "None was received before.")
-            raise NoEvent("\n".join([f"No event within {timeout:g} seconds.", *lines])) from None
+            before = [in_one_line(one.topic, one.args, one.kwargs) for one in self.events]
+            lines = numbered("Received before:", before, "None was received before.")
+            raise NoEventReceived("\n".join([f"No event within {timeout:g} seconds.", *lines])) from None
         self._received += 1
         return self.events[self._received - 1]
 
     # --- from outside -----------------------------------------------------------------------------------------------
 
+    @property
+    def _bridge(self) -> MemoryLoopBridge:
+        return MemoryLoopBridge(self.router.loop)
+
     def _wait(self, work: Coroutine[Any, Any, Outcome], *, raises: bool = False) -> Outcome:
-        loop = self.router.loop
         try:
-            loop.refuse_coroutines()
+            self.router.loop.forbid_in_coroutine()
         except BaseException:
             work.close()
             raise
         before = len(self.router.failures)
-        outcome = loop.post(work).result()
+        outcome = self._bridge.wait(work, None)
         if raises:
             self._raise_failure(before)
         return outcome
 
-    async def _reach(self, work: Coroutine[Any, Any, Outcome], *, raises: bool = False) -> Outcome:
+    async def _await(self, work: Coroutine[Any, Any, Outcome], *, raises: bool = False) -> Outcome:
         before = len(self.router.failures)
-        outcome = await self.router.loop.reach(work)
+        outcome = await self._bridge.await_on_loop(work)
         if raises:
-            await self.router.asettle()
+            await self.router.arun_until_idle()
             self._raise_failure(before)
         return outcome
 
@@ -365,10 +360,3 @@ class WampClient:
         failed = self.router.failures[before:]
         if failed and self.raises_failures:
             raise failed[0].error
-
-
-async def _next(parts: AsyncGenerator[Outcome, None]) -> tuple[Outcome] | None:
-    try:
-        return (await anext(parts),)
-    except StopAsyncIteration:  # no future can carry that
-        return None

@@ -1,4 +1,4 @@
-"""The clock of a test: it stands still, and is moved by the test or by whoever waits."""
+"""The clock of a test. It stands still until the test advances it or waits for something."""
 
 from asgiref.sync import sync_to_async
 
@@ -6,7 +6,7 @@ from .loop import MemoryLoop
 
 
 class Clock:
-    """Time as the router, coroutines of handlers and timeouts see it. Django's and Python's own does not change."""
+    """The time of the router, of coroutines in handlers and of timeouts. ``time`` and ``datetime`` are not affected."""
 
     def __init__(self, loop: MemoryLoop) -> None:
         self._loop = loop
@@ -17,26 +17,26 @@ class Clock:
         return round(self._loop.time(), 9)
 
     @property
-    def jumps(self) -> bool:
-        """Whether the clock goes on to the next thing that is due when the test waits and nothing else is left to do.
+    def auto_advance(self) -> bool:
+        """Whether the clock advances to the next timer when the test waits and nothing else is left to run.
 
-        True unless set. Where it is not, a test that waits for what only time can bring fails.
+        True by default. If False, a test that waits for something that only a timer can cause fails.
         """
-        return self._loop.jumps
+        return self._loop.auto_advance
 
-    @jumps.setter
-    def jumps(self, jumps: bool) -> None:
-        self._loop.jumps = jumps
+    @auto_advance.setter
+    def auto_advance(self, auto_advance: bool) -> None:
+        self._loop.auto_advance = auto_advance
 
     @property
     def next_due(self) -> float | None:
-        """In how many seconds something is due, None where nothing is."""
+        """Seconds until the next timer, None if there is none."""
         return self._loop.next_due()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; all that is due meanwhile happens, in order."""
+        """Advance the clock. Everything due meanwhile runs, in order."""
         if seconds < 0:
-            raise ValueError("time does not go back")
+            raise ValueError("the clock cannot be turned back")
         self._loop.advance(seconds)
 
     async def aadvance(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Transactions of tests: what waits for their commit, and the two ways it comes to happen all the same."""
+"""Runs callbacks that wait for a commit in tests, whose transactions are usually rolled back."""
 
 import logging
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from contextlib import ExitStack, contextmanager
 from django.db import connections
 from django.test import TestCase
 
-from ..api.verbs import Unpublished
+from ..api.session import PendingPublication
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def committing() -> Iterator[None]:
-    """At the end of the block what it has left to do after the commit is done, in all databases.
+def run_on_commit() -> Iterator[None]:
+    """Run, at the end of the block, the callbacks that wait for a commit since its start, in all databases.
 
-    A ``TestCase`` rolls its transaction back, so that nothing is ever committed; without this whatever waits for that,
-    such as ``api.publish``, waits for ever. It is Django's ``captureOnCommitCallbacks(execute=True)``.
+    A ``TestCase`` rolls its transaction back, so nothing is ever committed there: without this, events published by
+    ``api.publish`` would wait forever. It is Django's ``captureOnCommitCallbacks(execute=True)`` for all databases.
     """
     with ExitStack() as stack:
         for alias in connections:
@@ -26,8 +26,11 @@ def committing() -> Iterator[None]:
 
 
 @contextmanager
-def committing_alone() -> Iterator[None]:
-    """The same for what a handler does, which has transactions of its own where it is no test. Done is done."""
+def run_on_handler_commit() -> Iterator[None]:
+    """Do the same for the code of a handler. Outside of tests a handler has transactions of its own.
+
+    The callbacks are removed, so that :func:`run_on_commit` does not run them again.
+    """
     before = {one: len(one.run_on_commit) for one in connections.all(initialized_only=True) if one.in_atomic_block}
     try:
         yield
@@ -39,15 +42,15 @@ def committing_alone() -> Iterator[None]:
                 try:
                     entry[1]()
                 except Exception:
-                    if not any(entry[2:]):
+                    if not any(entry[2:]):  # not registered with robust=True
                         raise
-                    logger.exception("What waited for a commit has failed")
+                    logger.exception("A callback that waited for a commit has failed")
 
 
-def waiting_for_commit() -> tuple[list[Unpublished], int]:
-    """What has been published and waits for a commit, and how much else waits, which may be about to publish."""
+def waiting_for_commit() -> tuple[list[PendingPublication], int]:
+    """Return the publications that wait for a commit, and the number of other callbacks, which may publish too."""
     callbacks = [entry[1] for one in connections.all(initialized_only=True) for entry in one.run_on_commit]
     owners = [getattr(callback, "__self__", None) for callback in callbacks]
-    owners = [getattr(owner, "publication", owner) for owner in owners]  # those of model events have it
-    published = [owner for owner in owners if isinstance(owner, Unpublished)]
+    owners = [getattr(owner, "publication", owner) for owner in owners]  # a PendingEvent of model events
+    published = [owner for owner in owners if isinstance(owner, PendingPublication)]
     return published, len(callbacks) - len(published)

@@ -1,4 +1,4 @@
-"""Databases of a live server: its threads have connections of their own, so an in-memory SQLite is put in a file."""
+"""Databases for a live server. Its threads have connections of their own, so in-memory SQLite is copied to a file."""
 
 import sqlite3
 import tempfile
@@ -15,15 +15,15 @@ from django.db.backends.signals import connection_created
 
 @contextmanager
 def databases_for_threads() -> Iterator[None]:
-    """Within, every thread finds what tests commit. At the end connections of other threads are closed.
+    """Let all threads see what tests commit. At the end of the block close the connections of other threads.
 
-    SQLite in memory belongs to one connection, so its content is copied into a file that is used meanwhile, and left as
-    it was. Call it outside of transactions.
+    An in-memory SQLite database belongs to one connection. It is copied to a file, which is used within the block; the
+    original is not changed. Must be used outside of transactions.
     """
     opened: list[BaseDatabaseWrapper] = []
     here = threading.get_ident()
 
-    def note(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    def remember(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         if threading.get_ident() != here:
             opened.append(connection)
 
@@ -32,11 +32,11 @@ def databases_for_threads() -> Iterator[None]:
         for connection in connections.all():
             if connection.vendor == "sqlite" and connection.is_in_memory_db():  # type: ignore[attr-defined]
                 stack.enter_context(_in_file(connection, directory / f"{connection.alias}.sqlite3"))
-        connection_created.connect(note, weak=False)
+        connection_created.connect(remember, weak=False)
         try:
             yield
         finally:
-            connection_created.disconnect(note)
+            connection_created.disconnect(remember)
             for connection in opened:
                 _close(connection)
 
@@ -47,10 +47,10 @@ def _in_file(connection: BaseDatabaseWrapper, file: Path) -> Iterator[None]:
     memory, settings = connection.connection, connection.settings_dict
     before = {"NAME": settings["NAME"], "OPTIONS": settings["OPTIONS"]}
     copy = sqlite3.connect(file)
-    copy.execute("PRAGMA journal_mode=WAL")  # who reads waits for nobody
+    copy.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
     memory.backup(copy)
     copy.close()
-    # The dictionary is the same for the connections of all threads.
+    # The connections of all threads share this dictionary.
     settings.update(NAME=str(file), OPTIONS={**before["OPTIONS"], "transaction_mode": "IMMEDIATE", "timeout": 30})
     connection.connection = None
     try:

@@ -1,16 +1,15 @@
-"""A live server for tests with browsers and real clients: this product's own, with the project's application."""
+"""A live server for tests with browsers and real clients. It serves the project's application."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
-from ..bootstrap import runtime as runtimes
 from ..bootstrap.mounts import MAIN
-from ..bootstrap.runtime import Runtime
+from ..bootstrap.runtime import Runtime, install, uninstall
 from ..bootstrap.sources import DatabaseSource, FileSource, MappingSource, Source
 from ..conf import app_settings
 from ..config.configuration import Configuration
@@ -19,8 +18,8 @@ from ..config.endpoint import TcpEndpoint
 from ..config.websocket import WebSocketSection
 from ..management.serving import project_application
 from ..stores import configuration as rows
-from ..transports.daphne.background import BackgroundServer
 from ..transports.listener import Listener
+from .background_server import BackgroundServer
 from .databases import databases_for_threads
 from .router import DATABASE, Config
 
@@ -30,15 +29,15 @@ ENDPOINT: Final = TcpEndpoint.model_construct(type="tcp", port=0, interface=ADDR
 
 
 class DatabaseOrDefault(DatabaseSource):
-    """What is in the test's database; with nothing in it what a development server has."""
+    """The configuration in the test's database, or the default of a development server if there is none."""
 
     def load(self) -> Configuration:
-        """See :class:`~..bootstrap.sources.Source`."""
+        """Read the configuration. Raises ConfigError."""
         return development_default() if rows.is_empty() else super().load()
 
 
 def source_of(config: Config) -> Source:
-    """Where the configuration of a live server comes from; None as for :class:`LiveServer`."""
+    """Return the source of the configuration of a :class:`LiveServer`."""
     config = app_settings().config if config is None else config
     if config is None or config == DATABASE:
         return DatabaseOrDefault()
@@ -46,15 +45,15 @@ def source_of(config: Config) -> Source:
 
 
 class LiveServer:
-    """The server, from :meth:`start` to :meth:`stop` or within ``with``. It listens on a free port of 127.0.0.1.
+    """A server, from :meth:`start` to :meth:`stop` or within ``with``. It listens on a free port of 127.0.0.1.
 
-    ``config`` is a mapping of the form of Crossbar's ``config.json``, or the path of such a file: its first transport
-    is served, wherever it would listen. Without it the setting ``WAMP_TRANSPORT["CONFIG"]`` counts; without that too
-    what is in the test's database, followed as always; with nothing there ``/ws``, realm ``realm1``, open to anonymous
-    clients, as in development.
+    ``config`` is a mapping of the form of Crossbar's ``config.json``, or the path of such a file. Its first transport
+    is served, whatever its endpoint. ``config`` defaults to the setting ``WAMP_TRANSPORT["CONFIG"]``, then to the
+    configuration in the test's database, whose changes are applied as usual, and if that is empty to ``/ws`` with realm
+    ``realm1``, open to anonymous clients, as in development.
 
-    It begins outside of transactions, and sees what tests commit: use it with ``TransactionTestCase``. An in-memory
-    SQLite is copied into a file meanwhile. In the process of the test ``wamp_transport.api`` speaks to it.
+    Start it outside of transactions. It sees only what tests commit, so use it with ``TransactionTestCase``. An
+    in-memory SQLite database is copied to a file meanwhile. ``wamp_transport.api`` in the test's process uses it.
     """
 
     def __init__(self, config: Config = None) -> None:
@@ -71,7 +70,7 @@ class LiveServer:
 
     @property
     def wamp_url(self) -> str:
-        """The address for WAMP clients: that of the first WebSocket service, such as ``ws://127.0.0.1:34567/ws``."""
+        """The address of the first WebSocket service, such as ``ws://127.0.0.1:34567/ws``."""
         snapshot = None if self._runtime is None else self._runtime.snapshot
         transports = () if snapshot is None else snapshot.configuration.transports[:1]
         found = [one.path for each in transports for one in each.paths if isinstance(one.settings, WebSocketSection)]
@@ -80,19 +79,19 @@ class LiveServer:
         return f"ws://{ADDRESS}:{self.port}{found[0]}"
 
     def start(self) -> "LiveServer":
-        """Begin, and return when it listens."""
+        """Start, and return when the server listens."""
         if any(one.in_atomic_block for one in connections.all(initialized_only=True)):
             raise RuntimeError(
-                "A live server cannot see what is in the transaction of a test: use WampLiveServerTestCase, or with"
-                " pytest-django the fixture transactional_db, instead of TestCase or db."
+                "A live server cannot see the transaction of a test: use WampLiveServerTestCase instead of TestCase,"
+                " or with pytest-django the fixture transactional_db instead of db."
             )
         with ExitStack() as stack:
             stack.enter_context(databases_for_threads())
             stack.enter_context(override_settings(ALLOWED_HOSTS=[*settings.ALLOWED_HOSTS, ADDRESS]))
             runtime = self._runtime = Runtime(self._source)
-            stack.callback(runtimes.exchange, runtimes.exchange(runtime))
+            stack.enter_context(installed(runtime))
             server = self._server = BackgroundServer(
-                project_application().with_finders(), runtime.find_service, self._begin, runtime.stop
+                project_application().with_finders(), runtime.find_service, self._on_start, runtime.stop
             )
             stack.callback(server.halt)
             server.launch()
@@ -101,7 +100,7 @@ class LiveServer:
         return self
 
     def stop(self) -> None:
-        """Say goodbye to all sessions, close, and leave everything as it was."""
+        """Close all sessions, stop, and restore what was there before."""
         self._stack.close()
 
     def __enter__(self) -> "LiveServer":
@@ -110,30 +109,43 @@ class LiveServer:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    async def _begin(self, server: Any) -> None:
+    async def _on_start(self, server: Any) -> None:
         runtime = self._runtime
-        assert runtime is not None  # noqa: S101 - made before
+        assert runtime is not None  # noqa: S101 - start() has set it
         node = await runtime.start()
         server.wanted = listeners(node.snapshot.configuration)
-        runtime.on_applied = self._follow
+        runtime.on_applied = self._on_applied
 
-    async def _follow(self, configuration: Configuration) -> None:
-        """Another configuration is in the test's database."""
+    async def _on_applied(self, configuration: Configuration) -> None:
+        """Apply a configuration that was saved in the test's database."""
         if self._server is not None:
             self._server.refresh()
             await self._server.listen(listeners(configuration))
 
 
 def listeners(configuration: Configuration) -> dict[str, Listener]:
-    """The first transport, on the port of the test; whatever other transports there are stay closed."""
+    """Return a listener for the first transport, on the test's port. Other transports stay closed."""
     first = configuration.transports[:1]
     return {MAIN: Listener.of(configuration, first[0], ENDPOINT) if first else Listener(ENDPOINT)}
+
+
+@contextmanager
+def installed(runtime: Runtime) -> Iterator[None]:
+    """Make ``runtime`` the one of this process within the block."""
+    previous = uninstall()
+    install(runtime)
+    try:
+        yield
+    finally:
+        uninstall()
+        if previous is not None:
+            install(previous)
 
 
 class WampLiveServerTestCase(TransactionTestCase):
     """Django's ``TransactionTestCase`` with a :class:`LiveServer` for all tests of the class.
 
-    ``wamp_config`` is the server's ``config``.
+    ``wamp_config`` is the ``config`` of the server.
     """
 
     wamp_config: ClassVar[Config] = None
@@ -141,17 +153,17 @@ class WampLiveServerTestCase(TransactionTestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Begin the server."""
+        """Start the server."""
         cls.live_server = LiveServer(cls.wamp_config)
         super().setUpClass()
         cls.enterClassContext(cls.live_server)
 
     @property
     def live_server_url(self) -> str:
-        """See :attr:`LiveServer.url`."""
+        """The address of the pages, such as ``http://127.0.0.1:34567``."""
         return self.live_server.url
 
     @property
     def wamp_url(self) -> str:
-        """See :attr:`LiveServer.wamp_url`."""
+        """The address for WAMP clients, such as ``ws://127.0.0.1:34567/ws``."""
         return self.live_server.wamp_url

@@ -1,8 +1,8 @@
-"""An event loop in memory, for one test: no sockets, no threads, and a clock that a test moves.
+"""An event loop in memory for one test: without sockets and threads, and with a clock that the test moves.
 
-The loop runs only while somebody waits for what it does, in the thread of who waits. What would run in a thread
-elsewhere (synchronous handlers, the ORM in coroutines) runs between two turns of the loop, in that same thread and with
-no loop running there: so it sees the database connection, and the transaction, of the test.
+The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (sync handlers, the
+ORM in coroutines) runs between two turns of the loop, in the same thread and with no loop running there. So it sees the
+database connection and the transaction of the test.
 """
 
 import asyncio
@@ -19,27 +19,28 @@ from typing import Any, Final, TypeVar, TypeVarTuple
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 
-from ..api.bridge import DrivenLoop
+from ..api.bridge import LoopBridge
 from ..compat.asgiref import kept_main_loop
 from ..compat.asyncio import LoopWithoutSockets, running_loop
-from .commits import committing_alone
+from ..wamp.errors import TransportError
+from .commits import run_on_handler_commit
 
 Outcome = TypeVar("Outcome")
-Given = TypeVarTuple("Given")
+Arguments = TypeVarTuple("Arguments")
 
 MAX_TURNS: Final = 1_000_000
-"""Turns of the loop without a pause, after which something goes round in circles."""
+"""Turns of the loop without a pause, after which a coroutine is taken for an endless loop."""
 
-PATIENCE: Final = 10.0
-"""Seconds of real time that one thread or task waits for another."""
+MAX_WAIT_SECONDS: Final = 10.0
+"""Real time that one thread or task waits for another."""
 
 
-class NothingHappens(AssertionError):
-    """A test waits for something that cannot come."""
+class StalledError(AssertionError):
+    """A test waits for a result that cannot come."""
 
 
 class _NoSockets:
-    """Stands where other loops wait for sockets: with nothing to do at once, the loop stops."""
+    """The loop's selector. Other loops would wait here for sockets; this one stops if nothing is ready."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         self._loop = loop
@@ -51,36 +52,36 @@ class _NoSockets:
             self._loop.stop()
         elif self.turns > MAX_TURNS:
             self._loop.stop()
-            raise NothingHappens(f"A coroutine goes round in circles: {MAX_TURNS} turns without a pause")
+            raise StalledError(f"A coroutine runs in an endless loop: {MAX_TURNS} turns without a pause")
         return []
 
 
 class DrivenFuture(Future[Outcome]):
-    """What comes of something on the loop. Whoever asks for its result drives the loop until it is there."""
+    """The result of work on the loop. Asking for the result drives the loop until it is there."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         super().__init__()
         self._loop = loop
 
     def result(self, timeout: float | None = None) -> Outcome:
-        """The result. Time passes on the clock of the test alone: ``timeout`` is not looked at."""
+        """Return the result. ``timeout`` is ignored, because time passes only on the test's clock."""
         self._loop.drive(self.done)
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The exception, None where there is none."""
+        """Return the exception, or None."""
         self._loop.drive(self.done)
         return super().exception(0)
 
     def cancel(self) -> bool:
-        """Cancel the work, with all that comes of it."""
+        """Cancel the work and run until the loop is idle."""
         is_cancelled = super().cancel()
         if is_cancelled:
-            self._loop.settle()
+            self._loop.run_until_idle()
         return is_cancelled
 
 
-class _Aside(Executor):
+class _InlineExecutor(Executor):
     """Takes work that must not run on the loop."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
@@ -88,51 +89,51 @@ class _Aside(Executor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        self._loop.put_aside(future, lambda: function(*args, **kwargs))
+        self._loop.add_inline_work(future, lambda: function(*args, **kwargs))
         return future
 
 
-class MemoryLoop(LoopWithoutSockets, DrivenLoop):
-    """The loop. ``jumps``: the clock goes on by itself when somebody waits and nothing else is left to do."""
+class MemoryLoop(LoopWithoutSockets):
+    """The loop. ``auto_advance``: the clock advances by itself when a caller waits and nothing is left to run."""
 
     def __init__(self) -> None:
         self._no_sockets = _NoSockets(self)
         super().__init__(self._no_sockets)
         self._now = 0.0
-        self.jumps = True
-        self.aside: Final = _Aside(self)
+        self.auto_advance = True
+        self._executor: Final = _InlineExecutor(self)
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._order = count()
-        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._inline_work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._turn = threading.Condition(threading.RLock())
         self._busy: list[int] = []
-        """The threads that do something aside, once for each thing."""
+        """The threads that run inline work, once for each piece."""
         self._waiters: set[int] = set()
-        """Those of them that wait for others."""
+        """Those of them that wait for other threads."""
         self._version = 0
-        """Another number whenever something has happened that one may wait for."""
+        """Incremented whenever something happens that a thread may wait for."""
         self._depth: dict[int, int] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
 
-    # --- what asyncio wants of a loop ------------------------------------------------------------------------------
+    # --- the interface that asyncio requires -----------------------------------------------------------------------
 
     def time(self) -> float:
-        """Seconds since the test began, on its clock."""
+        """Return the seconds since the test began, on its clock."""
         return self._now
 
     def call_at(
-        self, when: float, callback: Callable[[*Given], object], *args: *Given, context: Context | None = None
+        self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """See asyncio."""
+        """Schedule a callback."""
         handle = super().call_at(when, callback, *args, context=context)
         heappush(self._timers, (handle.when(), next(self._order), handle))
         return handle
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[*Given], Outcome], *args: *Given
+        self, executor: Executor | None, func: Callable[[*Arguments], Outcome], *args: *Arguments
     ) -> asyncio.Future[Outcome]:
-        """``func`` beside the loop, in the thread of who drives it, whatever executor is meant."""
-        return asyncio.wrap_future(self.aside.submit(func, *args), loop=self)
+        """Run ``func`` between two turns, in the thread that drives the loop. ``executor`` is ignored."""
+        return asyncio.wrap_future(self._executor.submit(func, *args), loop=self)
 
     def wake_up(self) -> None:
         """Wake the threads that wait for what this loop does."""
@@ -140,48 +141,50 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
 
     # --- work from outside -----------------------------------------------------------------------------------------
 
-    def post(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Begin ``work``, and let all happen that can."""
+    def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
+        """Start ``work`` and run until the loop is idle."""
         future = self._begin(work)
         running = running_loop()
         if running is None:
-            self.settle()
-        elif running is not self:  # a coroutine that does not wait: what it wants happens meanwhile
-            task = running.create_task(sync_to_async(self.settle)())
+            self.run_until_idle()
+        elif running is not self:  # called in a coroutine, which must not be blocked
+            task = running.create_task(sync_to_async(self.run_until_idle)())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return future
 
-    async def reach(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """What comes of ``work``, for a coroutine on another loop.
+    async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Return the result of ``work``, for a coroutine on another loop.
 
-        The loop is driven where Django runs synchronous code for this coroutine. The clock goes on by itself where
-        no other task is there that could do something meanwhile.
+        The loop is driven in the thread where Django runs sync code for this coroutine. The clock advances by itself
+        only if no other task could do something meanwhile.
         """
         future = self._begin(work)
         changed = asyncio.Event()
         running = asyncio.get_running_loop()
         future.add_done_callback(lambda _: running.call_soon_threadsafe(changed.set))
         try:
-            await sync_to_async(self.settle)()
+            await sync_to_async(self.run_until_idle)()
             while not future.done():
-                if self.jumps and len(asyncio.all_tasks()) == 1:
+                if self.auto_advance and len(asyncio.all_tasks()) == 1:
                     await sync_to_async(self.drive)(future.done)
                 else:
                     await self._wait(changed)
         except BaseException:
             Future.cancel(future)
-            await asyncio.shield(sync_to_async(self.settle)())
+            await asyncio.shield(sync_to_async(self.run_until_idle)())
             raise
         return Future.result(future, 0)
 
     async def _wait(self, changed: asyncio.Event) -> None:
-        """Until another task has driven the loop so far."""
+        """Wait until another task has driven the loop far enough."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await changed.wait()
         except TimeoutError:
-            raise NothingHappens(f"{self._said()} Other tasks run, so the clock waits to be told to advance.") from None
+            raise StalledError(
+                f"{self._stall_message()} Other tasks are running, so the clock does not advance by itself."
+            ) from None
 
     def _begin(self, work: Coroutine[Any, Any, Outcome]) -> DrivenFuture[Outcome]:
         future: DrivenFuture[Outcome] = DrivenFuture(self)
@@ -194,35 +197,38 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
             task.add_done_callback(lambda task: _hand_over(task, future))
             future.add_done_callback(lambda _: self.call_soon_threadsafe(task.cancel) if future.cancelled() else None)
 
-        # What asgiref remembers of who calls is not for what is done on the loop.
+        # An empty context: what asgiref stores about the caller must not reach work on the loop.
         self.call_soon_threadsafe(begin, context=Context())
         return future
 
-    def put_aside(self, future: Future[Any], work: Callable[[], Any]) -> None:
-        """Let ``work`` be done between two turns."""
+    def add_inline_work(self, future: Future[Any], work: Callable[[], Any]) -> None:
+        """Queue ``work`` to run between two turns."""
         context = copy_context()
-        self._waiting.append((future, lambda: context.run(work)))
-        self.stop()  # so that whoever drives does it
+        self._inline_work.append((future, lambda: context.run(work)))
+        self.stop()  # gives control back to _drive(), which runs the work
 
     # --- driving ---------------------------------------------------------------------------------------------------
 
-    def settle(self) -> None:
-        """Let all happen that can without time passing. In the midst of it, it happens later anyway."""
-        self.refuse_coroutines()
+    def run_until_idle(self) -> None:
+        """Run everything that can run without the clock advancing.
+
+        Does nothing in code that the loop itself runs: that is already part of such a run.
+        """
+        self.forbid_in_coroutine()
         if not self._depth.get(threading.get_ident()):
             self._drive(lambda: False, lambda: True)
 
     def drive(self, is_done: Callable[[], bool]) -> None:
-        """Run until ``is_done``, and outermost until all has happened that can. Raises NothingHappens."""
-        self.refuse_coroutines()
-        self._drive(is_done, self._jump_or_raise)
-        self.settle()
+        """Run until ``is_done()``, then until the loop is idle. Raises StalledError."""
+        self.forbid_in_coroutine()
+        self._drive(is_done, self._advance_or_raise)
+        self.run_until_idle()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, with all that is due meanwhile."""
+        """Advance the clock. Everything due meanwhile runs."""
         end = self._now + seconds
 
-        def goes_on() -> bool:
+        def reach_next_timer() -> bool:
             due = self._next_due()
             if due is None or due > end:
                 self._now = max(self._now, end)
@@ -230,25 +236,24 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
             self._now = math.nextafter(due, math.inf)
             return False
 
-        self.refuse_coroutines()
-        self._drive(lambda: False, goes_on)
-        self.settle()  # what is due at the very end
+        self.forbid_in_coroutine()
+        self._drive(lambda: False, reach_next_timer)
+        self.run_until_idle()  # timers due at the end itself
 
     def next_due(self) -> float | None:
-        """In how many seconds something is due, if ever."""
+        """Return the seconds until the next timer, or None."""
         due = self._next_due()
         return None if due is None else max(0.0, due - self._now)
 
-    def refuse_coroutines(self) -> None:
-        """Raises SynchronousOnlyOperation in a coroutine, which has to await."""
+    def forbid_in_coroutine(self) -> None:
+        """Raise SynchronousOnlyOperation in a coroutine, which must not be blocked."""
         if running_loop() is not None:
             raise SynchronousOnlyOperation(
-                "This waits, and a coroutine would hold up its event loop: use the function with an 'a' in front, and"
-                " 'await' it."
+                "This function blocks, which a coroutine must not do: await the function with the prefix 'a'."
             )
 
     def _drive(self, is_done: Callable[[], bool], when_idle: Callable[[], bool]) -> None:
-        """Run until ``is_done``; ``when_idle`` is asked with nothing left to do, and says whether that is the end."""
+        """Run until ``is_done()``. With nothing left to run, call ``when_idle()``, which returns whether to stop."""
         me = threading.get_ident()
         self._depth[me] = self._depth.get(me, 0) + 1
         try:
@@ -257,36 +262,36 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
                     self._run_ready()
                     if is_done():
                         return
-                    if not self._waiting:
+                    if not self._inline_work:
                         if self._is_another_busy(me):
                             self._wait_for_others(me)
                         elif when_idle():
                             return
                         continue
-                    future, work = self._waiting.popleft()
+                    future, work = self._inline_work.popleft()
                     self._busy.append(me)
-                self._do(me, future, work)
+                self._run_inline(me, future, work)
         finally:
             self._depth[me] -= 1
             if not self._depth[me]:
                 del self._depth[me]
 
     def _run_ready(self) -> None:
-        """Turns of the loop, until nothing is left to do there or something is to be done aside."""
-        if self._waiting:
+        """Run turns of the loop until nothing is ready, or there is inline work."""
+        if self._inline_work:
             return
         self._no_sockets.turns = 0
         self.run_forever()
         if self._no_sockets.turns > 1:
             self._tell_waiters()
 
-    def _do(self, me: int, future: Future[Any], work: Callable[[], Any]) -> None:
+    def _run_inline(self, me: int, future: Future[Any], work: Callable[[], Any]) -> None:
         try:
             if future.set_running_or_notify_cancel():
                 try:
-                    with kept_main_loop(), committing_alone():
+                    with kept_main_loop(), run_on_handler_commit():
                         outcome = work()
-                except BaseException as fault:  # noqa: BLE001 - whoever waits for it gets it
+                except BaseException as fault:  # noqa: BLE001 - the future raises it
                     future.set_exception(fault)
                 else:
                     future.set_result(outcome)
@@ -303,8 +308,10 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
         self._waiters.add(me)
         self._turn.notify_all()
         try:
-            if not self._turn.wait_for(lambda: self._version != seen or not self._is_another_busy(me), PATIENCE):
-                raise NothingHappens(f"Another thread has been doing something for {PATIENCE:g} seconds.")
+            if not self._turn.wait_for(
+                lambda: self._version != seen or not self._is_another_busy(me), MAX_WAIT_SECONDS
+            ):
+                raise StalledError(f"Another thread has been busy for {MAX_WAIT_SECONDS:g} seconds.")
         finally:
             self._waiters.discard(me)
 
@@ -313,10 +320,10 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
             self._version += 1
             self._turn.notify_all()
 
-    def _jump_or_raise(self) -> bool:
+    def _advance_or_raise(self) -> bool:
         due = self._next_due()
-        if due is None or not self.jumps:
-            raise NothingHappens(self._said())
+        if due is None or not self.auto_advance:
+            raise StalledError(self._stall_message())
         self._now = math.nextafter(due, math.inf)
         return False
 
@@ -326,10 +333,34 @@ class MemoryLoop(LoopWithoutSockets, DrivenLoop):
             heappop(timers)
         return timers[0][0] if timers else None
 
-    def _said(self) -> str:
+    def _stall_message(self) -> str:
         due = self.next_due()
-        later = "Nothing is due later." if due is None else f"Something is due in {due:g} seconds: advance the clock."
-        return f"The test waits for something, and nothing is left that could bring it. {later}"
+        later = (
+            "No timer is running." if due is None else f"The next timer is due in {due:g} seconds: advance the clock."
+        )
+        return f"The test waits for a result, and nothing is left to run that could produce it. {later}"
+
+
+class MemoryLoopBridge(LoopBridge):
+    """The way to a loop in memory, which has no thread of its own: it runs while its callers wait."""
+
+    def __init__(self, loop: MemoryLoop) -> None:
+        super().__init__(loop)
+        self._memory_loop = loop
+
+    def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
+        """Start ``work``. Asking the future for its result drives the loop."""
+        try:
+            return self._memory_loop.run_on_loop(work)
+        except RuntimeError as fault:
+            work.close()
+            raise TransportError("the router of this test has stopped") from fault
+
+    async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Return the result of ``work``, from a coroutine on any loop."""
+        if asyncio.get_running_loop() is self.loop:
+            return await work
+        return await self._memory_loop.await_on_loop(work)
 
 
 def _hand_over(task: asyncio.Future[Any], future: Future[Any]) -> None:

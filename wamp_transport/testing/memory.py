@@ -1,4 +1,4 @@
-"""A router and its peers in memory: bytes in, bytes out, all of it at once.
+"""A router and its peers in memory, for tests of the product itself: bytes in, bytes out, immediately.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
@@ -6,8 +6,8 @@
     alice.send([32, 1, {}, "com.example.topic"])
     assert alice.receive()[0] == 33
 
-A node drives a real :class:`~wamp_transport.router.router.Router` through the real serializers. Whatever a peer sends
-has had all its effects when ``send`` returns; time passes only when the test says so.
+A node drives a real :class:`~wamp_transport.router.router.Router` through the real serializers. When ``send`` returns,
+all effects of the message have been carried out. Time passes only when the test advances it.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ from ..router.router import Router
 from ..serializers.registry import SERIALIZERS, is_deeper, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
-from . import plain
+from . import wire_codecs
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """The time of day at which a node's clock begins."""
@@ -47,21 +47,21 @@ FIRST_PUBLICATION_ID = 2_000_000_001
 ALL_ROLES: dict[str, Any] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
 
 OPEN_SERVICE = ServiceOptions("memory", AnonymousLogin())
-"""A path service where everybody joins as ``anonymous``."""
+"""A service where every client joins as ``anonymous``."""
 
 
 def anonymous_options(*realms: str, **options: Any) -> RouterOptions:
-    """Options of a router with these realms, in which the role ``anonymous`` may do everything."""
+    """Return options of a router with these realms, in which the role ``anonymous`` may do everything."""
     roles = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
     return RouterOptions(realms={name: RealmOptions(name, roles) for name in realms}, **options)
 
 
 class MemoryNode:
-    """A router with a clock that stands still until told otherwise. Ids count upwards, chance is ``random``.
+    """A router with a clock that the test advances. Ids count upwards; ``random`` replaces chance.
 
-    ``records`` holds what the router wants kept of durable histories. ``works`` False leaves what a left session held
-    in place until :meth:`work`. ``questions`` holds what was asked of authenticators and authorizers and is still open,
-    in order; a test answers by :meth:`decide`.
+    ``records`` holds the events to store in durable histories. With ``works`` False the subscriptions and registrations
+    of a session that has left stay until :meth:`work`. ``questions`` holds the open requests to authenticators and
+    authorizers, in order. A test answers them with :meth:`decide`.
     """
 
     works = True
@@ -91,19 +91,19 @@ class MemoryNode:
         self._paused: list[MemoryPeer] = []
 
     def connect(self, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> "MemoryPeer":
-        """A new peer whose transport is open, before its HELLO."""
+        """Return a new peer whose transport is open and that has not sent HELLO."""
         peer = MemoryPeer(self, serializer, service)
         self.open_session(peer)
         return peer
 
     def join(self, realm: str, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> "MemoryPeer":
-        """A new peer with a session in ``realm``."""
+        """Return a new peer with a session in ``realm``."""
         peer = self.connect(serializer, service)
         peer.join(realm)
         return peer
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, with all that comes of it."""
+        """Advance the clock and carry out the effects."""
         self.now += seconds
         self.router.advance(self.now)
         self.run_effects()
@@ -114,7 +114,7 @@ class MemoryNode:
         self.run_effects()
 
     def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
-        """Answer a question: one that was asked at any time, or the open one in this place."""
+        """Answer a question: a given one, or the open one at an index."""
         if isinstance(question, int):
             question = self.questions[question]
         if question in self.questions:
@@ -123,24 +123,24 @@ class MemoryNode:
         self.run_effects()
 
     def leave(self, peer: "MemoryPeer", reason: str, message: str = "") -> None:
-        """Let the router end a peer's session."""
+        """Let the router close a peer's session."""
         self.router.leave(peer.session_id, reason, message)
         self.run_effects()
 
     def open_session(self, peer: "MemoryPeer") -> None:
-        """Begin to wait for a HELLO from ``peer``."""
+        """Open a session for ``peer``, which now has to send HELLO."""
         peer.session_id = self.router.open_session(peer.service, peer.serializer)
         self.peers[peer.session_id] = peer
 
     def lost(self, peer: "MemoryPeer") -> None:
-        """A peer's transport is gone."""
+        """Close the session of a peer whose transport was lost."""
         self.peers.pop(peer.session_id, None)
         self._leaving.pop(peer.session_id, None)
         self.router.close_session(peer.session_id)
         self.run_effects()
 
     def run_effects(self) -> None:
-        """Carry out what the router wants done, in order."""
+        """Carry out the router's effects, in order."""
         while (effects := self.router.take_effects()) or (self.works and self.router.has_cleanup) or self._read_on():
             for effect in effects:
                 self._run(effect)
@@ -148,12 +148,12 @@ class MemoryNode:
                 self.work()
 
     def work(self) -> None:
-        """Let the router take apart all that left sessions held."""
+        """Let the router remove all subscriptions and registrations of sessions that have left."""
         while self.router.has_cleanup:
             self.router.run_cleanup(100)
 
     def _read_on(self) -> bool:
-        """Let the router have one message of a peer that may be read again."""
+        """Pass one message of a resumed peer to the router. Return False if there is none."""
         for peer in self._paused:
             if not peer.is_paused and peer.unread:
                 peer.deliver(peer.unread.popleft())
@@ -203,8 +203,8 @@ class MemoryNode:
 class MemoryPeer:
     """The client's end of a transport.
 
-    ``inbox`` holds what came and was not yet received, as bytes; ``close_reason`` is the URI that the router closed
-    the transport with, None while it has not. ``unread`` holds what the router does not read as long as it
+    ``inbox`` holds the messages that were not received yet, as bytes. ``close_reason`` is the URI that the router
+    closed the transport with, None while it is open. ``unread`` holds the messages sent while the router
     ``is_paused``.
     """
 
@@ -222,10 +222,10 @@ class MemoryPeer:
 
     def send(self, message: list[Any]) -> None:
         """Send a message as plain values."""
-        self.send_bytes(plain.dump(self.serializer, message))
+        self.send_bytes(wire_codecs.dump(self.serializer, message))
 
     def send_bytes(self, data: bytes) -> None:
-        """Send any bytes. After the close they go nowhere."""
+        """Send any bytes. They are discarded if the transport is closed."""
         if self.is_closed:
             return
         if self.is_paused:
@@ -235,7 +235,7 @@ class MemoryPeer:
         self._node.run_effects()
 
     def deliver(self, data: bytes) -> None:
-        """Let the router have a message."""
+        """Pass a message to the router."""
         try:
             message = SERIALIZERS[self.serializer].decode(data)
         except ProtocolViolation as violation:
@@ -244,33 +244,33 @@ class MemoryPeer:
             self._node.router.receive(self.session_id, message)
 
     def receive_bytes(self) -> bytes:
-        """The oldest message not yet received. Raises AssertionError where there is none."""
-        assert self.inbox, "nothing has come"  # noqa: S101 - says so to a test
+        """Return the oldest message not received yet. Raises AssertionError if there is none."""
+        assert self.inbox, "no message has come"  # noqa: S101 - fails the test
         return self.inbox.popleft()
 
     def receive(self) -> list[Any]:
-        """The same as plain values."""
-        message = plain.load(self.serializer, self.receive_bytes())
-        assert isinstance(message, list)  # noqa: S101 - says so to a test
+        """Return the oldest message not received yet, as plain values."""
+        message = wire_codecs.load(self.serializer, self.receive_bytes())
+        assert isinstance(message, list)  # noqa: S101 - fails the test
         return message
 
     def receive_all(self) -> list[list[Any]]:
-        """All that has come, as plain values."""
+        """Return all messages not received yet, as plain values."""
         return [self.receive() for _ in range(len(self.inbox))]
 
     def request(self, message: list[Any]) -> list[Any]:
-        """Send a message and receive its answer."""
+        """Send a message and return its answer."""
         self.send(message)
         return self.receive()
 
     def join(self, realm: str, **details: Any) -> list[Any]:
         """Open a session, with all roles unless ``details`` say otherwise. Returns the WELCOME."""
         welcome = self.request([1, realm, {"roles": ALL_ROLES, **details}])
-        assert welcome[0] == 2, f"no WELCOME but {welcome}"  # noqa: S101 - says so to a test
+        assert welcome[0] == 2, f"no WELCOME but {welcome}"  # noqa: S101 - fails the test
         return welcome
 
     def lose(self) -> None:
-        """Lose the transport without a word."""
+        """Lose the transport without a closing handshake."""
         if not self.is_closed:
             self.is_closed = True
             self._node.lost(self)

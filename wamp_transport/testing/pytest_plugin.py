@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures for tests of code that speaks WAMP.
+"""The pytest plugin: fixtures for tests of code that uses WAMP.
 
-It is loaded in every project of the environment, so it imports nothing of Django or of this product before a test asks
-for it. It needs no pytest-django, and works with it.
+pytest loads it in every project of the environment. So it imports nothing of Django or of this package before a test
+asks for a fixture. It works with and without pytest-django.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from .router import InMemoryRouter
 
 EVERYWHERE = "wamp_in_memory"
-"""The option of pytest's configuration that gives every test a router."""
+"""The option in pytest's configuration that gives every test a router."""
 ROUTER, LIVE, COMMITS = "wamp_router", "wamp_live_server", "transactional_db"
 DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback")
-"""Fixtures of pytest-django that must be there before the router, and go after it."""
+"""Fixtures of pytest-django that must be set up before the router and torn down after it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option in pytest's configuration."""
-    parser.addini(EVERYWHERE, "Give every test a WAMP router in memory, so that none speaks to another.", "bool", False)
+    """Add the option."""
+    parser.addini(
+        EVERYWHERE, "Give every test a WAMP router in memory, so that none can reach a real one.", "bool", False
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
+    """Add the marker."""
     config.addinivalue_line(
         "markers",
         "wamp(config=None, handlers=True): the configuration of the test's WAMP router, and whether the apps' wamp.py"
@@ -39,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-django looks at the fixtures as well
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test asks for a router, where the configuration says so, and with a live server for real commits."""
+    """Request a router for each test if the option is set, and real commits for tests with a live server."""
     is_everywhere = config.getini(EVERYWHERE)
     has_databases = any(config.pluginmanager.hasplugin(name) for name in ("django", "pytest_django.plugin"))
     for item in items:
@@ -53,8 +55,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def wamp_router(request: pytest.FixtureRequest) -> "Iterator[InMemoryRouter]":
-    """The WAMP router of the test, in memory. The marker ``wamp`` configures it."""
-    from .ready import set_up_django  # noqa: PLC0415 - no Django before a test asks for it
+    """The test's WAMP router in memory. The marker ``wamp`` configures it."""
+    from .django_setup import set_up_django  # noqa: PLC0415 - no Django before a test asks for it
 
     set_up_django()
     for name in DATABASES:
@@ -70,7 +72,7 @@ def wamp_router(request: pytest.FixtureRequest) -> "Iterator[InMemoryRouter]":
 
 @pytest.fixture
 def wamp_client_factory(wamp_router: "InMemoryRouter") -> "Callable[..., WampClient]":
-    """Makes WAMP clients: ``wamp_client_factory(user)``, ``wamp_client_factory(role="clerk")``."""
+    """A factory of WAMP clients: ``wamp_client_factory(user)``, ``wamp_client_factory(role="clerk")``."""
     from .client import WampClient  # noqa: PLC0415 - as above
 
     return WampClient
@@ -78,13 +80,13 @@ def wamp_client_factory(wamp_router: "InMemoryRouter") -> "Callable[..., WampCli
 
 @pytest.fixture
 def wamp_client(wamp_client_factory: "Callable[..., WampClient]") -> "WampClient":
-    """A WAMP client of the role ``anonymous``."""
+    """A WAMP client with the role ``anonymous``."""
     return wamp_client_factory()
 
 
 @pytest.fixture
-def wamp_publications(wamp_router: "InMemoryRouter") -> "Recording":
-    """What the code under test publishes and calls by ``wamp_transport.api``, with assertions."""
+def wamp_recording(wamp_router: "InMemoryRouter") -> "Recording":
+    """The recording of what the code under test publishes and calls through ``wamp_transport.api``."""
     return wamp_router.recording
 
 
@@ -98,9 +100,9 @@ def wamp_clock(wamp_router: "InMemoryRouter") -> "Clock":
 def wamp_live_server(request: pytest.FixtureRequest) -> "Iterator[LiveServer]":
     """A live server for the test, on a free port. The marker ``wamp`` may give its ``config``.
 
-    With pytest-django the test's database is there, with real commits.
+    With pytest-django it uses the test's database, with real commits.
     """
-    from .ready import set_up_django  # noqa: PLC0415 - as above
+    from .django_setup import set_up_django  # noqa: PLC0415 - as above
 
     set_up_django()
     from .live import LiveServer  # noqa: PLC0415 - as above

@@ -1,63 +1,73 @@
-"""What the code under test has published and called, and whether that is what a test wants."""
+"""The recording of what the code under test published and called, with assertions on it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .commits import waiting_for_commit
-from .records import ANY, Call, Failure, Match, Publication, Wanted, listed, looked_for, said
+from .records import (
+    ANY,
+    Match,
+    Query,
+    RecordedCall,
+    RecordedFailure,
+    RecordedPublication,
+    find_records,
+    in_one_line,
+    numbered,
+)
 
 
 class Recording:
-    """All that the code under test has done by ``wamp_transport.api``; it is a sequence of its publications.
+    """The records of what the code under test did through ``wamp_transport.api``. A sequence of its publications.
 
-    ``settle`` lets happen what can, before one looks.
+    ``run_until_idle`` is called before each look at the records.
     """
 
-    def __init__(self, settle: Callable[[], None]) -> None:
-        self._settle = settle
-        self._publications: list[Publication] = []
-        self._calls: list[Call] = []
-        self._failures: list[Failure] = []
+    def __init__(self, run_until_idle: Callable[[], None]) -> None:
+        self._run_until_idle = run_until_idle
+        self._publications: list[RecordedPublication] = []
+        self._calls: list[RecordedCall] = []
+        self._failures: list[RecordedFailure] = []
 
-    def __iter__(self) -> Iterator[Publication]:
+    def __iter__(self) -> Iterator[RecordedPublication]:
         return iter(self.publications)
 
     def __len__(self) -> int:
         return len(self.publications)
 
-    def __getitem__(self, index: int) -> Publication:
+    def __getitem__(self, index: int) -> RecordedPublication:
         return self.publications[index]
 
     def __repr__(self) -> str:
         return f"<Recording: {self._publications}>"
 
     @property
-    def publications(self) -> list[Publication]:
-        """What was published, in order."""
-        self._settle()
+    def publications(self) -> list[RecordedPublication]:
+        """The publications, in order."""
+        self._run_until_idle()
         return self._publications
 
     @property
-    def calls(self) -> list[Call]:
-        """What was called, in order."""
-        self._settle()
+    def calls(self) -> list[RecordedCall]:
+        """The calls, in order."""
+        self._run_until_idle()
         return self._calls
 
     @property
-    def failures(self) -> list[Failure]:
-        """What handlers have raised that they should not, in order."""
+    def failures(self) -> list[RecordedFailure]:
+        """The unexpected exceptions of handlers, in order."""
         return self._failures
 
-    def published(self, publication: Publication) -> None:
-        """One more."""
+    def add_publication(self, publication: RecordedPublication) -> None:
+        """Record a publication."""
         self._publications.append(publication)
 
-    def called(self, call: Call) -> None:
-        """One more."""
+    def add_call(self, call: RecordedCall) -> None:
+        """Record a call."""
         self._calls.append(call)
 
     def forget(self) -> None:
-        """What was published, called and has failed so far is of no interest."""
+        """Remove all records."""
         self.publications.clear()
         self.calls.clear()
         self.failures.clear()
@@ -70,22 +80,23 @@ class Recording:
         *,
         count: int | None = None,
         match: Match = "exact",
-    ) -> list[Publication]:
-        """The publications that fit: ``count`` of them, or one at least. Raises AssertionError, which lists what came.
+    ) -> list[RecordedPublication]:
+        """Assert that ``count`` publications match, or at least one if it is None. Return them.
 
-        Values are compared as they arrive: ``Decimal("9.90")`` is ``"9.90"``, and a tuple a list.
+        Values are compared as they arrive: ``Decimal("9.90")`` equals ``"9.90"``, a tuple equals a list. If the
+        assertion fails, its message lists what was published.
         """
-        wanted = Wanted(topic, args, kwargs, match)
+        query = Query(topic, args, kwargs, match)
 
-        def fits(one: Publication) -> bool:
-            return one.refused is None and wanted.fits(one.topic, one.args, one.kwargs)
+        def matches(one: RecordedPublication) -> bool:
+            return one.refused is None and query.matches(one.topic, one.args, one.kwargs)
 
-        return looked_for(wanted, count, self.publications, fits, "published", self._hints(wanted))
+        return find_records(query, count, self.publications, matches, "published", self._hints())
 
     def assert_not_published(
         self, topic: str, args: Sequence[Any] = ANY, kwargs: Mapping[str, Any] = ANY, *, match: Match = "exact"
     ) -> None:
-        """Nothing that fits was published. Raises AssertionError, which lists what was."""
+        """Assert that no publication matches."""
         self.assert_published(topic, args, kwargs, count=0, match=match)
 
     def assert_called(
@@ -96,23 +107,29 @@ class Recording:
         *,
         count: int | None = None,
         match: Match = "exact",
-    ) -> list[Call]:
-        """The calls that fit: ``count`` of them, or one at least. Raises AssertionError, which lists what there is."""
-        wanted = Wanted(procedure, args, kwargs, match)
-        return looked_for(
-            wanted, count, self.calls, lambda one: wanted.fits(one.procedure, one.args, one.kwargs), "called"
-        )
+    ) -> list[RecordedCall]:
+        """Assert that ``count`` calls match, or at least one if it is None. Return them.
+
+        Values are compared as they arrive. If the assertion fails, its message lists what was called.
+        """
+        query = Query(procedure, args, kwargs, match)
+
+        def matches(one: RecordedCall) -> bool:
+            return query.matches(one.procedure, one.args, one.kwargs)
+
+        return find_records(query, count, self.calls, matches, "called")
 
     def assert_not_called(
         self, procedure: str, args: Sequence[Any] = ANY, kwargs: Mapping[str, Any] = ANY, *, match: Match = "exact"
     ) -> None:
-        """Nothing that fits was called. Raises AssertionError, which lists what was."""
+        """Assert that no call matches."""
         self.assert_called(procedure, args, kwargs, count=0, match=match)
 
-    def _hints(self, wanted: Wanted) -> list[str]:
+    def _hints(self) -> list[str]:
+        """Return lines that may explain why an event is missing: what waits for a commit, and what failed."""
         published, others = waiting_for_commit()
-        waiting = [said(one.topic, one.args, one.kwargs) for one in published]
-        waiting += [f"{others} {'other thing' if others == 1 else 'other things'} to do"] if others else []
-        title = "What waits for the commit of a transaction (wrap the code in committing(), and it is sent):"
-        failures = listed("Handlers have failed:", self.failures, "")
-        return [*listed(title, waiting, ""), *failures]
+        waiting = [in_one_line(one.topic, one.args, one.kwargs) for one in published]
+        waiting += [f"{others} other {'callback' if others == 1 else 'callbacks'}"] if others else []
+        title = "Waiting for the commit of a transaction (wrap the code in run_on_commit() to send it):"
+        failures = numbered("Handlers have failed:", self.failures, "")
+        return [*numbered(title, waiting, ""), *failures]

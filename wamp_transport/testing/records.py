@@ -1,18 +1,18 @@
-"""What the code under test has published and called, and how a test looks for it."""
+"""Records of what the code under test published and called, and the search for them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
-from ..node.handling import Result
-from ..node.values import given
+from ..node.client_types import Result
+from ..node.payload_values import to_payload
 from ..wamp.errors import PayloadError
 
 Match = Literal["exact", "prefix", "wildcard"]
 
 
 class _Any:
-    """Stands for any value."""
+    """The type of ``ANY``, which matches any value."""
 
     def __repr__(self) -> str:
         return "any"
@@ -22,11 +22,11 @@ ANY: Final[Any] = _Any()
 
 
 @dataclass(frozen=True)
-class Publication:
-    """An event that the code under test has published.
+class RecordedPublication:
+    """An event that the code under test published.
 
-    ``refused`` is the URI of the error where the router did not take it. Values are what subscribers get: a
-    ``Decimal`` has become text, a tuple a list.
+    Values are as subscribers receive them: a ``Decimal`` as text, a tuple as a list. ``refused`` is the URI of the
+    error if the router refused the event.
     """
 
     topic: str
@@ -39,12 +39,12 @@ class Publication:
 
     def __str__(self) -> str:
         refusal = f" (refused: {self.refused})" if self.refused is not None else ""
-        return said(self.topic, self.args, self.kwargs) + refusal
+        return in_one_line(self.topic, self.args, self.kwargs) + refusal
 
 
 @dataclass
-class Call:
-    """A call that the code under test has made. ``result`` or ``error`` are there once it has ended."""
+class RecordedCall:
+    """A call that the code under test made. ``result`` or ``error`` are set when it has ended."""
 
     procedure: str
     args: list[Any]
@@ -57,12 +57,12 @@ class Call:
 
     def __str__(self) -> str:
         failure = f" (failed: {self.error})" if self.error is not None else ""
-        return said(self.procedure, self.args, self.kwargs) + failure
+        return in_one_line(self.procedure, self.args, self.kwargs) + failure
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An exception that a handler has raised and that says nothing to callers. The log has it as well."""
+class RecordedFailure:
+    """An unexpected exception that a handler raised. It is logged as well."""
 
     uri: str
     handler: str
@@ -73,87 +73,88 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a test looks for. Arguments that are ANY, the default, fit whatever was sent."""
+class Query:
+    """A search for records. Arguments that are ANY, the default, match anything."""
 
     uri: str
     args: Any = ANY
     kwargs: Any = ANY
     match: Match = "exact"
 
-    def fits(self, uri: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-        """Whether something sent is it."""
+    def matches(self, uri: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        """Return whether a message matches."""
         return (
-            self._covers(uri)
-            and (self.args is ANY or bool(plain(list(self.args)) == list(args)))
-            and (self.kwargs is ANY or bool(plain(dict(self.kwargs)) == dict(kwargs)))
+            self._matches_uri(uri)
+            and (self.args is ANY or bool(as_received(list(self.args)) == list(args)))
+            and (self.kwargs is ANY or bool(as_received(dict(self.kwargs)) == dict(kwargs)))
         )
 
-    def _covers(self, uri: str) -> bool:
+    def _matches_uri(self, uri: str) -> bool:
         if self.match == "exact":
             return uri == self.uri
         if self.match == "prefix":
             return uri.startswith(self.uri)
-        pattern, given_ = self.uri.split("."), uri.split(".")
-        return len(pattern) == len(given_) and all(
-            one in ("", other) for one, other in zip(pattern, given_, strict=True)
-        )
+        pattern, parts = self.uri.split("."), uri.split(".")
+        return len(pattern) == len(parts) and all(one in ("", other) for one, other in zip(pattern, parts, strict=True))
 
     def __str__(self) -> str:
         name = self.uri if self.match == "exact" else f"{self.uri!r} (match={self.match!r})"
-        wanted = [f"args {self.args!r}"] if self.args is not ANY else []
-        wanted += [f"kwargs {self.kwargs!r}"] if self.kwargs is not ANY else []
-        return f"{name} with {', '.join(wanted)}" if wanted else name
+        terms = [f"args {self.args!r}"] if self.args is not ANY else []
+        terms += [f"kwargs {self.kwargs!r}"] if self.kwargs is not ANY else []
+        return f"{name} with {', '.join(terms)}" if terms else name
 
 
-Record = TypeVar("Record", Publication, Call)
+Record = TypeVar("Record", RecordedPublication, RecordedCall)
 
 
-def looked_for(
-    wanted: Wanted,
+def find_records(
+    query: Query,
     count: int | None,
     records: Sequence[Record],
-    fits: Callable[[Record], bool],
-    done: str,
+    matches: Callable[[Record], bool],
+    verb: str,
     hints: Iterable[str] = (),
 ) -> list[Record]:
-    """The records that fit: ``count`` of them, or one at least. Raises AssertionError, which lists what there is."""
-    found = [one for one in records if fits(one)]
+    """Return the records that match. Raises AssertionError unless there are ``count``, or at least one if it is None.
+
+    ``verb`` ("published" or "called") and ``hints`` are for the message of the error, which lists all records.
+    """
+    found = [one for one in records if matches(one)]
     if len(found) == count or (count is None and found):
         return found
     if count == 0:
-        first = f"{wanted} was {done} {times(len(found))}."
+        first = f"{query} was {verb} {times(len(found))}."
     elif count is None or not found:
-        first = f"{wanted} was not {done}."
+        first = f"{query} was not {verb}."
     else:
-        first = f"{wanted} was {done} {times(len(found))}, not {times(count)}."
-    raise AssertionError("\n".join([first, *listed(f"What was {done}:", records, f"Nothing was {done}."), *hints]))
+        first = f"{query} was {verb} {times(len(found))}, not {times(count)}."
+    raise AssertionError("\n".join([first, *numbered(f"What was {verb}:", records, f"Nothing was {verb}."), *hints]))
 
 
-def listed(title: str, records: Sequence[object], nothing: str) -> list[str]:
-    """Lines that number the records."""
+def numbered(title: str, records: Sequence[object], nothing: str) -> list[str]:
+    """Return the lines of a numbered list, or ``nothing`` if it is empty."""
     if not records:
         return [nothing] if nothing else []
     return [title, *(f"  {number}. {one}" for number, one in enumerate(records, 1))]
 
 
 def times(count: int) -> str:
-    """A number, as people say it."""
+    """Return a number of times in words."""
     return {0: "not once", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def said(uri: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> str:
-    """A message as one line."""
+def in_one_line(uri: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> str:
+    """Return a message as one line of text."""
     return f"{uri} args {list(args)!r} kwargs {dict(kwargs or {})!r}"
 
 
-def plain(value: Any) -> Any:
-    """``value`` as it would arrive; what cannot be sent, such as ``unittest.mock.ANY``, stays as it is."""
+def as_received(value: Any) -> Any:
+    """Return ``value`` as a receiver gets it. Values that cannot be sent, such as ``mock.ANY``, are left alone."""
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(one) for one in value]
+        return [as_received(one) for one in value]
     if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: as_received(one) for key, one in value.items()}
     try:
-        return given([value])[0]
+        return to_payload([value])[0]
     except PayloadError:
         return value

@@ -1,12 +1,12 @@
-"""A router in memory for one test: the real one, with the project's handlers, in the place of any other.
+"""A router in memory for one test: the real router, with the project's handlers, instead of any other.
 
-While it is active, ``wamp_transport.api`` speaks to it. There is no network, no thread, and no time but its clock's.
+While it is active, ``wamp_transport.api`` uses it. It has no network, no threads, and a clock of its own.
 """
 
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from contextvars import Context
 from dataclasses import replace
 from functools import cache
@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 
-from ..api import homes
+from ..api.backends import only_realm, override_backend
 from ..bootstrap.handlers import AppHandlers
 from ..bootstrap.sources import base_directory
 from ..bootstrap.threads import Functions
@@ -29,21 +29,21 @@ from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery
 from ..node.decision_tasks import NOBODY
 from ..node.dynamic_authorizer import DynamicAuthorizer
+from ..node.local import ServiceSessions
 from ..node.node import Node
-from ..node.service_sessions import ServiceSessions
 from ..router.options import TRUSTED, RealmOptions, RouterOptions
 from ..stores import configuration as rows
-from .aside import NoThreads
+from .api_backend import InMemoryBackend
 from .clock import Clock
-from .home import MemoryHome
+from .inline_threads import InlineThreads
 from .loop import MemoryLoop
 from .recording import Recording
-from .records import Call, Failure, Publication
+from .records import RecordedCall, RecordedFailure, RecordedPublication
 
 Config = Mapping[str, Any] | str | os.PathLike[str] | None
 
 DATABASE: Final = "database"
-"""As a configuration: what is in the test's database."""
+"""As ``config``: the configuration in the test's database."""
 OPEN_REALM: Final = "realm1"
 OPEN_ROLE: Final = "anonymous"
 
@@ -51,22 +51,22 @@ OPEN_ROLE: Final = "anonymous"
 class InMemoryRouter:
     """A router for one test, active from :meth:`start` to :meth:`stop`, or within ``with`` or ``async with``.
 
-    ``config``: its realms, roles and permissions, as a mapping of the form of Crossbar's ``config.json``, the path of
-    such a file, or ``"database"`` for the rows in the test's database. Without it the setting
-    ``WAMP_TRANSPORT["CONFIG"]`` counts; without that too there is one realm, in which every role may do everything
-    but use ``wamp.`` URIs of its own: the setting ``REALM``, or ``realm1``.
+    ``config`` has the realms, roles and permissions: a mapping of the form of Crossbar's ``config.json``, the path of
+    such a file, or ``"database"`` for the rows in the test's database. It defaults to the setting
+    ``WAMP_TRANSPORT["CONFIG"]``. Without that too there is one realm (the setting ``REALM``, or ``realm1``), in which
+    every role may do everything except use ``wamp.`` URIs of its own.
 
-    ``handlers``: whether the ``wamp.py`` modules of the project's apps take part. Raises ConfigError where ``config``
-    is not valid, and in the first use ImproperlyConfigured where a handler is at fault.
+    ``handlers``: whether the ``wamp.py`` modules of the project's apps take part. Raises ConfigError if ``config`` is
+    not valid, and ImproperlyConfigured on first use if a handler is faulty.
     """
 
     def __init__(self, config: Config = None, *, handlers: bool = True) -> None:
         self._config = config
         self._has_handlers = handlers
-        self.recording = Recording(self._settle_if_possible)
+        self.recording = Recording(self._run_until_idle_if_possible)
         self._users: dict[int, str] = {}
         self._loop: MemoryLoop | None = None
-        self._outer: homes.Home | None = None
+        self._override = ExitStack()
         self._starting: asyncio.Task[None] | None = None
         self._handlers: AppHandlers | None = None
         self._functions = Functions()
@@ -76,7 +76,7 @@ class InMemoryRouter:
     # --- its life ------------------------------------------------------------------------------------------------
 
     def start(self) -> "InMemoryRouter":
-        """Take the place of any other router."""
+        """Start, and replace any other router."""
         if self._loop is not None:
             raise RuntimeError("This router has been started already")
         self._options = self._configured()
@@ -85,24 +85,24 @@ class InMemoryRouter:
         authorizer = DynamicAuthorizer(services, self._functions.run)
         self.node = services.node = Node(self._options, loop, NOBODY, authorizer)
         self.clock = Clock(loop)
-        self._outer = homes.substitute(MemoryHome(self.node, loop, self.recording, self.ready))
+        self._override.enter_context(override_backend(InMemoryBackend(self.node, loop, self.recording, self._prepare)))
         _active.append(self)
         return self
 
     def stop(self) -> None:
-        """Give way to what was there before. All that still runs is cancelled."""
+        """Stop, and restore the router that was active before. Tasks that still run are canceled."""
         loop = self.loop
-        loop.refuse_coroutines()
+        loop.forbid_in_coroutine()
         if self in _active:
             _active.remove(self)
-            homes.substitute(self._outer)
-        loop.jumps = True
-        loop.settle()
+        self._override.close()
+        loop.auto_advance = True
+        loop.run_until_idle()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         try:
             loop.drive(lambda: not asyncio.all_tasks(loop))
-            loop.post(loop.shutdown_asyncgens()).result()
+            loop.run_on_loop(loop.shutdown_asyncgens()).result()
         finally:
             if self._handlers is not None:
                 self._handlers.close()
@@ -123,85 +123,69 @@ class InMemoryRouter:
 
     @property
     def loop(self) -> MemoryLoop:
-        """The loop that it runs on. Raises RuntimeError before the start."""
+        """The loop that the router runs on. Raises RuntimeError before the start."""
         if self._loop is None:
             raise RuntimeError("This router has not been started")
         return self._loop
 
-    def settle(self) -> None:
-        """Let all happen that can without time passing."""
-        self.loop.settle()
+    def run_until_idle(self) -> None:
+        """Run everything that can run without the clock advancing."""
+        self.loop.run_until_idle()
 
-    def _settle_if_possible(self) -> None:
-        """In a coroutine what is to happen has happened as far as the coroutine has waited for it."""
+    async def arun_until_idle(self) -> None:
+        """Do the same as :meth:`run_until_idle`."""
+        await sync_to_async(self.run_until_idle)()
+
+    def _run_until_idle_if_possible(self) -> None:
+        """Run until idle, but not in a coroutine, which would be blocked, and not after the stop."""
         if self._loop is not None and not self._loop.is_closed():
             with suppress(SynchronousOnlyOperation):
-                self._loop.settle()
+                self._loop.run_until_idle()
 
-    async def asettle(self) -> None:
-        """:meth:`settle` for coroutines."""
-        await sync_to_async(self.settle)()
-
-    # --- what it has seen ----------------------------------------------------------------------------------------
+    # --- records -------------------------------------------------------------------------------------------------
 
     @property
-    def publications(self) -> list[Publication]:
-        """What the code under test has published by ``wamp_transport.api``, in order; not what clients have."""
+    def publications(self) -> list[RecordedPublication]:
+        """The publications of the code under test through ``wamp_transport.api``, without those of clients."""
         return self.recording.publications
 
     @property
-    def calls(self) -> list[Call]:
-        """The calls that the code under test has made by ``wamp_transport.api``, in order."""
+    def calls(self) -> list[RecordedCall]:
+        """The calls of the code under test through ``wamp_transport.api``, in order."""
         return self.recording.calls
 
     @property
-    def failures(self) -> list[Failure]:
-        """What handlers have raised that they should not, in order."""
+    def failures(self) -> list[RecordedFailure]:
+        """The unexpected exceptions of handlers, in order."""
         return self.recording.failures
 
-    # --- for clients, and the api --------------------------------------------------------------------------------
+    # --- for clients, and the API --------------------------------------------------------------------------------
 
-    async def ready(self, realm: str, role: str) -> None:
-        """The handlers are in their places, and there is such a role where every role may do everything."""
+    @property
+    def realm(self) -> str:
+        """The default realm. Raises NotConfigured if there are several and the settings name none."""
+        return app_settings().api.realm or only_realm(list(self.node.router.realms))
+
+    async def _prepare(self, realm: str, role: str) -> None:
+        """Start the handlers on first use. Create the realm and the role if there is no configuration."""
         if self._starting is None:
             self._starting = self.loop.create_task(self._start(), context=Context())
         await asyncio.shield(self._starting)
         self._open(realm, role)
 
-    @property
-    def realm(self) -> str:
-        """The realm that is meant where none is said. Raises NotConfigured."""
-        wanted = app_settings().api.realm
-        names = sorted(self.node.router.realms)
-        if wanted is None and len(names) != 1:
-            there = f"there are {', '.join(names)}" if names else "there is none"
-            raise homes.NotConfigured(
-                f"Which realm is meant? Here {there}. Set WAMP_TRANSPORT['REALM'], or say realm=..."
-            )
-        return wanted or names[0]
-
-    @property
-    def has_any_role(self) -> bool:
-        """Whether there is no configuration, so that every role may do everything."""
-        return self._is_open
-
-    def knows(self, session_id: int, user_key: str) -> None:
-        """The user behind a session of a client."""
-        self._users[session_id] = user_key
-
     async def _start(self) -> None:
         if not self._has_handlers:
             return
-        self._handlers = AppHandlers(self.node, NoThreads(), self._users.get, self._failed)
+        self._handlers = AppHandlers(self.node, InlineThreads(), self._users.get, self._failed)
         found = await self._handlers.start(_discovered)
         if found.problems:
-            raise ImproperlyConfigured("\n".join(f"Handler at fault: {one}" for one in found.problems))
-        for realm in _realms_of(one.declaration for one in found.found):
+            raise ImproperlyConfigured("\n".join(f"Faulty handler: {one}" for one in found.problems))
+        for realm in _realms_of(one.declaration for one in found.entries):
             self._open(realm, OPEN_ROLE)
         await self._handlers.settle(self._options.realms)
 
     def _failed(self, declaration: Declaration, error: Exception) -> None:
-        self.failures.append(Failure(declaration.uri, declaration.name, error))
+        self.failures.append(RecordedFailure(declaration.uri, declaration.name, error))
 
     def _configured(self) -> RouterOptions:
         config = self._config if self._config is not None else app_settings().config
@@ -220,7 +204,7 @@ class InMemoryRouter:
         return replace(options, realms={name: replace(options.realms[OPEN_REALM], name=name)})
 
     def _open(self, realm: str, role: str) -> None:
-        """Where there is no configuration, a realm and a role are there as soon as they are named."""
+        """Create a realm and a role that may do everything, if there is no configuration."""
         if not self._is_open or role == TRUSTED:
             return
         realms = dict(self._options.realms)
@@ -242,7 +226,7 @@ _last_discovery: tuple[object, Discovery] | None = None
 
 
 def _discovered() -> Discovery:
-    """What :func:`discover` finds; looked at again only where other apps are installed, or other things declared."""
+    """Return what :func:`discover` finds. Cached until other apps are installed or other handlers declared."""
     global _last_discovery  # noqa: PLW0603 - tests of one process follow each other
     installed = tuple(one.name for one in apps.get_app_configs())
     if _last_discovery is None or _last_discovery[0] != (installed, declarations.REGISTRY.declarations):
@@ -259,10 +243,10 @@ _active: list[InMemoryRouter] = []
 
 
 def active_router() -> InMemoryRouter:
-    """The router of this test. Raises RuntimeError where there is none."""
+    """Return the router of this test. Raises RuntimeError if there is none."""
     if not _active:
         raise RuntimeError(
-            "No router in memory is active here: let the test case inherit from WampTestMixin (or WampTestCase), use"
-            " a pytest fixture such as wamp_client or wamp_publications, or 'with InMemoryRouter():'."
+            "No router in memory is active: derive the test case from WampTestMixin (or WampTestCase), use a pytest"
+            " fixture such as wamp_client or wamp_recording, or 'with InMemoryRouter():'."
         )
     return _active[-1]

@@ -7,7 +7,7 @@
      +- ApplicationError    an ERROR that an application returns from a procedure, or receives for a request
          +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
-         +- SessionEnded    the session was closed, or could not be opened
+         +- SessionClosed    the session was closed, or could not be opened
 
 Anything else that is raised while a message is handled is a bug of ours.
 Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
@@ -149,7 +149,7 @@ class TransportError(WampError):
     """The connection to the peer was lost."""
 
 
-class SessionEnded(TransportError):
+class SessionClosed(TransportError):
     """A session was closed, or the router refused it. ``reason`` is a URI, the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:

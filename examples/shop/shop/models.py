@@ -1,11 +1,11 @@
-"""What is sold, and to whom. The models know nothing of WAMP."""
+"""Products and orders. The models know nothing about WAMP."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Product(models.Model):
-    """Something on the shelf."""
+    """A product for sale."""
 
     sku = models.SlugField(unique=True)
     name = models.CharField(max_length=60)
@@ -20,7 +20,7 @@ class Product(models.Model):
 
 
 class Order(models.Model):
-    """So many pieces of a product for a customer."""
+    """An order of a product by a customer."""
 
     STATUSES = [("ordered", "ordered"), ("shipped", "shipped")]
 
@@ -38,10 +38,10 @@ class Order(models.Model):
 
     @property
     def product_name(self) -> str:
-        """As pages show it."""
+        """The product's name, for pages."""
         return self.product.name
 
     @property
     def customer_name(self) -> str:
-        """The user's name to WAMP, too: the authid."""
+        """The username, which is the customer's authid too."""
         return self.customer.get_username()

@@ -1,4 +1,4 @@
-"""What the shop promises, without a network: ``python manage.py test``."""
+"""Tests of the shop, without a network: ``python manage.py test``."""
 
 from io import StringIO
 
@@ -12,7 +12,7 @@ from .models import Order, Product
 
 
 class ShopTests(WampTestCase):
-    """Ann buys, Joe looks on, Kim keeps the shop."""
+    """Ann buys, Joe is another customer, Kim keeps the shop."""
 
     @classmethod
     def setUpTestData(cls) -> None:
@@ -24,10 +24,10 @@ class ShopTests(WampTestCase):
         self.kim = WampClient(User.objects.get(username="kim"))
         self.visitor = WampClient(role="visitor")
 
-    def test_order_is_told_to_its_customer_and_the_keeper(self) -> None:
+    def test_order_is_published_to_its_customer_and_the_keeper(self) -> None:
         for client, topic in ((self.ann, "my_order."), (self.joe, "my_order."), (self.kim, "order.")):
             client.subscribe(f"com.example.shop.{topic}", match="prefix")
-        with self.committing():
+        with self.runOnCommit():
             number = self.ann.call("com.example.shop.buy", "lamp", 2)
         for client in (self.ann, self.kim):
             event = client.receive()
@@ -37,7 +37,7 @@ class ShopTests(WampTestCase):
 
     def test_visitor_sees_the_stock_change(self) -> None:
         self.visitor.subscribe("com.example.shop.product.updated")
-        with self.committing():
+        with self.runOnCommit():
             self.ann.call("com.example.shop.buy", "lamp")
         self.assertEqual(self.visitor.receive().kwargs["stock"], 2)
 
@@ -54,7 +54,7 @@ class ShopTests(WampTestCase):
         self.assertEqual(self.joe.call("com.example.shop.orders"), [])
         self.assertEqual(len(self.kim.call("com.example.shop.orders")), 1)
 
-    def test_only_who_may_does(self) -> None:
+    def test_permissions_are_required(self) -> None:
         for client, procedure in ((self.visitor, "buy"), (self.joe, "ship"), (self.joe, "restock")):
             with self.assertRaises(api.NotAuthorized):
                 client.call(f"com.example.shop.{procedure}", 1)

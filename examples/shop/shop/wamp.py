@@ -1,4 +1,4 @@
-"""What the shop says and does over WAMP."""
+"""The WAMP events and procedures of the shop."""
 
 import time
 from collections.abc import Generator
@@ -9,21 +9,23 @@ from django.db import transaction
 from shop.models import Order, Product
 from wamp_transport import api
 from wamp_transport.handlers import ApplicationError, register
-from wamp_transport.model_events import Change, model_events
+from wamp_transport.model_events import Change, publish_model_events
 
-# --- events: whatever saves a row (a procedure, the admin, a shell) tells of it, after the commit ---------------------
+# --- events: published after the commit when a procedure, the admin or a shell saves a row ---------------------------
 
 
 def for_its_customer(change: Change[Order]) -> api.PublishOptions:
-    """Nobody else hears it, whoever subscribes."""
+    """Only the customer of the order receives its events, whoever subscribes."""
     return api.PublishOptions(eligible_authid=[change.instance.customer_name])
 
 
 ORDER = ["customer_name", "product_name", "quantity", "status"]
 
-model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
-model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
-model_events(Order, "com.example.shop.order", fields=ORDER)  # only the role "keeper" may subscribe: see the settings
+publish_model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
+publish_model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
+publish_model_events(
+    Order, "com.example.shop.order", fields=ORDER
+)  # only the role "keeper" may subscribe: see the settings
 
 
 # --- procedures -------------------------------------------------------------------------------------------------------
@@ -31,13 +33,13 @@ model_events(Order, "com.example.shop.order", fields=ORDER)  # only the role "ke
 
 @register("com.example.shop.catalogue")
 def catalogue() -> list[dict[str, object]]:
-    """All products: pages ask when they come online, as they do not hear what happens while they are away."""
+    """Return all products. Pages call this when they connect, because they missed the events before."""
     return list(Product.objects.values("pk", "sku", "name", "price", "stock"))
 
 
 @register("com.example.shop.buy")
 def buy(user: User, sku: str, quantity: int = 1) -> int:
-    """Place an order; its number. It is for users who have logged in."""
+    """Place an order and return its number. Only for users who are logged in."""
     if quantity < 1:
         raise ApplicationError("com.example.shop.error.quantity", "Order one piece at least.")
     with transaction.atomic():
@@ -53,7 +55,7 @@ def buy(user: User, sku: str, quantity: int = 1) -> int:
 
 @register("com.example.shop.orders")
 def orders(user: User) -> list[dict[str, object]]:
-    """The latest orders: a customer's own, a keeper's are all."""
+    """Return the latest orders: those of the customer, or for a keeper all of them."""
     found = Order.objects.select_related("product", "customer")
     if not user.has_perm("shop.change_order"):
         found = found.filter(customer=user)
@@ -62,7 +64,7 @@ def orders(user: User) -> list[dict[str, object]]:
 
 @register("com.example.shop.ship", permission="shop.change_order")
 def ship(number: int) -> bool:
-    """An order is on its way. False where it was before."""
+    """Mark an order as shipped. Return False if it was shipped before."""
     order = Order.objects.filter(pk=number, status="ordered").first()
     if order is None:
         return False
@@ -73,10 +75,10 @@ def ship(number: int) -> bool:
 
 @register("com.example.shop.restock", permission="shop.change_product")
 def restock(up_to: int = 12) -> Generator[dict[str, object], None, int]:
-    """Fill the shelves, product by product: each is a progressive result. The result is how many there are."""
+    """Fill the shelves, one product after the other, with a progressive result for each. Return how many there are."""
     products = list(Product.objects.all())
     for count, product in enumerate(products, 1):
-        time.sleep(0.1)  # somebody has to carry it
+        time.sleep(0.1)  # stands for the work
         with transaction.atomic():
             current = Product.objects.select_for_update().get(pk=product.pk)
             current.stock = max(current.stock, up_to)

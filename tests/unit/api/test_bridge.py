@@ -1,13 +1,13 @@
-"""Between threads and loops: waiting, refusing to wait, giving up, parts one by one."""
+"""Between threads and loops: waiting, refusing to block, timeouts, items one by one."""
 
 import asyncio
 import threading
-from concurrent.futures import Future
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
 
 from wamp_transport.api import bridge
+from wamp_transport.api.bridge import LoopBridge
 from wamp_transport.wamp.errors import CallTimeout, TransportError
 
 
@@ -47,13 +47,13 @@ class Parts:
 
 
 def test_work_is_done_on_the_loop_and_waited_for(loop):
-    assert bridge.wait(loop, name_of_thread(), 10) != threading.current_thread().name
-    assert asyncio.run(bridge.reach(loop, name_of_thread())) != threading.current_thread().name
+    assert LoopBridge(loop).wait(name_of_thread(), 10) != threading.current_thread().name
+    assert asyncio.run(LoopBridge(loop).await_on_loop(name_of_thread())) != threading.current_thread().name
 
 
 def test_work_of_the_same_loop_is_done_there():
     async def same():
-        return await bridge.reach(asyncio.get_running_loop(), name_of_thread())
+        return await LoopBridge(asyncio.get_running_loop()).await_on_loop(name_of_thread())
 
     assert asyncio.run(same()) == threading.current_thread().name
 
@@ -63,7 +63,7 @@ def test_too_long_is_a_timeout(loop):
         await asyncio.Event().wait()
 
     with pytest.raises(CallTimeout, match=r"within 0\.01 seconds"):
-        bridge.wait(loop, bridge.within(0.01, for_ever()), 10)
+        LoopBridge(loop).wait(bridge.within(0.01, for_ever()), 10)
 
 
 def test_timeout_of_the_work_itself_is_its_own(loop):
@@ -71,15 +71,15 @@ def test_timeout_of_the_work_itself_is_its_own(loop):
         raise CallTimeout("com.late", "mine")
 
     with pytest.raises(CallTimeout, match="mine"):
-        bridge.wait(loop, bridge.within(10, late()), 10)
+        LoopBridge(loop).wait(bridge.within(10, late()), 10)
 
 
 def test_loop_that_does_not_answer_is_given_up(monkeypatch):
-    monkeypatch.setattr(bridge, "GRACE", 0.01)
+    monkeypatch.setattr(bridge, "GRACE_SECONDS", 0.01)
     dead = asyncio.new_event_loop()
     work = name_of_thread()
     with pytest.raises(CallTimeout, match="does not answer"):
-        bridge.wait(dead, work, 0.01)
+        LoopBridge(dead).wait(work, 0.01)
     work.close()
     dead.close()
 
@@ -88,27 +88,27 @@ def test_loop_that_is_over_is_told():
     over = asyncio.new_event_loop()
     over.close()
     with pytest.raises(TransportError, match="has stopped"):
-        bridge.wait(over, name_of_thread(), 1)
+        LoopBridge(over).wait(name_of_thread(), 1)
 
 
 def test_waiting_for_oneself_is_refused(loop):
     async def wait():
-        bridge.refuse_on(asyncio.get_running_loop(), "call")
+        LoopBridge(asyncio.get_running_loop()).forbid_on_loop("call")
 
     with pytest.raises(SynchronousOnlyOperation, match=r"await api\.acall\(\)"):
         asyncio.run(wait())
-    bridge.refuse_on(loop, "call")
+    LoopBridge(loop).forbid_on_loop("call")
 
 
 def test_parts_come_one_by_one_in_a_thread(loop):
     parts = Parts()
-    assert list(bridge.iterate(loop, parts.numbers())) == [0, 1, 2]
+    assert list(LoopBridge(loop).iterate(parts.numbers())) == [0, 1, 2]
     assert parts.is_closed.wait(10)
 
 
 def test_leaving_the_iterator_closes_the_parts(loop):
     parts = Parts()
-    for part in bridge.iterate(loop, parts.numbers()):
+    for part in LoopBridge(loop).iterate(parts.numbers()):
         assert part == 0
         break
     assert parts.is_closed.wait(10)
@@ -119,24 +119,9 @@ def test_leaving_the_asynchronous_iterator_closes_the_parts(loop, is_same):
     parts = Parts()
 
     async def leave():
-        async for part in bridge.aiterate(asyncio.get_running_loop() if is_same else loop, parts.numbers()):
+        async for part in LoopBridge(asyncio.get_running_loop() if is_same else loop).aiterate(parts.numbers()):
             assert part == 0
             break
 
     asyncio.run(leave())
     assert parts.is_closed.wait(10)
-
-
-def test_loop_that_others_drive_is_asked_itself():
-    class Driven(bridge.DrivenLoop):
-        def post(self, work):
-            done = Future()
-            done.set_result(asyncio.run(work))
-            return done
-
-        async def reach(self, work):
-            return await work
-
-    here = threading.current_thread().name
-    assert bridge.wait(Driven(), name_of_thread(), 10) == here
-    assert asyncio.run(bridge.reach(Driven(), name_of_thread())) == here

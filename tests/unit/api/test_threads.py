@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from contextlib import contextmanager
 
 import pytest
 
+from wamp_transport.api import threads
 from wamp_transport.api.threads import awaitable
 
 
@@ -30,6 +32,20 @@ def test_functions_run_in_a_thread():
     assert (name.startswith("wamp-api"), message) == (True, "x")
     with pytest.raises(LookupError):
         asyncio.run(run("fail"))
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_connections_are_cleaned_unless_they_are_not_ours(clean, monkeypatch):
+    uses = []
+
+    @contextmanager
+    def clean_connections():
+        uses.append("clean")
+        yield
+
+    monkeypatch.setattr(threads, "clean_connections", clean_connections)
+    assert asyncio.run(awaitable(str.upper, clean=clean)("x")) == "X"
+    assert uses == (["clean"] if clean else [])
 
 
 def test_messages_come_one_after_the_other_where_order_counts():

@@ -4,7 +4,7 @@ import asyncio
 
 from asgiref.sync import async_to_sync
 
-from wamp_transport.api.transactions import adeferred, deferred
+from wamp_transport.api.transactions import arun_after_commit, run_after_commit
 
 
 def fail():
@@ -12,12 +12,12 @@ def fail():
 
 
 def test_without_a_transaction_nothing_waits():
-    assert not deferred(fail, None)
+    assert not run_after_commit(fail, None)
 
 
 def test_coroutine_on_its_own_has_no_transaction():
-    assert asyncio.run(adeferred(fail, None)) is False
+    assert asyncio.run(arun_after_commit(fail, None)) is False
 
 
 def test_coroutine_that_sync_code_waits_for_looks_at_its_transactions():
-    assert async_to_sync(adeferred)(fail, None) is False
+    assert async_to_sync(arun_after_commit)(fail, None) is False

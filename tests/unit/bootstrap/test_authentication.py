@@ -9,7 +9,7 @@ from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.bootstrap.identity.identity_services import IdentityServices
 from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketService
-from wamp_transport.node.service_sessions import ServiceSessions
+from wamp_transport.node.local import ServiceSessions
 from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
 from wamp_transport.router.effects import AuthenticationRequest
 from wamp_transport.wamp.messages import Authenticate, Hello, HelloDetails

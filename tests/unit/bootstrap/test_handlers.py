@@ -10,7 +10,7 @@ from wamp_transport.bootstrap import handlers as module
 from wamp_transport.bootstrap.handlers import AppHandlers
 from wamp_transport.handlers import Caller, Event, Invocation, register, subscribe
 from wamp_transport.handlers.declarations import Registry
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import TRUSTED, RealmOptions, RoleOptions, RouterOptions
@@ -407,8 +407,8 @@ def test_handlers_at_fault_are_logged_and_the_others_served(caplog):
 
     async def scenario(stage):
         assert "Not served" in caplog.text
-        assert "'com..wrong' is no URI" in caplog.text
-        assert "Shop cannot be made without arguments" in caplog.text
+        assert "'com..wrong' is not a valid URI" in caplog.text
+        assert "Shop cannot be instantiated without arguments" in caplog.text
         assert (await (await stage.client()).call("com.right")).value == 1
 
     play(scenario)

@@ -151,7 +151,7 @@ def path_of(runtime: Runtime, key: str, path: str) -> str | None:
 
 
 async def changed(runtime: Runtime, generation: int) -> None:
-    await eventually(lambda: runtime.snapshot is not None and runtime.snapshot.generation == generation)
+    await eventually(lambda: runtime.snapshot is not None and runtime.snapshot.apply_count == generation)
 
 
 # --- start and resolution --------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from wamp_transport.node.node import Node
 from wamp_transport.router.options import RealmOptions, RouterOptions
 from wamp_transport.signals import AppliedConfiguration, LoginFailure, SessionInfo
 
-ALL = ("session_joined", "session_left", "login_failed", "slow_consumer", "configuration_applied")
+ALL = ("session_joined", "session_left", "login_failed", "slow_consumer_detected", "configuration_applied")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def heard():
 
 
 FAILURE = LoginFailure("realm1", "joe", "ticket", "a/ws", "10.0.0.1", "wamp.error.x", "no", False)
-APPLIED = AppliedConfiguration(2, "database", "here:1")
+APPLIED = AppliedConfiguration(2, "database", "here:1", 7)
 
 
 def live(signals):
@@ -60,10 +60,10 @@ def live(signals):
 
 def test_all_is_told_in_order(heard):
     session_id = live(Signals())
-    info = SessionInfo(session_id, "realm1", "shop", "trusted", "local", "local", "local", None, "7", True)
+    info = SessionInfo(session_id, "realm1", "shop", "trusted", "local", "local", True, "local", None, "7")
     assert list(heard.queue) == [
         ("session_joined", {"session": info}),
-        ("slow_consumer", {"session": info, "waiting": None}),
+        ("slow_consumer_detected", {"session": info, "queued_bytes": None}),
         ("session_left", {"session": info, "reason": "wamp.close.goodbye_and_out"}),
         ("login_failed", {"failure": FAILURE}),
         ("configuration_applied", {"configuration": APPLIED}),

@@ -81,9 +81,9 @@ def test_module_imported_again_replaces_what_it_declared(registry):
 
 
 @pytest.mark.parametrize(("declare", "fault"), [
-    (lambda: register("com..a"), "no URI"),
+    (lambda: register("com..a"), "not a valid URI"),
     (lambda: register("com.a b", match="prefix"), "for match='prefix'"),
-    (lambda: register("wamp.session.count"), "belongs to the router"),
+    (lambda: register("wamp.session.count"), "is reserved for the router"),
     (lambda: register("com.a", match="regex"), "match is 'regex'"),
     (lambda: register("com.a", invoke="all"), "invoke is 'all'"),
     (lambda: register("com.a", concurrency=0), "concurrency is 0"),

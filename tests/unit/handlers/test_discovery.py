@@ -7,7 +7,7 @@ from django.apps import AppConfig
 
 from wamp_transport.handlers import declarations, discovery
 from wamp_transport.handlers.declarations import Registry
-from wamp_transport.handlers.discovery import Broken, discover, import_modules
+from wamp_transport.handlers.discovery import BrokenModule, discover, import_modules
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def test_what_is_declared_is_found_with_its_faults(registry):
     declarations.register("com.good")(lambda: None)
     declarations.register("com..bad")(lambda: None)
     found = discover()
-    assert [one.declaration.uri for one in found.found] == ["com.good", "com..bad"]
+    assert [one.declaration.uri for one in found.entries] == ["com.good", "com..bad"]
     assert [one.declaration.uri for one in found.handlers] == ["com.good"]
     (problem,) = found.problems
     assert __name__ in str(problem)
-    assert "'com..bad' is no URI" in str(problem)
+    assert "'com..bad' is not a valid URI" in str(problem)
 
 
 def test_module_that_is_broken_is_named_with_its_error():
-    assert str(Broken("shop.wamp", LookupError("no"))) == "shop.wamp cannot be imported: LookupError: no"
+    assert str(BrokenModule("shop.wamp", LookupError("no"))) == "shop.wamp cannot be imported: LookupError: no"
 
 
 def test_apps_without_a_module_are_left_alone():

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from pydantic import BaseModel, Field
 
 from wamp_transport.handlers.parameters import Caller, Parameters, UnusableParameter
-from wamp_transport.node.handling import Event, Invocation
+from wamp_transport.node.client_types import Event, Invocation
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
@@ -100,7 +100,7 @@ def test_parameters_that_get_no_payload_may_stand_anywhere():
         return caller, sku, details, user, quantity
 
     parameters = Parameters(who, "procedure")
-    assert parameters.wanted == {"caller": "caller", "details": "message", "user": "user_or_none"}
+    assert parameters.sources == {"caller": "caller", "details": "message", "user": "user_or_none"}
     assert parameters.wants_user
     given = {"caller": "C", "details": "D", "user": None}
     assert call(who, "tea", quantity=2, given=given) == ("C", "tea", "D", None, 2)
@@ -110,7 +110,7 @@ def test_parameters_that_get_no_payload_may_stand_anywhere():
 def test_user_that_must_be_is_told_from_one_that_may():
     def must(user: User): ...
 
-    assert Parameters(must, "procedure").wanted == {"user": "user"}
+    assert Parameters(must, "procedure").sources == {"user": "user"}
 
 
 def test_caller_is_what_the_router_tells():
@@ -129,10 +129,10 @@ def heard(event: Event): ...
 
 
 @pytest.mark.parametrize(("function", "said"), [
-    (opaque, "parameter 'thing': no payload can be made a Opaque"),
-    (many, "parameter 'callers': only one can be given"),
+    (opaque, "parameter 'thing': no payload can be converted to Opaque"),
+    (many, "parameter 'callers': this annotation cannot be used with"),
     (unknown, "'Nowhere' is not defined"),
-    (heard, "parameter 'event': a procedure gets no Event"),
+    (heard, "parameter 'event': a procedure cannot get an Event"),
 ])  # fmt: skip
 def test_parameters_that_nothing_can_fill_are_told(function, said):
     with pytest.raises(UnusableParameter, match=said):

@@ -11,8 +11,8 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel
 
-from wamp_transport.handlers.results import payload, plain
-from wamp_transport.node.handling import Result
+from wamp_transport.handlers.results import to_plain_value, to_result
+from wamp_transport.node.client_types import Result
 from wamp_transport.wamp.errors import PayloadError
 
 
@@ -41,13 +41,13 @@ class Line:
     (gettext_lazy("yes"), "yes"),
 ])  # fmt: skip
 def test_values_become_payload(value, said):
-    assert plain(value) == said
-    assert type(plain(value)) is type(said)
+    assert to_plain_value(value) == said
+    assert type(to_plain_value(value)) is type(said)
 
 
 def test_result_is_taken_as_it_is():
-    assert payload(Result([1, (2,)], {"a": Colour.RED})) == Result([1, [2]], {"a": "red"})
-    assert payload(5) == Result([5])
+    assert to_result(Result([1, (2,)], {"a": Colour.RED})) == Result([1, [2]], {"a": "red"})
+    assert to_result(5) == Result([5])
 
 
 @pytest.mark.parametrize(("value", "said"), [
@@ -58,11 +58,11 @@ def test_result_is_taken_as_it_is():
 ])  # fmt: skip
 def test_values_that_cannot_be_said_are_told_with_their_place(value, said):
     with pytest.raises(PayloadError, match=said):
-        plain(value)
+        to_plain_value(value)
 
 
 def test_value_that_holds_itself_is_refused():
     endless = []
     endless.append(endless)
-    with pytest.raises(PayloadError, match="more than 100 values inside each other"):
-        plain(endless)
+    with pytest.raises(PayloadError, match="nested more than 100 levels deep"):
+        to_plain_value(endless)

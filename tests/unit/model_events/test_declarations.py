@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.catalogue.models import Item
 from wamp_transport import model_events as public
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
 from wamp_transport.model_events.changes import Change
 
 
@@ -14,13 +14,13 @@ def declare():
     """Declare events; forgotten at the end."""
     made = []
 
-    def model_events(*args, **kwargs):
-        made.append(public.model_events(*args, **kwargs))
+    def publish_model_events(*args, **kwargs):
+        made.append(public.publish_model_events(*args, **kwargs))
         return made[-1]
 
-    yield model_events
+    yield publish_model_events
     for one in made:
-        watching.forget(one)
+        signal_receivers.remove_publisher(one)
 
 
 @pytest.mark.parametrize(("topic", "options", "text"), [
@@ -39,7 +39,7 @@ def test_declarations_are_listed_with_their_place(declare):
     def topic(change): ...
 
     one, other = declare(Item, "com.item", fields=["name"]), declare(Item, topic)
-    assert public.declared_events()[-2:] == [one, other]
+    assert public.registered_publishers()[-2:] == [one, other]
     assert one.where.startswith(__file__)
     assert one.topic_name == "com.item"
     assert other.topic_name.endswith("topic()")
@@ -62,9 +62,9 @@ def test_value_that_cannot_be_sent_is_logged(declare, caplog):
 def test_process_without_a_router_is_told_once(declare, caplog):
     declared = declare(Item, "com.item")
     for number in range(3):
-        declared.take(Change("updated", Item(pk=number), "default"))
+        declared.handle_change(Change("updated", Item(pk=number), "default"))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "catalogue.Item 0 updated was not published, and so it is with those to come" in caplog.text
+    assert "catalogue.Item 0 updated was not published, and later events will not be either" in caplog.text
     assert "WAMP_TRANSPORT" in caplog.text
 
 

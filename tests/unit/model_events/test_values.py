@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tests.catalogue.models import Item
 from wamp_transport.model_events.changes import Change
-from wamp_transport.model_events.values import checked, values_of
+from wamp_transport.model_events.values import checked_names, values_of
 from wamp_transport.wamp.errors import PayloadError
 
 UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")
@@ -83,14 +83,20 @@ def test_attribute_that_cannot_be_sent_is_named(monkeypatch):
 
 
 def test_names_are_kept():
-    assert checked(Item, ["name", "parent_id", "tags", "shout", "pk"]) == ("name", "parent_id", "tags", "shout", "pk")
+    assert checked_names(Item, ["name", "parent_id", "tags", "shout", "pk"]) == (
+        "name",
+        "parent_id",
+        "tags",
+        "shout",
+        "pk",
+    )
 
 
 @pytest.mark.parametrize(("names", "text"), [
     ("name", "a list of names"),
     (["prize"], "catalogue.Item has no field 'prize'"),
-    (["parts"], "'parts' of catalogue.Item is a relation that another model has"),
+    (["parts"], "'parts' of catalogue.Item is a relation defined on another model"),
 ])  # fmt: skip
 def test_names_of_nothing_are_refused(names, text):
     with pytest.raises(ImproperlyConfigured, match=text):
-        checked(Item, names)
+        checked_names(Item, names)

@@ -4,8 +4,8 @@ import pytest
 
 from wamp_transport.node import local
 from wamp_transport.node.dynamic_authorizer import DynamicAuthorizer, InvalidAnswer, arguments_of, permit_from
+from wamp_transport.node.local import ServiceSessions
 from wamp_transport.node.node import Node
-from wamp_transport.node.service_sessions import ServiceSessions
 from wamp_transport.router.decisions import Permit
 from wamp_transport.router.effects import AuthorizationRequest
 from wamp_transport.router.options import TRUSTED, AuthorizerOptions, RealmOptions, RoleOptions, RouterOptions

@@ -10,11 +10,11 @@ from tests.unit.node.conftest import OPEN
 from wamp_transport.auth.credentials import Anonymous, Ticket
 from wamp_transport.node import remote
 from wamp_transport.node.connection import MessageEncoder
-from wamp_transport.node.remote import Way, WebSocketLine, place
+from wamp_transport.node.remote import ConnectOptions, WebSocketClientTransport, printable_url
 from wamp_transport.node.session import Session
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp import errors
-from wamp_transport.wamp.errors import NoSuchProcedure, PayloadError, SessionEnded
+from wamp_transport.wamp.errors import NoSuchProcedure, PayloadError, SessionClosed
 from wamp_transport.wamp.messages import PublishOptions
 
 ACKNOWLEDGE = PublishOptions(acknowledge=True)
@@ -91,7 +91,9 @@ async def opened(node, name="msgpack", credential=None):
     """A session, and its socket."""
     serializer = SERIALIZERS[name]
     socket = Socket(node, serializer)
-    session = Session("realm1", lambda inbox: WebSocketLine(socket, serializer, credential or Anonymous(), inbox))
+    session = Session(
+        "realm1", lambda inbox: WebSocketClientTransport(socket, serializer, credential or Anonymous(), inbox)
+    )
     if node is not None:
         await session.open(["anonymous"])
     return session, socket
@@ -126,7 +128,7 @@ def test_lost_connection_ends_the_session(node, run):
         socket.put(None)
         end = await session.wait_ended()
         assert end.reason == errors.CLOSE_TRANSPORT_LOST
-        with pytest.raises(SessionEnded, match="lost"):
+        with pytest.raises(SessionClosed, match="lost"):
             await session.call("com.add")
 
     run(use())
@@ -156,8 +158,8 @@ def test_refusal_says_why(node, run):
     async def use():
         serializer = SERIALIZERS["json"]
         socket = Socket(node, serializer)
-        session = Session("nowhere", lambda inbox: WebSocketLine(socket, serializer, Anonymous(), inbox))
-        with pytest.raises(SessionEnded) as refused:
+        session = Session("nowhere", lambda inbox: WebSocketClientTransport(socket, serializer, Anonymous(), inbox))
+        with pytest.raises(SessionClosed) as refused:
             await session.open()
         assert refused.value.reason == errors.NO_SUCH_REALM
         await socket.close()
@@ -179,7 +181,7 @@ def test_challenge_is_answered_or_the_session_ends(run, credential, sent):
         assert '"authmethods":["' + credential.authmethod in await written.get()
         socket.put('[4,"ticket",{}]')
         if sent is None:
-            with pytest.raises(SessionEnded, match="none is configured"):
+            with pytest.raises(SessionClosed, match="none is configured"):
                 await opening
             return
         assert json.values((await written.get()).encode()) == sent
@@ -229,7 +231,7 @@ def test_payload_that_cannot_be_read_is_told_to_who_waits(run, caplog):
 
     caplog.set_level(logging.ERROR)
     run(use())
-    assert len([record for record in caplog.records if "cannot be read" in record.message]) == 3
+    assert len([record for record in caplog.records if "cannot be decoded" in record.message]) == 3
 
 
 def test_sender_waits_while_too_much_is_unsent(node, run, monkeypatch):
@@ -255,7 +257,7 @@ def test_nothing_is_read_while_too_much_waits_for_the_code(node, run):
     async def use():
         serializer = SERIALIZERS["msgpack"]
         socket = Socket(node, serializer)
-        session = Session("realm1", lambda inbox: WebSocketLine(socket, serializer, Anonymous(), inbox), 2)
+        session = Session("realm1", lambda inbox: WebSocketClientTransport(socket, serializer, Anonymous(), inbox), 2)
         await session.open()
         publisher, _ = await opened(node)
         gate, done, heard = asyncio.Event(), asyncio.Event(), []
@@ -282,14 +284,14 @@ def test_nothing_is_read_while_too_much_waits_for_the_code(node, run):
 
 
 def test_place_tells_no_secrets():
-    assert place("wss://eva:s3cret@example.com:8080/ws?ticket=x#y") == "wss://example.com:8080/ws"
+    assert printable_url("wss://eva:s3cret@example.com:8080/ws?ticket=x#y") == "wss://example.com:8080/ws"
 
 
 def test_way_tells_the_websocket_library_what_it_means():
-    usual = Way().options("ws://x")
+    usual = ConnectOptions().websocket_arguments("ws://x")
     assert usual == {"origin": None, "open_timeout": None, "proxy": True}
     tls = ssl.create_default_context()
-    own = Way(tls=tls, socket="/s", origin="https://x", open_seconds=5, uses_proxy=False)
+    own = ConnectOptions(tls=tls, socket="/s", origin="https://x", open_seconds=5, uses_proxy=False)
     shared = {"origin": "https://x", "open_timeout": 5, "proxy": None, "unix": True, "path": "/s"}
-    assert own.options("wss://x") == {**shared, "ssl": tls}
-    assert own.options("ws://x") == shared
+    assert own.websocket_arguments("wss://x") == {**shared, "ssl": tls}
+    assert own.websocket_arguments("ws://x") == shared

@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.inbox import Delivery, Inbox
 from wamp_transport.node.requests import REQUESTS_PER_TURN, Requests
-from wamp_transport.wamp.errors import ApplicationError, SessionEnded
+from wamp_transport.wamp.errors import ApplicationError, SessionClosed
 from wamp_transport.wamp.messages import (
     Call,
     CallOptions,
@@ -149,7 +149,7 @@ def test_turns_are_given_away_and_ids_stay_in_order(here):
 
 def test_end_fails_all_and_what_comes_after(here):
     task = here.ask()
-    here.requests.end(SessionEnded("com.reason", ""))
+    here.requests.end(SessionClosed("com.reason", ""))
     for work in (task, here.requests.turn()):
-        with pytest.raises(SessionEnded, match=r"com\.reason"):
+        with pytest.raises(SessionClosed, match=r"com\.reason"):
             here.run(work)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node import local, requests
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.connection import MessageEncoder
-from wamp_transport.node.handling import Result
 from wamp_transport.router.options import (
     TRUSTED,
     AuthorizerOptions,
@@ -19,7 +19,7 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp import errors
-from wamp_transport.wamp.errors import ApplicationError, PayloadError, SessionEnded
+from wamp_transport.wamp.errors import ApplicationError, PayloadError, SessionClosed
 from wamp_transport.wamp.messages import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
 
 ACKNOWLEDGE = PublishOptions(acknowledge=True)
@@ -99,7 +99,7 @@ def test_session_is_one_of_the_realm(node, joined, run):
     ("realm1", "nobody", errors.NO_SUCH_ROLE),
 ])  # fmt: skip
 def test_join_is_refused_where_there_is_no_such_realm_or_role(node, run, realm, role, reason):
-    with pytest.raises(SessionEnded) as refused:
+    with pytest.raises(SessionClosed) as refused:
         run(local.join(node, realm, authid="me", authrole=role))
     assert refused.value.reason == reason
     assert not node.connections
@@ -108,7 +108,7 @@ def test_join_is_refused_where_there_is_no_such_realm_or_role(node, run, realm, 
 def test_full_realm_lets_none_but_trusted_in(node, joined, run):
     node.configure(limited(limits=Limits(sessions=1)))
     joined("guest")
-    with pytest.raises(SessionEnded, match="no room"):
+    with pytest.raises(SessionClosed, match="no room"):
         run(local.join(node, "realm1", authid="me", authrole="guest"))
     assert joined().is_open
 
@@ -128,7 +128,7 @@ def test_leaving_goes_after_what_was_sent(node, joined, run):
     assert heard == [[1], [session.id, "me", TRUSTED]]
     assert not session.is_open
     assert len(node.connections) == 1
-    with pytest.raises(SessionEnded):
+    with pytest.raises(SessionClosed):
         run(session.publish("com.x"))
     run(session.leave())
 
@@ -146,7 +146,7 @@ def test_killed_session_ends_with_the_reason(node, joined, run):
         call = asyncio.ensure_future(session.call("com.forever"))
         await until(lambda: node.router.sessions[other.id].invocations)
         await other.call("wamp.session.kill", [session.id], {"reason": "com.enough", "message": "go"})
-        with pytest.raises(SessionEnded, match="go"):
+        with pytest.raises(SessionClosed, match="go"):
             await call
         return await session.wait_ended()
 
@@ -287,7 +287,7 @@ def test_call_that_takes_too_long_is_canceled(loop, joined, run):
 
     async def call():
         answer = asyncio.ensure_future(session.call("com.wait", timeout=2.5))
-        await until(lambda: len(session._handling))
+        await until(lambda: len(session._handler_runner))
         loop.now += 3
         with pytest.raises(ApplicationError, match=r"no result within 2.5 seconds") as caught:
             await answer
@@ -471,7 +471,7 @@ def test_handler_that_fails_harms_no_other(joined, run, caplog, is_async):
     run(session.subscribe("com.x", fail_later if is_async else fail))
     run(session.subscribe("com.x", heard.append))
     run(publisher.publish("com.x"))
-    run(until(lambda: heard and not len(session._handling)))
+    run(until(lambda: heard and not len(session._handler_runner)))
     assert "The handler of com.x failed" in caplog.text
 
 

@@ -37,8 +37,8 @@ def test_application_error_says_what_came_with_it():
 
 
 def test_ended_session_says_why():
-    fault = errors.SessionEnded("com.reason", "because")
-    assert (fault.reason, str(fault), str(errors.SessionEnded("com.reason", ""))) == (
+    fault = errors.SessionClosed("com.reason", "because")
+    assert (fault.reason, str(fault), str(errors.SessionClosed("com.reason", ""))) == (
         "com.reason",
         "because",
         "com.reason",
@@ -56,5 +56,5 @@ def test_errors_reach_other_processes_as_they_are(again):
         other = again(fault)
         assert type(other) is type(fault)
         assert (other.uri, other.args, other.kwargs) == (fault.uri, fault.args, fault.kwargs)
-    ended = again(errors.SessionEnded("com.reason", "because"))
+    ended = again(errors.SessionClosed("com.reason", "because"))
     assert (ended.reason, str(ended)) == ("com.reason", "because")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wamp_transport.node.handling import Event
+from wamp_transport.node.client_types import Event
 from wamp_transport.node.session import Session
 
 Exchange = Callable[[], Awaitable[None]]

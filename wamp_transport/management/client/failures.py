@@ -9,7 +9,7 @@ from wamp_transport.wamp.errors import (
     CLOSE_TRANSPORT_LOST,
     ApplicationError,
     PayloadError,
-    SessionEnded,
+    SessionClosed,
     WampError,
 )
 
@@ -51,9 +51,9 @@ def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
     if isinstance(fault, ApplicationError):
         details = "".join(f"\n  {one}" for one in format_arguments(fault.args, fault.kwargs))
         return Failure(f"{fault.uri}{details}", FAILED, fault.uri, fault.args, fault.kwargs)
-    if isinstance(fault, SessionEnded) and is_joining and fault.reason != CLOSE_TRANSPORT_LOST:
+    if isinstance(fault, SessionClosed) and is_joining and fault.reason != CLOSE_TRANSPORT_LOST:
         return Failure(f"The router refused the login: {_reason_text(fault)}", LOGIN_REFUSED, fault.reason)
-    if isinstance(fault, SessionEnded):
+    if isinstance(fault, SessionClosed):
         return Failure(f"The session was closed: {_reason_text(fault)}", UNREACHABLE, fault.reason)
     if isinstance(fault, PayloadError):
         return Failure(str(fault), FAILED, fault.uri)
@@ -61,6 +61,6 @@ def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
     return Failure(text[:1].upper() + text[1:], UNREACHABLE)
 
 
-def _reason_text(fault: SessionEnded) -> str:
+def _reason_text(fault: SessionClosed) -> str:
     text = printable(str(fault))
     return text if text == fault.reason else f"{text} ({printable(fault.reason)})"

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from wamp_transport.management.client.failures import INTERRUPTED, UNREACHABLE, Failure, failure_of
 from wamp_transport.management.client.targets import Target, target_of
-from wamp_transport.node.remote import connect, place
+from wamp_transport.node.remote import connect, printable_url
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.errors import WampError
 
@@ -56,7 +56,7 @@ async def join(target: Target) -> Session:
     except TimeoutError:
         waited = f"did not complete the login to realm {target.realm} within {target.join_seconds:g} seconds"
         hint = "See its log for the cause; --join-timeout sets a longer time"
-        raise Failure(f"The router at {place(target.url)} {waited}. {hint}", UNREACHABLE) from None
+        raise Failure(f"The router at {printable_url(target.url)} {waited}. {hint}", UNREACHABLE) from None
 
 
 async def leave_quietly(session: Session) -> None:
@@ -67,7 +67,7 @@ async def leave_quietly(session: Session) -> None:
 
 
 async def run_until_session_closes(session: Session, work: Awaitable[Outcome]) -> Outcome:
-    """Return the result of ``work``. Raises SessionEnded as soon as the session is closed."""
+    """Return the result of ``work``. Raises SessionClosed as soon as the session is closed."""
     working = asyncio.ensure_future(work)
     ending = asyncio.ensure_future(session.wait_ended())
     try:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from wamp_transport.management.client.credentials import KINDS
 from wamp_transport.management.client.values import as_json
-from wamp_transport.node.handling import Invocation, Result
+from wamp_transport.node.client_types import Invocation, Result
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
-from wamp_transport.api.homes import credential_of
+from wamp_transport.api.backends import credential_of
 from wamp_transport.auth.credentials import Credential
 from wamp_transport.auth.operators import Operator
 from wamp_transport.conf import ApiSettings, app_settings
@@ -21,7 +21,7 @@ from wamp_transport.management.client.credentials import (
 )
 from wamp_transport.management.client.failures import UNREACHABLE, USAGE, Failure
 from wamp_transport.models import RunningNode
-from wamp_transport.node.remote import OFFERED_SERIALIZERS, Way
+from wamp_transport.node.remote import OFFERED_SERIALIZERS, ConnectOptions
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
 from wamp_transport.stores.operators import WampService
@@ -42,7 +42,7 @@ class Target:
     url: str
     realm: str
     credential: Credential
-    way: Way
+    way: ConnectOptions
     pid: int | None = None
     join_seconds: float = JOIN_SECONDS
 
@@ -161,7 +161,7 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
     text += " 'manage.py runnode', or use --url."
     if hosts and not name:
         text += f" (There are nodes on {', '.join(sorted(set(hosts)))}.)"
-    if not app_settings().operators:
+    if not app_settings().local_operators:
         text += " (WAMP_TRANSPORT['LOCAL_OPERATORS'] is False, so nodes do not publish their addresses.)"
     return text
 
@@ -193,13 +193,13 @@ def _realm_if_given(options: Mapping[str, Any]) -> str | None:
     return options["realm"] or os.environ.get("WAMP_REALM") or app_settings().api.realm
 
 
-def _way(options: Mapping[str, Any], service: WampService | None = None) -> Way:
+def _way(options: Mapping[str, Any], service: WampService | None = None) -> ConnectOptions:
     serializers = OFFERED_SERIALIZERS if options["serializer"] is None else (options["serializer"],)
     if service is None:
-        return Way(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)
+        return ConnectOptions(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)
     # The certificate names the public host, not this machine. The operator login proves that it is our node.
     tls = _tls(options["ca"]) or ssl._create_unverified_context()  # noqa: S323 - see above
-    return Way(serializers, tls, service.socket, service.origin, OPEN_SECONDS, uses_proxy=False)
+    return ConnectOptions(serializers, tls, service.socket, service.origin, OPEN_SECONDS, uses_proxy=False)
 
 
 def _tls(ca: str | None) -> ssl.SSLContext | None:

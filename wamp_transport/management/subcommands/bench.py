@@ -13,7 +13,7 @@ from wamp_transport.management.client.session_runner import join, leave_quietly,
 from wamp_transport.management.client.tables import is_stderr_terminal, table, width_of
 from wamp_transport.management.client.targets import Target, add_target_arguments, target_of
 from wamp_transport.management.client.values import as_json
-from wamp_transport.node.remote import place
+from wamp_transport.node.remote import printable_url
 from wamp_transport.wamp.errors import WampError
 
 HEAD = ("WHAT", "AT A TIME", "PER SECOND", "P50 ms", "P99 ms", "NODE µs")
@@ -56,7 +56,8 @@ class BenchCommand:
         target = target_of(options)
         measures = run(lambda: _measured(target, options))
         if options["json"]:
-            header = {"router": place(target.url), "is_own_node": target.pid is not None, "size": options["size"]}
+            is_own_node = target.pid is not None
+            header = {"router": printable_url(target.url), "is_own_node": is_own_node, "size": options["size"]}
             command.stdout.write(
                 as_json({**header, "measures": [one.as_mapping() for one in measures]}, is_indented=True)
             )

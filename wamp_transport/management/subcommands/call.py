@@ -9,7 +9,7 @@ from wamp_transport.management.client.session_runner import run_with_session
 from wamp_transport.management.client.tables import is_terminal
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import VALUES, as_json, format_value, named_values, value
-from wamp_transport.node.handling import Result
+from wamp_transport.node.client_types import Result
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import CallOptions
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from wamp_transport.handlers.discovery import Discovery, Found, discover
+from wamp_transport.handlers.discovery import DiscoveredHandler, Discovery, discover
 from wamp_transport.management.client.lists import write_table
-from wamp_transport.model_events import ModelEvents, declared_events
+from wamp_transport.model_events import ModelEventPublisher, registered_publishers
 
 HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
 
@@ -30,7 +30,7 @@ class HandlersCommand:
         if options["json"]:
             command.stdout.write(json.dumps(as_mapping(discovery), indent=2))
         else:
-            rows = [*map(_row, discovery.found), *map(_row_of_events, declared_events())]
+            rows = [*map(_row, discovery.entries), *map(_row_of_events, registered_publishers())]
             write_table(command, HEAD, rows, "No app declares a procedure or a subscriber in a wamp.py.")
             for problem in discovery.problems:
                 command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
@@ -55,7 +55,7 @@ def as_mapping(discovery: Discovery) -> dict[str, Any]:
                 "defined_at": one.declaration.where,
                 "faults": one.faults,
             }
-            for one in discovery.found
+            for one in discovery.entries
         ],
         "model_events": [
             {
@@ -66,13 +66,13 @@ def as_mapping(discovery: Discovery) -> dict[str, Any]:
                 "realm": one.realm,
                 "defined_at": one.where,
             }
-            for one in declared_events()
+            for one in registered_publishers()
         ],
         "broken_modules": [{"module": one.module, "error": str(one.error)} for one in discovery.broken],
     }
 
 
-def _row(found: Found) -> tuple[str, ...]:
+def _row(found: DiscoveredHandler) -> tuple[str, ...]:
     one = found.declaration
     options = {"invoke": one.invoke, "concurrency": one.concurrency, "permission": ", ".join(one.permissions)}
     return (
@@ -86,7 +86,7 @@ def _row(found: Found) -> tuple[str, ...]:
     )
 
 
-def _row_of_events(one: ModelEvents[Any]) -> tuple[str, ...]:
+def _row_of_events(one: ModelEventPublisher[Any]) -> tuple[str, ...]:
     options = {"events": ",".join(sorted(one.events)), "fields": ",".join(one.fields)}
     return (
         "model events",

@@ -9,14 +9,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 from wamp_transport.handlers.declarations import REGISTRY, Declaration
-from wamp_transport.handlers.running import Handler, Running, UnusableHandler
+from wamp_transport.handlers.execution import Handler, HandlerExecutor, UnusableHandler
 from wamp_transport.handlers.threads import HandlerThreads
 from wamp_transport.management.client.failures import USAGE, Failure
 from wamp_transport.management.client.reconnect_loop import ReconnectLoop, add_reconnect_arguments
 from wamp_transport.management.client.subprocess_procedure import Program, split_command
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import printable
-from wamp_transport.node.handling import Invocation, Result
+from wamp_transport.node.client_types import Invocation, Result
 from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
@@ -149,4 +149,4 @@ def _function(options: Mapping[str, Any], threads: HandlerThreads) -> Callable[[
         handler = Handler(Declaration("procedure", options["uri"], function, match=options["match"]))
     except (UnusableHandler, ValueError) as fault:  # ValueError: the function has no signature
         raise Failure(f"{name} cannot be used as a procedure: {fault}", USAGE) from None
-    return lambda: Running(handler, threads, lambda caller: lambda: None).procedure
+    return lambda: HandlerExecutor(handler, threads, lambda caller: lambda: None).procedure

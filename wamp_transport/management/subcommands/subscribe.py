@@ -11,7 +11,7 @@ from wamp_transport.management.client.reconnect_loop import ReconnectLoop, add_r
 from wamp_transport.management.client.session_runner import run_until_session_closes
 from wamp_transport.management.client.targets import add_target_arguments
 from wamp_transport.management.client.values import as_json, format_arguments, printable
-from wamp_transport.node.handling import Event
+from wamp_transport.node.client_types import Event
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import SubscribeOptions
 

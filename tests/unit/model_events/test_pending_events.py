@@ -4,18 +4,18 @@ import pytest
 from django.db import transaction
 
 from wamp_transport.api import NotConfigured
-from wamp_transport.api.verbs import Unpublished
-from wamp_transport.model_events.telling import PATIENCE, Commit, Told, next_commit
+from wamp_transport.api.session import PendingPublication, Session
+from wamp_transport.model_events.pending_events import MAX_COMMIT_SECONDS, Commit, PendingEvent, next_commit
 
 
-def told(commit, on_failed=None):
-    publication = Unpublished.of("com.item.created", [1], None, None, None, None, None)
-    return Told("shop.Item 1 created", publication, on_failed or (lambda told, fault: None), commit)
+def pending(commit, on_failed=None):
+    publication = PendingPublication.of("com.item.created", [1], None, None, Session(timeout=None))
+    return PendingEvent("shop.Item 1 created", publication, on_failed or (lambda event, fault: None), commit)
 
 
 def test_patience_is_that_of_the_settings_where_it_is_less(settings):
-    for seconds, patience in ((2, 2), (None, PATIENCE), (60, PATIENCE)):
-        settings.WAMP_TRANSPORT = {"TIMEOUT": seconds}
+    for seconds, patience in ((2, 2), (None, MAX_COMMIT_SECONDS), (60, MAX_COMMIT_SECONDS)):
+        settings.WAMP_TRANSPORT = {"API": {"TIMEOUT": seconds}}
         commit = Commit()
         assert not commit.has_begun
         assert patience - 1 < commit.seconds_left() <= patience
@@ -25,7 +25,7 @@ def test_patience_is_that_of_the_settings_where_it_is_less(settings):
 def test_what_is_given_up_is_told_once_and_sent_no_more(caplog):
     faults = []
     commit = Commit()
-    first, second = (told(commit, lambda told, fault: faults.append(fault)) for _ in range(2))
+    first, second = (pending(commit, lambda event, fault: faults.append(fault)) for _ in range(2))
     commit.waiting.update({second})
     commit.give_up(first)
     assert (
@@ -39,7 +39,7 @@ def test_what_is_given_up_is_told_once_and_sent_no_more(caplog):
 def test_other_faults_go_to_whoever_wants_them(settings):
     settings.WAMP_TRANSPORT = {}
     faults = []
-    told(Commit(), lambda told, fault: faults.append(fault)).send()
+    pending(Commit(), lambda event, fault: faults.append(fault)).send()
     assert [isinstance(fault, NotConfigured) for fault in faults] == [True]
 
 
@@ -58,10 +58,10 @@ def test_transaction_has_one_commit_and_the_next_another():
 def test_event_waits_for_the_commit_and_is_forgotten_with_a_rollback():
     commit = Commit()
     with transaction.atomic():
-        told(commit).send_after_commit("default")
+        pending(commit).send_after_commit("default")
         assert len(commit.waiting) == 1
         transaction.set_rollback(True)
     assert not commit.waiting
     assert not commit.has_begun
-    told(commit).send_after_commit("default")
+    pending(commit).send_after_commit("default")
     assert commit.has_begun

@@ -1,11 +1,12 @@
-"""A session that comes back, with what hangs on it."""
+"""A session that reconnects, with its subscriptions and registrations."""
 
 import asyncio
 
 import pytest
 
-from wamp_transport.api import lasting as module
-from wamp_transport.api.lasting import Lasting, Registration, Subscription
+from wamp_transport.api import reconnecting_session as module
+from wamp_transport.api.bridge import LoopBridge
+from wamp_transport.api.reconnecting_session import ReconnectingSession, Registration, Subscription
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import RealmOptions, RouterOptions
@@ -14,13 +15,13 @@ from wamp_transport.wamp.messages import RegisterOptions, SubscribeOptions
 
 
 class Place:
-    """A node, and the lasting session there. ``refusals`` says how often it cannot be reached."""
+    """A node and a reconnecting session there. ``refusals`` says how often it cannot be reached."""
 
     def __init__(self):
         self.node = Node(RouterOptions(realms={"realm1": RealmOptions("realm1")}), asyncio.get_running_loop())
         self.opened = []
         self.refusals = 0
-        self.lasting = Lasting(asyncio.get_running_loop(), self.connect)
+        self.session = ReconnectingSession(LoopBridge(asyncio.get_running_loop()), self.connect)
 
     async def connect(self):
         if self.refusals:
@@ -34,14 +35,14 @@ class Place:
 
 
 def play(scenario, monkeypatch):
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.001)
 
     async def whole():
         place = Place()
         try:
             await asyncio.wait_for(scenario(place), 10)
         finally:
-            await place.lasting.close()
+            await place.session.close()
             await place.node.stop(1)
 
     asyncio.run(whole())
@@ -54,11 +55,11 @@ async def until(condition):
 
 def test_session_is_opened_once_and_again_when_it_was_lost(monkeypatch):
     async def scenario(place):
-        one, other = await asyncio.gather(place.lasting.session(), place.lasting.session())
+        one, other = await asyncio.gather(place.session.session(), place.session.session())
         assert one is other
         place.kill()
         await one.wait_ended()
-        assert await place.lasting.session() is not one
+        assert await place.session.session() is not one
         assert len(place.opened) == 2
 
     play(scenario, monkeypatch)
@@ -66,7 +67,7 @@ def test_session_is_opened_once_and_again_when_it_was_lost(monkeypatch):
 
 def test_whoever_gives_up_does_not_take_the_session_from_others(monkeypatch):
     async def scenario(place):
-        first, second = (asyncio.ensure_future(place.lasting.session()) for _ in range(2))
+        first, second = (asyncio.ensure_future(place.session.session()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
         assert (await second).is_open
@@ -74,13 +75,13 @@ def test_whoever_gives_up_does_not_take_the_session_from_others(monkeypatch):
     play(scenario, monkeypatch)
 
 
-def test_what_was_held_is_put_in_force_again(monkeypatch, caplog):
+def test_handlers_are_established_again_after_a_reconnect(monkeypatch, caplog):
     async def scenario(place):
-        registration = Registration(place.lasting, "com.x", lambda invocation: 7, RegisterOptions())
-        subscription = Subscription(place.lasting, "com.y", print, SubscribeOptions())
-        for held in (registration, subscription):
-            await place.lasting.hold(held)
-            assert held.is_active
+        registration = Registration(place.session, "com.x", lambda invocation: 7, RegisterOptions())
+        subscription = Subscription(place.session, "com.y", print, SubscribeOptions())
+        for handler in (registration, subscription):
+            await place.session.add(handler)
+            assert handler.is_active
         place.refusals = 2
         place.kill()
         await until(lambda: len(place.opened) == 2 and registration.is_active and subscription.is_active)
@@ -92,35 +93,35 @@ def test_what_was_held_is_put_in_force_again(monkeypatch, caplog):
         assert not subscription.is_active
 
     play(scenario, monkeypatch)
-    assert "comes back" in caplog.text
-    assert "cannot come back yet: not there" in caplog.text
+    assert "reconnects" in caplog.text
+    assert "cannot reconnect yet: not there" in caplog.text
 
 
-def test_what_cannot_be_put_in_force_is_not_held(monkeypatch):
+def test_handler_that_cannot_be_established_is_discarded(monkeypatch):
     async def scenario(place):
-        first = Registration(place.lasting, "com.x", print, RegisterOptions())
-        await place.lasting.hold(first)
+        first = Registration(place.session, "com.x", print, RegisterOptions())
+        await place.session.add(first)
         other = await join(place.node, "realm1", authid="other", authrole="trusted")
         await other.register("com.taken", print)
         with pytest.raises(ApplicationError):
-            await place.lasting.hold(Registration(place.lasting, "com.taken", print, RegisterOptions()))
+            await place.session.add(Registration(place.session, "com.taken", print, RegisterOptions()))
         await other.leave()
         place.kill()
         await until(lambda: len(place.opened) == 2 and first.is_active)
-        await (await place.lasting.session()).register("com.taken", print)
+        await (await place.session.session()).register("com.taken", print)
 
     play(scenario, monkeypatch)
 
 
 def test_router_that_says_nothing_is_given_up_and_asked_again(monkeypatch):
-    monkeypatch.setattr(module, "LONGEST_OPENING", 0.01)
+    monkeypatch.setattr(module, "MAX_OPENING_SECONDS", 0.01)
 
     async def scenario(place):
-        connect, place.lasting._connect = place.lasting._connect, asyncio.Event().wait
+        connect, place.session._connect = place.session._connect, asyncio.Event().wait
         for _ in range(2):
             with pytest.raises(TransportError, match="has not let a session join"):
-                await place.lasting.session()
-        place.lasting._connect = connect
-        assert (await place.lasting.session()).is_open
+                await place.session.session()
+        place.session._connect = connect
+        assert (await place.session.session()).is_open
 
     play(scenario, monkeypatch)

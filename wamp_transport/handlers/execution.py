@@ -1,12 +1,12 @@
-"""Runs what was declared: in a thread or as a task, with the parameters it wants, and tells what came of it."""
+"""Runs handlers: functions in threads, coroutine functions as tasks, with converted parameters and results."""
 
 import asyncio
 import inspect
 import logging
+import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
-from threading import Event as Flag
 from typing import Any, Final, Protocol, cast
 
 from asgiref.sync import ThreadSensitiveContext
@@ -15,55 +15,55 @@ from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 
 from ..compat.asgiref import has_thread
-from ..node.handling import Event, Invocation, Result
+from ..node.client_types import Event, Invocation, Result
 from ..project_code import call_guarded, run_guarded
 from ..router.options import TRUSTED
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, WampError
 from .declarations import Declaration
 from .parameters import Caller, Parameters, UnusableParameter
-from .results import payload
+from .results import to_result
 from .threads import HandlerThreads
 
 logger = logging.getLogger(__name__)
 
 MAX_TASKS: Final = 50
-"""Calls of one asynchronous procedure that run at the same time; others wait for their turn."""
+"""Calls of one async procedure that run at the same time. Others wait."""
 
 Message = Invocation | Event
 Parts = Generator[Any, None, Any]
 
 
 class UnusableHandler(Exception):
-    """A declaration cannot be carried out. ``faults`` are sentences."""
+    """A declaration is faulty. ``faults`` are sentences."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
 
 
-Failed = Callable[[Declaration, Exception], None]
+OnFailure = Callable[[Declaration, Exception], None]
 
 
-class Users(Protocol):
-    """Who callers are to Django."""
+class UserLookup(Protocol):
+    """Finds the Django user behind a caller."""
 
     def __call__(self, caller: Caller) -> Callable[[], Any]:
-        """Called on the loop; what it returns is called in a thread.
+        """Return a function that returns the active Django user behind the caller's session, or None.
 
-        That returns the active Django user behind a session, or None where there is none.
+        This method is called on the event loop, the returned function in a thread.
         """
         ...
 
 
 class Handler:
-    """A declaration that can be carried out. Raises UnusableHandler."""
+    """A declaration that was checked and can be run. Raises UnusableHandler."""
 
     def __init__(self, declaration: Declaration) -> None:
         faults = declaration.faults()
         self.declaration = declaration
         try:
-            self.function = _bound(declaration)
+            self.function = _function_of(declaration)
             self.parameters = Parameters(self.function, declaration.kind)
         except (UnusableParameter, UnusableHandler) as fault:
             raise UnusableHandler([*faults, str(fault)]) from None
@@ -73,38 +73,38 @@ class Handler:
 
     @property
     def wants_caller(self) -> bool:
-        """Whether the router has to tell who calls."""
-        return bool(self.parameters.wanted or self.declaration.permissions)
+        """Whether the router has to disclose the caller."""
+        return bool(self.parameters.sources or self.declaration.permissions)
 
 
 _instances: dict[type, Any] = {}
 
 
-def _bound(declaration: Declaration) -> Callable[..., Any]:
-    """The function, or the method of the one instance of its class."""
+def _function_of(declaration: Declaration) -> Callable[..., Any]:
+    """Return the function, or the method of the only instance of its class."""
     owner = declaration.owner
     if owner is None:
         return declaration.function
     if owner not in _instances:
         try:
             _instances[owner] = call_guarded(owner)
-        except Exception as fault:  # noqa: BLE001 - the project's code: told, and the others go on
-            text = f"{owner.__qualname__} cannot be made without arguments: {type(fault).__name__}: {fault}"
+        except Exception as fault:  # noqa: BLE001 - the project's code may raise anything
+            text = f"{owner.__qualname__} cannot be instantiated without arguments: {type(fault).__name__}: {fault}"
             raise UnusableHandler([text]) from None
     function: Callable[..., Any] = getattr(_instances[owner], declaration.attribute)
     return function
 
 
-class Running:
-    """Carries out one handler. ``procedure`` and ``subscriber`` are for a session inside the process.
+class HandlerExecutor:
+    """Runs one handler. ``procedure`` and ``subscriber`` are handlers for a session in this process.
 
-    ``failed`` is told of whatever a handler does not mean to happen.
+    ``on_failure`` is called with each unexpected exception.
     """
 
     def __init__(
-        self, handler: Handler, threads: HandlerThreads, users: Users, failed: Failed = lambda *_: None
+        self, handler: Handler, threads: HandlerThreads, users: UserLookup, on_failure: OnFailure = lambda *_: None
     ) -> None:
-        self._failed = failed
+        self._on_failure = on_failure
         self._handler = handler
         self._threads = threads
         self._users = users
@@ -115,33 +115,33 @@ class Running:
         self._turns = asyncio.Semaphore(bound)
 
     async def procedure(self, invocation: Invocation) -> Result:
-        """Carry out a call. Raises ApplicationError, and PayloadError where the result cannot be sent."""
+        """Handle a call. Raises ApplicationError, and PayloadError if the result cannot be sent."""
         try:
             return await self._run(invocation)
         except WampError:
             raise
-        except Exception as fault:  # noqa: BLE001 - the caller is told
-            raise self._told(fault, invocation.procedure) from None
+        except Exception as fault:  # noqa: BLE001 - the caller gets an error
+            raise self._error_for_caller(fault, invocation.procedure) from None
 
     async def subscriber(self, event: Event) -> None:
-        """Hear an event. Whatever goes wrong is logged."""
+        """Handle an event. Exceptions are logged."""
         name = self._handler.declaration.name
         try:
             await self._run(event)
         except ApplicationError as fault:
-            self._failed(self._handler.declaration, fault)
-            logger.warning("An event on %s is not for %s: %s", event.topic, name, fault)
+            self._on_failure(self._handler.declaration, fault)
+            logger.warning("%s has refused an event on %s: %s", name, event.topic, fault)
         except Exception as fault:
-            self._failed(self._handler.declaration, fault)
+            self._on_failure(self._handler.declaration, fault)
             logger.exception("%s failed with an event on %s", name, event.topic)
 
-    def _told(self, fault: Exception, uri: str) -> ApplicationError:
-        """What the caller learns of an exception; the log has it all."""
+    def _error_for_caller(self, fault: Exception, uri: str) -> ApplicationError:
+        """Log an exception and return the error for the caller, which has details only with DEBUG."""
         if isinstance(fault, PermissionDenied):
-            return ApplicationError(errors.NOT_AUTHORIZED, str(fault) or "the user may not do this")
+            return ApplicationError(errors.NOT_AUTHORIZED, str(fault) or "the user is not allowed to do this")
         if isinstance(fault, DjangoValidationError):
             return ApplicationError(errors.INVALID_ARGUMENT, "; ".join(fault.messages))
-        self._failed(self._handler.declaration, fault)
+        self._on_failure(self._handler.declaration, fault)
         logger.error("%s failed with a call of %s", self._handler.declaration.name, uri, exc_info=fault)
         if settings.DEBUG:
             text = f"{type(fault).__name__}: {fault}"
@@ -155,64 +155,66 @@ class Running:
             try:
                 return await run_guarded(self._as_task(message))
             finally:
-                # Only where the handler has asked the database (or other synchronous code), it has got a thread.
+                # The handler has a thread only if it used the database or other sync code.
                 if has_thread(context):
                     await asyncio.shield(self._threads.close_connections())
 
-    # --- synchronous -----------------------------------------------------------------------------------------------
+    # --- sync handlers ----------------------------------------------------------------------------------------------
 
     async def _in_thread(self, message: Message) -> Result:
         loop = asyncio.get_running_loop()
-        is_over = Flag()
-        admitted = self._admission(message)
+        is_over = threading.Event()
+        find_user = self._admission(message)
 
         def work() -> Result:
-            bound = self._bind(message, admitted())
+            bound = self._bind(message, find_user())
             outcome: Any = self._handler.function(*bound.args, **bound.kwargs)
             if inspect.isgenerator(outcome):
-                return self._drained(message, cast(Parts, outcome), loop, is_over)
-            return payload(outcome)
+                return self._drain(message, cast(Parts, outcome), loop, is_over)
+            return to_result(outcome)
 
         try:
             return await self._threads.run(work, self._turns)
         finally:
             is_over.set()
 
-    def _drained(self, message: Message, parts: Parts, loop: asyncio.AbstractEventLoop, is_over: Flag) -> Result:
-        """The result of a generator; its parts are sent as they come, or are the result where nobody wants parts."""
+    def _drain(
+        self, message: Message, parts: Parts, loop: asyncio.AbstractEventLoop, is_over: threading.Event
+    ) -> Result:
+        """Run a generator. Its items are sent as progressive results, or are the result if the caller wants no such."""
         collected: list[Any] = []
-        has_parts = _has_parts(message)
+        sends_progress = _sends_progress(message)
         try:
             while not is_over.is_set():
                 try:
                     part = next(parts)
                 except StopIteration as end:
-                    return _final(end.value, None if has_parts else collected)
-                if not has_parts:
+                    return _final(end.value, None if sends_progress else collected)
+                if not sends_progress:
                     collected.append(part)
                 else:
-                    self._threads.wait_for(_progress(message, payload(part)), loop, is_over)
+                    self._threads.wait_for(_progress(message, to_result(part)), loop, is_over)
         finally:
             parts.close()
         raise ApplicationError(errors.CANCELED, "the call was canceled")
 
-    # --- asynchronous ----------------------------------------------------------------------------------------------
+    # --- async handlers --------------------------------------------------------------------------------------------
 
     async def _as_task(self, message: Message) -> Result:
         user = await self._threads.run(self._admission(message)) if self._asks_for_user else None
         bound = self._bind(message, user)
         outcome: Any = self._handler.function(*bound.args, **bound.kwargs)
         if not inspect.isasyncgen(outcome):
-            return payload(await outcome)
+            return to_result(await outcome)
         collected: list[Any] = []
-        has_parts = _has_parts(message)
+        sends_progress = _sends_progress(message)
         async with aclosing(cast(AsyncGenerator[Any, None], outcome)) as parts:
             async for part in parts:
-                if has_parts:
-                    await _progress(message, payload(part))
+                if sends_progress:
+                    await _progress(message, to_result(part))
                 else:
                     collected.append(part)
-        return _final(None, None if has_parts else collected)
+        return _final(None, None if sends_progress else collected)
 
     # --- parameters and permission ---------------------------------------------------------------------------------
 
@@ -221,48 +223,48 @@ class Running:
         return self._handler.parameters.wants_user or bool(self._handler.declaration.permissions)
 
     def _admission(self, message: Message) -> Callable[[], Any]:
-        """What finds the user behind the message, if that is wanted, and whether the user may do this; for a thread.
+        """Return a function, to be called in a thread, that returns the user behind the message.
 
-        It raises ApplicationError where that is not so.
+        It raises ApplicationError if the user is missing or lacks a permission.
         """
         if not self._asks_for_user:
             return lambda: None
         caller = Caller.of(message)
-        find_user = self._users(caller)
-        wanted = self._handler.declaration.permissions
-        needs_user = "user" in self._handler.parameters.wanted.values()
+        look_up = self._users(caller)
+        permissions = self._handler.declaration.permissions
+        needs_user = "user" in self._handler.parameters.sources.values()
 
-        def admitted() -> Any:
-            user = find_user()
-            if wanted and caller.authrole != TRUSTED and (user is None or not user.has_perms(wanted)):
-                raise ApplicationError(errors.NOT_AUTHORIZED, f"this needs the permission {', '.join(wanted)}")
+        def find_user() -> Any:
+            user = look_up()
+            if permissions and caller.authrole != TRUSTED and (user is None or not user.has_perms(permissions)):
+                raise ApplicationError(errors.NOT_AUTHORIZED, f"this needs the permission {', '.join(permissions)}")
             if needs_user and user is None:
-                raise ApplicationError(errors.NOT_AUTHORIZED, "this is for users who have logged in")
+                raise ApplicationError(errors.NOT_AUTHORIZED, "this is only for users who are logged in")
             return user
 
-        return admitted
+        return find_user
 
     def _bind(self, message: Message, user: Any) -> inspect.BoundArguments:
-        given: dict[str, Any] = {}
-        for name, wanted in self._handler.parameters.wanted.items():
-            if wanted == "message":
-                given[name] = message
+        others: dict[str, Any] = {}
+        for name, source in self._handler.parameters.sources.items():
+            if source == "message":
+                others[name] = message
             else:
-                given[name] = Caller.of(message) if wanted == "caller" else user
-        return self._handler.parameters.bind(message.args, message.kwargs, given)
+                others[name] = Caller.of(message) if source == "caller" else user
+        return self._handler.parameters.bind(message.args, message.kwargs, others)
 
 
-def _has_parts(message: Message) -> bool:
+def _sends_progress(message: Message) -> bool:
     return isinstance(message, Invocation) and bool(message.details.get("receive_progress"))
 
 
 async def _progress(message: Message, part: Result) -> None:
-    assert isinstance(message, Invocation)  # noqa: S101 - events have no parts
+    assert isinstance(message, Invocation)  # noqa: S101 - events have no progress
     await message.progress(part.args, part.kwargs)
 
 
 def _final(value: Any, collected: list[Any] | None) -> Result:
-    """The end of a generator: what it returned, or else its parts where they were not sent."""
+    """Return the result of a generator: its return value, or else its items if they were not sent."""
     if value is None:
-        return Result() if collected is None else payload(collected)
-    return payload(value)
+        return Result() if collected is None else to_result(collected)
+    return to_result(value)

@@ -1,6 +1,7 @@
-"""A server in a thread of this process, for tests: it comes and goes while the process goes on.
+"""A server in a thread of the test process. Servers can start and stop while the process goes on.
 
-Twisted's reactor runs once in a process: in one thread, from the first server to the end of the process.
+Twisted's reactor can be started only once in a process. It runs in a thread of its own, from the first server to the
+end of the process.
 """
 
 import asyncio
@@ -12,53 +13,53 @@ from typing import Any, Final
 
 from twisted.internet import reactor
 
-from ...compat.twisted import loop_of
-from .server import WampServer
+from ..compat.twisted import loop_of
+from ..transports.daphne.server import WampServer
 
-SECONDS: Final = 30.0
-"""How long a server may take to begin, and to end."""
+MAX_SECONDS: Final = 30.0
+"""How long a server may take to start, and to stop."""
 
-_beginning = threading.Lock()
+_starting = threading.Lock()
 _thread: threading.Thread | None = None
 
 
 class BackgroundServer(WampServer):
-    """A server that is begun and ended from another thread, and leaves the reactor running."""
+    """A server that another thread starts and stops. It leaves the reactor running."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._begun: Future[None] = Future()
+        self._is_ready: Future[None] = Future()
         self._is_over = False
-        super().__init__(*arguments, signal_handlers=False, ready_callable=self._has_begun, **options)
+        super().__init__(*arguments, signal_handlers=False, ready_callable=self._on_ready, **options)
 
     def launch(self) -> None:
-        """Begin, and return when it listens. Raises what keeps it from that."""
+        """Start, and return when the server listens. Raises the exception that prevents it."""
         start_reactor()
         in_reactor(self._launch())
-        self._begun.result(SECONDS)
+        self._is_ready.result(MAX_SECONDS)
 
     def halt(self) -> None:
-        """End: say goodbye to sessions, close what is open."""
+        """Stop: close all sessions and connections."""
         in_reactor(self._halt())
 
     def stop(self) -> None:
-        """The server cannot begin."""
-        if not self._begun.done():
-            self._begun.set_exception(self.failure or RuntimeError("the server has stopped"))
+        """Report that the server cannot start. Daphne's server calls this."""
+        if not self._is_ready.done():
+            self._is_ready.set_exception(self.failure or RuntimeError("the server has stopped"))
 
     def kill_all_applications(self) -> Any:
-        """Before the process ends."""
+        """Stop applications at the end of the process, unless :meth:`halt` has done it."""
         return None if self._is_over else super().kill_all_applications()
 
     def timeout_checker(self) -> None:
-        """See :class:`WampServer`; over when the server is."""
+        """Check timeouts until the server is halted."""
         if not self._is_over:
             super().timeout_checker()
 
-    def _has_begun(self) -> None:
-        self._begun.set_result(None)
+    def _on_ready(self) -> None:
+        self._is_ready.set_result(None)
 
     async def _launch(self) -> None:
-        self.abort_start = True  # all that Daphne does to run but the reactor, which runs already
+        self.abort_start = True  # do all that Daphne does to run, except starting the reactor, which runs already
         self.run()
         self._ready()
 
@@ -72,23 +73,23 @@ class BackgroundServer(WampServer):
 
 
 def start_reactor() -> None:
-    """Let the reactor run, in a thread of its own, if it does not."""
+    """Start the reactor in a thread of its own, if it is not running."""
     global _thread  # noqa: PLW0603 - one reactor a process
-    with _beginning:
+    with _starting:
         if _thread is not None:
             return
         is_running = threading.Event()
         reactor.callWhenRunning(is_running.set)
         _thread = threading.Thread(target=_run, name="wamp-live-servers", daemon=True)
         _thread.start()
-        if not is_running.wait(SECONDS):
-            raise RuntimeError("Twisted's reactor does not start: does something else of this process run it?")
+        if not is_running.wait(MAX_SECONDS):
+            raise RuntimeError("Twisted's reactor does not start: does other code in this process run it?")
         atexit.register(_end)
 
 
 def in_reactor(work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` on the reactor's loop, and wait for it."""
-    asyncio.run_coroutine_threadsafe(work, loop_of(reactor)).result(SECONDS)
+    """Run ``work`` on the reactor's loop and wait for it."""
+    asyncio.run_coroutine_threadsafe(work, loop_of(reactor)).result(MAX_SECONDS)
 
 
 def _run() -> None:
@@ -99,4 +100,4 @@ def _run() -> None:
 def _end() -> None:
     if _thread is not None:
         reactor.callFromThread(reactor.stop)  # type: ignore[misc]  # as above
-        _thread.join(SECONDS)
+        _thread.join(MAX_SECONDS)

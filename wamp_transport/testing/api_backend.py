@@ -1,4 +1,4 @@
-"""The sessions of ``wamp_transport.api`` while the router of a test is in place; what they do is recorded."""
+"""The backend of ``wamp_transport.api`` in a test. It records what its sessions publish and call."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -6,29 +6,30 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ..api.homes import NodeHome
+from ..api.backends import AsyncHandler, Handler, InProcessBackend
+from ..api.threads import awaitable
 from ..auth.providers import AuthProvider
 from ..config.auth_methods import LOCAL
-from ..node.handling import Result
-from ..node.local import LocalLine
+from ..node.client_types import Result
+from ..node.local import LocalClientTransport
 from ..node.node import Node
 from ..node.session import Session
 from ..router.decisions import Admit
 from ..wamp.errors import ApplicationError
 from ..wamp.messages import CallOptions, PublishOptions
-from .loop import MemoryLoop
+from .loop import MemoryLoop, MemoryLoopBridge
 from .recording import Recording
-from .records import Call, Publication, plain
+from .records import RecordedCall, RecordedPublication, as_received
 
 _PUBLISH_OPTIONS: Final = PublishOptions()
 _CALL_OPTIONS: Final = CallOptions()
 
 
 class RecordedSession(Session):
-    """A session that tells ``recording`` what is done with it."""
+    """A session that records in ``recording`` what it publishes and calls."""
 
     def __init__(self, node: Node, principal: Admit, recording: Recording) -> None:
-        super().__init__(principal.realm or "", lambda inbox: LocalLine(node, principal, inbox))
+        super().__init__(principal.realm or "", lambda inbox: LocalClientTransport(node, principal, inbox))
         self._recording = recording
 
     async def publish(
@@ -39,7 +40,7 @@ class RecordedSession(Session):
         *,
         options: PublishOptions | None = None,
     ) -> int | None:
-        """See :class:`Session`. The router is always asked whether it took the event, so that the record is true."""
+        """Publish and record an event. Always ask for an acknowledgement, to record a refusal."""
         options = options or _PUBLISH_OPTIONS
         refusal: ApplicationError | None = None
         publication = None
@@ -47,12 +48,12 @@ class RecordedSession(Session):
             publication = await super().publish(topic, args, kwargs, options=replace(options, acknowledge=True))
         except ApplicationError as fault:
             refusal = fault
-        self._recording.published(
-            Publication(
+        self._recording.add_publication(
+            RecordedPublication(
                 topic,
-                plain(list(args)),
-                plain(dict(kwargs or {})),
-                _said(options),
+                as_received(list(args)),
+                as_received(dict(kwargs or {})),
+                _as_dict(options),
                 self.realm,
                 self.authrole,
                 None if refusal is None else refusal.uri,
@@ -73,7 +74,7 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> Result:
-        """See :class:`Session`."""
+        """Call and record."""
         record = self._recorded(procedure, args, kwargs, options)
         try:
             record.result = await super().call(procedure, args, kwargs, timeout=timeout, options=options)
@@ -91,7 +92,7 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """See :class:`Session`. Of the record ``result`` is the last part."""
+        """Call and record. The record's ``result`` is the last part."""
         record = self._recorded(procedure, args, kwargs, options)
         parts = super().stream(procedure, args, kwargs, timeout=timeout, options=options)
         try:
@@ -106,39 +107,45 @@ class RecordedSession(Session):
 
     def _recorded(
         self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: CallOptions | None
-    ) -> Call:
-        record = Call(
+    ) -> RecordedCall:
+        record = RecordedCall(
             procedure,
-            plain(list(args)),
-            plain(dict(kwargs or {})),
-            _said(options or _CALL_OPTIONS),
+            as_received(list(args)),
+            as_received(dict(kwargs or {})),
+            _as_dict(options or _CALL_OPTIONS),
             self.realm,
             self.authrole,
         )
-        self._recording.called(record)
+        self._recording.add_call(record)
         return record
 
 
-class MemoryHome(NodeHome):
-    """Where ``wamp_transport.api`` finds its sessions. ``ready`` is awaited before one of this realm and role opens."""
+class InMemoryBackend(InProcessBackend):
+    """The sessions of ``wamp_transport.api`` at the router of a test.
+
+    ``prepare`` is awaited with the realm and the role before a session opens.
+    """
 
     def __init__(
-        self, node: Node, loop: MemoryLoop, recording: Recording, ready: Callable[[str, str], Awaitable[None]]
+        self, node: Node, loop: MemoryLoop, recording: Recording, prepare: Callable[[str, str], Awaitable[None]]
     ) -> None:
-        super().__init__(node, loop)
+        super().__init__(node, MemoryLoopBridge(loop))
         self._recording = recording
-        self._ready = ready
+        self._prepare = prepare
 
     async def open_session(self, realm: str, authid: str, role: str) -> Session:
-        """See :class:`NodeHome`."""
-        await self._ready(realm, role)
-        session = RecordedSession(
-            self.node, Admit(realm, authid, role, LOCAL.name, AuthProvider.LOCAL.value), self._recording
-        )
+        """Open a session that records."""
+        await self._prepare(realm, role)
+        admit = Admit(realm, authid, role, LOCAL.name, AuthProvider.LOCAL.value)
+        session = RecordedSession(self.node, admit, self._recording)
         await session.open()
         return session
 
+    def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
+        """Run sync handlers between two turns of the loop, with the database connections of the test."""
+        return awaitable(handler, in_order=in_order, clean=False)
 
-def _said(options: PublishOptions | CallOptions) -> dict[str, Any]:
-    said = msgspec.to_builtins(options)
-    return {name: value for name, value in said.items() if value is not None}
+
+def _as_dict(options: PublishOptions | CallOptions) -> dict[str, Any]:
+    values = msgspec.to_builtins(options)
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,6 +1,6 @@
-"""Bytes to plain Python values and back, by libraries other than the serializers under test where there are any.
+"""Encodes and decodes Python values for test peers, if possible with other libraries than the tested serializers.
 
-What a peer in a test sends need not be a message, so nothing here knows what one is.
+A test peer may send values that are no WAMP messages, so this module knows nothing about messages.
 """
 
 import json
@@ -11,7 +11,7 @@ import msgpack
 
 
 def dump(serializer: str, value: Any) -> bytes:
-    """``value`` in the named serialization."""
+    """Encode ``value`` with the named serializer."""
     if serializer == "json":
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     if serializer == "msgpack":
@@ -20,7 +20,7 @@ def dump(serializer: str, value: Any) -> bytes:
 
 
 def load(serializer: str, data: bytes) -> Any:
-    """The value that ``data`` holds. Raises an exception of the library's where ``data`` is not valid."""
+    """Decode ``data``. Raises an exception of the library if it is not valid."""
     if serializer == "json":
         return json.loads(data.decode(), parse_constant=_refuse)
     if serializer == "msgpack":

@@ -1,4 +1,4 @@
-"""Payload between Python code of this process and the router: copied on the way in and on the way out, never shared."""
+"""Converts between Python values and payload. Values are copied in both directions and never shared."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,51 +10,52 @@ from ..serializers.registry import values_of
 from ..wamp.errors import PayloadError
 from ..wamp.payload import ABSENT, PYTHON
 
-PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-"""The types whose values cannot change, and that a serializer knows."""
+IMMUTABLE_TYPES = frozenset({str, int, float, bool, bytes, type(None)})
+"""Immutable types that every serializer knows; their values need no copy."""
 
 MAX_DEPTH: Final = 100
-"""Lists and dictionaries inside each other; as much as a realm allows unless it says another number."""
+"""How deeply lists and dictionaries may be nested; the default limit of a realm."""
 
 
-def given(value: Any) -> Any:
-    """What code hands over as ``args`` or ``kwargs``, as payload of the format ``python``; nothing where it is empty.
+def to_payload(value: Any) -> Any:
+    """Return a copy of ``args`` or ``kwargs`` as payload of the format ``python``; ABSENT if it is empty.
 
-    Tuples and sets become lists, bytearrays bytes; what msgspec can say as text (times, UUIDs, decimals, enumerations)
-    becomes text. Raises PayloadError for other types, and for what is nested too deeply or contains itself.
+    Tuples and sets become lists, bytearrays become bytes. Types that msgspec converts to text (times, UUIDs, decimals,
+    enumerations) become text. Raises PayloadError for other types, and for values that are nested too deeply or contain
+    themselves.
     """
     try:
-        return call_guarded(_copied, value, MAX_DEPTH) if value else ABSENT
+        return call_guarded(_copy, value, MAX_DEPTH) if value else ABSENT
     except PayloadError:
         raise
     except Exception as fault:  # mappings and sequences can have code of the project
         raise PayloadError(f"a value of type {type(value).__name__} cannot be sent: {fault!r}") from fault
 
 
-def taken(payload_format: str, raw: Any) -> Any:
-    """What code gets of ``args`` or ``kwargs``: values of its own, None where there are none. Raises PayloadError."""
+def from_payload(payload_format: str, raw: Any) -> Any:
+    """Return a copy of received ``args`` or ``kwargs`` as values, None if they are absent. Raises PayloadError."""
     if raw is ABSENT:
         return None
     if payload_format == PYTHON:
-        return copied(raw)
+        return copy_payload(raw)
     return values_of(payload_format, raw)
 
 
-def copied(value: Any) -> Any:
-    """A copy of values that are payload."""
+def copy_payload(value: Any) -> Any:
+    """Return a copy of values that are payload."""
     return msgspec.to_builtins(value, builtin_types=(bytes,))
 
 
-def _copied(value: Any, room: int) -> Any:
+def _copy(value: Any, depth_left: int) -> Any:
     kind = type(value)
-    if kind in PLAIN:
+    if kind in IMMUTABLE_TYPES:
         return value
-    if not room:
+    if not depth_left:
         raise PayloadError(f"the payload has more than {MAX_DEPTH} lists and dictionaries inside each other")
     if isinstance(value, list | tuple | set | frozenset):
-        return [_copied(item, room - 1) for item in value]
+        return [_copy(item, depth_left - 1) for item in value]
     if isinstance(value, Mapping):
-        return {_key(key): _copied(item, room - 1) for key, item in value.items()}
+        return {_key(key): _copy(item, depth_left - 1) for key, item in value.items()}
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     try:

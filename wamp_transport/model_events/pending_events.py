@@ -1,4 +1,4 @@
-"""Events on their way: they wait for a commit, and the commit waits for the router, for all of them once."""
+"""Events that wait for a commit, and the time limit that the events of one commit share."""
 
 import logging
 from collections.abc import Callable
@@ -10,29 +10,29 @@ from weakref import WeakKeyDictionary, WeakSet
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..api.transactions import deferred
-from ..api.verbs import Unpublished
+from ..api.session import PendingPublication
+from ..api.transactions import run_after_commit
 from ..conf import app_settings
 from ..wamp.errors import CallTimeout
 
 logger = logging.getLogger(__name__)
 
-PATIENCE: Final = 5.0
-"""Seconds that a commit waits for the router at most; less where the setting TIMEOUT is less."""
+MAX_COMMIT_SECONDS: Final = 5.0
+"""Seconds that a commit waits for the router; less if the setting TIMEOUT is less."""
 
 
 class Commit:
-    """A commit, as the router sees it: what there is to tell after it, and how long the router may take for all that.
+    """The events to publish after one commit, and the time that the router has left for all of them.
 
-    One that never happens is taken for the next on its connection. What was rolled back is known by nobody referring
-    to it any more.
+    If a transaction is rolled back, its object serves the next transaction on the connection. Events that were rolled
+    back disappear from ``waiting`` by themselves: nothing else refers to them.
     """
 
     def __init__(self) -> None:
-        self.waiting: WeakSet[Told] = WeakSet()
+        self.waiting: WeakSet[PendingEvent] = WeakSet()
         self.is_given_up = False
         self._deadline: float | None = None
-        self._patience = PATIENCE
+        self._seconds = MAX_COMMIT_SECONDS
 
     @property
     def has_begun(self) -> bool:
@@ -40,29 +40,29 @@ class Commit:
         return self._deadline is not None
 
     def seconds_left(self) -> float:
-        """What the router has left. Its time begins when this is asked for the first time."""
+        """Return the seconds that the router has left. The first call starts the clock."""
         if self._deadline is None:
             timeout = app_settings().api.timeout
-            self._patience = PATIENCE if timeout is None else min(PATIENCE, timeout)
-            self._deadline = monotonic() + self._patience
+            self._seconds = MAX_COMMIT_SECONDS if timeout is None else min(MAX_COMMIT_SECONDS, timeout)
+            self._deadline = monotonic() + self._seconds
         return max(0.0, self._deadline - monotonic())
 
-    def give_up(self, told: "Told") -> None:
-        """The router was too slow for ``told``, and is asked no more."""
+    def give_up(self, event: "PendingEvent") -> None:
+        """Log that the router was too slow for ``event``, and skip the remaining events."""
         self.is_given_up = True
         rest = f", nor were {len(self.waiting)} more of the same commit" if self.waiting else ""
         logger.error(
             "%s was not published on %s%s: the router has not answered within %g seconds",
-            *(told.change, told.publication.topic, rest, self._patience),
+            *(event.change, event.publication.topic, rest, self._seconds),
         )
 
 
 _next: WeakKeyDictionary[BaseDatabaseWrapper, Commit] = WeakKeyDictionary()
-"""The commit that each connection, which is one thread's, comes to next."""
+"""The next commit of each connection. A connection belongs to one thread."""
 
 
 def next_commit(using: str) -> Commit:
-    """The commit of the transaction that this thread has open; one by itself where none is."""
+    """Return the commit of this thread's open transaction, or a new one if none is open."""
     connection = connections[using]
     commit = _next.get(connection) if connection.in_atomic_block else None
     if commit is None or commit.has_begun:
@@ -73,23 +73,23 @@ def next_commit(using: str) -> Commit:
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Told:
-    """The event of a change. ``on_failed`` takes what goes wrong when it is published."""
+class PendingEvent:
+    """The event of a change. ``on_failed`` gets the exception if it cannot be published."""
 
     change: str
-    publication: Unpublished
-    on_failed: "Callable[[Told, Exception], None]"
+    publication: PendingPublication
+    on_failed: "Callable[[PendingEvent, Exception], None]"
     commit: Commit
 
     def send_after_commit(self, using: str) -> None:
-        """Publish it after the commit, or now where no transaction is open."""
-        if deferred(self.send, using):
+        """Publish the event after the commit, or now if no transaction is open."""
+        if run_after_commit(self.send, using):
             self.commit.waiting.add(self)
         else:
             self.send()
 
     def send(self) -> None:
-        """Publish it now, unless the router has not answered before."""
+        """Publish the event now, unless the router was too slow for an earlier event of the commit."""
         self.commit.waiting.discard(self)
         if self.commit.is_given_up:
             return
@@ -97,5 +97,5 @@ class Told:
             self.publication.send(self.commit.seconds_left())
         except CallTimeout:
             self.commit.give_up(self)
-        except Exception as fault:  # noqa: BLE001 - the row is committed, and what comes after it must run
+        except Exception as fault:  # noqa: BLE001 - the row is committed, and later callbacks must run
             self.on_failed(self, fault)

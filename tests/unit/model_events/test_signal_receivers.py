@@ -6,7 +6,7 @@ from django.db.models.signals import m2m_changed, post_save, pre_delete
 from django.test.utils import isolate_apps
 
 from tests.catalogue.models import Book, CheapItem, Item, Tag
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
 
 
 class Recorder:
@@ -21,7 +21,7 @@ class Recorder:
         self.fields = fields
         self.changes = []
 
-    def take(self, change):
+    def handle_change(self, change):
         self.changes.append((change.event, type(change.instance), change.using, change.update_fields))
 
 
@@ -32,12 +32,12 @@ def record():
 
     def make(*args):
         made.append(Recorder(*args))
-        watching.watch(made[-1])
+        signal_receivers.add_publisher(made[-1])
         return made[-1]
 
     yield make
     for one in made:
-        watching.forget(one)
+        signal_receivers.remove_publisher(one)
 
 
 def save(instance, *, created=True, raw=False, update_fields=None):
@@ -99,7 +99,7 @@ def test_same_declaration_replaces_the_one_before(record):
     first, second = record(Item), record(Item)
     save(Item(pk=1))
     assert (first.changes, len(second.changes)) == ([], 1)
-    watching.forget(first)
+    signal_receivers.remove_publisher(first)
     save(Item(pk=1))
     assert len(second.changes) == 2
 

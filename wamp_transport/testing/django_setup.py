@@ -1,4 +1,4 @@
-"""Django, made ready where nobody has done that before: without pytest-django, and outside of ``manage.py test``."""
+"""Sets Django up for tests that run without pytest-django and without ``manage.py test``."""
 
 import os
 
@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def set_up_django() -> None:
-    """Let Django load the apps, if it has not. Raises ImproperlyConfigured without settings, or without this app."""
+    """Load the apps if Django has not. Raises ImproperlyConfigured without settings, or without this app."""
     if apps.loading:
         return
     if not settings.configured and not os.environ.get("DJANGO_SETTINGS_MODULE"):

@@ -7,9 +7,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 
 from wamp_transport.handlers import Caller
 from wamp_transport.handlers.declarations import Declaration
-from wamp_transport.handlers.running import Handler, Running, UnusableHandler
+from wamp_transport.handlers.execution import Handler, HandlerExecutor, UnusableHandler
 from wamp_transport.handlers.threads import HandlerThreads
-from wamp_transport.node.handling import Event, Invocation, Result
+from wamp_transport.node.client_types import Event, Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
 
@@ -23,7 +23,7 @@ def run(function, *args, kind="procedure", details=None, permissions=(), user=No
     async def whole():
         threads = HandlerThreads(2)
         declaration = Declaration(kind, "com.x", function, permissions=permissions)
-        running = Running(Handler(declaration), threads, lambda caller: lambda: user)
+        running = HandlerExecutor(Handler(declaration), threads, lambda caller: lambda: user)
         try:
             if kind == "procedure":
                 return await running.procedure(Invocation(1, "com.x", list(args), {}, details or {}, send))
@@ -91,7 +91,7 @@ def test_exceptions_are_told_whole_in_debug_alone(function, settings, caplog):
     settings.DEBUG = True
     error = error_of(failing, 0)
     assert error.args == ("LookupError: the secret",)
-    assert "test_running.py" in "".join(error.kwargs["traceback"])
+    assert "test_execution.py" in "".join(error.kwargs["traceback"])
 
 
 @pytest.mark.parametrize(("raised", "uri"), [
@@ -143,4 +143,4 @@ def test_subscriber_that_fails_is_logged(caplog):
     assert "LookupError: no" in caplog.text
     caplog.clear()
     run(fail, "x", kind="subscriber")
-    assert "An event on com.x is not for" in caplog.text
+    assert "has refused an event on com.x" in caplog.text

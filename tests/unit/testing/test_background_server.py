@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 
 from wamp_transport.config.endpoint import TcpEndpoint
-from wamp_transport.transports.daphne.background import BackgroundServer, start_reactor
+from wamp_transport.testing.background_server import BackgroundServer, start_reactor
 from wamp_transport.transports.listener import Listener
 
 ENDPOINT = TcpEndpoint.model_construct(type="tcp", port=0, interface="127.0.0.1")

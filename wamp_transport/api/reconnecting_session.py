@@ -1,0 +1,208 @@
+"""A session that reconnects: opened on first use, opened again when lost, with its subscriptions and registrations."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from typing import Any, Final
+
+from ..node import session as node_session
+from ..node.client_types import EventHandler, Procedure
+from ..wamp.errors import TransportError, WampError
+from ..wamp.messages import RegisterOptions, SubscribeOptions
+from .bridge import LoopBridge
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS: Final = 0.2
+MAX_RETRY_SECONDS: Final = 30.0
+"""Pauses between attempts to reconnect: each is twice the one before, up to the maximum."""
+MAX_OPENING_SECONDS: Final = 30.0
+"""Time to open a session, after which the next user of the session may try again."""
+WITHDRAW_SECONDS: Final = 30.0
+"""Time to unsubscribe or unregister."""
+
+
+class ReconnectingSession:
+    """A session that reconnects. ``connect`` opens a session, or raises WampError.
+
+    All of its coroutines run on the loop of ``bridge``.
+    """
+
+    def __init__(self, bridge: LoopBridge, connect: Callable[[], Awaitable[node_session.Session]]) -> None:
+        self.bridge = bridge
+        self._connect = connect
+        self._session: node_session.Session | None = None
+        self._opening: asyncio.Task[node_session.Session] | None = None
+        self._handlers: list[PersistentHandler] = []
+        self._establishing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def session(self) -> node_session.Session:
+        """Return the open session; open one if there is none. Raises TransportError, SessionClosed."""
+        if self._session is not None and self._session.is_open:
+            return self._session
+        if self._opening is None or self._opening.done():
+            self._opening = self._start(self._open())
+        # Shielded: a caller that gives up must not cancel the opening that others wait for.
+        return await asyncio.shield(self._opening)
+
+    async def add(self, handler: "PersistentHandler") -> None:
+        """Establish a handler now and after each reconnect. Raises WampError if it cannot be established."""
+        session = await self.session()
+        self._handlers.append(handler)
+        try:
+            await self._establish(handler, session)
+        except BaseException:  # the caller gets the exception and no handler, so none must come back later
+            self.discard(handler)
+            raise
+
+    def discard(self, handler: "PersistentHandler") -> None:
+        """Do not establish a handler again."""
+        if handler in self._handlers:
+            self._handlers.remove(handler)
+
+    async def close(self) -> None:
+        """Leave the realm for good."""
+        self.stop()
+        if self._session is not None:
+            await self._session.leave()
+
+    def stop(self) -> None:
+        """Stop reconnecting."""
+        self._handlers.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        # An empty context: the session's tasks must not see the context of the request that happened to open it.
+        task = self.bridge.loop.create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+        return task
+
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved: those who waited for the task got it
+
+    async def _open(self) -> node_session.Session:
+        try:
+            async with asyncio.timeout(MAX_OPENING_SECONDS):
+                session = await self._connect()
+        except TimeoutError:
+            text = f"the router has not let a session join within {MAX_OPENING_SECONDS:g} seconds"
+            raise TransportError(text) from None
+        self._session = session
+        self._start(self._reconnect_when_closed(session))
+        for handler in tuple(self._handlers):
+            try:
+                await self._establish(handler, session)
+            except WampError as fault:
+                logger.error("%s could not be established again: %s", handler.uri, fault)
+        return session
+
+    async def _establish(self, handler: "PersistentHandler", session: node_session.Session) -> None:
+        # add() and _open() may both come here for the same handler and session; the lock lets only one establish it.
+        async with self._establishing:
+            if handler.session is not session and handler in self._handlers:
+                await handler.establish(session)
+                handler.session = session
+
+    async def _reconnect_when_closed(self, session: node_session.Session) -> None:
+        """Reconnect when the session has closed, as long as there are handlers to establish again."""
+        reason = await session.wait_ended()
+        pause = FIRST_RETRY_SECONDS
+        while self._handlers:
+            logger.warning("A session of Django code was closed (%s) and reconnects", reason)
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that not all reconnect together
+            pause = min(2 * pause, MAX_RETRY_SECONDS)
+            try:
+                await self.session()
+            except WampError as fault:
+                logger.warning("A session of Django code cannot reconnect yet: %s", fault)
+            else:
+                return
+
+
+class PersistentHandler:
+    """A handler that is established on each session that a reconnecting session opens."""
+
+    def __init__(self, owner: ReconnectingSession, uri: str) -> None:
+        self._owner = owner
+        self._current: node_session.Subscription | node_session.Registration | None = None
+        self.uri = uri
+        self.session: node_session.Session | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is established at the moment."""
+        return self._current is not None and self._current.is_active
+
+    async def establish(self, session: node_session.Session) -> None:
+        """Subscribe or register on a session."""
+        raise NotImplementedError
+
+    async def withdraw(self) -> None:
+        """Unsubscribe or unregister, for good. Runs on the loop of the session."""
+        self._owner.discard(self)
+        if isinstance(self._current, node_session.Subscription):
+            await self._current.unsubscribe()
+        elif self._current is not None:
+            await self._current.unregister()
+
+    def _withdraw_and_wait(self, name: str) -> None:
+        self._owner.bridge.forbid_on_loop(name)
+        self._owner.bridge.wait(self.withdraw(), WITHDRAW_SECONDS)
+
+    async def _awithdraw(self) -> None:
+        await self._owner.bridge.await_on_loop(self.withdraw())
+
+
+class Subscription(PersistentHandler):
+    """A subscription that is established again after a reconnect, until it is unsubscribed."""
+
+    def __init__(
+        self, owner: ReconnectingSession, topic: str, handler: EventHandler, options: SubscribeOptions
+    ) -> None:
+        super().__init__(owner, topic)
+        self.topic = topic
+        self._handler = handler
+        self._options = options
+
+    async def establish(self, session: node_session.Session) -> None:
+        """Subscribe on a session."""
+        self._current = await session.subscribe(self.topic, self._handler, options=self._options)
+
+    def unsubscribe(self) -> None:
+        """Receive no more events."""
+        self._withdraw_and_wait("unsubscribe")
+
+    async def aunsubscribe(self) -> None:
+        """Receive no more events."""
+        await self._awithdraw()
+
+
+class Registration(PersistentHandler):
+    """A registration that is established again after a reconnect, until it is unregistered."""
+
+    def __init__(
+        self, owner: ReconnectingSession, procedure: str, handler: Procedure, options: RegisterOptions
+    ) -> None:
+        super().__init__(owner, procedure)
+        self.procedure = procedure
+        self._handler = handler
+        self._options = options
+
+    async def establish(self, session: node_session.Session) -> None:
+        """Register on a session."""
+        self._current = await session.register(self.procedure, self._handler, options=self._options)
+
+    def unregister(self) -> None:
+        """Take no more calls."""
+        self._withdraw_and_wait("unregister")
+
+    async def aunregister(self) -> None:
+        """Take no more calls."""
+        await self._awithdraw()

@@ -1,0 +1,409 @@
+"""The session object of :mod:`wamp_transport.api`: each operation as a sync and as an async method."""
+
+import dataclasses
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from msgspec.structs import replace
+
+from ..conf import app_settings
+from ..node.client_types import EventHandler, Procedure, Result
+from ..node.payload_values import to_payload
+from ..router.options import LOCAL_SERVICE
+from ..signals import SessionInfo
+from ..wamp.messages import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
+from .backends import ApiBackend, current_backend
+from .bridge import LoopBridge, Outcome, within
+from .reconnecting_session import ReconnectingSession, Registration, Subscription
+from .transactions import arun_after_commit, run_after_commit
+
+Match = Literal["exact", "prefix", "wildcard"]
+Timeout = float | Literal["default"] | None
+
+DEFAULT_TIMEOUT: Final = "default"
+"""Stands for the session's timeout, and on a session for that of the settings."""
+
+_SUBSCRIBE_OPTIONS: Final = SubscribeOptions()
+_REGISTER_OPTIONS: Final = RegisterOptions()
+
+
+class Session:
+    """A session of Django code. The functions of :mod:`wamp_transport.api` are the methods of a default session.
+
+    ``realm`` and ``role`` default to the settings ``REALM`` and ``ROLE``; ``timeout``, in seconds, defaults to the
+    setting ``TIMEOUT``, and None waits forever. Each operation can override all three. A session object costs nothing:
+    objects for the same realm and role share one session of the process, which opens on first use and reconnects.
+
+    All operations raise NotConfigured if no router is configured, TransportError if it cannot be reached, and
+    ApplicationError or a subclass, such as CallTimeout, if the router or a callee answers with an error. Sync methods
+    raise SynchronousOnlyOperation on the event loop of the router: they would block the loop that they wait for. The
+    async methods have the prefix ``a``.
+    """
+
+    def __init__(
+        self, *, realm: str | None = None, role: str | None = None, timeout: Timeout = DEFAULT_TIMEOUT
+    ) -> None:
+        self._realm = realm
+        self._role = role
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"<Session: realm={self._realm!r}, role={self._role!r}>"
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        topic: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        on_commit: bool = True,
+        using: str | None = None,
+        options: PublishOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+    ) -> int | None:
+        """Publish an event. If a transaction is open, publish it after the commit; a rollback discards it.
+
+        ``on_commit=False`` publishes now, whatever happens to the transaction. ``using`` is the database whose
+        transaction counts. Values are copied now, not at the commit. Subscribers in this process get the event as well,
+        unless ``options`` have ``exclude_me``. With ``acknowledge`` among the options the publication's id is returned,
+        or None if the event waits for the commit. Raises PayloadError if a value cannot be sent.
+        """
+        publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
+        if on_commit and run_after_commit(publication.send, using):
+            return None
+        return publication.send()
+
+    async def apublish(
+        self,
+        topic: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        on_commit: bool = True,
+        using: str | None = None,
+        options: PublishOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in publish
+    ) -> int | None:
+        """Publish an event. The transaction is that of sync code that called this coroutine by ``async_to_sync``."""
+        publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
+        if on_commit and await arun_after_commit(publication.send, using):
+            return None
+        return await publication.asend()
+
+    def subscribe(
+        self,
+        topic: str,
+        handler: EventHandler,
+        *,
+        match: Match = "exact",
+        options: SubscribeOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+    ) -> Subscription:
+        """Call ``handler``, a function or coroutine function, with each :class:`Event` of a topic or pattern.
+
+        Functions run in a thread, for one event after the other. Coroutine functions run on the event loop of the
+        sessions, where one event does not wait for another.
+        """
+        target = self._target(realm, role, timeout, blocking="subscribe")
+        return target.wait(target.subscribe(topic, handler, match, options))
+
+    async def asubscribe(
+        self,
+        topic: str,
+        handler: EventHandler,
+        *,
+        match: Match = "exact",
+        options: SubscribeOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in subscribe
+    ) -> Subscription:
+        """Do the same as :meth:`subscribe`."""
+        target = self._target(realm, role, timeout)
+        return await target.bridge.await_on_loop(target.subscribe(topic, handler, match, options))
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        procedure: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        options: CallOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+    ) -> Any:
+        """Call a procedure and return its result.
+
+        The result is its only value, None if it has none, and a :class:`Result` if it has several values or named ones.
+        After ``timeout`` the call is canceled and raises CallTimeout.
+        """
+        target = self._target(realm, role, timeout, blocking="call")
+        return target.wait(target.call(procedure, args, kwargs, options))
+
+    async def acall(
+        self,
+        procedure: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
+        options: CallOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+    ) -> Any:
+        """Call a procedure and return its result. Canceling the task that waits cancels the call."""
+        target = self._target(realm, role, timeout)
+        return await target.bridge.await_on_loop(target.call(procedure, args, kwargs, options))
+
+    def submit(
+        self,
+        procedure: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        options: CallOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+    ) -> Future[Any]:
+        """Start a call and return its future: ``result()`` waits for the result, ``cancel()`` cancels the call."""
+        target = self._target(realm, role, timeout)
+        return target.bridge.run_on_loop(target.call(procedure, args, kwargs, options))
+
+    def stream(
+        self,
+        procedure: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        options: CallOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+    ) -> Generator[Any, None, None]:
+        """Call a procedure. Yield its progressive results as they come, then the result, as :meth:`call` returns them.
+
+        ``timeout`` is for the whole call. Closing the iterator cancels it.
+        """
+        target = self._target(realm, role, timeout, blocking="stream")
+        return target.bridge.iterate(target.stream(procedure, args, kwargs, options))
+
+    def astream(
+        self,
+        procedure: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        options: CallOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+    ) -> AsyncGenerator[Any, None]:
+        """Do the same as :meth:`stream`."""
+        target = self._target(realm, role, timeout)
+        return target.bridge.aiterate(target.stream(procedure, args, kwargs, options))
+
+    def register(
+        self,
+        procedure: str,
+        handler: Procedure,
+        *,
+        match: Match = "exact",
+        options: RegisterOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+    ) -> Registration:
+        """Call ``handler``, a function or coroutine function, with each :class:`Invocation` of a procedure or pattern.
+
+        The return value is the result. Functions run in a thread, coroutine functions on the event loop of the
+        sessions.
+        """
+        target = self._target(realm, role, timeout, blocking="register")
+        return target.wait(target.register(procedure, handler, match, options))
+
+    async def aregister(
+        self,
+        procedure: str,
+        handler: Procedure,
+        *,
+        match: Match = "exact",
+        options: RegisterOptions | None = None,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in register
+    ) -> Registration:
+        """Do the same as :meth:`register`."""
+        target = self._target(realm, role, timeout)
+        return await target.bridge.await_on_loop(target.register(procedure, handler, match, options))
+
+    # --- the session ------------------------------------------------------------------------------------------------
+
+    def session_info(
+        self, *, realm: str | None = None, role: str | None = None, timeout: Timeout = DEFAULT_TIMEOUT
+    ) -> SessionInfo:
+        """Return id, realm, authid and role of the session. Opens it if it is not open."""
+        target = self._target(realm, role, timeout, blocking="session_info")
+        return target.wait(target.session_info())
+
+    async def asession_info(
+        self,
+        *,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in session_info
+    ) -> SessionInfo:
+        """Do the same as :meth:`session_info`."""
+        target = self._target(realm, role, timeout)
+        return await target.bridge.await_on_loop(target.session_info())
+
+    def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
+        """Return this session with what one operation overrides."""
+        if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
+            return self
+        timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
+        return Session(realm=realm or self._realm, role=role or self._role, timeout=timeout)
+
+    def _target(
+        self,
+        realm: str | None = None,
+        role: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        blocking: str | None = None,
+    ) -> "_Target":
+        """Find the session for one operation. ``blocking`` is the name of the method if it blocks its thread."""
+        backend = current_backend()
+        if blocking is not None:
+            backend.bridge.forbid_on_loop(blocking)
+        timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
+        seconds = app_settings().api.timeout if timeout == DEFAULT_TIMEOUT else timeout
+        return _Target(backend, backend.session(realm or self._realm, role or self._role), seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The session that one operation uses, and its time limit. The coroutines run on the loop of ``bridge``."""
+
+    backend: ApiBackend
+    session: ReconnectingSession
+    seconds: float | None
+
+    @property
+    def bridge(self) -> LoopBridge:
+        return self.backend.bridge
+
+    def wait(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        return self.backend.bridge.wait(work, self.seconds)
+
+    async def publish(self, topic: str, args: Any, kwargs: Any, options: PublishOptions) -> int | None:
+        async def work() -> int | None:
+            session = await self.session.session()
+            return await session.publish(topic, args, kwargs, options=options)
+
+        return await within(self.seconds, work())
+
+    async def call(self, procedure: str, args: Any, kwargs: Any, options: CallOptions | None) -> Any:
+        async def work() -> Any:
+            session = await self.session.session()
+            return value_of(await session.call(procedure, args, kwargs, options=options))
+
+        return await within(self.seconds, work())
+
+    async def stream(
+        self, procedure: str, args: Any, kwargs: Any, options: CallOptions | None
+    ) -> AsyncGenerator[Any, None]:
+        session = await within(self.seconds, self.session.session())
+        parts = session.stream(procedure, args, kwargs, timeout=self.seconds, options=options)
+        try:
+            async for part in parts:
+                yield value_of(part)
+        finally:
+            await parts.aclose()
+
+    async def subscribe(
+        self, topic: str, handler: EventHandler, match: Match, options: SubscribeOptions | None
+    ) -> Subscription:
+        options = replace(options or _SUBSCRIBE_OPTIONS, match=match)
+        prepared = self.backend.prepare_handler(handler, in_order=True)
+        subscription = Subscription(self.session, topic, prepared, options)
+        await within(self.seconds, self.session.add(subscription))
+        return subscription
+
+    async def register(
+        self, procedure: str, handler: Procedure, match: Match, options: RegisterOptions | None
+    ) -> Registration:
+        options = replace(options or _REGISTER_OPTIONS, match=match)
+        registration = Registration(self.session, procedure, self.backend.prepare_handler(handler), options)
+        await within(self.seconds, self.session.add(registration))
+        return registration
+
+    async def session_info(self) -> SessionInfo:
+        session = await within(self.seconds, self.session.session())
+        is_local = self.backend.is_local
+        return SessionInfo(
+            id=session.id,
+            realm=session.realm,
+            authid=session.authid,
+            authrole=session.authrole,
+            authmethod=session.authmethod,
+            authprovider=session.authprovider,
+            is_local=is_local,
+            service=LOCAL_SERVICE.key if is_local else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPublication:
+    """An event that is not published yet. Its values are copies; the router is chosen when it is sent."""
+
+    topic: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any] | None
+    options: PublishOptions
+    session: Session
+
+    @classmethod
+    def of(
+        cls,
+        topic: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any] | None,
+        options: PublishOptions | None,
+        session: Session,
+    ) -> "PendingPublication":
+        """Copy the values. Raises PayloadError if one cannot be sent."""
+        options = options or PublishOptions()
+        if options.exclude_me is None:
+            # All code of a process shares a session, and a publisher is excluded by default: without this one part of
+            # a project could not receive the events of another.
+            options = replace(options, exclude_me=False)
+        copied_args, copied_kwargs = to_payload(args) if args else (), to_payload(kwargs) if kwargs else None
+        return cls(topic, copied_args, copied_kwargs, options, session)
+
+    def send(self, seconds: float | None = None) -> int | None:
+        """Publish it. ``seconds`` overrides the timeout of the session."""
+        target = self.session._target(blocking="publish")
+        if seconds is not None:
+            target = dataclasses.replace(target, seconds=seconds)
+        return target.wait(self._publish(target))
+
+    async def asend(self) -> int | None:
+        """Publish it, from a coroutine."""
+        target = self.session._target()
+        return await target.bridge.await_on_loop(self._publish(target))
+
+    async def _publish(self, target: _Target) -> int | None:
+        return await target.publish(self.topic, self.args, self.kwargs, self.options)
+
+
+def value_of(result: Result) -> Any:
+    """Return the only value of a result, None if it has none, and the result itself if it has several or named ones."""
+    if result.kwargs or len(result.args) > 1:
+        return result
+    return result.value

@@ -1,0 +1,140 @@
+"""Runs the handlers of a client session: functions immediately, coroutines each in a task of its own.
+
+Exceptions of handlers are logged, and a caller always gets an answer.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+
+from ..project_code import call_guarded, run_guarded
+from ..wamp import errors, messages
+from ..wamp.errors import ApplicationError, PayloadError
+from ..wamp.payload import ABSENT, positional
+from .client_types import Event, EventHandler, Invocation, Procedure, Result
+from .payload_values import to_payload
+
+logger = logging.getLogger(__name__)
+
+INVOCATION: Final = messages.CODES[messages.Invocation]
+
+
+Work = asyncio.Future[Any]
+
+
+class HandlerRunner:
+    """The handlers of one session that are running. ``answer`` sends a message. ``on_done`` is called when one ends."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, answer: Callable[[messages.Message], None], on_done: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._answer = answer
+        self._on_done = on_done
+        self._tasks: set[Work] = set()
+        self._invocations: dict[int, Work] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def handle_event(self, handler: EventHandler, event: Event) -> None:
+        """Run a subscriber with an event."""
+        try:
+            outcome = call_guarded(handler, event)
+        except Exception as fault:  # noqa: BLE001 - one handler that fails must not harm the others
+            report(event.topic, fault)
+        else:
+            if inspect.isawaitable(outcome):
+                self.start(outcome, partial(self._on_event_handled, event.topic))
+
+    def handle_invocation(self, procedure: Procedure, invocation: Invocation) -> None:
+        """Run a procedure with a call, and send the answer."""
+        try:
+            outcome = call_guarded(procedure, invocation)
+        except Exception as fault:  # noqa: BLE001 - the caller gets an ERROR
+            self._fail(invocation, fault)
+        else:
+            if inspect.isawaitable(outcome):
+                self._invocations[invocation.id] = self.start(outcome, partial(self._on_invocation_handled, invocation))
+            else:
+                self._return(invocation, outcome)
+
+    def interrupt(self, invocation_id: int) -> None:
+        """Cancel a call that the caller has canceled."""
+        task = self._invocations.get(invocation_id)
+        if task is not None:
+            task.cancel()
+
+    def start(self, work: Awaitable[Any], done: Callable[[Work], None] | None = None) -> Work:
+        """Run ``work`` in a task that ends with the session. ``done`` is called with the finished task."""
+        task = self._loop.create_task(run_guarded(work))
+        self._tasks.add(task)
+        if done is not None:
+            task.add_done_callback(done)
+        task.add_done_callback(partial(self._end, work))
+        return task
+
+    def stop(self) -> None:
+        """Cancel all handlers, because the session is closed."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _end(self, work: Awaitable[Any], task: Work) -> None:
+        self._tasks.discard(task)
+        if inspect.iscoroutine(work):
+            work.close()  # else Python warns of a coroutine that was canceled before it began
+        self._on_done()
+
+    def _on_event_handled(self, topic: str, task: Work) -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            report(topic, fault)
+
+    def _on_invocation_handled(self, invocation: Invocation, task: Work) -> None:
+        del self._invocations[invocation.id]
+        if task.cancelled():
+            self._fail(invocation, ApplicationError(errors.CANCELED, "the call was canceled"))
+        elif (fault := task.exception()) is not None:
+            self._fail(invocation, fault)
+        else:
+            self._return(invocation, task.result())
+
+    def _return(self, invocation: Invocation, outcome: object) -> None:
+        result = outcome if isinstance(outcome, Result) else Result([outcome])
+        try:
+            self._answer(
+                messages.Yield(
+                    invocation.id, messages.YieldOptions(), to_payload(result.args), to_payload(result.kwargs)
+                )
+            )
+        except PayloadError as fault:
+            self._fail(invocation, fault)
+
+    def _fail(self, invocation: Invocation, fault: BaseException) -> None:
+        """Answer with an ERROR. An ApplicationError is sent as it is; details of other exceptions are only logged."""
+        uri, args, kwargs = (
+            errors.INTERNAL_ERROR,
+            positional("the procedure failed: see the log of its process"),
+            ABSENT,
+        )
+        if isinstance(fault, ApplicationError):
+            try:
+                uri, args, kwargs = fault.uri, to_payload(fault.args), to_payload(fault.kwargs)
+            except PayloadError as second:
+                report(invocation.procedure, second)
+        else:
+            if isinstance(fault, PayloadError):
+                uri, args = fault.uri, positional(str(fault))
+            report(invocation.procedure, fault)
+        try:
+            self._answer(messages.Error(INVOCATION, invocation.id, messages.ErrorDetails(), uri, args, kwargs))
+        except PayloadError as second:
+            report(invocation.procedure, second)
+            self._answer(messages.Error(INVOCATION, invocation.id, messages.ErrorDetails(), uri))
+
+
+def report(uri: str, fault: BaseException) -> None:
+    """Log that a handler has failed."""
+    logger.error("The handler of %s failed", uri, exc_info=fault)

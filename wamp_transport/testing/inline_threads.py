@@ -1,0 +1,32 @@
+"""Runs sync handlers in the thread that waits for them, with the database connections of the test."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from ..handlers.threads import HandlerThreads
+from ..project_code import call_guarded
+from .loop import MemoryLoop
+
+Outcome = TypeVar("Outcome")
+
+
+class InlineThreads(HandlerThreads):
+    """Replaces the handlers' threads. Database connections are left alone, because they belong to the test."""
+
+    async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
+        """Return the result of ``work``, run between two turns of the loop."""
+        async with turns or asyncio.Semaphore(1):
+            outcome: Outcome = await asyncio.get_running_loop().run_in_executor(None, call_guarded, work)
+            return outcome
+
+    async def close_connections(self) -> None:
+        """Do nothing: the connections belong to the test."""
+
+    def wait_for(
+        self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: threading.Event
+    ) -> None:
+        """Run ``work`` on the loop and wait for it."""
+        assert isinstance(loop, MemoryLoop)  # noqa: S101 - it is used with no other loop
+        loop.run_on_loop(work).result()
