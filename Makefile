@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Many tests wait for programs that they have started: half as many workers again as there are cores.
 TEST_WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)' 2>/dev/null || echo 3)
 # The long ones first, so that no core waits for another at the end.
-LONG_TESTS := tests/browser tests/integration tests/house
+LONG_TESTS := tests/browser tests/integration tests/house tests/benchmarks
 SHORT_TESTS := tests/django tests/property tests/fuzz tests/protocol tests/unit
 
 .PHONY: soak-router fuzz bench-permissions bench-matching help run test check lint types contracts docs format clean
@@ -57,15 +57,15 @@ bench-logins: $(VENV)/.installed-dev ## Measure what storms of logins do to a se
 
 ROUNDS ?= 5
 .PHONY: bench
-bench: $(VENV)/.installed-dev .venv-bench/.installed .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (some 25 minutes; WAMPLOAD= the load generator's folder)
+bench: $(VENV)/.installed-dev .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (some 25 minutes)
 	$(BIN)/python -m benchmarks.compare --rounds $(ROUNDS) $(BENCH)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/.installed-dev .venv-bench/.installed ## Report CPU per operation beside a bare echo, in two minutes
+bench-quick: $(VENV)/.installed-dev ## Report CPU per operation beside a bare echo, in two minutes
 	$(BIN)/python -m benchmarks.compare --quick --rounds 3
 
 .PHONY: bench-growth
-bench-growth: $(VENV)/.installed-dev .venv-bench/.installed ## Measure up to 10,000 sessions and 100,000 subscriptions
+bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,000 subscriptions
 	$(BIN)/python -m benchmarks.growth
 
 .PHONY: bench-graphs
@@ -117,22 +117,12 @@ differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Cr
 	@.venv-xconn/bin/python -m pip --disable-pip-version-check --quiet install "xconn==0.5.*" uvloop
 	@touch $@
 
-WAMPLOAD ?= ../shared/bench
-export WAMPLOAD
-.venv-bench/.installed:
-	@[ -f "$(WAMPLOAD)/requirements.txt" ] \
-	  || { echo "The load generator wampload is not in $(WAMPLOAD). Say where its folder is: make $(MAKECMDGOALS) WAMPLOAD=/path/to/it"; exit 1; }
-	@echo "Installing what the load generator needs into .venv-bench ..."
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install -r "$(WAMPLOAD)/requirements.txt"
-	@touch $@
-
 .PHONY: soak
 soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 shows most) and watch its memory
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
 
 clean: ## Remove what was made, but not the database
-	rm -rf $(VENV) .venv-testsuite .venv-crossbar .venv-xconn .venv-bench build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-testsuite .venv-crossbar .venv-xconn build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
