@@ -103,7 +103,7 @@ autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn Test
 
 .PHONY: differences
 differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Crossbar.io on the wire (installs it beside) and write docs/differences.md
-	$(BIN)/python -m tests.differences .venv-crossbar
+	$(BIN)/python -m tools.differences .venv-crossbar
 
 .venv-crossbar/.installed:
 	@echo "Installing Crossbar.io into .venv-crossbar ..."
