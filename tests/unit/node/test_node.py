@@ -107,6 +107,21 @@ def test_long_message_on_its_way_when_the_router_says_goodbye_does_no_harm(node,
     assert connection.link.closed == [("wamp.close.normal", "")]
 
 
+def test_goodbye_and_hello_in_one_read_begin_another_session(node, join):
+    connection = join()
+    first = connection.session_id
+    connection.accept(b'[6,{},"wamp.close.close_realm"]')
+    # The session has changed before the next message is read, or this HELLO would be a message of the old session.
+    connection.accept(b'[1,"realm1",{"roles":{"caller":{}}}]')
+    connection.settle()
+    goodbye, welcome = connection.link.written
+    assert goodbye.startswith(b"[6,")
+    assert welcome.startswith(b"[2,%d," % connection.session_id)
+    assert connection.session_id != first
+    assert connection.link.closed == []
+    assert set(node.router.sessions) == {connection.session_id}
+
+
 def test_goodbye_leaves_the_transport_for_another_session(node, join):
     connection = join()
     first = connection.session_id
@@ -309,8 +324,9 @@ class TestHistory:
         assert (record.uri, bytes(record.publication.message.args)) == ("com.x", b'["hi"]')
         assert record.publication.time.tzinfo is UTC
 
-    def test_event_is_not_recorded_where_nobody_does(self, publish):
-        publish()
+    def test_event_is_not_recorded_where_nobody_does(self, node, publish):
+        assert node.recorder is None
+        publish()  # an error while the effect is run would be logged, and fail the test
 
 
 def test_transport_is_known_to_the_meta_api(node, lane):
