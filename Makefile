@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Many tests wait for programs that they have started: half as many workers again as there are cores.
 TEST_WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)' 2>/dev/null || echo 3)
 # The long ones first, so that no core waits for another at the end.
-LONG_TESTS := tests/browser tests/integration tests/house
+LONG_TESTS := tests/browser tests/integration tests/house tests/benchmarks
 SHORT_TESTS := tests/django tests/property tests/fuzz tests/protocol tests/unit
 
 .PHONY: soak-router fuzz bench-permissions bench-matching help run test check lint types contracts docs format clean
@@ -29,7 +29,7 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
 test: lint types contracts js ## Run everything that CI runs
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(LONG_TESTS) $(SHORT_TESTS)
+	TEST_EFFORT=5 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(LONG_TESTS) $(SHORT_TESTS)
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
@@ -38,6 +38,24 @@ check: lint types contracts ## Run lint, types, contracts and the tests that nee
 test-postgresql: $(VENV)/.installed-dev ## Run the tests of Django's side on PostgreSQL, and 20,000 calls of its handlers (some 8 minutes)
 	$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest -n auto --dist loadfile tests/django
 	TEST_DATABASE_CALLS=10000 $(BIN)/python -m pytest --timeout 900 tests/integration/test_databases.py tests/integration/test_database_restart.py
+
+.PHONY: test-long
+test-long: $(VENV)/.installed-dev ## Run the property tests with 50 times as many examples (some 30 minutes)
+	TEST_EFFORT=50 $(BIN)/python -m pytest -n auto --timeout 3600 $$(grep -rl "effort import" tests --include="test_*.py")
+
+# The wire path: where names of Daphne, Autobahn, Twisted and asyncio are used that may change.
+WIRE_TESTS := tests/unit/transports tests/unit/node tests/protocol $(addprefix tests/integration/test_, \
+	websocket_compression.py websocket_frames.py websocket_handshake.py websocket_options.py slow_peers.py endpoints.py)
+
+.PHONY: test-latest
+test-latest: ## Run the tests of the wire path with the newest versions of all dependencies
+	@echo "Installing the newest versions into .venv-latest ..."
+	@rm -rf .venv-latest && $(PYTHON) -m venv .venv-latest
+	@.venv-latest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --upgrade-strategy eager --editable ".[dev]"
+	@# Without regard to our own upper bounds. Pip says that they are exceeded: that is the purpose.
+	@.venv-latest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --upgrade-strategy eager daphne autobahn
+	@.venv-latest/bin/python -m pip --disable-pip-version-check list | grep -iE "^(asgiref|autobahn|channels|daphne|django|msgspec|twisted) "
+	.venv-latest/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(WIRE_TESTS)
 
 soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for SECONDS=60
 	$(BIN)/python -m tests.property.soak $(SECONDS)
@@ -57,15 +75,15 @@ bench-logins: $(VENV)/.installed-dev ## Measure what storms of logins do to a se
 
 ROUNDS ?= 5
 .PHONY: bench
-bench: $(VENV)/.installed-dev .venv-bench/.installed .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (some 25 minutes; WAMPLOAD= the load generator's folder)
+bench: $(VENV)/.installed-dev .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (some 25 minutes)
 	$(BIN)/python -m benchmarks.compare --rounds $(ROUNDS) $(BENCH)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/.installed-dev .venv-bench/.installed ## Report CPU per operation beside a bare echo, in two minutes
+bench-quick: $(VENV)/.installed-dev ## Report CPU per operation beside a bare echo, in two minutes
 	$(BIN)/python -m benchmarks.compare --quick --rounds 3
 
 .PHONY: bench-growth
-bench-growth: $(VENV)/.installed-dev .venv-bench/.installed ## Measure up to 10,000 sessions and 100,000 subscriptions
+bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,000 subscriptions
 	$(BIN)/python -m benchmarks.growth
 
 .PHONY: bench-graphs
@@ -110,7 +128,7 @@ autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn Test
 
 .PHONY: differences
 differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Crossbar.io on the wire (installs it beside) and write docs/differences.md
-	$(BIN)/python -m tests.differences .venv-crossbar
+	$(BIN)/python -m tools.differences .venv-crossbar
 
 .venv-crossbar/.installed:
 	@echo "Installing Crossbar.io into .venv-crossbar ..."
@@ -124,22 +142,12 @@ differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Cr
 	@.venv-xconn/bin/python -m pip --disable-pip-version-check --quiet install "xconn==0.5.*" uvloop
 	@touch $@
 
-WAMPLOAD ?= ../shared/bench
-export WAMPLOAD
-.venv-bench/.installed:
-	@[ -f "$(WAMPLOAD)/requirements.txt" ] \
-	  || { echo "The load generator wampload is not in $(WAMPLOAD). Say where its folder is: make $(MAKECMDGOALS) WAMPLOAD=/path/to/it"; exit 1; }
-	@echo "Installing what the load generator needs into .venv-bench ..."
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install -r "$(WAMPLOAD)/requirements.txt"
-	@touch $@
-
 .PHONY: soak
 soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 shows most) and watch its memory
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
 
 clean: ## Remove what was made, but not the database
-	rm -rf $(VENV) .venv-latest .venv-testsuite .venv-crossbar .venv-xconn .venv-bench build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-latest .venv-testsuite .venv-crossbar .venv-xconn build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -244,7 +244,6 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="only ours beside a bare echo, in two minutes")
     parser.add_argument("--page", type=Path, help="write the figures into this file, in Markdown")
     args = parser.parse_args()
-    generator.check()
     if not args.quick and missing():
         raise SystemExit(f"Missing: {', '.join(missing())}. Run make bench, which installs them.")
     keys = args.rows.split(",") if args.rows else QUICK if args.quick else [row.key for row in ROWS]

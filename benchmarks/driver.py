@@ -1,6 +1,6 @@
-"""Loads that the generator ``wampload`` has not, made of its parts; runs in its environment and prints one JSON object.
+"""More loads, made of parts of :mod:`benchmarks.wampload`. Prints one JSON object.
 
-Not to be run by hand: ``benchmarks.generator`` does, with the generator on the module path.
+:mod:`benchmarks.generator` runs it in a process of its own.
 
 ``mixed`` calls between sessions with different serializers; ``deflate`` compresses what goes both ways; ``to-all`` has
 a bare server send every message to all; ``crowd`` calls while many sessions are idle; ``fan-out`` measures the calls
@@ -25,13 +25,14 @@ from typing import Any
 
 import uvloop
 from picows import WSFrame, WSMsgType, WSTransport, ws_connect
-from wampload import wire as w
-from wampload.options import Options
-from wampload.procs import CpuMeter, cpu_seconds, rss_bytes
-from wampload.scenarios import rpc
-from wampload.scenarios.connect import open_sessions
-from wampload.session import JoinError, LoadError, Monitor, Session, close_all, connect, join, join_many
-from wampload.stats import latency_ms
+
+from .wampload import wire as w
+from .wampload.options import Options
+from .wampload.procs import CpuMeter, cpu_seconds, rss_bytes
+from .wampload.scenarios import rpc
+from .wampload.scenarios.connect import open_sessions
+from .wampload.session import JoinError, LoadError, Monitor, Session, close_all, connect, join, join_many
+from .wampload.stats import latency_ms
 
 PROCEDURE, TOPIC = "com.benchmark.procedure", "com.benchmark.topic"
 
@@ -188,7 +189,7 @@ async def fan_out(options: Options, monitor: Monitor, args: argparse.Namespace) 
     """Publications to ``args.subscribers`` sessions of this process, and the calls of another process meanwhile."""
     sessions = await join_many(options, monitor, args.subscribers)
     publisher = await join(options, monitor)
-    await asyncio.gather(*(session.request(w.SUBSCRIBE, {}, TOPIC, timeout=120) for session in sessions))
+    await asyncio.gather(*(session.request(w.SUBSCRIBE, {}, TOPIC, seconds=120) for session in sessions))
     received = 0
 
     def receive(data: bytes) -> None:
@@ -197,7 +198,16 @@ async def fan_out(options: Options, monitor: Monitor, args: argparse.Namespace) 
 
     for session in sessions:
         session.receive = receive
-    command = [sys.executable, __file__, "probe", "--url", options.url, "--duration", str(options.duration)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.driver",
+        "probe",
+        "--url",
+        options.url,
+        "--duration",
+        str(options.duration),
+    ]
     probe = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: ASYNC220,S603 - it begins and ends beside this one
     os.nice(10)  # taking events must not hold up the process that measures
     await monitor.wait(1.5)
@@ -240,7 +250,7 @@ async def call_until(caller: Session, end: float, pause: float = 0.002) -> list[
     """The seconds that each call took."""
     seconds = []
     while (begin := time.perf_counter()) < end:
-        await caller.request(w.CALL, {}, PROCEDURE, ["x"], timeout=60)
+        await caller.request(w.CALL, {}, PROCEDURE, ["x"], seconds=60)
         seconds.append(time.perf_counter() - begin)
         await asyncio.sleep(pause)
     return seconds
@@ -377,7 +387,11 @@ def main() -> None:
     )
 
     async def run() -> dict[str, Any]:
-        return await LOADS[args.load](options, Monitor(), args)
+        monitor = Monitor()
+        try:
+            return await LOADS[args.load](options, monitor, args)
+        finally:
+            await monitor.drop_connections()
 
     print(json.dumps({"results": [uvloop.run(run())]}))
 

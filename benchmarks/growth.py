@@ -125,7 +125,6 @@ def main() -> int:
     parser.add_argument("--duration", type=float, default=2.0, help="seconds measured in a run")
     parser.add_argument("--only", help=f"some of {', '.join(MEASURES)}, or their beginnings")
     args = parser.parse_args()
-    generator.check()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if 0 < hard < max(SIZES) + 500:
         print(f"Only {hard} files may be open (ulimit -Hn): {max(SIZES):,} sessions do not fit.", file=sys.stderr)

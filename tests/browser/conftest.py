@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from ..django_setup import block_database  # noqa: F401 - a fixture
 from ..requirements import chromium
 
 ARGUMENTS = [

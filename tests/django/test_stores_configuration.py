@@ -20,6 +20,8 @@ from wamp_transport.config import ConfigError, read_mapping, template
 from wamp_transport.models import ConfigurationState, PathService, Realm, Role, Transport
 from wamp_transport.stores import configuration as store
 
+from ..effort import examples
+
 pytestmark = pytest.mark.django_db
 
 
@@ -64,7 +66,9 @@ def as_stored(mapping):
     return json.loads(json.dumps(mapping), parse_float=number)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    deadline=None, max_examples=examples(12), suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 @given(nodes())
 def test_any_valid_configuration_survives_literally(mapping):
     mapping = as_stored(mapping)

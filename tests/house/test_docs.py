@@ -14,8 +14,8 @@ assert _spec.loader is not None
 generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
-from tests.differences.page import names_in  # noqa: E402 - beside the other generator
-from tests.differences.scenarios import SCENARIOS  # noqa: E402
+from tools.differences.page import names_in  # noqa: E402 - beside the other generator
+from tools.differences.scenarios import SCENARIOS  # noqa: E402
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ..differences.play import observations
-from ..differences.routers import ours
-from ..differences.scenarios import SCENARIOS, authenticators, logins
+from tools.differences.play import observations
+from tools.differences.routers import ours
+from tools.differences.scenarios import SCENARIOS, authenticators, logins
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,10 @@ from wamp_transport.testing import wire_codecs
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import CODES
 
+from ..effort import examples
 from .strategies import messages, values
 
-BOUNDED = settings(max_examples=120, deadline=None)
+BOUNDED = settings(max_examples=examples(24), deadline=None)
 NAMES = list(SERIALIZERS)
 
 
@@ -42,7 +43,7 @@ def test_random_bytes_are_a_message_or_a_violation(name, data):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     elements=messages,
     changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),

@@ -23,6 +23,8 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.testing.memory import MemoryNode, MemoryPeer
 
+from ..effort import examples
+
 TOPICS = ("com.a", "com.b", "com.c")
 ROLES = ("first", "second")
 WATCH = ServiceOptions("watch", AnonymousLogin("watcher"))
@@ -264,4 +266,4 @@ class Decisions(RuleBasedStateMachine):
 
 
 TestDecisions = Decisions.TestCase
-TestDecisions.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestDecisions.settings = settings(max_examples=examples(8), stateful_step_count=30, deadline=None)

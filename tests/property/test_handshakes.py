@@ -22,6 +22,8 @@ from wamp_transport.transports.listener import Listener
 from wamp_transport.transports.negotiation import Refusal, Terms, negotiate
 from wamp_transport.transports.origins import OriginPolicy
 
+from ..effort import examples
+
 SMALL_HEAD = 1024
 PEER, HOST = IPv4Address("TCP", "10.0.0.1", 4000), IPv4Address("TCP", "10.0.0.2", 8080)
 
@@ -202,9 +204,10 @@ def usual(path: str = "/ws", *others: str) -> bytes:
 PLAIN, SMALL = WebSocketOptions(), WebOptions(max_request_head=SMALL_HEAD)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @example(usual("/ws;x"), PLAIN, WebOptions(), 1)
 @example(usual("//other/ws"), PLAIN, WebOptions(), 1)
+@example(usual().replace(b"Upgrade: websocket", b"Upgrade: WebSocket"), PLAIN, WebOptions(), 1)
 @example(usual("/ws", *(f"x-{number}:" for number in range(250))), PLAIN, WebOptions(), 1)
 @example(usual("/ws", "x: " + "y" * SMALL_HEAD), PLAIN, SMALL, 1)
 @given(request=requests(), websocket=options, web=web_options, cut=st.integers(1, 40))

@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from wamp_transport.router.matching import PatternIndex
 
+from ..effort import examples
 from .naive.rights import covers, precedence
 from .strategies import patterns, uris
 
@@ -50,4 +51,4 @@ class IndexMachine(RuleBasedStateMachine):
 
 
 TestIndex = IndexMachine.TestCase
-TestIndex.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestIndex.settings = settings(max_examples=examples(12), stateful_step_count=40, deadline=None)

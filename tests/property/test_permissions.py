@@ -21,6 +21,7 @@ from wamp_transport.router.permissions import Role, Rules
 from wamp_transport.testing.memory import MemoryNode
 from wamp_transport.wamp.uris import is_uri
 
+from ..effort import examples
 from .naive import rights
 from .strategies import patterns, uris
 
@@ -36,7 +37,7 @@ def rule_of(permissions, match, uri):
     return rights.rule_for(realm, "role", uri, match)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(permissions=rules, question=asked, action=st.sampled_from(ACTIONS), allow=st.booleans())
 @example([Permission("a.", "prefix", call=True), Permission("a.b")], ("exact", "a.b.c"), "call", False)
 @example([Permission("a..c", "wildcard", call=True), Permission("a..d", "wildcard")], ("exact", "a.b.c"), "call", False)
@@ -55,7 +56,7 @@ def test_decision_is_that_of_a_look_at_all_rules(permissions, question, action, 
         assert decision.allowed is (decision.is_valid and getattr(rights.rule_for(realm, "role", uri, match), action))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(permissions=rules, question=asked)
 def test_beaten_rules_decide_when_those_before_them_are_gone(permissions, question):
     match, uri = question
@@ -67,7 +68,7 @@ def test_beaten_rules_decide_when_those_before_them_are_gone(permissions, questi
     assert Rules(left).find_all(uri, match) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(outer=patterns, inner=patterns.filter(lambda pattern: pattern[0] != "exact"))
 def test_pattern_is_covered_just_where_all_its_uris_are(outer, inner):
     match, uri = inner
@@ -135,7 +136,7 @@ class Edited:
             assert bool(refused) is not self.may(action, "exact", uri)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     edits=st.lists(rules, min_size=2, max_size=5),
     wanted=st.lists(patterns, max_size=6, unique=True),

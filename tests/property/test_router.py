@@ -2,7 +2,8 @@
 
 from hypothesis import settings
 
+from ..effort import examples
 from .machine import RouterMachine
 
 TestRouter = RouterMachine.TestCase
-TestRouter.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestRouter.settings = settings(max_examples=examples(30), stateful_step_count=50, deadline=None)

@@ -40,12 +40,12 @@ def test_error_of_the_procedure_is_the_reason():
     assert denied(DynamicPrincipals(Procedure(refusal), "a.b")) == ("com.example.no_such_user", "no such user")
 
 
+@pytest.mark.expects_errors("Nobody can log in by a.b")
 @pytest.mark.parametrize("uri", ["wamp.error.no_such_procedure", "wamp.error.runtime_error", "wamp.error.timeout"])
-def test_procedure_that_fails_denies_without_telling_why(uri, caplog):
+def test_procedure_that_fails_denies_without_telling_why(uri):
     reason, message = denied(DynamicPrincipals(Procedure(ApplicationError(uri, "inner text")), "a.b"))
     assert reason == "wamp.error.authentication_failed"
     assert "inner" not in message
-    assert "a.b" in caplog.text
 
 
 def test_login_without_a_realm_has_nobody_to_ask():
@@ -53,9 +53,9 @@ def test_login_without_a_realm_has_nobody_to_ask():
     assert denied(source, Lookup("ticket", None, "joe", {}))[0] == "wamp.error.no_such_realm"
 
 
-def test_answer_that_is_no_principal_denies(caplog):
+@pytest.mark.expects_errors("a.b returned no principal: expected an object or a role, found int")
+def test_answer_that_is_no_principal_denies():
     assert denied(DynamicPrincipals(Procedure(5), "a.b"))[0] == "wamp.error.authentication_failed"
-    assert "int" in caplog.text
 
 
 class Later:
@@ -106,6 +106,6 @@ def test_function_that_could_not_be_made_denies(world):
     assert denied(FunctionPrincipals(world, "a.b", None))[0] == "wamp.error.authentication_failed"
 
 
-def test_answer_of_a_function_is_checked(world, caplog):
+@pytest.mark.expects_errors("a.b returned no principal")
+def test_answer_of_a_function_is_checked(world):
     assert denied(FunctionPrincipals(world, "a.b", lambda *_: None))[0] == "wamp.error.authentication_failed"
-    assert "a.b" in caplog.text

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wamp_transport.config import ConfigError, Configuration, read_file, read_mapping, read_text, router_options
 from wamp_transport.config.reader import LARGEST_FILE, find_file
 
+from ...effort import examples
 from .documents import DEFAULT_NODE, WEBSOCKET_SERVICE_EXAMPLE
 
 
@@ -322,7 +323,7 @@ def is_sound(outcome):
     return bool(outcome.faults) and bool(str(outcome))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutations=st.lists(MUTATION, min_size=1, max_size=4))
 def test_any_mutation_is_read_or_refused(mutations):
     document = copy.deepcopy(EVERYTHING)
@@ -331,14 +332,14 @@ def test_any_mutation_is_read_or_refused(mutations):
     assert is_sound(outcome_of(read_mapping, document, "/nowhere", environ={"PORT": "9000"}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(value=JSON)
 @example(value={"[key]": None})
 def test_any_json_is_read_or_refused(value):
     assert is_sound(outcome_of(read_text, json.dumps(value), "/nowhere", environ={}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(text=st.text(alphabet='{}[]:,"ab1 \\\n-.e', max_size=40))
 def test_any_text_is_read_or_refused(text):
     assert is_sound(outcome_of(read_text, text, "/nowhere", environ={}))

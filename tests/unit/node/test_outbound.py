@@ -10,6 +10,8 @@ from wamp_transport.node.node import Node
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 
+from ...effort import examples
+
 SUBSCRIBE = b'[32,1,{},"com.x"]'
 FRAMED = MessageEncoder(SERIALIZERS["json"], lambda data: data + b"\n")
 
@@ -193,7 +195,7 @@ def said(steps, *, together: bool):
     return [[(json.loads(line)[0], json.loads(line)[4:]) for line in each] for each in lines]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(STEPS)
 def test_messages_handled_together_end_in_the_same(steps):
     assert said(steps, together=True) == said(steps, together=False)

@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from ...django_setup import block_database  # noqa: F401 - a fixture
+
 
 @dataclass
 class Reply:

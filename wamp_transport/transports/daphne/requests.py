@@ -109,8 +109,10 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         """Handle the request."""
         transport = self.transport
-        if WEBSOCKET in tokens(self.requestHeaders.getRawHeaders(b"Upgrade", ())):
-            self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])  # of several protocols this is the one taken
+        upgrades = self.requestHeaders.getRawHeaders(b"Upgrade", ())
+        if WEBSOCKET in tokens(upgrades):
+            if [each.lower() for each in upgrades] != [WEBSOCKET]:
+                self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])  # of several protocols this is the one taken
             status, reason = upgrade_fault(self.clientproto, self.requestHeaders, self.content)
             if status:
                 self.channel.refuse(status, reason)

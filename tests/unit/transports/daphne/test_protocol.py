@@ -17,6 +17,7 @@ from wamp_transport.transports.daphne.options import CLOSE_TIMEOUT_SECONDS, stop
 from wamp_transport.transports.daphne.protocol import max_compressed_size
 from wamp_transport.transports.frame_reader import FRAMES_PER_TURN
 
+from ....effort import examples
 from .peers import REQUEST, Peer, Recorder
 
 # --- the short path against Autobahn's parser ------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def streams(draw: st.DrawFn) -> list[bytes]:
     return [data[begin:end] for begin, end in pairwise(cuts)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(streams(), st.booleans(), st.booleans())
 def test_any_stream_means_the_same_on_both_paths(pieces: list[bytes], binary: bool, masked: bool) -> None:
     both(*pieces, binary=binary, require_masked_client_frames=masked, max_message_size=200)

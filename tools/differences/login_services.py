@@ -5,9 +5,8 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from tests.certificates import Authority
 from wamp_transport.auth import cryptosign, scram, wampcra
-
-from ..certificates import Authority
 
 ENVIRONMENT = {"LOGIN_TICKET": "a ticket of the environment"}
 PRIVATE, STRANGER = bytes(range(32)), bytes(range(1, 33))

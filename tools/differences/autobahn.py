@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from ..integration.servers import environment_of
+from tests.integration.servers import environment_of
 
 TOLD = ("realm", "authid", "authrole", "authmethod", "authprovider")
 SECONDS = 30.0

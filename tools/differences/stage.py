@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from ..integration.wire import BINARY, CLOSE, PING, PONG, TEXT, Wire, frame
+from tests.integration.wire import BINARY, CLOSE, PING, PONG, TEXT, Wire, frame
+
 from .autobahn import Autobahn, words
 from .routers import Place
 

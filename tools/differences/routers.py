@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import wamp_transport
+from tests.integration.servers import free_port, manage, migrate, running, until, write_config
+from tests.integration.wire import Wire
 
-from ..integration.servers import free_port, manage, migrate, running, until, write_config
-from ..integration.wire import Wire
 from . import login_services as logins
 
 OPEN = {"call": True, "register": True, "publish": True, "subscribe": True}

@@ -3,7 +3,8 @@
 import base64
 import os
 
-from ..integration.wire import CLOSE, CONTINUATION, TEXT, frame
+from tests.integration.wire import CLOSE, CONTINUATION, TEXT, frame
+
 from .scenario import scenario
 from .stage import Stage, told
 

@@ -1,4 +1,4 @@
-"""``python -m tests.differences .venv-crossbar``: run all scenarios on both routers and write the page."""
+"""``python -m tools.differences .venv-crossbar``: run all scenarios on both routers and write the page."""
 
 import sys
 import tempfile

@@ -1,0 +1,13 @@
+"""How hard property tests search: the environment variable TEST_EFFORT multiplies their examples.
+
+``pytest`` alone uses 1; ``make test`` and ``make test-long`` use more.
+"""
+
+import os
+
+EFFORT = float(os.environ.get("TEST_EFFORT") or 1)
+
+
+def examples(count: int) -> int:
+    """Return the number of examples for a test that tries ``count`` by default."""
+    return max(1, round(count * EFFORT))

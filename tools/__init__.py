@@ -1,0 +1,1 @@
+"""Programs for the maintainers of the project. None is part of the tests or of the package."""
