@@ -44,7 +44,7 @@ test-long: $(VENV)/.installed-dev ## Run the property tests with 50 times as man
 	TEST_EFFORT=50 $(BIN)/python -m pytest -n auto --timeout 3600 $$(grep -rl "effort import" tests --include="test_*.py")
 
 # The wire path: where names of Daphne, Autobahn, Twisted and asyncio are used that may change.
-WIRE_TESTS := tests/unit/transports tests/unit/node tests/protocol $(addprefix tests/integration/test_, \
+WIRE_TESTS := tests/unit/compat tests/unit/transports tests/unit/node tests/protocol $(addprefix tests/integration/test_, \
 	websocket_compression.py websocket_frames.py websocket_handshake.py websocket_options.py slow_peers.py endpoints.py)
 
 .PHONY: test-latest
@@ -89,13 +89,6 @@ bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,00
 .PHONY: bench-graphs
 bench-graphs: $(VENV)/.installed-dev ## Draw the graphs of docs/performance.md from what was measured last
 	$(BIN)/python -m benchmarks.graphs --into docs
-
-.PHONY: test-latest
-test-latest: ## Run the tests of the wire path with the newest Daphne, Autobahn, Twisted and asgiref, tested or not
-	$(PYTHON) -m venv .venv-latest
-	.venv-latest/bin/python -m pip --disable-pip-version-check --quiet install --editable ".[dev]"
-	.venv-latest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --no-deps daphne autobahn Twisted asgiref
-	.venv-latest/bin/python -m pytest tests/unit/compat tests/unit/transports tests/integration/test_websocket_*.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

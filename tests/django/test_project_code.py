@@ -15,7 +15,6 @@ import pytest
 from django.apps import AppConfig, apps
 from wamp_transport.node.authorizing import Authorizers
 from wamp_transport.node.deciding import Deciding
-from wamp_transport.router.answers import Deny
 
 from tests.catalogue.models import Item
 from tests.django.test_api import serving  # noqa: F401 - a fixture
@@ -31,6 +30,7 @@ from wamp_transport.handlers.discovery import import_modules
 from wamp_transport.model_events import watching
 from wamp_transport.node.local import ServiceSessions
 from wamp_transport.project_code import ProjectCodeError
+from wamp_transport.router.decisions import Deny
 from wamp_transport.router.effects import Authenticate, Authorize
 from wamp_transport.stores.identity import users
 from wamp_transport.testing import InMemoryRouter, WampClient
@@ -174,9 +174,8 @@ def test_class_of_handlers_that_cannot_be_made(kind):
         @register("com.shop")
         def sell(self): ...
 
-    from wamp_transport.handlers.running import Handler, UnusableHandler
-
     from wamp_transport.handlers.declarations import REGISTRY
+    from wamp_transport.handlers.execution import Handler, UnusableHandler
 
     (declaration,) = REGISTRY.declarations
     with pytest.raises(UnusableHandler, match=f"Shop cannot be made without arguments: .*{kind.__name__}"):

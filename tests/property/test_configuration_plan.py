@@ -28,7 +28,7 @@ from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError, Report
 from wamp_transport.handlers import register
 from wamp_transport.handlers.declarations import Registry
-from wamp_transport.node.connection import Connection, Lane
+from wamp_transport.node.connection import Connection, MessageEncoder
 from wamp_transport.router.options import LOCAL_SERVICE
 from wamp_transport.router.records import ACTIVE_STATES, JOINING_STATES, Publication
 from wamp_transport.serializers.registry import SERIALIZERS
@@ -234,7 +234,7 @@ class Client:
 
     def connect(self) -> None:
         """Connect and say HELLO; the rest of the login may follow after any change."""
-        self.connection = self.service.connect(Lane(SERIALIZERS["json"]), self.link, {})
+        self.connection = self.service.connect(MessageEncoder(SERIALIZERS["json"]), self.link, {})
         details: dict[str, Any] = {"roles": {"subscriber": {}}}
         if self.way != "anonymous":
             details |= {"authmethods": ["ticket"], "authid": self.way}

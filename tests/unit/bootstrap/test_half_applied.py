@@ -82,7 +82,7 @@ def connected(runtime: Runtime, key: str) -> tuple[Connection, Said]:
     assert runtime.started is not None
     said = Said()
     service = runtime.started.mounts.by_key[key].websocket.consumer_initkwargs["service"]  # type: ignore[union-attr]
-    return service.connect(said.lane, said, {}), said
+    return service.connect(said.encoder, said, {}), said
 
 
 def has_left(said: Said) -> bool:
@@ -145,7 +145,7 @@ def test_handshake_that_a_change_has_overtaken_leads_to_no_session() -> None:
         await eventually(lambda: runtime.started.mounts.by_key["tcp:8000/ws"] is not mount)  # type: ignore[union-attr]
         assert service.current_options is None
         said = Said()
-        connection = service.connect(said.lane, said, {})
+        connection = service.connect(said.encoder, said, {})
         connection.receive(HELLO)
         assert [type(message) for message in said.messages] == [Abort]
         assert said.closed
