@@ -34,6 +34,8 @@ class CookieStores(ConfigurationPart):
 
     def __init__(self) -> None:
         self._keepers: dict[Hashable, CookieKeeper] = {}
+        self._prepared: dict[Hashable, CookieKeeper] = {}
+        """Stores of a configuration that may still be refused: nobody uses them, so they open no file."""
         self.trackers: dict[str, CookieTracker] = {}
         self._fresh: list[CookieKeeper] = []
         self._troubled: set[Hashable] = set()
@@ -44,9 +46,9 @@ class CookieStores(ConfigurationPart):
         if cookie is None:
             return None
         place = _place(service, cookie, configuration)
-        keeper = self._keepers.get(place)
+        keeper = self._keepers.get(place) or self._prepared.get(place)
         if keeper is None:
-            keeper = self._keepers[place] = CookieKeeper(_store(cookie, place))
+            keeper = self._prepared[place] = CookieKeeper(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
                 self._fresh.append(keeper)
         return CookieTracker(cookie, keeper, service.path)
@@ -55,9 +57,11 @@ class CookieStores(ConfigurationPart):
         """From now on these are the trackers of the services. Close the stores that none of them has."""
         self.trackers = dict(trackers)
         used = [one.keeper for one in trackers.values()]
-        for place, keeper in list(self._keepers.items()):
-            if keeper not in used:
-                del self._keepers[place]
+        known, self._keepers, self._prepared = {**self._keepers, **self._prepared}, {}, {}
+        for place, keeper in known.items():
+            if keeper in used:
+                self._keepers[place] = keeper
+            else:
                 keeper.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
@@ -91,9 +95,7 @@ class CookieStores(ConfigurationPart):
 
     def close(self) -> None:
         """The process ends."""
-        for keeper in self._keepers.values():
-            keeper.close()
-        self._keepers.clear()
+        self.use({})
 
 
 def _cookie(service: PathService) -> Cookie | None:

@@ -31,7 +31,7 @@ from ..router.effects import (
     Send,
     Withdraw,
 )
-from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, is_narrowed
+from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, for_same_client, is_narrowed
 from ..router.ports import Environment
 from ..router.records import JOINING
 from ..router.router import Router
@@ -206,7 +206,8 @@ class Node:
         try:
             self.router.configure(options, outdated)
             for connection in self.connections.values():
-                connection.service = outdated.get(connection.service.key, connection.service)
+                service = connection.service
+                connection.service = for_same_client(service, outdated.get(service.key, service))
         finally:
             # By now they may have the new options of their service, and a second attempt would not find them.
             for session_id, message in ending.items():

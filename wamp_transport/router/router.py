@@ -15,7 +15,7 @@ from .answers import Answer
 from .effects import Close, Effect, Left, Mute, Release, Send
 from .history import History
 from .logins import Logins
-from .options import RouterOptions, ServiceOptions
+from .options import RouterOptions, ServiceOptions, for_same_client
 from .ports import Environment
 from .questions import Questions
 from .realm import Realm, has_role
@@ -162,7 +162,8 @@ class Router:
         self._options = self._logins.options = options
         if services:
             for session in self.sessions.values():
-                session.service = services.get(session.service.key, session.service)
+                service = session.service
+                session.service = for_same_client(service, services.get(service.key, service))
         for name, realm in list(self.realms.items()):
             new = options.realms.get(name)
             if new is None:
