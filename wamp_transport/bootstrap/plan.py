@@ -57,7 +57,7 @@ class ConfigurationPart(Protocol):
         ``applied`` is the last configuration that *this part* applied completely, None at the start. An attempt after
         it may have failed half-way, so compare ``new`` with what the part really has, and take ``applied`` for what
         cannot be seen there. It must be idempotent: after an exception it is called again until it succeeds, with a
-        newer configuration if one has arrived meanwhile.
+        newer configuration if one has arrived meanwhile; and once more when a part before it has recovered.
         """
         ...
 

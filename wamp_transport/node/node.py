@@ -226,8 +226,9 @@ class Node:
         """Return why sessions that came through ``service`` must end; nothing if they may stay."""
         if self.current_service(service) is not None:
             return ""
-        is_removed = self._services is not None and service.key not in self._services
-        return "the service was removed" if is_removed else "who may use the service has changed"
+        if self._services is not None and service.key not in self._services:
+            return f"the service at {service.path} was removed"
+        return f"who may use the service at {service.path} has changed"
 
     def leave(self, session_id: int, reason: str, message: str) -> None:
         """A session is to end: it gets GOODBYE and is closed."""

@@ -162,7 +162,7 @@ class ServiceOptions:
     ``hello_timeout``: seconds that a connection may stay without a session, 0 for ever.
     ``anonymous`` is None where nobody may join without credentials. ``realms`` are those that may be joined, None for
     all. ``authmethods`` are those that an authenticator decides on; ``anonymous`` among them comes before the login
-    of that name.
+    of that name. ``path`` is the URL path, for messages.
     """
 
     key: str
@@ -171,6 +171,7 @@ class ServiceOptions:
     authmethods: frozenset[str] = frozenset()
     hello_timeout: float = 10.0
     limits: Limits = Limits()
+    path: str = field(default="", compare=False)
 
     def __hash__(self) -> int:
         return hash(self.key)
