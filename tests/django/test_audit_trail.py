@@ -77,7 +77,7 @@ def test_old_lines_and_too_many_are_dropped(monkeypatch):
     for number in range(4):
         AuditEntry.objects.create(kind="login", authid=str(number))
     assert audit.purge(2) == 1
-    monkeypatch.setattr(audit, "MOST", 3)
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 3)
     assert audit.purge(2) == 1
     assert AuditEntry.objects.order_by("id").first().authid == "1"
 

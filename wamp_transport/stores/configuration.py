@@ -132,8 +132,8 @@ def _read(read: Callable[[], Result]) -> Result:
     """Return what ``read`` finds in one state of the configuration, although it needs several queries.
 
     Every change increments the revision in the same transaction, so rows that are read between two equal revisions
-    belong to one state. Without this, a node could take a realm from before an import, and its roles from after it. Raises
-    ConfigurationChanging.
+    belong to one state. Without this, a node could take a realm from before an import, and its roles from after it.
+    Raises ConfigurationChanging.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()

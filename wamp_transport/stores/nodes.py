@@ -46,8 +46,8 @@ def report(
 ) -> None:
     """Store that the node ``name`` of this process is alive, and its configuration.
 
-    ``apply_count`` counts the configurations that the process has applied, from 1. ``revision`` is the source's revision
-    of the applied configuration: the database's number if it is an integer, something else for other sources.
+    ``apply_count`` counts the configurations that the process has applied, from 1. ``revision`` is the source's
+    revision of the applied configuration: the database's number if it is an integer, something else for other sources.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are for
     :mod:`.operators`. Nodes without a report for a day are deleted.
     """
