@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ..project_code import call_guarded, run_guarded
+from ..project_code import contain, run_guarded
 from ..wamp import errors
 from ..wamp.errors import ApplicationError, PayloadError
 from ..wamp.messages import CODES, Error, ErrorDetails, Message, Yield, YieldOptions
@@ -90,9 +90,9 @@ class Handling:
     def handle_event(self, handler: EventHandler, event: Event) -> None:
         """Let a subscriber have an event."""
         try:
-            outcome = call_guarded(handler, event)
-        except Exception as fault:  # noqa: BLE001 - one handler that fails must not harm the others
-            report(event.topic, fault)
+            outcome = handler(event)
+        except BaseException as fault:  # noqa: BLE001 - one handler that fails must not harm the others
+            report(event.topic, contain(fault))
         else:
             if inspect.isawaitable(outcome):
                 self.start(outcome, partial(self._heard, event.topic))
@@ -100,9 +100,9 @@ class Handling:
     def handle_invocation(self, procedure: Procedure, invocation: Invocation) -> None:
         """Let a procedure carry out a call, and answer it."""
         try:
-            outcome = call_guarded(procedure, invocation)
-        except Exception as fault:  # noqa: BLE001 - the caller is told
-            self._fail(invocation, fault)
+            outcome = procedure(invocation)
+        except BaseException as fault:  # noqa: BLE001 - the caller is told
+            self._fail(invocation, contain(fault))
         else:
             if inspect.isawaitable(outcome):
                 self._invocations[invocation.id] = self.start(outcome, partial(self._carried_out, invocation))
