@@ -86,7 +86,7 @@ def test_300_quick_connections_leave_nothing_behind(tmp_path: Path) -> None:
     write_config(tmp_path, configuration(web(number, PATHS, max_connections=1000, max_connections_per_address=900)))
     counting = COUNTING.replace(
         'print("counts",',
-        "doors = [door.factory.admission for door in made[0]._doors.values()]\n"
+        "doors = [door.factory.limiter for door in made[0]._doors.values()]\n"
         '    print("counts", sum(one.count + len(one.by_address) for one in doors),',
     )
     command = [sys.executable, "-c", counting, "runnode", "--node", str(tmp_path)]
