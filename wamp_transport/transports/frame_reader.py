@@ -166,7 +166,7 @@ class FrameReader:
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
-    """Return whether ``payload`` is valid UTF-8, or with ``is_all`` false, whether it can be the start of such text."""
+    """Return whether ``payload`` is valid UTF-8. If not ``is_all``, it may end in the middle of a character."""
     if payload.isascii():
         return True
     try:

@@ -84,5 +84,5 @@ async def refuse_method(scope: Scope, send: Send, allowed: Iterable[str] = READ_
 
 
 async def send_redirect(scope: Scope, send: Send, location: str) -> None:
-    """Answer 302 to a location that is already a valid, encoded URL reference."""
+    """Answer 302 with a location, which must be a valid, encoded URL reference."""
     await send_answer(scope, send, 302, b"Found elsewhere.\n", headers=[("Location", location)])

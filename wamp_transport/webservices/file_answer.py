@@ -74,7 +74,7 @@ async def serve_file(
     *,
     default: Sequence[str] | None = None,
 ) -> bool:
-    """Answer a GET or HEAD request for the segments below a service. Return False, with nothing sent, without a file.
+    """Answer a GET or HEAD request for the segments below a service. If no file matches, send nothing and return False.
 
     `default` names the file to send if no other exists. Returns when the file is sent, when the client disconnects, or
     when the file cannot be read to its end. Then the answer is left incomplete, so that the server ends the connection,

@@ -55,7 +55,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     # Hot path: once per read.
 
     def dataReceived(self, data: bytes) -> None:
-        """Read the messages in bytes from the socket."""
+        """Process bytes from the socket."""
         direct = self.direct
         if direct.connection is None:
             super().dataReceived(data)

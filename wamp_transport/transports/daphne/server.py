@@ -232,7 +232,7 @@ class WampServer(Server):  # type: ignore[misc]
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Do nothing. Daphne checks each second which applications have ended; here a callback of the task does it."""
+        """Do nothing. Daphne checks each second which applications have ended; here each task reports its own end."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]
