@@ -126,6 +126,7 @@ def test_failed_handshake_is_told_in_the_log(tmp_path: Path, files: TlsFiles, ca
     assert memory.transport.disconnecting
 
 
+@pytest.mark.expects_errors("The TLS files have changed but cannot be used, so the old ones stay in use")
 def test_renewal_waits_until_the_files_stand_still_and_keeps_what_works(
     tmp_path: Path, authority: Authority, files: TlsFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
