@@ -144,7 +144,7 @@ def test_renewal_waits_until_the_files_stand_still_and_keeps_what_works(
     assert [factory.needs_renewal(), factory.needs_renewal()] == [False, True]
     factory.renew()
     assert "the old ones stay in use" in caplog.text
-    assert "is not that of the certificate" in caplog.text
+    assert "does not belong to the certificate" in caplog.text
     assert not factory.needs_renewal()
     assert Memory(factory, context(tmp_path)).shake().serial == second
 
