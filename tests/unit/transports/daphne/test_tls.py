@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 
 from tests.certificates import Authority, Issued
+from wamp_transport.auth.fingerprints import fingerprints_of
 from wamp_transport.config.certificates import TlsFiles
 from wamp_transport.transports.daphne.tls import (
     TlsError,
@@ -189,5 +190,9 @@ def test_details_of_a_certificate_have_names_and_fingerprints() -> None:
     assert details["sha1"].replace(":", "") == hashlib.sha1(der).hexdigest().upper()
     assert details["sha256"].replace(":", "") == hashlib.sha256(der).hexdigest().upper()
     assert details["sha1"].count(":") == 19
+    assert fingerprints_of(details) == {
+        f"sha1:{hashlib.sha1(der).hexdigest().upper()}",
+        f"sha256:{hashlib.sha256(der).hexdigest().upper()}",
+    }
     assert details["serial"] == str(issued.certificate.serial_number)
     assert details["not_before"] < details["not_after"]
