@@ -86,8 +86,7 @@ def test_300_quick_connections_leave_nothing_behind(tmp_path: Path) -> None:
     write_config(tmp_path, configuration(web(number, PATHS, max_connections=1000, max_connections_per_address=900)))
     counting = COUNTING.replace(
         'print("counts",',
-        "transports = [each.factory.limiter for each in made[0]._transports.values()]
-"
+        "transports = [each.factory.limiter for each in made[0]._transports.values()]\n"
         '    print("counts", sum(one.count + len(one.by_address) for one in transports),',
     )
     command = [sys.executable, "-c", counting, "runnode", "--config", str(tmp_path)]

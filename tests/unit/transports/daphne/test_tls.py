@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
@@ -196,3 +197,13 @@ def test_details_of_a_certificate_have_names_and_fingerprints() -> None:
     }
     assert details["serial"] == str(issued.certificate.serial_number)
     assert details["not_before"] < details["not_after"]
+
+
+def test_details_of_a_certificate_are_those_of_its_encoding():
+    certificate = Authority().issue("client").certificate
+    encoded = certificate.public_bytes(Encoding.DER)
+    expected = {
+        f"sha1:{hashlib.sha1(encoded).hexdigest().upper()}",
+        f"sha256:{hashlib.sha256(encoded).hexdigest().upper()}",
+    }
+    assert fingerprints_of(certificate_details(certificate)) == expected
