@@ -21,6 +21,7 @@ from wamp_transport.transports.fast_handshake import parse_simple_upgrade
 from .peers import REQUEST, service_with
 
 
+@pytest.mark.expects_errors("Unhandled error")
 def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     log = Logger(observer=report_bugs)
     log.info("nothing")
@@ -179,6 +180,7 @@ def test_connection_is_forgotten_when_it_and_its_application_have_ended(
     server.loop.run_until_complete(live())
 
 
+@pytest.mark.expects_errors("application")
 @pytest.mark.parametrize("bug", [None, KeyError("answering")])
 def test_failure_of_an_application_is_logged_and_told_to_its_connection(
     server: WampServer, application: Application, caplog: pytest.LogCaptureFixture, bug: Exception | None
@@ -236,6 +238,7 @@ def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
     server.loop.run_until_complete(live())
 
 
+@pytest.mark.expects_errors("The time of a connection cannot be checked")
 def test_connections_are_looked_at_whatever_one_of_them_does(
     server: WampServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
