@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from tests.unit.bootstrap.test_runtime import (
     HELLO,
-    MAIN,
+    MAIN_LISTENER,
     WS,
     Said,
     Source,
@@ -123,7 +123,7 @@ def test_third_configuration_is_compared_with_what_was_applied(database: Callabl
         source.put(configured(has_history=True, ws=WS))
         await eventually(lambda: stored.asked > 2)
         source.put(configured(has_history=True, ws=WS, other=TICKET))
-        await eventually(lambda: path_of(runtime, MAIN, "/other") is not None)
+        await eventually(lambda: path_of(runtime, MAIN_LISTENER, "/other") is not None)
         assert has_left(said)
         later, to_later = connected(runtime, "tcp:8000/other")
         later.receive(HELLO)
@@ -163,7 +163,7 @@ def test_login_that_a_change_has_overtaken_leads_to_no_session() -> None:
         connection.receive(b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]')
         await eventually(lambda: bool(said.messages))
         source.put(configured(ws=WS | {"auth": {"ticket": others}}, more=WS))
-        await eventually(lambda: path_of(runtime, MAIN, "/more") is not None)
+        await eventually(lambda: path_of(runtime, MAIN_LISTENER, "/more") is not None)
         connection.receive(b'[5,"s3cret-ticket",{}]')
         await eventually(lambda: bool(said.closed))
         assert not any(isinstance(message, Welcome) for message in said.messages)
@@ -205,7 +205,7 @@ def test_path_that_cannot_be_built_keeps_nothing_of_the_old_one_and_comes_later(
         connection, said = connected(runtime, "tcp:8000/files")
         connection.receive(HELLO)
         source.put(configured(ws=WS, files={"type": "static", "directory": str(tmp_path)}, more=WS))
-        await eventually(lambda: path_of(runtime, MAIN, "/more") is not None)
+        await eventually(lambda: path_of(runtime, MAIN_LISTENER, "/more") is not None)
         assert has_left(said)
         assert runtime.started is not None
         await eventually(lambda: isinstance(runtime.started.mounts.by_key["tcp:8000/files"].http, static))  # type: ignore[union-attr]
@@ -221,7 +221,7 @@ def test_start_without_the_database_goes_on_and_restores_the_history_later(
 
     async def scenario(runtime: Runtime) -> None:
         assert runtime.problem == "history: the database does not answer"
-        assert path_of(runtime, MAIN, "/ws") == "/ws"
+        assert path_of(runtime, MAIN_LISTENER, "/ws") == "/ws"
         await eventually(lambda: runtime.problem == "")
         assert stored.asked == 2
 
@@ -235,7 +235,7 @@ def test_faulty_configuration_is_tried_again_although_its_revision_is_the_same()
         source.put(OSError("the file is locked"))
         await eventually(lambda: runtime.problem == "the file is locked")
         source.configuration = configured(more=WS)
-        await eventually(lambda: path_of(runtime, MAIN, "/more") is not None)
+        await eventually(lambda: path_of(runtime, MAIN_LISTENER, "/more") is not None)
         await eventually(lambda: runtime.problem == "")
 
     run(source, scenario)

@@ -101,7 +101,7 @@ def test_long_message_needs_a_session(join, connect, size):
     connection.receive(hello.ljust(size))
     assert connection.is_closed is (size > MAX_UNJOINED_BYTES)
     if connection.is_closed:
-        assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.transport.written[0]
+        assert b"a message of 65537 bytes; the limit is 65536 until a session" in connection.transport.written[0]
         assert connection.transport.closed[0][0] == "wamp.error.protocol_violation"
     joined = join()
     joined.receive(b'[48,5,{},"com.none"]'.ljust(size))
@@ -293,8 +293,8 @@ class TestControl:
         joined, waiting = join(), connect()
         named = replace(OPEN, anonymous=AnonymousLogin(authid="somebody"))
         node.configure(options, {OPEN.key: named})
-        assert b"who may use the service" in joined.link.written[0]
-        assert waiting.link.closed
+        assert b"the options for logins at" in joined.transport.written[0]
+        assert waiting.transport.closed
 
     def test_second_attempt_ends_them_although_the_first_has_failed(self, node, join, options, monkeypatch):
         joined = join()
@@ -304,17 +304,17 @@ class TestControl:
             with pytest.raises(ZeroDivisionError):
                 node.configure(options, {OPEN.key: named})
         node.configure(options, {OPEN.key: named})
-        assert joined.link.written[0].startswith(b"[6,")
-        assert len(joined.link.written) == 1
+        assert joined.transport.written[0].startswith(b"[6,")
+        assert len(joined.transport.written) == 1
 
-    def test_client_known_by_its_cookie_may_stay(self, node, lane, options):
+    def test_client_known_by_its_cookie_may_stay(self, node, encoder, options):
         known = replace(OPEN, anonymous=AnonymousLogin(client_id="cookie"))
-        connection = node.connect(known, lane, Recorder())
+        connection = node.connect(known, encoder, Recorder())
         node.configure(options, {OPEN.key: replace(OPEN, limits=Limits(calls=3), hello_timeout=3)})
         assert connection.service.limits.calls == 3
         connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
-        assert b"[2," in connection.link.written[0]
-        assert b'"authid":"cookie"' in connection.link.written[0]
+        assert b"[2," in connection.transport.written[0]
+        assert b'"authid":"cookie"' in connection.transport.written[0]
 
     def test_service_that_is_current_is_the_configured_one(self, node, options):
         wider, named = (
