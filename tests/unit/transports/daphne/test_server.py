@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
-from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKED_AT_ONCE, WampServer, report_bugs
+from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKS_PER_TURN, WampServer, report_bugs
 from wamp_transport.transports.fast_handshake import parse_simple_upgrade
 
 from .peers import REQUEST, service_with
@@ -224,11 +224,11 @@ def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
     monkeypatch.setattr(reactor, "callLater", lambda seconds, function: again.append((seconds, function)))
 
     async def live() -> None:
-        everyone = [Asked() for _ in range(2 * CHECKED_AT_ONCE + 1)]
+        everyone = [Asked() for _ in range(2 * CHECKS_PER_TURN + 1)]
         for asked in everyone:
             server.protocol_connected(asked)
         server.timeout_checker()
-        assert sum(asked.looks for asked in everyone) == CHECKED_AT_ONCE
+        assert sum(asked.looks for asked in everyone) == CHECKS_PER_TURN
         gone = next(asked for asked in everyone if not asked.looks)
         server.protocol_disconnected(gone)
         await _settle()
