@@ -34,7 +34,10 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 class WorkersBusy(Exception):
-    """A pool's queue is full, or a job has waited there for longer than the pool's max_wait_seconds. It was not begun."""
+    """A pool's queue is full, or a job has waited there for longer than the pool's max_wait_seconds.
+
+    It was not begun.
+    """
 
 
 class WorkersClosed(RuntimeError):

@@ -33,9 +33,10 @@ UserKey = Callable[[int], str | None]
 
 
 class AppHandlers(ConfigurationPart):
-    """Puts the handlers where they belong, and keeps them there.
+    """Registers the apps' handlers in each realm and restores lost registrations.
 
-    ``threads``: how many run synchronous handlers, or who does. ``on_failure`` is told what handlers do not mean to raise.
+    ``threads``: the number of threads for sync handlers, or the pool itself. ``on_failure`` is called with unexpected
+    exceptions of handlers.
     """
 
     name = "handlers"

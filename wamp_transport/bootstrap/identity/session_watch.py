@@ -35,8 +35,9 @@ Leave = Callable[[int, str, str], None]
 
 
 class SessionWatch:
-    """The watched sessions of a node with their identities. ``session_exists(session_id)`` returns whether a session exists.
+    """The watched sessions of a node with their identities.
 
+    ``session_exists(session_id)`` returns whether a session exists.
     ``on_closed(session_id, identity, message)`` is called for each session that is ended here. ``queries`` runs the
     queries for identities.
     """

@@ -22,7 +22,7 @@ from wamp_transport.stores.identity import principals
 from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
-USED_TOKEN_CACHE_KEY: Final = "wamp_transport.token.%s"
+USED_TOKEN_CACHE_KEY: Final = "wamp_transport.token.%s"  # noqa: S105 - a key in the cache
 """Prefix of the key, in Django's cache, of a token that has been used."""
 
 
