@@ -44,3 +44,9 @@ def test_differences_have_the_present_texts() -> None:
 def test_differing_scenarios_say_what_it_means() -> None:
     page = (ROOT / "docs" / "differences.md").read_text().partition("## Alike")[0]
     assert [name for name in names_in(page) if not {one.name: one.means for one in SCENARIOS}[name]] == []
+
+
+def test_contributing_names_existing_files() -> None:
+    names = re.findall(r"`([\w./]+(?:\.py|/))`", (ROOT / "CONTRIBUTING.md").read_text())
+    found = {name for name in names for place in (ROOT, ROOT / "wamp_transport") if (place / name).exists()}
+    assert set(names) - found == {"conftest.py", "wamp.py"}  # of any package, of a project's app
