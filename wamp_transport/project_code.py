@@ -61,27 +61,25 @@ def call_guarded(
 
 async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
     """Await a coroutine of the project. Raises only subclasses of Exception, or CancelledError if it is canceled."""
-    task = asyncio.current_task()
     try:
         return await work
     except Exception:
         raise
     except BaseException as fault:
-        if _comes_from_outside(fault, task):
+        if _comes_from_outside(fault):
             raise
         raise contain(fault) from fault
 
 
-def _comes_from_outside(fault: BaseException, task: "asyncio.Task[Any] | None") -> bool:
+def _comes_from_outside(fault: BaseException) -> bool:
     """Return whether a coroutine was really canceled or closed. Its own code can raise the same exceptions."""
     if isinstance(fault, CancelledError):
+        task = asyncio.current_task()
         return task is None or task.cancelling() > 0
-    if not isinstance(fault, GeneratorExit):
-        return False
-    try:
-        return asyncio.current_task() is not task  # a running task is not closed
-    except RuntimeError:
-        return True
+    if isinstance(fault, GeneratorExit):
+        # Python closes what a coroutine awaits first, and then raises in the coroutine itself.
+        return fault.__traceback__ is None or fault.__traceback__.tb_next is None
+    return False
 
 
 def _can_be_interrupted() -> bool:

@@ -87,7 +87,7 @@ def test_transport_configured_in_the_admin_serves_and_goes(page: Page, live: Liv
     page.select_option("#id_endpoint_type", "tcp")
     page.fill("#id_port", str(free_port()))
     save(page)
-    page.goto(f"{ADMIN}/pathservice/add/?type=websocket")
+    page.goto(f"{ADMIN}/webpath/add/?type=websocket")
     page.select_option("#id_transport", index=1)
     page.fill("#id_path", "wamp")
     page.locator("summary", has_text="Limits").click()
@@ -102,12 +102,12 @@ def test_transport_configured_in_the_admin_serves_and_goes(page: Page, live: Liv
     assert not welcomed(live, "/ws", "realm1"), "the default is gone once something is configured"
     page.goto(f"{ADMIN}/runningnode/")
     expect(page.locator("#wamp-nodes")).to_be_visible()
-    expect(page.locator("#wamp-generation")).to_be_visible()
+    expect(page.locator("#wamp-revision")).to_be_visible()
 
     with connect(live.url.replace("http", "ws") + "/wamp", subprotocols=["wamp.2.json"]) as client:  # type: ignore[list-item]
         client.send(json.dumps([1, "office", {"roles": {"caller": {}}}]))
         assert json.loads(client.recv(timeout=10))[0] == 2
-        page.goto(f"{ADMIN}/pathservice/")
+        page.goto(f"{ADMIN}/webpath/")
         page.click("#result_list tbody th a")
         page.click("a.deletelink")
         page.click("input[type=submit]")
@@ -123,7 +123,7 @@ def test_pages_look_right(page: Page, scheme: str, tmp_path: Path) -> None:
     for name, path in (
         ("transports", "/transport/"),
         ("transport", "/transport/add/?type=web"),
-        ("service", "/pathservice/add/?type=websocket"),
+        ("service", "/webpath/add/?type=websocket"),
         ("realms", "/realm/"),
         ("running", "/runningnode/"),
     ):

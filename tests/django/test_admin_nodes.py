@@ -7,34 +7,34 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.django.configurations import node
-from wamp_transport.models import PathService, Realm, RunningNode, Transport
+from wamp_transport.models import Realm, RunningNode, Transport, WebPath
 from wamp_transport.stores import configuration as store
 from wamp_transport.stores import nodes
 
 pytestmark = pytest.mark.django_db
 
-CHANGELISTS = ["pathservice", "realm", "role", "transport", "runningnode"]
+CHANGELISTS = ["webpath", "realm", "role", "transport", "runningnode"]
 
 
 def test_page_with_nothing_running_says_so(pages):
     text = pages.get("runningnode_changelist").content.decode()
     assert "No node has reported" in text
-    assert '<dd id="wamp-generation">0</dd>' in text
+    assert '<dd id="wamp-revision">0</dd>' in text
 
 
 def test_page_tells_who_is_up_to_date_and_who_is_not(pages, monkeypatch):
     store.replace(node(ws={"type": "websocket"}))
-    generation = store.revision()
-    nodes.report("good", 1, generation)
-    nodes.report("late", 1, generation - 1, "a <b>fault</b>")
-    nodes.report("behind", 1, generation - 1)
+    revision = store.revision()
+    nodes.report("good", 1, revision)
+    nodes.report("late", 1, revision - 1, "a <b>fault</b>")
+    nodes.report("behind", 1, revision - 1)
     nodes.report("filed", 1, None, source="config.json")
-    nodes.report("gone", 1, generation)
+    nodes.report("gone", 1, revision)
     RunningNode.objects.filter(name="gone").update(seen_at=timezone.now() - timedelta(minutes=5))
     text = pages.get("runningnode_changelist").content.decode()
     for words in ("up to date", "refused a newer one", "behind", "not from the database", "not seen", "300 s ago"):
         assert words in text
-    assert f"generation {generation}" in text
+    assert f"revision {revision}" in text
     assert "a &lt;b&gt;fault&lt;/b&gt;" in text
 
 
@@ -77,10 +77,10 @@ def test_pages_are_closed_to_the_unknown(client, name):
 
 def test_viewer_reads_and_changes_nothing(pages_with):
     store.replace(node(ws={"type": "websocket"}))
-    models = ("pathservice", "transport", "realm", "role", "permission")
+    models = ("webpath", "transport", "realm", "role", "permissionrule")
     pages = pages_with(*(f"view_{name}" for name in models))
-    service, realm = PathService.objects.get(), Realm.objects.get()
-    rows = {"pathservice": service.pk, "transport": service.transport_id, "realm": realm.pk}
+    service, realm = WebPath.objects.get(), Realm.objects.get()
+    rows = {"webpath": service.pk, "transport": service.transport_id, "realm": realm.pk}
     rows["role"] = realm.roles.get().pk
     for name, pk in rows.items():
         page = pages.get(f"{name}_change", pk)
@@ -93,8 +93,8 @@ def test_viewer_reads_and_changes_nothing(pages_with):
 
 def test_editor_of_services_alone_edits_services(pages_with):
     store.replace(node(ws={"type": "websocket"}))
-    pages = pages_with("change_pathservice", "view_pathservice")
-    service = PathService.objects.get()
-    pages.save(pages.get("pathservice_change", service.pk), attr_options__max_frame_size="5")
+    pages = pages_with("change_webpath", "view_webpath")
+    service = WebPath.objects.get()
+    pages.save(pages.get("webpath_change", service.pk), attr_options__max_frame_size="5")
     service.refresh_from_db()
     assert service.settings == {"options": {"max_frame_size": 5}}

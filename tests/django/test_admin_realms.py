@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from tests.django.configurations import node
-from wamp_transport.models import Permission, Principal, Realm, Role, UserRole
+from wamp_transport.models import PermissionRule, Principal, Realm, Role, UserRole
 from wamp_transport.stores import configuration as store
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_permissions_are_edited_line_by_line(pages, role):
 
 def test_flags_not_given_stay_so(pages, role):
     pages.save(pages.get("role_change", role.pk), **{"permissions-0-uri": "a*"})
-    permission = Permission.objects.get()
+    permission = PermissionRule.objects.get()
     assert (permission.allow_call, permission.allow_register, permission.cache) == (True, None, None)
 
 

@@ -13,7 +13,7 @@ from tests.django.configurations import node
 from wamp_transport.admin.attribute_fields import ABSENT, field_name, from_text, to_text
 from wamp_transport.admin.row_form import value_at
 from wamp_transport.config.forms import fields_of, service_types
-from wamp_transport.models import PathService, Transport
+from wamp_transport.models import Transport, WebPath
 from wamp_transport.stores import configuration as store
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +132,7 @@ def service(kind, **settings):
     if kind == "path":
         settings["paths"] = {}
     store.replace(node(here={"type": kind, **MINIMAL[kind], **settings}))
-    return PathService.objects.get()
+    return WebPath.objects.get()
 
 
 def named(path, kind="websocket"):
@@ -149,12 +149,12 @@ def router_key(monkeypatch):
 @pytest.mark.parametrize("kind", service_types())
 def test_every_type_has_pages_that_load(pages, kind):
     row = service(kind)
-    assert "/here" in pages.get("pathservice_changelist").content.decode()
-    page = pages.get("pathservice_change", row.pk)
+    assert "/here" in pages.get("webpath_changelist").content.decode()
+    page = pages.get("webpath_change", row.pk)
     assert f"&quot;type&quot;: &quot;{kind}&quot;" in page.content.decode()
-    pages.get("pathservice_add", type=kind)
-    pages.get("pathservice_history", row.pk)
-    pages.get("pathservice_delete", row.pk)
+    pages.get("webpath_add", type=kind)
+    pages.get("webpath_history", row.pk)
+    pages.get("webpath_delete", row.pk)
 
 
 def together():
@@ -171,13 +171,13 @@ def test_every_option_is_set_kept_and_cleared(pages, kind, attributes):
     row = service(kind, **CONTEXT.get(attributes[0].path, {}))
     values = [(attribute, other_value(kind, attribute)) for attribute in attributes]
     entered = {field_name(attribute): to_text(attribute, value) for attribute, value in values}
-    pages.save(pages.get("pathservice_change", row.pk), **entered)
+    pages.save(pages.get("webpath_change", row.pk), **entered)
     row.refresh_from_db()
     for attribute, value in values:
         assert value_at(row.settings, attribute.path) == value, attribute.path
     stored = copy.deepcopy(row.settings)
 
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     pages.save(page)
     row.refresh_from_db()
     assert row.settings == stored
@@ -193,7 +193,7 @@ def test_every_option_is_set_kept_and_cleared(pages, kind, attributes):
 
 @pytest.mark.parametrize("kind", service_types())
 def test_every_option_has_a_help_text_and_a_group(pages, kind):
-    page = pages.get("pathservice_add", type=kind)
+    page = pages.get("webpath_add", type=kind)
     form = page.context["adminform"]
     shown = {name for _, options in form.fieldsets for name in options["fields"]}
     for attribute in [attribute for of, attribute in OFFERED if of == kind]:
@@ -211,7 +211,7 @@ BAD = {"bool": "maybe", "int": "12.5", "str": "a\x00b", "list[str]": "a\x00b", "
 def test_bad_value_of_every_option_is_refused_at_its_field(pages, kind):
     row = service(kind)
     bad = {field_name(attribute): BAD[attribute.kind] for of, attribute in OFFERED if of == kind}
-    errors = pages.refused(pages.get("pathservice_change", row.pk), **bad)
+    errors = pages.refused(pages.get("webpath_change", row.pk), **bad)
     assert set(bad) - set(errors) == set()
     row.refresh_from_db()
     assert row.settings == MINIMAL[kind]
@@ -241,7 +241,7 @@ WRONG = [
 
 def test_wrong_value_is_refused_at_its_field(pages):
     row = service("websocket")
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     for path, text, message in WRONG:
         errors = pages.refused(page, **{named(path): text})
         assert list(errors) == [named(path)], (path, text)
@@ -272,7 +272,7 @@ WRONG_ELSEWHERE = {
 
 @pytest.mark.parametrize("kind", WRONG_ELSEWHERE)
 def test_wrong_value_of_another_type_is_refused_at_its_field(pages, kind):
-    page = pages.get("pathservice_change", service(kind).pk)
+    page = pages.get("webpath_change", service(kind).pk)
     for path, text, message in WRONG_ELSEWHERE[kind]:
         errors = pages.refused(page, **{named(path, kind): text})
         assert message in errors[named(path, kind)][0], (path, text)
@@ -281,28 +281,28 @@ def test_wrong_value_of_another_type_is_refused_at_its_field(pages, kind):
 def test_all_mistakes_are_told_together(pages):
     row = service("websocket")
     changes = {named("options.max_frame_size"): "x", named("serializers"): "y", "path": "a b"}
-    errors = pages.refused(pages.get("pathservice_change", row.pk), **changes)
+    errors = pages.refused(pages.get("webpath_change", row.pk), **changes)
     assert set(errors) == set(changes)
 
 
 def test_mistake_between_attributes_is_told_above_the_form(pages):
     row = service("static")
-    errors = pages.refused(pages.get("pathservice_change", row.pk), **{named("directory", "static"): ""})
+    errors = pages.refused(pages.get("webpath_change", row.pk), **{named("directory", "static"): ""})
     assert "either `directory`, or `package` and `resource`" in errors["__all__"][0]
 
 
 def test_null_that_means_something_is_entered_as_a_word(pages):
     row = service("static")
     name = named("options.cache_timeout", "static")
-    pages.save(pages.get("pathservice_change", row.pk), **{name: "null"})
+    pages.save(pages.get("webpath_change", row.pk), **{name: "null"})
     row.refresh_from_db()
     assert row.settings["options"] == {"cache_timeout": None}
-    assert pages.get("pathservice_change", row.pk).context["adminform"].form[name].value() == "null"
+    assert pages.get("webpath_change", row.pk).context["adminform"].form[name].value() == "null"
 
 
 def test_json_null_is_a_value(pages):
     row = service("json")
-    pages.save(pages.get("pathservice_change", row.pk), **{named("value", "json"): "null"})
+    pages.save(pages.get("webpath_change", row.pk), **{named("value", "json"): "null"})
     row.refresh_from_db()
     assert row.settings == {"value": None}
 
@@ -323,7 +323,7 @@ KEPT = {
 
 def test_attributes_not_offered_and_explicit_nulls_survive_an_edit(pages):
     row = service("websocket", **copy.deepcopy(KEPT))
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     text = page.content.decode()
     assert "options.compression.deflate.memory_level" in text
     assert "Flash is gone" in text
@@ -337,14 +337,14 @@ def test_attributes_not_offered_and_explicit_nulls_survive_an_edit(pages):
 def test_page_saved_untouched_changes_no_settings(pages):
     row = service("websocket", **copy.deepcopy(KEPT))
     before = store.to_mapping()
-    pages.save(pages.get("pathservice_change", row.pk))
+    pages.save(pages.get("webpath_change", row.pk))
     assert store.to_mapping() == before
 
 
 def test_service_of_a_type_not_offered_keeps_what_it_has(pages):
     store.replace(node(old={"type": "longpoll", "options": {"x": [1, None]}}))
-    row = PathService.objects.get()
-    page = pages.get("pathservice_change", row.pk)
+    row = WebPath.objects.get()
+    page = pages.get("webpath_change", row.pk)
     assert "longpoll: not offered yet" in page.content.decode()
     pages.save(page, path="older")
     assert store.to_mapping()["workers"][0]["transports"][0]["paths"] == {
@@ -354,7 +354,7 @@ def test_service_of_a_type_not_offered_keeps_what_it_has(pages):
 
 def test_role_without_a_login_type_makes_it_static(pages):
     row = service("websocket")
-    pages.save(pages.get("pathservice_change", row.pk), **{named("auth.anonymous.role"): "anonymous"})
+    pages.save(pages.get("webpath_change", row.pk), **{named("auth.anonymous.role"): "anonymous"})
     row.refresh_from_db()
     assert row.settings == {"auth": {"anonymous": {"type": "static", "role": "anonymous"}}}
 
@@ -362,7 +362,7 @@ def test_role_without_a_login_type_makes_it_static(pages):
 def test_role_that_no_realm_has_is_saved_with_a_warning(pages):
     row = service("websocket")
     response = pages.client.post(
-        f"/admin/wamp_transport/pathservice/{row.pk}/change/",
+        f"/admin/wamp_transport/webpath/{row.pk}/change/",
         {"transport": row.transport_id, "path": "here", named("auth.anonymous.role"): "nobody"},
         follow=True,
     )
@@ -371,50 +371,50 @@ def test_role_that_no_realm_has_is_saved_with_a_warning(pages):
 
 def test_service_that_nobody_can_join_is_saved_with_a_warning(pages):
     store.replace({"workers": [{"type": "router", "realms": [], "transports": [{"type": "web", "paths": {}}]}]})
-    page = pages.get("pathservice_add", type="websocket")
+    page = pages.get("webpath_add", type="websocket")
     pages.save(page, path="ws")
-    assert "nobody can join" in pages.get("pathservice_changelist").content.decode()
+    assert "nobody can join" in pages.get("webpath_changelist").content.decode()
     assert "nobody can join" in pages.get("runningnode_changelist").content.decode()
 
 
 def test_adding_begins_with_the_type(pages):
     store.replace(node())
-    page = pages.get("pathservice_add", transport=7)
+    page = pages.get("webpath_add", transport=7)
     text = page.content.decode()
     for kind in service_types():
         assert f'href="?transport=7&amp;type={kind}"' in text
-    assert pages.get("pathservice_add", type="longpoll").templates[0].name == "admin/wamp_transport/choose_type.html"
-    assert pages.client.post("/admin/wamp_transport/pathservice/add/", {"path": "x"}).status_code == 200
-    assert not PathService.objects.exists()
+    assert pages.get("webpath_add", type="longpoll").templates[0].name == "admin/wamp_transport/choose_type.html"
+    assert pages.client.post("/admin/wamp_transport/webpath/add/", {"path": "x"}).status_code == 200
+    assert not WebPath.objects.exists()
 
 
 def test_service_added_is_of_the_type_chosen(pages):
     store.replace(node())
     transport = Transport.objects.get()
-    page = pages.get("pathservice_add", type="websocket")
+    page = pages.get("webpath_add", type="websocket")
     assert page.context["adminform"].form["transport"].value() == transport.pk
     pages.save(page, path="/app/ws/", **{named("options.max_frame_size"): "100"})
-    row = PathService.objects.get()
+    row = WebPath.objects.get()
     assert (row.type, row.path, row.settings) == ("websocket", "app/ws", {"options": {"max_frame_size": 100}})
     assert [one.path for one in store.load(".").services] == ["/app/ws"]
 
 
 def test_path_that_is_taken_is_refused_at_the_path(pages):
     row = service("websocket")
-    errors = pages.refused(pages.get("pathservice_add", type="nodeinfo"), path="here", transport=row.transport_id)
+    errors = pages.refused(pages.get("webpath_add", type="nodeinfo"), path="here", transport=row.transport_id)
     assert errors == {"path": ["This transport has a service on /here already."]}
 
 
 def test_same_path_of_another_transport_is_free(pages):
     service("websocket")
     other = Transport.objects.create(endpoint_type="tcp", port="81")
-    pages.save(pages.get("pathservice_add", type="nodeinfo"), path="here", transport=other.pk)
+    pages.save(pages.get("webpath_add", type="nodeinfo"), path="here", transport=other.pk)
 
 
 def test_fault_elsewhere_does_not_keep_a_good_edit_back(pages):
     row = service("websocket")
     Transport.objects.create(endpoint_type="tcp", port="8080")
-    pages.save(pages.get("pathservice_change", row.pk), path="there")
+    pages.save(pages.get("webpath_change", row.pk), path="there")
 
 
 HOSTILE = "\"><script>alert(1)</script>&'{{ x }}{% x %}"
@@ -422,25 +422,23 @@ HOSTILE = "\"><script>alert(1)</script>&'{{ x }}{% x %}"
 
 def test_hostile_values_are_escaped_everywhere(pages):
     store.replace(node(here={"type": "websocket", "auth": {"anonymous": {"type": "static", "authid": HOSTILE}}}))
-    row = PathService.objects.get()
+    row = WebPath.objects.get()
     for page in (
-        pages.get("pathservice_change", row.pk),
-        pages.get("pathservice_changelist"),
+        pages.get("webpath_change", row.pk),
+        pages.get("webpath_changelist"),
         pages.get("transport_change", row.transport_id),
         pages.get("runningnode_changelist"),
     ):
         assert "<script>alert" not in page.content.decode()
-    response = pages.send(pages.get("pathservice_change", row.pk), path=HOSTILE, **{named("serializers"): HOSTILE})
+    response = pages.send(pages.get("webpath_change", row.pk), path=HOSTILE, **{named("serializers"): HOSTILE})
     assert "<script>alert" not in response.content.decode()
     assert "&lt;script&gt;alert" in response.content.decode()
 
 
-@pytest.mark.parametrize(
-    "name", ["pathservice_change", "transport_change", "runningnode_changelist", "pathservice_add"]
-)
+@pytest.mark.parametrize("name", ["webpath_change", "transport_change", "runningnode_changelist", "webpath_add"])
 def test_pages_hold_no_script_and_style_of_ours_inline(pages, name):
     row = service("websocket")
-    args = [row.pk] if name == "pathservice_change" else [row.transport_id] if name == "transport_change" else []
+    args = [row.pk] if name == "webpath_change" else [row.transport_id] if name == "transport_change" else []
     text = pages.get(name, *args, **({"type": "websocket"} if name.endswith("add") else {})).content.decode()
     assert "style=" not in text
     assert "<style" not in text
@@ -458,15 +456,15 @@ def test_any_json_value_comes_back_from_its_text(value):
 
 def test_secret_values_are_not_shown(pages):
     row = service("websocket")
-    PathService.objects.filter(pk=row.pk).update(settings={"auth": {"ticket": {"secret": "hush"}}})
-    assert "hush" not in pages.get("pathservice_change", row.pk).content.decode()
+    WebPath.objects.filter(pk=row.pk).update(settings={"auth": {"ticket": {"secret": "hush"}}})
+    assert "hush" not in pages.get("webpath_change", row.pk).content.decode()
 
 
 def test_secret_that_is_not_shown_is_kept_when_the_form_is_saved(pages):
     principals = {"joe": {"ticket": "hush", "role": "guest"}, "jim": {"ticket": "${HOME}"}}
     row = service("websocket", auth={"ticket": {"type": "static", "principals": principals}})
     kept = row.settings["auth"]["ticket"]["principals"]["joe"]["ticket_hash"]
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     for hidden in ("hush", kept):
         assert hidden not in page.content.decode()
     assert "${HOME}" in page.content.decode()
@@ -486,10 +484,10 @@ def test_secret_that_is_entered_is_nowhere_in_the_database(pages):
         named("auth.ticket.principals"): json.dumps({"joe": {"ticket": "hush-hush"}}),
         named("auth.wampcra.users"): json.dumps({"ann": {"secret": "hush-hush"}}),
     }
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     pages.save(page, **entered)
     pages.save(pages.get("transport_add", type="websocket"), endpoint_type="tcp", port="8081", **entered)
-    assert PathService.objects.get(pk=row.pk).settings["auth"]["ticket"]["principals"]["joe"]["ticket_hash"]
+    assert WebPath.objects.get(pk=row.pk).settings["auth"]["ticket"]["principals"]["joe"]["ticket_hash"]
     assert LogEntry.objects.count() == 2
     everything = io.StringIO()
     call_command("dumpdata", stdout=everything)
@@ -500,7 +498,7 @@ def test_secret_that_is_entered_is_nowhere_in_the_database(pages):
 def test_secret_of_another_form_takes_the_place_of_the_one_that_is_kept(pages):
     row = service("websocket", auth={"ticket": {"type": "static", "principals": {"joe": {"ticket": "hush"}}}})
     both = json.dumps({"joe": {"ticket_hash": "********", "ticket": "psst"}})
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     assert "either" in str(pages.refused(page, **{named("auth.ticket.principals"): both}))
     pages.save(page, **{named("auth.ticket.principals"): json.dumps({"joe": {"ticket": "psst"}})})
     row.refresh_from_db()
@@ -510,26 +508,26 @@ def test_secret_of_another_form_takes_the_place_of_the_one_that_is_kept(pages):
 def test_secret_with_a_field_of_its_own_is_not_shown_and_kept_nowhere(pages):
     key, name = "5e" * 32, named("auth.cryptosign.router_key")
     row = service("websocket", auth={"cryptosign": {"type": "static", "principals": {}}})
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     assert "${NAME}" in str(pages.refused(page, **{name: key})[name])
     assert "enter it" in str(pages.refused(page, **{name: "********"})[name])
     pages.save(page, **{name: "${ROUTER_KEY}"})
-    assert "${ROUTER_KEY}" in pages.get("pathservice_change", row.pk).content.decode()
+    assert "${ROUTER_KEY}" in pages.get("webpath_change", row.pk).content.decode()
     written = {"auth": {"cryptosign": {"type": "static", "principals": {}, "router_key": key}}}
-    PathService.objects.filter(pk=row.pk).update(settings=written)
-    assert key not in pages.get("pathservice_change", row.pk).content.decode()
+    WebPath.objects.filter(pk=row.pk).update(settings=written)
+    assert key not in pages.get("webpath_change", row.pk).content.decode()
 
 
 def test_deleted_service_is_gone_from_the_configuration(pages):
     row = service("websocket")
-    generation = store.revision()
-    pages.client.post(f"/admin/wamp_transport/pathservice/{row.pk}/delete/", {"post": "yes"})
+    revision = store.revision()
+    pages.client.post(f"/admin/wamp_transport/webpath/{row.pk}/delete/", {"post": "yes"})
     assert store.load(".").services == ()
-    assert store.revision() > generation
+    assert store.revision() > revision
 
 
 def test_json_shown_is_the_mapping_stored(pages):
     row = service("websocket", options={"max_frame_size": 7})
-    page = pages.get("pathservice_change", row.pk)
+    page = pages.get("webpath_change", row.pk)
     expected = json.dumps({"type": "websocket", "options": {"max_frame_size": 7}}, indent=2).replace('"', "&quot;")
     assert expected in page.content.decode()

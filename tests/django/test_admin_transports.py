@@ -4,7 +4,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.django.configurations import node
-from wamp_transport.models import PathService, Transport
+from wamp_transport.models import Transport, WebPath
 from wamp_transport.stores import configuration as store
 
 pytestmark = pytest.mark.django_db
@@ -127,8 +127,8 @@ def test_page_saved_untouched_changes_nothing(pages, transport):
 
 def test_page_lists_the_services_with_links(pages, transport):
     text = pages.get("transport_change", transport.pk).content.decode()
-    service = PathService.objects.get()
-    assert f'href="/admin/wamp_transport/pathservice/{service.pk}/change/">/ws</a>' in text
+    service = WebPath.objects.get()
+    assert f'href="/admin/wamp_transport/webpath/{service.pk}/change/">/ws</a>' in text
     assert f"?transport={transport.pk}&amp;type=static" in text
     assert "/ws" in pages.get("transport_changelist").content.decode()
 
@@ -148,7 +148,7 @@ def test_transport_of_a_type_not_offered_keeps_what_it_has(pages):
 def test_transport_with_two_services_on_a_path_can_still_be_opened(pages):
     store.replace(node(a={"type": "path", "paths": {"/": {"type": "nodeinfo"}}}))
     transport = Transport.objects.get()
-    PathService.objects.create(transport=transport, path="a", type="websocket")
+    WebPath.objects.create(transport=transport, path="a", type="websocket")
     pages.get("transport_change", transport.pk)
     assert "two services on /a" in pages.get("runningnode_changelist").content.decode()
 

@@ -73,11 +73,11 @@ def test_database_that_fails_loses_nothing(monkeypatch, caplog):
 
 
 def test_old_lines_and_too_many_are_dropped(monkeypatch):
-    AuditEntry.objects.create(kind="login", at=timezone.now() - timedelta(days=3))
+    AuditEntry.objects.create(kind="login", created_at=timezone.now() - timedelta(days=3))
     for number in range(4):
         AuditEntry.objects.create(kind="login", authid=str(number))
     assert audit.purge(2) == 1
-    monkeypatch.setattr(audit, "MOST", 3)
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 3)
     assert audit.purge(2) == 1
     assert AuditEntry.objects.order_by("id").first().authid == "1"
 

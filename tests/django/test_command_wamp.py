@@ -14,7 +14,7 @@ from tests.django.test_stores_configuration import no_tables  # noqa: F401 - a f
 from wamp_transport.config import read_file, template
 from wamp_transport.management.commands.wamp import Command
 from wamp_transport.management.subcommands import SUBCOMMANDS
-from wamp_transport.models import Permission, Principal, Transport, UserRole
+from wamp_transport.models import PermissionRule, Principal, Transport, UserRole
 from wamp_transport.stores import configuration as store
 
 FAULTY = {"workers": [{"type": "router", "transports": [{"type": "web", "paths": {"a": {"type": "x"}, "b": 1}}]}]}
@@ -297,7 +297,7 @@ def test_explain_names_the_rule_and_its_row():
     store.replace(node(ws={"type": "websocket"}))
     place = "workers[0].realms[0].roles[0].permissions[0]"
     text, _ = run("explain", "realm1", "call", "com.x", "--role", "anonymous")
-    row = Permission.objects.get()
+    row = PermissionRule.objects.get()
     assert 'may call "com.x"' in text
     assert f'decides  {place}: prefix "" allows call, subscribe' in text
     assert f"{place} is permission {row.pk} in the database" in text

@@ -7,12 +7,12 @@ from django.db import IntegrityError
 
 from wamp_transport.models import (
     ConfigurationState,
-    PathService,
-    Permission,
+    PermissionRule,
     Realm,
     Role,
     RunningNode,
     Transport,
+    WebPath,
     nesting_of,
     path_of,
 )
@@ -39,15 +39,15 @@ def test_slash_as_a_key_adds_nothing_to_the_path(nesting, path):
 @pytest.mark.parametrize("path", ["", "/ws", "ws/", "a//b", "a.b", "a b", "é", "ws\n", "a/../b"])
 def test_path_of_other_characters_is_refused(path):
     with pytest.raises(ValidationError) as caught:
-        PathService(path=path).clean_fields(exclude={"transport", "nesting", "type"})
+        WebPath(path=path).clean_fields(exclude={"transport", "nesting", "type"})
     assert "path" in caught.value.message_dict
 
 
 def test_service_twice_on_a_path_is_refused():
     transport = Transport.objects.create()
-    PathService.objects.create(transport=transport, path="ws", type="websocket")
+    WebPath.objects.create(transport=transport, path="ws", type="websocket")
     with pytest.raises(IntegrityError):
-        PathService.objects.create(transport=transport, path="ws", type="static")
+        WebPath.objects.create(transport=transport, path="ws", type="static")
 
 
 def test_role_twice_in_a_realm_is_refused():
@@ -68,16 +68,16 @@ def test_second_state_is_refused():
     [
         (Realm(name="realm1"), "realm1"),
         (Role(realm=Realm(name="realm1"), name="a"), "realm1: a"),
-        (Permission(uri="a.b", match="prefix"), "a.b prefix"),
-        (Permission(uri=""), '""'),
+        (PermissionRule(uri="a.b", match="prefix"), "a.b prefix"),
+        (PermissionRule(uri=""), '""'),
         (Transport(endpoint_type="tcp", port="80"), "tcp:80"),
         (Transport(endpoint_type="tcp", port="80", interface="::1"), "tcp:[::1]:80"),
         (Transport(endpoint_type="unix", socket_path="x"), "unix:x"),
         (Transport(), "tcp:127.0.0.1:8080"),
         (Transport(type="rawsocket"), "rawsocket"),
-        (PathService(path="a/b", type="static"), "/a/b (static)"),
-        (PathService(path="/", type="static"), "/ (static)"),
-        (ConfigurationState(generation=3), "generation 3"),
+        (WebPath(path="a/b", type="static"), "/a/b (static)"),
+        (WebPath(path="/", type="static"), "/ (static)"),
+        (ConfigurationState(revision=3), "revision 3"),
         (RunningNode(name="main"), "main"),
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""The configuration in the database: what goes in comes out, and every change is a new generation."""
+"""The configuration in the database: what goes in comes out, and every change is a new revision."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ from tests.django.configurations import node, nodes
 from tests.unit.config.documents import DEFAULT_NODE, WEBSOCKET_SERVICE_EXAMPLE
 from wamp_transport.auth.wampcra import Salting, derive_key
 from wamp_transport.config import ConfigError, read_mapping, template
-from wamp_transport.models import ConfigurationState, PathService, Realm, Role, Transport
+from wamp_transport.models import ConfigurationState, Realm, Role, Transport, WebPath
 from wamp_transport.stores import configuration as store
 
 from ..effort import examples
@@ -37,7 +37,7 @@ def no_tables(transactional_db):
             editor.alter_db_table(model, f"{model._meta.db_table}_away", model._meta.db_table)
 
 
-def test_nothing_configured_is_generation_zero_and_empty():
+def test_nothing_configured_is_revision_zero_and_empty():
     assert store.revision() == 0
     assert store.is_empty()
     assert store.to_mapping() == {"version": 2, "workers": []}
@@ -119,29 +119,29 @@ def test_sealed_configuration_survives_export_and_import_literally():
 
 
 def stored_auth():
-    return PathService.objects.get().settings["auth"]
+    return WebPath.objects.get().settings["auth"]
 
 
 @pytest.mark.parametrize("way", ["save", "update", "bulk_create", "bulk_update", "loaddata"])
 def test_no_way_into_the_database_leaves_a_secret_in_the_clear(way, tmp_path):
     settings = {"auth": copy.deepcopy(WITH_SECRETS["auth"])}
     transport = Transport.objects.create(endpoint_type="tcp", port="8080")
-    row = PathService(transport=transport, path="ws", nesting="ws", type="websocket")
+    row = WebPath(transport=transport, path="ws", nesting="ws", type="websocket")
     if way == "bulk_create":
         row.settings = settings
-        PathService.objects.bulk_create([row])
+        WebPath.objects.bulk_create([row])
     elif way == "loaddata":
         fields = {"transport": transport.pk, "path": "ws", "nesting": "ws", "type": "websocket", "settings": settings}
         file = tmp_path / "rows.json"
-        file.write_text(json.dumps([{"model": "wamp_transport.pathservice", "pk": 1, "fields": fields}]))
+        file.write_text(json.dumps([{"model": "wamp_transport.webpath", "pk": 1, "fields": fields}]))
         call_command("loaddata", file, verbosity=0)
     else:
         row.save()
         if way == "update":
-            PathService.objects.update(settings=settings)
+            WebPath.objects.update(settings=settings)
         else:
             row.settings = settings
-            row.save() if way == "save" else PathService.objects.bulk_update([row], ["settings"])
+            row.save() if way == "save" else WebPath.objects.bulk_update([row], ["settings"])
     assert "hush-hush" not in json.dumps(stored_auth())
     assert "shhh" not in json.dumps(stored_auth())
     assert set(stored_auth()["ticket"]["principals"]["joe"]) == {"ticket_hash"}
@@ -165,7 +165,7 @@ def test_value_of_a_json_service_is_nobodys_secret():
 
 def test_rows_from_before_are_sealed_by_the_migration(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(PathService, "sealed", classmethod(lambda cls, settings: settings))
+        patch.setattr(WebPath, "sealed", classmethod(lambda cls, settings: settings))
         store.replace(node(ws=WITH_SECRETS))
     assert stored_auth() == WITH_SECRETS["auth"]
     migration = import_module("wamp_transport.migrations.0006_sealed_secrets")
@@ -203,7 +203,7 @@ def test_nested_paths_keep_their_nesting(paths):
 
 def test_service_above_another_becomes_a_branch():
     store.replace(node(a={"type": "nodeinfo"}))
-    PathService.objects.create(transport=Transport.objects.get(), path="a/b/c", type="websocket")
+    WebPath.objects.create(transport=Transport.objects.get(), path="a/b/c", type="websocket")
     assert store.to_mapping()["workers"][0]["transports"][0]["paths"] == {
         "a": {
             "type": "path",
@@ -215,7 +215,7 @@ def test_service_above_another_becomes_a_branch():
 
 def test_service_moved_loses_its_old_nesting():
     store.replace(node(a={"type": "path", "paths": {"/": {"type": "nodeinfo"}}}))
-    service = PathService.objects.get()
+    service = WebPath.objects.get()
     service.path = "b"
     service.save()
     assert store.to_mapping()["workers"][0]["transports"][0]["paths"] == {"b": {"type": "nodeinfo"}}
@@ -223,7 +223,7 @@ def test_service_moved_loses_its_old_nesting():
 
 def test_two_services_on_a_path_are_a_fault():
     store.replace(node(a={"type": "path", "paths": {"/": {"type": "nodeinfo"}}}))
-    PathService.objects.create(transport=Transport.objects.get(), path="a", type="websocket")
+    WebPath.objects.create(transport=Transport.objects.get(), path="a", type="websocket")
     with pytest.raises(ConfigError, match="two services on /a"):
         store.load(".")
 
@@ -231,7 +231,7 @@ def test_two_services_on_a_path_are_a_fault():
 def test_rows_of_no_import_make_a_worker():
     Realm.objects.create(name="realm1")
     transport = Transport.objects.create(endpoint_type="tcp", port="8080")
-    PathService.objects.create(transport=transport, path="ws", type="websocket")
+    WebPath.objects.create(transport=transport, path="ws", type="websocket")
     assert store.to_mapping() == {
         "version": 2,
         "workers": [
@@ -271,11 +271,11 @@ def test_last_realm_removed_opens_nothing():
 
 def test_only_transports_without_realms_open_nothing():
     transport = Transport.objects.create()
-    PathService.objects.create(transport=transport, path="ws", type="websocket")
+    WebPath.objects.create(transport=transport, path="ws", type="websocket")
     assert store.load(".").realms == ()
 
 
-def test_every_change_is_a_new_generation(django_assert_num_queries):
+def test_every_change_is_a_new_revision(django_assert_num_queries):
     seen = [store.revision()]
 
     def changed():
@@ -303,7 +303,7 @@ def test_every_change_is_a_new_generation(django_assert_num_queries):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_and_generation_share_a_transaction(monkeypatch):
+def test_change_and_revision_share_a_transaction(monkeypatch):
     def fail(using=None):
         raise RuntimeError
 
@@ -315,12 +315,12 @@ def test_change_and_generation_share_a_transaction(monkeypatch):
 
 def test_faulty_mapping_changes_nothing():
     store.replace(template())
-    before, generation = store.to_mapping(), store.revision()
+    before, revision = store.to_mapping(), store.revision()
     with pytest.raises(ConfigError) as caught:
         store.replace({"workers": [{"type": "router", "realms": [{"name": "x"}], "transports": [{"type": "wob"}]}]})
     assert len(caught.value.report.faults) == 2
     assert store.to_mapping() == before
-    assert store.revision() == generation
+    assert store.revision() == revision
 
 
 @pytest.mark.parametrize(

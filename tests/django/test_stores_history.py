@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from wamp_transport.models import PastEvent
+from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
 from wamp_transport.router.options import HistoryOptions
 from wamp_transport.router.records import Publication
@@ -107,4 +107,4 @@ def test_trim_leaves_what_the_history_keeps(limit, deleted, kept):
 
 def test_past_event_is_named_by_what_it_belongs_to():
     keep(publication(1))
-    assert str(PastEvent.objects.get()) == "com.x 2026-01-02 03:04:06"
+    assert str(StoredEvent.objects.get()) == "com.x 2026-01-02 03:04:06"

@@ -11,8 +11,8 @@ from wamp_transport.stores import nodes
 pytestmark = pytest.mark.django_db
 
 
-def test_report_of_the_stored_generation_is_current():
-    ConfigurationState.objects.create(generation=7)
+def test_report_of_the_stored_revision_is_current():
+    ConfigurationState.objects.create(revision=7)
     nodes.report("main", 1, 7)
     (status,) = nodes.running()
     assert status.is_current is True
@@ -20,8 +20,8 @@ def test_report_of_the_stored_generation_is_current():
     assert status.seconds == 0
 
 
-def test_report_of_an_older_generation_is_not_current():
-    ConfigurationState.objects.create(generation=7)
+def test_report_of_an_older_revision_is_not_current():
+    ConfigurationState.objects.create(revision=7)
     nodes.report("main", 1, 6, "refused")
     (status,) = nodes.running()
     assert status.is_current is False
@@ -44,7 +44,7 @@ def test_heartbeat_keeps_the_times_of_what_runs():
     assert after.seen_at > before.seen_at
 
 
-def test_new_generation_is_a_new_time_of_what_runs():
+def test_new_revision_is_a_new_time_of_what_runs():
     nodes.report("main", 1, 7)
     before = RunningNode.objects.get()
     nodes.report("main", 2, 8)

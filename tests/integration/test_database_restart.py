@@ -93,7 +93,7 @@ def logins(cluster: Cluster) -> set[str]:
 
 
 def stored_events(cluster: Cluster) -> int:
-    [(count,)] = cluster.ask("SELECT count(*) FROM wamp_transport_pastevent", database="node")
+    [(count,)] = cluster.ask("SELECT count(*) FROM wamp_transport_storedevent", database="node")
     return int(count)
 
 
@@ -126,8 +126,8 @@ def test_all_that_a_node_keeps_in_postgresql_works_after_its_restart(site: Site,
 
 def test_node_follows_its_configuration_after_a_restart_of_postgresql(site: Site, cluster: Cluster) -> None:
     cluster.restart()
-    add = "PathService.objects.create(transport=Transport.objects.get(), path='more', type='websocket')"
-    site.run("from wamp_transport.models import PathService, Transport\n" + add)
+    add = "WebPath.objects.create(transport=Transport.objects.get(), path='more', type='websocket')"
+    site.run("from wamp_transport.models import WebPath, Transport\n" + add)
 
     def opens() -> bool:
         with Wire(site.port) as wire:

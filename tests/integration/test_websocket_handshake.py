@@ -305,7 +305,7 @@ daphne.WampServer.__init__ = lambda self, *args, **options: made.append(self) or
 
 def count(*_):
     from wamp_transport.bootstrap.runtime import current_runtime
-    node = current_runtime().node
+    node = current_runtime().started.node
     gc.collect()
     alive = sum(isinstance(one, daphne.WampServer.websocket_protocol) for one in gc.get_objects())
     print("counts", len(made[0].connections), len(node.connections), len(node.router.sessions), alive, flush=True)

@@ -17,7 +17,7 @@ from unittest import mock
 
 from django.db import DatabaseError
 from django.test import override_settings
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wamp_transport.bootstrap import mounts, started_node
@@ -94,7 +94,8 @@ def configuration(services: tuple[dict[str, Any] | None, ...], realms: list[dict
     )
 
 
-services = st.tuples(st.sampled_from(SERVICES), st.sampled_from(SERVICES))
+some_service = st.sampled_from(SERVICES) | st.sampled_from([each for each in SERVICES if each and "auth" in each])
+services = st.tuples(some_service, some_service)
 realms = st.tuples(
     st.sampled_from([("guest", "member"), ("guest",), ("member",)]),
     st.sampled_from(["com.", "org."]),
@@ -231,6 +232,7 @@ class Client:
     realm: str
     connection: Connection = field(init=False)
     link: Link = field(default_factory=Link)
+    first: list[Any] | None = None
 
     def connect(self) -> None:
         """Connect and say HELLO; the rest of the login may follow after any change."""
@@ -243,9 +245,14 @@ class Client:
     def send(self, *message: Any) -> None:
         self.connection.receive(json.dumps(message).encode())
 
+    async def next(self) -> list[Any]:
+        """The next message, which is the one already awaited if there is one."""
+        message, self.first = self.first, None
+        return message or await asyncio.wait_for(self.link.messages.get(), 10)
+
     async def log_in(self) -> tuple[str, str]:
         """Finish the login. What comes of it: the role in WELCOME, or the reason of ABORT."""
-        while (message := await asyncio.wait_for(self.link.messages.get(), 10))[0] not in (2, 3):
+        while (message := await self.next())[0] not in (2, 3):
             if message[0] == 4:
                 self.send(5, TICKETS[self.way], {})
         return ("role", message[2]["authrole"]) if message[0] == 2 else ("reason", message[2])
@@ -329,11 +336,25 @@ async def change(node: StartedNode, world: World, new: Configuration, retries: i
 
 
 async def visit(node: StartedNode, service: WampService, way: str, clients: list[Client]) -> None:
-    """A client connects, and is in the middle of its login."""
+    """A client connects, and is in the middle of its login: it has got what comes first, such as its challenge."""
     client = Client(service, way, "realm1")
     client.connect()
     clients.append(client)
-    await asyncio.sleep(0)
+    client.first = await client.next()
+
+
+def check_sessions(node: StartedNode, clients: list[Client], allowed: dict[tuple[str, str, str], Any]) -> None:
+    """Each session could come in the same way now, and has the options of its service."""
+    in_force = node.node._services or {}
+    for client in clients:
+        session = node.node.router.sessions.get(client.connection.session_id)
+        if session is None or session.state not in ACTIVE_STATES:
+            continue
+        key = client.service.options.key
+        assert allowed.get((key, client.way, session.realm)) == ("role", session.authrole), (key, client.way)
+        assert session.service == in_force[key]
+        assert session.limits.subscriptions == (in_force[key].limits.subscriptions or session.limits.subscriptions)
+    assert all(each.service.key in in_force for each in present(node))
 
 
 Later = list[tuple[Configuration, list[Failure], int]]
@@ -347,9 +368,10 @@ async def scenario(world: World, first: Configuration, later: Later) -> None:
     for new, failing, retries in later:
         for service in wamp_services(node).values():
             for way in WAYS:
-                await visit(node, service, way, clients)
-        for client in clients[::2]:  # the others finish their login after the change
-            await finish(client)
+                for is_quick in (True, False):  # the slow one finishes its login after the change
+                    await visit(node, service, way, clients)
+                    if is_quick:
+                        await finish(clients[-1])
         world.let_fail(failing)
         if await change(node, world, new, retries):
             wanted = new
@@ -364,18 +386,8 @@ async def scenario(world: World, first: Configuration, later: Later) -> None:
     fresh = await started(World(), wanted)
     assert not node.plan.behind
     await node._handlers.settle()
-    in_force = node.node._services or {}
-    allowed = await outcomes(fresh)
-    for client in clients:
-        session = node.node.router.sessions.get(client.connection.session_id)
-        if session is None or session.state not in ACTIVE_STATES:
-            continue
-        key = client.service.options.key
-        assert allowed.get((key, client.way, session.realm)) == ("role", session.authrole), (key, client.way)
-        assert session.service == in_force[key]
-        assert session.limits.subscriptions == (in_force[key].limits.subscriptions or session.limits.subscriptions)
+    check_sessions(node, clients, await outcomes(fresh))
     assert dict(node.node.router.realms).keys() == router_options(wanted).realms.keys()
-    assert all(each.service.key in in_force for each in present(node))
     assert await state_of(node) == await state_of(fresh)
     for each in (node, fresh):
         await each.stop()
@@ -388,6 +400,20 @@ async def finish(client: Client) -> None:
         await client.log_in()
 
 
+OPEN, JOE_IS_MEMBER, JOE_IS_GUEST, ANN_TOO = (SERVICES[index] for index in (1, 6, 7, 8))
+PLAIN, WITH_HISTORY = ([realm("realm1", ("guest", "member"), "com.", kept)] for kept in (0, 2))
+ROUTER_IS_BEHIND = Failure("router", "before", KeyError("bug"), 1)
+
+
+@example(configuration((OPEN, None), PLAIN), [(configuration((OPEN, None), WITH_HISTORY), [ROUTER_IS_BEHIND], 0)])
+@example(configuration((JOE_IS_MEMBER, None), PLAIN), [(configuration((JOE_IS_GUEST, None), PLAIN), [], 0)])
+@example(
+    configuration((ANN_TOO, OPEN), PLAIN),
+    [
+        (configuration((None, OPEN), PLAIN), [ROUTER_IS_BEHIND], 0),
+        (configuration((JOE_IS_GUEST, OPEN), WITH_HISTORY), [Failure("database", "", DatabaseError("no"), 2)], 1),
+    ],
+)
 @settings(max_examples=25, deadline=None)
 @given(configurations, st.lists(changes, min_size=1, max_size=4))
 def test_retry_leads_where_a_fresh_start_does(first: Configuration, later: Later) -> None:

@@ -6,13 +6,12 @@ from wamp_transport.admin.nodes import RunningNodeAdmin
 from wamp_transport.admin.principals import PrincipalAdmin
 from wamp_transport.admin.realms import RealmAdmin
 from wamp_transport.admin.roles import RoleAdmin
-from wamp_transport.admin.services import PathServiceAdmin
+from wamp_transport.admin.services import WebPathAdmin
 from wamp_transport.admin.transports import TransportAdmin
 from wamp_transport.admin.user_roles import UserRoleAdmin
 
 __all__ = [
     "AuditEntryAdmin",
-    "PathServiceAdmin",
     "PrincipalAdmin",
     "RealmAdmin",
     "RoleAdmin",
@@ -20,4 +19,5 @@ __all__ = [
     "TrackedCookieAdmin",
     "TransportAdmin",
     "UserRoleAdmin",
+    "WebPathAdmin",
 ]

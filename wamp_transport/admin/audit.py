@@ -13,10 +13,10 @@ from wamp_transport.models import AuditEntry
 class AuditEntryAdmin(AnyModelAdmin):
     """The admin of logins, failed logins and refused actions."""
 
-    list_display = ("at", "kind", "authid", "authrole", "authmethod", "address", "realm", "reason", "count")
-    list_filter = ("kind", "at", "authmethod", "realm")
+    list_display = ("created_at", "kind", "authid", "authrole", "authmethod", "address", "realm", "reason", "count")
+    list_filter = ("kind", "created_at", "authmethod", "realm")
     search_fields = ("authid", "address", "reason", "detail")
-    date_hierarchy = "at"
+    date_hierarchy = "created_at"
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -20,7 +20,7 @@ from wamp_transport.admin.row_form import RowForm, RowFormSet
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_permission, fields_of
 from wamp_transport.config.report import Problem
-from wamp_transport.models import Permission, Role
+from wamp_transport.models import PermissionRule, Role
 from wamp_transport.stores.columns import PERMISSION, join_columns
 
 FLAGS = (
@@ -55,7 +55,7 @@ class PermissionForm(RowForm):
 class PermissionInline(AnyTabularInline):
     """The permissions of a role."""
 
-    model = Permission
+    model = PermissionRule
     form = PermissionForm
     formset = RowFormSet
     fields = ("uri", "match", *FLAGS)

@@ -13,7 +13,7 @@ from wamp_transport.admin.row_admin import TypedRowAdmin
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_service, fields_of, service_types
 from wamp_transport.config.report import Problem
-from wamp_transport.models import BRANCH, ROOT, PathService
+from wamp_transport.models import BRANCH, ROOT, WebPath
 
 _TEXTS = {
     "websocket": _("WAMP for browsers, devices and services"),
@@ -25,7 +25,7 @@ _TEXTS = {
 }
 
 
-class PathServiceForm(WebSocketForm):
+class WebPathForm(WebSocketForm):
     """The form of a path service."""
 
     columns = {"path": "path"}
@@ -41,7 +41,7 @@ class PathServiceForm(WebSocketForm):
         transport, path = self.cleaned_data.get("transport"), self.cleaned_data.get("path")
         if transport is None or path is None:
             return cleaned
-        same = PathService.objects.filter(transport=transport, path=path).exclude(pk=self.instance.pk)
+        same = WebPath.objects.filter(transport=transport, path=path).exclude(pk=self.instance.pk)
         for other in same.all():
             if (other.type == BRANCH) == (self.instance.type == BRANCH):
                 message = gettext("This transport has a service on %s already.") % other.full_path
@@ -55,17 +55,17 @@ class PathServiceForm(WebSocketForm):
         return check_service(self.instance.type, mapping_of(self.instance), path)
 
 
-def mapping_of(service: PathService) -> dict[str, Any]:
+def mapping_of(service: WebPath) -> dict[str, Any]:
     """Return the service as in a config.json, without services that other rows add to a branch."""
     branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
     return {"type": service.type, **service.settings, **branch}
 
 
-@admin.register(PathService)
-class PathServiceAdmin(TypedRowAdmin):
+@admin.register(WebPath)
+class WebPathAdmin(TypedRowAdmin):
     """The admin of the services at paths."""
 
-    form = PathServiceForm
+    form = WebPathForm
     types: ClassVar[list[tuple[str, Any]]] = [
         *((name, _TEXTS.get(name, name)) for name in service_types() if name != BRANCH),
         (BRANCH, _TEXTS[BRANCH]),
@@ -81,7 +81,7 @@ class PathServiceAdmin(TypedRowAdmin):
         attributes = fields_of(kind) if kind in service_types() else ()
         return tuple(attribute for attribute in attributes if attribute.path != "paths")
 
-    def mapping_of(self, row: PathService) -> dict[str, Any]:
+    def mapping_of(self, row: WebPath) -> dict[str, Any]:
         """Return the service as in a config.json."""
         return mapping_of(row)
 
@@ -89,13 +89,13 @@ class PathServiceAdmin(TypedRowAdmin):
         """Preselect the transport if there is only one."""
         initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         if "transport" not in initial:
-            field = PathService._meta.get_field("transport")
+            field = WebPath._meta.get_field("transport")
             found = list(field.related_model._default_manager.filter(type="web").values_list("pk", flat=True)[:2])
             if len(found) == 1:
                 initial["transport"] = found[0]
         return initial
 
     @admin.display(description=_("Path"), ordering="path")
-    def path_shown(self, row: PathService) -> str:
+    def path_shown(self, row: WebPath) -> str:
         """Return the path as in a URL."""
         return row.full_path

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.admin.logins import WebSocketForm
 from wamp_transport.admin.row_admin import TypedRowAdmin
-from wamp_transport.admin.services import PathServiceAdmin
+from wamp_transport.admin.services import WebPathAdmin
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.config.forms import check_transport, fields_of
 from wamp_transport.config.report import ConfigError, Problem
@@ -111,7 +111,7 @@ class TransportAdmin(TypedRowAdmin):
         if kind not in dict(self.types):
             fieldsets[0][1]["fields"] = ["type_shown", "enabled", "order"]
         if obj is not None and kind == "web":
-            obj.may_have_more = request.user.has_perm("wamp_transport.add_pathservice")
+            obj.may_have_more = request.user.has_perm("wamp_transport.add_webpath")
             fieldsets.insert(1, (_("Path services"), {"fields": ["services"], "classes": ["wamp-below"]}))
         return fieldsets
 
@@ -146,7 +146,7 @@ class TransportAdmin(TypedRowAdmin):
         context = {
             "transport": row,
             "services": sorted(row.services.all(), key=lambda service: service.path),
-            "types": PathServiceAdmin.types,
+            "types": WebPathAdmin.types,
             "may_add": getattr(row, "may_have_more", False),
         }
         return render_to_string("wamp_transport/admin/services.html", context)

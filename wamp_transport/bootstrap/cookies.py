@@ -33,6 +33,8 @@ class CookieStores(ConfigurationPart):
 
     def __init__(self) -> None:
         self._stores: dict[Hashable, AsyncCookieStore] = {}
+        self._prepared: dict[Hashable, AsyncCookieStore] = {}
+        """Stores of a configuration that may still be refused. No service uses them, so they open no file."""
         self.trackers: dict[str, CookieTracker] = {}
         self._fresh: list[AsyncCookieStore] = []
         self._troubled: set[Hashable] = set()
@@ -43,9 +45,9 @@ class CookieStores(ConfigurationPart):
         if cookie is None:
             return None
         place = _place(service, cookie, configuration)
-        store = self._stores.get(place)
+        store = self._stores.get(place) or self._prepared.get(place)
         if store is None:
-            store = self._stores[place] = AsyncCookieStore(_store(cookie, place))
+            store = self._prepared[place] = AsyncCookieStore(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
                 self._fresh.append(store)
         return CookieTracker(cookie, store, service.path)
@@ -54,9 +56,11 @@ class CookieStores(ConfigurationPart):
         """Use these trackers from now on. Close the stores that none of them uses."""
         self.trackers = dict(trackers)
         used = [one.store for one in trackers.values()]
-        for place, store in list(self._stores.items()):
-            if store not in used:
-                del self._stores[place]
+        known, self._stores, self._prepared = {**self._stores, **self._prepared}, {}, {}
+        for place, store in known.items():
+            if store in used:
+                self._stores[place] = store
+            else:
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
@@ -90,9 +94,7 @@ class CookieStores(ConfigurationPart):
 
     def close(self) -> None:
         """Close all stores."""
-        for store in self._stores.values():
-            store.close()
-        self._stores.clear()
+        self.use({})
 
 
 def _cookie(service: PathService) -> Cookie | None:

@@ -57,7 +57,7 @@ class ConfigurationPart(Protocol):
         ``applied`` is the last configuration that *this part* applied completely, None at the start. An attempt after
         it may have failed half-way, so compare ``new`` with what the part really has, and take ``applied`` for what
         cannot be seen there. It must be idempotent: after an exception it is called again until it succeeds, with a
-        newer configuration if one has arrived meanwhile.
+        newer configuration if one has arrived meanwhile; and once more when a part before it has recovered.
         """
         ...
 
@@ -80,12 +80,13 @@ class PlanRunner:
         self.parts = list(parts)
         self._wanted: Configuration | None = None
         self._applied: dict[int, Configuration] = {}
+        self._failed: set[int] = set()
         self._reported: dict[int, str] = {}
 
     @property
     def behind(self) -> list[ConfigurationPart]:
-        """The parts that have not applied the configuration that is wanted."""
-        return [part for part in self.parts if self._applied.get(id(part)) is not self._wanted]
+        """The parts that could not apply the configuration that is wanted."""
+        return [part for part in self.parts if id(part) in self._failed]
 
     async def apply(self, new: Configuration) -> None:
         """Apply ``new``: first all parts prepare, then each applies it, whatever happens to the others.
@@ -97,13 +98,29 @@ class PlanRunner:
         if refusal is not None:
             raise refusal
         self._wanted = new
-        await self._apply(new, self.parts, failures)
+        for part in self.parts:
+            await self._apply(part, new, failures)
+        self._finish(failures)
 
     async def retry(self) -> None:
-        """Let the parts that are behind try again. Raises PartsBehind if some still fail."""
-        if self._wanted is not None:
-            behind = self.behind
-            await self._apply(self._wanted, behind, await self._prepare(behind, self._wanted))
+        """Let the parts that are behind try again. Raises PartsBehind if some still fail.
+
+        A part may rest on those before it, as histories rest on the realms of the router: what comes after a part that
+        has recovered is applied once more.
+        """
+        if self._wanted is None or not self.behind:
+            return
+        parts = self.parts[self.parts.index(self.behind[0]) :]
+        failures = await self._prepare(parts, self._wanted)
+        has_recovered = False
+        for part in parts:
+            was_behind = id(part) in self._failed
+            if was_behind or has_recovered:
+                await self._apply(part, self._wanted, failures)
+                has_recovered = has_recovered or part not in failures
+            else:
+                failures.pop(part, None)  # it has applied the configuration all the same
+        self._finish(failures)
 
     def close(self) -> None:
         """Close all parts, the last one first."""
@@ -124,18 +141,21 @@ class PlanRunner:
         return failures
 
     async def _apply(
-        self, new: Configuration, parts: Iterable[ConfigurationPart], failures: dict[ConfigurationPart, Exception]
+        self, part: ConfigurationPart, new: Configuration, failures: dict[ConfigurationPart, Exception]
     ) -> None:
-        for part in parts:
-            if part in failures:
-                continue
+        """Let a part that could prepare apply ``new``. What it raises goes to ``failures``."""
+        if part not in failures:
             applied = self._applied.get(id(part))
-            error = await failure_of(lambda part=part, applied=applied: part.apply(new, applied), APPLY_SECONDS)  # type: ignore[misc]
+            error = await failure_of(lambda: part.apply(new, applied), APPLY_SECONDS)
             if error is None:
                 self._applied[id(part)] = new
+                self._failed.discard(id(part))
                 self._reported.pop(id(part), None)
-            else:
-                failures[part] = error
+                return
+            failures[part] = error
+        self._failed.add(id(part))
+
+    def _finish(self, failures: dict[ConfigurationPart, Exception]) -> None:
         for part, error in failures.items():
             self._report(part, error)
         if failures:

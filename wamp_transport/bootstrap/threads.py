@@ -78,6 +78,10 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     except WorkersBusy as error:
         raise DatabaseBusy(*error.args) from error
     except WorkersClosed as error:  # the interpreter ends, as it does for a reload in development
+        task = asyncio.current_task()
+        if task is not None:
+            task.cancel()  # a task that nobody canceled would be taken for one that failed
+            await asyncio.sleep(0)
         raise asyncio.CancelledError from error
 
 

@@ -191,7 +191,7 @@ def service_options(path_service: PathService) -> ServiceOptions:
     """Build ServiceOptions from a service. Nobody can join through a service that is not a WebSocket service."""
     settings = path_service.settings
     if not isinstance(settings, WebSocketSection):
-        return ServiceOptions(key=path_service.key, realms=path_service.realms)
+        return ServiceOptions(key=path_service.key, realms=path_service.realms, path=path_service.path)
     return ServiceOptions(
         key=path_service.key,
         anonymous=anonymous_login(settings),
@@ -199,6 +199,7 @@ def service_options(path_service: PathService) -> ServiceOptions:
         hello_timeout=settings.hello_timeout / 1000,
         limits=settings.options.limits(),
         authmethods=asked_methods(settings),
+        path=path_service.path,
     )
 
 

@@ -9,18 +9,18 @@ from .configuration import (
     ConfigurationQuerySet,
     ConfigurationRow,
     ConfigurationState,
-    PathService,
-    Permission,
+    PermissionRule,
     Realm,
     Role,
     Transport,
+    WebPath,
     nesting_of,
     path_of,
     touch,
     valid_path,
 )
 from .principals import METHODS, Credential, IdentityChange, Principal, UserRole
-from .running import PastEvent, RunningNode, TrackedCookie
+from .running import RunningNode, StoredEvent, TrackedCookie
 
 __all__ = [
     "BRANCH",
@@ -34,16 +34,16 @@ __all__ = [
     "ConfigurationState",
     "Credential",
     "IdentityChange",
-    "PastEvent",
-    "PathService",
-    "Permission",
+    "PermissionRule",
     "Principal",
     "Realm",
     "Role",
     "RunningNode",
+    "StoredEvent",
     "TrackedCookie",
     "Transport",
     "UserRole",
+    "WebPath",
     "nesting_of",
     "path_of",
     "touch",

@@ -20,7 +20,7 @@ class AuditEntry(models.Model):
     ]
 
     id = models.BigAutoField(primary_key=True)
-    at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
     kind = models.CharField(_("event"), max_length=10, choices=KINDS)
     realm = models.CharField(_("realm"), max_length=255, blank=True)
     authid = models.CharField(_("authid"), max_length=255, blank=True)
@@ -40,4 +40,4 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind} {self.authid}"
+        return f"{self.created_at:%Y-%m-%d %H:%M:%S} {self.kind} {self.authid}"

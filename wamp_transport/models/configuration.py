@@ -1,7 +1,7 @@
-"""The rows of the configuration and its generation number.
+"""The rows of the configuration and its revision number.
 
 A row holds what people look for in columns and every other key of its mapping, as it was given, in ``settings``;
-``stores/`` turns rows into the mapping of a config.json and back. Every change of a row counts the generation up.
+``stores/`` turns rows into the mapping of a config.json and back. Every change of a row increments the revision.
 """
 
 import secrets
@@ -62,10 +62,10 @@ def sealed(settings: Any, *, is_deep: bool = False) -> Any:
 
 
 class ConfigurationQuerySet(models.QuerySet[Row]):
-    """Counts the generation up for the changes that send no signals."""
+    """A query set that increments the revision for changes that send no signals."""
 
     def update(self, **values: Any) -> int:
-        """As Django's, in one transaction with the new generation."""
+        """As Django's, in one transaction with the new revision."""
         using = _written_to(self)
         if "settings" in values:
             values["settings"] = self.model.sealed(values["settings"])
@@ -75,7 +75,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return count
 
     def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
-        """As Django's, in one transaction with the new generation."""
+        """As Django's, in one transaction with the new revision."""
         using = _written_to(self)
         objs = list(objs)
         for row in objs:
@@ -124,7 +124,7 @@ class ConfigurationRow(models.Model):
         self.settings = self.sealed(self.settings)
 
     def save_base(self, *args: Any, **options: Any) -> None:
-        """As Django's, but row and generation change in one transaction."""
+        """As Django's, but row and revision change in one transaction."""
         with transaction.atomic(using=options.get("using") or router.db_for_write(type(self), instance=self)):
             super().save_base(*args, **options)
 
@@ -183,7 +183,7 @@ class Role(ConfigurationRow):
         return f"{self.realm}: {self.name}"
 
 
-class Permission(ConfigurationRow):
+class PermissionRule(ConfigurationRow):
     """What a role may do with the URIs that a pattern covers. A flag that is not set means no."""
 
     role = models.ForeignKey(Role, models.CASCADE, related_name="permissions", verbose_name=_("role"))
@@ -218,8 +218,8 @@ class Permission(ConfigurationRow):
     )
 
     class Meta:
-        verbose_name = _("permission")
-        verbose_name_plural = _("permissions")
+        verbose_name = _("permission rule")
+        verbose_name_plural = _("permission rules")
         ordering = ["role", "id"]
 
     def __str__(self) -> str:
@@ -290,7 +290,7 @@ class Transport(ConfigurationRow):
         return sealed(settings, is_deep=True)
 
 
-class PathService(ConfigurationRow):
+class WebPath(ConfigurationRow):
     """A service on a path of a web transport. ``settings`` is the service's mapping without ``type``."""
 
     transport = models.ForeignKey(
@@ -310,8 +310,8 @@ class PathService(ConfigurationRow):
     type = models.CharField(_("type"), max_length=40, editable=False)
 
     class Meta:
-        verbose_name = _("path service")
-        verbose_name_plural = _("path services")
+        verbose_name = _("path")
+        verbose_name_plural = _("paths")
         ordering = ["transport", "path", "id"]
         constraints = [
             models.UniqueConstraint(fields=["transport", "nesting"], name="wamp_transport_path_once"),
@@ -353,7 +353,7 @@ class ConfigurationState(models.Model):
     ONLY: ClassVar[int] = 1
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
-    generation = models.PositiveBigIntegerField(_("generation"), default=0)
+    revision = models.PositiveBigIntegerField(_("revision"), default=0)
     document = models.JSONField(_("rest of the document"), null=True, blank=True, default=None)
     base_dir = models.TextField(
         _("base directory"), blank=True, help_text=_("Where relative paths start: the directory of the imported file.")
@@ -366,14 +366,14 @@ class ConfigurationState(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="wamp_transport_one_state")]
 
     def __str__(self) -> str:
-        return f"generation {self.generation}"
+        return f"revision {self.revision}"
 
 
 def touch(using: str | None = None) -> None:
-    """Count the generation up: the configuration has changed. Part of the transaction that is open, if any."""
+    """Increment the revision after a change of the configuration, as part of the open transaction if there is one."""
     states = ConfigurationState.objects.using(using)
     states.get_or_create(pk=ConfigurationState.ONLY)
-    states.filter(pk=ConfigurationState.ONLY).update(generation=models.F("generation") + 1, changed_at=timezone.now())
+    states.filter(pk=ConfigurationState.ONLY).update(revision=models.F("revision") + 1, changed_at=timezone.now())
 
 
 @receiver(pre_save)

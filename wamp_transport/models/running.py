@@ -8,18 +8,18 @@ from .configuration import MATCHES
 
 
 class RunningNode(models.Model):
-    """A running node, as it reports itself: which generation it runs, and why it refused a newer one."""
+    """A running node, as it reports itself: which configuration it has applied, and why it refused a newer one."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=200, unique=True)
     host = models.CharField(_("host"), max_length=255, blank=True)
     pid = models.PositiveBigIntegerField(_("process"))
     source = models.CharField(_("configured by"), max_length=500, blank=True)
-    generation = models.PositiveBigIntegerField(
-        _("generation"), default=0, help_text=_("How many configurations the process has put in place.")
+    apply_count = models.PositiveBigIntegerField(
+        _("configurations applied"), default=0, help_text=_("Number of configurations that the process has applied.")
     )
     revision = models.PositiveBigIntegerField(
-        _("generation in the database"),
+        _("revision"),
         null=True,
         blank=True,
         help_text=_("Which one it runs; empty for a node that is configured by a file or by the settings."),
@@ -37,14 +37,14 @@ class RunningNode(models.Model):
 
     class Meta:
         verbose_name = _("running node")
-        verbose_name_plural = _("running configuration")
+        verbose_name_plural = _("running nodes")
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
 
 
-class PastEvent(models.Model):
+class StoredEvent(models.Model):
     """A publication of a durable event history; of each history the latest ones are kept."""
 
     id = models.BigAutoField(primary_key=True)
@@ -56,8 +56,8 @@ class PastEvent(models.Model):
     content = models.BinaryField(_("content"))
 
     class Meta:
-        verbose_name = _("past event")
-        verbose_name_plural = _("past events")
+        verbose_name = _("stored event")
+        verbose_name_plural = _("stored events")
         ordering = ["id"]
         indexes = [models.Index(fields=["realm", "match", "uri", "id"], name="wamp_past_event_history")]
 

@@ -32,7 +32,7 @@ from ..router.effects import (
     Withdraw,
 )
 from ..router.environment import Environment
-from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, is_narrowed
+from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, for_same_client, is_narrowed
 from ..router.records import JOINING_STATES
 from ..router.router import Router
 from ..serializers.registry import is_deeper, values_of
@@ -213,7 +213,8 @@ class Node:
         try:
             self.router.configure(options, outdated)
             for connection in self.connections.values():
-                connection.service = outdated.get(connection.service.key, connection.service)
+                service = connection.service
+                connection.service = for_same_client(service, outdated.get(service.key, service))
         finally:
             # By now they may have the new options of their service, and a second attempt would not find them.
             for session_id, message in ending.items():
@@ -232,8 +233,9 @@ class Node:
         """Return why sessions that came through ``service`` must end; nothing if they may stay."""
         if self.current_service(service) is not None:
             return ""
-        is_removed = self._services is not None and service.key not in self._services
-        return "the service was removed" if is_removed else "who may use the service has changed"
+        if self._services is not None and service.key not in self._services:
+            return f"the service at {service.path} was removed"
+        return f"who may use the service at {service.path} has changed"
 
     def leave(self, session_id: int, reason: str, message: str) -> None:
         """A session is to end: it gets GOODBYE and is closed."""

@@ -167,6 +167,7 @@ class ServiceOptions:
     - ``authmethods``: the methods that an authenticator decides on; if ``anonymous`` is one of them, it takes
       precedence over the anonymous login
     - ``hello_timeout``: seconds that a connection may stay without a session, 0 for no limit
+    - ``path``: the URL path, for messages
     """
 
     key: str
@@ -175,6 +176,7 @@ class ServiceOptions:
     authmethods: frozenset[str] = frozenset()
     hello_timeout: float = 10.0
     limits: Limits = Limits()
+    path: str = field(default="", compare=False)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -186,5 +188,12 @@ LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
 
 def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
     """Whether sessions of a service could not have come as they have. More methods take nothing from anybody."""
-    rest = replace(before, authmethods=after.authmethods, limits=after.limits)
+    rest = replace(before, authmethods=after.authmethods, limits=after.limits, hello_timeout=after.hello_timeout)
     return rest != after or bool(before.authmethods - after.authmethods)
+
+
+def for_same_client(before: ServiceOptions, after: ServiceOptions) -> ServiceOptions:
+    """Return ``after`` with the client id that ``before`` has, if any."""
+    if before.anonymous is None or before.anonymous.client_id is None or after.anonymous is None:
+        return after
+    return replace(after, anonymous=replace(after.anonymous, client_id=before.anonymous.client_id))

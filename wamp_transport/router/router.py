@@ -16,7 +16,7 @@ from .decisions import Answer
 from .effects import AwaitNextHello, Close, Effect, Send, SessionLeft, StopSending
 from .environment import Environment
 from .history import History
-from .options import RouterOptions, ServiceOptions
+from .options import RouterOptions, ServiceOptions, for_same_client
 from .realm import Realm, has_role
 from .records import ACTIVE_STATES, CallRecord, Session
 from .session import HANDLER_NAMES, move, unexpected_message
@@ -170,7 +170,8 @@ class Router:
         # Sessions get their service before their realm is configured: the realm computes their limits from it.
         if services:
             for session in self.sessions.values():
-                session.service = services.get(session.service.key, session.service)
+                service = session.service
+                session.service = for_same_client(service, services.get(service.key, service))
         for name, realm in list(self.realms.items()):
             new = options.realms.get(name)
             if new is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wamp_transport.models import Permission, Realm, Role, Transport
+from wamp_transport.models import PermissionRule, Realm, Role, Transport
 
 
 def _same(value: Any) -> Any:
@@ -54,14 +54,14 @@ TRANSPORT = (
     Column("backlog", ("endpoint", "backlog")),
 )
 
-Row = Realm | Role | Permission | Transport
+Row = Realm | Role | PermissionRule | Transport
 
 
 def columns_of(row: Row) -> tuple[Column, ...]:
     """Return the columns of a row. Transports that are not offered have none: their endpoint may have any form."""
     if isinstance(row, Transport):
         return TRANSPORT if row.type in ("web", "websocket") else ()
-    return {Realm: REALM, Role: ROLE, Permission: PERMISSION}[type(row)]
+    return {Realm: REALM, Role: ROLE, PermissionRule: PERMISSION}[type(row)]
 
 
 def split_columns(mapping: Mapping[str, Any], row: Row) -> None:

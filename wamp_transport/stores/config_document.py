@@ -12,15 +12,15 @@ from wamp_transport.models import (
     ROOT,
     ConfigurationRow,
     ConfigurationState,
-    PathService,
-    Permission,
+    PermissionRule,
     Realm,
     Role,
     Transport,
+    WebPath,
 )
 from wamp_transport.stores.columns import join_columns
 
-Child = TypeVar("Child", Role, Permission, PathService)
+Child = TypeVar("Child", Role, PermissionRule, WebPath)
 Kind = TypeVar("Kind", bound=ConfigurationRow)
 
 
@@ -31,9 +31,9 @@ class Rows:
     document: dict[str, Any] | None = None
     realms: tuple[Realm, ...] = ()
     roles: tuple[Role, ...] = ()
-    permissions: tuple[Permission, ...] = ()
+    permissions: tuple[PermissionRule, ...] = ()
     transports: tuple[Transport, ...] = ()
-    services: tuple[PathService, ...] = ()
+    services: tuple[WebPath, ...] = ()
     base_dir: str = ""
 
     @classmethod
@@ -44,9 +44,9 @@ class Rows:
             state.document if state else None,
             tuple(Realm.objects.order_by("pk")),
             tuple(Role.objects.order_by("pk")),
-            tuple(Permission.objects.order_by("pk")),
+            tuple(PermissionRule.objects.order_by("pk")),
             tuple(Transport.objects.order_by("order", "pk")),
-            tuple(PathService.objects.order_by("pk")),
+            tuple(WebPath.objects.order_by("pk")),
             state.base_dir if state else "",
         )
 
@@ -57,9 +57,9 @@ class Rows:
             self,
             realms=_edited(self.realms, Realm, changed, removed),
             roles=_edited(self.roles, Role, changed, removed),
-            permissions=_edited(self.permissions, Permission, changed, removed),
+            permissions=_edited(self.permissions, PermissionRule, changed, removed),
             transports=tuple(sorted(_edited(self.transports, Transport, changed, removed), key=lambda row: row.order)),
-            services=_edited(self.services, PathService, changed, removed),
+            services=_edited(self.services, WebPath, changed, removed),
         )
 
 
@@ -106,7 +106,7 @@ def to_document(rows: Rows) -> ConfigDocument:
 def realm_mapping(realm: Realm) -> dict[str, Any]:
     """Return a stored realm with its roles and their permissions."""
     roles = tuple(Role.objects.filter(realm=realm).order_by("pk"))
-    permissions = tuple(Permission.objects.filter(role__realm=realm).order_by("pk"))
+    permissions = tuple(PermissionRule.objects.filter(role__realm=realm).order_by("pk"))
     document = to_document(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
     mapping: dict[str, Any] = document["workers"][0]["realms"][0]
     return mapping
@@ -116,7 +116,7 @@ def transport_mapping(transport: Transport) -> dict[str, Any]:
     """Return a stored transport, enabled or not, with its services. Raises ConfigError if two share a path."""
     listed = copy.copy(transport)
     listed.enabled = True
-    services = tuple(PathService.objects.filter(transport=transport).order_by("pk"))
+    services = tuple(WebPath.objects.filter(transport=transport).order_by("pk"))
     document = to_document(Rows(transports=(listed,), services=services)).mapping
     mapping: dict[str, Any] = document["workers"][0]["transports"][0]
     return mapping
@@ -144,7 +144,7 @@ def _add(
     owners[id(mapping)] = row
 
 
-def _role(role: Role, permissions: Sequence[Permission], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
+def _role(role: Role, permissions: Sequence[PermissionRule], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
     mapping = join_columns(role)
     below = []
     for permission in permissions:
@@ -156,7 +156,7 @@ def _role(role: Role, permissions: Sequence[Permission], owners: dict[int, Confi
     return mapping
 
 
-def _paths(services: Sequence[PathService], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
+def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
     """Return the services of a transport, nested as their keys say. Missing branches are added."""
     paths: dict[str, Any] = {}
     for service in services:

@@ -20,11 +20,11 @@ from wamp_transport.models import (
     BRANCH,
     ConfigurationRow,
     ConfigurationState,
-    PathService,
-    Permission,
+    PermissionRule,
     Realm,
     Role,
     Transport,
+    WebPath,
     path_of,
     touch,
 )
@@ -68,7 +68,7 @@ def revision() -> int:
     try:
         with _tables():
             states = ConfigurationState.objects.filter(pk=ConfigurationState.ONLY)
-            return states.values_list("generation", flat=True).first() or 0
+            return states.values_list("revision", flat=True).first() or 0
     except NotMigrated:
         return 0
 
@@ -131,9 +131,9 @@ def replace(
 def _read(read: Callable[[], Result]) -> Result:
     """Return what ``read`` finds in one state of the configuration, although it needs several queries.
 
-    Every change counts the generation up in the same transaction, so what is read between two equal generations is of
-    one state. Without this, a node could take a realm from before an import, and its roles from after it. Raises
-    ConfigurationChanging.
+    Every change increments the revision in the same transaction, so rows that are read between two equal revisions
+    belong to one state. Without this, a node could take a realm from before an import, and its roles from after it.
+    Raises ConfigurationChanging.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()
@@ -189,7 +189,7 @@ def _realm_rows(
         split_columns(_emptied(given, "permissions"), role)
         yield role, place
         for position, entry in enumerate(given.get("permissions") or ()):
-            permission = Permission(role=role)
+            permission = PermissionRule(role=role)
             split_columns(entry, permission)
             yield permission, (*place, "permissions", position)
 
@@ -217,7 +217,7 @@ def _service_rows(
         }
         if not is_branch or settings or not mapping["paths"]:
             nesting = " ".join(keys)
-            row = PathService(transport=transport, type=mapping["type"], path=path_of(nesting), nesting=nesting)
+            row = WebPath(transport=transport, type=mapping["type"], path=path_of(nesting), nesting=nesting)
             row.settings = copy.deepcopy(settings)
             yield row, place
         if is_branch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from wamp_transport.models import PastEvent
+from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
 from wamp_transport.router.options import HistoryOptions, Match
 from wamp_transport.router.records import Publication
@@ -43,7 +43,7 @@ _decode = msgspec.msgpack.Decoder(_Content).decode
 
 def keep(records: Iterable[Record]) -> None:
     """Store publications in the given order. One that cannot be stored is skipped and logged."""
-    PastEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
+    StoredEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
 
 
 def past(realm: str, options: HistoryOptions) -> list[Publication]:
@@ -63,10 +63,10 @@ def trim(realm: str, options: HistoryOptions) -> int:
 
 
 def _rows(realm: str, match: Match, uri: str) -> Any:
-    return PastEvent.objects.filter(realm=realm, match=match, uri=uri)
+    return StoredEvent.objects.filter(realm=realm, match=match, uri=uri)
 
 
-def _row(record: Record) -> PastEvent | None:
+def _row(record: Record) -> StoredEvent | None:
     try:
         content = _encode(_content(record.publication))
     except (
@@ -76,7 +76,7 @@ def _row(record: Record) -> PastEvent | None:
     ) as fault:  # Python values of a testament that msgpack cannot represent
         logger.warning("The payload of publication %d cannot be stored: %s", record.publication.id, fault)
         return None
-    return PastEvent(
+    return StoredEvent(
         realm=record.realm,
         match=record.match,
         uri=record.uri,
@@ -106,7 +106,7 @@ def _raw(payload: Any) -> bytes:
     return bytes(payload) if isinstance(payload, msgspec.Raw) else _encode(payload)
 
 
-def _publication(row: PastEvent) -> Publication:
+def _publication(row: StoredEvent) -> Publication:
     content = _decode(bytes(row.content))
     message = Publish(
         1,

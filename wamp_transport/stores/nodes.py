@@ -36,7 +36,7 @@ class NodeStatus:
 
 def report(
     name: str,
-    generation: int,
+    apply_count: int,
     revision: object,
     problem: str = "",
     *,
@@ -46,8 +46,8 @@ def report(
 ) -> None:
     """Store that the node ``name`` of this process is alive, and its configuration.
 
-    ``generation`` counts the configurations that the process has applied, from 1. ``revision`` is the source's revision
-    of the applied configuration: the database's number if it is an integer, something else for other sources.
+    ``apply_count`` counts the configurations that the process has applied, from 1. ``revision`` is the source's
+    revision of the applied configuration: the database's number if it is an integer, something else for other sources.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are for
     :mod:`.operators`. Nodes without a report for a day are deleted.
     """
@@ -59,13 +59,13 @@ def report(
         if node is None or (node.pid, node.host) != (process["pid"], process["host"]):
             started = {"started_at": now, "applied_at": now}
         else:
-            started = {"applied_at": now} if (node.generation, node.revision) != (generation, stored) else {}
+            started = {"applied_at": now} if (node.apply_count, node.revision) != (apply_count, stored) else {}
         RunningNode.objects.update_or_create(
             name=name,
             defaults={
                 **process,
                 **started,
-                "generation": generation,
+                "apply_count": apply_count,
                 "revision": stored,
                 "source": source[:500],
                 "problem": problem,

@@ -83,3 +83,25 @@ def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any)
         asyncio.run(scenario())
     (record,) = caplog.records
     assert "is not a record of a cookie" in record.getMessage()
+
+
+def files_in(directory: Path) -> list[Path]:
+    return list(directory.iterdir())
+
+
+def test_store_of_a_configuration_that_is_refused_is_not_opened(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        stores = CookieStores()
+        memory = configured(tmp_path, a={"type": "memory"})
+        opened(stores, memory)
+        await stores.apply(memory, None)
+        refused = configured(tmp_path, a={"type": "file", "filename": "c.txt"})
+        stores.tracker(refused.services[0], refused)
+        await stores.purge()
+        assert files_in(tmp_path) == []
+        opened(stores, memory)
+        await stores.purge()
+        assert files_in(tmp_path) == []
+        stores.close()
+
+    asyncio.run(scenario())

@@ -216,7 +216,7 @@ def test_events_that_do_not_fit_and_handlers_that_fail_are_logged(caplog):
         await client.publish("com.order", ["x"])
         await client.publish("com.order", [5])
         await eventually(
-            lambda: "ZeroDivisionError: 5" in caplog.text and "An event on com.order is not" in caplog.text
+            lambda: "ZeroDivisionError: 5" in caplog.text and "has refused an event on com.order" in caplog.text
         )
         assert "parameter 'number'" in caplog.text
 

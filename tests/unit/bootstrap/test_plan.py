@@ -81,7 +81,7 @@ def test_all_prepare_before_any_applies(plan: PlanRunner, steps: list[tuple[str,
     assert plan.behind == []
 
 
-def test_part_that_fails_is_retried_alone(
+def test_part_that_fails_is_retried_with_those_after_it(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
 ) -> None:
     run(plan.apply(ONE))
@@ -92,7 +92,8 @@ def test_part_that_fails_is_retried_alone(
     parts[0].error = None
     steps.clear()
     assert run(plan.retry()) == ""
-    assert steps == [("a", "prepare", "two"), ("a", "apply", "two", "one")]
+    assert steps[:2] == [("a", "prepare", "two"), ("b", "prepare", "two")]
+    assert steps[2:] == [("a", "apply", "two", "one"), ("b", "apply", "two", "two")]  # which may rest on the first
     steps.clear()
     assert run(plan.retry()) == ""
     assert steps == []
@@ -184,3 +185,36 @@ def test_parts_are_closed_from_the_last_to_the_first_whatever_one_raises(
 def test_retry_before_the_first_configuration_does_nothing(plan: PlanRunner, steps: list[tuple[str, ...]]) -> None:
     assert run(plan.retry()) == ""
     assert steps == []
+
+
+def test_what_comes_after_a_part_is_left_alone_until_that_has_recovered(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
+) -> None:
+    parts[0].error = OSError("disk full")
+    run(plan.apply(ONE))
+    steps.clear()
+    parts[1].error, parts[1].failing_step = OSError("later"), "prepare"
+    assert run(plan.retry()) == "a: disk full"
+    assert steps[-1] == ("a", "apply", "one", "")
+    assert plan.behind == [parts[0]]
+
+
+def test_what_fails_when_it_is_applied_once_more_is_behind(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
+    parts[0].error = OSError("disk full")
+    run(plan.apply(ONE))
+    parts[0].error, parts[1].error = None, OSError("later")
+    assert run(plan.retry()) == "b: later"
+    assert plan.behind == [parts[1]]
+    parts[1].error = None
+    assert run(plan.retry()) == ""
+
+
+def test_first_part_is_left_alone_when_the_second_recovers(
+    plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
+) -> None:
+    parts[1].error = OSError("disk full")
+    run(plan.apply(ONE))
+    parts[1].error = None
+    steps.clear()
+    run(plan.retry())
+    assert steps == [("b", "prepare", "one"), ("b", "apply", "one", "")]

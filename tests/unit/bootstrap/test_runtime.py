@@ -269,8 +269,13 @@ def test_unchanged_services_are_kept(tmp_path: Path) -> None:
         after = runtime.started.mounts.by_key
         assert after["tcp:8000/ws"] is before["tcp:8000/ws"]
         assert after["tcp:8000/value"] is not before["tcp:8000/value"]
-        source.put(configured({"ws": WS}, directory=tmp_path))
+        source.put(configured({"ws": WS, "value": {"type": "json", "value": True}}))
         await changed(runtime, 3)
+        source.put(configured({"ws": WS, "value": {"type": "json", "value": 1}}))
+        await changed(runtime, 4)
+        assert runtime.started.mounts.by_key["tcp:8000/value"].service.settings.value is not True
+        source.put(configured({"ws": WS}, directory=tmp_path))
+        await changed(runtime, 5)
         assert runtime.started.mounts.by_key["tcp:8000/ws"] is not after["tcp:8000/ws"]
 
     run(source, scenario)

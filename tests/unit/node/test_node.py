@@ -2,6 +2,7 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,7 +10,15 @@ from tests.unit.node.conftest import OPEN, Recorder
 from wamp_transport.node.connection import MAX_UNJOINED_BYTES, MessageEncoder
 from wamp_transport.node.node import time_from
 from wamp_transport.node.observers import NodeObserver
-from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions, RoleOptions, RouterOptions
+from wamp_transport.router.options import (
+    LOCAL_SERVICE,
+    AnonymousLogin,
+    HistoryOptions,
+    Limits,
+    RealmOptions,
+    RoleOptions,
+    RouterOptions,
+)
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.ids import MAX_ID
 
@@ -279,6 +288,50 @@ class TestControl:
         node.configure(options, {})
         assert joined.transport.written[0].startswith(b"[6,")
         assert waiting.transport.closed
+
+    def test_sessions_end_whose_service_has_other_logins_now(self, node, join, connect, options):
+        joined, waiting = join(), connect()
+        named = replace(OPEN, anonymous=AnonymousLogin(authid="somebody"))
+        node.configure(options, {OPEN.key: named})
+        assert b"who may use the service" in joined.link.written[0]
+        assert waiting.link.closed
+
+    def test_second_attempt_ends_them_although_the_first_has_failed(self, node, join, options, monkeypatch):
+        joined = join()
+        named = replace(OPEN, anonymous=AnonymousLogin(authid="somebody"))
+        with monkeypatch.context() as patch:
+            patch.setattr(node.router, "configure", Mock(side_effect=ZeroDivisionError))
+            with pytest.raises(ZeroDivisionError):
+                node.configure(options, {OPEN.key: named})
+        node.configure(options, {OPEN.key: named})
+        assert joined.link.written[0].startswith(b"[6,")
+        assert len(joined.link.written) == 1
+
+    def test_client_known_by_its_cookie_may_stay(self, node, lane, options):
+        known = replace(OPEN, anonymous=AnonymousLogin(client_id="cookie"))
+        connection = node.connect(known, lane, Recorder())
+        node.configure(options, {OPEN.key: replace(OPEN, limits=Limits(calls=3), hello_timeout=3)})
+        assert connection.service.limits.calls == 3
+        connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
+        assert b"[2," in connection.link.written[0]
+        assert b'"authid":"cookie"' in connection.link.written[0]
+
+    def test_service_that_is_current_is_the_configured_one(self, node, options):
+        wider, named = (
+            replace(OPEN, authmethods=frozenset({"ticket"})),
+            replace(OPEN, anonymous=AnonymousLogin("member")),
+        )
+        assert node.current_service(OPEN) is OPEN
+        node.configure(options, {OPEN.key: wider})
+        assert node.current_service(OPEN) is wider
+        assert node.current_service(wider) is wider
+        node.configure(options)
+        assert node.current_service(OPEN) is wider
+        node.configure(options, {OPEN.key: named})
+        assert node.current_service(OPEN) is None
+        node.configure(options, {})
+        assert node.current_service(OPEN) is None
+        assert node.current_service(LOCAL_SERVICE) is LOCAL_SERVICE
 
     def test_stop_of_an_empty_node_is_at_once(self, loop, node):
         loop.run_until_complete(node.stop(60))

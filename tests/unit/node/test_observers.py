@@ -60,11 +60,11 @@ def test_observer_that_raises_harms_neither_the_others_nor_the_message(node, joi
     node.observers.add(Watcher("b", told))
     connection = join()
     connection.receive(UNKNOWN)
-    assert connection.link.written[-1].startswith(b"[8,34,1,")
+    assert connection.transport.written[-1].startswith(b"[8,34,1,")
     connection.receive(b'[6,{},"wamp.close.logout"]')
-    assert connection.link.written[-1].startswith(b"[6,")
+    assert connection.transport.written[-1].startswith(b"[6,")
     connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')  # the transport was made free for another session
-    assert connection.link.written[-1].startswith(b"[2,")
+    assert connection.transport.written[-1].startswith(b"[2,")
     assert [entry[0] for entry in told] == ["a", "b"] * 5
     assert caplog.text.count("An observer of the node failed in goodbye_received") == 1
 

@@ -23,7 +23,7 @@ def test_everything_is_counted_and_goes_again(loop, node, connect, join):
     connect()
     one, other = join(), join()
     for connection in (one, other):
-        connection.link.queued_bytes = 10
+        connection.transport.queued_bytes = 10
         connection.receive(b'[32,1,{},"com.shared"]')
     one.receive(b'[32,2,{"match":"prefix"},"com."]')
     one.receive(b'[64,3,{},"com.procedure"]')
@@ -42,7 +42,7 @@ def test_everything_is_counted_and_goes_again(loop, node, connect, join):
 
 def test_connection_that_is_closing_is_still_one(node, join):
     connection = join()
-    connection.link.queued_bytes = 7
+    connection.transport.queued_bytes = 7
     node.leave(connection.session_id, "wamp.close.normal", "")
     stats = node.stats()
     assert (stats.connections, stats.sessions, stats.queued_bytes) == (1, {"realm1": 0}, 7)

@@ -204,6 +204,44 @@ def test_direct_link_gets_the_connection_before_the_handshake_is_answered_and_do
     run(scenario)
 
 
+def test_handshake_that_a_change_of_the_configuration_has_overtaken_is_refused() -> None:
+    async def scenario() -> None:
+        served = service()
+        served.node.configure(RouterOptions(), {})
+        client = Client(served, extensions=WITH_ANSWERS)
+        assert (await client.event())["status"] == 503
+        assert b"was removed" in (await client.event())["body"]
+        await asyncio.wait_for(client.task, 5)
+
+    run(scenario)
+
+
+def test_change_of_the_configuration_during_the_answer_to_the_handshake_aborts() -> None:
+    async def scenario() -> None:
+        served = service()
+        sent: list[dict[str, Any]] = []
+        is_closed = asyncio.Event()
+
+        async def send(event: dict[str, Any]) -> None:
+            sent.append(event)
+            if event["type"] == "websocket.accept":
+                served.node.configure(RouterOptions(), {})
+            elif event["type"] == "websocket.close":
+                is_closed.set()
+
+        events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        events.put_nowait({"type": "websocket.connect"})
+        scope = {"type": "websocket", "subprotocols": ["wamp.2.json"], "headers": []}
+        task = asyncio.ensure_future(WampConsumer.as_asgi(service=served)(scope, events.get, send))
+        await asyncio.wait_for(is_closed.wait(), 5)
+        events.put_nowait(DISCONNECT)
+        await asyncio.wait_for(task, 5)
+        assert json.loads(sent[1]["text"])[0] == 3
+        assert not served.node.connections
+
+    run(scenario)
+
+
 # --- the queue -------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +255,7 @@ def test_queue_sends_in_order_and_ends_with_the_close() -> None:
         queue = asgi_transport(sent.put)
         queue.write(b"a")
         queue.write(b"b")
+        assert queue.queued_bytes == 2
         queue.close("wamp.close.system_shutdown", "bye")
         queue.close("wamp.close.normal", "again")
         queue.write(b"late")

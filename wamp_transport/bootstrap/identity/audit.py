@@ -64,7 +64,7 @@ class AuditTrail:
             known["count"] += 1
             return
         given = {name: value for name, value in columns.items() if value is not None}
-        entry = {"kind": kind, "at": timezone.now(), "node": self._node, "count": 1, **given}
+        entry = {"kind": kind, "created_at": timezone.now(), "node": self._node, "count": 1, **given}
         size = ENTRY_BYTES + sum(len(value) for value in given.values() if isinstance(value, str))
         if self._writer.put((key, entry), size):
             self._alike[key] = entry

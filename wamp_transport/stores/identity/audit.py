@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from wamp_transport.models import AuditEntry
 
-MOST: Final = 500_000
+MAX_ENTRIES: Final = 500_000
 """Entries kept at most. The oldest are deleted first."""
 
 LENGTHS: Final = {
@@ -26,9 +26,9 @@ def keep(entries: Iterable[dict[str, Any]]) -> None:
 
 
 def purge(days: int) -> int:
-    """Delete entries older than ``days``, and the oldest beyond MOST. Return their number."""
-    deleted: int = AuditEntry.objects.filter(at__lt=timezone.now() - timedelta(days=days)).delete()[0]
-    oldest = AuditEntry.objects.order_by("-id").values_list("id", flat=True)[MOST : MOST + 1]
+    """Delete entries older than ``days``, and the oldest beyond MAX_ENTRIES. Return their number."""
+    deleted: int = AuditEntry.objects.filter(created_at__lt=timezone.now() - timedelta(days=days)).delete()[0]
+    oldest = AuditEntry.objects.order_by("-id").values_list("id", flat=True)[MAX_ENTRIES : MAX_ENTRIES + 1]
     for id in oldest:
         deleted += AuditEntry.objects.filter(id__lte=id).delete()[0]
     return deleted
