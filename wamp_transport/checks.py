@@ -23,7 +23,7 @@ from .handlers.discovery import discover
 from .stores import nodes
 from .transports.unsupported_options import describe_unsupported
 
-OLDEST_SAFE_DAPHNE = "4.2.2"
+MIN_SAFE_DAPHNE = "4.2.2"
 
 UNSHARED_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
@@ -78,12 +78,12 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Older versions of Daphne can be harmed by one client (CVE-2026-44545, CVE-2026-44546)."""
     installed = DAPHNE.installed
-    if not installed or release(installed) >= release(OLDEST_SAFE_DAPHNE):
+    if not installed or release(installed) >= release(MIN_SAFE_DAPHNE):
         return []
     return [
         Error(
-            f"Daphne {installed} is installed; versions before {OLDEST_SAFE_DAPHNE} have known security faults.",
-            hint=f"pip install 'daphne>={OLDEST_SAFE_DAPHNE}'",
+            f"Daphne {installed} is installed; versions before {MIN_SAFE_DAPHNE} have known security faults.",
+            hint=f"pip install 'daphne>={MIN_SAFE_DAPHNE}'",
             id="wamp_transport.E003",
         )
     ]

@@ -40,12 +40,20 @@ from django.utils.module_loading import import_string
 
 from .project_code import call_guarded
 
-SETTING = "WAMP_TRANSPORT"
-HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
-KEYS = ("CONFIG", *HOOKS, "LOCAL_OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", "BUSY_POLL_MICROSECONDS", "API")
+SETTING_NAME = "WAMP_TRANSPORT"
+HOOK_KEYS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
+SETTING_KEYS = (
+    "CONFIG",
+    *HOOK_KEYS,
+    "LOCAL_OPERATORS",
+    "AUDIT_DAYS",
+    "HANDLER_THREADS",
+    "BUSY_POLL_MICROSECONDS",
+    "API",
+)
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
 API_KEYS = (*API_TEXTS, "TIMEOUT")
-RENAMED = {
+RENAMED_KEYS = {
     "OPERATORS": "'LOCAL_OPERATORS'",
     "BUSY_POLL": "'BUSY_POLL_MICROSECONDS'",
     **{key: f"{key!r} in the mapping 'API'" for key in API_KEYS},
@@ -90,22 +98,22 @@ class AppSettings:
 @cache
 def app_settings() -> AppSettings:
     """Return the current settings. Faults are collected in the result, not raised."""
-    given = getattr(settings, SETTING, {})
+    given = getattr(settings, SETTING_NAME, {})
     if not isinstance(given, Mapping):
-        return AppSettings(faults=(f"settings.{SETTING} must be a dictionary, not {type(given).__name__}",))
-    faults = [_unknown_key(key) for key in given if key not in KEYS]
+        return AppSettings(faults=(f"settings.{SETTING_NAME} must be a dictionary, not {type(given).__name__}",))
+    faults = [_unknown_key(key) for key in given if key not in SETTING_KEYS]
     config = given.get("CONFIG")
     if config is not None and not isinstance(config, str | os.PathLike | Mapping):
-        faults.append(f"settings.{SETTING}['CONFIG'] must be a path or a dictionary, not {type(config).__name__}")
+        faults.append(f"settings.{SETTING_NAME}['CONFIG'] must be a path or a dictionary, not {type(config).__name__}")
         config = None
-    hooks = {name: given[name] for name in HOOKS if given.get(name) is not None}
+    hooks = {name: given[name] for name in HOOK_KEYS if given.get(name) is not None}
     for name, hook in list(hooks.items()):
         if not callable(hook) and not (isinstance(hook, str) and "." in hook):
-            faults.append(f"settings.{SETTING}[{name!r}] must be a callable or its dotted path")
+            faults.append(f"settings.{SETTING_NAME}[{name!r}] must be a callable or its dotted path")
             del hooks[name]
     local_operators = given.get("LOCAL_OPERATORS", True)
     if not isinstance(local_operators, bool):
-        faults.append(f"settings.{SETTING}['LOCAL_OPERATORS'] must be True or False")
+        faults.append(f"settings.{SETTING_NAME}['LOCAL_OPERATORS'] must be True or False")
         local_operators = False  # a mistake must not let anybody in
     audit_days = _number(given, "AUDIT_DAYS", 90, range(2**31), "days, 0 for none", faults)
     handler_threads = _number(given, "HANDLER_THREADS", 8, range(1, 2**31), "threads, 1 or more", faults)
@@ -115,21 +123,21 @@ def app_settings() -> AppSettings:
 
 
 def _unknown_key(key: object) -> str:
-    if isinstance(key, str) and key in RENAMED:
-        return f"settings.{SETTING}[{key!r}] is now {RENAMED[key]}"
-    return f"settings.{SETTING} has no key {key!r}; it knows {', '.join(KEYS)}"
+    if isinstance(key, str) and key in RENAMED_KEYS:
+        return f"settings.{SETTING_NAME}[{key!r}] is now {RENAMED_KEYS[key]}"
+    return f"settings.{SETTING_NAME} has no key {key!r}; it knows {', '.join(SETTING_KEYS)}"
 
 
 def _number(given: Mapping[str, Any], key: str, default: int, allowed: range, unit: str, faults: list[str]) -> int:
     value = given.get(key, default)
     if isinstance(value, int) and not isinstance(value, bool) and value in allowed:
         return value
-    faults.append(f"settings.{SETTING}[{key!r}] must be a number of {unit}")
+    faults.append(f"settings.{SETTING_NAME}[{key!r}] must be a number of {unit}")
     return default
 
 
 def _api_settings(given: object, faults: list[str]) -> ApiSettings:
-    name = f"settings.{SETTING}['API']"
+    name = f"settings.{SETTING_NAME}['API']"
     if given is None:
         return ApiSettings()
     if not isinstance(given, Mapping):
@@ -156,7 +164,7 @@ def _api_settings(given: object, faults: list[str]) -> ApiSettings:
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting == SETTING:
+    if setting == SETTING_NAME:
         app_settings.cache_clear()
 
 

@@ -90,7 +90,7 @@ def _can_be_interrupted() -> bool:
 
 # --- loops -------------------------------------------------------------------------------------------------------
 
-GUARDED: Final = "_wamp_transport_is_guarded"
+GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
 """Attribute of a loop that is guarded already."""
 
 
@@ -100,7 +100,7 @@ def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     Project code can start tasks of its own; Django runs each request in one. Also, what such code runs in threads
     (with ``sync_to_async`` or ``asyncio.to_thread``) can then raise StopIteration without blocking its caller forever.
     """
-    if getattr(loop, GUARDED, False):
+    if getattr(loop, GUARDED_ATTRIBUTE, False):
         return
     run_forever, run_in_executor = loop.run_forever, loop.run_in_executor
 
@@ -118,7 +118,11 @@ def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     def run_guarded_in_executor(executor: Executor | None, function: Callable[..., Any], *args: Any) -> Any:
         return run_in_executor(executor, partial(_call_in_executor, function, *args))
 
-    for name, value in (("run_forever", run_on), ("run_in_executor", run_guarded_in_executor), (GUARDED, True)):
+    for name, value in (
+        ("run_forever", run_on),
+        ("run_in_executor", run_guarded_in_executor),
+        (GUARDED_ATTRIBUTE, True),
+    ):
         setattr(loop, name, value)
 
 

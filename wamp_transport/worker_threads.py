@@ -25,7 +25,7 @@ Outcome = TypeVar("Outcome")
 Around = Callable[[Callable[[], Any]], Any]
 """Calls a job and returns what it returns, with something before and after it."""
 
-MAX_QUEUED: Final = 10_000
+DEFAULT_MAX_QUEUED_JOBS: Final = 10_000
 """Jobs that wait in a queue without a limit of its own; as many events may wait for a session of Django code."""
 
 
@@ -34,7 +34,10 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 class WorkersBusy(Exception):
-    """A pool's queue is full, or a job has waited there for longer than the pool's patience. It was not begun."""
+    """A pool's queue is full, or a job has waited there for longer than the pool's max_wait_seconds.
+
+    It was not begun.
+    """
 
 
 class WorkersClosed(RuntimeError):
@@ -68,7 +71,7 @@ class _Job:
 class WorkerThreads:
     """A pool of up to ``size`` threads, which start when they are needed.
 
-    ``max_queued`` jobs may wait for a thread, each for up to ``patience`` seconds (None: forever).
+    ``max_queued`` jobs may wait for a thread, each for up to ``max_wait_seconds`` seconds (None: forever).
     """
 
     def __init__(
@@ -76,14 +79,14 @@ class WorkerThreads:
         name: str,
         size: int,
         *,
-        max_queued: int = MAX_QUEUED,
-        patience: float | None = None,
+        max_queued: int = DEFAULT_MAX_QUEUED_JOBS,
+        max_wait_seconds: float | None = None,
         around: Around = _call,
     ) -> None:
         self.name = name
         self.size = size
         self.max_queued = max_queued
-        self.patience = patience
+        self.max_wait_seconds = max_wait_seconds
         self._around = around
         self._start()
         _pools.add(self)
@@ -108,13 +111,19 @@ class WorkerThreads:
         except RuntimeError as error:
             self._drop(job)
             raise WorkersClosed(f"{self.name} takes no jobs") from error
-        timer = None if self.patience is None else loop.call_later(self.patience, self._expire, job, outcome)
+        timer = (
+            None
+            if self.max_wait_seconds is None
+            else loop.call_later(self.max_wait_seconds, self._expire, job, outcome)
+        )
         try:
             return await outcome
         except asyncio.CancelledError:
             self._drop(job)
             if job.is_late:
-                raise WorkersBusy(f"no thread of {self.name} was free within {self.patience:g} seconds") from None
+                raise WorkersBusy(
+                    f"no thread of {self.name} was free within {self.max_wait_seconds:g} seconds"
+                ) from None
             task = asyncio.current_task()
             if outcome.cancelled() and task is not None and not task.cancelling():
                 raise WorkersClosed(f"{self.name} was closed") from None

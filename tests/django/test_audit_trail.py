@@ -47,7 +47,7 @@ def test_what_peers_make_too_long_or_odd_is_written():
 
 @pytest.mark.expects_errors("1 entries of the audit trail are lost: 2 wait already, and they are not")
 def test_backlog_ends_and_what_is_missing_is_told(monkeypatch, caplog):
-    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    monkeypatch.setattr(module, "MAX_QUEUED_ENTRIES", 2)
     trail = AuditTrail("node")
     for number in range(5):
         trail.record("failure", authid=str(number))

@@ -25,9 +25,9 @@ def run(limits, *steps):
         throttle = Throttle()
         told = []
         for address, authid, fails in steps:
-            told.append(await throttle.wait_for(limits, address, authid))
+            told.append(await throttle.seconds_to_wait(limits, address, authid))
             if fails:
-                await throttle.failed(limits, address, authid)
+                await throttle.count_failure(limits, address, authid)
         return told
 
     return asyncio.run(whole())

@@ -128,7 +128,7 @@ def test_congested_peer_misses_events_and_calls_until_it_has_caught_up(server: P
             assert message[0] == EVENT
             assert message[4][0] == received + 1
             received += 1
-        server.wait_to_print("is congested no longer")
+        server.wait_to_print("is no longer congested")
         publisher.publish()
         assert stalled.message()[4][0] == publisher.count
         caller.send_json([CALL, 2, {}, "com.example.procedure"])

@@ -17,7 +17,7 @@ from wamp_transport.models import Credential, Principal
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores.identity.credentials import keep, public
 
-MOST_VALID = 2
+MAX_VALID_SECRETS = 2
 """Secrets of one method that may be valid at the same time: the old one and the new one."""
 
 
@@ -100,7 +100,7 @@ class CredentialFormSet(AnyInlineFormSet):
                 self._derive(form, others[-1] if others else None)
             if row.expires_at is None or row.expires_at > now:
                 others.append(row)
-            if not CREDENTIAL_KINDS[method].is_public and len(others) > MOST_VALID:
+            if not CREDENTIAL_KINDS[method].is_public and len(others) > MAX_VALID_SECRETS:
                 raise ValidationError(
                     gettext("At most two secrets of a method may be valid at a time. Delete one or let it expire: %s.")
                     % row.get_method_display()

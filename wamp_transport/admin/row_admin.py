@@ -19,7 +19,7 @@ from wamp_transport.admin.row_form import RowForm, form_for
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.models import ConfigurationRow
 
-MOST_NOTICES = 5
+MAX_NOTICES = 5
 
 
 class RowAdmin(AnyModelAdmin):
@@ -94,11 +94,11 @@ class RowAdmin(AnyModelAdmin):
         if is_without_realms():
             messages.warning(request, gettext("There is no realm yet, so nobody can join. Add one."))
         notices = notices_on(rows)
-        for notice in notices[:MOST_NOTICES]:
+        for notice in notices[:MAX_NOTICES]:
             text = f"{notice.path}: {notice.problem.message}" if notice.path else notice.problem.message
             messages.warning(request, f"{notice.row}: {text}")
-        if len(notices) > MOST_NOTICES:
-            messages.warning(request, gettext("… and %d more notices.") % (len(notices) - MOST_NOTICES))
+        if len(notices) > MAX_NOTICES:
+            messages.warning(request, gettext("… and %d more notices.") % (len(notices) - MAX_NOTICES))
 
 
 class TypedRowAdmin(RowAdmin):

@@ -110,6 +110,6 @@ class SigningKey:
             challenge = bytes.fromhex(str(extra.get("challenge")))
         except ValueError:
             challenge = b""
-        if len(challenge) != cryptosign.SIZE:
+        if len(challenge) != cryptosign.KEY_BYTES:
             raise UnusableChallenge("the router's challenge for cryptosign is not 32 octets in hex")
         return cryptosign.sign(self.private_key, challenge)

@@ -10,7 +10,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-SIZE: Final = 32
+KEY_BYTES: Final = 32
 """Octets of a key, a challenge and a channel id."""
 
 _OCTETS: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -47,7 +47,7 @@ def is_answer(key: str, message: bytes, answer: str) -> bool:
     if not _ANSWER.fullmatch(answer):
         return False
     octets = bytes.fromhex(answer)
-    signature, signed = octets[:-SIZE], octets[-SIZE:]
+    signature, signed = octets[:-KEY_BYTES], octets[-KEY_BYTES:]
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, signed)
     except (InvalidSignature, ValueError):

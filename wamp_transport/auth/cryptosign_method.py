@@ -10,7 +10,7 @@ from ..config.auth_methods import CRYPTOSIGN
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
 from ..wamp.messages import Authenticate
-from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign
+from .cryptosign import KEY_BYTES, challenge_of, is_answer, message_of, public_key, public_key_of, sign
 from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
 
 
@@ -56,7 +56,7 @@ class CryptosignMethod:
         credential = principal.credential if principal is not None else None
         if not isinstance(credential, PublicKeys) or key not in credential.keys:
             principal = None
-        challenge = self._world.random_bytes(SIZE)
+        challenge = self._world.random_bytes(KEY_BYTES)
         pending = PendingCryptosign(principal, key, message_of(challenge, channel))
         answer = {"challenge": challenge.hex(), "channel_binding": binding}
         if to_sign is not None:

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 Call = Callable[[str, str | None, str, list[Any]], Awaitable[Any]]
 """Calls a procedure: realm, role (None for the router's own), URI, arguments. Raises ApplicationError."""
 
-BROKEN: Final = frozenset(
+BROKEN_AUTHENTICATOR_ERRORS: Final = frozenset(
     {
         errors.NO_SUCH_PROCEDURE,
         errors.NO_AVAILABLE_CALLEE,
@@ -55,7 +55,7 @@ class DynamicPrincipals:
             arguments = [lookup.realm, lookup.authid, dict(lookup.details)]
             answer = await self._call(realm, self._role, self._procedure, arguments)
         except ApplicationError as error:
-            if error.uri not in BROKEN:
+            if error.uri not in BROKEN_AUTHENTICATOR_ERRORS:
                 raise _denied(error.uri, error) from error
             logger.error("A login is denied because the authenticator %s cannot be asked: %s", self._procedure, error)
             raise _failed() from error

@@ -24,7 +24,7 @@ from .providers import AuthProvider
 
 NONCE_SIZE: Final = 32
 """Octets."""
-LONGEST: Final = 200
+MAX_TEXT_LENGTH: Final = 200
 """Characters of an authid, a role and a nonce."""
 ROUTER_SIDE: Final = "router"
 OPERATOR_SIDE: Final = "operator"
@@ -56,7 +56,7 @@ class OperatorMethod:
         details = request.hello.details
         extra = details.authextra or {}
         given = {"authid": details.authid, "role": extra.get("role", TRUSTED), "nonce": extra.get("nonce")}
-        if not all(isinstance(text, str) and 0 < len(text) <= LONGEST for text in given.values()):
+        if not all(isinstance(text, str) and 0 < len(text) <= MAX_TEXT_LENGTH for text in given.values()):
             return Deny()
         text = json.dumps(
             {

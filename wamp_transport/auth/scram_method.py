@@ -25,12 +25,12 @@ from .scram import (
     server_signature,
 )
 
-LONGEST_NONCE: Final = 512
+MAX_NONCE_LENGTH: Final = 512
 
-MOST_MODELS: Final = 50
+MAX_MODELS: Final = 50
 """Principals that are tried as a model for a decoy."""
 
-DEFAULT: Final = {
+DEFAULT_CREDENTIALS: Final = {
     STANDARD: Derivation("argon2id13", b"\0" * 16, 3, 64 * 1024),
     DIALECT: Derivation("argon2id-13", b"\0" * 16, 4096, 512),
 }
@@ -61,7 +61,7 @@ class ScramMethod:
         method, authid = request.method, request.hello.details.authid or ""
         extra = request.hello.details.authextra or {}
         client_nonce = extra.get("nonce")
-        if not isinstance(client_nonce, str) or len(client_nonce) > LONGEST_NONCE:
+        if not isinstance(client_nonce, str) or len(client_nonce) > MAX_NONCE_LENGTH:
             return Deny(message="authextra must hold a nonce, which is base64 text")
         try:
             nonce = joined_nonce(method, client_nonce, self._world.random_bytes(NONCE_SIZE))
@@ -101,13 +101,13 @@ class ScramMethod:
         """Return a made-up key derivation, modeled on that of a real principal."""
         key = self._world.secret_key
         first = decoy_challenges.choice(key, SCRAM.name, authid)
-        like = next(self._models(method, first, realm), DEFAULT[method])
+        like = next(self._models(method, first, realm), DEFAULT_CREDENTIALS[method])
         salt = decoy_challenges.octets(key, SCRAM.name, authid, len(like.salt))
         return Derivation(like.kdf, salt, like.iterations, like.memory)
 
     def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:
         """Yield the key derivations of principals that can log in with a method."""
-        for number in range(MOST_MODELS):
+        for number in range(MAX_MODELS):
             model = self._principals.model(first + number, realm)
             if model is None:
                 return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ..config.auth_methods import TICKET, WAMPCRA
-from ..config.principals import MOST_ITERATIONS, MOST_KEYLEN
+from ..config.principals import MAX_ITERATIONS, MAX_KEYLEN
 from ..config.secret import is_reference
 from .wampcra import Salting, derive_key
 
@@ -19,7 +19,7 @@ ITERATIONS: Final = 100_000
 KEYLEN: Final = 32
 """Octets."""
 
-PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
+SECRET_PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
 """Method, the key of its list of principals, and the attribute that holds a secret in clear text."""
 
 Place = tuple[str, str, str, str]
@@ -28,7 +28,7 @@ Place = tuple[str, str, str, str]
 
 def in_the_clear(auth: object) -> Iterator[Place]:
     """Yield the places of clear-text secrets that can be sealed."""
-    for method, listed, attribute in PLACES:
+    for method, listed, attribute in SECRET_PLACES:
         for authid, principal in _principals(auth, method, listed).items():
             if isinstance(principal, Mapping) and _is_clear(principal.get(attribute)):
                 yield method, listed, authid, attribute
@@ -73,7 +73,7 @@ def _derived(secret: str, principal: Mapping[str, Any], new_salt: Callable[[], s
     salt, iterations, keylen = (principal.get(name) for name in ("salt", "iterations", "keylen"))
     if salt is None or iterations is None or keylen is None:
         salting = Salting(new_salt(), ITERATIONS, KEYLEN)
-    elif isinstance(salt, str) and _is_number(iterations, MOST_ITERATIONS) and _is_number(keylen, MOST_KEYLEN):
+    elif isinstance(salt, str) and _is_number(iterations, MAX_ITERATIONS) and _is_number(keylen, MAX_KEYLEN):
         salting = Salting(salt, iterations, keylen)
     else:
         return None

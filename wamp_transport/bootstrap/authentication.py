@@ -52,7 +52,7 @@ from .cookie_logins import CookieLogins
 from .identity.django_methods import SessionMethod, TokenPrincipals
 from .identity.identity_services import IdentityServices
 from .identity.stored_principals import HashedTickets, StoredPrincipals
-from .threads import LOGIN_PATIENCE, MAX_LOGINS
+from .threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,9 @@ METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method
 
 
 def _login_threads(name: str, size: int) -> WorkerThreads:
-    return WorkerThreads(name, size, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_clean_connections)
+    return WorkerThreads(
+        name, size, max_queued=MAX_QUEUED_LOGINS, max_wait_seconds=MAX_LOGIN_WAIT_SECONDS, around=with_clean_connections
+    )
 
 
 def router_key() -> bytes:
@@ -101,7 +103,7 @@ class Authentication:
             router_key=router_key(),
         )
 
-    def let_in_operators(self, key: str) -> None:
+    def admit_operators(self, key: str) -> None:
         """Admit whoever has ``key`` to every service, with any role of the realm or ``trusted``."""
         self._operators = OperatorMethod(key, self.world)
 
@@ -143,7 +145,7 @@ class Authentication:
             return Deny(errors.AUTHENTICATION_FAILED, "this service no longer exists")
         kind = BY_WIRE_NAME[request.method]
         if kind is COOKIE:
-            return await self._cookies.admit(request, service.may_be)
+            return await self._cookies.admit(request, service.is_still_allowed)
         method = self._operators if kind is OPERATOR else service.methods.get(kind.name)
         if method is None:
             return Skip()
@@ -167,7 +169,7 @@ class Authentication:
             return False
         if not BY_WIRE_NAME[session.authmethod].ends_with_principal:
             return False
-        return not service.may_be(session.authmethod, session.authprovider, session.authid, session.authrole)
+        return not service.is_still_allowed(session.authmethod, session.authprovider, session.authid, session.authrole)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -178,8 +180,12 @@ class Authentication:
     def _sources(self, service: PathService) -> Callable[[str, MethodAuth], tuple[Principals, Method]]:
         def source(name: str, settings: MethodAuth) -> tuple[Principals, Method]:
             principals = self._principals(name, settings)
-            given = settings.router_key if isinstance(settings, CryptosignAuth) else None
-            world = self.world if given is None else replace(self.world, router_key=bytes.fromhex(given.reveal()))
+            router_key_hex = settings.router_key if isinstance(settings, CryptosignAuth) else None
+            world = (
+                self.world
+                if router_key_hex is None
+                else replace(self.world, router_key=bytes.fromhex(router_key_hex.reveal()))
+            )
             return principals, METHOD_CLASSES[name](principals, world, settings.default_role)
 
         return source
@@ -202,8 +208,8 @@ class Authentication:
         if settings.type == "function":
             create = settings.create or ""
             world = replace(self.world, offload=self._functions.run)
-            return FunctionPrincipals(world, create, _made(create, settings.config))
-        return StaticPrincipals(settings, _hashed)
+            return FunctionPrincipals(world, create, _create_authenticator(create, settings.config))
+        return StaticPrincipals(settings, _hashed_tickets)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
         """Call a procedure as the router and return its first result. Raises ApplicationError."""
@@ -238,30 +244,30 @@ class ServiceLogins:
         auth = settings.auth if isinstance(settings, WebSocketSection) else None
         asked = service_options(service).authmethods
         found = auth.methods() if auth is not None else {}
-        made = {name: source(name, each) for name, each in found.items() if name in asked}
-        self.methods = {name: method for name, (_, method) in made.items()}
+        built = {name: source(name, each) for name, each in found.items() if name in asked}
+        self.methods = {name: method for name, (_, method) in built.items()}
         self._django = auth.django_methods() if auth is not None else {}
         self.methods |= {name: django(name, each) for name, each in self._django.items()}
-        self._principals = {name: principals for name, (principals, _) in made.items()}
+        self._principals = {name: principals for name, (principals, _) in built.items()}
 
-    def may_be(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
+    def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
         """Return whether this login would still be allowed. Sources that must be asked are assumed to agree."""
         if authmethod in self._django:
             return True  # the session watch ends these
         if authprovider == AuthProvider.COOKIE:
-            return any(may_have(each, authid, authrole) for each in self._principals.values())
+            return any(may_exist(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
             return False  # principals of another source may have this name
-        return may_have(principals, authid, authrole)
+        return may_exist(principals, authid, authrole)
 
 
-def may_have(principals: Principals, authid: str, authrole: str) -> bool:
+def may_exist(principals: Principals, authid: str, authrole: str) -> bool:
     """Return whether there is such a principal, as far as is known without asking the source."""
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
-def _hashed(hashes: tuple[str, ...]) -> HashedTickets:
+def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
     """Return the check of tickets for hashes in the configuration. A hash of an unknown algorithm accepts nothing."""
     for each in hashes:
         try:
@@ -271,7 +277,7 @@ def _hashed(hashes: tuple[str, ...]) -> HashedTickets:
     return HashedTickets(tuple((None, each) for each in hashes))
 
 
-def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
+def _create_authenticator(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
     """Return the function that ``create`` makes; None if that fails, which is logged."""
     module, _, attribute = name.rpartition(".")
     try:

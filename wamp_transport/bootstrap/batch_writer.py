@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-LOG_SECONDS: Final = 60.0
+LOG_INTERVAL_SECONDS: Final = 60.0
 """How often the same trouble is logged."""
 
 
@@ -128,7 +128,7 @@ class BatchWriter(Generic[Item]):
 
     def _may_log(self, trouble: str) -> bool:
         now = monotonic()
-        if now - self._logged_at.get(trouble, -LOG_SECONDS) < LOG_SECONDS:
+        if now - self._logged_at.get(trouble, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
             return False
         self._logged_at[trouble] = now
         return True

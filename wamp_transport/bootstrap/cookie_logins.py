@@ -19,7 +19,7 @@ from .cookies import CookieStores
 
 logger = logging.getLogger(__name__)
 
-MayBe = Callable[[str, str, str, str], bool]
+IsStillAllowed = Callable[[str, str, str, str], bool]
 """Returns whether a login with this method and provider, as this authid and role, would still be allowed."""
 
 
@@ -50,7 +50,7 @@ class CookieLogins(NodeObserver):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def admit(self, request: AuthenticationRequest, may_be: MayBe) -> Admit | Skip | Deny:
+    async def admit(self, request: AuthenticationRequest, is_still_allowed: IsStillAllowed) -> Admit | Skip | Deny:
         """Return the session for a client with a stored login. Without such a login the next method is tried."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
@@ -62,7 +62,7 @@ class CookieLogins(NodeObserver):
             return Skip()
         if login is None or request.hello.realm not in (None, login.realm):
             return Skip()
-        if not may_be(login.authmethod, login.authprovider, login.authid, login.authrole):
+        if not is_still_allowed(login.authmethod, login.authprovider, login.authid, login.authrole):
             return Skip()
         return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 

@@ -36,8 +36,8 @@ class CookieStores(ConfigurationPart):
         self._prepared: dict[Hashable, AsyncCookieStore] = {}
         """Stores of a configuration that may still be refused. No service uses them, so they open no file."""
         self.trackers: dict[str, CookieTracker] = {}
-        self._fresh: list[AsyncCookieStore] = []
-        self._troubled: set[Hashable] = set()
+        self._unpurged: list[AsyncCookieStore] = []
+        self._failing: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
         """Return the tracker for the clients of a service, to be used from :meth:`use` on; None without a cookie."""
@@ -49,7 +49,7 @@ class CookieStores(ConfigurationPart):
         if store is None:
             store = self._prepared[place] = AsyncCookieStore(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
-                self._fresh.append(store)
+                self._unpurged.append(store)
         return CookieTracker(cookie, store, service.path)
 
     def use(self, trackers: Mapping[str, CookieTracker]) -> None:
@@ -66,10 +66,10 @@ class CookieStores(ConfigurationPart):
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Open and purge the stores that are new."""
         for place, store in list(self._stores.items()):
-            if store in self._fresh:
+            if store in self._unpurged:
                 await self._purge(place, store)
-                self._fresh.remove(store)
-        self._fresh = [store for store in self._fresh if store in self._stores.values()]
+                self._unpurged.remove(store)
+        self._unpurged = [store for store in self._unpurged if store in self._stores.values()]
 
     async def run(self) -> None:
         """Purge regularly, until canceled."""
@@ -86,11 +86,11 @@ class CookieStores(ConfigurationPart):
         try:
             await store.purge()
         except CookieStoreError as error:
-            if place not in self._troubled:
+            if place not in self._failing:
                 logger.error("A cookie store fails: %s", error)
-            self._troubled.add(place)
+            self._failing.add(place)
         else:
-            self._troubled.discard(place)
+            self._failing.discard(place)
 
     def close(self) -> None:
         """Close all stores."""

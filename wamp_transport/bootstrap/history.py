@@ -22,25 +22,25 @@ from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-WRITE_SECONDS: Final = 0.25
+WRITE_INTERVAL_SECONDS: Final = 0.25
 """How long recorded events may wait to be written together."""
 
-TRIM_EVERY: Final = 200
+BATCHES_PER_TRIM: Final = 200
 """Batches between two looks for rows that no history keeps any more."""
 
-MAX_WAITING: Final = 100_000
+MAX_QUEUED_EVENTS: Final = 100_000
 """Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
 
-MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of payload that may wait so."""
 
-MAX_BATCH: Final = 1_000
+MAX_BATCH_EVENTS: Final = 1_000
 """Events that are written in one transaction."""
 
-LAST_SECONDS: Final = 2.0
+CLOSE_SECONDS: Final = 2.0
 """How long a node that stops waits for the last events to be written."""
 
-EVENT_BYTES: Final = 500
+EVENT_OVERHEAD_BYTES: Final = 500
 """What an event takes besides its payload, about."""
 
 
@@ -54,9 +54,9 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         self._writer: BatchWriter[Record] = BatchWriter(
             "events of histories",
             self._write,
-            max_items=MAX_WAITING,
-            max_bytes=MAX_WAITING_BYTES,
-            max_batch=MAX_BATCH,
+            max_items=MAX_QUEUED_EVENTS,
+            max_bytes=MAX_QUEUED_BYTES,
+            max_batch=MAX_BATCH_EVENTS,
         )
         self._batches = 0
         self._restored: list[History] = []
@@ -78,7 +78,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
     async def run(self) -> None:
         """Write what is recorded, until cancelled."""
         while True:
-            await asyncio.sleep(WRITE_SECONDS)
+            await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
@@ -87,12 +87,12 @@ class DurableHistory(ConfigurationPart, NodeObserver):
 
     async def stop(self) -> None:
         """Write the queued events, as the process ends."""
-        await self._writer.close(LAST_SECONDS)
+        await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[Record]) -> None:
         await in_thread(history.keep, batch)
         self._batches += 1
-        if self._batches % TRIM_EVERY == 0:
+        if self._batches % BATCHES_PER_TRIM == 0:
             await self._trim()
 
     async def _trim(self) -> None:
@@ -111,7 +111,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
 def size_of(publication: Publication) -> int:
     """Return the approximate size of a publication in bytes."""
     message = publication.message
-    size = EVENT_BYTES
+    size = EVENT_OVERHEAD_BYTES
     for part in (message.args, message.kwargs):
         with suppress(TypeError, ValueError, OverflowError):  # such an event is skipped when it is written
             size += len(encode(part)) if publication.payload_format == PYTHON and part is not ABSENT else len(part)

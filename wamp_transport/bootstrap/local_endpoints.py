@@ -11,7 +11,7 @@ from ..stores.operators import WampService
 from ..transports.listener import Listener
 from ..transports.origins import SAME_ORIGIN
 
-EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
+LOOPBACK_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
 
 def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def _services(configuration: Configuration, transport: Transport, listener: List
 
 def _authority(listener: Listener) -> str:
     assert isinstance(listener.endpoint, TcpEndpoint)  # noqa: S101 - looked at before
-    host = EVERY_ADDRESS.get(listener.interface, listener.interface)
+    host = LOOPBACK_ADDRESSES.get(listener.interface, listener.interface)
     return f"[{host}]:{listener.endpoint.port}" if ":" in host else f"{host}:{listener.endpoint.port}"
 
 

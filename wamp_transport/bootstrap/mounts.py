@@ -30,7 +30,7 @@ from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
 
-MAIN: Final = "main"
+MAIN_LISTENER: Final = "main"
 """Key of the listener whose address the command line gives; it serves the first transport."""
 
 Application = Callable[..., Any]
@@ -61,7 +61,7 @@ class MountTable:
     def resolve(self, transport: str, path: str) -> tuple[Mount, tuple[str, ...]] | None:
         """Return what answers at a path of a transport, and the path segments left to it; None if nothing does."""
         first = next(iter(self.transports.values()), None)
-        table = first if transport == MAIN else self.transports.get(transport)
+        table = first if transport == MAIN_LISTENER else self.transports.get(transport)
         return None if table is None else table.resolve(path)
 
 
@@ -94,11 +94,11 @@ class Mounts(ConfigurationPart):
 
     def _build(self, new: Configuration) -> MountTable:
         base = new.base_dir, new.source
-        kept = self.table.by_key if base == self.table.base else {}
+        reusable = self.table.by_key if base == self.table.base else {}
         mounts: dict[str, Mount] = {}
         failures: dict[str, Exception] = {}
         for service in new.services:
-            before = kept.get(service.key)
+            before = reusable.get(service.key)
             has_failed = service.key in self.table.failures
             if before is not None and not has_failed and is_same_service(before.service, service):
                 mounts[service.key] = before

@@ -19,10 +19,10 @@ from ..stores.operators import operator_key
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path
 from .local_endpoints import local_endpoints
-from .mounts import MAIN, Mount
+from .mounts import MAIN_LISTENER, Mount
 from .sources import Source, choose_source
 from .started_node import OnApplied, Snapshot, StartedNode
-from .threads import finished, in_thread
+from .threads import in_thread, wait_for_jobs
 from .watcher import ConfigurationWatcher
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,9 @@ class Runtime:
         self._watcher: ConfigurationWatcher | None = None
         self._operator_salt = secrets.token_hex(32)
         self._listeners: Mapping[str, Listener] = {}
-        self._has_news = asyncio.Event()
+        self._must_report = asyncio.Event()
         self._reporting = asyncio.Lock()
-        self._is_silent = False
+        self._is_failure_logged = False
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[StartedNode] | None = None
 
@@ -78,18 +78,18 @@ class Runtime:
         await asyncio.gather(*ending, return_exceptions=True)
         if self.started is not None:
             await self.started.stop()
-        await finished(FORGET_SECONDS)  # a report that came after would be remembered
+        await wait_for_jobs(FORGET_SECONDS)  # a report that came after would be remembered
         if self._tasks:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
-        await finished(FORGET_SECONDS)
+                await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)
+        await wait_for_jobs(FORGET_SECONDS)
         await asyncio.to_thread(close_kept)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
         """What answers a request, and the path segments left to it; None where that is Django's."""
         if self.started is None:
             return None
-        return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN), raw_path(scope))
+        return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN_LISTENER), raw_path(scope))
 
     def find_service(self, key: str, path: bytes) -> PathService | None:
         """The WAMP service at a path, for the server before the handshake."""
@@ -118,16 +118,16 @@ class Runtime:
 
     async def _report_regularly(self) -> None:
         while True:
-            self._has_news.clear()
+            self._must_report.clear()
             await self._report()
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._has_news.wait()
+                    await self._must_report.wait()
 
     def announce(self, listeners: Mapping[str, Listener]) -> None:
         """This is where the process is reached from now on: it is written down soon."""
         self._listeners = listeners
-        self._has_news.set()
+        self._must_report.set()
 
     async def _report(self) -> None:
         async with self._reporting:  # a later report must not be overtaken
@@ -135,7 +135,7 @@ class Runtime:
             if snapshot is None:
                 return
             has_operators = app_settings().local_operators
-            await self._tell(
+            await self._store_report(
                 nodes.report,
                 self.name,
                 snapshot.apply_count,
@@ -146,16 +146,16 @@ class Runtime:
                 operator_salt=self._operator_salt if has_operators else "",
             )
 
-    async def _tell(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
+    async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Write something down for the admin. A node works without, so where that fails it is only told, once."""
         try:
             await in_thread(function, *args, **kwargs)
         except DatabaseError as error:
-            if not self._is_silent:
+            if not self._is_failure_logged:
                 logger.warning("This node cannot tell the database how it is: %s", error)
-            self._is_silent = True
+            self._is_failure_logged = True
         else:
-            self._is_silent = False
+            self._is_failure_logged = False
 
 
 _runtime: Runtime | None = None

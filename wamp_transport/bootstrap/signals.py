@@ -33,22 +33,22 @@ from .identity.throttle import address_of
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 10_000
+MAX_QUEUED_SIGNALS: Final = 10_000
 """Signals that may wait for receivers. Others are dropped and counted, and that is logged."""
 
-MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
 """Bytes that these may have: authids are as long as peers like."""
 
-MAX_BATCH: Final = 100
+MAX_BATCH_SIGNALS: Final = 100
 """Signals that are sent with the same database connections, before these are looked after."""
 
-SIGNAL_BYTES: Final = 1_000
+SIGNAL_OVERHEAD_BYTES: Final = 1_000
 """What a signal takes besides its texts, about."""
 
-SLOW_SECONDS: Final = 1.0
+SLOW_RECEIVER_SECONDS: Final = 1.0
 """How long the receivers of one signal may take without being named in the log."""
 
-LAST_SECONDS: Final = 2.0
+CLOSE_SECONDS: Final = 2.0
 """How long receivers have when the process stops."""
 
 UserKey = Callable[[int], str | None]
@@ -64,9 +64,9 @@ class Signals(NodeObserver):
         self._writer: BatchWriter[tuple[Signal, dict[str, Any]]] = BatchWriter(
             "signals",
             self._write,
-            max_items=MAX_WAITING,
-            max_bytes=MAX_WAITING_BYTES,
-            max_batch=MAX_BATCH,
+            max_items=MAX_QUEUED_SIGNALS,
+            max_bytes=MAX_QUEUED_BYTES,
+            max_batch=MAX_BATCH_SIGNALS,
             is_eager=True,
         )
 
@@ -75,24 +75,24 @@ class Signals(NodeObserver):
         self._user_key = user_key
         node.observers.add(self)
 
-    def failed(self, failure: LoginFailure) -> None:
+    def send_login_failed(self, failure: LoginFailure) -> None:
         """A login has failed."""
         if login_failed.has_listeners():
             self._send(login_failed, failure=failure)
 
-    def applied(self, configuration: AppliedConfiguration) -> None:
+    def send_configuration_applied(self, configuration: AppliedConfiguration) -> None:
         """A configuration runs."""
         if configuration_applied.has_listeners():
             self._send(configuration_applied, configuration=configuration)
 
     async def close(self) -> None:
         """The process ends; receivers still hear what was sent until now."""
-        await self._writer.close(LAST_SECONDS)
+        await self._writer.close(CLOSE_SECONDS)
         self._threads.close()
 
     def _send(self, signal: Signal, **named: Any) -> None:
         """Let the receivers have a signal, after all that was sent before. Never waits."""
-        self._writer.put((signal, named), SIGNAL_BYTES + sum(map(_text_size, named.values())))
+        self._writer.put((signal, named), SIGNAL_OVERHEAD_BYTES + sum(map(_text_size, named.values())))
 
     async def _write(self, batch: list[tuple[Signal, dict[str, Any]]]) -> None:
         await self._threads.run(_send_all, batch)
@@ -135,7 +135,7 @@ def _send_all(batch: list[tuple[Signal, dict[str, Any]]]) -> None:
         except ProjectCodeError:
             logger.exception("A receiver of a signal failed; those after it have not got the signal")
         seconds = time.monotonic() - began_at
-        if seconds > SLOW_SECONDS:
+        if seconds > SLOW_RECEIVER_SECONDS:
             logger.warning("The receivers of a signal of %s took %.1f seconds", ", ".join(named), seconds)
 
 

@@ -62,10 +62,10 @@ class StartedNode:
         cookie_logins = CookieLogins(cookies := CookieStores())
         self._name = name
         self._signals = Signals()
-        self._identities = IdentityServices(name, self._signals.failed)
+        self._identities = IdentityServices(name, self._signals.send_login_failed)
         authentication = Authentication(cookie_logins, services, self._identities)
         if operator_key is not None:
-            authentication.let_in_operators(operator_key)
+            authentication.admit_operators(operator_key)
         guard = self._identities.guard(authentication)
         self.node = services.node = Node(RouterOptions(), loop, guard, DynamicAuthorizer(services, functions.run))
         self._identities.attach(self.node)
@@ -113,9 +113,9 @@ class StartedNode:
         try:
             await self.plan.apply(configuration)
         except PartsBehind:
-            self._take(configuration, revision)
+            self._set_snapshot(configuration, revision)
             raise
-        self._take(configuration, revision)
+        self._set_snapshot(configuration, revision)
         self._announce()
 
     async def retry(self) -> None:
@@ -138,7 +138,7 @@ class StartedNode:
         finally:
             self.plan.close()
 
-    def _take(self, configuration: Configuration, revision: Hashable) -> None:
+    def _set_snapshot(self, configuration: Configuration, revision: Hashable) -> None:
         self.snapshot = Snapshot(configuration, revision, self.snapshot.apply_count + 1)
         self._is_announced = False
 
@@ -148,7 +148,7 @@ class StartedNode:
             return
         self._is_announced = True
         count, source, revision = self.snapshot.apply_count, self.snapshot.configuration.source, self.snapshot.revision
-        self._signals.applied(
+        self._signals.send_configuration_applied(
             AppliedConfiguration(count, source, self._name, revision if isinstance(revision, int) else None)
         )
         logger.info("Configuration %d of this process is applied (%s)", count, source)

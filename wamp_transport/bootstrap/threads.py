@@ -16,29 +16,29 @@ from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Result = TypeVar("Result")
 
-MAX_THREADS: Final = 2
+DATABASE_THREADS: Final = 2
 """Jobs for the database at the same time; others wait. It is also how many connections a node keeps to each database.
 
 More would take the interpreter from the event loop, not get more done: with 8 a storm of logins by principals of the
 database made other sessions' calls take 50 ms instead of 2, at the same number of logins (``make bench-logins``).
 """
 
-MAX_DATABASE_JOBS: Final = 2_000
+MAX_QUEUED_DATABASE_JOBS: Final = 2_000
 """Jobs that may wait for the database; further ones fail immediately."""
 
-DATABASE_PATIENCE: Final = 10.0
+MAX_DATABASE_WAIT_SECONDS: Final = 10.0
 """Seconds that a job may wait for a thread while the database does not answer those before it."""
 
-MAX_LOGINS: Final = 200
+MAX_QUEUED_LOGINS: Final = 200
 """Logins that may wait for a thread; further ones fail immediately."""
 
-LOGIN_PATIENCE: Final = 5.0
+MAX_LOGIN_WAIT_SECONDS: Final = 5.0
 """Seconds that a login may wait for a thread: less than all of it may take, so that the client learns why it fails."""
 
 FUNCTION_THREADS: Final = 8
 """Functions of the project that are no coroutine functions and run at the same time; others wait for their turn."""
 
-MAX_FUNCTIONS: Final = 1_000
+MAX_QUEUED_FUNCTIONS: Final = 1_000
 """Calls of such functions that may wait for a thread; further ones fail immediately."""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
@@ -68,9 +68,9 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     if pool is None:
         pool = _pools[loop] = WorkerThreads(
             "wamp-node",
-            MAX_THREADS,
-            max_queued=MAX_DATABASE_JOBS,
-            patience=DATABASE_PATIENCE,
+            DATABASE_THREADS,
+            max_queued=MAX_QUEUED_DATABASE_JOBS,
+            max_wait_seconds=MAX_DATABASE_WAIT_SECONDS,
             around=with_database,
         )
     try:
@@ -85,7 +85,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
         raise asyncio.CancelledError from error
 
 
-async def finished(seconds: float) -> None:
+async def wait_for_jobs(seconds: float) -> None:
     """Wait up to ``seconds`` for what runs in the threads of this loop. It goes on when its task is canceled."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
@@ -103,8 +103,8 @@ class Functions:
         self._threads = WorkerThreads(
             "wamp-function",
             FUNCTION_THREADS,
-            max_queued=MAX_FUNCTIONS,
-            patience=LOGIN_PATIENCE,
+            max_queued=MAX_QUEUED_FUNCTIONS,
+            max_wait_seconds=MAX_LOGIN_WAIT_SECONDS,
             around=with_clean_connections,
         )
 

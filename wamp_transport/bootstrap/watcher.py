@@ -82,9 +82,9 @@ class ConfigurationWatcher:
             configuration: Configuration = await in_thread(self._source.load)
             await self._apply(lambda: self._started.apply(configuration, revision))
         except ConfigError as error:
-            self._failed(error, "The new configuration is not used, the old one still runs. %s")
+            self._retry_later(error, "The new configuration is not used, the old one still runs. %s")
         except Exception as error:  # noqa: BLE001 - whatever a source raises, what runs goes on
-            self._failed(error, "A new configuration cannot be loaded, it is tried again: %s")
+            self._retry_later(error, "A new configuration cannot be loaded, it is tried again: %s")
         else:
             self._must_load = False
 
@@ -95,11 +95,11 @@ class ConfigurationWatcher:
         try:
             await work()
         except PartsBehind as error:
-            self._failed(error)
+            self._retry_later(error)
         else:
             self._problem, self._delay = "", 0.0
 
-    def _failed(self, error: Exception, message: str | None = None) -> None:
+    def _retry_later(self, error: Exception, message: str | None = None) -> None:
         """Retry later. Log the failure, once for as long as it is the same; the plan has logged those of parts."""
         self._delay = min(self._delay * 2 or RETRY_SECONDS, MAX_RETRY_SECONDS)
         self._retry_at = asyncio.get_running_loop().time() + self._delay

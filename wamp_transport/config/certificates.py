@@ -23,8 +23,8 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 from wamp_transport.config.endpoint import TlsSection
 from wamp_transport.config.section import Finding
 
-LARGEST_FILE: Final = 1024 * 1024
-SOON: Final = timedelta(days=7)
+MAX_FILE_BYTES: Final = 1024 * 1024
+EXPIRY_WARNING_PERIOD: Final = timedelta(days=7)
 """Time before the end of a certificate from which on a warning is given."""
 
 Parsed = TypeVar("Parsed")
@@ -124,13 +124,13 @@ def _try(
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            content = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _Unusable("there is no such file") from None
     except (OSError, ValueError) as error:
         raise _Unusable(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > LARGEST_FILE:
-        raise _Unusable(f"larger than {LARGEST_FILE} bytes (1 MiB)")
+    if len(content) > MAX_FILE_BYTES:
+        raise _Unusable(f"larger than {MAX_FILE_BYTES} bytes (1 MiB)")
     return content
 
 
@@ -178,7 +178,7 @@ def _remarks(files: TlsFiles, certificate: Certificate, now: datetime) -> Iterat
     elif now < begin:
         message = f"{files.certificate}: this certificate is not valid before {begin:%Y-%m-%d}"
         yield Finding(("certificate",), message, "check the clock of this machine", "ignored")
-    elif end - now < SOON:
+    elif end - now < EXPIRY_WARNING_PERIOD:
         message = f"{files.certificate}: this certificate expires on {end:%Y-%m-%d}"
         yield Finding(("certificate",), message, "renew it; the new file is used without a restart", "ignored")
 

@@ -12,7 +12,7 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """The attributes that only some kinds of store have."""
 
-SAFE_LENGTH = 22
+MIN_SAFE_LENGTH = 22
 """Characters of an id that nobody can guess: 132 bits."""
 
 _ONE_DATABASE = "cookies are kept in the database of the Django project"
@@ -109,11 +109,11 @@ class Cookie(Section):
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
         """Check for cookies that can be guessed or that browsers refuse."""
         length = given.get("length")
-        if isinstance(length, int) and 6 <= length < SAFE_LENGTH:
+        if isinstance(length, int) and 6 <= length < MIN_SAFE_LENGTH:
             yield Finding(
                 ("length",),
                 f"an id of {length} characters can be guessed",
-                f"use at least {SAFE_LENGTH}",
+                f"use at least {MIN_SAFE_LENGTH}",
                 "ignored",
             )
         name = given.get("name")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from wamp_transport.config.realm import FUNCTION, RealmSection, RoleSection
+from wamp_transport.config.realm import FUNCTION_PREFIX, RealmSection, RoleSection
 from wamp_transport.router.options import ACTIONS, Action, Match
 from wamp_transport.router.permissions import Role, Rules, refusal
 from wamp_transport.wamp.uris import is_reserved
@@ -91,8 +91,8 @@ def explain(
         )
     if options.authorizer is not None:
         name = options.authorizer.name
-        kind = "function" if name.startswith(FUNCTION) else "procedure"
-        return explained("asked", f"the {kind} {name.removeprefix(FUNCTION)} decides")
+        kind = "function" if name.startswith(FUNCTION_PREFIX) else "procedure"
+        return explained("asked", f"the {kind} {name.removeprefix(FUNCTION_PREFIX)} decides")
     if not rules:
         reason = "no rule covers it, and allow-by-default is true" if decision.allowed else "no rule covers it"
     else:

@@ -12,7 +12,7 @@ from typing import Any
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding
 
-DEEPEST = 64
+MAX_NESTING_DEPTH = 64
 
 
 class RepeatedKeys(dict[str, Any]):
@@ -59,8 +59,8 @@ def _number(value: float, findings: list[Finding], location: Location) -> float 
 def _container(
     value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], findings: list[Finding], location: Location
 ) -> Any:
-    if len(location) >= DEEPEST:
-        findings.append(Finding(location, f"nested deeper than {DEEPEST} levels"))
+    if len(location) >= MAX_NESTING_DEPTH:
+        findings.append(Finding(location, f"nested deeper than {MAX_NESTING_DEPTH} levels"))
         return None
     if not isinstance(value, Mapping):
         return tuple(normalize(item, findings, (*location, index)) for index, item in enumerate(value))

@@ -15,7 +15,7 @@ from wamp_transport.config.normalize import RepeatedKeys
 from wamp_transport.config.report import ConfigError, Problem, Report, short
 from wamp_transport.config.section import Finding
 
-LARGEST_FILE = 16 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
 
 _DIRECTORY = ".crossbar"
 _FILE = "config.json"
@@ -121,11 +121,11 @@ _YAML = ("YAML is not offered", f"write the configuration as JSON, to {_FILE}")
 def _text_of(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise _refuse(file, f"cannot be read: {error.strerror}") from None
-    if len(content) > LARGEST_FILE:
-        raise _refuse(file, f"larger than {LARGEST_FILE} bytes (16 MiB)")
+    if len(content) > MAX_FILE_BYTES:
+        raise _refuse(file, f"larger than {MAX_FILE_BYTES} bytes (16 MiB)")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,7 +16,7 @@ _STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
 
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
-FUNCTION: Final = "function:"
+FUNCTION_PREFIX: Final = "function:"
 """The prefix of an authorizer's name that is a function, not a procedure. URIs cannot contain a colon here."""
 
 
@@ -178,7 +178,7 @@ class RoleSection(LimitsSection):
 
     def authorizer_options(self) -> AuthorizerOptions | None:
         """Build the router's AuthorizerOptions; None if the permissions decide."""
-        name = self.authorizer or (self.authorizer_function and FUNCTION + self.authorizer_function)
+        name = self.authorizer or (self.authorizer_function and FUNCTION_PREFIX + self.authorizer_function)
         if not name:
             return None
         timeout, seconds = self.authorizer_timeout / 1000, self.authorizer_cache_time

@@ -18,8 +18,8 @@ from wamp_transport.config.section import Finding, Section, identifier, setting
 OFFERED_SERIALIZERS = ("cbor", "msgpack", "json")
 OTHER_SERIALIZERS = ("ubjson", "flatbuffers")
 
-LARGEST = 64 * 1024 * 1024
-SMALLEST_OUTGOING = 64 * 1024
+MAX_SIZE_BYTES = 64 * 1024 * 1024
+MIN_OUTGOING_BYTES = 64 * 1024
 _LONGEST = 2**31 - 1
 
 
@@ -46,7 +46,7 @@ def _time(default: int, help: str) -> Any:
 
 
 def _size(default: int, help: str) -> Any:
-    return setting(default, f"{help} In bytes, 0 to {LARGEST} (64 MiB).", unit="bytes", ge=0, le=LARGEST)
+    return setting(default, f"{help} In bytes, 0 to {MAX_SIZE_BYTES} (64 MiB).", unit="bytes", ge=0, le=MAX_SIZE_BYTES)
 
 
 class WebSocketOptions(LimitsSection):
@@ -104,10 +104,10 @@ class WebSocketOptions(LimitsSection):
     max_outgoing_size: int = setting(
         16 * 1024 * 1024,
         "Bytes that may be queued for a peer at all. Above it the grace period counts as over, above twice as much the "
-        f"connection is closed in any case. {SMALLEST_OUTGOING} (64 KiB) to {LARGEST} (64 MiB).",
+        f"connection is closed in any case. {MIN_OUTGOING_BYTES} (64 KiB) to {MAX_SIZE_BYTES} (64 MiB).",
         unit="bytes",
-        ge=SMALLEST_OUTGOING,
-        le=LARGEST,
+        ge=MIN_OUTGOING_BYTES,
+        le=MAX_SIZE_BYTES,
     )
     tcp_nodelay: bool = setting(True, "Send small packets without delay (TCP_NODELAY).")
     auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 
-from ..bootstrap.mounts import MAIN
+from ..bootstrap.mounts import MAIN_LISTENER
 from ..bootstrap.runtime import Runtime, install
 from ..bootstrap.sources import Source
 from ..compat.requirements import IncompatibleLibraryError
@@ -73,8 +73,8 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
     first = configuration.transports[:1]
     for transport in first:
         del own[transport.key]
-        return {MAIN: Listener.of(configuration, transport, main), **own}
-    return {MAIN: Listener(main)}
+        return {MAIN_LISTENER: Listener.of(configuration, transport, main), **own}
+    return {MAIN_LISTENER: Listener(main)}
 
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":

@@ -1,1 +1,1 @@
-"""The shell around the router core: runs its effects, its timers and its connections."""
+"""The shell around the router core: it runs the core's effects and timers, and owns the connections."""

@@ -1,10 +1,10 @@
-"""Sessions of code in this process. They have no network transport; the router treats them like all others.
+"""Client sessions inside the router's process. They need no network; the router treats them like all others.
 
     session = await join(node, "realm1", authid="shop", authrole="backend")
     result = await session.call("com.example.add", [2, 3])
     await session.publish("com.example.added", [result.value])
 
-They belong to the event loop of the node. No other thread may use them.
+They belong to the event loop of the node, and no other thread may use them.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from .session import MAX_QUEUED_MESSAGES, Registration, Session, Subscription
 __all__ = ["Registration", "ServiceSessions", "Session", "Subscription", "join"]
 
 TRANSPORT: Final = {"type": "local"}
-"""The transport details that the meta API reports."""
+"""The transport details that the meta API shows."""
 
 ROUTER_AUTHID: Final = "router"
 """The authid of the sessions of :class:`ServiceSessions`."""
 
 
 class LocalClientTransport:
-    """The transport of a session in this process: without bytes and without a login."""
+    """The transport of a session inside the process, without bytes and without authentication."""
 
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
@@ -38,7 +38,7 @@ class LocalClientTransport:
         self._connection = node.connect(LOCAL_SERVICE, LocalMessageEncoder(), inbox, TRANSPORT)
 
     def open(self, hello: Hello) -> None:
-        """Join the realm without a login."""
+        """Join the realm without authentication."""
         self._node.admit(self._connection, hello, self._principal)
 
     def send(self, message: Message) -> None:
@@ -46,10 +46,10 @@ class LocalClientTransport:
         self._node.receive(self._connection, message)
 
     def answer_challenge(self, challenge: Challenge, session_id: int) -> None:
-        """Do nothing: there is no login."""
+        """Do nothing: there is no authentication, and so no CHALLENGE."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """Let the node skip the session while too much waits, as it does with slow peers."""
+        """Skip the session when sending events and calls while its queue is too long, as with slow peers."""
         self._connection.congested(is_congested)
 
     def close(self) -> None:
@@ -64,23 +64,23 @@ async def join(
     authid: str,
     authrole: str,
     authextra: dict[str, Any] | None = None,
-    max_waiting: int = MAX_QUEUED_MESSAGES,
+    max_queued: int = MAX_QUEUED_MESSAGES,
 ) -> Session:
-    """Open a session with any role of the realm, or with ``trusted``, which may do everything.
+    """Open a session with any role of the realm, or with ``trusted``, the role that may do everything.
 
     Raises SessionClosed if the realm or the role does not exist, or if the realm is full.
     """
     principal = Admit(realm, authid, authrole, LOCAL.name, AuthProvider.LOCAL.value, authextra)
-    session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_waiting)
+    session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_queued)
     await session.open()
     return session
 
 
 class ServiceSessions:
-    """The router's own sessions: one for each realm and role that the router itself calls procedures as.
+    """The router's own sessions, with which it calls procedures: one for each realm and role in use.
 
-    A session opens on first use, and again when it was closed. ``node`` is set when the node starts. Before that, and
-    in realms that do not exist, there are no sessions.
+    A session is opened on first use, and reopened if it was closed. ``node`` is set when the node starts. Before that,
+    and in realms that do not exist, no session can be opened.
     """
 
     def __init__(self) -> None:
@@ -96,6 +96,6 @@ class ServiceSessions:
             if session is None or not session.is_open:
                 self._sessions.pop(key, None)
                 if self.node is None:
-                    raise SessionClosed("wamp.close.system_shutdown", "there is no router yet")
+                    raise SessionClosed("wamp.close.system_shutdown", "the router has not started yet")
                 session = self._sessions[key] = await join(self.node, realm, authid=ROUTER_AUTHID, authrole=authrole)
         return session

@@ -166,7 +166,7 @@ def test_procedure_of_another_is_told_once_and_taken_when_it_is_free(caplog):
 
 
 def test_session_that_was_killed_comes_back(monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "CHECK_INTERVAL_SECONDS", 0.001)
 
     @register("com.mine")
     def mine():
@@ -177,7 +177,7 @@ def test_session_that_was_killed_comes_back(monkeypatch):
         following = asyncio.ensure_future(stage.handlers.run())
         returned = asyncio.Event()
         await trusted.subscribe("wamp.registration.on_create", lambda _: returned.set())
-        await trusted.call("wamp.session.kill_by_authid", [module.AUTHID])
+        await trusted.call("wamp.session.kill_by_authid", [module.SESSION_AUTHID])
         await returned.wait()
         assert (await trusted.call("com.mine")).value == "mine"
         following.cancel()

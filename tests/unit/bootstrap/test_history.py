@@ -150,7 +150,7 @@ def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durabl
 
 
 def test_rows_that_no_history_keeps_are_looked_for_now_and_then(loop, durable, store, record, monkeypatch):
-    monkeypatch.setattr(module, "TRIM_EVERY", 2)
+    monkeypatch.setattr(module, "BATCHES_PER_TRIM", 2)
     loop.run_until_complete(durable.apply(CONFIGURATION, None))
     for number in range(4):
         record(number)
@@ -180,7 +180,7 @@ def test_what_the_database_did_not_give_is_asked_for_again(loop, node, durable, 
 
 
 def test_writing_goes_on_until_cancelled(loop, durable, store, record, monkeypatch):
-    monkeypatch.setattr(module, "WRITE_SECONDS", 0)
+    monkeypatch.setattr(module, "WRITE_INTERVAL_SECONDS", 0)
 
     async def scenario():
         running = asyncio.ensure_future(durable.run())

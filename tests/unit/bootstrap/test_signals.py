@@ -49,8 +49,8 @@ def live(signals):
         session = await join(node, "realm1", authid="shop", authrole="trusted")
         node.connections[session.id].congested(True)
         await session.leave()
-        signals.failed(FAILURE)
-        signals.applied(APPLIED)
+        signals.send_login_failed(FAILURE)
+        signals.send_configuration_applied(APPLIED)
         await signals.close()
         await node.stop(1)
         return session.id
@@ -100,7 +100,7 @@ def send(signal, *numbers):
 
 
 def test_receivers_run_in_a_thread_of_their_own_in_order(signal, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BATCH", 2)
+    monkeypatch.setattr(module, "MAX_BATCH_SIGNALS", 2)
     got = []
 
     def hear(number, **kwargs):
@@ -172,7 +172,7 @@ def test_receiver_that_raises_no_ordinary_exception_hears_the_next_signal(signal
 
 
 def test_slow_receivers_are_named(signal, caplog, monkeypatch):
-    monkeypatch.setattr(module, "SLOW_SECONDS", 0)
+    monkeypatch.setattr(module, "SLOW_RECEIVER_SECONDS", 0)
 
     def hear(**kwargs):
         threading.Event().wait(0.001)
@@ -185,7 +185,7 @@ def test_slow_receivers_are_named(signal, caplog, monkeypatch):
 
 @pytest.mark.expects_errors("wait already, and they are not written fast enough")
 def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
-    monkeypatch.setattr(module, "MAX_WAITING", 5)
+    monkeypatch.setattr(module, "MAX_QUEUED_SIGNALS", 5)
     begun, gate, got = threading.Event(), threading.Event(), []
 
     def hear(number, **kwargs):
@@ -212,7 +212,7 @@ def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
 
 @pytest.mark.expects_errors("The process ends: 1 signals are lost")
 def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatch):
-    monkeypatch.setattr(module, "LAST_SECONDS", 0.01)
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.01)
     begun, gate = threading.Event(), threading.Event()
 
     def hang(**kwargs):
@@ -236,7 +236,7 @@ def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatc
 
 @pytest.mark.expects_errors("1 signals are lost: 0 wait already, and they are not written fast enough")
 def test_texts_of_peers_count(signal):
-    failure = LoginFailure("realm1", "x" * module.MAX_WAITING_BYTES, "ticket", "a/ws", None, "no", "no", False)
+    failure = LoginFailure("realm1", "x" * module.MAX_QUEUED_BYTES, "ticket", "a/ws", None, "no", "no", False)
     got = []
     signal.connect(lambda failure, **kwargs: got.append(failure), weak=False)
 

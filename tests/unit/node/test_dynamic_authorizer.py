@@ -101,7 +101,7 @@ def test_what_is_no_answer_allows_nothing_and_is_logged(here, caplog, answer, ro
         here.run(session.call("wamp.session.count"))
     assert caught.value.uri == errors.AUTHORIZATION_FAILED
     assert "secret" not in str(caught.value)
-    assert f"of role {role} in realm realm1 could not decide whether session {session.id} may call" in caplog.text
+    assert f"of role {role} in realm realm1 failed, so session {session.id} may not call" in caplog.text
 
 
 @pytest.mark.expects_errors("Authorizer com.authorize of role asked in realm realm1 could not decide")

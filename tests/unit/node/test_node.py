@@ -101,7 +101,7 @@ def test_long_message_needs_a_session(join, connect, size):
     connection.receive(hello.ljust(size))
     assert connection.is_closed is (size > MAX_UNJOINED_BYTES)
     if connection.is_closed:
-        assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.transport.written[0]
+        assert b"a message of 65537 bytes; the limit is 65536 until a session" in connection.transport.written[0]
         assert connection.transport.closed[0][0] == "wamp.error.protocol_violation"
     joined = join()
     joined.receive(b'[48,5,{},"com.none"]'.ljust(size))
@@ -293,7 +293,7 @@ class TestControl:
         joined, waiting = join(), connect()
         named = replace(OPEN, anonymous=AnonymousLogin(authid="somebody"))
         node.configure(options, {OPEN.key: named})
-        assert b"who may use the service" in joined.transport.written[0]
+        assert b"the options for logins at" in joined.transport.written[0]
         assert waiting.transport.closed
 
     def test_second_attempt_ends_them_although_the_first_has_failed(self, node, join, options, monkeypatch):

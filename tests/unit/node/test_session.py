@@ -579,7 +579,7 @@ def test_session_that_falls_behind_is_left_out_until_it_catches_up(node, joined,
         await gate.wait()
         heard.append(event.args[0])
 
-    slow, publisher = joined(max_waiting=4), joined()
+    slow, publisher = joined(max_queued=4), joined()
     run(slow.subscribe("com.x", hear))
     run(slow.register("com.add", add))
 
@@ -605,7 +605,7 @@ def test_session_that_falls_behind_is_left_out_until_it_catches_up(node, joined,
 
 def test_function_that_hears_much_at_once_is_left_out_for_a_turn(joined, run):
     heard = []
-    slow, publisher = joined(max_waiting=4), joined()
+    slow, publisher = joined(max_queued=4), joined()
     run(slow.subscribe("com.x", lambda event: heard.append(event.args[0])))
 
     async def flood():

@@ -11,10 +11,10 @@ from typing import Final, TypeVar
 
 from ...auth.principals import LoginDenied
 from ...conf import app_settings
-from ...stores.identity.hooks import those_running
+from ...stores.identity.hooks import running_hooks
 from ...wamp import errors
 from ...worker_threads import WorkersBusy, WorkerThreads
-from ..threads import LOGIN_PATIENCE, MAX_LOGINS, in_thread, with_database
+from ..threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS, in_thread, with_database
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ HOOK_SECONDS: Final = 8.0
 that the log can name the slow hook.
 """
 
-CHUNK: Final = 100
+IDENTITIES_PER_QUERY: Final = 100
 """Identities that are queried together if there are no hooks."""
 
 Result = TypeVar("Result")
@@ -45,13 +45,17 @@ class IdentityQueries:
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
         self._threads = WorkerThreads(
-            "wamp-hook", HOOK_THREADS, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_database
+            "wamp-hook",
+            HOOK_THREADS,
+            max_queued=MAX_QUEUED_LOGINS,
+            max_wait_seconds=MAX_LOGIN_WAIT_SECONDS,
+            around=with_database,
         )
 
     @property
-    def at_a_time(self) -> int:
+    def identities_per_query(self) -> int:
         """Identities to query together: with hooks only one, so that none uses up the time of another."""
-        return 1 if app_settings().hooks else CHUNK
+        return 1 if app_settings().hooks else IDENTITIES_PER_QUERY
 
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
         """Run ``function`` in a thread and return its result. Raises Unanswered, and what the function raises."""
@@ -66,7 +70,7 @@ class IdentityQueries:
         except TimeoutError:
             if not limit.expired():
                 raise  # the hook itself raised it
-        hooks = ", ".join(those_running()) or "none any more"
+        hooks = ", ".join(running_hooks()) or "none any more"
         text = "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running: %s)"
         logger.error(text, hooks)
         raise Unanswered

@@ -25,7 +25,7 @@ class IdentityServices(NodeObserver):
     def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
         self._on_failed = on_failed
         self.audit = AuditTrail(name)
-        self.session_watch = SessionWatch(self._is_there, self._leave, self._closed)
+        self.session_watch = SessionWatch(self._session_exists, self._leave, self._closed)
         self._node: Node | None = None
         self._guard: GuardedAuthenticator | None = None
         self._lockouts: dict[str, Lockout] = {}
@@ -64,7 +64,7 @@ class IdentityServices(NodeObserver):
     def _session(self, session_id: int) -> Session | None:
         return None if self._node is None else self._node.router.sessions.get(session_id)
 
-    def _is_there(self, session_id: int) -> bool:
+    def _session_exists(self, session_id: int) -> bool:
         return self._session(session_id) is not None
 
     def _leave(self, session_id: int, reason: str, message: str) -> None:
@@ -73,10 +73,10 @@ class IdentityServices(NodeObserver):
 
     def _closed(self, session_id: int, identity: Identity, message: str) -> None:
         if self._guard is not None:
-            self._guard.closed(session_id, identity, message)
+            self._guard.on_closed(session_id, identity, message)
 
     def request_refused(self, session_id: int, error: Error) -> None:
         """Let the audit trail have what a session may not do."""
         session = self._session(session_id)
         if session is not None and self._guard is not None:
-            self._guard.denied(session, error)
+            self._guard.on_denied(session, error)

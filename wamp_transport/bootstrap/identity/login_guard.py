@@ -67,12 +67,12 @@ class GuardedAuthenticator:
             answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
-            self._failed(request, answer, is_locked_out=True)
+            self._report_failure(request, answer, is_locked_out=True)
         elif isinstance(answer, Deny):
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
-            self._failed(request, answer)
+            self._report_failure(request, answer)
         elif isinstance(answer, Admit):
-            asyncio.get_running_loop().call_soon(self._admitted, request, answer)
+            asyncio.get_running_loop().call_soon(self._on_admitted, request, answer)
         return answer
 
     async def _decide(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
@@ -80,75 +80,77 @@ class GuardedAuthenticator:
         if not BY_WIRE_NAME[request.method].counts_failures:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
-            answer = await self._counted(request)
+            answer = await self._authenticate_throttled(request)
         else:
-            async with self._throttle.attempt(*self._throttled(request)):
-                answer = await self._counted(request)
+            async with self._throttle.attempt(*self._throttle_arguments(request)):
+                answer = await self._authenticate_throttled(request)
         if isinstance(answer, Admit) and answer.authprovider == AuthProvider.DATABASE:
             identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
             self._session_watch.watch(request.session_id, identity, None)
         return answer
 
-    async def _counted(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
+    async def _authenticate_throttled(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Run a step of a login that may be a guess."""
-        throttled = self._throttled(request)
-        if seconds := await self._throttle.wait_for(*throttled):
+        throttle_arguments = self._throttle_arguments(request)
+        if seconds := await self._throttle.seconds_to_wait(*throttle_arguments):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
             # A peer that leaves during the check has caused the work nevertheless, so its attempt counts.
             if request.message is not None:
-                self._later(self._count_failure(throttled))
+                self._run_in_background(self._count_failure(throttle_arguments))
             raise
         if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
-            await self._throttle.failed(*throttled)
+            await self._throttle.count_failure(*throttle_arguments)
         return answer
 
-    def _throttled(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
+    def _throttle_arguments(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
         limits = self._lockouts().get(request.service, Lockout())
         return limits, address_of(request.transport), request.hello.details.authid
 
-    async def _count_failure(self, throttled: tuple[Lockout, str | None, str | None]) -> None:
+    async def _count_failure(self, throttle_arguments: tuple[Lockout, str | None, str | None]) -> None:
         with suppress(DatabaseBusy):  # then nobody was let in either
-            await self._throttle.failed(*throttled)
+            await self._throttle.count_failure(*throttle_arguments)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def denied(self, session: Session, error: Error) -> None:
+    def on_denied(self, session: Session, error: Error) -> None:
         """Record that an action of a session was refused."""
         if error.error in DENIALS:
             detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
             self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
 
-    def closed(self, session_id: int, identity: Identity, message: str) -> None:
+    def on_closed(self, session_id: int, identity: Identity, message: str) -> None:
         """Record that a session ends because of a change of its user."""
         session = self._session_of(session_id)
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
-    def _admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
+    def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
         """Record a login, once the router knows whether it led to a session."""
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
             self._audit.record("failure", **self._columns(request), detail=refused.message)
-            self._failed(request, refused)
+            self._report_failure(request, refused)
             return
         self._audit.record("login", **of_session(session), session=session.id)
         if answer.authprovider == AuthProvider.DATABASE:
-            self._later(self._used(answer, kinds_for(request.method), _shown(request)))
+            self._run_in_background(
+                self._record_use(answer, kinds_for(request.method), _presented_fingerprints(request))
+            )
 
-    async def _used(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
+    async def _record_use(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
         try:
             await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
         except DatabaseError as error:
             logger.warning("The use of a principal cannot be recorded: %s", error)
 
-    def _failed(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
+    def _report_failure(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
         columns = self._columns(request)
         failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
         self._on_failed(failure)
@@ -176,7 +178,7 @@ def of_session(session: Session) -> dict[str, Any]:
     }
 
 
-def _shown(request: AuthenticationRequest) -> list[str]:
+def _presented_fingerprints(request: AuthenticationRequest) -> list[str]:
     """Return the fingerprints of the key or certificate that a peer has presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))

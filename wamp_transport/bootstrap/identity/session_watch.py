@@ -26,36 +26,37 @@ POLL_SECONDS: Final = 1.0
 REVIEW_SECONDS: Final = 60.0
 """Interval at which all sessions are checked."""
 
-LOGGED_OUT: Final = "the user has logged out"
-NO_LONGER: Final = "this login is no longer allowed"
-OTHERWISE: Final = "this login has another name or role now: log in again"
+USER_LOGGED_OUT: Final = "the user has logged out"
+LOGIN_NOT_ALLOWED: Final = "this login is no longer allowed"
+LOGIN_CHANGED: Final = "this login has another name or role now: log in again"
 
 Leave = Callable[[int, str, str], None]
 """Ends a session: id, reason, message."""
 
 
 class SessionWatch:
-    """The watched sessions of a node with their identities. ``is_there(session_id)`` returns whether a session exists.
+    """The watched sessions of a node with their identities.
 
+    ``session_exists(session_id)`` returns whether a session exists.
     ``on_closed(session_id, identity, message)`` is called for each session that is ended here. ``queries`` runs the
     queries for identities.
     """
 
     def __init__(
         self,
-        is_there: Callable[[int], bool],
+        session_exists: Callable[[int], bool],
         leave: Leave,
         on_closed: Callable[[int, Identity, str], None] = lambda *_: None,
         queries: IdentityQueries | None = None,
     ) -> None:
         self.queries = queries or IdentityQueries()
-        self._is_there = is_there
+        self._session_exists = session_exists
         self._leave = leave
         self._on_closed = on_closed
         self._identities: dict[int, Identity] = {}
         self._seen: int | None = None
         self._due: set[int] = set()
-        self._is_troubled = False
+        self._is_failure_logged = False
 
     def __len__(self) -> int:
         return len(self._identities)
@@ -90,13 +91,13 @@ class SessionWatch:
                     review_at = loop.time() + REVIEW_SECONDS
                     await self.review()
             except DatabaseError as error:
-                if not self._is_troubled:
+                if not self._is_failure_logged:
                     logger.error(
                         "Sessions cannot be checked against their users: the database does not answer: %s", error
                     )
-                self._is_troubled = True
+                self._is_failure_logged = True
             else:
-                self._is_troubled = False
+                self._is_failure_logged = False
 
     async def poll(self) -> None:
         """Check the sessions that the latest changes concern. Without sessions nothing is read."""
@@ -109,7 +110,7 @@ class SessionWatch:
         else:
             found = await in_thread(changes.since, self._seen)
             for _, kind, key in found:
-                self._take(kind, key)
+                self._process_change(kind, key)
             if found:
                 self._seen = found[-1][0]
         due, self._due = self._due, set()
@@ -124,25 +125,25 @@ class SessionWatch:
         await self._check(list(self._identities))
         await in_thread(changes.purge)
 
-    def _take(self, kind: str, key: str) -> None:
+    def _process_change(self, kind: str, key: str) -> None:
         """Process one change: end sessions that logged out immediately, mark others for a check."""
         for session_id, identity in list(self._identities.items()):
             if not is_concerned(identity, kind, key):
                 continue
             if kind in ("session", "logout"):
-                self._end(session_id, LOGGED_OUT)
+                self._end(session_id, USER_LOGGED_OUT)
             else:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
         """Check sessions. One whose identity a hook could not confirm stays until the next review."""
         waiting = iter(session_ids)
-        while chunk := list(islice(waiting, self.queries.at_a_time)):
-            looked_at = {one: self._identities[one] for one in self._present(chunk)}
-            if not looked_at:
+        while chunk := list(islice(waiting, self.queries.identities_per_query)):
+            checked = {one: self._identities[one] for one in self._present(chunk)}
+            if not checked:
                 continue
             try:
-                now = await self.queries.ask(_again, list(looked_at.values()))
+                now = await self.queries.ask(_current_identities, list(checked.values()))
             except Unanswered:
                 self._due.update(waiting)  # after the changes that came meanwhile
                 return
@@ -151,29 +152,29 @@ class SessionWatch:
             except Exception:
                 logger.exception("The identities of sessions cannot be checked")
                 continue
-            self._compare(looked_at, now)
+            self._compare(checked, now)
 
-    def _compare(self, looked_at: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
+    def _compare(self, checked: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
         """End the sessions whose identity is gone or has changed."""
-        for (session_id, before), after in zip(looked_at.items(), now, strict=True):
+        for (session_id, before), after in zip(checked.items(), now, strict=True):
             if self._identities.get(session_id) is not before:
                 continue
             if after is None or after.role is None:
-                self._end(session_id, NO_LONGER)
+                self._end(session_id, LOGIN_NOT_ALLOWED)
             elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
-                self._end(session_id, OTHERWISE)
+                self._end(session_id, LOGIN_CHANGED)
 
     def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
         """Yield the sessions that still exist, and forget the others."""
         for session_id in session_ids:
-            if not self._is_there(session_id):
+            if not self._session_exists(session_id):
                 self._identities.pop(session_id, None)
             elif session_id in self._identities:
                 yield session_id
 
     def _end(self, session_id: int, message: str) -> None:
         identity = self._identities[session_id]
-        if self._is_there(session_id):
+        if self._session_exists(session_id):
             self._on_closed(session_id, identity, message)
             self._leave(session_id, CLOSE_LOGOUT, message)
         self._identities.pop(session_id, None)
@@ -190,5 +191,5 @@ def is_concerned(identity: Identity, kind: str, key: str) -> bool:
     return identity.user is not None
 
 
-def _again(identities: list[Identity]) -> list[Identity | None]:
+def _current_identities(identities: list[Identity]) -> list[Identity | None]:
     return [users.again(one) for one in identities]

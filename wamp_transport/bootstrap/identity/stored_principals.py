@@ -23,14 +23,14 @@ from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-LEAST_SECONDS: Final = 0.02
+MIN_LOOKUP_SECONDS: Final = 0.02
 """The least time for finding a principal. Reading one takes longer than finding none, and peers have clocks."""
 
-MODELS_SECONDS: Final = 60.0
+SAMPLE_LIFETIME_SECONDS: Final = 60.0
 """Time for which samples are used as models for challenges to unknown peers."""
 
-MOST_REALMS: Final = 100
-"""Names of realms for which samples are kept. Peers may send any name."""
+MAX_SAMPLED_REALMS: Final = 100
+"""Names of realms for which samples are credentials_. Peers may send any name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class StoredPrincipals:
         """Return a principal by certificate or public key if the method has these, else by authid."""
         kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
-        until = loop.time() + LEAST_SECONDS
+        until = loop.time() + MIN_LOOKUP_SECONDS
         principal: Principal | None = await in_thread(self._find, lookup, kinds)
         await asyncio.sleep(until - loop.time())
         if principal is None and self._method is TICKET:
@@ -105,16 +105,16 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Read at intervals how the method's credentials are made. Only salts and parameters are kept."""
+        """Read at intervals how the method's credentials are samples. Only salts and parameters are credentials_."""
         known = self._models.get(realm)
         if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
-        if len(self._models) >= MOST_REALMS:
+        if len(self._models) >= MAX_SAMPLED_REALMS:
             self._models.clear()
         kinds = {kind for name in self._method.wire_names for kind in kinds_for(name)}
         found = principals.sample(kinds, realm)
-        made = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
-        self._models[realm] = Models(made, time.monotonic() + MODELS_SECONDS)
+        samples = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
+        self._models[realm] = Models(samples, time.monotonic() + SAMPLE_LIFETIME_SECONDS)
 
 
 class Models(NamedTuple):
@@ -127,21 +127,21 @@ class Models(NamedTuple):
 def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
     """Return a principal with its credential; None if it has no valid one."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
-    kept = tuple(one for one in found.credentials if one.method == best)
-    if not kept:
+    credentials_ = tuple(one for one in found.credentials if one.method == best)
+    if not credentials_:
         return None
-    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, kept))
+    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, credentials_))
 
 
-def _credential(method: AuthMethod, kept: tuple[StoredCredential, ...]) -> Credential | None:
+def _credential(method: AuthMethod, credentials_: tuple[StoredCredential, ...]) -> Credential | None:
     if method is TICKET:
-        return HashedTickets(tuple((one.id, one.data["hash"]) for one in kept))
+        return HashedTickets(tuple((one.id, one.data["hash"]) for one in credentials_))
     if method is CRYPTOSIGN:
-        return PublicKeys(tuple(one.fingerprint for one in kept))
+        return PublicKeys(tuple(one.fingerprint for one in credentials_))
     if method is TLS:
         return None
-    first = kept[0].data
-    alike = [one.data for one in kept if _salting(one.data) == _salting(first)]
+    first = credentials_[0].data
+    alike = [one.data for one in credentials_ if _salting(one.data) == _salting(first)]
     if method is WAMPCRA:
         salting = Salting(first["salt"], first["iterations"], first["keylen"])
         return CraKeys(tuple(data["key"] for data in alike), salting)

@@ -18,7 +18,7 @@ from wamp_transport.worker_threads import WorkersBusy, WorkersClosed, WorkerThre
 ANSWER_SECONDS: Final = 5.0
 """Time for which a handshake waits for a store."""
 
-LONGEST_QUEUE: Final = 1000
+MAX_QUEUED_REQUESTS: Final = 1000
 """Calls that may wait for a store. Further ones fail immediately."""
 
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ class AsyncCookieStore:
         self._patience = patience
         self._clock = clock
         self._pool = (
-            WorkerThreads("wamp-cookies", store.threads, max_queued=LONGEST_QUEUE - store.threads)
+            WorkerThreads("wamp-cookies", store.threads, max_queued=MAX_QUEUED_REQUESTS - store.threads)
             if store.threads
             else None
         )
@@ -90,7 +90,7 @@ class AsyncCookieStore:
         try:
             future = self._pool.submit(function, *args)
         except WorkersBusy as error:
-            raise CookieStoreError(f"{LONGEST_QUEUE} requests wait for it already") from error
+            raise CookieStoreError(f"{MAX_QUEUED_REQUESTS} requests wait for it already") from error
         except WorkersClosed as error:
             raise CookieStoreError("it is closed") from error
         try:

@@ -14,7 +14,7 @@ from wamp_transport.models import TrackedCookie
 from wamp_transport.stores.connections import clean_connections
 from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError
 
-BATCH: Final = 1000
+MAX_BATCH_ROWS: Final = 1000
 """Rows deleted in one statement."""
 
 
@@ -62,7 +62,7 @@ class DatabaseCookies:
             deleted: int = rows.filter(expires_at__lte=now).delete()[0]
             while (surplus := rows.count() - self._max_cookies) > 0:
                 oldest = rows.order_by(F("logged_in_at").asc(nulls_first=True), "created_at")
-                ids = list(oldest.values_list("pk", flat=True)[: min(surplus, BATCH)])
+                ids = list(oldest.values_list("pk", flat=True)[: min(surplus, MAX_BATCH_ROWS)])
                 deleted += rows.filter(pk__in=ids).delete()[0]
         return deleted
 

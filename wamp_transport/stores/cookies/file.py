@@ -24,10 +24,10 @@ try:
 except ImportError:  # pragma: no cover - not on Windows
     flock = None  # type: ignore[assignment]
 
-SLACK: Final = 1000
+MAX_OUTDATED_LINES: Final = 1000
 """Lines that the file may have beyond twice the number of records before it is rewritten."""
 
-EVER: Final = datetime.min.replace(tzinfo=UTC)
+EARLIEST_TIME: Final = datetime.min.replace(tzinfo=UTC)
 """A time at which nothing has expired."""
 
 _PRIVATE: Final = 0o600
@@ -68,7 +68,7 @@ class FileCookies:
     def remember(self, id: str, login: CookieLogin) -> bool:
         with self._mutex:
             self._open(datetime.now(UTC))
-            record = self._records.get(id, EVER)
+            record = self._records.get(id, EARLIEST_TIME)
             if record is None:
                 return False
             record = replace(record, login=login)
@@ -79,7 +79,7 @@ class FileCookies:
     def forget(self, id: str) -> bool:
         with self._mutex:
             self._open(datetime.now(UTC))
-            record = self._records.get(id, EVER)
+            record = self._records.get(id, EARLIEST_TIME)
             if record is None:
                 return False
             self._records.forget(id)
@@ -152,7 +152,7 @@ class FileCookies:
     def _take(self, records: MemoryCookies, line: Mapping[str, Any]) -> None:
         record = self._from_crossbar(line) if "cbtid" in line else record_from(line)
         if line["status"] == "deleted":
-            known = records.find(record.digest, EVER)
+            known = records.find(record.digest, EARLIEST_TIME)
             records.forget(known.id if known is not None else record.id)
         else:
             records.put(record)
@@ -191,7 +191,7 @@ class FileCookies:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._lines += len(changes)
-            if self._lines > 2 * len(self._records) + SLACK:
+            if self._lines > 2 * len(self._records) + MAX_OUTDATED_LINES:
                 self._write_anew()
 
     def _close(self) -> None:

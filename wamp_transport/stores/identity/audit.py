@@ -11,7 +11,7 @@ from wamp_transport.models import AuditEntry
 MAX_ENTRIES: Final = 500_000
 """Entries kept at most. The oldest are deleted first."""
 
-LENGTHS: Final = {
+MAX_LENGTHS: Final = {
     field.name: field.max_length
     for field in AuditEntry._meta.concrete_fields
     if getattr(field, "max_length", None) is not None
@@ -38,4 +38,4 @@ def _fit(column: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     clean = value.replace("\0", "").encode("utf-8", "replace").decode()
-    return clean[: LENGTHS[column]]
+    return clean[: MAX_LENGTHS[column]]

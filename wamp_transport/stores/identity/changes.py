@@ -19,10 +19,10 @@ from django.utils import timezone
 
 from wamp_transport.models import IdentityChange, Principal, UserRole
 
-KEPT: Final = timedelta(hours=1)
+CHANGE_LIFETIME: Final = timedelta(hours=1)
 """Time for which changes are kept. A process that has not read them for longer checks all its sessions."""
 
-PURGE_EVERY: Final = 100
+CHANGES_PER_PURGE: Final = 100
 """Number of changes after which old ones are deleted, in case no node runs to do it."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
@@ -60,7 +60,7 @@ def since(number: int) -> list[tuple[int, str, str]]:
 
 def purge() -> int:
     """Delete changes that every node has read."""
-    deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - KEPT).delete()[0]
+    deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - CHANGE_LIFETIME).delete()[0]
     return deleted
 
 
@@ -87,7 +87,7 @@ def connect() -> None:
 
 def _write(kind: str, key: str) -> None:
     row = IdentityChange.objects.create(kind=kind, key=key)
-    if row.pk % PURGE_EVERY == 0:
+    if row.pk % CHANGES_PER_PURGE == 0:
         purge()
 
 

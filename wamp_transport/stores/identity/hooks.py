@@ -22,7 +22,7 @@ def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
         del _running[number]
 
 
-def those_running() -> list[str]:
+def running_hooks() -> list[str]:
     """Each in words, the longest first."""
     now = monotonic()
     return [f"{name} for {now - since:.0f} s" for name, since in list(_running.values())]

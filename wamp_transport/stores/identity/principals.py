@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from wamp_transport.models import Credential, Principal
 
-USED_EVERY: Final = timedelta(minutes=1)
+USE_RECORD_INTERVAL: Final = timedelta(minutes=1)
 """The shortest interval at which the use of a principal or credential is recorded."""
 
-MOST_CREDENTIALS: Final = 10
+MAX_CREDENTIALS: Final = 10
 """Credentials of one principal and method that are tried: the latest ones."""
 
 
@@ -56,7 +56,7 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
     # Query even if there is no principal, so that the time reveals nothing.
     owner = found[0].pk if len(found) == 1 else 0
     wanted = _counting(Credential.objects.filter(principal_id=owner, method__in=list(methods)), "")
-    kept = list(wanted.order_by("-id")[:MOST_CREDENTIALS])
+    kept = list(wanted.order_by("-id")[:MAX_CREDENTIALS])
     return _stored(found[0], kept) if len(found) == 1 else None
 
 
@@ -111,7 +111,7 @@ def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tu
 
 
 def _is_due(now: datetime) -> Q:
-    return Q(last_used_at=None) | Q(last_used_at__lt=now - USED_EVERY)
+    return Q(last_used_at=None) | Q(last_used_at__lt=now - USE_RECORD_INTERVAL)
 
 
 def _counting(rows: Any, path: str) -> Any:
