@@ -228,5 +228,5 @@ def test_only_django_makes_an_authid_a_user(settings):
 
 def test_command_does_not_carry_out_what_wants_a_permission(shop):
     options = {"argv": False, "shell": False, "output": "auto", "uri": "com.x", "match": "exact"}
-    with pytest.raises(Failure, match="wants the permission"):
+    with pytest.raises(Failure, match="requires the permission"):
         register._function({**options, "call": "tests.shop.live.wamp.delete"}, None)

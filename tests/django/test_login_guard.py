@@ -1,10 +1,12 @@
 """The door of a node: what is counted, who waits, what is written down."""
 
 import asyncio
+import threading
 
 import pytest
 from django.core.cache import cache
 
+from wamp_transport.bootstrap import threads
 from wamp_transport.bootstrap.identity.login_guard import GuardedAuthenticator
 from wamp_transport.config.limits import Lockout
 from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
@@ -84,6 +86,32 @@ def test_failures_lock_the_authid_out_whatever_realm_or_address_is_said():
         assert await guarded.authenticate(request("guess", authid="ann")) == Deny()
         assert one.tried == ["guess0", "guess1", "guess2", "guess"]
         assert trail.kinds == ["failure"] * LIMIT + ["lockout"] * 2 + ["failure"]
+
+    asyncio.run(whole())
+
+
+def test_guess_that_cannot_be_counted_does_not_learn_whether_it_was_right(monkeypatch):
+    monkeypatch.setattr(threads, "MAX_DATABASE_JOBS", 0)
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def work():
+        begun.release()
+        gate.wait(20)
+
+    async def whole():
+        inside, trail = Inside(), Trail()
+        guarded = door(inside, trail)
+        jobs = [asyncio.ensure_future(threads.in_thread(work)) for _ in range(threads.MAX_THREADS)]
+        for _ in jobs:
+            await asyncio.to_thread(begun.acquire)
+        for signature in ("guess", "right"):
+            answer = await guarded.authenticate(request(signature))
+            assert answer == Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
+        gate.set()
+        await asyncio.gather(*jobs)
+        assert inside.tried == []
+        assert trail.kinds == ["failure", "failure"]
+        assert await guarded.authenticate(request("guess")) == Deny()
 
     asyncio.run(whole())
 

@@ -171,7 +171,7 @@ def test_line_cut_short_by_a_crash_is_dropped(path):
 def test_file_of_something_else_is_refused_and_left_alone(path, content):
     path.write_text(content)
     store = FileCookies(path, 5)
-    with pytest.raises(CookieStoreError, match=r"line 1 of the cookie file .* is no record"):
+    with pytest.raises(CookieStoreError, match=r"line 1 of the cookie file .* is not a record"):
         store.find("x", NOW)
     assert path.read_text() == content
     path.unlink()
@@ -264,5 +264,5 @@ def test_broken_database_is_told():
     store = DatabaseCookies(5)
     one = record()
     store.add(one)
-    with pytest.raises(CookieStoreError, match="the database does not"):
+    with pytest.raises(CookieStoreError, match="the database cannot"):
         store.add(one)

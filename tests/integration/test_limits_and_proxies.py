@@ -86,8 +86,8 @@ def test_300_quick_connections_leave_nothing_behind(tmp_path: Path) -> None:
     write_config(tmp_path, configuration(web(number, PATHS, max_connections=1000, max_connections_per_address=900)))
     counting = COUNTING.replace(
         'print("counts",',
-        "doors = [each.factory.admission for each in made[0]._transports.values()]\n"
-        '    print("counts", sum(one.count + len(one.by_address) for one in doors),',
+        "transports = [each.factory.limiter for each in made[0]._transports.values()]\n"
+        '    print("counts", sum(one.count + len(one.by_address) for one in transports),',
     )
     command = [sys.executable, "-c", counting, "runnode", "--config", str(tmp_path)]
     environment = {"DJANGO_SETTINGS_MODULE": "wampnode.settings", "WAMPNODE_DATABASE": str(tmp_path / "db")}

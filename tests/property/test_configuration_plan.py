@@ -232,6 +232,7 @@ class Client:
     realm: str
     connection: Connection = field(init=False)
     link: Link = field(default_factory=Link)
+    first: list[Any] | None = None
 
     def connect(self) -> None:
         """Connect and say HELLO; the rest of the login may follow after any change."""
@@ -244,9 +245,14 @@ class Client:
     def send(self, *message: Any) -> None:
         self.connection.receive(json.dumps(message).encode())
 
+    async def next(self) -> list[Any]:
+        """The next message, which is the one already awaited if there is one."""
+        message, self.first = self.first, None
+        return message or await asyncio.wait_for(self.link.messages.get(), 10)
+
     async def log_in(self) -> tuple[str, str]:
         """Finish the login. What comes of it: the role in WELCOME, or the reason of ABORT."""
-        while (message := await asyncio.wait_for(self.link.messages.get(), 10))[0] not in (2, 3):
+        while (message := await self.next())[0] not in (2, 3):
             if message[0] == 4:
                 self.send(5, TICKETS[self.way], {})
         return ("role", message[2]["authrole"]) if message[0] == 2 else ("reason", message[2])
@@ -330,11 +336,11 @@ async def change(node: StartedNode, world: World, new: Configuration, retries: i
 
 
 async def visit(node: StartedNode, service: WampService, way: str, clients: list[Client]) -> None:
-    """A client connects, and is in the middle of its login."""
+    """A client connects, and is in the middle of its login: it has got what comes first, such as its challenge."""
     client = Client(service, way, "realm1")
     client.connect()
     clients.append(client)
-    await asyncio.sleep(0)
+    client.first = await client.next()
 
 
 def check_sessions(node: StartedNode, clients: list[Client], allowed: dict[tuple[str, str, str], Any]) -> None:

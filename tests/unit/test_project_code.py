@@ -148,7 +148,7 @@ def test_loop_goes_on_after_a_task_or_callback_that_would_end_it(running, kind, 
 
     with caplog.at_level(logging.ERROR):
         assert running.do(work()) == (True, 0)
-    assert f"the event loop goes on: project code raised {kind.__name__}: no" in caplog.text
+    assert f"the event loop continues: project code raised {kind.__name__}: no" in caplog.text
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
-from ..project_code import call_guarded, run_guarded
+from ..project_code import contain, run_guarded
 from ..wamp import errors, messages
 from ..wamp.errors import ApplicationError, PayloadError
 from ..wamp.payload import ABSENT, positional
@@ -44,9 +44,9 @@ class HandlerRunner:
     def handle_event(self, handler: EventHandler, event: Event) -> None:
         """Call a subscriber with an event."""
         try:
-            outcome = call_guarded(handler, event)
-        except Exception as fault:  # noqa: BLE001 - a failing handler must not affect the others
-            report(event.topic, fault)
+            outcome = handler(event)
+        except BaseException as fault:  # noqa: BLE001 - a failing handler must not affect the others
+            report(event.topic, contain(fault))
         else:
             if inspect.isawaitable(outcome):
                 self.start(outcome, partial(self._on_event_handled, event.topic))
@@ -54,9 +54,9 @@ class HandlerRunner:
     def handle_invocation(self, procedure: Procedure, invocation: Invocation) -> None:
         """Call a procedure, and send its result or an ERROR."""
         try:
-            outcome = call_guarded(procedure, invocation)
-        except Exception as fault:  # noqa: BLE001 - the caller gets an ERROR
-            self._fail(invocation, fault)
+            outcome = procedure(invocation)
+        except BaseException as fault:  # noqa: BLE001 - the caller gets an ERROR
+            self._fail(invocation, contain(fault))
         else:
             if inspect.isawaitable(outcome):
                 self._invocations[invocation.id] = self.start(outcome, partial(self._on_invocation_handled, invocation))

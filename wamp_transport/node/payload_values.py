@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..project_code import call_guarded
+from ..project_code import contain
 from ..serializers.registry import values_of
 from ..wamp.errors import PayloadError
 from ..wamp.payload import ABSENT, PYTHON
@@ -25,11 +25,11 @@ def to_payload(value: Any) -> Any:
     themselves.
     """
     try:
-        return call_guarded(_copy, value, MAX_DEPTH) if value else ABSENT
+        return _copy(value, MAX_DEPTH) if value else ABSENT
     except PayloadError:
         raise
-    except Exception as fault:  # mappings and sequences may run code of the project
-        raise PayloadError(f"a value of type {type(value).__name__} cannot be sent: {fault!r}") from fault
+    except BaseException as fault:  # mappings and sequences may run code of the project
+        raise PayloadError(f"a value of type {type(value).__name__} cannot be sent: {contain(fault)!r}") from fault
 
 
 def from_payload(payload_format: str, raw: Any) -> Any:

@@ -2,11 +2,9 @@
 
 import asyncio
 import threading
-from contextlib import contextmanager
 
 import pytest
 
-from wamp_transport.api import threads
 from wamp_transport.api.threads import awaitable
 
 
@@ -34,18 +32,12 @@ def test_functions_run_in_a_thread():
         asyncio.run(run("fail"))
 
 
-@pytest.mark.parametrize("clean", [True, False])
-def test_connections_are_cleaned_unless_they_are_not_ours(clean, monkeypatch):
-    uses = []
+def test_handler_with_connections_of_its_own_leaves_the_pool_alone():
+    def handler(message):
+        return threading.current_thread().name
 
-    @contextmanager
-    def clean_connections():
-        uses.append("clean")
-        yield
-
-    monkeypatch.setattr(threads, "clean_connections", clean_connections)
-    assert asyncio.run(awaitable(str.upper, clean=clean)("x")) == "X"
-    assert uses == (["clean"] if clean else [])
+    assert asyncio.run(awaitable(handler)("x")).startswith("wamp-api")
+    assert not asyncio.run(awaitable(handler, clean=False)("x")).startswith("wamp-api")
 
 
 def test_messages_come_one_after_the_other_where_order_counts():

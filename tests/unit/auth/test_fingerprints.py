@@ -1,11 +1,6 @@
-from hashlib import sha1, sha256
-
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.certificates import Authority
 from wamp_transport.auth.fingerprints import fingerprint, fingerprints_of
-from wamp_transport.transports.daphne.tls import certificate_details
 
 SHA1 = "B6:E5:E6:F2:2A:86:DB:3C:DC:9F:51:42:58:39:9B:14:92:5D:A1:EB"
 DIGITS = SHA1.replace(":", "")
@@ -32,10 +27,3 @@ def test_certificate_has_one_of_each_kind():
 @pytest.mark.parametrize("certificate", [None, {}])
 def test_no_certificate_has_none(certificate):
     assert fingerprints_of(certificate) == frozenset()
-
-
-def test_details_of_a_certificate_are_those_of_its_encoding():
-    certificate = Authority().issue("client").certificate
-    encoded = certificate.public_bytes(Encoding.DER)
-    expected = {f"sha1:{sha1(encoded).hexdigest().upper()}", f"sha256:{sha256(encoded).hexdigest().upper()}"}
-    assert fingerprints_of(certificate_details(certificate)) == expected

@@ -19,13 +19,14 @@ from tests.unit.bootstrap.test_runtime import (
     reports,
     run,
 )
+from wamp_transport.auth.wampcra import sign
 from wamp_transport.bootstrap import mounts, started_node
 from wamp_transport.bootstrap.runtime import Runtime
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.node.connection import Connection
 from wamp_transport.stores import history
-from wamp_transport.wamp.messages import Abort, Goodbye, Welcome
+from wamp_transport.wamp.messages import Abort, Challenge, Goodbye, Welcome
 
 __all__ = ["no_runtime", "reports"]  # fixtures
 
@@ -153,20 +154,28 @@ def test_handshake_that_a_change_has_overtaken_leads_to_no_session() -> None:
     run(source, scenario)
 
 
-def test_login_that_a_change_has_overtaken_leads_to_no_session() -> None:
-    """The ticket was right when it was shown, and counts no more when it has been checked."""
-    source = Source(configured(ws=TICKET))
-    others = {"type": "static", "principals": {"ann": {"ticket": "an0ther-ticket", "role": "anonymous"}}}
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_login_that_a_change_has_overtaken_leads_to_no_session(is_changed: bool) -> None:
+    """The secret was right when the challenge was sent, and counts no more when it is answered."""
+
+    def users(**secrets: str) -> dict[str, Any]:
+        listed = {name: {"secret": secret, "role": "anonymous"} for name, secret in secrets.items()}
+        return WS | {"auth": {"wampcra": {"type": "static", "users": listed}}}
+
+    source = Source(configured(ws=users(joe="s3cret-joe")))
 
     async def scenario(runtime: Runtime) -> None:
         connection, said = connected(runtime, "tcp:8000/ws")
-        connection.receive(b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]')
+        connection.receive(b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["wampcra"],"authid":"joe"}]')
         await eventually(lambda: bool(said.messages))
-        source.put(configured(ws=WS | {"auth": {"ticket": others}}, more=WS))
+        (challenge,) = said.messages
+        assert isinstance(challenge, Challenge)
+        signature = sign("s3cret-joe", challenge.extra["challenge"])
+        source.put(configured(ws=users(ann="s3cret-ann") if is_changed else users(joe="s3cret-joe"), more=WS))
         await eventually(lambda: path_of(runtime, MAIN_LISTENER, "/more") is not None)
-        connection.receive(b'[5,"s3cret-ticket",{}]')
-        await eventually(lambda: bool(said.closed))
-        assert not any(isinstance(message, Welcome) for message in said.messages)
+        connection.receive(b'[5,"%s",{}]' % signature.encode())
+        await eventually(lambda: bool(said.closed) or len(said.messages) > 1)
+        assert isinstance(said.messages[-1], Abort if is_changed else Welcome)
 
     run(source, scenario)
 

@@ -144,7 +144,7 @@ def test_part_that_hangs_is_given_up(
 ) -> None:
     monkeypatch.setattr(module, "APPLY_SECONDS", 0.01)
     parts[0].hangs = True
-    assert run(plan.apply(ONE)) == "a: it has not ended within 0.01 seconds"
+    assert run(plan.apply(ONE)) == "a: it did not finish within 0.01 seconds"
     assert steps[-1] == ("b", "apply", "one", "")
 
 
@@ -179,7 +179,7 @@ def test_parts_are_closed_from_the_last_to_the_first_whatever_one_raises(
     parts[1].error, parts[1].failing_step = OSError("busy"), "close"
     plan.close()
     assert steps == [("b", "close"), ("a", "close")]
-    assert "The part b could not be closed" in caplog.text
+    assert "Closing the part b failed" in caplog.text
 
 
 def test_retry_before_the_first_configuration_does_nothing(plan: PlanRunner, steps: list[tuple[str, ...]]) -> None:

@@ -401,7 +401,7 @@ def test_unreachable_source_is_told_once_and_tried_again(
         assert path_of(runtime, MAIN_LISTENER, "/more") == "/more"
 
     run(source, scenario)
-    assert caplog.text.count("it is tried again") == 1
+    assert caplog.text.count("it is retried") == 1
 
 
 def test_node_that_cannot_report_works_on_and_says_so_once(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
@@ -418,7 +418,7 @@ def test_node_that_cannot_report_works_on_and_says_so_once(reports: Reports, cap
 
     with caplog.at_level(logging.WARNING):
         run(source, scenario)
-    assert caplog.text.count("cannot tell the database") == 1
+    assert caplog.text.count("Reporting the state of this node") == 1
 
 
 def test_farewell_to_the_database_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch, reports: Reports) -> None:

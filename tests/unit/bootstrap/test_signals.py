@@ -201,7 +201,7 @@ def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
 
     asyncio.run(scenario())
     assert got == list(range(6))
-    assert "1 signals are lost: 5 wait already" in caplog.text
+    assert "1 signals are lost: 5 are queued already" in caplog.text
     assert "2 signals are lost" in caplog.text
 
 

@@ -1,8 +1,7 @@
 """The transport of a connection: how it begins and ends, what it writes, slow peers."""
 
-from twisted.internet.abstract import FileDescriptor
-
 from tests.integration.wire import BINARY, CONTINUATION, PING, PONG, TEXT, Frame, frame
+from wamp_transport.compat.twisted import DirectSocket
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.transports.encoders import PLAIN_ENCODERS
@@ -68,7 +67,7 @@ def test_socket_of_its_own_kind_is_written_to_directly() -> None:
     peer = Peer().open()
     assert not peer.protocol.direct.write_buffer._writes_through  # type: ignore[union-attr]
 
-    class Socket(FileDescriptor):  # type: ignore[misc]
+    class Socket(DirectSocket):
         TLS = False
 
     for is_tls in (False, True):

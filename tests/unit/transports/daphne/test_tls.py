@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 
 from tests.certificates import Authority, Issued
+from wamp_transport.auth.fingerprints import fingerprints_of
 from wamp_transport.config.certificates import TlsFiles
 from wamp_transport.transports.daphne.tls import (
     TlsError,
@@ -143,7 +145,7 @@ def test_renewal_waits_until_the_files_stand_still_and_keeps_what_works(
     assert [factory.needs_renewal(), factory.needs_renewal()] == [False, True]
     factory.renew()
     assert "the old ones stay in use" in caplog.text
-    assert "is not that of the certificate" in caplog.text
+    assert "does not belong to the certificate" in caplog.text
     assert not factory.needs_renewal()
     assert Memory(factory, context(tmp_path)).shake().serial == second
 
@@ -190,3 +192,13 @@ def test_details_of_a_certificate_have_names_and_fingerprints() -> None:
     assert details["sha1"].count(":") == 19
     assert details["serial"] == str(issued.certificate.serial_number)
     assert details["not_before"] < details["not_after"]
+
+
+def test_details_of_a_certificate_are_those_of_its_encoding():
+    certificate = Authority().issue("client").certificate
+    encoded = certificate.public_bytes(Encoding.DER)
+    expected = {
+        f"sha1:{hashlib.sha1(encoded).hexdigest().upper()}",
+        f"sha256:{hashlib.sha256(encoded).hexdigest().upper()}",
+    }
+    assert fingerprints_of(certificate_details(certificate)) == expected
