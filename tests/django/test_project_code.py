@@ -22,7 +22,7 @@ from tests.unit.bootstrap.test_handlers import ACKNOWLEDGE, eventually, fails, p
 from wamp_transport import api, model_events
 from wamp_transport.auth.dynamic import FunctionPrincipals
 from wamp_transport.auth.principals import Lookup
-from wamp_transport.bootstrap.authentication import _made
+from wamp_transport.bootstrap.authentication import _create_authenticator
 from wamp_transport.bootstrap.threads import Functions
 from wamp_transport.conf import app_settings
 from wamp_transport.handlers import register, subscribe
@@ -311,7 +311,7 @@ def test_maker_of_an_authenticator_and_its_module(kind, caplog, monkeypatch, tmp
     (tmp_path / "rough_module.py").write_text(f"raise {kind.__name__}")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("rough_authenticators.create", "rough_module.create"):
-        assert _made(name, None) is None
+        assert _create_authenticator(name, None) is None
         assert f"Nobody can log in by {name}" in caplog.text
 
 

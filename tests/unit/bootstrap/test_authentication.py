@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from pydantic import TypeAdapter
 
-from wamp_transport.bootstrap.authentication import Authentication, _made
+from wamp_transport.bootstrap.authentication import Authentication, _create_authenticator
 from wamp_transport.bootstrap.cookie_logins import CookieLogins
 from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.bootstrap.identity.identity_services import IdentityServices
@@ -115,4 +115,4 @@ def create_anything(config, controller):
 
 
 def test_function_is_made_with_its_parameters():
-    assert _made(f"{__name__}.create_anything", {"a": 1})() == ({"a": 1}, None)
+    assert _create_authenticator(f"{__name__}.create_anything", {"a": 1})() == ({"a": 1}, None)

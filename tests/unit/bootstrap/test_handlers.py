@@ -47,7 +47,7 @@ class Stage:
 
     async def settle(self, *names):
         self.node.configure(realms(*names))
-        await self.handlers.settle(names)
+        await self.handlers.register_handlers(names)
 
 
 def play(scenario, *names, threads=4):
@@ -56,7 +56,7 @@ def play(scenario, *names, threads=4):
     async def whole():
         stage = Stage(*(names or ("a",)), threads=threads)
         await stage.handlers.start()
-        await stage.handlers.settle(stage.realms)
+        await stage.handlers.register_handlers(stage.realms)
         try:
             return await asyncio.wait_for(scenario(stage), 10)
         finally:
@@ -152,12 +152,12 @@ def test_procedure_of_another_is_told_once_and_taken_when_it_is_free(caplog):
         stage.node.configure(realms("a"))
         client = await stage.client()
         other = await client.register("com.mine", lambda _: "theirs")
-        await stage.handlers.settle(["a"])
-        await stage.handlers.settle()
+        await stage.handlers.register_handlers(["a"])
+        await stage.handlers.register_handlers()
         assert caplog.text.count("com.mine is not registered in realm 'a'") == 1
         assert "already" in caplog.text
         await other.unregister()
-        await stage.handlers.settle()
+        await stage.handlers.register_handlers()
         assert (await client.call("com.mine")).value == "mine"
 
     play(scenario)
