@@ -142,6 +142,9 @@ def test_what_sends_no_signal_is_found_in_a_review(stage, joe):
     assert stage.review() == {1: LOGIN_NOT_ALLOWED}
 
 
+@pytest.mark.expects_errors(
+    "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running"
+)
 def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, caplog):
     stage, returns = Stage(IdentityQueries(0.2)), threading.Event()
     eva = User.objects.create_user("eva")
@@ -161,6 +164,7 @@ def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, c
     assert stage.review() == {0: LOGIN_NOT_ALLOWED}
 
 
+@pytest.mark.expects_errors("The identities of sessions cannot be checked")
 def test_hook_that_fails_is_logged_and_its_session_stays(stage, joe, settings, caplog):
     _, identity = browser(joe)
     stage.poll()

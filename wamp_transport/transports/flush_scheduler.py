@@ -1,4 +1,4 @@
-"""Flushes the write buffers of peers at the end of each turn of the event loop; those of very many peers in slices.
+"""Flushes write buffers at the end of each turn of the event loop, in slices if there are very many of them.
 
 An event for ten thousand subscribers costs ten thousand writes to sockets. Slices let other peers be served in between.
 """
@@ -13,13 +13,13 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""Peers that are flushed without a break. A turn that wrote to more peers is sliced."""
+"""Peers that are flushed without a break. If a turn has written to more peers, they are flushed in slices."""
 
 SLICE_SECONDS: Final = 0.005
-"""Seconds that a slice takes."""
+"""Minimum duration of a slice in seconds."""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
-"""Peers that are flushed between two looks at the clock."""
+"""Peers that are flushed before a slice checks the time."""
 
 
 class Loop(Protocol):
@@ -36,17 +36,17 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return whether this called more than the operating system. Then the loop may have new work, and must not wait
-        for I/O before it has looked for it.
+        Return true if this called other code than the operating system's. That code may have given the loop new work,
+        so the loop must not wait for I/O yet.
         """
         ...
 
 
 class FlushScheduler:
-    """Flushes each peer once, however often it was written to.
+    """A scheduler that flushes each peer once per turn, however often it was written to.
 
-    The bytes stay in the peers' own buffers, so the order for each peer is kept. While a slice is left, peers that are
-    written to later are flushed before it if they are few.
+    The bytes stay in the peers' own buffers, so their order is kept for each peer. While a backlog is left, peers that
+    are written to later are flushed before it, if they are few.
 
     :meth:`end_turn` runs at the end of each turn if the loop can be hooked there (``_has_turn_hook``), else in the next
     turn.
@@ -72,10 +72,11 @@ class FlushScheduler:
         self._fresh.append(peer)
 
     def end_turn(self) -> bool:
-        """Flush the waiting peers. Return whether the loop may have new work, or peers are left."""
+        """Flush the scheduled peers. Return true if some are left, or the loop may have new work."""
         fresh = self._fresh
         if not fresh and not self._backlog:
             return False
+        # Replaced before anything is flushed, because code that runs meanwhile can schedule peers again.
         self._fresh = []
         if len(fresh) > MAX_PEERS_PER_TURN or self._backlog:
             self._flush_slice(fresh)
@@ -88,7 +89,7 @@ class FlushScheduler:
             try:
                 if peer.flush():
                     has_more = True
-            except Exception:  # a bug of ours with one peer must stop neither the others nor the loop
+            except Exception:  # a bug with one peer must stop neither the others nor the loop
                 logger.exception("Cannot send the bytes queued for a peer")
                 has_more = True
         return has_more
@@ -103,6 +104,7 @@ class FlushScheduler:
     # End of the hot path.
 
     def _flush_slice(self, fresh: list[Flushable]) -> None:
+        """Flush ``fresh`` if they are few, and as much of the backlog as the time allows."""
         backlog, time = self._backlog, self._loop.time
         begin = time()
         # A slice takes at least as long as all other work since the last one. So a peer that publishes without a pause
@@ -119,7 +121,7 @@ class FlushScheduler:
         self._ended = time()
 
     def flush_all(self) -> None:
-        """Flush all peers now: the loop is about to end."""
+        """Flush all peers immediately, because the loop is about to end."""
         fresh, self._fresh = self._fresh, []
         self._serve((*self._backlog, *fresh))
         self._backlog.clear()

@@ -1,4 +1,4 @@
-"""The `json` service: one fixed JSON value, encoded once."""
+"""The `json` service, which answers with one fixed JSON value."""
 
 import json
 from typing import Any

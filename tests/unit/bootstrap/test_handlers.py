@@ -111,6 +111,7 @@ def test_functions_methods_and_coroutines_are_called():
     play(scenario)
 
 
+@pytest.mark.expects_errors("is for realm 'b', which is not there")
 def test_handlers_are_in_the_realms_that_they_are_for(caplog):
     @register("com.everywhere")
     def everywhere(): ...
@@ -142,6 +143,7 @@ def test_without_handlers_there_is_no_session():
     play(scenario)
 
 
+@pytest.mark.expects_errors("com.mine is not registered in realm 'a', for")
 def test_procedure_of_another_is_told_once_and_taken_when_it_is_free(caplog):
     @register("com.mine")
     def mine():
@@ -206,6 +208,7 @@ def test_events_are_heard_in_order_with_their_details():
     play(scenario)
 
 
+@pytest.mark.expects_errors("failed with an event on")
 def test_events_that_do_not_fit_and_handlers_that_fail_are_logged(caplog):
     @subscribe("com.order")
     def on_order(number: int):
@@ -223,6 +226,7 @@ def test_events_that_do_not_fit_and_handlers_that_fail_are_logged(caplog):
     play(scenario)
 
 
+@pytest.mark.expects_errors("failed with a call of")
 @pytest.mark.parametrize("is_debug", [True, False])
 @pytest.mark.parametrize("is_async", [True, False])
 def test_exceptions_are_errors_with_details_for_developers_only(settings, caplog, is_debug, is_async):
@@ -251,6 +255,7 @@ def test_exceptions_are_errors_with_details_for_developers_only(settings, caplog
     play(scenario)
 
 
+@pytest.mark.expects_errors("The handler of com.fail failed")
 def test_errors_that_are_meant_reach_the_caller():
     from django.core.exceptions import PermissionDenied, ValidationError
 
@@ -391,6 +396,7 @@ def test_slow_procedure_delays_no_other():
     play(scenario, threads=4)
 
 
+@pytest.mark.expects_errors("Not served:")
 def test_handlers_at_fault_are_logged_and_the_others_served(caplog):
     @register("com..wrong")
     def wrong(): ...

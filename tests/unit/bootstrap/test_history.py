@@ -125,6 +125,7 @@ def test_only_new_histories_are_put_back_later(loop, node, durable, store):
     assert in_memory(node) == []
 
 
+@pytest.mark.expects_errors("1 events of histories cannot be written now and are tried again: no answer")
 def test_database_that_does_not_answer_is_tried_again(loop, durable, store, record, caplog):
     store.fails = True
     record(1)
@@ -136,6 +137,7 @@ def test_database_that_does_not_answer_is_tried_again(loop, durable, store, reco
     assert store.kept == [1, 2]
 
 
+@pytest.mark.expects_errors("1 events of histories are lost: 2 wait already, and they are not written")
 def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durable, store, record, caplog, monkeypatch):
     monkeypatch.setattr(durable._writer, "max_items", 2)
     caplog.set_level(logging.ERROR)

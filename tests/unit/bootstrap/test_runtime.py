@@ -347,6 +347,7 @@ def test_stop_says_goodbye_and_closes_what_does_not_answer(monkeypatch: pytest.M
 # --- trouble ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.expects_errors("The new configuration is not used, the old one still runs. settings: 1")
 def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -365,6 +366,7 @@ def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     assert source.loads >= 3
 
 
+@pytest.mark.expects_errors("The new configuration is not applied to the server, it is tried again:")
 def test_part_that_cannot_be_put_in_place_is_told(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
     source = Source(configured({"ws": WS}))
 
@@ -381,6 +383,7 @@ def test_part_that_cannot_be_put_in_place_is_told(reports: Reports, caplog: pyte
     assert "port 80 is taken" in caplog.text
 
 
+@pytest.mark.expects_errors("new configuration")
 @pytest.mark.parametrize("where", ["revision", "load"])
 def test_unreachable_source_is_told_once_and_tried_again(
     reports: Reports, caplog: pytest.LogCaptureFixture, where: str

@@ -147,7 +147,11 @@ def test_receiver_that_raises_is_logged_and_the_others_hear(signal, caplog):
     ("kind", "is_async"),
     [
         (StopIteration, False),
-        *((kind, way) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit) for way in (0, 1)),
+        *(
+            pytest.param(kind, way, marks=pytest.mark.expects_errors("A receiver of a signal failed"))
+            for kind in (SystemExit, KeyboardInterrupt, GeneratorExit)
+            for way in (0, 1)
+        ),
     ],
 )
 def test_receiver_that_raises_no_ordinary_exception_hears_the_next_signal(signal, caplog, kind, is_async):
@@ -179,6 +183,7 @@ def test_slow_receivers_are_named(signal, caplog, monkeypatch):
     assert "The receivers of a signal of number took" in caplog.text
 
 
+@pytest.mark.expects_errors("wait already, and they are not written fast enough")
 def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
     monkeypatch.setattr(module, "MAX_QUEUED_SIGNALS", 5)
     begun, gate, got = threading.Event(), threading.Event(), []
@@ -205,6 +210,7 @@ def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
     assert "2 signals are lost" in caplog.text
 
 
+@pytest.mark.expects_errors("The process ends: 1 signals are lost")
 def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatch):
     monkeypatch.setattr(module, "CLOSE_SECONDS", 0.01)
     begun, gate = threading.Event(), threading.Event()
@@ -228,6 +234,7 @@ def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatc
     assert "The process ends: 1 signals are lost" in caplog.text
 
 
+@pytest.mark.expects_errors("1 signals are lost: 0 wait already, and they are not written fast enough")
 def test_texts_of_peers_count(signal):
     failure = LoginFailure("realm1", "x" * module.MAX_QUEUED_BYTES, "ticket", "a/ws", None, "no", "no", False)
     got = []

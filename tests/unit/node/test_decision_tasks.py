@@ -75,6 +75,7 @@ def test_answer_is_told(asked, request_, answer):
     assert len(asked.deciding) == 0
 
 
+@pytest.mark.expects_errors("failed for session")
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [(LOGIN, "wamp.error.authentication_failed"), (ACTION, "wamp.error.authorization_failed")],

@@ -22,7 +22,7 @@ from wamp_transport.stores.identity import principals
 from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
-SINGLE_USE_CACHE_KEY: Final = "wamp_transport.token.%s"
+USED_TOKEN_CACHE_KEY: Final = "wamp_transport.token.%s"  # noqa: S105 - a key in the cache
 """Prefix of the key, in Django's cache, of a token that has been used."""
 
 
@@ -214,7 +214,7 @@ def _of_foreign_token(
 def _first_use(claims: Claims) -> bool:
     """Mark the token as used, and return whether it was unused before."""
     lasts = max(1, int(claims.expires - time.time()) + 1)
-    return bool(cache.add(SINGLE_USE_CACHE_KEY % claims.id, 1, lasts))
+    return bool(cache.add(USED_TOKEN_CACHE_KEY % claims.id, 1, lasts))
 
 
 def _tie(identity: Identity) -> Claims:

@@ -91,7 +91,7 @@ def _ask_clients(context: SSL.Context, material: Material, *, required: bool) ->
 
 
 def _verified(connection: SSL.Connection, certificate: Any, number: int, depth: int, is_good: int) -> bool:
-    """Return OpenSSL's own verdict. The handshake that fails logs the reason."""
+    """Return OpenSSL's own verdict. If it is negative, the handshake fails and logs the reason."""
     return bool(is_good)
 
 
@@ -100,7 +100,7 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 
 class TlsProtocol(TlsConnection):
-    """A connection with TLS. The protocol that it wraps has it as its transport."""
+    """A connection with TLS. It is the transport of the protocol that it wraps."""
 
     transport: Any
 
@@ -129,7 +129,9 @@ class _Creator:
 class TlsFactory(TLSMemoryBIOFactory):
     """TLS around the connections of another factory. New connections use the newest certificate."""
 
-    protocol = TlsProtocol  # writes are collected already: Twisted's own buffer would cost a turn of the loop
+    protocol = (
+        TlsProtocol  # unbuffered: writes are collected already, and Twisted's buffer would cost a turn of the loop
+    )
 
     def __init__(self, wrapped: Any, files: TlsFiles, context: SSL.Context) -> None:
         self.files = files
@@ -145,7 +147,7 @@ class TlsFactory(TLSMemoryBIOFactory):
     def needs_renewal(self) -> bool:
         """Return whether the files have changed since they were read, and not since the last call of this method.
 
-        The second condition waits until a program has written all of them.
+        Because of the second condition, files are not read while a program is still writing them.
         """
         state, seen = self.files.state(), self._seen
         self._seen = state
@@ -185,7 +187,7 @@ def tls_details(transport: Any) -> dict[str, Any]:
 
 
 def openssl_reason(error: BaseException) -> str:
-    """Return why a handshake failed, in OpenSSL's words."""
+    """Return OpenSSL's reason why a handshake failed."""
     reasons = error.args[0] if isinstance(error, SSL.Error) and error.args else None
     if isinstance(reasons, list) and reasons:
         return ", ".join(str(reason[-1]) for reason in reasons)
@@ -209,7 +211,7 @@ def certificate_details(certificate: Certificate) -> dict[str, Any]:
 
 
 def _names(name: Name) -> dict[str, str]:
-    """Return the attributes by their short names, ``cn``, ``o`` and so on. Of a repeated attribute the last counts."""
+    """Return the attributes by their short names, ``cn``, ``o`` and so on. The last of repeated ones counts."""
     return {attribute.rfc4514_attribute_name.lower(): str(attribute.value) for attribute in name}
 
 
