@@ -77,7 +77,7 @@ def _comes_from_outside(fault: BaseException) -> bool:
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
     if isinstance(fault, GeneratorExit):
-        # Python closes what a coroutine awaits first, and then raises in the coroutine itself.
+        # Python first closes the object that the coroutine awaits, and then raises in the coroutine itself.
         return fault.__traceback__ is None or fault.__traceback__.tb_next is None
     return False
 

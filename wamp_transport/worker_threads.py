@@ -208,10 +208,10 @@ def all_stats() -> list[PoolStats]:
     return sorted((pool.stats() for pool in list(_pools)), key=lambda stats: stats.name)
 
 
-def _start_anew() -> None:
+def _reset_after_fork() -> None:
     """Reset all pools in a forked process, in which the parent's threads do not exist and its locks may be held."""
     for pool in list(_pools):
         pool._start()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -13,7 +13,6 @@ from types import ModuleType
 
 import pytest
 from django.apps import AppConfig, apps
-from wamp_transport.node.authorizing import Authorizers
 from wamp_transport.node.deciding import Deciding
 
 from tests.catalogue.models import Item
@@ -28,6 +27,7 @@ from wamp_transport.conf import app_settings
 from wamp_transport.handlers import register, subscribe
 from wamp_transport.handlers.discovery import import_modules
 from wamp_transport.model_events import watching
+from wamp_transport.node.dynamic_authorizer import DynamicAuthorizer
 from wamp_transport.node.local import ServiceSessions
 from wamp_transport.project_code import ProjectCodeError
 from wamp_transport.router.decisions import Deny
@@ -328,7 +328,7 @@ def test_authorizer_that_is_a_function(kind, is_async, monkeypatch, caplog):
     module.decide = adecide if is_async else decide
     monkeypatch.setitem(sys.modules, module.__name__, module)
     functions = Functions()
-    authorizers = Authorizers(ServiceSessions(), functions.run)
+    authorizers = DynamicAuthorizer(ServiceSessions(), functions.run)
     from msgspec.structs import replace
 
     from wamp_transport.config.realm import FUNCTION

@@ -242,9 +242,9 @@ class ServiceLogins:
         self.service = service
         settings = service.settings
         auth = settings.auth if isinstance(settings, WebSocketSection) else None
-        asked = service_options(service).authmethods
+        enabled = service_options(service).authmethods
         found = auth.methods() if auth is not None else {}
-        built = {name: source(name, each) for name, each in found.items() if name in asked}
+        built = {name: source(name, each) for name, each in found.items() if name in enabled}
         self.methods = {name: method for name, (_, method) in built.items()}
         self._django = auth.django_methods() if auth is not None else {}
         self.methods |= {name: django(name, each) for name, each in self._django.items()}

@@ -35,9 +35,9 @@ class ConfigurationPart(Protocol):
             ]
         )
 
-    Order: parts that *restrict* come first (who may log in, permissions, sessions that must end). A part that waits
-    for a database, a disk or a network comes after them, so that its failure cannot keep alive what is no longer
-    allowed.
+    The order matters. Parts that *restrict* come first: logins, permissions, and sessions that must end. A part that
+    waits for a database, a disk or a network comes after them, so that its failure cannot keep sessions open that are
+    no longer allowed.
     """
 
     name: str

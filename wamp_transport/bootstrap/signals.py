@@ -131,7 +131,7 @@ def _send_all(batch: list[tuple[Signal, dict[str, Any]]]) -> None:
     for signal, named in batch:
         began_at = time.monotonic()
         try:
-            call_guarded(signal.send_robust, None, **named)  # Django logs what a receiver raises
+            call_guarded(signal.send_robust, None, **named)  # Django logs ordinary exceptions of receivers
         except ProjectCodeError:
             logger.exception("A receiver of a signal failed; the receivers after it were not called")
         seconds = time.monotonic() - began_at

@@ -99,7 +99,7 @@ def test_too_many_logins_are_told_to_come_later(authentication, monkeypatch):
     assert ask(authentication, "wampcra").reason == "wamp.error.unavailable"
 
 
-@pytest.mark.expects_errors("No login with ")
+@pytest.mark.expects_errors("Logins with ")
 @pytest.mark.parametrize("name", ["nowhere.create", "json.nothing", "json.dumps", f"{__name__}.create_nothing"])
 def test_function_that_cannot_be_made_is_told_and_lets_nobody_in(authentication, caplog, name):
     authentication.configure(service({"ticket": {"type": "function", "create": name}}))

@@ -99,7 +99,7 @@ def test_what_comes_meanwhile_is_written_as_well(make, store):
     asyncio.run(scenario())
 
 
-@pytest.mark.expects_errors("wait already, and they are not written fast enough")
+@pytest.mark.expects_errors("are queued already, and they are not written fast enough")
 def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, caplog):
     async def scenario():
         writer = make()
@@ -120,8 +120,8 @@ def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, cap
 
 
 @pytest.mark.expects_errors(
-    "2 things cannot be written now and are tried again: away",
-    "1 things are lost: 5 wait already, and they are not written fast enough",
+    "Writing 2 things failed, and is retried: away",
+    "1 things are lost: 5 are queued already, and they are not written fast enough",
 )
 def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, clock, caplog):
     async def scenario():

@@ -111,7 +111,7 @@ def test_functions_methods_and_coroutines_are_called():
     play(scenario)
 
 
-@pytest.mark.expects_errors("is for realm 'b', which is not there")
+@pytest.mark.expects_errors("is for realm 'b', which does not exist")
 def test_handlers_are_in_the_realms_that_they_are_for(caplog):
     @register("com.everywhere")
     def everywhere(): ...

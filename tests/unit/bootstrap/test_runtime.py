@@ -366,7 +366,7 @@ def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     assert source.loads >= 3
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the server, it is tried again:")
+@pytest.mark.expects_errors("Applying the new configuration to the server failed; it is retried:")
 def test_part_that_cannot_be_put_in_place_is_told(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
     source = Source(configured({"ws": WS}))
 

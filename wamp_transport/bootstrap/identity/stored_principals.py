@@ -35,7 +35,7 @@ MAX_SAMPLED_REALMS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets stored as Django password hashes. A ticket that matches any of them is valid. Call it in a thread.
+    """Tickets stored as Django password hashes. A ticket that matches any of them is valid. Checks run in a thread.
 
     Each hash has the id of its credential in the database, whose use is recorded, or None if it comes from the
     configuration. Without hashes, a check takes as long as the check of a wrong ticket.
