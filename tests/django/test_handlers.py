@@ -67,7 +67,7 @@ def play(scenario):
         node = Node(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}), asyncio.get_running_loop())
         handlers = AppHandlers(node, 4)
         await handlers.start()
-        await handlers.settle(["realm1"])
+        await handlers.register_handlers(["realm1"])
         try:
             await scenario(lambda authid, role="anonymous": join(node, "realm1", authid=authid, authrole=role))
         finally:

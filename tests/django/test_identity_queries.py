@@ -57,7 +57,7 @@ def test_hooks_that_hang_deny_the_login_and_leave_the_database_to_others(queries
     outcomes = asyncio.run(main())
     assert all(isinstance(one, LoginDenied) for one in outcomes), outcomes
     assert outcomes[0].reason == "wamp.error.unavailable"
-    assert "a login with it is denied: hooks take too long (running: TOKEN_VERIFIER for " in caplog.text
+    assert "the login is denied: hooks are too slow (running: TOKEN_VERIFIER for " in caplog.text
 
 
 def test_hooks_are_given_up_before_the_router_gives_the_login_up():

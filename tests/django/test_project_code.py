@@ -13,7 +13,6 @@ from types import ModuleType
 
 import pytest
 from django.apps import AppConfig, apps
-from wamp_transport.node.authorizing import Authorizers
 from wamp_transport.node.deciding import Deciding
 
 from tests.catalogue.models import Item
@@ -22,12 +21,13 @@ from tests.unit.bootstrap.test_handlers import ACKNOWLEDGE, eventually, fails, p
 from wamp_transport import api, model_events
 from wamp_transport.auth.dynamic import FunctionPrincipals
 from wamp_transport.auth.principals import Lookup
-from wamp_transport.bootstrap.authentication import _made
+from wamp_transport.bootstrap.authentication import _create_authenticator
 from wamp_transport.bootstrap.threads import Functions
 from wamp_transport.conf import app_settings
 from wamp_transport.handlers import register, subscribe
 from wamp_transport.handlers.discovery import import_modules
 from wamp_transport.model_events import watching
+from wamp_transport.node.dynamic_authorizer import DynamicAuthorizer
 from wamp_transport.node.local import ServiceSessions
 from wamp_transport.project_code import ProjectCodeError
 from wamp_transport.router.decisions import Deny
@@ -311,7 +311,7 @@ def test_maker_of_an_authenticator_and_its_module(kind, caplog, monkeypatch, tmp
     (tmp_path / "rough_module.py").write_text(f"raise {kind.__name__}")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("rough_authenticators.create", "rough_module.create"):
-        assert _made(name, None) is None
+        assert _create_authenticator(name, None) is None
         assert f"Nobody can log in by {name}" in caplog.text
 
 
@@ -328,7 +328,7 @@ def test_authorizer_that_is_a_function(kind, is_async, monkeypatch, caplog):
     module.decide = adecide if is_async else decide
     monkeypatch.setitem(sys.modules, module.__name__, module)
     functions = Functions()
-    authorizers = Authorizers(ServiceSessions(), functions.run)
+    authorizers = DynamicAuthorizer(ServiceSessions(), functions.run)
     from msgspec.structs import replace
 
     from wamp_transport.config.realm import FUNCTION

@@ -157,7 +157,7 @@ def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, c
         stage.poll()
         User.objects.filter(pk=eva.pk).update(is_active=False)
         assert stage.review() | stage.poll() == {1: LOGIN_NOT_ALLOWED}
-        assert "hooks take too long (running: USER_ROLE for " in caplog.text
+        assert "hooks are too slow (running: USER_ROLE for " in caplog.text
     finally:
         returns.set()
     User.objects.filter(pk=joe.pk).update(is_active=False)

@@ -227,7 +227,7 @@ def test_file_of_a_running_node_is_refused_to_another(
         "ws": {"type": "websocket"},
     }
     with node(tmp_path, configuration(web(port, paths)), port) as process:
-        assert "is in use by another process" in process.wait_to_print("A cookie store fails")
+        assert "is in use by another process" in process.wait_to_print("Purging a cookie store failed")
         with Wire(port) as wire:
             assert wire.upgrade("/file").startswith("HTTP/1.1 503 ")
         assert set_by(port, "ws") is None

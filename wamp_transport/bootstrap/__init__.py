@@ -1,1 +1,1 @@
-"""The one place that wires configuration, stores, router, node and services together."""
+"""The wiring of a process: configuration, stores, router, node and services are connected here and nowhere else."""

@@ -1,4 +1,4 @@
-"""The authenticator of a node: built from the configuration, and updated with it."""
+"""The authenticator of a node, which follows the configuration."""
 
 import importlib
 import logging
@@ -57,10 +57,10 @@ from .threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS
 logger = logging.getLogger(__name__)
 
 HASH_THREADS: Final = 2
-"""Slow hashes that are computed at the same time."""
+"""The number of slow hashes that are computed at the same time."""
 
 FUNCTION_THREADS: Final = 8
-"""Functions that decide on logins and run at the same time."""
+"""The number of functions for logins that run at the same time."""
 
 METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     ANONYMOUS.name: AnonymousMethod,
@@ -79,12 +79,12 @@ def _login_threads(name: str, size: int) -> WorkerThreads:
 
 
 def router_key() -> bytes:
-    """Return the router's default private key, derived from SECRET_KEY and thus the same in all processes."""
+    """Return the router's default private key. It is derived from SECRET_KEY, so that all processes have the same."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
 
 
 class Authentication:
-    """The authenticator of a node, for all its services."""
+    """The authenticator for all services of a node."""
 
     def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: IdentityServices) -> None:
         self._cookies = cookies
@@ -98,24 +98,24 @@ class Authentication:
             random_bytes=os.urandom,
             timestamp=lambda: rfc3339(datetime.now(UTC)),
             offload=self._hashing.run,
-            # The same in all processes, which must not send different challenges to an unknown peer.
+            # The same in all processes: different challenges would reveal that a principal does not exist.
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
             router_key=router_key(),
         )
 
     def admit_operators(self, key: str) -> None:
-        """Admit whoever has ``key`` to every service, with any role of the realm or ``trusted``."""
+        """Admit operators, who prove that they know ``key``, to all services, with any role or ``trusted``."""
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
-        """Prepare and use these services. Raises the first error of a service that could not be built."""
+        """Prepare and use these services. Raises the first error of a service whose methods could not be built."""
         prepared = self.prepare(services)
         self.use(prepared)
         for error in prepared.failures.values():
             raise error
 
     def prepare(self, services: Mapping[str, PathService]) -> "PreparedLogins":
-        """Build the methods of services, by key, and change nothing. Those of unchanged services are kept.
+        """Build the methods of services, given by key, without using them yet. Unchanged services keep their methods.
 
         Call it in a thread: it imports modules.
         """
@@ -127,14 +127,14 @@ class Authentication:
             try:
                 if known is None or known.service != service:
                     known = ServiceLogins(service, self._sources(service), self._django_method)
-            except Exception as error:  # noqa: BLE001 - the other services must not keep their old principals for it
+            except Exception as error:  # noqa: BLE001 - one failure must not leave the other services with outdated principals
                 prepared.failures[key] = error
             else:
                 prepared.services[key] = known
         return prepared
 
     def use(self, prepared: "PreparedLogins") -> set[str]:
-        """Use what was prepared. Return the keys of the services whose methods are replaced or gone."""
+        """Use prepared methods. Return the keys of the services whose methods were replaced or removed."""
         before, self._services = self._services, prepared.services
         return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
@@ -163,7 +163,7 @@ class Authentication:
         return answer
 
     def is_stale(self, session: Session) -> bool:
-        """Return whether the static principal of a session no longer exists or has another role."""
+        """Return whether a session's principal in the configuration was removed or has another role now."""
         service = self._services.get(session.service.key)
         if service is None:
             return False
@@ -212,7 +212,7 @@ class Authentication:
         return StaticPrincipals(settings, _hashed_tickets)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
-        """Call a procedure as the router and return its first result. Raises ApplicationError."""
+        """Call a procedure in the name of the router and return its result. Raises ApplicationError."""
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
@@ -242,50 +242,50 @@ class ServiceLogins:
         self.service = service
         settings = service.settings
         auth = settings.auth if isinstance(settings, WebSocketSection) else None
-        asked = service_options(service).authmethods
+        enabled = service_options(service).authmethods
         found = auth.methods() if auth is not None else {}
-        built = {name: source(name, each) for name, each in found.items() if name in asked}
+        built = {name: source(name, each) for name, each in found.items() if name in enabled}
         self.methods = {name: method for name, (_, method) in built.items()}
         self._django = auth.django_methods() if auth is not None else {}
         self.methods |= {name: django(name, each) for name, each in self._django.items()}
         self._principals = {name: principals for name, (principals, _) in built.items()}
 
     def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether this login would still be allowed. Sources that must be asked are assumed to agree."""
+        """Return whether this login would still be allowed. Sources other than the configuration are not queried."""
         if authmethod in self._django:
-            return True  # the session watch ends these
+            return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:
             return any(may_exist(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
-            return False  # principals of another source may have this name
+            return False  # a principal of another source may have the same name
         return may_exist(principals, authid, authrole)
 
 
 def may_exist(principals: Principals, authid: str, authrole: str) -> bool:
-    """Return whether there is such a principal, as far as is known without asking the source."""
+    """Return whether such a principal may exist. Only principals in the configuration are known."""
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
 def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
-    """Return the check of tickets for hashes in the configuration. A hash of an unknown algorithm accepts nothing."""
+    """Return the check of tickets against hashes in the configuration. An unknown algorithm accepts no ticket."""
     for each in hashes:
         try:
             identify_hasher(each)
         except ValueError:
-            logger.error("A ticket_hash accepts no login: its algorithm is not in PASSWORD_HASHERS")
+            logger.error("A ticket_hash accepts no ticket: its algorithm is not in PASSWORD_HASHERS")
     return HashedTickets(tuple((None, each) for each in hashes))
 
 
 def _create_authenticator(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """Return the function that ``create`` makes; None if that fails, which is logged."""
+    """Return the function that ``create`` returns; None if it fails, which is logged."""
     module, _, attribute = name.rpartition(".")
     try:
         create = getattr(call_guarded(importlib.import_module, module), attribute)
         function = call_guarded(create, config, None)
         if callable(function):
             return function  # type: ignore[no-any-return]
-        logger.error("No login with %s is possible: it did not return a callable", name)
+        logger.error("Logins with %s are not possible: it did not return a callable", name)
     except Exception:
-        logger.exception("No login with %s is possible: it failed", name)
+        logger.exception("Logins with %s are not possible: it failed", name)
     return None

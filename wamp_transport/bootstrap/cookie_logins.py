@@ -1,4 +1,4 @@
-"""Logins that a cookie stands for: stored with its record, used by later connections, and deleted at logout."""
+"""Logins with a cookie: they are stored with the cookie's record, reused by later connections, deleted at logout."""
 
 import asyncio
 import logging
@@ -20,11 +20,11 @@ from .cookies import CookieStores
 logger = logging.getLogger(__name__)
 
 IsStillAllowed = Callable[[str, str, str, str], bool]
-"""Returns whether a login with this method and provider, as this authid and role, would still be allowed."""
+"""A function that returns whether a login with this method, provider, authid and role would still be allowed."""
 
 
 class CookieLogins(NodeObserver):
-    """The logins in the cookie stores of the services."""
+    """The logins in the cookie stores of a node's services."""
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
@@ -33,11 +33,11 @@ class CookieLogins(NodeObserver):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Set the services. Logins are stored for those that have the method cookie."""
+        """Set the services. Logins are stored only for services with the method ``cookie``."""
         self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Observe ``node``, to log out its clients when they say so."""
+        """Observe ``node``, to log out clients that request it with GOODBYE."""
         self._connections = node.connections
         node.observers.add(self)
 
@@ -51,14 +51,14 @@ class CookieLogins(NodeObserver):
             task.add_done_callback(self._tasks.discard)
 
     async def admit(self, request: AuthenticationRequest, is_still_allowed: IsStillAllowed) -> Admit | Skip | Deny:
-        """Return the session for a client with a stored login. Without such a login the next method is tried."""
+        """Admit a client with a stored login. Skip to the next method if there is none that is still allowed."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
         try:
             login = await tracker.store.login(id, request.service)
         except CookieStoreError as error:
-            logger.error("A login cannot be read from the cookie store: %s", error)
+            logger.error("Reading a login from the cookie store failed: %s", error)
             return Skip()
         if login is None or request.hello.realm not in (None, login.realm):
             return Skip()
@@ -83,10 +83,10 @@ class CookieLogins(NodeObserver):
         try:
             await tracker.store.remember(id, login)
         except CookieStoreError as error:
-            logger.error("A login cannot be stored with its cookie: %s", error)
+            logger.error("Storing a login with its cookie failed: %s", error)
 
     async def _log_out(self, logging_out: Awaitable[None]) -> None:
         try:
             await logging_out
         except CookieStoreError as error:
-            logger.error("A cookie cannot be deleted, and still stands for its login: %s", error)
+            logger.error("Deleting a cookie failed, so it is still accepted as a login: %s", error)

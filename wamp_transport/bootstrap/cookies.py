@@ -1,4 +1,4 @@
-"""The cookie stores of this process: one for each place in the configuration, shared by its services."""
+"""The cookie stores of this process: one for each file, database or service with cookies in memory."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 PURGE_SECONDS: Final = 60.0
-"""Interval at which expired records are deleted."""
+"""The interval at which expired records are deleted."""
 
 
 class CookieStores(ConfigurationPart):
@@ -34,13 +34,13 @@ class CookieStores(ConfigurationPart):
     def __init__(self) -> None:
         self._stores: dict[Hashable, AsyncCookieStore] = {}
         self._prepared: dict[Hashable, AsyncCookieStore] = {}
-        """Stores of a configuration that may still be refused. No service uses them, so they open no file."""
+        """The stores of a configuration that may still be refused. No service uses them yet, so they open no file."""
         self.trackers: dict[str, CookieTracker] = {}
         self._unpurged: list[AsyncCookieStore] = []
         self._failing: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
-        """Return the tracker for the clients of a service, to be used from :meth:`use` on; None without a cookie."""
+        """Build the tracker for a service's clients, for :meth:`use`. Return None if the service has no cookie."""
         cookie = _cookie(service)
         if cookie is None:
             return None
@@ -53,7 +53,7 @@ class CookieStores(ConfigurationPart):
         return CookieTracker(cookie, store, service.path)
 
     def use(self, trackers: Mapping[str, CookieTracker]) -> None:
-        """Use these trackers from now on. Close the stores that none of them uses."""
+        """Use these trackers from now on, and close the stores that none of them uses."""
         self.trackers = dict(trackers)
         used = [one.store for one in trackers.values()]
         known, self._stores, self._prepared = {**self._stores, **self._prepared}, {}, {}
@@ -64,7 +64,7 @@ class CookieStores(ConfigurationPart):
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Open and purge the stores that are new."""
+        """Open and purge the new stores."""
         for place, store in list(self._stores.items()):
             if store in self._unpurged:
                 await self._purge(place, store)
@@ -72,7 +72,7 @@ class CookieStores(ConfigurationPart):
         self._unpurged = [store for store in self._unpurged if store in self._stores.values()]
 
     async def run(self) -> None:
-        """Purge regularly, until canceled."""
+        """Delete expired records at intervals, until canceled."""
         while True:
             await asyncio.sleep(PURGE_SECONDS)
             await self.purge()
@@ -87,7 +87,7 @@ class CookieStores(ConfigurationPart):
             await store.purge()
         except CookieStoreError as error:
             if place not in self._failing:
-                logger.error("A cookie store fails: %s", error)
+                logger.error("Purging a cookie store failed: %s", error)
             self._failing.add(place)
         else:
             self._failing.discard(place)

@@ -1,4 +1,4 @@
-"""The handlers of the project's apps on a running node: a session in each realm that they are for."""
+"""The apps' handlers on a running node: a session in each of their realms, in which they are registered."""
 
 import asyncio
 import logging
@@ -23,20 +23,20 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 SESSION_AUTHID: Final = "django"
-"""The authid of the sessions."""
+"""The authid of the sessions with handlers."""
 
 CHECK_INTERVAL_SECONDS: Final = 5.0
-"""How often it is looked whether all handlers are where they belong."""
+"""The interval at which missing registrations and subscriptions are restored."""
 
 UserKey = Callable[[int], str | None]
-"""From the id of a session to the primary key of its Django user, where its login has kept that."""
+"""A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
 
 
 class AppHandlers(ConfigurationPart):
-    """Registers the apps' handlers in each realm and restores lost registrations.
+    """The part that registers the apps' handlers in each realm, and restores lost registrations and subscriptions.
 
-    ``threads``: the number of threads for sync handlers, or the pool itself. ``on_failure`` is called with unexpected
-    exceptions of handlers.
+    ``threads`` is the number of threads for synchronous handlers, or the threads themselves. ``on_failure`` is called
+    with unexpected exceptions of handlers.
     """
 
     name = "handlers"
@@ -60,7 +60,7 @@ class AppHandlers(ConfigurationPart):
         self._registering = asyncio.Lock()
 
     async def start(self, find: Callable[[], Discovery] = discover) -> Discovery:
-        """Import the apps' modules; what is wrong with them is logged, and the rest works. Returns what was found."""
+        """Import the apps' modules and return the handlers. Those with faults are logged and skipped."""
         discovery = await asyncio.to_thread(find)
         self._running = {
             one: HandlerExecutor(one, self._threads, self._users, self._on_failure) for one in discovery.handlers
@@ -73,11 +73,11 @@ class AppHandlers(ConfigurationPart):
         return discovery
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Register the handlers in the realms that exist from now on. What cannot be registered is retried later."""
+        """Register the handlers in the realms of ``new``. Failed registrations are logged and retried later."""
         await self.register_handlers([realm.name for realm in new.realms])
 
     async def register_handlers(self, realms: Iterable[str] | None = None) -> None:
-        """Register and subscribe what is not; ``realms`` are those that exist from now on."""
+        """Register and subscribe the handlers that are not active. ``realms`` replaces the list of realms."""
         async with self._registering:
             if realms is not None:
                 self._realms = list(realms)
@@ -90,13 +90,13 @@ class AppHandlers(ConfigurationPart):
                         await self._register(session, handler)
 
     async def run(self) -> None:
-        """Look again regularly, until cancelled: sessions are killed, and others give up procedures."""
+        """Retry at intervals, until canceled: sessions can be killed, and other callees can release a procedure."""
         while True:
             await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             await self.register_handlers()
 
     def close(self) -> None:
-        """The process ends."""
+        """Stop the threads, because the process ends."""
         self._threads.close()
 
     async def _session(self, realm: str) -> Session | None:
@@ -140,13 +140,13 @@ class AppHandlers(ConfigurationPart):
             self._problems.pop(key, None)
 
     def _report_problem(self, realm: str, handler: Handler | None, text: str) -> None:
-        """Log a problem once, as long as it is the same."""
+        """Log a problem, unless it was logged before and has not changed."""
         if self._problems.get((realm, handler)) != text:
             self._problems[realm, handler] = text
-            logger.error("%s; it is tried again", text)
+            logger.error("%s; this is retried", text)
 
     def _forget_missing_realms(self) -> None:
-        """The router has ended the sessions there. Handlers that are for a realm that is not are told of."""
+        """Forget sessions in removed realms, which the router has ended. Log handlers whose realm does not exist."""
         for realm in self._sessions.keys() - set(self._realms):
             del self._sessions[realm]
             self._active = {key: one for key, one in self._active.items() if key[0] != realm}
@@ -154,10 +154,10 @@ class AppHandlers(ConfigurationPart):
             for realm in handler.declaration.realms or ():
                 if realm not in self._realms:
                     name = handler.declaration.name
-                    self._report_problem(realm, handler, f"{name} is for realm {realm!r}, which is not there")
+                    self._report_problem(realm, handler, f"{name} is for realm {realm!r}, which does not exist")
 
     def _users(self, caller: Caller) -> Callable[[], Any]:
-        """See :class:`~..handlers.execution.UserLookup`."""
+        """Return a function that loads the Django user of a caller; see :class:`~..handlers.execution.UserLookup`."""
         session = None if caller.session is None else self._node.router.sessions.get(caller.session)
         if session is None:
             return lambda: None

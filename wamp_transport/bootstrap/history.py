@@ -1,4 +1,4 @@
-"""Durable event history: write what the node records in batches, and read it back at the start."""
+"""Durable event history: events are written to the database in batches, and read back when a history is created."""
 
 import asyncio
 import logging
@@ -23,29 +23,29 @@ from .threads import in_thread
 logger = logging.getLogger(__name__)
 
 WRITE_INTERVAL_SECONDS: Final = 0.25
-"""How long recorded events may wait to be written together."""
+"""The interval at which queued events are written."""
 
 BATCHES_PER_TRIM: Final = 200
-"""Batches between two looks for rows that no history keeps any more."""
+"""The number of batches after which events beyond a history's limits are deleted."""
 
 MAX_QUEUED_EVENTS: Final = 100_000
-"""Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
+"""The number of events that may be queued. Further ones are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of payload that may wait so."""
+"""The number of bytes that may be queued."""
 
 MAX_BATCH_EVENTS: Final = 1_000
-"""Events that are written in one transaction."""
+"""The number of events that are written in one transaction."""
 
 CLOSE_SECONDS: Final = 2.0
-"""How long a node that stops waits for the last events to be written."""
+"""The time limit for writing the last events when the node stops."""
 
 EVENT_OVERHEAD_BYTES: Final = 500
-"""What an event takes besides its payload, about."""
+"""The approximate size of an event without its payload."""
 
 
 class DurableHistory(ConfigurationPart, NodeObserver):
-    """Connects a node's recorded events with the database."""
+    """The part that stores events of durable histories in the database and restores them."""
 
     name = "history"
 
@@ -63,10 +63,10 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Fill the durable histories that were not filled yet with what is stored of them.
+        """Fill new durable histories with their stored events.
 
-        The router makes a new history where one is new or has other options; that is what counts here, not how the
-        configurations differ.
+        The router creates a new history object if a history is new or has other options. So the objects are compared,
+        not the configurations.
         """
         present = [(realm, each) for realm, each in self._node.router.histories() if each.options.is_durable]
         self._restored = [each for _, each in present if any(each is one for one in self._restored)]
@@ -76,17 +76,17 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 self._restored.append(each)
 
     async def run(self) -> None:
-        """Write what is recorded, until cancelled."""
+        """Write queued events at intervals, until canceled."""
         while True:
             await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits. What a database that does not answer cannot take is tried again."""
+        """Write the queued events. If the database fails, they stay in the queue and are retried."""
         await self._writer.flush()
 
     async def stop(self) -> None:
-        """Write the queued events, as the process ends."""
+        """Write the queued events, because the process ends."""
         await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[Record]) -> None:
@@ -101,7 +101,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 if each.options.is_durable:
                     await in_thread(history.trim, realm, each.options)
         except DatabaseError:
-            logger.exception("Old events could not be dropped; it is tried again later")
+            logger.exception("Deleting old events failed; it is retried later")
 
     def event_recorded(self, record: Record) -> None:
         """Queue an event to be written."""

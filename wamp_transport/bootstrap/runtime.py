@@ -1,4 +1,4 @@
-"""The node of this process: its start and end, what answers a request, and what is reported of it."""
+"""The runtime of this process: it starts and stops the node, finds the mount of a request, and reports the state."""
 
 import asyncio
 import logging
@@ -28,16 +28,16 @@ from .watcher import ConfigurationWatcher
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 10.0
-"""How often a node writes down that it is alive."""
+"""The interval at which a node reports its state to the database."""
 
 FORGET_SECONDS: Final = 1.0
-"""How long the process then waits for what it still does with the database, and to be forgotten by it."""
+"""The time limit at the stop for each step of removing the node's report from the database."""
 
 
 class Runtime:
-    """The node of this process. Everything runs on one event loop but what reads the configuration.
+    """The node of this process. All methods belong to one event loop; the configuration is read in threads.
 
-    ``on_applied`` lets the server follow each configuration after the first.
+    ``on_applied`` is called with each configuration after the first, so that the server can follow.
     """
 
     def __init__(self, source: Source, on_applied: OnApplied | None = None) -> None:
@@ -56,29 +56,29 @@ class Runtime:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The configuration that is applied; None before the start."""
+        """The configuration that is applied, None before the start."""
         return None if self.started is None else self.started.snapshot
 
     @property
     def problem(self) -> str:
-        """Why the newest configuration, or a part of it, is not applied; empty if it is."""
+        """The reason why the newest configuration or a part of it is not applied; empty if it is."""
         return "" if self._watcher is None else self._watcher.problem
 
     async def start(self) -> StartedNode:
-        """Read the configuration and begin. Safe to call again. Raises ConfigError."""
+        """Read the configuration and start the node. Can be called again. Raises ConfigError."""
         if self._starting is None or (self._starting.done() and self.started is None):
             self._starting = asyncio.ensure_future(self._start())
         return await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
-        """Say GOODBYE to all sessions, wait a little, end."""
+        """Send GOODBYE to all sessions, wait a few seconds, and stop the node."""
         ending = [task for task in (self._starting, *self._tasks) if task is not None and not task.done()]
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         if self.started is not None:
             await self.started.stop()
-        await wait_for_jobs(FORGET_SECONDS)  # a report that came after would be remembered
+        await wait_for_jobs(FORGET_SECONDS)  # a report after the next step would stay in the database
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)
@@ -86,13 +86,13 @@ class Runtime:
         await asyncio.to_thread(close_kept)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
-        """What answers a request, and the path segments left to it; None where that is Django's."""
+        """Return the mount for a request and the remaining path segments; None if Django answers the request."""
         if self.started is None:
             return None
         return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN_LISTENER), raw_path(scope))
 
     def find_service(self, key: str, path: bytes) -> PathService | None:
-        """The WAMP service at a path, for the server before the handshake."""
+        """Return the WAMP service at a path, None if there is none. The server calls this before the handshake."""
         found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
         return None if found is None or found[0].websocket is None else found[0].service
 
@@ -125,12 +125,12 @@ class Runtime:
                     await self._must_report.wait()
 
     def announce(self, listeners: Mapping[str, Listener]) -> None:
-        """This is where the process is reached from now on: it is written down soon."""
+        """Set the addresses on which the process listens, and report them to the database soon."""
         self._listeners = listeners
         self._must_report.set()
 
     async def _report(self) -> None:
-        async with self._reporting:  # a later report must not be overtaken
+        async with self._reporting:  # an older report must not overwrite a newer one
             snapshot = self.snapshot
             if snapshot is None:
                 return
@@ -147,12 +147,12 @@ class Runtime:
             )
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Write something down for the admin. A node works without, so where that fails it is only told, once."""
+        """Write a report for the admin. The node does not depend on it, so a failure is only logged, once."""
         try:
             await in_thread(function, *args, **kwargs)
         except DatabaseError as error:
             if not self._is_failure_logged:
-                logger.warning("This node cannot tell the database how it is: %s", error)
+                logger.warning("Reporting the state of this node to the database failed: %s", error)
             self._is_failure_logged = True
         else:
             self._is_failure_logged = False
@@ -162,19 +162,19 @@ _runtime: Runtime | None = None
 
 
 def install(runtime: Runtime) -> Runtime:
-    """Make ``runtime`` the one of this process."""
-    global _runtime  # noqa: PLW0603 - one node a process is the design
+    """Make ``runtime`` the runtime of this process, and return it."""
+    global _runtime  # noqa: PLW0603 - a process has one node by design
     _runtime = runtime
     return runtime
 
 
 def uninstall() -> Runtime | None:
-    """Remove the runtime of this process and return it. The next use makes another one from the settings."""
+    """Remove the runtime of this process and return it. The next use creates another one from the settings."""
     global _runtime
     removed, _runtime = _runtime, None
     return removed
 
 
 def current_runtime() -> Runtime:
-    """Return the runtime of this process. The first use makes it from the settings."""
+    """Return the runtime of this process. The first call creates it from the settings."""
     return _runtime or install(Runtime(choose_source()))

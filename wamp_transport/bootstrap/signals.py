@@ -1,6 +1,6 @@
-"""Send what happens on the node as Django signals. Receivers run one after the other in a thread, in order.
+"""The Django signals of a node. Receivers run one after the other, in order, in a thread.
 
-Without receivers nothing is made or kept.
+A signal without receivers costs nothing: it is not even queued.
 """
 
 import logging
@@ -34,29 +34,29 @@ from .identity.throttle import address_of
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_SIGNALS: Final = 10_000
-"""Signals that may wait for receivers. Others are dropped and counted, and that is logged."""
+"""The number of signals that may be queued. Further ones are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
-"""Bytes that these may have: authids are as long as peers like."""
+"""The number of bytes that may be queued. Peers choose authids of any length."""
 
 MAX_BATCH_SIGNALS: Final = 100
-"""Signals that are sent with the same database connections, before these are looked after."""
+"""The number of signals that are sent before database connections are checked and closed."""
 
 SIGNAL_OVERHEAD_BYTES: Final = 1_000
-"""What a signal takes besides its texts, about."""
+"""The approximate size of a signal without its texts."""
 
 SLOW_RECEIVER_SECONDS: Final = 1.0
-"""How long the receivers of one signal may take without being named in the log."""
+"""The time for the receivers of a signal after which a warning is logged."""
 
 CLOSE_SECONDS: Final = 2.0
-"""How long receivers have when the process stops."""
+"""The time limit for the receivers of queued signals when the process stops."""
 
 UserKey = Callable[[int], str | None]
-"""From the id of a session to the primary key of its Django user, where its login has kept that."""
+"""A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
 
 
 class Signals(NodeObserver):
-    """The signals of one process."""
+    """The sender of a process's signals. Its methods belong to the event loop of the node and never wait."""
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None
@@ -71,44 +71,44 @@ class Signals(NodeObserver):
         )
 
     def watch(self, node: Node, user_key: UserKey) -> None:
-        """Tell of the sessions of ``node``. ``user_key`` knows the Django user behind each."""
+        """Send signals for the sessions of ``node``. ``user_key`` returns the key of a session's Django user."""
         self._user_key = user_key
         node.observers.add(self)
 
     def send_login_failed(self, failure: LoginFailure) -> None:
-        """A login has failed."""
+        """Send ``login_failed``."""
         if login_failed.has_listeners():
             self._send(login_failed, failure=failure)
 
     def send_configuration_applied(self, configuration: AppliedConfiguration) -> None:
-        """A configuration runs."""
+        """Send ``configuration_applied``."""
         if configuration_applied.has_listeners():
             self._send(configuration_applied, configuration=configuration)
 
     async def close(self) -> None:
-        """The process ends; receivers still hear what was sent until now."""
+        """Wait for the receivers of queued signals, because the process ends."""
         await self._writer.close(CLOSE_SECONDS)
         self._threads.close()
 
     def _send(self, signal: Signal, **named: Any) -> None:
-        """Let the receivers have a signal, after all that was sent before. Never waits."""
+        """Queue a signal. Its receivers run after those of all signals queued before."""
         self._writer.put((signal, named), SIGNAL_OVERHEAD_BYTES + sum(map(_text_size, named.values())))
 
     async def _write(self, batch: list[tuple[Signal, dict[str, Any]]]) -> None:
         await self._threads.run(_send_all, batch)
 
     def session_joined(self, session: Session) -> None:
-        """See :class:`~..node.observers.NodeObserver`."""
+        """Send ``session_joined``."""
         if session_joined.has_listeners():
             self._send(session_joined, session=self._info(session))
 
     def session_left(self, session: Session, reason: str) -> None:
-        """See :class:`~..node.observers.NodeObserver`."""
+        """Send ``session_left``."""
         if session_left.has_listeners():
             self._send(session_left, session=self._info(session), reason=reason)
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """See :class:`~..node.observers.NodeObserver`."""
+        """Send ``slow_consumer_detected``."""
         if slow_consumer_detected.has_listeners():
             self._send(slow_consumer_detected, session=self._info(session), queued_bytes=queued_bytes)
 
@@ -131,16 +131,16 @@ def _send_all(batch: list[tuple[Signal, dict[str, Any]]]) -> None:
     for signal, named in batch:
         began_at = time.monotonic()
         try:
-            call_guarded(signal.send_robust, None, **named)  # Django logs what a receiver raises
+            call_guarded(signal.send_robust, None, **named)  # Django logs ordinary exceptions of receivers
         except ProjectCodeError:
-            logger.exception("A receiver of a signal failed; those after it have not got the signal")
+            logger.exception("A receiver of a signal failed; the receivers after it were not called")
         seconds = time.monotonic() - began_at
         if seconds > SLOW_RECEIVER_SECONDS:
             logger.warning("The receivers of a signal of %s took %.1f seconds", ", ".join(named), seconds)
 
 
 def _text_size(value: Any) -> int:
-    """Return the length of the texts of what a signal carries."""
+    """Return the length of all texts in an argument of a signal."""
     texts = (
         [getattr(value, field.name) for field in fields(value)] if hasattr(value, "__dataclass_fields__") else [value]
     )

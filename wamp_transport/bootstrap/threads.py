@@ -1,4 +1,4 @@
-"""Work of a node in threads beside its event loop: what waits for the database, and functions of the project."""
+"""The worker threads of a node: jobs for the database, and functions of the project."""
 
 import asyncio
 import inspect
@@ -17,51 +17,52 @@ from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 Result = TypeVar("Result")
 
 DATABASE_THREADS: Final = 2
-"""Jobs for the database at the same time; others wait. It is also how many connections a node keeps to each database.
+"""The number of threads for the database, and so of the connections that a node keeps to each database.
 
-More would take the interpreter from the event loop, not get more done: with 8 a storm of logins by principals of the
-database made other sessions' calls take 50 ms instead of 2, at the same number of logins (``make bench-logins``).
+More threads would take time from the event loop without doing more work. With 8, a storm of logins by stored principals
+slowed the calls of other sessions from 2 to 50 ms, at the same rate of logins (``make bench-logins``).
 """
 
 MAX_QUEUED_DATABASE_JOBS: Final = 2_000
-"""Jobs that may wait for the database; further ones fail immediately."""
+"""The number of database jobs that may be queued. Further ones fail immediately."""
 
 MAX_DATABASE_WAIT_SECONDS: Final = 10.0
-"""Seconds that a job may wait for a thread while the database does not answer those before it."""
+"""The time limit for a database job in the queue, for example while the database does not answer."""
 
 MAX_QUEUED_LOGINS: Final = 200
-"""Logins that may wait for a thread; further ones fail immediately."""
+"""The number of logins that may be queued for a thread. Further ones fail immediately."""
 
 MAX_LOGIN_WAIT_SECONDS: Final = 5.0
-"""Seconds that a login may wait for a thread: less than all of it may take, so that the client learns why it fails."""
+"""The time limit for a login in the queue. The whole login may take longer, so the client is sent the reason."""
 
 FUNCTION_THREADS: Final = 8
-"""Functions of the project that are no coroutine functions and run at the same time; others wait for their turn."""
+"""The number of synchronous functions of the project that run at the same time."""
 
 MAX_QUEUED_FUNCTIONS: Final = 1_000
-"""Calls of such functions that may wait for a thread; further ones fail immediately."""
+"""The number of calls of such functions that may be queued. Further ones fail immediately."""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
-"""The threads of each event loop; they end with it."""
+"""The database threads of each event loop."""
 
 
 class DatabaseBusy(DatabaseError):
-    """Too much waits for the database already."""
+    """The queue for the database is full, or a job has waited there too long."""
 
 
 def with_database(work: Callable[[], Result]) -> Result:
-    """Do ``work`` with the connections that this thread keeps. Raises DatabaseError for all trouble with them."""
+    """Call ``work`` with the connections that this thread keeps. All their failures raise DatabaseError."""
     try:
         return with_kept_connections(work)
-    except InterfaceError as error:  # what some drivers raise for a lost connection
+    except InterfaceError as error:  # some drivers raise it for a lost connection
         raise DatabaseError(*error.args) from error
 
 
 async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
-    """Call ``function`` in a worker thread that keeps its database connection, and return what it returns.
+    """Call ``function`` in a worker thread that keeps its database connection, and return the result.
 
-    If the connection breaks the function is called once more. Raises what the function raises; DatabaseError for all
-    trouble with the database, DatabaseBusy among it. Once the interpreter ends, the calling task is canceled.
+    If the connection is lost, the function is called once more. Raises the exceptions of the function, DatabaseError if
+    the database fails, and DatabaseBusy if too many jobs wait. When the interpreter exits, the calling task is
+    canceled.
     """
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)
@@ -77,7 +78,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
         return await pool.run(lambda: function(*args, **kwargs))
     except WorkersBusy as error:
         raise DatabaseBusy(*error.args) from error
-    except WorkersClosed as error:  # the interpreter ends, as it does for a reload in development
+    except WorkersClosed as error:  # the interpreter exits, for example for a reload in development
         task = asyncio.current_task()
         if task is not None:
             task.cancel()  # a task that nobody canceled would be taken for one that failed
@@ -86,14 +87,14 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
 
 
 async def wait_for_jobs(seconds: float) -> None:
-    """Wait up to ``seconds`` for what runs in the threads of this loop. It goes on when its task is canceled."""
+    """Close the database threads of this loop, and wait up to ``seconds`` for their jobs to finish."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
         await pool.finish(seconds)
 
 
 class Functions:
-    """Functions that the configuration names by their dotted path.
+    """The functions that the configuration names by dotted path.
 
     Coroutine functions run on the event loop, others in threads of their own.
     """
@@ -109,9 +110,9 @@ class Functions:
         )
 
     def find(self, path: str) -> Callable[..., Any]:
-        """Return the function at a dotted path; this can import its module.
+        """Return the function at a dotted path. This can import its module, so call it in a thread.
 
-        Raises ImportError, TypeError for other things than functions, and what the module raises.
+        Raises ImportError, TypeError if it is not a function, and any exception of the module.
         """
         function = self._found.get(path)
         if function is None:
@@ -122,7 +123,7 @@ class Functions:
         return function
 
     async def run(self, path: str, *arguments: Any) -> Any:
-        """Call a function and return what it returns. Raises what it raises, and WorkersBusy."""
+        """Call a function and return its result. Raises WorkersBusy and any exception of the function."""
         function = self._found.get(path)
         if function is None:
             function = await self._threads.run(self.find, path)
@@ -132,7 +133,7 @@ class Functions:
         return await run_guarded(outcome) if inspect.isawaitable(outcome) else outcome
 
     def faults(self, configuration: Configuration) -> Iterator[str]:
-        """Yield a sentence for each function of a configuration that cannot be used. This can import modules."""
+        """Yield a message for each function of a configuration that cannot be used. This can import modules."""
         for realm in configuration.realms:
             for role in realm.roles:
                 path = role.authorizer_function
@@ -146,7 +147,7 @@ class Functions:
                     )
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Stop accepting calls. Running ones continue."""
         self._threads.close()
 
 

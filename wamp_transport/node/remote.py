@@ -155,7 +155,7 @@ class WebSocketClientTransport:
             self._on_undecodable(message, fault)
 
     def _on_undecodable(self, message: messages.Message, fault: PayloadError) -> None:
-        """Send an ERROR to the caller, who would wait forever if the payload of a message cannot be decoded."""
+        """Send an ERROR for a message whose payload cannot be decoded, so that the caller does not wait forever."""
         logger.error("%s from the router cannot be decoded: %s", type(message).__name__, fault)
         error = partial(messages.Error, details=messages.ErrorDetails(), error=fault.uri, args=positional(str(fault)))
         if isinstance(message, messages.Invocation):
@@ -171,7 +171,7 @@ class ConnectOptions:
 
     ``socket`` is the path of a Unix socket to use instead of the URL's host and port. If ``tls`` is None, certificates
     are verified with Python's defaults. ``open_seconds`` is the time limit for the handshake, None for no limit.
-    ``uses_proxy`` tells whether to use the proxy that the environment names, if any.
+    ``uses_proxy``: whether to use the proxy that the environment names, if any.
     """
 
     serializers: tuple[str, ...] = OFFERED_SERIALIZERS

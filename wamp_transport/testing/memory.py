@@ -59,7 +59,7 @@ def anonymous_options(*realms: str, **options: Any) -> RouterOptions:
 class MemoryNode:
     """A router with a clock that the test advances. Ids count upwards; ``random`` replaces chance.
 
-    ``records`` holds the events to store in durable histories. With ``runs_cleanup`` False the subscriptions and
+    ``records`` holds the events to store in durable histories. If ``runs_cleanup`` is False, the subscriptions and
     registrations of a session that has left stay until :meth:`run_cleanup`. ``questions`` holds the open requests to
     authenticators and authorizers, in order. A test answers them with :meth:`decide`.
     """

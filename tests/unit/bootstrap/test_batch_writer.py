@@ -99,7 +99,7 @@ def test_what_comes_meanwhile_is_written_as_well(make, store):
     asyncio.run(scenario())
 
 
-@pytest.mark.expects_errors("wait already, and they are not written fast enough")
+@pytest.mark.expects_errors("are queued already, and they are not written fast enough")
 def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, caplog):
     async def scenario():
         writer = make()
@@ -108,10 +108,10 @@ def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, cap
         assert writer.put("small", 40)
         assert put(writer, 3, 4, 5, 6, 7) == [True, True, True, False, False]
         assert writer.dropped == 3
-        assert texts(caplog) == ["1 things are lost: 1 wait already, and they are not written fast enough"]
+        assert texts(caplog) == ["1 things are lost: 1 are queued already, and they are not written fast enough"]
         clock[0] += module.LOG_INTERVAL_SECONDS
         await writer.flush()
-        assert texts(caplog)[1:] == ["2 things are lost: 0 wait already, and they are not written fast enough"]
+        assert texts(caplog)[1:] == ["2 things are lost: 0 are queued already, and they are not written fast enough"]
         assert writer.put("large", 100)
         await writer.close(SECONDS)
 
@@ -120,8 +120,8 @@ def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, cap
 
 
 @pytest.mark.expects_errors(
-    "2 things cannot be written now and are tried again: away",
-    "1 things are lost: 5 wait already, and they are not written fast enough",
+    "Writing 2 things failed, and is retried: away",
+    "1 things are lost: 5 are queued already, and they are not written fast enough",
 )
 def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, clock, caplog):
     async def scenario():
@@ -130,7 +130,7 @@ def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, cl
         put(writer, 1, 2, 3)
         for _ in range(3):
             await writer.flush()
-        assert texts(caplog) == ["2 things cannot be written now and are tried again: away"]
+        assert texts(caplog) == ["Writing 2 things failed, and is retried: away"]
         clock[0] += module.LOG_INTERVAL_SECONDS
         await writer.flush()
         assert len(texts(caplog)) == 2

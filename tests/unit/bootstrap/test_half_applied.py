@@ -90,7 +90,7 @@ def has_left(said: Said) -> bool:
     return any(isinstance(message, Goodbye) for message in said.messages)
 
 
-FAILED = pytest.mark.expects_errors("The new configuration is not applied to the history, it is tried again")
+FAILED = pytest.mark.expects_errors("Applying the new configuration to the history failed; it is retried")
 
 
 @pytest.mark.parametrize("failures", [0, pytest.param(1, marks=FAILED), pytest.param(5, marks=FAILED)])
@@ -116,7 +116,7 @@ def test_session_of_a_service_that_is_taken_away_ends_whatever_fails_besides(
     run(source, scenario)
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the history, it is tried again:")
+@pytest.mark.expects_errors("Applying the new configuration to the history failed; it is retried:")
 def test_third_configuration_is_compared_with_what_was_applied(database: Callable[[int], Database]) -> None:
     """A service goes while a part fails, and its key comes back with other logins before that part has recovered."""
     stored = database(1000)
@@ -200,7 +200,7 @@ def test_session_of_a_static_principal_ends_when_principals_come_from_elsewhere(
     run(source, scenario)
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the paths, it is tried again: disk")
+@pytest.mark.expects_errors("Applying the new configuration to the paths failed; it is retried: disk")
 def test_path_that_cannot_be_built_keeps_nothing_of_the_old_one_and_comes_later(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
@@ -228,7 +228,7 @@ def test_path_that_cannot_be_built_keeps_nothing_of_the_old_one_and_comes_later(
     run(source, scenario)
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the history, it is tried again:")
+@pytest.mark.expects_errors("Applying the new configuration to the history failed; it is retried:")
 def test_start_without_the_database_goes_on_and_restores_the_history_later(
     database: Callable[[int], Database],
 ) -> None:
@@ -243,7 +243,7 @@ def test_start_without_the_database_goes_on_and_restores_the_history_later(
     run(Source(configured(has_history=True, ws=WS)), scenario)
 
 
-@pytest.mark.expects_errors("A new configuration cannot be loaded, it is tried again: the file is locked")
+@pytest.mark.expects_errors("Loading a new configuration failed; it is retried: the file is locked")
 def test_faulty_configuration_is_tried_again_although_its_revision_is_the_same() -> None:
     source = Source(configured(ws=WS))
 
@@ -257,7 +257,7 @@ def test_faulty_configuration_is_tried_again_although_its_revision_is_the_same()
     run(source, scenario)
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the history, it is tried again:")
+@pytest.mark.expects_errors("Applying the new configuration to the history failed; it is retried:")
 def test_delay_grows_with_each_failure(monkeypatch: pytest.MonkeyPatch, database: Callable[[int], Database]) -> None:
     from wamp_transport.bootstrap import watcher
 

@@ -47,7 +47,7 @@ class Stage:
 
     async def settle(self, *names):
         self.node.configure(realms(*names))
-        await self.handlers.settle(names)
+        await self.handlers.register_handlers(names)
 
 
 def play(scenario, *names, threads=4):
@@ -56,7 +56,7 @@ def play(scenario, *names, threads=4):
     async def whole():
         stage = Stage(*(names or ("a",)), threads=threads)
         await stage.handlers.start()
-        await stage.handlers.settle(stage.realms)
+        await stage.handlers.register_handlers(stage.realms)
         try:
             return await asyncio.wait_for(scenario(stage), 10)
         finally:
@@ -111,7 +111,7 @@ def test_functions_methods_and_coroutines_are_called():
     play(scenario)
 
 
-@pytest.mark.expects_errors("is for realm 'b', which is not there")
+@pytest.mark.expects_errors("is for realm 'b', which does not exist")
 def test_handlers_are_in_the_realms_that_they_are_for(caplog):
     @register("com.everywhere")
     def everywhere(): ...
@@ -120,7 +120,7 @@ def test_handlers_are_in_the_realms_that_they_are_for(caplog):
     def one(): ...
 
     async def scenario(stage):
-        assert "one is for realm 'b', which is not there" in caplog.text
+        assert "one is for realm 'b', which does not exist" in caplog.text
         client = await stage.client("a")
         await client.call("com.everywhere")
         assert (await fails(client.call("com.one"))).uri == errors.NO_SUCH_PROCEDURE
@@ -154,12 +154,12 @@ def test_procedure_of_another_is_told_once_and_taken_when_it_is_free(caplog):
         stage.node.configure(realms("a"))
         client = await stage.client()
         other = await client.register("com.mine", lambda _: "theirs")
-        await stage.handlers.settle(["a"])
-        await stage.handlers.settle()
+        await stage.handlers.register_handlers(["a"])
+        await stage.handlers.register_handlers()
         assert caplog.text.count("com.mine is not registered in realm 'a'") == 1
         assert "already" in caplog.text
         await other.unregister()
-        await stage.handlers.settle()
+        await stage.handlers.register_handlers()
         assert (await client.call("com.mine")).value == "mine"
 
     play(scenario)

@@ -125,19 +125,19 @@ def test_only_new_histories_are_put_back_later(loop, node, durable, store):
     assert in_memory(node) == []
 
 
-@pytest.mark.expects_errors("1 events of histories cannot be written now and are tried again: no answer")
+@pytest.mark.expects_errors("Writing 1 events of histories failed, and is retried: no answer")
 def test_database_that_does_not_answer_is_tried_again(loop, durable, store, record, caplog):
     store.fails = True
     record(1)
     loop.run_until_complete(durable.flush())
-    assert "1 events of histories cannot be written now and are tried again: no answer" in caplog.text
+    assert "Writing 1 events of histories failed, and is retried: no answer" in caplog.text
     record(2)
     store.fails = False
     loop.run_until_complete(durable.flush())
     assert store.kept == [1, 2]
 
 
-@pytest.mark.expects_errors("1 events of histories are lost: 2 wait already, and they are not written")
+@pytest.mark.expects_errors("1 events of histories are lost: 2 are queued already, and they are not written")
 def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durable, store, record, caplog, monkeypatch):
     monkeypatch.setattr(durable._writer, "max_items", 2)
     caplog.set_level(logging.ERROR)
@@ -145,7 +145,7 @@ def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durabl
     loop.run_until_complete(durable.flush())
     assert store.kept == [1, 2]
     assert [entry.getMessage() for entry in caplog.records] == [
-        "1 events of histories are lost: 2 wait already, and they are not written fast enough"
+        "1 events of histories are lost: 2 are queued already, and they are not written fast enough"
     ]
 
 

@@ -366,7 +366,7 @@ def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     assert source.loads >= 3
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the server, it is tried again:")
+@pytest.mark.expects_errors("Applying the new configuration to the server failed; it is retried:")
 def test_part_that_cannot_be_put_in_place_is_told(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
     source = Source(configured({"ws": WS}))
 
@@ -404,7 +404,7 @@ def test_unreachable_source_is_told_once_and_tried_again(
         assert path_of(runtime, MAIN_LISTENER, "/more") == "/more"
 
     run(source, scenario)
-    assert caplog.text.count("it is tried again") == 1
+    assert caplog.text.count("it is retried") == 1
 
 
 def test_node_that_cannot_report_works_on_and_says_so_once(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
@@ -421,7 +421,7 @@ def test_node_that_cannot_report_works_on_and_says_so_once(reports: Reports, cap
 
     with caplog.at_level(logging.WARNING):
         run(source, scenario)
-    assert caplog.text.count("cannot tell the database") == 1
+    assert caplog.text.count("Reporting the state of this node") == 1
 
 
 def test_farewell_to_the_database_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch, reports: Reports) -> None:

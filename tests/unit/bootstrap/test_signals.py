@@ -183,7 +183,7 @@ def test_slow_receivers_are_named(signal, caplog, monkeypatch):
     assert "The receivers of a signal of number took" in caplog.text
 
 
-@pytest.mark.expects_errors("wait already, and they are not written fast enough")
+@pytest.mark.expects_errors("are queued already, and they are not written fast enough")
 def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
     monkeypatch.setattr(module, "MAX_QUEUED_SIGNALS", 5)
     begun, gate, got = threading.Event(), threading.Event(), []
@@ -206,7 +206,7 @@ def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
 
     asyncio.run(scenario())
     assert got == list(range(6))
-    assert "1 signals are lost: 5 wait already" in caplog.text
+    assert "1 signals are lost: 5 are queued already" in caplog.text
     assert "2 signals are lost" in caplog.text
 
 
@@ -234,7 +234,7 @@ def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatc
     assert "The process ends: 1 signals are lost" in caplog.text
 
 
-@pytest.mark.expects_errors("1 signals are lost: 0 wait already, and they are not written fast enough")
+@pytest.mark.expects_errors("1 signals are lost: 0 are queued already, and they are not written fast enough")
 def test_texts_of_peers_count(signal):
     failure = LoginFailure("realm1", "x" * module.MAX_QUEUED_BYTES, "ticket", "a/ws", None, "no", "no", False)
     got = []

@@ -104,7 +104,7 @@ def test_what_is_no_answer_allows_nothing_and_is_logged(here, caplog, answer, ro
     assert f"of role {role} in realm realm1 failed, so session {session.id} may not call" in caplog.text
 
 
-@pytest.mark.expects_errors("Authorizer com.authorize of role asked in realm realm1 could not decide")
+@pytest.mark.expects_errors("Authorizer com.authorize of role asked in realm realm1 failed")
 def test_authorizer_that_nobody_has_registered_allows_nothing(here, caplog):
     here.run(here.server.leave())
     session = here.join("asked")

@@ -75,7 +75,7 @@ def test_much_is_handed_over_in_slices(loop, box, got, monkeypatch):
     assert len(got) == 3
 
 
-@pytest.mark.expects_errors("A session inside the process cannot take")
+@pytest.mark.expects_errors("A session inside the process failed to handle")
 def test_message_that_cannot_be_handled_keeps_no_other_back(loop, got, caplog):
     def handle(delivery):
         if not got:

@@ -115,7 +115,7 @@ def test_what_comes_of_a_receiver_lost_meanwhile_is_carried_out(node, join, subs
     assert [payloads(each) for each in (subscribers[0], subscribers[2])] == [[[1]], [[1]]]
 
 
-@pytest.mark.expects_errors("cannot be written to")
+@pytest.mark.expects_errors("Writing to session")
 def test_receiver_that_cannot_be_written_to_takes_no_other_along(join, subscribers, caplog):
     def write(data: bytes) -> None:
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""The audit trail of a node: takes what happens without waiting, counts what is alike, writes in batches."""
+"""The audit trail of a node: events are queued without waiting, counted if they are alike, and written in batches."""
 
 import asyncio
 import logging
@@ -15,36 +15,37 @@ from ..threads import in_thread
 logger = logging.getLogger(__name__)
 
 WRITE_INTERVAL_SECONDS: Final = 1.0
-"""How long what has happened may wait to be written together."""
+"""The interval at which queued entries are written."""
 
 MAX_QUEUED_ENTRIES: Final = 5_000
-"""Entries that may wait to be written. Others are dropped and counted, and that is logged."""
+"""The number of entries that may be queued. Further ones are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 8 * 1024 * 1024
-"""Bytes that these may have: authids are as long as peers like."""
+"""The number of bytes that may be queued. Peers choose authids of any length."""
 
 MAX_BATCH_ENTRIES: Final = 500
-"""Entries that are written in one transaction."""
+"""The number of entries that are written in one transaction."""
 
 ENTRY_OVERHEAD_BYTES: Final = 500
-"""What an entry takes besides its texts, about."""
+"""The approximate size of an entry without its texts."""
 
 CLOSE_SECONDS: Final = 2.0
-"""How long a node that stops waits for the last entries to be written."""
+"""The time limit for writing the last entries when the node stops."""
 
 PURGE_INTERVAL_SECONDS: Final = 3600.0
+"""The interval at which old entries are deleted."""
 
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
-"""Columns in which entries of one batch do not differ: they become one, with a count and the detail of the first."""
+"""The columns that identify alike entries. Those of one batch become one entry, with a count and the first detail."""
 
 
 class AuditTrail:
-    """What happened at the door of a node. ``node`` is its name."""
+    """The audit trail of the node with the name ``node``."""
 
     def __init__(self, node: str) -> None:
         self._node = node
         self._groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-        """The entries that wait and were not tried yet: what is alike is counted there."""
+        """The entries that are queued and may still be counted up: no attempt was made to write them."""
         self._writer: BatchWriter[tuple[tuple[Any, ...], dict[str, Any]]] = BatchWriter(
             "entries of the audit trail",
             self._write,
@@ -55,7 +56,7 @@ class AuditTrail:
         self._is_failure_logged = False
 
     def record(self, kind: str, **columns: Any) -> None:
-        """Something has happened; ``columns`` are those of :class:`~wamp_transport.models.AuditEntry`."""
+        """Record an event. ``columns`` are columns of :class:`~wamp_transport.models.AuditEntry`."""
         if not app_settings().audit_days:
             return
         key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
@@ -70,7 +71,7 @@ class AuditTrail:
             self._groups[key] = entry
 
     async def run(self) -> None:
-        """Write what waits and purge what is old, until cancelled."""
+        """Write queued entries and delete old ones at intervals, until canceled."""
         loop = asyncio.get_running_loop()
         purge_at = loop.time()
         while True:
@@ -81,15 +82,15 @@ class AuditTrail:
                 await self._purge()
 
     async def flush(self) -> None:
-        """Write what waits. What the database does not take stays, within bounds."""
+        """Write the queued entries. If the database fails, they stay in the queue, within its limits."""
         await self._writer.flush()
 
     async def close(self) -> None:
-        """The process ends: write what waits."""
+        """Write the queued entries, because the process ends."""
         await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
-        # Before anything is awaited: the counts of a batch that is being written must not change.
+        # Before the first await: the counts of a batch that is being written must not change.
         for key, _ in batch:
             self._groups.pop(key, None)
         await in_thread(audit.keep, [entry for _, entry in batch])
@@ -99,7 +100,7 @@ class AuditTrail:
             await in_thread(audit.purge, app_settings().audit_days)
         except DatabaseError as error:
             if not self._is_failure_logged:
-                logger.error("Old entries of the audit trail cannot be dropped: %s", error)
+                logger.error("Old entries of the audit trail cannot be deleted: %s", error)
             self._is_failure_logged = True
         else:
             self._is_failure_logged = False

@@ -1,7 +1,7 @@
-"""Queries for identities. Those that run hooks of the project have threads of their own.
+"""Queries for identities. Queries that call hooks of the project run in their own threads.
 
-A hook may take any time, for example to fetch a key from another server. Then only logins wait, not other database
-work.
+A hook may be slow, for example if it fetches a key from another server. Then only logins wait, not other work with the
+database.
 """
 
 import asyncio
@@ -19,28 +19,29 @@ from ..threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS, in_thread, with
 logger = logging.getLogger(__name__)
 
 HOOK_THREADS: Final = 4
-"""Queries with hooks that run at the same time. Each thread keeps a database connection."""
+"""The number of queries with hooks that run at the same time. Each thread keeps a database connection."""
 
 HOOK_SECONDS: Final = 8.0
-"""Time limit for such a query, including the wait for a thread. It is less than the router gives an authenticator, so
-that the log can name the slow hook.
+"""The time limit for a query with hooks, including the wait for a thread.
+
+It is less than the router's time limit for an authenticator, so that the slow hook can be named in the log.
 """
 
 IDENTITIES_PER_QUERY: Final = 100
-"""Identities that are queried together if there are no hooks."""
+"""The number of identities per query if there are no hooks."""
 
 Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """The project's hooks did not return in time, which has been logged."""
+    """The project's hooks did not return in time. The log names them."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
 
 
 class IdentityQueries:
-    """Runs functions of :mod:`...stores.identity.users`. ``seconds`` is the time limit if there are hooks."""
+    """The queries of a node. ``seconds`` is the time limit if there are hooks."""
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
@@ -54,11 +55,11 @@ class IdentityQueries:
 
     @property
     def identities_per_query(self) -> int:
-        """Identities to query together: with hooks only one, so that none uses up the time of another."""
+        """The number of identities per query: 1 with hooks, so that each has the full time limit."""
         return 1 if app_settings().hooks else IDENTITIES_PER_QUERY
 
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
-        """Run ``function`` in a thread and return its result. Raises Unanswered, and what the function raises."""
+        """Call ``function`` in a thread and return its result. Raises Unanswered and any exception of the function."""
         if not app_settings().hooks:
             return await in_thread(function, *args)
         limit = asyncio.timeout(self._seconds)
@@ -69,9 +70,9 @@ class IdentityQueries:
             pass
         except TimeoutError:
             if not limit.expired():
-                raise  # the hook itself raised it
-        hooks = ", ".join(running_hooks()) or "none any more"
-        text = "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running: %s)"
+                raise  # the hook itself raised TimeoutError
+        hooks = ", ".join(running_hooks()) or "none now"
+        text = "Looking up a user or token timed out, and the login is denied: hooks are too slow (running: %s)"
         logger.error(text, hooks)
         raise Unanswered
 

@@ -1,4 +1,4 @@
-"""The identity services of one node, built and connected."""
+"""The identity services of a node: the login guard, the session watch and the audit trail, connected to the node."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -31,25 +31,25 @@ class IdentityServices(NodeObserver):
         self._lockouts: dict[str, Lockout] = {}
 
     def guard(self, authenticator: Authenticator) -> GuardedAuthenticator:
-        """Return the authenticator of the node: the given one, guarded."""
+        """Return the authenticator for the node: ``authenticator`` with the login guard around it."""
         self._guard = GuardedAuthenticator(
             authenticator, lambda: self._lockouts, self._session, self.session_watch, self.audit, self._on_failed
         )
         return self._guard
 
     def attach(self, node: Node) -> None:
-        """Set the node, whose sessions are watched."""
+        """Set the node. Its sessions are watched from now on."""
         self._node = node
         node.observers.add(self)
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Set the services."""
+        """Apply the lockout options of services."""
         self._lockouts = {
             each.key: each.settings.lockout for each in services if isinstance(each.settings, WebSocketSection)
         }
 
     def credentials(self, session_id: int) -> Any:
-        """Return the credentials in the handshake of a session's connection."""
+        """Return the credentials that a session's handshake contained, None if there were none."""
         connection = None if self._node is None else self._node.connections.get(session_id)
         return None if connection is None else connection.credentials
 
@@ -76,7 +76,7 @@ class IdentityServices(NodeObserver):
             self._guard.on_closed(session_id, identity, message)
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Let the audit trail have what a session may not do."""
+        """Record the denied request of a session in the audit trail."""
         session = self._session(session_id)
         if session is not None and self._guard is not None:
             self._guard.on_denied(session, error)

@@ -1,4 +1,4 @@
-"""The guard of all logins of a node: it counts failures, refuses logins during a lockout, and records everything."""
+"""The guard of a node's logins: it counts failures, refuses logins during a lockout, and writes the audit trail."""
 
 import asyncio
 import logging
@@ -30,15 +30,19 @@ from .throttle import Throttle, address_of
 
 logger = logging.getLogger(__name__)
 
-DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
+DENIAL_ERRORS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 
 
 class LockedOut(Deny):
-    """A refusal because of a lockout. No secret was checked."""
+    """A refusal because of a lockout. The secret was not checked."""
 
 
 class GuardedAuthenticator:
-    """An authenticator around another one. ``session_of(id)`` returns a session of the router, if it still exists."""
+    """An authenticator that guards another one, ``inside``.
+
+    ``lockouts`` returns the options of each service, by key. ``session_of(id)`` returns a session of the router, or
+    None if it does not exist. ``on_failed`` is called with each failed login.
+    """
 
     def __init__(
         self,
@@ -59,11 +63,11 @@ class GuardedAuthenticator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login, from the inner authenticator unless there is a lockout."""
+        """Return the next step of a login. Ask the inner authenticator, unless there is a lockout."""
         try:
             answer = await self._decide(request)
         except DatabaseBusy:
-            # Also if a failure could not be counted: whoever guesses must not learn that it was one.
+            # Also if a failure could not be counted: the peer must not learn that its guess was wrong.
             answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
@@ -90,14 +94,14 @@ class GuardedAuthenticator:
         return answer
 
     async def _authenticate_throttled(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Run a step of a login that may be a guess."""
+        """Return the next step of a login with a secret that can be guessed, and count a failure."""
         throttle_arguments = self._throttle_arguments(request)
         if seconds := await self._throttle.seconds_to_wait(*throttle_arguments):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
-            # A peer that leaves during the check has caused the work nevertheless, so its attempt counts.
+            # A peer that leaves during the check has caused the work nevertheless, so its attempt is counted.
             if request.message is not None:
                 self._run_in_background(self._count_failure(throttle_arguments))
             raise
@@ -110,7 +114,7 @@ class GuardedAuthenticator:
         return limits, address_of(request.transport), request.hello.details.authid
 
     async def _count_failure(self, throttle_arguments: tuple[Lockout, str | None, str | None]) -> None:
-        with suppress(DatabaseBusy):  # then nobody was let in either
+        with suppress(DatabaseBusy):  # the peer has left, so an uncounted attempt cannot admit it
             await self._throttle.count_failure(*throttle_arguments)
 
     def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -119,19 +123,19 @@ class GuardedAuthenticator:
         task.add_done_callback(self._tasks.discard)
 
     def on_denied(self, session: Session, error: Error) -> None:
-        """Record that an action of a session was refused."""
-        if error.error in DENIALS:
+        """Record a denied action of a session."""
+        if error.error in DENIAL_ERRORS:
             detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
             self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
 
     def on_closed(self, session_id: int, identity: Identity, message: str) -> None:
-        """Record that a session ends because of a change of its user."""
+        """Record that a session ends because its user has changed."""
         session = self._session_of(session_id)
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
     def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
-        """Record a login, once the router knows whether it led to a session."""
+        """Record a login. Called after the router has handled the answer: the realm can still refuse the session."""
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
@@ -148,7 +152,7 @@ class GuardedAuthenticator:
         try:
             await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
         except DatabaseError as error:
-            logger.warning("The use of a principal cannot be recorded: %s", error)
+            logger.warning("The last use of a principal cannot be recorded: %s", error)
 
     def _report_failure(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
         columns = self._columns(request)
@@ -167,7 +171,7 @@ class GuardedAuthenticator:
 
 
 def of_session(session: Session) -> dict[str, Any]:
-    """Return the columns of the audit trail for a session."""
+    """Return a session's columns for the audit trail."""
     return {
         "realm": session.realm,
         "authid": session.authid,
@@ -179,7 +183,7 @@ def of_session(session: Session) -> dict[str, Any]:
 
 
 def _presented_fingerprints(request: AuthenticationRequest) -> list[str]:
-    """Return the fingerprints of the key or certificate that a peer has presented."""
+    """Return the fingerprints of the key or certificate that a peer presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
     key = public_key((request.hello.details.authextra or {}).get("pubkey"))

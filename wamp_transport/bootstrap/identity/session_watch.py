@@ -1,6 +1,6 @@
-"""The watch over sessions of Django users, Django sessions and principals of the database: they end with these.
+"""The session watch: it ends WAMP sessions whose Django user, Django session or stored principal is no longer valid.
 
-Every process reads the changes that Django's signals recorded, and checks the sessions concerned. Changes without a
+Every process reads the changes that Django's signals have recorded, and checks the affected sessions. Changes without a
 signal (``QuerySet.update``, the expiry of a Django session) are found by regular checks of all sessions.
 """
 
@@ -21,25 +21,24 @@ from .identity_queries import IdentityQueries, Unanswered
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""Interval at which changes are read."""
+"""The interval at which changes are read."""
 
 REVIEW_SECONDS: Final = 60.0
-"""Interval at which all sessions are checked."""
+"""The interval at which all sessions are checked."""
 
 USER_LOGGED_OUT: Final = "the user has logged out"
 LOGIN_NOT_ALLOWED: Final = "this login is no longer allowed"
 LOGIN_CHANGED: Final = "this login has another name or role now: log in again"
 
 Leave = Callable[[int, str, str], None]
-"""Ends a session: id, reason, message."""
+"""A function that ends a session, with its id, the reason and a message."""
 
 
 class SessionWatch:
-    """The watched sessions of a node with their identities.
+    """The watched sessions of a node, with their identities.
 
-    ``session_exists(session_id)`` returns whether a session exists.
-    ``on_closed(session_id, identity, message)`` is called for each session that is ended here. ``queries`` runs the
-    queries for identities.
+    ``session_exists(session_id)`` returns whether the router has this session. ``leave`` ends one. ``on_closed`` is
+    called with the id, the identity and a message for each session that the watch ends.
     """
 
     def __init__(
@@ -63,24 +62,26 @@ class SessionWatch:
 
     @property
     def mark(self) -> int | None:
-        """The state to pass to :meth:`watch`, taken before an identity is queried."""
+        """The last change that was read. Get it before you query an identity, and pass it to :meth:`watch`."""
         return self._seen
 
     def user_of(self, session_id: int) -> str | None:
-        """Return the primary key of the Django user of a session, as text; None if it has none."""
+        """Return the primary key of a session's Django user, as text; None if there is no such user."""
         identity = self._identities.get(session_id)
         return None if identity is None else identity.user
 
     def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
-        """Watch a session, which ends when its identity is no longer valid. It is checked again if changes came since
-        ``mark``.
+        """Watch a session and end it when its identity is no longer valid.
+
+        ``mark`` is the value of :attr:`mark` before the query for the identity. If changes were read since then, the
+        session is checked again.
         """
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
             self._due.add(session_id)
 
     async def run(self) -> None:
-        """Poll and review, until canceled."""
+        """Read changes and check sessions at intervals, until canceled."""
         loop = asyncio.get_running_loop()
         review_at = loop.time() + REVIEW_SECONDS
         while True:
@@ -100,13 +101,13 @@ class SessionWatch:
                 self._is_failure_logged = False
 
     async def poll(self) -> None:
-        """Check the sessions that the latest changes concern. Without sessions nothing is read."""
+        """Check the sessions that are affected by the latest changes. Without watched sessions nothing is read."""
         if not self._identities:
             self._seen = None
             return
         if self._seen is None:
             self._seen = await in_thread(changes.latest)
-            self._due.update(self._identities)
+            self._due.update(self._identities)  # the changes before this one are not known
         else:
             found = await in_thread(changes.since, self._seen)
             for _, kind, key in found:
@@ -126,7 +127,7 @@ class SessionWatch:
         await in_thread(changes.purge)
 
     def _process_change(self, kind: str, key: str) -> None:
-        """Process one change: end sessions that logged out immediately, mark others for a check."""
+        """Process one change: end sessions after a logout immediately, mark other affected sessions for a check."""
         for session_id, identity in list(self._identities.items()):
             if not is_concerned(identity, kind, key):
                 continue
@@ -136,7 +137,7 @@ class SessionWatch:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Check sessions. One whose identity a hook could not confirm stays until the next review."""
+        """Check sessions. A session stays open if a hook fails to confirm its identity, until the next review."""
         waiting = iter(session_ids)
         while chunk := list(islice(waiting, self.queries.identities_per_query)):
             checked = {one: self._identities[one] for one in self._present(chunk)}
@@ -145,7 +146,7 @@ class SessionWatch:
             try:
                 now = await self.queries.ask(_current_identities, list(checked.values()))
             except Unanswered:
-                self._due.update(waiting)  # after the changes that came meanwhile
+                self._due.update(waiting)  # checked at the next poll, after changes that are read meanwhile
                 return
             except DatabaseError:
                 raise
@@ -155,10 +156,10 @@ class SessionWatch:
             self._compare(checked, now)
 
     def _compare(self, checked: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
-        """End the sessions whose identity is gone or has changed."""
+        """End the sessions whose identity is no longer valid or has changed."""
         for (session_id, before), after in zip(checked.items(), now, strict=True):
             if self._identities.get(session_id) is not before:
-                continue
+                continue  # the session has ended or has another login since the query began
             if after is None or after.role is None:
                 self._end(session_id, LOGIN_NOT_ALLOWED)
             elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
@@ -181,7 +182,7 @@ class SessionWatch:
 
 
 def is_concerned(identity: Identity, kind: str, key: str) -> bool:
-    """Return whether a change may affect this identity."""
+    """Return whether a change can affect this identity."""
     if kind in ("user", "logout"):
         return identity.user == key and (kind == "user" or identity.session_key is not None)
     if kind == "session":

@@ -1,4 +1,4 @@
-"""The principals of the database as a source for authentication methods, queried in threads."""
+"""The database's principals as a source for authentication methods."""
 
 import asyncio
 import logging
@@ -24,21 +24,21 @@ from ..threads import in_thread
 logger = logging.getLogger(__name__)
 
 MIN_LOOKUP_SECONDS: Final = 0.02
-"""The least time for finding a principal. Reading one takes longer than finding none, and peers have clocks."""
+"""The least duration of a lookup, so that peers cannot measure whether a principal exists."""
 
 SAMPLE_LIFETIME_SECONDS: Final = 60.0
-"""Time for which samples are used as models for challenges to unknown peers."""
+"""How long samples serve as models for challenges to unknown peers."""
 
 MAX_SAMPLED_REALMS: Final = 100
-"""Names of realms for which samples are credentials_. Peers may send any name."""
+"""The number of realms for which samples are cached. Peers can send any realm name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets stored as Django password hashes, any of which is valid. They are checked in a thread.
+    """Tickets stored as Django password hashes. A ticket that matches any of them is valid. Checks run in a thread.
 
-    Without hashes a check takes as long as for a wrong ticket. Each hash comes with the id of its credential in the
-    database, whose use is recorded, or None for one in the configuration.
+    Each hash has the id of its credential in the database, whose use is recorded, or None if it comes from the
+    configuration. Without hashes, a check takes as long as the check of a wrong ticket.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
@@ -58,7 +58,7 @@ class HashedTickets:
 
 
 class StoredPrincipals:
-    """The principals of the database for one method."""
+    """The database's principals for one authentication method."""
 
     provider = AuthProvider.DATABASE.value
 
@@ -67,7 +67,7 @@ class StoredPrincipals:
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return a principal by certificate or public key if the method has these, else by authid."""
+        """Return a principal. It is found by certificate or public key if the method has one, else by authid."""
         kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
         until = loop.time() + MIN_LOOKUP_SECONDS
@@ -78,7 +78,7 @@ class StoredPrincipals:
         return principal
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return one of the samples or, if there is none, the parameters that a new principal would have."""
+        """Return a sample for a challenge or, without samples, the parameters that a new principal would have."""
         models = self._models.get(realm)
         if models is not None and models.principals:
             return models.principals[choice % len(models.principals)]
@@ -105,7 +105,7 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Read at intervals how the method's credentials are samples. Only salts and parameters are credentials_."""
+        """Read samples of credentials at intervals. Only their salts and parameters are kept."""
         known = self._models.get(realm)
         if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
@@ -118,30 +118,30 @@ class StoredPrincipals:
 
 
 class Models(NamedTuple):
-    """Samples of the principals of a realm, and when to read new ones."""
+    """Samples of a realm's principals. They are read again after the time ``until``."""
 
     principals: tuple[Principal, ...]
     until: float
 
 
 def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
-    """Return a principal with its credential; None if it has no valid one."""
+    """Return a principal with its credential; None if it has no valid credential."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
-    credentials_ = tuple(one for one in found.credentials if one.method == best)
-    if not credentials_:
+    usable = tuple(one for one in found.credentials if one.method == best)
+    if not usable:
         return None
-    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, credentials_))
+    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, usable))
 
 
-def _credential(method: AuthMethod, credentials_: tuple[StoredCredential, ...]) -> Credential | None:
+def _credential(method: AuthMethod, usable: tuple[StoredCredential, ...]) -> Credential | None:
     if method is TICKET:
-        return HashedTickets(tuple((one.id, one.data["hash"]) for one in credentials_))
+        return HashedTickets(tuple((one.id, one.data["hash"]) for one in usable))
     if method is CRYPTOSIGN:
-        return PublicKeys(tuple(one.fingerprint for one in credentials_))
+        return PublicKeys(tuple(one.fingerprint for one in usable))
     if method is TLS:
         return None
-    first = credentials_[0].data
-    alike = [one.data for one in credentials_ if _salting(one.data) == _salting(first)]
+    first = usable[0].data
+    alike = [one.data for one in usable if _salting(one.data) == _salting(first)]
     if method is WAMPCRA:
         salting = Salting(first["salt"], first["iterations"], first["keylen"])
         return CraKeys(tuple(data["key"] for data in alike), salting)
@@ -149,7 +149,7 @@ def _credential(method: AuthMethod, credentials_: tuple[StoredCredential, ...]) 
 
 
 def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the parameters that a challenge sends. Keys that differ in them cannot be asked for together."""
+    """Return the parameters that a challenge contains. Keys with different ones cannot share a challenge."""
     return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
 
 
