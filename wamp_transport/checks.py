@@ -1,4 +1,4 @@
-"""System checks with stable ids; each names its mend."""
+"""System checks. Their ids are stable, and each hint says how to solve the problem."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ Apps = Sequence[AppConfig] | None
 
 @register()
 def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """``wamp_transport`` comes before ``daphne``, which comes before ``django.contrib.staticfiles``."""
+    """Check that ``wamp_transport`` comes before ``daphne`` in INSTALLED_APPS."""
     names = [config.name for config in apps.get_app_configs()]
     if "daphne" not in names:
         return [
@@ -59,16 +59,16 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """For deployment: which options depend on the server that runs."""
+    """List the options in use that only this app's own server enforces."""
     configuration = _configuration()
     names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
         return []
     return [
         Info(
-            f"Only this app's own server carries out these WebSocket options: {names}.",
-            hint="Serve with 'manage.py runnode'; plain daphne, uvicorn and hypercorn leave them out; of the "
-            "bounds for slow peers (outgoing_*, max_outgoing_size) plain daphne alone.",
+            f"Only this app's own server enforces these WebSocket options: {names}.",
+            hint="Serve with 'manage.py runnode'. Plain daphne ignores these options; uvicorn and hypercorn enforce "
+            "only the limits for slow peers (outgoing_*, max_outgoing_size).",
             id="wamp_transport.I009",
         )
     ]
@@ -76,13 +76,13 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 
 @register(Tags.security)
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Older versions of Daphne can be harmed by one client (CVE-2026-44545, CVE-2026-44546)."""
+    """Check that Daphne is not a version that a single client can attack (CVE-2026-44545, CVE-2026-44546)."""
     installed = DAPHNE.installed
     if not installed or release(installed) >= release(MIN_SAFE_DAPHNE):
         return []
     return [
         Error(
-            f"Daphne {installed} is installed; versions before {MIN_SAFE_DAPHNE} have known security faults.",
+            f"Daphne {installed} is installed; versions before {MIN_SAFE_DAPHNE} have known vulnerabilities.",
             hint=f"pip install 'daphne>={MIN_SAFE_DAPHNE}'",
             id="wamp_transport.E003",
         )
@@ -95,7 +95,7 @@ def check_internals(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
     A warning: an error would stop ``migrate`` and other commands as well. The commands that serve refuse to start.
     """
-    # Without Daphne's app another server runs, and importing Daphne would install its reactor.
+    # Without Daphne's app another server runs; importing Daphne would install its reactor there.
     problems = find_problems(with_server=apps.is_installed("daphne"))
     return [Warning(problem, id="wamp_transport.W015") for problem in problems]
 
@@ -106,8 +106,8 @@ def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
     return [
         Warning(
             f"{library.name} {library.installed} was not tested with this version of wampnode.",
-            hint=f"Tested are the versions '{library.requirement}'. Other versions probably work: what depends on "
-            "internals is checked when the server starts.",
+            hint=f"The tested versions are '{library.requirement}'. Other versions probably work: the internals that "
+            "are used are checked when the server starts.",
             id="wamp_transport.W016",
         )
         for library in LIBRARIES
@@ -117,7 +117,7 @@ def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
 
 @register()
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """``settings.WAMP_TRANSPORT`` holds what it may, and a project that uses Channels names its ASGI application."""
+    """Check that ``settings.WAMP_TRANSPORT`` is valid, and that ASGI_APPLICATION is set if Channels is used."""
     messages: list[CheckMessage] = [Error(fault, id="wamp_transport.E005") for fault in app_settings().faults]
     if not getattr(settings, "ASGI_APPLICATION", None) and apps.is_installed("channels"):
         messages.append(
@@ -133,7 +133,7 @@ def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The configuration named in the settings is free of faults."""
+    """Check that the configuration named in the settings has no faults."""
     source = choose_source()
     if isinstance(source, DatabaseSource):
         return []
@@ -149,7 +149,7 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Without DEBUG there is no built-in default: what nobody has configured is closed."""
+    """Check that a transport is configured. Without DEBUG there is no default configuration."""
     if settings.DEBUG:
         return []
     configuration = _configuration()
@@ -157,7 +157,7 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
         return []
     return [
         Warning(
-            "No WAMP transport is configured: nothing is open.",
+            "No WAMP transport is configured, so WAMP is not served.",
             hint="Add a transport in the admin, import one with 'manage.py wamp import', or set "
             "WAMP_TRANSPORT = {'CONFIG': ...}.",
             id="wamp_transport.W008",
@@ -167,7 +167,7 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
 
 @register()
 def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The functions that the configuration names are there."""
+    """Check that the functions named in the configuration exist."""
     configuration = _configuration()
     if configuration is None:
         return []
@@ -187,28 +187,28 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_handlers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The ``wamp.py`` modules of the apps can be imported, and what they declare can be carried out."""
+    """Check that the ``wamp.py`` modules of the apps can be imported and that their declarations are valid."""
     return [Error(f"{problem}.", id="wamp_transport.E013") for problem in discover().problems]
 
 
 @register(Tags.security)
 def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Where several processes serve, they count failed logins together."""
+    """Check that several serving processes share a cache, in which they count failed logins."""
     backend = settings.CACHES["default"]["BACKEND"]
     if backend not in UNSHARED_CACHES or not (reason := _several_processes()):
         return []
     return [
         Warning(
-            f"Failed logins are counted in each process for itself, and {reason}: CACHES['default'] is not shared.",
-            hint="Let CACHES['default'] be a cache that all processes share, such as "
-            "'django.core.cache.backends.redis.RedisCache'. Tokens that are good for one login need it as well.",
+            f"Each process counts failed logins separately, because CACHES['default'] is not shared, and {reason}.",
+            hint="Set CACHES['default'] to a cache that all processes share, such as "
+            "'django.core.cache.backends.redis.RedisCache'. Single-use tokens need it as well.",
             id="wamp_transport.W014",
         )
     ]
 
 
 def _several_processes() -> str:
-    """What says that this project is served by several processes; empty where nothing does."""
+    """Return a sign that several processes serve this project, as text; empty if there is none."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"
@@ -220,21 +220,21 @@ def _several_processes() -> str:
 
 
 def _is_alive(status: nodes.NodeStatus) -> bool:
-    """Whether a node that has reported is still there, as far as can be told from here."""
+    """Return whether a node that has reported is still running, as far as this process can find out."""
     if status.is_stale or status.node.host != socket.gethostname():
         return not status.is_stale
     try:
         os.kill(status.node.pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's, or of another machine with this name
+    except OSError:  # a process of another user, or a node on another machine with this name
         pass
     return True
 
 
 @register(Tags.security, deploy=True)
 def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """For deployment: nothing is open to everybody by mistake."""
+    """Check that no realm gives anonymous clients permissions for all URIs."""
     configuration = _configuration()
     if configuration is None:
         return []
@@ -249,7 +249,10 @@ def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _configuration() -> Configuration | None:
-    """What would run; None where it has faults, which another check tells, or the database cannot be asked yet."""
+    """Return the configuration that would run.
+
+    None if it has faults, which another check reports, or if the database cannot be queried yet.
+    """
     try:
         return choose_source().load()
     except (ConfigError, DatabaseError):
@@ -257,7 +260,7 @@ def _configuration() -> Configuration | None:
 
 
 def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
-    """Realm, role and actions where anonymous clients may do something with every URI."""
+    """Yield the realm, the role and the actions for each role of anonymous clients with permissions for all URIs."""
     logins = [
         anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
     ]

@@ -1,4 +1,4 @@
-"""``settings.WAMP_TRANSPORT``, read once, and again when a test changes it.
+"""Reads ``settings.WAMP_TRANSPORT``: once, and again when a test overrides it.
 
 ``CONFIG``
     The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping of
@@ -11,7 +11,7 @@
     It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and
     optionally ``realm`` and ``extra``.
 ``LOCAL_OPERATORS``
-    Whether ``manage.py wamp`` may connect to the nodes on its host with no other credential than this project's
+    Whether ``manage.py wamp`` may connect to the nodes on its host with no credential other than this project's
     settings and database. True by default.
 ``AUDIT_DAYS``
     How many days the audit trail is kept: 90 by default, 0 to keep none.
@@ -24,8 +24,8 @@
     A mapping with the settings of :mod:`wamp_transport.api`. ``REALM``: the realm to use; without it, the only one that
     exists. ``ROLE``: the role in the serving process, by default ``trusted``, which may do everything. ``AUTHID``:
     ``django`` by default. ``TIMEOUT``: seconds to wait for an answer, 30 by default, None to wait forever. ``URL``: the
-    router (``ws:`` or ``wss:``) that a process without a node of its own connects to: as ``AUTHID`` with ``TICKET`` or
-    with ``SECRET`` for WAMP-CRA, else anonymously.
+    router (``ws:`` or ``wss:``) that a process without a node connects to. It logs in as ``AUTHID`` with ``TICKET``, or
+    with ``SECRET`` for WAMP-CRA, or else anonymously.
 """
 
 import os
@@ -78,7 +78,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """The project's settings for this app. ``faults`` are sentences for a system check."""
+    """The project's settings for this app. ``faults`` are messages for a system check."""
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class AppSettings:
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
-        """Return a hook of the project, or None. Raises ImportError if its path leads nowhere."""
+        """Return a hook of the project, or None. Raises ImportError if its path is wrong."""
         given = self.hooks.get(name)
         return call_guarded(import_string, given) if isinstance(given, str) else given
 

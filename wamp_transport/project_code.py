@@ -1,14 +1,15 @@
-"""The guard around code of the project: handlers, hooks, authenticators, authorizers, signal receivers, views.
+"""A guard around project code: handlers, hooks, authenticators, authorizers, signal receivers, views.
 
 Project code may raise anything. Most exceptions end the request that they belong to, but some do more:
 
 - ``SystemExit`` and ``KeyboardInterrupt`` leave the event loop through any task, and end the process.
 - ``StopIteration`` cannot be set on a future before Python 3.13: whoever waits for the future waits forever.
-- ``GeneratorExit``, ``CancelledError`` and other exceptions that are no ``Exception`` pass every ``except Exception``.
+- ``GeneratorExit``, ``CancelledError`` and other exceptions that are not an ``Exception`` pass every ``except
+Exception``.
 
 Call project code with :func:`call_guarded` or :func:`run_guarded`. They turn all of these into a
 :class:`ProjectCodeError`, which is an ordinary failure. :class:`~.worker_threads.WorkerThreads` does so for its jobs.
-:func:`guard_loop` is the second line: it protects a loop of this product from tasks that project code starts itself.
+:func:`guard_loop` is the second line of defense: it protects our event loop from tasks that project code starts itself.
 """
 
 import asyncio
@@ -28,13 +29,16 @@ Outcome = TypeVar("Outcome")
 
 
 class ProjectCodeError(Exception):
-    """Project code raised something that would have ended more than its request. That is the ``__cause__``."""
+    """An ordinary error raised in place of an exception that would stop more than one request, such as SystemExit.
+
+    The original exception is the ``__cause__``.
+    """
 
 
 def contain(fault: BaseException) -> Exception:
-    """Return what project code raised as an ordinary exception: itself, or a ProjectCodeError.
+    """Return an ordinary exception for ``fault``, which project code raised: the same one, or a ProjectCodeError.
 
-    A real Ctrl-C is raised again: it is no fault of the code that it interrupts.
+    A real Ctrl-C is raised again: it is not an error of the interrupted code.
     """
     if isinstance(fault, Exception) and not isinstance(fault, StopIteration):
         return fault
@@ -83,7 +87,7 @@ def _comes_from_outside(fault: BaseException) -> bool:
 
 
 def _can_be_interrupted() -> bool:
-    """Return whether Ctrl-C raises KeyboardInterrupt in this thread: not where a server handles the signal itself."""
+    """Return whether Ctrl-C raises KeyboardInterrupt in this thread: not if a server handles the signal itself."""
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -91,14 +95,14 @@ def _can_be_interrupted() -> bool:
 # --- loops -------------------------------------------------------------------------------------------------------
 
 GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
-"""Attribute of a loop that is guarded already."""
+"""An attribute that marks guarded loops."""
 
 
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     """Keep ``loop`` running whatever a task or callback raises, as long as ``is_wanted`` returns True.
 
-    Project code can start tasks of its own; Django runs each request in one. Also, what such code runs in threads
-    (with ``sync_to_async`` or ``asyncio.to_thread``) can then raise StopIteration without blocking its caller forever.
+    Project code can start its own tasks, and Django runs each request in one. In addition, code that runs in threads
+    (with ``sync_to_async`` or ``asyncio.to_thread``) can raise StopIteration without blocking its caller forever.
     """
     if getattr(loop, GUARDED_ATTRIBUTE, False):
         return

@@ -1,8 +1,8 @@
-"""Named pools of threads for what must not run on the event loop: hashes, handlers, hooks, the database, files.
+"""Named thread pools for work that must not run on the event loop: hashes, handlers, hooks, the database, files.
 
-Each kind of work has a pool of its own, so that slow hashes never starve handlers. A pool has a bounded queue, runs
-``around`` each job (the owner of a pool knows about database connections, this module does not), turns whatever project
-code raises into an ordinary failure (:mod:`.project_code`), and counts what it does.
+Each kind of work has a separate pool, so that slow hashes never starve handlers. A pool has a bounded queue, wraps each
+job in ``around`` (so that the owner of a pool can manage database connections), turns any exception of project code
+into an ordinary one (:mod:`.project_code`), and counts its jobs.
 """
 
 import asyncio
@@ -98,9 +98,9 @@ class WorkerThreads:
         self._executor = ThreadPoolExecutor(self.size, self.name)
 
     async def run(self, function: Callable[..., Outcome], *args: Any) -> Outcome:
-        """Call a function in a thread, in the caller's context, and return what it returns.
+        """Call a function in a thread, in the caller's context, and return its result.
 
-        When the caller is canceled, a job that runs goes on; one that waits is dropped. Raises WorkersBusy,
+        If the caller is canceled, a running job continues and a waiting one is dropped. Raises WorkersBusy,
         WorkersClosed, and what the function raises, as :func:`~.project_code.call_guarded` does.
         """
         job = self._admit(partial(function, *args))
@@ -151,9 +151,9 @@ class WorkerThreads:
             return PoolStats(self.name, self.size, len(self._running), self._queued, longest)
 
     def close(self, last: Callable[[], Any] | None = None) -> None:
-        """Take no more jobs. Those that run go on; those that wait are dropped.
+        """Refuse new jobs. Running jobs continue, waiting ones are dropped.
 
-        With ``last``, those that wait are still done, and ``last`` after them, even with a full queue.
+        With ``last``, waiting jobs still run, and ``last`` runs after them, even if the queue is full.
         """
         if last is not None:
             with suppress(RuntimeError):  # the interpreter ends, or it is closed already
@@ -161,7 +161,7 @@ class WorkerThreads:
         self._executor.shutdown(wait=False, cancel_futures=last is None)
 
     async def finish(self, seconds: float) -> None:
-        """Take no more jobs, and wait up to ``seconds`` for those that there are. They go on afterwards."""
+        """Refuse new jobs and wait up to ``seconds`` for the others. Those not done by then continue."""
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self._executor.shutdown), seconds)
 
@@ -212,7 +212,7 @@ def all_stats() -> list[PoolStats]:
 
 
 def _start_anew() -> None:
-    """Give all pools new threads in a forked process: those of its parent are not there, and its locks may be held."""
+    """Give all pools new threads in a forked process, which has no threads of its parent and may have held locks."""
     for pool in list(_pools):
         pool._start()
 

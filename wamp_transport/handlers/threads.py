@@ -1,4 +1,4 @@
-"""The threads of synchronous handlers: a pool of their own, with clean database connections, shared fairly."""
+"""A thread pool for synchronous handlers. It is shared fairly and cleans up database connections."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ DEFAULT_THREADS: Final = 8
 
 
 class HandlerThreads:
-    """Threads for synchronous handlers, ``size`` at most, and turns, so that one slow handler leaves some to others."""
+    """A pool of at most ``size`` threads for synchronous handlers. One slow handler cannot occupy all of them."""
 
     def __init__(self, size: int = DEFAULT_THREADS) -> None:
         self.size = size
@@ -28,14 +28,14 @@ class HandlerThreads:
 
     @property
     def share(self) -> int:
-        """How many of the threads one handler may have, so that a slow one leaves some to others."""
+        """The number of threads that one handler may use at the same time."""
         return max(1, self.size // 2)
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
-        """Call ``work`` in a thread once it is its turn, and return what it returns.
+        """Wait for ``turns``, call ``work`` in a thread, and return its result.
 
-        The turn lasts until the thread is free, even when the caller is canceled. Raises WorkersBusy, WorkersClosed,
-        and what ``work`` raises; of project code that is no ordinary exception, ProjectCodeError.
+        The turn is released when the thread is free, even if the caller is canceled. Raises WorkersBusy, WorkersClosed,
+        ProjectCodeError (see :mod:`..project_code`) and any other exception of ``work``.
         """
         turns = turns or asyncio.Semaphore(1)
         await turns.acquire()
@@ -54,7 +54,10 @@ class HandlerThreads:
         return await asyncio.wrap_future(future)
 
     def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
-        """In a thread: let the loop do something and wait for it, unless nobody waits for this thread any more."""
+        """Run ``work`` on the loop and wait for it. Call this in a thread.
+
+        Cancel ``work`` if ``is_over`` is set, because nobody waits for the result any more.
+        """
         future = asyncio.run_coroutine_threadsafe(work, loop)
         while True:
             try:
@@ -68,9 +71,9 @@ class HandlerThreads:
             return
 
     async def close_connections(self) -> None:
-        """Close those of the thread that a coroutine has got for the database: it is about to end."""
+        """Close the database connections of the current coroutine's thread, which is about to end."""
         await sync_to_async(connections.close_all)()
 
     def close(self) -> None:
-        """Begin nothing more. Handlers that run go on."""
+        """Refuse further work. Running handlers continue."""
         self._pool.close()

@@ -40,7 +40,7 @@ def add_config_argument(parser: ArgumentParser) -> None:
 
 
 def check_libraries() -> None:
-    """Raise CommandError if the server cannot run with the versions of other libraries that are installed."""
+    """Raise CommandError if the server cannot run with the installed versions of other libraries."""
     try:
         require_compatible(with_server=True)
     except IncompatibleLibraryError as error:

@@ -1,4 +1,4 @@
-"""Call the hooks of the project, and know which of them run and for how long: for the log, if they do not return."""
+"""Calls the project's hooks, and keeps track of running ones so that hooks that do not return can be logged."""
 
 from collections.abc import Callable
 from itertools import count
@@ -13,7 +13,7 @@ _running: dict[int, tuple[str, float]] = {}
 
 
 def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the hook ``name`` of the settings and return what it returns."""
+    """Call the hook ``name`` of the settings and return its result."""
     number = next(_numbers)
     _running[number] = name, monotonic()
     try:
@@ -23,6 +23,6 @@ def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def running_hooks() -> list[str]:
-    """Each in words, the longest first."""
+    """Return a description of each running hook, such as ``USER_ROLE for 3 s``, the longest-running first."""
     now = monotonic()
     return [f"{name} for {now - since:.0f} s" for name, since in list(_running.values())]
