@@ -1,6 +1,6 @@
 """Form fields for attributes of the schema: the text for a value, and the value for a text.
 
-Text that is not a valid value is passed on unchanged. The schema's check reports it and says what was expected.
+Text that is not a valid value is passed on unchanged. The schema's check then reports it, with the expected type.
 """
 
 import json
@@ -72,7 +72,7 @@ def to_text(attribute: Attribute, value: Any) -> str:
 
 
 def from_text(attribute: Attribute, text: str) -> Any:
-    """Return the value that a text stands for, of any type that it can be parsed as."""
+    """Parse text as a value of any type that fits."""
     if not text.strip():
         return ABSENT
     if attribute.kind == "str":

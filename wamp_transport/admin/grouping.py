@@ -25,7 +25,7 @@ Fieldset = tuple[Any, dict[str, Any]]
 
 
 def _decided(method: AuthMethod) -> tuple[str, ...]:
-    """Return the attributes that say who decides on a login, and the role that it gets otherwise."""
+    """Return the attributes that decide on logins with this method, and those with the default role."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
     return _login(method, *names)
 
@@ -159,8 +159,8 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
 
 
 def fieldsets_for(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> list[Fieldset]:
-    """Return the groups that contain any of these attributes, in order. Rare ones are collapsed unless something is
-    set.
+    """Return the groups that contain any of these attributes, in order. Rarely used
+    groups are collapsed unless one of their attributes is set.
     """
     left = {attribute.path: field_name(attribute) for attribute in attributes if attribute.offered}
     groups: list[Fieldset] = []

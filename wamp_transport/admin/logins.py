@@ -1,4 +1,4 @@
-"""The common part of forms for WebSocket services on a path and on a port of their own."""
+"""The base class of forms for WebSocket services, both on a path and on a separate port."""
 
 from typing import Any
 

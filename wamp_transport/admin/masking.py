@@ -1,4 +1,4 @@
-"""Masking of secrets in forms: they are shown as stars, and submitted stars stand for the stored secret."""
+"""Masking of secrets in forms: they are displayed as asterisks, and submitted asterisks keep the stored secret."""
 
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ def masked(value: Any) -> Any:
 
 
 def unmasked(value: Any, stored: Any) -> Any:
-    """Return ``value`` with stored secrets in place of stars. Raises ValidationError if none is stored."""
+    """Return ``value`` with asterisks replaced by the stored secrets. Raises ValidationError if none is stored."""
     if not isinstance(value, dict):
         return value
     old = stored if isinstance(stored, dict) else {}

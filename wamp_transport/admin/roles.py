@@ -35,12 +35,12 @@ FLAGS = (
 
 
 class PermissionForm(RowForm):
-    """The form of a permission in one line: a URI and checkboxes."""
+    """The one-line form of a permission: a URI and checkboxes."""
 
     columns = {".".join(column.keys): column.name for column in PERMISSION}
 
     def clean(self) -> dict[str, Any] | None:
-        """Leave flags that were not given absent while their box is empty."""
+        """Keep an unset flag unset if its checkbox is still empty, instead of storing False."""
         cleaned = super().clean()
         for name in FLAGS:
             if self.cleaned_data.get(name) is False and self.initial.get(name) is None:

@@ -1,4 +1,4 @@
-"""The common part of the admin pages of all rows: forms made from the schema, and notices after saving."""
+"""Base classes of the admin pages for rows: forms built from the schema, and notices after saving."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -23,9 +23,9 @@ MAX_NOTICES = 5
 
 
 class RowAdmin(AnyModelAdmin):
-    """The admin of a kind of row. Its form has a field for each attribute in the row's settings.
+    """The admin of one model of rows. The form has a field for each attribute in a row's settings.
 
-    ``own_fields`` are the fields of its columns.
+    ``own_fields`` lists the fields of the database columns.
     """
 
     form = RowForm
@@ -57,7 +57,7 @@ class RowAdmin(AnyModelAdmin):
         return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return columns, the groups of attributes, attributes that are not offered, and the JSON."""
+        """Return fieldsets for the columns, the attribute groups, the unsupported attributes and the JSON."""
         own: Fieldset = (None, {"fields": [*self.own_fields], "classes": ["wamp-own"]})
         json: Fieldset = (_("As JSON"), {"fields": ["as_json"], "classes": ["wamp-json-group", *self.json_classes]})
         if obj is not None and not self.has_change_permission(request, obj):
@@ -71,7 +71,7 @@ class RowAdmin(AnyModelAdmin):
         return [own, *fieldsets_for(attributes, obj.settings if obj else {}), *rest, json]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Add the fields that are only shown."""
+        """Return the read-only fields, including the displayed JSON and attributes without a field."""
         return [*super().get_readonly_fields(request, obj), "as_json", "not_offered_yet"]
 
     @admin.display(description=_("In config.json"))
@@ -102,7 +102,7 @@ class RowAdmin(AnyModelAdmin):
 
 
 class TypedRowAdmin(RowAdmin):
-    """The admin of rows that have a type. It is chosen before a row is added, and never changes."""
+    """The admin of rows that have a type. The type is chosen before a row is added and cannot be changed later."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 
@@ -133,10 +133,10 @@ class TypedRowAdmin(RowAdmin):
         return TemplateResponse(request, "admin/wamp_transport/choose_type.html", context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Add the type."""
+        """Return the read-only fields, including the type."""
         return ["type_shown", *super().get_readonly_fields(request, obj)]
 
     @admin.display(description=_("Type"))
     def type_shown(self, row: Any) -> str:
-        """Return the type in words."""
+        """Return the display name of the type."""
         return f"{row.type}: {dict(self.types).get(row.type) or gettext('not offered yet')}"

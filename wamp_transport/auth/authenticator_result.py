@@ -16,11 +16,11 @@ MAX_KEYLEN: Final = 1024
 
 
 class BadAnswer(Exception):
-    """An authenticator returned something that is not a principal. The message names the fault, without values."""
+    """An authenticator returned something that is not a principal. The message describes the fault without values."""
 
 
 def principal_from(method: str, answer: object) -> Principal:
-    """Return the principal that an authenticator's result means: a mapping with ``role`` and so on, or just the role.
+    """Return the principal for an authenticator's result, which is a mapping with ``role`` and so on, or only the role.
 
     Raises BadAnswer.
     """

@@ -1,4 +1,4 @@
-"""Credentials of the project's own clients: how they answer challenges of a router.
+"""Credentials of the project's own clients, which answer the challenges of a router.
 
 Sections of the specification: Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
 """
@@ -17,7 +17,7 @@ class UnusableChallenge(Exception):
 
 
 class Credential(Protocol):
-    """The identity of a client, and its proof."""
+    """The identity of a client, and the means to prove it."""
 
     @property
     def authid(self) -> str | None:
@@ -54,7 +54,7 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, which is sent as it is, so it needs TLS. With the method ``token`` it is a signed token."""
+    """A ticket. It is sent in plain text, so use TLS. With the method ``token`` it is a signed token."""
 
     authid: str | None
     ticket: str = field(repr=False)

@@ -1,6 +1,6 @@
-"""Challenges for unknown peers. They look like those of principals, and are the same each time a peer asks.
+"""Challenges for unknown peers. They look like those of principals, and are the same each time.
 
-Otherwise one challenge, or two of them, would reveal whether a principal exists.
+Otherwise an attacker could find out from one or two challenges whether a principal exists.
 """
 
 import hmac
@@ -31,10 +31,9 @@ def choice(key: bytes, purpose: str, authid: str) -> int:
 
 
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
-    """Return text of the same kind as ``model``: random hex or base64, else characters of the same class in each place.
+    """Return text of the same kind as ``model``: random hex or base64, or else characters of the same classes.
 
-    Principals with random salts of their own have digits in different places, so a decoy must not copy those of its
-    model.
+    Random salts have digits in different places, so a decoy must not copy the places of its model.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]

@@ -1,4 +1,4 @@
-"""Principals that a WAMP procedure or a Python function knows: dynamic authenticators."""
+"""Dynamic authenticators: principals come from a WAMP procedure or a Python function."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -47,7 +47,10 @@ class DynamicPrincipals:
         self._role = role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal that the procedure returns. An error that it raises is the reason of the refusal."""
+        """Return the principal that the procedure returns.
+
+        If it raises an error, the error is the reason for the refusal.
+        """
         realm = self._realm or lookup.realm
         if realm is None:
             raise LoginDenied(errors.NO_SUCH_REALM, "HELLO names no realm")
@@ -82,7 +85,7 @@ class FunctionPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal that the function returns.
 
-        An error with a URI that it raises (``ApplicationError``, of this package or Autobahn's) is the reason of the
+        An error with a URI that it raises (``ApplicationError``, of this package or Autobahn's) is the reason for the
         refusal. Any other error propagates.
         """
         function = self._function

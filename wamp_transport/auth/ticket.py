@@ -1,4 +1,4 @@
-"""The ticket method: the client sends a password or token as it is.
+"""The ticket method: the client sends a password or token in plain text.
 
 Section of the specification: Advanced Profile, "Ticket-based Authentication".
 """

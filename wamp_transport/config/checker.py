@@ -1,4 +1,7 @@
-"""Checks data against the schema. Errors of pydantic and findings of sections become one list, in the data's order."""
+"""Checks data against the schema.
+
+Returns pydantic's errors and the sections' findings as one list, in the order of the data.
+"""
 
 import difflib
 import json
@@ -41,7 +44,7 @@ class Checked:
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
-    """Check ``value`` against a section of the schema (or a choice of sections). No value makes this raise."""
+    """Check ``value`` against a section of the schema (or a choice of sections). Never raises."""
     findings: list[Finding] = []
     data = normalize(value, findings)
     typed = None
@@ -72,7 +75,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
-    """Yield a section's findings about itself, and its attributes that are not offered."""
+    """Yield the findings of a section's own check, and a finding for each attribute that is not offered."""
     for finding in found.section.check(found.given):
         yield Finding((*found.location, *finding.location), finding.message, finding.hint, finding.level)
     unoffered = found.section.unoffered
@@ -91,7 +94,11 @@ def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
 
 
 def _matters(value: Any, refused: bool, default: Any, quiet: Any) -> bool:
-    """Return whether leaving out this value changes anything."""
+    """Return whether the value of an unsupported attribute must be reported.
+
+    None never is. Unless the attribute is refused, ``quiet`` values are not reported either (or the default value if
+    there are no ``quiet`` values).
+    """
     calm = [] if refused else list(quiet) or [default]
     return not any(type(value) is type(other) and value == other for other in [*calm, None])
 

@@ -157,7 +157,7 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
 
 
 def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
-    """Return the transport confined to the realms of its own router worker if there are several, as in Crossbar."""
+    """Return the transport, restricted to the realms of its own router worker if there are several workers."""
     if workers == 1:
         return transport
     realms = frozenset(realm.name for realm in worker.realms)

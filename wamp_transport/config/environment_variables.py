@@ -24,7 +24,7 @@ def environment_of(info: ValidationInfo) -> Mapping[str, str]:
 
 
 def number_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """Return the number, or that of the environment variable. Errors never show the variable's text."""
+    """Return the number, or the one in the environment variable. Errors never show the variable's text."""
     name = variable_name(value)
     if name is None:
         return value
@@ -43,7 +43,7 @@ def switch_from_environment(value: Any, info: ValidationInfo) -> Any:
 
 
 def number_in(value: object, environ: Mapping[str, str]) -> int | None:
-    """Return the integer that ``value`` stands for, or None."""
+    """Return the integer in ``value`` or its environment variable; None if there is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = environ.get(variable_name(value) or "", "").strip()
@@ -51,6 +51,6 @@ def number_in(value: object, environ: Mapping[str, str]) -> int | None:
 
 
 def switch_in(value: object, environ: Mapping[str, str]) -> bool:
-    """Return the boolean that ``value`` or its environment variable stands for."""
+    """Return the boolean in ``value`` or its environment variable."""
     name = variable_name(value)
     return value is True if name is None else bool(environ.get(name))

@@ -1,6 +1,6 @@
-"""Explanations of why a role may or may not do something: the rule that decides, its place, and the rules it beats.
+"""Explains why a role may or may not do something: the rule that decides, its place, and the rules it overrides.
 
-The router's own code decides: the same roles are built from the configuration and asked.
+The decision comes from the router's own code, with roles built from the configuration.
 """
 
 from collections.abc import Iterator

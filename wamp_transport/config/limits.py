@@ -1,4 +1,4 @@
-"""Limits: those that a realm, a role and a service may each set under the same names, and the lockout of a service."""
+"""Limits that can be set for a realm, a role and a service, under the same names; and the lockout of a service."""
 
 from typing import Any
 
@@ -40,14 +40,14 @@ class LimitsSection(Section):
 
 
 class RealmLimitsSection(LimitsSection):
-    """The limits of a realm, with defaults that are safe for receivers."""
+    """The limits of a realm. Their defaults protect receivers from very long URIs and deeply nested payloads."""
 
     max_uri_length: int = limit(DEFAULT_LIMITS.uri_length, URI_LENGTH)
     max_depth: int = limit(DEFAULT_LIMITS.depth, DEPTH)
 
 
 class Lockout(Section):
-    """Limits for failed logins, counted in Django's cache: for all processes if they share it, else for each."""
+    """Limits for failed logins. They are counted in Django's cache; processes that share it count together."""
 
     failures_per_address: int = setting(
         30,

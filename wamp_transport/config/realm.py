@@ -64,7 +64,7 @@ class PermissionSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that stars stand for a whole component or end the URI, and that `match` is then absent."""
+        """Check that each star is a whole component or ends the URI, and that `match` is absent if there are stars."""
         uri, match = given.get("uri"), given.get("match")
         if not isinstance(uri, str) or "*" not in uri:
             return
@@ -163,8 +163,8 @@ class RoleSection(LimitsSection):
     def role_options(self) -> RoleOptions:
         """Build the router's RoleOptions.
 
-        Of several permissions for the same URIs the last one counts. allow-by-default counts only if there are no
-        permissions.
+        If several permissions are for the same URIs, the last one is used. ``allow-by-default`` is used only if there
+        are no permissions.
         """
         permissions = {(one.uri, one.match): one for one in (entry.permission() for entry in self.permissions or ())}
         return RoleOptions(
@@ -299,7 +299,7 @@ class RealmSection(Section):
 
 
 def pattern_of(uri: str) -> tuple[str, Match] | None:
-    """Return the URI and match that Crossbar's stars mean; None if a star is part of a component."""
+    """Convert a URI with Crossbar's stars to a URI and its match; None if a star is part of a component."""
     if "*" not in uri:
         return uri, "exact"
     if uri.count("*") == 1 and uri.endswith("*"):

@@ -1,4 +1,4 @@
-"""Secrets in a configuration: text that is never shown, given as it is or in an environment variable."""
+"""Secrets in a configuration: text that is never displayed, given directly or in an environment variable."""
 
 import hmac
 import secrets

@@ -37,7 +37,7 @@ class Unoffered:
 class Section(BaseModel):
     """An object of the configuration: strict types, no unknown keys, immutable.
 
-    ``foreign_keys`` explains keys that people put here although they belong elsewhere.
+    ``foreign_keys`` has explanations for keys that are often put here by mistake.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)

@@ -1,6 +1,6 @@
 """The models of the stored configuration and its revision number.
 
-A row stores the most important keys in columns of their own and all other keys, unchanged, in ``settings``. ``stores/``
+A row stores the most important keys in separate columns and all other keys, unchanged, in ``settings``. ``stores/``
 converts rows to the mapping of a config.json and back. Every change of a row increments the revision.
 """
 
@@ -41,7 +41,7 @@ def nesting_of(path: str) -> str:
 
 
 def path_of(nesting: str) -> str:
-    """Return the path for keys in a configuration file, separated by blanks. A key ``/`` adds nothing."""
+    """Return the path for keys in a configuration file, separated by blanks. The key ``/`` is skipped."""
     return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
 
 
@@ -95,7 +95,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
 
 
 def _written_to(rows: models.QuerySet[Any]) -> str:
-    """Return the name of the database in which these rows are changed."""
+    """Return the name of the database that changes of these rows are written to."""
     return getattr(rows, "_db", None) or router.db_for_write(rows.model)
 
 
@@ -185,7 +185,10 @@ class Role(ConfigurationRow):
 
 
 class PermissionRule(ConfigurationRow):
-    """A rule that allows a role some actions on the URIs that match a pattern. A flag that is not set means no."""
+    """A rule that allows a role some actions on the URIs that match a pattern.
+
+    A flag that is not set counts as False.
+    """
 
     role = models.ForeignKey(Role, models.CASCADE, related_name="permissions", verbose_name=_("role"))
     uri = models.TextField(
@@ -341,7 +344,7 @@ class WebPath(ConfigurationRow):
         return nesting.split(" ")
 
     def save_base(self, *args: Any, **options: Any) -> None:
-        """Save the row with the nesting for its path."""
+        """Save the row, with ``nesting`` set to the keys for its path."""
         self.nesting = " ".join(self.keys)
         super().save_base(*args, **options)
 
@@ -350,7 +353,7 @@ class ConfigurationState(models.Model):
     """The only row of its table: the revision of the configuration, and the parts of an imported file without rows.
 
     ``document`` is the imported mapping without realms and transports, whose rows name their worker; null if nothing
-    was imported. ``base_dir`` is the directory of the imported file, from which its relative paths still start.
+    was imported. ``base_dir`` is the directory of the imported file. Relative paths are relative to it.
     """
 
     ONLY: ClassVar[int] = 1

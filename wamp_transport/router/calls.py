@@ -134,7 +134,7 @@ class Calls:
         self._outbox.append(Send((caller.id,), error, PYTHON))
 
     def on_cancel(self, session: Session, message: Cancel) -> None:
-        """Handle CANCEL. It is ignored if the call is not open or was canceled before.
+        """Handle CANCEL. Ignore it if the call is not open or was already canceled.
 
         The default mode is ``killnowait``; it is the same as ``skip`` for a callee that cannot be interrupted.
         """
@@ -151,7 +151,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Ignore further parts of this call when it has ended, up to the last part."""
+        """Remember an ended progressive call, so that its remaining parts are ignored."""
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
@@ -175,7 +175,7 @@ class Calls:
             record.deadline = self._deadlines.after(seconds, "call", record)
 
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
-        """Give a call that goes to another callee the deadline of its first record."""
+        """Move the deadline of a call to its new record, when the call goes to another callee."""
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
             again.deadline = self._deadlines.at(record.deadline.time, "call", again)
@@ -253,6 +253,6 @@ class Calls:
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent; a late answer is fine."""
+        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent. A late answer is valid."""
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

@@ -225,7 +225,10 @@ class Dealer:
             self._announce("wamp.registration.on_register", procedure, session.id, registration.id)
 
     def on_unregister(self, session: Session, message: Unregister) -> None:
-        """Handle UNREGISTER. Raises RequestRefused if the session does not have the registration. Open calls go on."""
+        """Handle UNREGISTER.
+
+        Raises RequestRefused if the session does not have the registration. Open calls continue.
+        """
         registration = session.registrations.get(message.registration_id)
         if registration is None:
             text = f"this session holds no registration {message.registration_id}"

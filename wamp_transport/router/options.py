@@ -59,11 +59,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerOptions:
-    """The dynamic authorizer of a role. ``name`` is the URI of a procedure, or another key of who runs it.
+    """The dynamic authorizer of a role. ``name`` is a procedure URI, or another key that identifies it.
 
     ``timeout``: seconds until a missing answer counts as a refusal. ``remember_for``: seconds for which a cacheable
-    answer is cached, 0 for as long as the realm's configuration stays. ``is_per_authid``: a cached answer holds for
-    one authid, not for the whole role.
+    answer is cached, 0 to cache it until the realm's configuration changes. ``is_per_authid``: a cached answer holds
+    for one authid, not for the whole role.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Hold what a session has begun and cannot finish yet: a login, or a suspended message and those sent after it."""
+"""Store the unfinished work of a session: a login, or a suspended message and those sent after it."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ MAX_QUEUED_BYTES: Final = 1 << 20
 
 
 class PendingLogin:
-    """A HELLO on its way to a session.
+    """A login in progress: a HELLO that has not been answered with WELCOME or ABORT.
 
     ``method`` is the first authentication method of the client that is available and not in ``skipped``. ``pending``
     is what the authenticator keeps between its challenge and the client's answer.
@@ -32,8 +32,8 @@ class PendingLogin:
 class PendingMessages:
     """The suspended message of a session, and the queue of messages that its client sent afterwards.
 
-    ``answers`` maps the key of each suspension of ``message`` to its answer. They count for this message alone: the
-    next message of the same kind asks again.
+    ``answers`` maps the key of each suspension of ``message`` to its answer. They are valid for this message only:
+    the next message of the same kind asks again.
     """
 
     __slots__ = ("_queued_bytes", "answers", "is_reading_paused", "message", "queue")

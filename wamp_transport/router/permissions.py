@@ -1,4 +1,4 @@
-"""Decide what a role may do with a URI, by its permissions or its authorizer, and cache the decisions."""
+"""Decide with permissions or an authorizer what a role may do with a URI, and cache the decisions."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -31,8 +31,8 @@ DENY_ALL = Permission(uri="", match="prefix")
 class Decision:
     """The decision on an action of a role on a URI.
 
-    ``disclose``: the receiver learns who the caller or publisher is. ``is_valid``: the URI is valid. ``failure``: error
-    URI and text if the action is refused for another reason than the role.
+    ``disclose``: disclose the caller or publisher to the receiver. ``is_valid``: the URI is valid. ``failure``: the
+    error URI and text if the action is refused for a reason other than the role.
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -55,13 +55,13 @@ DECISIONS = {
 
 
 class Rules:
-    """The permissions of a role, and which of them decides on a URI or a pattern.
+    """The permissions of a role. Finds the one that decides on a URI or a pattern.
 
-    One rule decides, and decides alone: the one for exactly this URI, else the longest prefix, else the wildcard with
-    the most literal components; of equal ones the one whose literals stand furthest in front.
-    A pattern is decided by a prefix or wildcard that covers all of it. A rule for a part of the pattern is applied
-    when there is an event or a call of that part.
-    Of two permissions for the same URIs the later one counts.
+    Exactly one rule decides: the one for exactly this URI, or else the longest prefix, or else the wildcard with the
+    most literal components. Between wildcards with equally many, the one whose literals come first wins.
+    A pattern is decided by a prefix or wildcard that covers all of its URIs. A rule that covers only some of them is
+    applied to each event or call with such a URI.
+    If two permissions are for the same URIs, the later one wins.
     """
 
     __slots__ = ("_index",)
@@ -100,10 +100,10 @@ PREFIX_RANK = -(1 << 30)
 
 
 class Question(NamedTuple):
-    """The question whether a session may do this, as the key of its answer.
+    """A question to an authorizer: whether a session may do something. It is the cache key of the answer.
 
-    ``options`` are the encoded options of the session's message: other options are another question. ``authid`` is
-    empty if the answer holds for all sessions of a role.
+    ``options`` are the encoded options of the session's message; different options make a different question.
+    ``authid`` is empty if the answer holds for all sessions of a role.
     """
 
     action: Action
@@ -114,7 +114,7 @@ class Question(NamedTuple):
 
 
 class AuthorizerSuspension:
-    """A message that waits for the decision of its role's authorizer. Its answer is a :class:`Decision`."""
+    """A suspension until the role's authorizer has decided. It resolves to a :class:`Decision`."""
 
     __slots__ = ("_authorizer", "_options", "_role", "_session", "key")
 
@@ -150,9 +150,9 @@ class AuthorizerSuspension:
         )
 
     def resolve(self, answer: Answer) -> Decision:
-        """Return the decision that an answer means, and cache it if the authorizer allows that.
+        """Return the decision for an answer, and cache it if the authorizer allows that.
 
-        Anything but Permit refuses: nothing that goes wrong outside may allow what was asked.
+        Anything but Permit is a refusal: an error in the authorizer must never allow an action.
         """
         if isinstance(answer, Permit):
             decision = Decision(answer.allow, answer.disclose, is_valid=True)
@@ -195,8 +195,8 @@ class Role:
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
         """Return the decision on a request of a session, with the options of its message.
 
-        Raises MessageSuspended if the role's authorizer has to be asked first. Nothing may have been changed by the
-        message before, because it will be handled again.
+        Raises MessageSuspended if the role's authorizer has to be asked first. Call this before the message changes
+        anything, because the message will be handled again.
         """
         authorizer = self.authorizer
         if authorizer is None:
@@ -230,7 +230,7 @@ class Role:
         self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
-        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for which one decides.
+        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for the order.
 
         A pattern may cover URIs that other permissions deny, so each event and call of a pattern is checked again.
         """

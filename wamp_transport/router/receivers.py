@@ -58,9 +58,9 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return the receivers without a node key, and of those with one the one that the resource belongs to.
+    """Return all receivers without a node key, and the one receiver with a node key to which the resource belongs.
 
-    A subscriber that is leaving and not removed yet is skipped: the event would reach nobody.
+    Skip a subscriber that is leaving but not yet removed: the event would reach nobody.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

@@ -23,11 +23,11 @@ ACTIVE_STATES = frozenset({"established", "suspended"})
 
 
 class Peer(Protocol):
-    """The client at the other end, as subscriptions, registrations and calls see it.
+    """The part of a client that subscriptions, registrations and calls use.
 
     A :class:`Session` is a peer on this node. A client of another node can be represented by any object with these
-    attributes; nothing in broker, dealer or calls may ask a record's peer for more than :class:`Peer` or
-    :class:`CallPeer` has. ``trustlevel`` is None if the peer's role has none.
+    attributes; the broker, the dealer and the calls may use only the attributes of :class:`Peer` or
+    :class:`CallPeer`. ``trustlevel`` is None if the peer's role has none.
     """
 
     id: int
@@ -41,11 +41,11 @@ class Peer(Protocol):
 
 
 class CallPeer(Peer, Protocol):
-    """A caller or callee: a peer that calls, invocations and registrations are recorded at.
+    """A caller or callee: a peer that has records of its calls, invocations and registrations.
 
     ``calls`` maps the peer's request ids to the calls that it made, ``invocations`` its invocation ids to the calls
-    that it was sent. ``last_invocation`` is the last invocation id that was given out. ``ended_streams`` holds the
-    request ids of ended progressive calls of which more parts may come. ``payload_format`` is the format of the raw
+    that were sent to it. ``last_invocation`` is the last invocation id that was given out. ``ended_streams`` holds the
+    request ids of ended progressive calls that may receive more parts. ``payload_format`` is the format of the raw
     payload in the message of the peer that is being handled.
     """
 
@@ -62,8 +62,8 @@ class Session:
     """One session of one transport, from the first byte to the end.
 
     Only ``session.move`` assigns ``state``. ``login`` is set from HELLO to WELCOME if there are credentials to check,
-    ``pending`` while a message is suspended. ``deadline`` is the one thing that the session is waiting for, and
-    ``ticket`` the number of an open request to the outside, 0 without one.
+    ``pending`` while a message is suspended. ``deadline`` is the session's current deadline, and
+    ``ticket`` the number of its open request to the outside, or 0.
     """
 
     __slots__ = (
@@ -124,8 +124,8 @@ def session_details(session: Session) -> dict[str, Any]:
 class Subscription:
     """A topic or pattern and its subscribers, in the order of subscribing.
 
-    ``node_keys`` holds the node key of each subscriber that gave one. If ``is_persistent``, the subscription stays
-    without subscribers, because it has a history.
+    ``node_keys`` holds the node key of each subscriber that gave one. If ``is_persistent``, the subscription is
+    kept even without subscribers, because it has a history.
     """
 
     __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")
@@ -167,7 +167,7 @@ class Subscription:
 
 
 class RealmStats(NamedTuple):
-    """What there is in a realm. ``calls`` are in flight; ``retained`` are topics with a retained event."""
+    """The numbers of objects in a realm. ``calls`` are in flight; ``retained`` are topics with a retained event."""
 
     sessions: int
     subscriptions: int
@@ -227,7 +227,7 @@ class Callee:
 class Registration:
     """A procedure or pattern and its callees by session id, in the order of registering.
 
-    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` goes on from there.
+    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` continues from there.
     """
 
     __slots__ = ("callees", "created", "id", "invoke", "last_number", "match", "procedure")
@@ -251,9 +251,9 @@ class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
     ``call`` is kept unchanged for the next callee if this one is unavailable; ``tried`` holds the session ids of the
-    callees that were. While ``is_streaming``, more parts of the call may follow; ``details`` are those of the first
-    INVOCATION, which hold for all parts. ``is_disclosed``: the rules of the caller's role disclose its identity.
-    ``is_killed``: the caller canceled with mode ``kill``, and the callee's answer still has to come.
+    callees that were unavailable. While ``is_streaming``, more parts of the call may follow; ``details`` are those of
+    the first INVOCATION, which hold for all parts. ``is_disclosed``: the rules of the caller's role disclose its
+    identity. ``is_killed``: the caller canceled with mode ``kill``, and the callee's answer still has to come.
     """
 
     caller: CallPeer

@@ -1,7 +1,7 @@
 """Establish sessions, from HELLO to WELCOME: authenticate the peer if credentials are needed, and let it join.
 
 Peers of a service with an anonymous login join without a request to the authenticator. A login that fails is final: the
-router sends ABORT and closes the transport, so that a connection has one attempt only.
+router sends ABORT and closes the transport, so each connection has only one attempt.
 Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
@@ -32,7 +32,7 @@ Abort = Callable[[Session, str, str], None]
 
 
 class LoginRefused(Exception):
-    """A login has failed. It carries reason and message of the ABORT."""
+    """A failed login. It has the reason and the message for ABORT."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -95,7 +95,7 @@ class SessionEstablishment:
         self._authenticate(session, session.login, message)
 
     def on_answer(self, session: Session, answer: Answer) -> None:
-        """Handle the answer of the authenticator. An answer of another kind counts as a failure."""
+        """Handle the authenticator's answer. Treat an answer of an unexpected type as a failure."""
         try:
             if isinstance(answer, Admit):
                 self._accept(session, answer)
@@ -122,7 +122,7 @@ class SessionEstablishment:
     # --- parts of the above --------------------------------------------------------------------------------------
 
     def _try_next(self, session: Session, login: PendingLogin) -> None:
-        """Try the next method that the peer offers, each of them once."""
+        """Try the next method that the peer offers. Each method is tried once."""
         login.skipped.add(login.method)
         login.method = choose_method(session.service, login.hello.details.authmethods, login.skipped)
         if needs_authenticator(session.service, login.method):

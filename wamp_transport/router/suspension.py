@@ -1,6 +1,6 @@
-"""Suspend a message until an answer from outside the core is there, and resume it with that answer.
+"""Suspend a message until an answer from outside the core arrives, and resume it with that answer.
 
-A handler raises :class:`MessageSuspended` before it has changed anything. When the answer is there, the same message is
+A handler raises :class:`MessageSuspended` before it has changed anything. When the answer arrives, the same message is
 handled again from the start; the handler then finds the answer in ``session.pending.answers``. Meanwhile the later
 messages of the session are queued, so that their order is kept; other sessions are not affected.
 Section of the specification: Basic Profile, "Ordering Guarantees".
@@ -20,10 +20,10 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """The question that a suspended message waits for, and the meaning of its answer.
+    """A question that a suspended message waits for, and the interpretation of the answer.
 
-    ``key`` identifies the question among those of one message. ``timeout`` is in seconds; when it is over,
-    ``timeout_answer`` counts as the answer.
+    ``key`` identifies the question among those of one message. After ``timeout`` seconds, ``timeout_answer`` is used as
+    the answer.
     """
 
     @property
@@ -36,19 +36,22 @@ class Suspension(Protocol):
 
     @property
     def timeout_answer(self) -> Answer:
-        """The answer if none came in time."""
+        """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
         """Return the effect that asks the question; its answer must name the ticket."""
 
     def resolve(self, answer: Answer) -> Any:
-        """Return what the handler finds under ``key``. An answer of another kind must become a failure, not raise."""
+        """Return the value to store under ``key`` for the handler.
+
+        Treat an answer of an unexpected type as a failure; do not raise.
+        """
 
 
 class MessageSuspended(Exception):
     """A message cannot be handled before a question is answered.
 
-    Raise it only while nothing has been changed by the message, as the message will be handled again from the start.
+    Raise it only before the message has changed anything, because the message will be handled again from the start.
     """
 
     def __init__(self, suspension: Suspension) -> None:
@@ -57,10 +60,10 @@ class MessageSuspended(Exception):
 
 
 class SuspendedMessages:
-    """The suspended messages of a router, one a session. ``receive(session_id, message)`` handles a message.
+    """The suspended messages of a router, at most one per session. ``receive(session_id, message)`` handles a message.
 
     Invariant: a session has an entry here exactly as long as its state is ``suspended``. Messages are handled in the
-    order in which they came: the queue is handled before the session is read again.
+    order of arrival: the queue is handled before the session is read again.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class SuspendedMessages:
         self._handle(session, pending)
 
     def restart(self, sessions: Iterable[Session]) -> None:
-        """Handle suspended messages again without their answers, as the rules that asked have changed."""
+        """Handle suspended messages again without their answers, because the rules that required them have changed."""
         for session in list(sessions):
             if session.state == "suspended":
                 self._tickets.withdraw(session)

@@ -1,4 +1,4 @@
-"""The rows of the configuration as the mapping of a config.json, with the place of each row in it."""
+"""Converts the configuration's rows to the mapping of a config.json, and finds the row of a JSON path in it."""
 
 import copy
 from collections import defaultdict
@@ -51,7 +51,7 @@ class Rows:
         )
 
     def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":
-        """Return these rows with some changed, added (those without a primary key) or removed. Nothing is stored."""
+        """Return these rows with some changed, added (if they have no primary key) or removed. Nothing is stored."""
         changed, removed = list(changed), list(removed)
         return replace(
             self,
@@ -80,7 +80,7 @@ class ConfigDocument:
 
 
 def to_document(rows: Rows) -> ConfigDocument:
-    """Return the mapping of all enabled rows. Raises ConfigError if two of them exclude each other."""
+    """Return the mapping of all enabled rows. Raises ConfigError if two of them conflict."""
     document: dict[str, Any] = copy.deepcopy(_document(rows))
     rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
@@ -157,7 +157,10 @@ def _role(role: Role, permissions: Sequence[PermissionRule], owners: dict[int, C
 
 
 def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
-    """Return the services of a transport, nested as their keys say. Missing branches are added."""
+    """Return the services of a transport, nested by the segments of their paths.
+
+    Add the branches (services of type *path*) that are missing.
+    """
     paths: dict[str, Any] = {}
     for service in services:
         mapping = {"type": service.type, **copy.deepcopy(service.settings)}
@@ -175,7 +178,10 @@ def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> 
 
 
 def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the branch under a key. A service that is already there moves to the branch's own path."""
+    """Return the branch under a key; add it if it is missing.
+
+    A service that already has the key becomes the root path of the new branch.
+    """
     there: dict[str, Any] | None = paths.get(key)
     if there is None or there["type"] != BRANCH:
         paths[key] = {"type": BRANCH, "paths": {} if there is None else {ROOT: there}}
@@ -184,7 +190,7 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Put a service under a key, in or around a branch there. Return False if another service is there."""
+    """Put a service under a key, or merge it with the branch there. Return False if the place is taken."""
     there = paths.get(key)
     if there is None:
         paths[key] = mapping
@@ -204,7 +210,7 @@ def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict
 def _places(
     value: Any, owners: dict[int, ConfigurationRow], location: Location = ()
 ) -> Iterator[tuple[Location, ConfigurationRow]]:
-    """Yield the location of every mapping that a row stands for."""
+    """Yield the location and the row of every mapping that was made from a row."""
     if isinstance(value, dict):
         if id(value) in owners:
             yield location, owners[id(value)]
@@ -216,7 +222,7 @@ def _places(
 
 
 def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]]:
-    """Return rows by the key of their parent, which may not be stored yet."""
+    """Return the rows grouped by the key of their parent, which may not be stored yet."""
     grouped: defaultdict[int, list[Child]] = defaultdict(list)
     for row in rows:
         primary: int | None = getattr(row, f"{name}_id")
@@ -225,7 +231,7 @@ def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]
 
 
 def _key(row: ConfigurationRow) -> int:
-    """Return a row's primary key or, if it has none yet, a number that no primary key is."""
+    """Return a row's primary key or, if it has none yet, a number that cannot be a primary key."""
     return row.pk if row.pk is not None else -id(row)
 
 

@@ -41,7 +41,7 @@ READ_ATTEMPTS = 5
 
 
 class ConfigurationChanging(DatabaseError):
-    """The rows were changed during each attempt to read them. Reading them again later helps."""
+    """The rows changed during each attempt to read them. Try again later."""
 
     def __init__(self) -> None:
         super().__init__(f"the configuration was changed during each of {READ_ATTEMPTS} attempts to read it")
@@ -84,7 +84,7 @@ def is_empty() -> bool:
 def to_mapping() -> dict[str, Any]:
     """Return all enabled rows as the mapping of a config.json.
 
-    Raises NotMigrated, and ConfigError if two rows exclude each other.
+    Raises NotMigrated, and ConfigError if two rows conflict.
     """
     return to_document(_read(Rows.stored)).mapping
 
@@ -105,7 +105,7 @@ def replace(
     """Replace everything stored with ``mapping``, in one transaction. Disabled transports are replaced as well.
 
     The mapping is checked first, with ``source`` as its name in reports. Relative paths in it stay relative to
-    ``base_dir``; with None the one who loads it decides. Returns the resulting configuration. Raises ConfigError, with
+    ``base_dir``; with None, :func:`load` decides. Returns the resulting configuration. Raises ConfigError, with
     nothing changed, and NotMigrated.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
@@ -129,7 +129,7 @@ def replace(
 
 
 def _read(read: Callable[[], Result]) -> Result:
-    """Return what ``read`` finds in one state of the configuration, although it needs several queries.
+    """Return the result of ``read`` for one consistent state of the configuration, although it needs several queries.
 
     Every change increments the revision in the same transaction, so rows that are read between two equal revisions
     belong to one state. Without this, a node could take a realm from before an import, and its roles from after it.
@@ -208,7 +208,7 @@ def _transport_rows(
 def _service_rows(
     paths: Mapping[str, Any], transport: Transport, above: tuple[str, ...], location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """Yield a row for each service. A branch has one if it has attributes or services of its own."""
+    """Yield a row for each service. A branch gets a row only if it has attributes or services."""
     for key, mapping in paths.items():
         keys, place = (*above, key), (*location, key)
         is_branch = mapping["type"] == BRANCH

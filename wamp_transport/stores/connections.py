@@ -1,5 +1,6 @@
-"""Database connections of threads that serve no requests. Only working connections are used, and none stays open
-unused.
+"""Manages the database connections of threads that serve no requests.
+
+Broken connections are replaced, and unused ones are closed.
 """
 
 import threading
@@ -28,10 +29,10 @@ _lock = threading.Lock()
 
 @contextmanager
 def clean_connections() -> Iterator[None]:
-    """Close old and broken connections before and after, as Django does around a request.
+    """Close old and broken connections before and after the block, as Django does around a request.
 
-    A restart of the database breaks the connections of all threads. Once one thread has found that, the others open new
-    connections, so that only one piece of work fails, not one per thread. Inside an open transaction nothing is closed.
+    A restart of the database breaks the connections of all threads. Once one thread has noticed, the others open new
+    connections, so only one call fails instead of one per thread. Inside an open transaction nothing is closed.
     """
     reset_queries()
     _clean()
@@ -42,13 +43,13 @@ def clean_connections() -> Iterator[None]:
 
 
 def with_clean_connections(work: Callable[[], Outcome]) -> Outcome:
-    """Do ``work`` within :func:`clean_connections`."""
+    """Call ``work`` within :func:`clean_connections`."""
     with clean_connections():
         return work()
 
 
 def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
-    """Do ``work`` with connections that stay open until they break, whatever ``CONN_MAX_AGE`` says.
+    """Call ``work`` with connections that stay open until they break, regardless of ``CONN_MAX_AGE``.
 
     If a connection breaks, the work is repeated once with a new one, so it must be safe to repeat.
     """

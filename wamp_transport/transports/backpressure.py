@@ -84,7 +84,7 @@ class SlowConsumerMonitor:
             self._on_congestion(False)
 
     def _on_grace_expired(self) -> None:
-        """Act on a peer that is too slow, as the policy says. Beyond the hard limit there is no grace period."""
+        """Apply the policy to a peer that is too slow. Beyond the hard limit there is no grace period."""
         self._cancel_timer()
         bounds = self._bounds
         if bounds.policy == "close" or self._queued_bytes > 2 * bounds.hard_limit:

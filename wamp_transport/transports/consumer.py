@@ -208,7 +208,7 @@ def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]
 
 
 async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None:
-    """Refuse a handshake with an HTTP error. A server that does not support this answers with an error of its own."""
+    """Refuse a handshake with an HTTP error. A server that does not support this sends its own error."""
     if not can_answer(scope):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return

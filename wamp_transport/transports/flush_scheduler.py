@@ -1,4 +1,4 @@
-"""Flushes write buffers at the end of each turn of the event loop, in slices if there are very many of them.
+"""Flushes write buffers at the end of each iteration of the event loop, in slices if there are many.
 
 An event for ten thousand subscribers costs ten thousand writes to sockets. Slices let other peers be served in between.
 """
@@ -23,7 +23,7 @@ PEERS_PER_CLOCK_CHECK: Final = 16
 
 
 class Loop(Protocol):
-    """The part of an event loop that is used here."""
+    """The methods of an event loop that the scheduler uses."""
 
     def call_soon(self, callback: Callable[[], None], /) -> object: ...
 
@@ -36,20 +36,20 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return true if this called other code than the operating system's. That code may have given the loop new work,
-        so the loop must not wait for I/O yet.
+        Return true if code other than the operating system's was called. That code may have given the loop new work, so
+        the loop must not wait for I/O yet.
         """
         ...
 
 
 class FlushScheduler:
-    """A scheduler that flushes each peer once per turn, however often it was written to.
+    """A scheduler that flushes each peer once per loop iteration, however often it was written to.
 
-    The bytes stay in the peers' own buffers, so their order is kept for each peer. While a backlog is left, peers that
-    are written to later are flushed before it, if they are few.
+    The bytes stay in the peers' own buffers, so their order is kept for each peer. If there is a backlog and only a few
+    peers are scheduled after it, these are flushed first.
 
-    :meth:`end_turn` runs at the end of each turn if the loop can be hooked there (``_has_turn_hook``), else in the next
-    turn.
+    :meth:`end_turn` runs at the end of each iteration of the loop if the loop has a hook for that
+    (``_has_turn_hook``), and otherwise in the next iteration.
     """
 
     __slots__ = ("_backlog", "_ended", "_fresh", "_has_turn_hook", "_is_due", "_loop")
@@ -65,14 +65,18 @@ class FlushScheduler:
     # Hot path.
 
     def flush_soon(self, peer: Flushable) -> None:
-        """Flush ``peer`` at the end of this turn of the loop, or, with many others, within the next turns."""
+        """Schedule a flush of ``peer`` for the end of this loop iteration, or a later one if there are many peers."""
         if not (self._has_turn_hook or self._is_due):
             self._is_due = True
             self._loop.call_soon(self._flush)
         self._fresh.append(peer)
 
     def end_turn(self) -> bool:
-        """Flush the scheduled peers. Return true if some are left, or the loop may have new work."""
+        """Flush the scheduled peers.
+
+        Return true if peers are left or if flushing may have given the loop new work. Then it must not wait for I/O
+        yet.
+        """
         fresh = self._fresh
         if not fresh and not self._backlog:
             return False

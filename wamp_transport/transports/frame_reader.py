@@ -24,7 +24,7 @@ LARGE_MESSAGE_BYTES: Final = 128 * 1024
 
 
 class NextStep(Enum):
-    """The step to take after :meth:`FrameReader.read` if bytes are left."""
+    """The action to take if :meth:`FrameReader.read` has left bytes."""
 
     WAIT = "wait"
     """They are the beginning of a frame: read again when more bytes have arrived."""
@@ -86,8 +86,8 @@ class FrameReader:
     def read(self, data: bytes, max_payload: int) -> bytes:
         """Deliver the messages at the beginning of ``data`` and return the bytes that are left.
 
-        If bytes are left, :attr:`next_step` says how to go on. Messages with more than ``max_payload`` bytes on the
-        wire are left to the fallback.
+        If bytes are left, :attr:`next_step` says how to continue. Messages with more than ``max_payload``
+        bytes on the wire are left to the fallback.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -133,7 +133,7 @@ class FrameReader:
         """Keep a piece of a large frame. Return whether it is time to read.
 
         The frame is read when it is complete, or when twice as much of it has arrived, because invalid text must be
-        detected early. Reading it with each piece would take time that grows with the square of its length.
+        detected early. Reading it again with each piece would take quadratic time.
         """
         self._pieces.append(data)
         # -1 instead of 0, which would mean that nothing is collected.
@@ -166,7 +166,10 @@ class FrameReader:
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
-    """Return whether ``payload`` is valid UTF-8. If not ``is_all``, it may end in the middle of a character."""
+    """Return whether ``payload`` is valid UTF-8.
+
+    With ``is_all=False``, more bytes follow, so the payload may end in the middle of a character.
+    """
     if payload.isascii():
         return True
     try:

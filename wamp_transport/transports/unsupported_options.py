@@ -1,4 +1,4 @@
-"""The options of a WAMP service that have no effect under other ASGI servers than this product's own."""
+"""Finds the options of a WAMP service that only ``runserver`` and ``runnode`` fully support."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -31,7 +31,7 @@ IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
 def unsupported_options(section: WebSocketSection, *, waits: bool = False) -> tuple[str, ...]:
     """Return the names of the options of a service that differ from their default and would have no effect.
 
-    ``waits`` is true if the server waits for peers that read slowly.
+    ``waits`` is true if the server applies back-pressure, that is, waits for peers that read slowly.
     """
     supported = CONSUMER_OPTIONS | IGNORED_OPTIONS | (WAITING_SERVER_OPTIONS if waits else frozenset())
     names = [

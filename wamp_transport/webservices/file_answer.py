@@ -1,7 +1,7 @@
 """Answers a request with a file: chooses variant and range, reads it in a thread, and sends it in chunks.
 
 A FileSource finds the file. The file stays open from its first stat to its last byte, so length and entity tag belong
-to the bytes that are sent, even if another file gets its name meanwhile.
+to the bytes that are sent, even if the file is replaced meanwhile.
 """
 
 import asyncio

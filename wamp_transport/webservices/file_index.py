@@ -53,7 +53,7 @@ class ServedFile:
 
 
 class Elsewhere(Enum):
-    """The other kinds of addresses."""
+    """The results of a lookup other than a file."""
 
     WITH_SLASH = "a directory with an index file, named without its trailing slash"
 
@@ -74,8 +74,8 @@ class FileSource(Protocol):
 class FileTypes:
     """The HTTP headers of a service's files; every service has its own.
 
-    `cache_timeout` is in seconds; None sends no Cache-Control. `mime_types` are types by extension (`.glb`), added to
-    the usual ones. `is_immutable(path, name)` returns whether a file with this name never changes. Raises ValueError
+    `cache_timeout` is in seconds; None sends no Cache-Control. `mime_types` maps extensions (such as `.glb`) to
+    additional types. `is_immutable(path, name)` returns whether a file with this name never changes. Raises ValueError
     for a negative timeout, and for an invalid extension or media type.
     """
 
@@ -106,8 +106,8 @@ class FileTypes:
     def describe(self, path: str, name: str, stat_cache: Mapping[str, os.stat_result] | None = None) -> ServedFile:
         """Return the served file at a path, with its variants found in `stat_cache` or, without it, on disk.
 
-        Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is not a file, and OSError,
-        ValueError or OverflowError if the file system fails or the time of a change cannot be formatted.
+        Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is not a file, OSError if
+        the file system fails, and ValueError or OverflowError if the modification time cannot be formatted.
         """
         entry = self._whitenoise.get_static_file(path, name, stat_cache=stat_cache)
         variants = []

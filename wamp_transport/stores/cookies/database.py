@@ -67,7 +67,7 @@ class DatabaseCookies:
         return deleted
 
     def close(self) -> None:
-        """Do nothing: connections are closed after each call, as ``CONN_MAX_AGE`` says."""
+        """Do nothing: connections are closed after each call, according to ``CONN_MAX_AGE``."""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ class CookieStoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CookieLogin:
-    """A login that a cookie stands for. It counts only for the path service with the key ``service``."""
+    """A login that is remembered for a cookie. It is valid only for the path service with the key ``service``."""
 
     service: str
     realm: str

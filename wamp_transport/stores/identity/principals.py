@@ -120,7 +120,7 @@ def _counting(rows: Any, path: str) -> Any:
 
 
 def belongs_to_nobody_gone(row: Principal) -> bool:
-    """Return whether a principal belongs to no Django user or to an active one."""
+    """Return whether a principal belongs to no Django user, or to an active one."""
     return row.user is None or bool(row.user.is_active)
 
 

@@ -268,7 +268,7 @@ class WampServer(Server):  # type: ignore[misc]
         task.cancel()
 
     def timeout_checker(self) -> None:
-        """Check the timeouts of all connections, in several turns of the loop so that peers do not have to wait."""
+        """Check the timeouts of all connections, over several loop iterations so that peers do not have to wait."""
         self._check_timeouts(list(self.connections))
 
     def _check_timeouts(self, protocols: list[Any]) -> None:
