@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 GOODBYE, ERROR, PUBLISH, PUBLISHED, SUBSCRIBE, EVENT, CALL, REGISTER = 6, 8, 16, 17, 32, 36, 48, 64
 LARGE = "x" * 100_000
 MEBIBYTE = 1024 * 1024
-CLOSED = "is closed, as the peer reads too slowly"
+CLOSED = "is closed, because the peer reads too slowly"
 
 PATHS = {
     "ws": websocket(),
