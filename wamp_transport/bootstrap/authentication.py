@@ -292,9 +292,9 @@ def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
 
 
 def _create_authenticator(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """Call the function ``create`` with ``config`` and return the function that it creates.
+    """Return the authenticator that the function named ``name`` creates from ``config``; None if that fails.
 
-    Log a failure and return None.
+    A failure is logged.
     """
     module, _, attribute = name.rpartition(".")
     try:
