@@ -112,7 +112,7 @@ def authid_of(user: Any) -> str:
 def role_of(user: Any, realm: str | None) -> str | None:
     """Return the role of an active user in a realm.
 
-    The project's hook decides, or else the first line of the table that applies. The result is empty if that line denies
+    The project's hook decides, or else the first line of the table that applies. Return an empty text if the line denies
     access, and None if no line applies.
     """
     hook = app_settings().hook("USER_ROLE")
