@@ -112,8 +112,8 @@ def authid_of(user: Any) -> str:
 def role_of(user: Any, realm: str | None) -> str | None:
     """Return the role of an active user in a realm.
 
-    The project's hook decides, or else the first line of the table that applies. Return an empty text if the line denies
-    access, and None if no line applies.
+    The project's hook decides, or else the first line of the table that applies. Return an empty text if that line
+    denies access, and None if no line applies.
     """
     hook = app_settings().hook("USER_ROLE")
     if hook is not None:
