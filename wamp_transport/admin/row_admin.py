@@ -1,4 +1,4 @@
-"""Base classes of the admin pages for rows: forms built from the schema, and notices after saving."""
+"""The base classes of admin pages for rows. Forms are built from the schema, and notices are shown after saving."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -23,9 +23,10 @@ MAX_NOTICES = 5
 
 
 class RowAdmin(AnyModelAdmin):
-    """The admin of one model of rows. The form has a field for each attribute in a row's settings.
+    """The admin of a model of configuration rows. The form has a field for each attribute that is stored in
+    ``settings``.
 
-    ``own_fields`` lists the fields of the database columns.
+    ``own_fields`` lists the form fields of database columns.
     """
 
     form = RowForm
@@ -36,15 +37,15 @@ class RowAdmin(AnyModelAdmin):
         css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Return the attributes of a row of this type that have no column."""
+        """Return the attributes of rows of type ``kind`` that are not stored in columns."""
         raise NotImplementedError
 
     def mapping_of(self, row: Any) -> dict[str, Any]:
-        """Return the row as a mapping, for display."""
+        """Return the row as a config.json mapping, for display."""
         raise NotImplementedError
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """Return the type of the row to show or add; empty if rows have no types."""
+        """Return the type of the row that is shown or added; empty if rows of this model have no type."""
         return ""
 
     def get_form(
@@ -57,7 +58,7 @@ class RowAdmin(AnyModelAdmin):
         return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return fieldsets for the columns, the attribute groups, the unsupported attributes and the JSON."""
+        """Return the fieldsets for columns, groups of attributes, unsupported attributes, and JSON."""
         own: Fieldset = (None, {"fields": [*self.own_fields], "classes": ["wamp-own"]})
         json: Fieldset = (_("As JSON"), {"fields": ["as_json"], "classes": ["wamp-json-group", *self.json_classes]})
         if obj is not None and not self.has_change_permission(request, obj):
@@ -71,7 +72,7 @@ class RowAdmin(AnyModelAdmin):
         return [own, *fieldsets_for(attributes, obj.settings if obj else {}), *rest, json]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Return the read-only fields, including the displayed JSON and attributes without a field."""
+        """Return the read-only fields, including the JSON and the unsupported attributes."""
         return [*super().get_readonly_fields(request, obj), "as_json", "not_offered_yet"]
 
     @admin.display(description=_("In config.json"))
@@ -81,16 +82,16 @@ class RowAdmin(AnyModelAdmin):
 
     @admin.display(description=_("Attributes"))
     def not_offered_yet(self, row: Any) -> SafeString:
-        """Return the attributes without a field."""
+        """Return the unsupported attributes."""
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save as Django does, then show notices about saved rows that have no effect."""
+        """Save the rows, then show notices about settings that have no effect."""
         super().save_related(request, form, formsets, change)
         self.show_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
 
     def show_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
-        """Show the notices about rows above the next page."""
+        """Show notices about the rows as messages on the next page."""
         if is_without_realms():
             messages.warning(request, gettext("There is no realm yet, so nobody can join. Add one."))
         notices = notices_on(rows)
@@ -102,19 +103,19 @@ class RowAdmin(AnyModelAdmin):
 
 
 class TypedRowAdmin(RowAdmin):
-    """The admin of rows that have a type. The type is chosen before a row is added and cannot be changed later."""
+    """The admin of rows that have a type. You choose the type before you add a row, and cannot change it later."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """Return the row's type, or the one chosen in the URL."""
+        """Return the type of the row or, for a new row, the type in the URL."""
         if row is not None and row.type:
             return str(row.type)
         chosen = request.GET.get("type", "")
         return chosen if chosen in dict(self.types) else ""
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Return the form for a new row of the chosen type, or the page for choosing it."""
+        """Return the form for a new row of the chosen type, or a page for choosing the type."""
         if self.kind_of(request, None):
             return super().add_view(request, form_url, extra_context)
         if not self.has_add_permission(request):

@@ -1,4 +1,4 @@
-"""The results of authenticators (WAMP procedures or Python functions): principals in Crossbar's forms."""
+"""Conversion of the results of authenticators (WAMP procedures or Python functions) to principals."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,17 +10,17 @@ from .principals import CraKeys, CraPassword, Credential, Principal, PublicKeys,
 from .scram import Derivation, ScramKeys
 
 MAX_ITERATIONS: Final = 10_000_000
-"""The limit for one login, computed here or by a client."""
+"""The maximum number of key derivation rounds for a login. The router or the client computes them."""
 
 MAX_KEYLEN: Final = 1024
 
 
 class BadAnswer(Exception):
-    """An authenticator returned something that is not a principal. The message describes the fault without values."""
+    """The result of an authenticator is invalid. The message describes the fault without values."""
 
 
 def principal_from(method: str, answer: object) -> Principal:
-    """Return the principal for an authenticator's result, which is a mapping with ``role`` and so on, or only the role.
+    """Return the principal for the result of an authenticator: a role, or a mapping with ``role`` and other keys.
 
     Raises BadAnswer.
     """

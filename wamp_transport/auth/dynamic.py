@@ -1,4 +1,4 @@
-"""Dynamic authenticators: principals come from a WAMP procedure or a Python function."""
+"""Dynamic authenticators: a WAMP procedure or a Python function returns the principal of a login."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,10 @@ from .providers import AuthProvider
 logger = logging.getLogger(__name__)
 
 Call = Callable[[str, str | None, str, list[Any]], Awaitable[Any]]
-"""Calls a procedure: realm, role (None for the router's own), URI, arguments. Raises ApplicationError."""
+"""A function that calls a procedure with realm, role (None for the router), URI and arguments.
+
+It raises ApplicationError.
+"""
 
 BROKEN_AUTHENTICATOR_ERRORS: Final = frozenset(
     {
@@ -32,11 +35,11 @@ BROKEN_AUTHENTICATOR_ERRORS: Final = frozenset(
         "wamp.error.runtime_error",
     }
 )
-"""Errors that mean that the authenticator is missing or has failed, not that it refuses the login."""
+"""The errors that mean that the authenticator is missing or has failed. Any other error denies the login."""
 
 
 class DynamicPrincipals:
-    """The principals of a WAMP procedure, which is called as ``(realm, authid, details)``."""
+    """The principals that a WAMP procedure returns. It is called with ``(realm, authid, details)``."""
 
     provider = AuthProvider.DYNAMIC.value
 
@@ -49,7 +52,7 @@ class DynamicPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal that the procedure returns.
 
-        If it raises an error, the error is the reason for the refusal.
+        If the procedure raises an error, the login is denied with that error.
         """
         realm = self._realm or lookup.realm
         if realm is None:
@@ -65,14 +68,14 @@ class DynamicPrincipals:
         return _read(lookup.method, answer, self._procedure)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None: the procedure's principals are not known in advance."""
+        """Return None, because the principals are not known in advance."""
         return None
 
 
 class FunctionPrincipals:
-    """The principals of a Python function, sync (in a thread) or async, called as ``(realm, authid, details)``.
+    """The principals that a Python function returns. It is called with ``(realm, authid, details)``.
 
-    ``function`` is None if it could not be created. Then every login fails.
+    A synchronous function runs in a thread. ``function`` is None if it could not be created; every login then fails.
     """
 
     provider = AuthProvider.FUNCTION.value
@@ -85,8 +88,8 @@ class FunctionPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal that the function returns.
 
-        An error with a URI that it raises (``ApplicationError``, of this package or Autobahn's) is the reason for the
-        refusal. Any other error propagates.
+        If the function raises an ``ApplicationError`` (of this package or of Autobahn), the login is denied with that
+        error. Other exceptions are raised to the caller.
         """
         function = self._function
         if function is None:
@@ -100,7 +103,7 @@ class FunctionPrincipals:
                 if isawaitable(answer):
                     answer = await answer
         except Exception as error:
-            # ApplicationError has a ``uri`` here, and an ``error`` in client libraries.
+            # Our ApplicationError has a ``uri``; those of client libraries have an ``error``.
             uri = getattr(error, "uri", None) or getattr(error, "error", None)
             if not isinstance(uri, str):
                 raise
@@ -108,7 +111,7 @@ class FunctionPrincipals:
         return _read(lookup.method, answer, self._name)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None: the function's principals are not known in advance."""
+        """Return None, because the principals are not known in advance."""
         return None
 
 

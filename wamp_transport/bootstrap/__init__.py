@@ -1,1 +1,4 @@
-"""The wiring of a process: configuration, stores, router, node and services are connected here and nowhere else."""
+"""The wiring of a process.
+
+Only these modules connect the configuration, the stores, the router, the node and the services.
+"""

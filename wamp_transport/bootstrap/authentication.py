@@ -1,4 +1,4 @@
-"""The authenticator of a node, which follows the configuration."""
+"""The authentication of a node's clients. It follows the configuration."""
 
 import importlib
 import logging
@@ -57,10 +57,10 @@ from .threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS
 logger = logging.getLogger(__name__)
 
 HASH_THREADS: Final = 2
-"""The number of slow hashes that are computed at the same time."""
+"""The maximum number of slow password hashes that are computed at the same time."""
 
 FUNCTION_THREADS: Final = 8
-"""The number of functions for logins that run at the same time."""
+"""The maximum number of the project's login functions that run at the same time."""
 
 METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     ANONYMOUS.name: AnonymousMethod,
@@ -79,12 +79,12 @@ def _login_threads(name: str, size: int) -> WorkerThreads:
 
 
 def router_key() -> bytes:
-    """Return the router's default private key. It is derived from SECRET_KEY, so that all processes have the same."""
+    """Return the router's default private key, derived from SECRET_KEY so that all processes use the same key."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
 
 
 class Authentication:
-    """The authenticator for all services of a node."""
+    """The authenticator for all WAMP services of a node."""
 
     def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: IdentityServices) -> None:
         self._cookies = cookies
@@ -98,26 +98,34 @@ class Authentication:
             random_bytes=os.urandom,
             timestamp=lambda: rfc3339(datetime.now(UTC)),
             offload=self._hashing.run,
-            # The same in all processes: different challenges would reveal that a principal does not exist.
+            # All processes use the same key. Challenges that differ between them would reveal that a principal does not
+            # exist.
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
             router_key=router_key(),
         )
 
     def admit_operators(self, key: str) -> None:
-        """Admit operators, who prove that they know ``key``, to all services, with any role or ``trusted``."""
+        """Let operators log in to all services, with any role or ``trusted``.
+
+        Operators prove that they know ``key``.
+        """
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
-        """Prepare and use these services. Raises the first error of a service whose methods could not be built."""
+        """Build the methods of ``services`` and use them.
+
+        Raises the first error of a service whose methods cannot be built.
+        """
         prepared = self.prepare(services)
         self.use(prepared)
         for error in prepared.failures.values():
             raise error
 
     def prepare(self, services: Mapping[str, PathService]) -> "PreparedLogins":
-        """Build the methods of services, given by key, without using them yet. Unchanged services keep their methods.
+        """Build the authentication methods of ``services`` without using them yet. Unchanged services keep their
+        methods.
 
-        Call it in a thread: it imports modules.
+        Call this method in a thread, because it imports modules.
         """
         prepared = PreparedLogins({}, {})
         for key, service in services.items():
@@ -139,7 +147,7 @@ class Authentication:
         return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login."""
+        """Return the next step of a login: a challenge, or the decision to admit, skip or deny."""
         service = self._services.get(request.service)
         if service is None:
             return Deny(errors.AUTHENTICATION_FAILED, "this service no longer exists")
@@ -163,7 +171,7 @@ class Authentication:
         return answer
 
     def is_stale(self, session: Session) -> bool:
-        """Return whether a session's principal in the configuration was removed or has another role now."""
+        """Return whether a session's principal was removed from the configuration or given another role."""
         service = self._services.get(session.service.key)
         if service is None:
             return False
@@ -172,7 +180,7 @@ class Authentication:
         return not service.is_still_allowed(session.authmethod, session.authprovider, session.authid, session.authrole)
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads that compute hashes and run functions."""
         self._hashing.close()
         self._functions.close()
         self._identities.close()
@@ -212,7 +220,7 @@ class Authentication:
         return StaticPrincipals(settings, _hashed_tickets)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
-        """Call a procedure in the name of the router and return its result. Raises ApplicationError."""
+        """Call a procedure as the router and return its result. Raises ApplicationError."""
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
@@ -224,7 +232,7 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLogins:
-    """The methods of each service, by the service's key, and the errors of those that could not be built."""
+    """The authentication methods built for each service, and the errors of services whose build failed."""
 
     services: dict[str, "ServiceLogins"]
     failures: dict[str, Exception]
@@ -251,7 +259,7 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in built.items()}
 
     def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether this login would still be allowed. Sources other than the configuration are not queried."""
+        """Return whether the current methods would still allow this login. Only the configuration is checked."""
         if authmethod in self._django:
             return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:
@@ -263,12 +271,18 @@ class ServiceLogins:
 
 
 def may_exist(principals: Principals, authid: str, authrole: str) -> bool:
-    """Return whether such a principal may exist. Only principals in the configuration are known."""
+    """Return whether a principal with this authid and role may exist.
+
+    Sources that cannot be checked here return True.
+    """
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
 def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
-    """Return the check of tickets against hashes in the configuration. An unknown algorithm accepts no ticket."""
+    """Return a checker for tickets with these hashes from the configuration.
+
+    With an unknown algorithm, no ticket matches.
+    """
     for each in hashes:
         try:
             identify_hasher(each)
@@ -278,7 +292,10 @@ def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
 
 
 def _create_authenticator(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """Return the function that ``create`` returns; None if it fails, which is logged."""
+    """Return the authenticator that the function named ``name`` creates from ``config``; None if that fails.
+
+    A failure is logged.
+    """
     module, _, attribute = name.rpartition(".")
     try:
         create = getattr(call_guarded(importlib.import_module, module), attribute)

@@ -1,4 +1,4 @@
-"""A queue that writes items of the event loop to a slow place: in batches, within limits, and with retries."""
+"""A queue whose items are written to slow storage in batches, so that the event loop never waits."""
 
 import asyncio
 import logging
@@ -14,16 +14,16 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 LOG_INTERVAL_SECONDS: Final = 60.0
-"""The least interval at which the same problem is logged."""
+"""The minimum interval between two log messages about the same problem."""
 
 
 class BatchWriter(Generic[Item]):
-    """A queue of items, and the task that writes them in batches and in order. It belongs to one event loop.
+    """A queue of items and the task that writes them, in batches and in order. It belongs to one event loop.
 
     ``name`` describes the items in the log ("events of histories"). ``write`` writes a batch. If it raises
-    DatabaseError, the batch is retried at the next :meth:`flush`; after any other exception it is dropped. Up to
-    ``max_items`` items with together ``max_bytes`` may be queued. Further ones are dropped, counted and logged.
-    ``is_eager``: write as soon as an item is queued, instead of only at each :meth:`flush`.
+    DatabaseError, the batch is retried at the next :meth:`flush`. After any other exception, the batch is dropped. The
+    queue holds up to ``max_items`` items with a total of ``max_bytes``. Further items are dropped, counted and logged.
+    If ``is_eager``, items are written as soon as they are queued, not only at each :meth:`flush`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BatchWriter(Generic[Item]):
         return len(self._waiting)
 
     def put(self, item: Item, size: int = 0) -> bool:
-        """Queue an item of ``size`` bytes without waiting. Return False if the queue is full or closed."""
+        """Queue an item of ``size`` bytes without waiting. Return False if the item was dropped."""
         if self._is_closed or len(self._waiting) >= self.max_items or self._bytes + size > self.max_bytes:
             self._drop(1)
             return False
@@ -65,16 +65,16 @@ class BatchWriter(Generic[Item]):
         return True
 
     async def flush(self) -> None:
-        """Write the queued items. If the database fails, they stay in the queue."""
+        """Write the queued items. If the database fails, the items stay in the queue."""
         if self._writing is None and self._waiting:
             self._start()
         if self._writing is not None:
-            # Shielded, since a batch would be lost if the writing task were canceled with its caller.
+            # Shielded: if the caller is canceled, the writing task must continue, or its batch would be lost.
             await asyncio.shield(self._writing)
         self._report_dropped()
 
     async def close(self, seconds: float) -> None:
-        """Refuse new items, write the queued ones for up to ``seconds``, and drop the rest."""
+        """Refuse new items and write the queued ones. After ``seconds``, drop the rest."""
         self._is_closed = True
         try:
             async with asyncio.timeout(seconds):

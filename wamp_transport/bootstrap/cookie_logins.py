@@ -1,4 +1,4 @@
-"""Logins with a cookie: they are stored with the cookie's record, reused by later connections, deleted at logout."""
+"""Logins that are stored with a cookie. Later connections with the cookie reuse the login, and a logout deletes it."""
 
 import asyncio
 import logging
@@ -20,11 +20,11 @@ from .cookies import CookieStores
 logger = logging.getLogger(__name__)
 
 IsStillAllowed = Callable[[str, str, str, str], bool]
-"""A function that returns whether a login with this method, provider, authid and role would still be allowed."""
+"""A function that returns whether the configuration still allows a login: ``(method, provider, authid, role)``."""
 
 
 class CookieLogins(NodeObserver):
-    """The logins in the cookie stores of a node's services."""
+    """The logins in the cookie stores of a node's services. It also observes the node for clients that log out."""
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
@@ -33,16 +33,16 @@ class CookieLogins(NodeObserver):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Set the services. Logins are stored only for services with the method ``cookie``."""
+        """Set the services. Logins are stored only for services that have the authentication method ``cookie``."""
         self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Observe ``node``, to log out clients that request it with GOODBYE."""
+        """Observe ``node`` for clients that log out with GOODBYE."""
         self._connections = node.connections
         node.observers.add(self)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """Delete the login of a client that logs out with GOODBYE, and close its other connections."""
+        """If a client logs out with GOODBYE, delete its stored login and close its other connections."""
         tracker = self._stores.trackers.get(connection.service.key)
         if reason == CLOSE_LOGOUT and tracker is not None:
             others = list(self._connections.values())
@@ -51,7 +51,7 @@ class CookieLogins(NodeObserver):
             task.add_done_callback(self._tasks.discard)
 
     async def admit(self, request: AuthenticationRequest, is_still_allowed: IsStillAllowed) -> Admit | Skip | Deny:
-        """Admit a client with a stored login. Skip to the next method if there is none that is still allowed."""
+        """Admit a client that has a stored login which is still allowed. Otherwise, skip to the next method."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
@@ -67,7 +67,7 @@ class CookieLogins(NodeObserver):
         return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
     async def remember(self, request: AuthenticationRequest, admitted: Admit) -> None:
-        """Store the login of a client with its cookie."""
+        """Store a client's login with its cookie."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
             return

@@ -1,4 +1,4 @@
-"""The cookie stores of this process: one for each file, database or service with cookies in memory."""
+"""The cookie stores of this process: one for each file, one for the database, and one in memory for each service."""
 
 import asyncio
 import logging
@@ -20,13 +20,16 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 PURGE_SECONDS: Final = 60.0
-"""The interval at which expired records are deleted."""
+"""The interval between deletions of expired records."""
 
 
 class CookieStores(ConfigurationPart):
-    """The open cookie stores. Stores are opened when services need them, purged, and closed when no service uses them.
+    """The open cookie stores.
 
-    ``trackers`` holds the trackers of services with a cookie, by the service's key.
+    A store is opened when the first service needs it, and closed when no service uses it. Expired records are deleted
+    at intervals.
+
+    ``trackers`` maps the key of each service with a cookie to its tracker.
     """
 
     name = "cookies"
@@ -34,13 +37,19 @@ class CookieStores(ConfigurationPart):
     def __init__(self) -> None:
         self._stores: dict[Hashable, AsyncCookieStore] = {}
         self._prepared: dict[Hashable, AsyncCookieStore] = {}
-        """The stores of a configuration that may still be refused. No service uses them yet, so they open no file."""
+        """The stores for a configuration that may still be refused.
+
+        They are not used yet, so they do not open their files.
+        """
         self.trackers: dict[str, CookieTracker] = {}
         self._unpurged: list[AsyncCookieStore] = []
         self._failing: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
-        """Build the tracker for a service's clients, for :meth:`use`. Return None if the service has no cookie."""
+        """Build the cookie tracker of a service, to be passed to :meth:`use`.
+
+        Return None if the service has no cookie.
+        """
         cookie = _cookie(service)
         if cookie is None:
             return None
@@ -53,7 +62,7 @@ class CookieStores(ConfigurationPart):
         return CookieTracker(cookie, store, service.path)
 
     def use(self, trackers: Mapping[str, CookieTracker]) -> None:
-        """Use these trackers from now on, and close the stores that none of them uses."""
+        """Replace the trackers with ``trackers``, and close the stores that are no longer used."""
         self.trackers = dict(trackers)
         used = [one.store for one in trackers.values()]
         known, self._stores, self._prepared = {**self._stores, **self._prepared}, {}, {}
@@ -64,7 +73,7 @@ class CookieStores(ConfigurationPart):
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Open and purge the new stores."""
+        """Open the new stores and delete their expired records."""
         for place, store in list(self._stores.items()):
             if store in self._unpurged:
                 await self._purge(place, store)
@@ -102,7 +111,10 @@ def _cookie(service: PathService) -> Cookie | None:
 
 
 def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
-    """Return the key that distinguishes stores: memory belongs to one service, a file or the database is shared."""
+    """Return the key that identifies a service's store.
+
+    Services share a store if they use the same file or the database.
+    """
     section: CookieStoreSection = cookie.store
     if section.type == "memory":
         return "memory", service.key, section.max_cookies

@@ -1,4 +1,4 @@
-"""The apps' handlers on a running node: a session in each of their realms, in which they are registered."""
+"""The registration of the apps' handlers on a running node. The node opens a session for them in each realm."""
 
 import asyncio
 import logging
@@ -23,20 +23,20 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 SESSION_AUTHID: Final = "django"
-"""The authid of the sessions with handlers."""
+"""The authid of the sessions that register the handlers."""
 
 CHECK_INTERVAL_SECONDS: Final = 5.0
-"""The interval at which missing registrations and subscriptions are restored."""
+"""The interval between checks for missing registrations and subscriptions."""
 
 UserKey = Callable[[int], str | None]
 """A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
 
 
 class AppHandlers(ConfigurationPart):
-    """The part that registers the apps' handlers in each realm, and restores lost registrations and subscriptions.
+    """The part that registers the apps' handlers in each realm and restores lost registrations and subscriptions.
 
-    ``threads`` is the number of threads for synchronous handlers, or the threads themselves. ``on_failure`` is called
-    with unexpected exceptions of handlers.
+    ``threads`` is the number of threads for synchronous handlers, or an existing thread pool. ``on_failure`` is called
+    when a handler raises an unexpected exception.
     """
 
     name = "handlers"
@@ -60,7 +60,7 @@ class AppHandlers(ConfigurationPart):
         self._registering = asyncio.Lock()
 
     async def start(self, find: Callable[[], Discovery] = discover) -> Discovery:
-        """Import the apps' modules and return the handlers. Those with faults are logged and skipped."""
+        """Import the apps' modules and return the handlers that were found. Faulty handlers are logged and skipped."""
         discovery = await asyncio.to_thread(find)
         self._running = {
             one: HandlerExecutor(one, self._threads, self._users, self._on_failure) for one in discovery.handlers
@@ -77,7 +77,7 @@ class AppHandlers(ConfigurationPart):
         await self.register_handlers([realm.name for realm in new.realms])
 
     async def register_handlers(self, realms: Iterable[str] | None = None) -> None:
-        """Register and subscribe the handlers that are not active. ``realms`` replaces the list of realms."""
+        """Register and subscribe all inactive handlers, in ``realms`` or, by default, in the configured realms."""
         async with self._registering:
             if realms is not None:
                 self._realms = list(realms)
@@ -90,13 +90,17 @@ class AppHandlers(ConfigurationPart):
                         await self._register(session, handler)
 
     async def run(self) -> None:
-        """Retry at intervals, until canceled: sessions can be killed, and other callees can release a procedure."""
+        """Restore lost registrations at intervals, until canceled.
+
+        A registration is lost, for example, if the session is killed. One that failed can succeed later, when another
+        callee unregisters the procedure.
+        """
         while True:
             await asyncio.sleep(CHECK_INTERVAL_SECONDS)
             await self.register_handlers()
 
     def close(self) -> None:
-        """Stop the threads, because the process ends."""
+        """Stop the threads of the handlers."""
         self._threads.close()
 
     async def _session(self, realm: str) -> Session | None:
@@ -140,13 +144,16 @@ class AppHandlers(ConfigurationPart):
             self._problems.pop(key, None)
 
     def _report_problem(self, realm: str, handler: Handler | None, text: str) -> None:
-        """Log a problem, unless it was logged before and has not changed."""
+        """Log a problem if it is new or has changed."""
         if self._problems.get((realm, handler)) != text:
             self._problems[realm, handler] = text
             logger.error("%s; this is retried", text)
 
     def _forget_missing_realms(self) -> None:
-        """Forget sessions in removed realms, which the router has ended. Log handlers whose realm does not exist."""
+        """Forget the sessions in removed realms, which the router has closed.
+
+        Log handlers whose realm does not exist.
+        """
         for realm in self._sessions.keys() - set(self._realms):
             del self._sessions[realm]
             self._active = {key: one for key, one in self._active.items() if key[0] != realm}

@@ -1,4 +1,4 @@
-"""Durable event history: events are written to the database in batches, and read back when a history is created."""
+"""Durable event history. Events are written to the database in batches, and loaded when a history is created."""
 
 import asyncio
 import logging
@@ -23,22 +23,22 @@ from .threads import in_thread
 logger = logging.getLogger(__name__)
 
 WRITE_INTERVAL_SECONDS: Final = 0.25
-"""The interval at which queued events are written."""
+"""The interval between two writes of queued events."""
 
 BATCHES_PER_TRIM: Final = 200
-"""The number of batches after which events beyond a history's limits are deleted."""
+"""The number of batches between deletions of events that exceed a history's limits."""
 
 MAX_QUEUED_EVENTS: Final = 100_000
-"""The number of events that may be queued. Further ones are dropped, counted and logged."""
+"""The maximum number of queued events. Further events are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
-"""The number of bytes that may be queued."""
+"""The maximum size of the queued events."""
 
 MAX_BATCH_EVENTS: Final = 1_000
-"""The number of events that are written in one transaction."""
+"""The maximum number of events that are written in one transaction."""
 
 CLOSE_SECONDS: Final = 2.0
-"""The time limit for writing the last events when the node stops."""
+"""The time limit for writing the queued events when the node stops."""
 
 EVENT_OVERHEAD_BYTES: Final = 500
 """The approximate size of an event without its payload."""
@@ -63,10 +63,10 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Fill new durable histories with their stored events.
+        """Load the stored events into new durable histories.
 
-        The router creates a new history object if a history is new or has other options. So the objects are compared,
-        not the configurations.
+        The router creates a new history object if a history is new or its options have changed. Therefore this method
+        compares the objects, not the configurations.
         """
         present = [(realm, each) for realm, each in self._node.router.histories() if each.options.is_durable]
         self._restored = [each for _, each in present if any(each is one for one in self._restored)]
@@ -82,11 +82,11 @@ class DurableHistory(ConfigurationPart, NodeObserver):
             await self.flush()
 
     async def flush(self) -> None:
-        """Write the queued events. If the database fails, they stay in the queue and are retried."""
+        """Write the queued events. If the database fails, the events stay in the queue."""
         await self._writer.flush()
 
     async def stop(self) -> None:
-        """Write the queued events, because the process ends."""
+        """Write the queued events before the process ends."""
         await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[Record]) -> None:
@@ -104,7 +104,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
             logger.exception("Deleting old events failed; it is retried later")
 
     def event_recorded(self, record: Record) -> None:
-        """Queue an event to be written."""
+        """Queue an event for writing."""
         self._writer.put(record, size_of(record.publication))
 
 

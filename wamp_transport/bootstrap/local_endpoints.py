@@ -1,4 +1,4 @@
-"""The addresses at which programs on the same host can connect to the WAMP services of this process."""
+"""The addresses at which programs on the same host can reach the WAMP services of this process."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,10 +15,10 @@ LOOPBACK_ADDRESSES: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1
 
 
 def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
-    """Return the services as data for JSON, each with the fields of :class:`~..stores.operators.WampService`.
+    """Return the services as JSON data with the fields of :class:`~..stores.operators.WampService`.
 
-    The keys of ``listeners`` are those of transports; any other key stands for the first transport. Listeners that
-    require a client certificate are left out.
+    The keys of ``listeners`` are the keys of transports. A listener with any other key serves the first transport.
+    Listeners that require a client certificate are left out.
     """
     transports = {one.key: one for one in configuration.transports}
     first = next(iter(configuration.transports), None)
@@ -54,7 +54,7 @@ def _authority(listener: Listener) -> str:
 
 
 def _origin(options: WebSocketOptions, own: str) -> str | None:
-    """Return an origin that the service allows; None if it does not require one."""
+    """Return an origin that the service allows; None if the service does not check origins."""
     if options.allow_missing_origin:
         return None
     plain = (one for one in options.allowed_origins if one != SAME_ORIGIN and "*" not in one)

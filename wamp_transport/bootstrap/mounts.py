@@ -1,4 +1,4 @@
-"""The applications that answer at the configured paths."""
+"""The applications that handle requests at the configured paths."""
 
 import asyncio
 import logging
@@ -31,14 +31,14 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 MAIN_LISTENER: Final = "main"
-"""The key of the listener whose address the command line sets. It serves the first transport."""
+"""The key of the listener whose address is set on the command line. It serves the first transport."""
 
 Application = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """The applications at a path: one for HTTP and, for WAMP services, one for WebSocket."""
+    """The applications for a path: one for HTTP and, if the service is a WAMP service, one for WebSocket."""
 
     service: PathService
     http: Application
@@ -48,9 +48,9 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one configuration, by the service's key, and by transport and path.
+    """The mounts of one configuration, by service key and by transport and path.
 
-    ``failures`` are the errors of services that could not be built; such a service answers 404.
+    ``failures`` contains the errors of services that could not be built. Their paths return 404.
     """
 
     base: object = None
@@ -59,7 +59,7 @@ class MountTable:
     transports: Mapping[str, PathTable[Mount]] = field(default_factory=dict)
 
     def resolve(self, transport: str, path: str) -> tuple[Mount, tuple[str, ...]] | None:
-        """Return the mount at a path of a transport, and the remaining path segments; None if there is no mount."""
+        """Return the mount for a path and the remaining path segments; None if there is no mount."""
         first = next(iter(self.transports.values()), None)
         table = first if transport == MAIN_LISTENER else self.transports.get(transport)
         return None if table is None else table.resolve(path)
@@ -78,15 +78,18 @@ class Mounts(ConfigurationPart):
 
     @property
     def by_key(self) -> Mapping[str, Mount]:
-        """The mounts by the service's key."""
+        """The mounts, by service key."""
         return self.table.by_key
 
     async def prepare(self, new: Configuration) -> None:
-        """Build the applications of new and changed services, in a thread because directories are read."""
+        """Build the applications of new and changed services. This runs in a thread, because it reads directories."""
         self._prepared = await asyncio.to_thread(self._build, new)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Replace all mounts in one turn of the loop. Services that could not be built answer 404 until a retry."""
+        """Replace all mounts without an await in between.
+
+        Services that could not be built return 404 until a retry succeeds.
+        """
         self.table = self._prepared
         self._cookies.use({key: one.cookies for key, one in self.by_key.items() if one.cookies is not None})
         for error in self.table.failures.values():
@@ -118,7 +121,8 @@ class Mounts(ConfigurationPart):
 def mount(service: PathService, configuration: Configuration, node: Node, cookies: CookieStores) -> Mount:
     """Build the mount of a service. Call it in a thread, because it can read directories.
 
-    A service that cannot be built, for example because its directory is missing, answers 404. The reason is logged.
+    If the service cannot be built, for example because its directory is missing, its path returns 404 and the reason is
+    logged.
     """
     config = service.settings
     if isinstance(config, WebSocketSection):
@@ -162,7 +166,7 @@ def _static(config: StaticService, configuration: Configuration) -> Application:
         mime_types=options.mime_types,
         default_file=options.default_file,
         allow_cross_origin=options.allow_cross_origin,
-        # The configuration file can lie in this directory, and contains secrets.
+        # The configuration file, which contains secrets, can be in this directory.
         excluded=[configuration.source] if Path(configuration.source).is_file() else [],
     )
 

@@ -1,4 +1,4 @@
-"""Those parts of a node that follow the configuration and need no module of their own."""
+"""The parts of a node that follow the configuration and are too small for a separate module."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ CHANGED_LOGINS: Final = "the logins of this service have changed: log in again"
 
 
 class LoginsPart(ConfigurationPart):
-    """The part for logins. It ends sessions and pending logins that the new options no longer allow."""
+    """The part for logins. It closes sessions and pending logins that the new configuration does not allow."""
 
     name = "logins"
 
@@ -37,13 +37,13 @@ class LoginsPart(ConfigurationPart):
         self._replaced: set[str] = set()
 
     async def prepare(self, new: Configuration) -> None:
-        """Build the methods of each service, in a thread because modules are imported."""
+        """Build the authentication methods of each service. This runs in a thread, because it imports modules."""
         services = {service.key: service for service in new.services}
         self._prepared = await asyncio.to_thread(self._authentication.prepare, services)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Use the prepared methods, in one turn of the loop. A service without methods denies all logins."""
-        # Kept until the sessions have been checked: if that fails, the next attempt must still check them.
+        """Use the prepared methods. A service whose methods could not be built denies all logins."""
+        # Kept until all sessions have been checked: if the check fails, the next attempt must repeat it.
         self._replaced |= self._authentication.use(self._prepared)
         self._cookie_logins.configure(new.services)
         self._identities.configure(new.services)
@@ -53,7 +53,7 @@ class LoginsPart(ConfigurationPart):
             raise error
 
     def close(self) -> None:
-        """Stop the threads in which logins are checked."""
+        """Stop the threads that check logins."""
         self._authentication.close()
 
     def _end_outdated_logins(self) -> None:
@@ -64,12 +64,12 @@ class LoginsPart(ConfigurationPart):
             elif (
                 session.state in JOINING_STATES and session.login is not None and session.service.key in self._replaced
             ):
-                # Its secret is being checked against principals that are no longer valid.
+                # The client's secret is being checked against principals that are no longer valid.
                 self._node.leave(session.id, AUTHENTICATION_FAILED, CHANGED_LOGINS)
 
 
 class RouterPart(ConfigurationPart):
-    """The part for the router: realms, roles, permissions, limits and the options of services."""
+    """The part for the router: realms, roles, permissions, limits and service options."""
 
     name = "router"
 
@@ -77,13 +77,13 @@ class RouterPart(ConfigurationPart):
         self._node = node
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Apply the options in one turn of the loop, and end sessions that they do not allow."""
+        """Apply the router options, and close sessions that the options do not allow."""
         services = {service.key: service_options(service) for service in new.services}
         self._node.configure(router_options(new), services)
 
 
 class FunctionsPart(ConfigurationPart):
-    """The part for functions that roles name as authorizers."""
+    """The part for functions that serve as authorizers of roles."""
 
     name = "functions"
 
@@ -91,7 +91,7 @@ class FunctionsPart(ConfigurationPart):
         self._functions = functions
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Log the functions that cannot be used. Their roles may do nothing."""
+        """Log the functions that cannot be used. Roles with such an authorizer are denied everything."""
         for fault in await asyncio.to_thread(lambda: list(self._functions.faults(new))):
             logger.error("%s", fault)
 
@@ -101,7 +101,7 @@ class FunctionsPart(ConfigurationPart):
 
 
 class ServerPart(ConfigurationPart):
-    """The part for the server, which opens and closes ports and changes the options of connections."""
+    """The part for the server. The server opens and closes ports and changes the options of connections."""
 
     name = "server"
 

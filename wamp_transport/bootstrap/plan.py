@@ -1,4 +1,4 @@
-"""The plan by which a configuration is applied: a list of parts, each of which is applied and retried by itself."""
+"""The plan for applying a configuration: a list of parts that are applied and retried independently."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ from ..config.report import ConfigError
 logger = logging.getLogger(__name__)
 
 PREPARE_SECONDS: Final = 120.0
-"""The time limit for the preparation of a part, in which for example static files are indexed."""
+"""The time limit for preparing a part. Preparation can include slow work, such as indexing static files."""
 
 APPLY_SECONDS: Final = 30.0
-"""The time limit for a part to apply a configuration. A part that hangs must not block the next configuration."""
+"""The time limit for applying a configuration to a part. A part that hangs must not block the next configuration."""
 
 
 class ConfigurationPart(Protocol):
@@ -41,43 +41,42 @@ class ConfigurationPart(Protocol):
     """
 
     name: str
-    """The name of the part in the log and the admin, such as ``history``."""
+    """The name of the part in the log and in the admin, such as ``history``."""
 
     async def prepare(self, new: Configuration) -> None:
         """Build everything that ``new`` needs, without any visible change. Do slow work and work that may fail here.
 
-        This is called before each :meth:`apply`. If it raises ConfigError, the whole configuration is refused and
-        nothing changes. After any other exception this part stays behind and is retried, and the other parts are
-        applied.
+        This method is called before each :meth:`apply`. If it raises ConfigError, the whole configuration is refused
+        and nothing changes. After any other exception, this part is retried later and the other parts are applied.
         """
         return  # parts that need no preparation inherit this
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Apply ``new``.
 
-        ``applied`` is the last configuration that *this part* applied completely, None at the start. A later attempt
-        may have failed half-way. So compare ``new`` with the actual state of the part, and use ``applied`` only for
-        differences that the state does not show.
+        ``applied`` is the last configuration that *this part* applied completely; it is None at the start. A later
+        attempt may have failed halfway. So compare ``new`` with the actual state of the part, and use ``applied`` only
+        for differences that the state does not show.
 
-        The method must be idempotent. After an exception it is called again until it succeeds, with a newer
-        configuration if there is one. It is also called again when a part before it has recovered.
+        The method must be idempotent. If it raises an exception, it is called again until it succeeds, with the latest
+        configuration. It is also called again when an earlier part of the list has recovered.
         """
         ...
 
     def close(self) -> None:
-        """Release resources, because the process ends."""
+        """Release resources before the process ends."""
         return  # parts without resources inherit this
 
 
 class PartsBehind(Exception):
-    """Some parts failed to apply a configuration, and will be retried. All others have applied it."""
+    """Some parts failed to apply a configuration and will be retried. The other parts have applied it."""
 
     def __init__(self, failures: Iterable[tuple[ConfigurationPart, Exception]]) -> None:
         super().__init__("; ".join(f"{part.name}: {text_of(error)}" for part, error in failures))
 
 
 class PlanRunner:
-    """The runner of a plan. It applies configurations to a list of parts and knows which parts are behind.
+    """The runner that applies configurations to a list of parts and records which parts are behind.
 
     The order of the list matters; see :class:`ConfigurationPart`.
     """
@@ -91,13 +90,13 @@ class PlanRunner:
 
     @property
     def behind(self) -> list[ConfigurationPart]:
-        """The parts that failed to apply the latest configuration."""
+        """The parts that have not applied the latest configuration."""
         return [part for part in self.parts if id(part) in self._failed]
 
     async def apply(self, new: Configuration) -> None:
-        """Prepare all parts for ``new``, then apply it to each part, even if others fail.
+        """Prepare all parts for ``new``, then apply it to each part. A failure of one part does not stop the others.
 
-        Raises ConfigError if a part refuses ``new``; nothing was changed then. Raises PartsBehind if parts failed.
+        Raises ConfigError if a part refuses ``new``, and then changes nothing. Raises PartsBehind if parts failed.
         """
         failures = await self._prepare(self.parts, new)
         refusal = next((error for error in failures.values() if isinstance(error, ConfigError)), None)
@@ -111,8 +110,8 @@ class PlanRunner:
     async def retry(self) -> None:
         """Retry the parts that are behind. Raises PartsBehind if some still fail.
 
-        A part can depend on parts before it, as histories depend on the router's realms. So all parts after one that
-        has recovered are applied once more.
+        A part can depend on earlier parts, as histories depend on the router's realms. So when a part recovers, all
+        later parts are applied again.
         """
         if self._wanted is None or not self.behind:
             return
@@ -129,7 +128,7 @@ class PlanRunner:
         self._finish(failures)
 
     def close(self) -> None:
-        """Close all parts, the last one first."""
+        """Close all parts in reverse order."""
         for part in reversed(self.parts):
             try:
                 part.close()
@@ -149,7 +148,7 @@ class PlanRunner:
     async def _apply(
         self, part: ConfigurationPart, new: Configuration, failures: dict[ConfigurationPart, Exception]
     ) -> None:
-        """Apply ``new`` to a part, unless its preparation failed. An exception is added to ``failures``."""
+        """Apply ``new`` to a part if its preparation succeeded. Add an exception to ``failures``."""
         if part not in failures:
             applied = self._applied.get(id(part))
             error = await failure_of(lambda: part.apply(new, applied), APPLY_SECONDS)
@@ -168,7 +167,7 @@ class PlanRunner:
             raise PartsBehind(failures.items())
 
     def _report(self, part: ConfigurationPart, error: Exception) -> None:
-        """Log a failure, unless it was logged before and has not changed. Unexpected exceptions have a traceback."""
+        """Log a failure if it is new or has changed. Unexpected exceptions are logged with a traceback."""
         text = text_of(error)
         if self._reported.get(id(part)) != text:
             self._reported[id(part)] = text
@@ -178,7 +177,7 @@ class PlanRunner:
 
 
 async def failure_of(work: Callable[[], Awaitable[None]], seconds: float) -> Exception | None:
-    """Await ``work`` and return its exception, if any; a TimeoutError if it takes longer than ``seconds``."""
+    """Await ``work()`` and return its exception, or None. Return a TimeoutError after ``seconds``."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
@@ -191,5 +190,5 @@ async def failure_of(work: Callable[[], Awaitable[None]], seconds: float) -> Exc
 
 
 def text_of(error: Exception) -> str:
-    """Return the message of an exception, or the name of its type if the message is empty."""
+    """Return the message of an exception, or its type's name if the message is empty."""
     return str(error) or type(error).__name__

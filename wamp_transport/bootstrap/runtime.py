@@ -1,4 +1,4 @@
-"""The runtime of this process: it starts and stops the node, finds the mount of a request, and reports the state."""
+"""The runtime of this process. It starts and stops the node, finds the mount for a request, and reports its state."""
 
 import asyncio
 import logging
@@ -28,16 +28,16 @@ from .watcher import ConfigurationWatcher
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 10.0
-"""The interval at which a node reports its state to the database."""
+"""The interval between two reports of the node's state to the database."""
 
 FORGET_SECONDS: Final = 1.0
-"""The time limit at the stop for each step of removing the node's report from the database."""
+"""The time limit for each step of deleting the node's report from the database when the process stops."""
 
 
 class Runtime:
-    """The node of this process. All methods belong to one event loop; the configuration is read in threads.
+    """The runtime of the node in this process. Call its methods on the event loop. Threads read the configuration.
 
-    ``on_applied`` is called with each configuration after the first, so that the server can follow.
+    ``on_applied`` is called with each configuration after the first, so that the server can apply it.
     """
 
     def __init__(self, source: Source, on_applied: OnApplied | None = None) -> None:
@@ -56,22 +56,22 @@ class Runtime:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The configuration that is applied, None before the start."""
+        """The applied configuration; None before the start."""
         return None if self.started is None else self.started.snapshot
 
     @property
     def problem(self) -> str:
-        """The reason why the newest configuration or a part of it is not applied; empty if it is."""
+        """The reason why the newest configuration is not completely applied; empty if it is."""
         return "" if self._watcher is None else self._watcher.problem
 
     async def start(self) -> StartedNode:
-        """Read the configuration and start the node. Can be called again. Raises ConfigError."""
+        """Read the configuration and start the node. Later calls return the started node. Raises ConfigError."""
         if self._starting is None or (self._starting.done() and self.started is None):
             self._starting = asyncio.ensure_future(self._start())
         return await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
-        """Send GOODBYE to all sessions, wait a few seconds, and stop the node."""
+        """Send GOODBYE to all sessions, wait up to a few seconds for their replies, and stop the node."""
         ending = [task for task in (self._starting, *self._tasks) if task is not None and not task.done()]
         for task in ending:
             task.cancel()
@@ -86,13 +86,16 @@ class Runtime:
         await asyncio.to_thread(close_kept)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
-        """Return the mount for a request and the remaining path segments; None if Django answers the request."""
+        """Return the mount for a request and the remaining path segments; None if Django handles the request."""
         if self.started is None:
             return None
         return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN_LISTENER), raw_path(scope))
 
     def find_service(self, key: str, path: bytes) -> PathService | None:
-        """Return the WAMP service at a path, None if there is none. The server calls this before the handshake."""
+        """Return the WAMP service at a path; None if there is none.
+
+        The server calls this before the opening handshake.
+        """
         found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
         return None if found is None or found[0].websocket is None else found[0].service
 
@@ -125,7 +128,7 @@ class Runtime:
                     await self._must_report.wait()
 
     def announce(self, listeners: Mapping[str, Listener]) -> None:
-        """Set the addresses on which the process listens, and report them to the database soon."""
+        """Set the addresses on which the process listens, and schedule a report to the database."""
         self._listeners = listeners
         self._must_report.set()
 
@@ -147,7 +150,7 @@ class Runtime:
             )
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Write a report for the admin. The node does not depend on it, so a failure is only logged, once."""
+        """Write to the database's report of this node. A failure is logged once and otherwise ignored."""
         try:
             await in_thread(function, *args, **kwargs)
         except DatabaseError as error:
@@ -162,19 +165,22 @@ _runtime: Runtime | None = None
 
 
 def install(runtime: Runtime) -> Runtime:
-    """Make ``runtime`` the runtime of this process, and return it."""
+    """Set the runtime of this process, and return it."""
     global _runtime  # noqa: PLW0603 - a process has one node by design
     _runtime = runtime
     return runtime
 
 
 def uninstall() -> Runtime | None:
-    """Remove the runtime of this process and return it. The next use creates another one from the settings."""
+    """Remove the runtime of this process and return it.
+
+    :func:`current_runtime` then creates a new one from the settings.
+    """
     global _runtime
     removed, _runtime = _runtime, None
     return removed
 
 
 def current_runtime() -> Runtime:
-    """Return the runtime of this process. The first call creates it from the settings."""
+    """Return the runtime of this process. Create it from the settings if there is none."""
     return _runtime or install(Runtime(choose_source()))

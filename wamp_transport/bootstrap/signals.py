@@ -1,6 +1,6 @@
-"""The Django signals of a node. Receivers run one after the other, in order, in a thread.
+"""The Django signals of a node. Receivers run in a thread, one after the other.
 
-A signal without receivers costs nothing: it is not even queued.
+A signal without receivers is not queued, so it costs nothing.
 """
 
 import logging
@@ -34,29 +34,29 @@ from .identity.throttle import address_of
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_SIGNALS: Final = 10_000
-"""The number of signals that may be queued. Further ones are dropped, counted and logged."""
+"""The maximum number of queued signals. Further signals are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
-"""The number of bytes that may be queued. Peers choose authids of any length."""
+"""The maximum size of the queued signals. Clients can send authids of any length."""
 
 MAX_BATCH_SIGNALS: Final = 100
-"""The number of signals that are sent before database connections are checked and closed."""
+"""The maximum number of signals that are sent before old database connections are closed."""
 
 SIGNAL_OVERHEAD_BYTES: Final = 1_000
 """The approximate size of a signal without its texts."""
 
 SLOW_RECEIVER_SECONDS: Final = 1.0
-"""The time for the receivers of a signal after which a warning is logged."""
+"""A warning is logged if the receivers of one signal take longer than this."""
 
 CLOSE_SECONDS: Final = 2.0
-"""The time limit for the receivers of queued signals when the process stops."""
+"""The time limit for running the receivers of queued signals when the process stops."""
 
 UserKey = Callable[[int], str | None]
 """A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
 
 
 class Signals(NodeObserver):
-    """The sender of a process's signals. Its methods belong to the event loop of the node and never wait."""
+    """The sender of a process's signals. Call its methods on the event loop of the node; none of them waits."""
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None
@@ -71,7 +71,10 @@ class Signals(NodeObserver):
         )
 
     def watch(self, node: Node, user_key: UserKey) -> None:
-        """Send signals for the sessions of ``node``. ``user_key`` returns the key of a session's Django user."""
+        """Send signals for the sessions of ``node``.
+
+        ``user_key`` returns the primary key of a session's Django user.
+        """
         self._user_key = user_key
         node.observers.add(self)
 
@@ -86,12 +89,12 @@ class Signals(NodeObserver):
             self._send(configuration_applied, configuration=configuration)
 
     async def close(self) -> None:
-        """Wait for the receivers of queued signals, because the process ends."""
+        """Wait for the receivers of queued signals before the process ends."""
         await self._writer.close(CLOSE_SECONDS)
         self._threads.close()
 
     def _send(self, signal: Signal, **named: Any) -> None:
-        """Queue a signal. Its receivers run after those of all signals queued before."""
+        """Queue a signal. Receivers run in the order in which the signals were queued."""
         self._writer.put((signal, named), SIGNAL_OVERHEAD_BYTES + sum(map(_text_size, named.values())))
 
     async def _write(self, batch: list[tuple[Signal, dict[str, Any]]]) -> None:
@@ -140,7 +143,7 @@ def _send_all(batch: list[tuple[Signal, dict[str, Any]]]) -> None:
 
 
 def _text_size(value: Any) -> int:
-    """Return the length of all texts in an argument of a signal."""
+    """Return the total length of the text in a signal's argument."""
     texts = (
         [getattr(value, field.name) for field in fields(value)] if hasattr(value, "__dataclass_fields__") else [value]
     )

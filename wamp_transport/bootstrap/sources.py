@@ -1,4 +1,4 @@
-"""The sources of a configuration: a file, a setting or the database. They are read in a thread, never on the loop."""
+"""The sources of a configuration: a file, a setting or the database. Sources are read in a thread."""
 
 import os
 from collections.abc import Hashable, Mapping
@@ -19,10 +19,10 @@ class Source(Protocol):
     """A source of the configuration."""
 
     has_endpoint: bool
-    """Whether the endpoints were configured on purpose. If not, commands use their own default address."""
+    """Whether endpoints are configured explicitly. If not, commands use their default address."""
 
     def revision(self) -> Hashable:
-        """Return a value that changes with the configuration. Must be cheap, because it is polled."""
+        """Return a value that changes when the configuration changes. It is polled, so it must be cheap."""
         ...
 
     def load(self) -> Configuration:
@@ -39,7 +39,7 @@ class FileSource:
         self.path = Path(path)
 
     def revision(self) -> Hashable:
-        """Return the time, size and inode of the file; None if it is missing."""
+        """Return the time, size and inode of the file; None if the file does not exist."""
         try:
             status = find_file(self.path).stat()
         except (ConfigError, OSError):
@@ -52,7 +52,7 @@ class FileSource:
 
 
 class MappingSource:
-    """A configuration in the settings. It never changes while the process runs."""
+    """A configuration in Django's settings. It does not change while the process runs."""
 
     has_endpoint = True
 
@@ -69,16 +69,19 @@ class MappingSource:
 
 
 class DatabaseSource:
-    """The configuration in the database. If it is empty, a server with DEBUG uses a default; others serve no path."""
+    """The configuration in the database.
+
+    An empty database means a default if DEBUG is on; otherwise no path is served.
+    """
 
     has_endpoint = False
 
     def revision(self) -> Hashable:
-        """Return the number of the latest change in the database."""
+        """Return the revision number of the configuration in the database."""
         return rows.revision()
 
     def load(self) -> Configuration:
-        """Read the rows. Raises ConfigError."""
+        """Read the configuration from the database. Raises ConfigError."""
         if rows.is_empty():
             self.has_endpoint = False
             return development_default() if settings.DEBUG else Configuration("database", base_directory(), (), ())
@@ -87,7 +90,7 @@ class DatabaseSource:
 
 
 def choose_source(node: str | None = None) -> Source:
-    """Return the source to use: the path ``node`` if given, else that of the settings, else the database."""
+    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database."""
     if node is not None:
         return FileSource(node)
     config = app_settings().config
@@ -99,5 +102,5 @@ def choose_source(node: str | None = None) -> Source:
 
 
 def base_directory() -> Path:
-    """Return the directory for relative paths if the configuration is not in a file."""
+    """Return the base directory for relative paths in a configuration that does not come from a file."""
     return Path(getattr(settings, "BASE_DIR", None) or Path.cwd())

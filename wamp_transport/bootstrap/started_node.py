@@ -1,4 +1,4 @@
-"""A running node with all the parts around it, from start to stop."""
+"""A running node and the parts that follow its configuration."""
 
 import asyncio
 import logging
@@ -30,17 +30,18 @@ from .threads import Functions
 logger = logging.getLogger(__name__)
 
 GOODBYE_SECONDS: Final = 4.0
-"""The time limit for sessions to answer GOODBYE when the process stops."""
+"""The time limit for clients to reply to GOODBYE when the process stops."""
 
 OnApplied = Callable[[Configuration], Awaitable[None]]
-"""A function that makes the server follow a configuration."""
+"""A function that applies a configuration to the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The configuration that is applied. It is immutable; a new configuration replaces the whole snapshot.
+    """The applied configuration. A snapshot is immutable; a new configuration gets a new snapshot.
 
-    ``apply_count`` counts the configurations of this process from 1. ``revision`` is the revision of the source.
+    ``apply_count`` counts the configurations that this process has applied, from 1. ``revision`` is the revision of the
+    source.
     """
 
     configuration: Configuration
@@ -49,11 +50,12 @@ class Snapshot:
 
 
 class StartedNode:
-    """The node of a process, and the parts around it that follow the configuration.
+    """The node of a process and the parts that follow its configuration.
 
-    Create it on the event loop. Call :meth:`begin`, then :meth:`apply` for each newer configuration, and :meth:`stop`
-    in the end. ``name`` is the name of the process. ``follow`` makes the server follow a configuration. Operators, who
-    may join with any role, prove that they know ``operator_key``; None admits no operators.
+    Create the object on the event loop. Call :meth:`begin`, then :meth:`apply` for each newer configuration, and
+    finally :meth:`stop`. ``name`` is the name of the process. ``follow`` applies a configuration to the server.
+    Operators prove that they know ``operator_key`` and may join with any role; if the key is None, operators cannot log
+    in.
     """
 
     def __init__(self, name: str, follow: OnApplied, operator_key: str | None = None) -> None:
@@ -98,7 +100,7 @@ class StartedNode:
     async def begin(self, configuration: Configuration, revision: Hashable) -> None:
         """Apply the first configuration, and make the node available to the API in this process.
 
-        Raises ConfigError if it is refused, and PartsBehind, as :meth:`apply` does.
+        Raises ConfigError and PartsBehind, as :meth:`apply` does.
         """
         await self._handlers.start()
         try:
@@ -108,10 +110,10 @@ class StartedNode:
                 backends.serve(self.node, asyncio.get_running_loop())
 
     async def apply(self, configuration: Configuration, revision: Hashable) -> None:
-        """Apply a new configuration. Sessions that are not affected stay open.
+        """Apply a new configuration. Sessions that it does not affect stay open.
 
-        Raises ConfigError if it is refused; nothing was changed then. Raises PartsBehind if parts failed to apply it;
-        call :meth:`retry` later.
+        Raises ConfigError if the configuration is refused; nothing has changed then. Raises PartsBehind if some parts
+        failed; call :meth:`retry` later.
         """
         try:
             await self.plan.apply(configuration)
@@ -127,11 +129,11 @@ class StartedNode:
         self._announce()
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
-        """Return the background tasks of the parts, as coroutines that run until they are canceled."""
+        """Return the background tasks of the parts as coroutines. They run until they are canceled."""
         return [self._history.run(), self._handlers.run(), self._cookies.run(), self._identities.run()]
 
     async def stop(self) -> None:
-        """Send GOODBYE to all sessions, wait a few seconds, write all queued data, and close the parts."""
+        """Send GOODBYE to all sessions, wait a few seconds for replies, write all queued data, and close the parts."""
         backends.leave(self.node)
         await self.node.stop(GOODBYE_SECONDS)
         try:
@@ -146,7 +148,10 @@ class StartedNode:
         self._is_announced = False
 
     def _announce(self) -> None:
-        """Log and signal that the configuration is applied completely, once for each configuration."""
+        """When a configuration is completely applied, log it and send the signal.
+
+        Do this once for each configuration.
+        """
         if self._is_announced:
             return
         self._is_announced = True

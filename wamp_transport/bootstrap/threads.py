@@ -1,4 +1,4 @@
-"""The worker threads of a node: jobs for the database, and functions of the project."""
+"""The worker threads of a node, for database jobs and for functions of the project."""
 
 import asyncio
 import inspect
@@ -17,40 +17,43 @@ from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 Result = TypeVar("Result")
 
 DATABASE_THREADS: Final = 2
-"""The number of threads for the database, and so of the connections that a node keeps to each database.
+"""The number of database threads. Each keeps one connection to each database.
 
-More threads would take time from the event loop without doing more work. With 8, a storm of logins by stored principals
-slowed the calls of other sessions from 2 to 50 ms, at the same rate of logins (``make bench-logins``).
+More threads would take time from the event loop without doing more work. With 8 threads, a storm of logins by stored
+principals slowed calls of other sessions from 2 to 50 ms, at the same rate of logins (``make bench-logins``).
 """
 
 MAX_QUEUED_DATABASE_JOBS: Final = 2_000
-"""The number of database jobs that may be queued. Further ones fail immediately."""
+"""The maximum number of queued database jobs. Further jobs fail immediately."""
 
 MAX_DATABASE_WAIT_SECONDS: Final = 10.0
-"""The time limit for a database job in the queue, for example while the database does not answer."""
+"""The maximum time that a database job stays in the queue, for example while the database does not respond."""
 
 MAX_QUEUED_LOGINS: Final = 200
-"""The number of logins that may be queued for a thread. Further ones fail immediately."""
+"""The maximum number of logins that are queued for a thread. Further logins fail immediately."""
 
 MAX_LOGIN_WAIT_SECONDS: Final = 5.0
-"""The time limit for a login in the queue. The whole login may take longer, so the client is sent the reason."""
+"""The maximum time that a login stays in the queue.
+
+It is shorter than the login timeout, so the client gets a reason.
+"""
 
 FUNCTION_THREADS: Final = 8
-"""The number of synchronous functions of the project that run at the same time."""
+"""The maximum number of the project's synchronous functions that run at the same time."""
 
 MAX_QUEUED_FUNCTIONS: Final = 1_000
-"""The number of calls of such functions that may be queued. Further ones fail immediately."""
+"""The maximum number of queued calls of such functions. Further calls fail immediately."""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
 """The database threads of each event loop."""
 
 
 class DatabaseBusy(DatabaseError):
-    """The queue for the database is full, or a job has waited there too long."""
+    """The database queue is full, or a job has waited in it for too long."""
 
 
 def with_database(work: Callable[[], Result]) -> Result:
-    """Call ``work`` with the connections that this thread keeps. All their failures raise DatabaseError."""
+    """Call ``work`` with this thread's database connections. A failure of a connection raises DatabaseError."""
     try:
         return with_kept_connections(work)
     except InterfaceError as error:  # some drivers raise it for a lost connection
@@ -58,11 +61,11 @@ def with_database(work: Callable[[], Result]) -> Result:
 
 
 async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
-    """Call ``function`` in a worker thread that keeps its database connection, and return the result.
+    """Call ``function`` in a worker thread with a database connection, and return its result.
 
-    If the connection is lost, the function is called once more. Raises the exceptions of the function, DatabaseError if
-    the database fails, and DatabaseBusy if too many jobs wait. When the interpreter exits, the calling task is
-    canceled.
+    If the connection is lost, the function is called a second time. Raises the exceptions of the function,
+    DatabaseError if the database fails, and DatabaseBusy if too many jobs are queued. If the interpreter exits, the
+    calling task is canceled.
     """
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)
@@ -87,7 +90,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
 
 
 async def wait_for_jobs(seconds: float) -> None:
-    """Close the database threads of this loop, and wait up to ``seconds`` for their jobs to finish."""
+    """Close the database threads of this event loop. Wait up to ``seconds`` for running jobs."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
         await pool.finish(seconds)
@@ -96,7 +99,7 @@ async def wait_for_jobs(seconds: float) -> None:
 class Functions:
     """The functions that the configuration names by dotted path.
 
-    Coroutine functions run on the event loop, others in threads of their own.
+    Coroutine functions run on the event loop. Other functions run in a thread pool for functions.
     """
 
     def __init__(self) -> None:
@@ -110,9 +113,9 @@ class Functions:
         )
 
     def find(self, path: str) -> Callable[..., Any]:
-        """Return the function at a dotted path. This can import its module, so call it in a thread.
+        """Return the function at a dotted path. Call it in a thread, because it can import a module.
 
-        Raises ImportError, TypeError if it is not a function, and any exception of the module.
+        Raises ImportError, TypeError if the object is not a function, and any exception that the module raises.
         """
         function = self._found.get(path)
         if function is None:
@@ -133,7 +136,10 @@ class Functions:
         return await run_guarded(outcome) if inspect.isawaitable(outcome) else outcome
 
     def faults(self, configuration: Configuration) -> Iterator[str]:
-        """Yield a message for each function of a configuration that cannot be used. This can import modules."""
+        """Yield a message for each function in a configuration that cannot be used.
+
+        Call it in a thread: it can import modules.
+        """
         for realm in configuration.realms:
             for role in realm.roles:
                 path = role.authorizer_function
@@ -147,11 +153,11 @@ class Functions:
                     )
 
     def close(self) -> None:
-        """Stop accepting calls. Running ones continue."""
+        """Stop accepting calls. Running calls continue."""
         self._threads.close()
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Return whether a call of the function returns a coroutine."""
+    """Return whether calling the function returns a coroutine."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)

@@ -1,4 +1,4 @@
-"""The watcher of a configuration's source: it applies each new revision, and retries after failures."""
+"""The watcher of a configuration source. It applies each new revision and retries after failures."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ from .threads import in_thread
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
-"""The interval at which the source is checked for a new revision."""
+"""The interval between checks for a new revision."""
 
 RETRY_SECONDS: Final = 1.0
 """The delay of the first retry. It doubles with each further failure."""
 
 MAX_RETRY_SECONDS: Final = 30.0
-"""The longest delay of a retry. A new revision of the source is applied without delay."""
+"""The maximum delay of a retry. A new revision is applied without delay."""
 
 
 class ConfigurationWatcher:
@@ -40,19 +40,22 @@ class ConfigurationWatcher:
 
     @property
     def problem(self) -> str:
-        """The reason why the newest configuration or a part of it is not applied; empty if it is."""
+        """The reason why the newest configuration is not completely applied; empty if it is."""
         return self._problem or self._source_problem
 
     async def begin(self) -> None:
-        """Apply the first configuration. Raises ConfigError and exceptions of the source. Failed parts are retried."""
-        # The revision comes first: a change between the two calls is then found as a new revision.
+        """Apply the first configuration.
+
+        Raises ConfigError and the source's exceptions. Parts that fail are retried later.
+        """
+        # The revision is read first: a change between the two calls is then detected as a new revision.
         revision = await in_thread(self._source.revision)
         configuration = await in_thread(self._source.load)
         self._seen = revision
         await self._apply(lambda: self._started.begin(configuration, revision))
 
     async def run(self) -> None:
-        """Follow the source until canceled."""
+        """Apply new revisions of the source until canceled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             await self._look()
@@ -78,7 +81,7 @@ class ConfigurationWatcher:
         return must_retry and asyncio.get_running_loop().time() >= self._retry_at
 
     async def _load(self, revision: Hashable) -> None:
-        """Load and apply a new configuration. If that fails, the old one stays applied and the reason is logged."""
+        """Load and apply a new configuration. If this fails, log the reason and keep the old configuration."""
         try:
             configuration: Configuration = await in_thread(self._source.load)
             await self._apply(lambda: self._started.apply(configuration, revision))
@@ -101,7 +104,10 @@ class ConfigurationWatcher:
             self._problem, self._delay = "", 0.0
 
     def _retry_later(self, error: Exception, message: str | None = None) -> None:
-        """Schedule a retry. Log ``message`` unless the failure is the same as before; the plan logs its failures."""
+        """Schedule a retry.
+
+        Log ``message`` if the failure differs from the last one. The plan logs failures of parts itself.
+        """
         self._delay = min(self._delay * 2 or RETRY_SECONDS, MAX_RETRY_SECONDS)
         self._retry_at = asyncio.get_running_loop().time() + self._delay
         text = text_of(error)

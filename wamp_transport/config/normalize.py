@@ -1,7 +1,6 @@
-"""Conversion of any mapping to plain, effectively immutable JSON data, so that the checks need not expect anything
-else.
+"""Conversion of any mapping to plain, effectively immutable JSON data, which simplifies the validation.
 
-Objects become ``dict``, lists become ``tuple``, paths become text. Anything that JSON cannot represent is a finding.
+Objects become ``dict``, lists become ``tuple``, and paths become text. Other values are reported as findings.
 """
 
 import math
@@ -16,7 +15,7 @@ MAX_NESTING_DEPTH = 64
 
 
 class RepeatedKeys(dict[str, Any]):
-    """An object of a JSON text in which some keys occur more than once."""
+    """An object of a JSON text in which at least one key is repeated."""
 
     def __init__(self, pairs: list[tuple[str, Any]], repeated: tuple[str, ...]) -> None:
         super().__init__(pairs)
@@ -24,7 +23,7 @@ class RepeatedKeys(dict[str, Any]):
 
 
 def normalize(value: object, findings: list[Finding], location: Location = ()) -> Any:
-    """Return ``value`` as plain data. A value that JSON cannot represent becomes null, and a finding is added."""
+    """Return ``value`` as JSON data. Values that JSON cannot represent become null and are added to ``findings``."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Principals in a configuration: their credentials, and the role and details that their sessions get."""
+"""Principals in the configuration: their credentials, and the role and details of their sessions."""
 
 import re
 from base64 import b64decode
@@ -55,7 +55,7 @@ class StaticPrincipal(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not the router's own."""
+        """Check that the role is not reserved for the router."""
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
 
@@ -110,7 +110,7 @@ class CraPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the secret is given in exactly one form, and the salting completely or not at all."""
+        """Check that the secret is given in exactly one form, and that salting parameters are complete or absent."""
         yield from super().check(given)
         missing = [key for key in _SALTING if given.get(key) is None]
         if (given.get("secret") is None) == (given.get("derived_key") is None):
@@ -130,7 +130,7 @@ class CraPrincipal(StaticPrincipal):
 
 
 class ScramPrincipal(StaticPrincipal):
-    """A principal with the keys that SCRAM derives from a password. Octets are given in hex."""
+    """A principal with the keys that SCRAM derives from a password. Binary values are in hexadecimal."""
 
     kdf: Literal["argon2id13", "argon2id-13", "pbkdf2"] = setting(
         ...,
@@ -151,7 +151,7 @@ class ScramPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that Argon2 has its memory parameter."""
+        """Check that the memory parameter is given if Argon2 is used."""
         yield from super().check(given)
         kdf = given.get("kdf")
         if isinstance(kdf, str) and kdf.startswith("argon2") and given.get("memory") is None:

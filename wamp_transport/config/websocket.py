@@ -50,7 +50,7 @@ def _size(default: int, help: str) -> Any:
 
 
 class WebSocketOptions(LimitsSection):
-    """Options of WebSocket connections, and limits of the sessions that come through them."""
+    """Options of WebSocket connections, and limits of the sessions on them."""
 
     allowed_origins: tuple[str, ...] = setting(
         ("*",),
@@ -128,7 +128,7 @@ class WebSocketOptions(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check for options that do not fit together, and for origin patterns that match nothing."""
+        """Check for conflicting options and for origin patterns that cannot match."""
         if given.get("enable_rfc6455") is False and given.get("enable_hybi10") is False:
             yield Finding(
                 ("enable_rfc6455",),
@@ -153,7 +153,7 @@ class WebSocketOptions(LimitsSection):
 
 
 class WebSocketSection(Section):
-    """The common part of WebSocket services on a path and of standalone transports."""
+    """The base of WebSocket services at a path and of standalone transports."""
 
     id: str | None = identifier()
     url: str | None = setting(
@@ -178,9 +178,7 @@ class WebSocketSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that at least one serializer is offered and all are known, and that cookies are tracked if a login
-        needs them.
-        """
+        """Check that serializers are given and known, and that cookies are tracked if a login method needs them."""
         auth = given.get("auth")
         if isinstance(auth, dict) and isinstance(auth.get("cookie"), dict) and given.get("cookie") is None:
             yield Finding(
@@ -203,13 +201,13 @@ class WebSocketSection(Section):
 
     @property
     def offered_serializers(self) -> tuple[str, ...]:
-        """Return the serializers to announce, without duplicates, in the given order."""
+        """The serializers to announce, without duplicates, in the configured order."""
         names = OFFERED_SERIALIZERS if self.serializers is None else self.serializers
         return tuple(dict.fromkeys(name for name in names if name in OFFERED_SERIALIZERS))
 
 
 class WebSocketService(WebSocketSection):
-    """WAMP over WebSocket on a path of a web transport."""
+    """WAMP over WebSocket at a path of a web transport."""
 
     type: Literal["websocket"] = setting(..., 'Must be "websocket".')
 
@@ -221,7 +219,7 @@ class WebSocketService(WebSocketSection):
 
 
 def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
-    """Return the finding about the ``url`` of the service at the path of these ``segments``, if any."""
+    """Return a finding if ``url`` does not match the path of ``segments``; None otherwise."""
     if not isinstance(url, str):
         return None
     found = f'found "{short(url)}"'

@@ -1,4 +1,4 @@
-"""The audit trail of a node: events are queued without waiting, counted if they are alike, and written in batches."""
+"""The audit trail of a node. Entries are queued, similar entries are grouped, and groups are written in batches."""
 
 import asyncio
 import logging
@@ -15,37 +15,40 @@ from ..threads import in_thread
 logger = logging.getLogger(__name__)
 
 WRITE_INTERVAL_SECONDS: Final = 1.0
-"""The interval at which queued entries are written."""
+"""The interval between two writes of queued entries."""
 
 MAX_QUEUED_ENTRIES: Final = 5_000
-"""The number of entries that may be queued. Further ones are dropped, counted and logged."""
+"""The maximum number of queued entries. Further entries are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 8 * 1024 * 1024
-"""The number of bytes that may be queued. Peers choose authids of any length."""
+"""The maximum size of the queued entries. Clients can send authids of any length."""
 
 MAX_BATCH_ENTRIES: Final = 500
-"""The number of entries that are written in one transaction."""
+"""The maximum number of entries that are written in one transaction."""
 
 ENTRY_OVERHEAD_BYTES: Final = 500
 """The approximate size of an entry without its texts."""
 
 CLOSE_SECONDS: Final = 2.0
-"""The time limit for writing the last entries when the node stops."""
+"""The time limit for writing the queued entries when the node stops."""
 
 PURGE_INTERVAL_SECONDS: Final = 3600.0
-"""The interval at which old entries are deleted."""
+"""The interval between deletions of old entries."""
 
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
-"""The columns that identify alike entries. Those of one batch become one entry, with a count and the first detail."""
+"""The columns by which entries are grouped.
+
+Entries of a batch that are equal in these columns are stored as one entry, with their count and the first detail.
+"""
 
 
 class AuditTrail:
-    """The audit trail of the node with the name ``node``."""
+    """The audit trail of a node. ``node`` is the name of the node."""
 
     def __init__(self, node: str) -> None:
         self._node = node
         self._groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-        """The entries that are queued and may still be counted up: no attempt was made to write them."""
+        """The queued entries whose count can still increase, because they have not been passed to the database yet."""
         self._writer: BatchWriter[tuple[tuple[Any, ...], dict[str, Any]]] = BatchWriter(
             "entries of the audit trail",
             self._write,
@@ -56,7 +59,7 @@ class AuditTrail:
         self._is_failure_logged = False
 
     def record(self, kind: str, **columns: Any) -> None:
-        """Record an event. ``columns`` are columns of :class:`~wamp_transport.models.AuditEntry`."""
+        """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
         if not app_settings().audit_days:
             return
         key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
@@ -82,15 +85,15 @@ class AuditTrail:
                 await self._purge()
 
     async def flush(self) -> None:
-        """Write the queued entries. If the database fails, they stay in the queue, within its limits."""
+        """Write the queued entries. If the database fails, the entries stay in the queue."""
         await self._writer.flush()
 
     async def close(self) -> None:
-        """Write the queued entries, because the process ends."""
+        """Write the queued entries before the process ends."""
         await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
-        # Before the first await: the counts of a batch that is being written must not change.
+        # This must come before the first await: the counts of a batch must not change while the batch is written.
         for key, _ in batch:
             self._groups.pop(key, None)
         await in_thread(audit.keep, [entry for _, entry in batch])

@@ -1,7 +1,7 @@
-"""Queries for identities. Queries that call hooks of the project run in their own threads.
+"""Database queries for identities. Queries that call the project's hooks run in separate threads.
 
-A hook may be slow, for example if it fetches a key from another server. Then only logins wait, not other work with the
-database.
+A hook can be slow, for example if it fetches a key from another server. The separate threads ensure that a slow hook
+delays only logins, and no other database work.
 """
 
 import asyncio
@@ -19,29 +19,29 @@ from ..threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS, in_thread, with
 logger = logging.getLogger(__name__)
 
 HOOK_THREADS: Final = 4
-"""The number of queries with hooks that run at the same time. Each thread keeps a database connection."""
+"""The maximum number of queries with hooks that run at the same time. Each thread keeps a database connection open."""
 
 HOOK_SECONDS: Final = 8.0
 """The time limit for a query with hooks, including the wait for a thread.
 
-It is less than the router's time limit for an authenticator, so that the slow hook can be named in the log.
+It is shorter than the router's time limit for an authenticator, so that the log can name the slow hook.
 """
 
 IDENTITIES_PER_QUERY: Final = 100
-"""The number of identities per query if there are no hooks."""
+"""The maximum number of identities in one query if there are no hooks."""
 
 Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """The project's hooks did not return in time. The log names them."""
+    """The project's hooks did not return in time. The hooks are named in the log."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
 
 
 class IdentityQueries:
-    """The queries of a node. ``seconds`` is the time limit if there are hooks."""
+    """The identity queries of a node. ``seconds`` is the time limit for a query with hooks."""
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
@@ -55,11 +55,17 @@ class IdentityQueries:
 
     @property
     def identities_per_query(self) -> int:
-        """The number of identities per query: 1 with hooks, so that each has the full time limit."""
+        """The maximum number of identities in one query.
+
+        With hooks it is 1, so that each identity has the full time limit.
+        """
         return 1 if app_settings().hooks else IDENTITIES_PER_QUERY
 
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
-        """Call ``function`` in a thread and return its result. Raises Unanswered and any exception of the function."""
+        """Call ``function`` in a thread and return its result.
+
+        Raises Unanswered after a timeout, and the function's exceptions.
+        """
         if not app_settings().hooks:
             return await in_thread(function, *args)
         limit = asyncio.timeout(self._seconds)
@@ -77,5 +83,5 @@ class IdentityQueries:
         raise Unanswered
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads of the hooks."""
         self._threads.close()

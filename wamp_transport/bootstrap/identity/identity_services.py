@@ -1,4 +1,4 @@
-"""The identity services of a node: the login guard, the session watch and the audit trail, connected to the node."""
+"""The identity services of a node: the login guard, the session watch and the audit trail."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from .session_watch import SessionWatch
 
 
 class IdentityServices(NodeObserver):
-    """The identity services of the node ``name``. ``on_failed`` is called with each failed login."""
+    """The identity services of the node with the given ``name``. ``on_failed`` is called after each failed login."""
 
     def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
         self._on_failed = on_failed
@@ -31,25 +31,25 @@ class IdentityServices(NodeObserver):
         self._lockouts: dict[str, Lockout] = {}
 
     def guard(self, authenticator: Authenticator) -> GuardedAuthenticator:
-        """Return the authenticator for the node: ``authenticator`` with the login guard around it."""
+        """Return ``authenticator`` wrapped in the login guard."""
         self._guard = GuardedAuthenticator(
             authenticator, lambda: self._lockouts, self._session, self.session_watch, self.audit, self._on_failed
         )
         return self._guard
 
     def attach(self, node: Node) -> None:
-        """Set the node. Its sessions are watched from now on."""
+        """Set the node and start watching its sessions."""
         self._node = node
         node.observers.add(self)
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Apply the lockout options of services."""
+        """Apply the lockout options of ``services``."""
         self._lockouts = {
             each.key: each.settings.lockout for each in services if isinstance(each.settings, WebSocketSection)
         }
 
     def credentials(self, session_id: int) -> Any:
-        """Return the credentials that a session's handshake contained, None if there were none."""
+        """Return the credentials in the opening handshake of a session; None if there were none."""
         connection = None if self._node is None else self._node.connections.get(session_id)
         return None if connection is None else connection.credentials
 
@@ -58,7 +58,7 @@ class IdentityServices(NodeObserver):
         await asyncio.gather(self.session_watch.run(), self.audit.run())
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads and write the audit trail."""
         self.session_watch.queries.close()
 
     def _session(self, session_id: int) -> Session | None:
@@ -76,7 +76,7 @@ class IdentityServices(NodeObserver):
             self._guard.on_closed(session_id, identity, message)
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Record the denied request of a session in the audit trail."""
+        """Record a denied request of a session in the audit trail."""
         session = self._session(session_id)
         if session is not None and self._guard is not None:
             self._guard.on_denied(session, error)

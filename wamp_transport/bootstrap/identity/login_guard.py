@@ -1,4 +1,4 @@
-"""The guard of a node's logins: it counts failures, refuses logins during a lockout, and writes the audit trail."""
+"""The login guard of a node. It counts failed logins, refuses logins during a lockout, and records audit entries."""
 
 import asyncio
 import logging
@@ -34,14 +34,14 @@ DENIAL_ERRORS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FA
 
 
 class LockedOut(Deny):
-    """A refusal because of a lockout. The secret was not checked."""
+    """A denial because of a lockout. The secret was not checked."""
 
 
 class GuardedAuthenticator:
-    """An authenticator that guards another one, ``inside``.
+    """An authenticator that adds lockouts and audit entries to the authenticator ``inside``.
 
-    ``lockouts`` returns the options of each service, by key. ``session_of(id)`` returns a session of the router, or
-    None if it does not exist. ``on_failed`` is called with each failed login.
+    ``lockouts`` returns the lockout options by the key of the service. ``session_of(id)`` returns a session of the
+    router, or None if the session does not exist. ``on_failed`` is called after each failed login.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class GuardedAuthenticator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login. Ask the inner authenticator, unless there is a lockout."""
+        """Return the next step of a login. During a lockout, deny the login without asking the inner authenticator."""
         try:
             answer = await self._decide(request)
         except DatabaseBusy:
-            # Also if a failure could not be counted: the peer must not learn that its guess was wrong.
+            # Denied even if a failure could not be counted: a client must not learn whether its guess was right.
             answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
@@ -80,7 +80,7 @@ class GuardedAuthenticator:
         return answer
 
     async def _decide(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login. Raises DatabaseBusy."""
+        """Return the next step of a login. Raises DatabaseBusy if there are too many logins."""
         if not BY_WIRE_NAME[request.method].counts_failures:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
@@ -94,14 +94,14 @@ class GuardedAuthenticator:
         return answer
 
     async def _authenticate_throttled(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login with a secret that can be guessed, and count a failure."""
+        """Return the next step of a login whose secret could be guessed, and count a failure."""
         throttle_arguments = self._throttle_arguments(request)
         if seconds := await self._throttle.seconds_to_wait(*throttle_arguments):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
-            # A peer that leaves during the check has caused the work nevertheless, so its attempt is counted.
+            # A client that disconnects during the check has still caused the work, so its attempt is counted.
             if request.message is not None:
                 self._run_in_background(self._count_failure(throttle_arguments))
             raise
@@ -123,19 +123,22 @@ class GuardedAuthenticator:
         task.add_done_callback(self._tasks.discard)
 
     def on_denied(self, session: Session, error: Error) -> None:
-        """Record a denied action of a session."""
+        """Record that an action of a session was denied."""
         if error.error in DENIAL_ERRORS:
             detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
             self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
 
     def on_closed(self, session_id: int, identity: Identity, message: str) -> None:
-        """Record that a session ends because its user has changed."""
+        """Record that a session is closed because its user has changed."""
         session = self._session_of(session_id)
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
     def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
-        """Record a login. Called after the router has handled the answer: the realm can still refuse the session."""
+        """Record a successful login.
+
+        Call it after the router has processed the answer, because the realm can still refuse the session.
+        """
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
@@ -171,7 +174,7 @@ class GuardedAuthenticator:
 
 
 def of_session(session: Session) -> dict[str, Any]:
-    """Return a session's columns for the audit trail."""
+    """Return the audit trail's columns for a session."""
     return {
         "realm": session.realm,
         "authid": session.authid,
@@ -183,7 +186,7 @@ def of_session(session: Session) -> dict[str, Any]:
 
 
 def _presented_fingerprints(request: AuthenticationRequest) -> list[str]:
-    """Return the fingerprints of the key or certificate that a peer presented."""
+    """Return the fingerprints of the key or certificate that a client presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
     key = public_key((request.hello.details.authextra or {}).get("pubkey"))

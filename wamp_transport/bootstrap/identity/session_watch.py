@@ -1,7 +1,7 @@
-"""The session watch: it ends WAMP sessions whose Django user, Django session or stored principal is no longer valid.
+"""The session watch. It closes WAMP sessions whose Django user, Django session or stored principal is no longer valid.
 
-Every process reads the changes that Django's signals have recorded, and checks the affected sessions. Changes without a
-signal (``QuerySet.update``, the expiry of a Django session) are found by regular checks of all sessions.
+Every process reads the changes that Django's signals have recorded, and checks the affected sessions. Some changes have
+no signal, such as ``QuerySet.update`` or the expiry of a Django session. Regular checks of all sessions detect these.
 """
 
 import asyncio
@@ -21,24 +21,24 @@ from .identity_queries import IdentityQueries, Unanswered
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""The interval at which changes are read."""
+"""The interval between two reads of recorded changes."""
 
 REVIEW_SECONDS: Final = 60.0
-"""The interval at which all sessions are checked."""
+"""The interval between two checks of all sessions."""
 
 USER_LOGGED_OUT: Final = "the user has logged out"
 LOGIN_NOT_ALLOWED: Final = "this login is no longer allowed"
 LOGIN_CHANGED: Final = "this login has another name or role now: log in again"
 
 Leave = Callable[[int, str, str], None]
-"""A function that ends a session, with its id, the reason and a message."""
+"""A function that closes a session. It is called with the session ID, the reason and a message."""
 
 
 class SessionWatch:
     """The watched sessions of a node, with their identities.
 
-    ``session_exists(session_id)`` returns whether the router has this session. ``leave`` ends one. ``on_closed`` is
-    called with the id, the identity and a message for each session that the watch ends.
+    ``session_exists(session_id)`` returns whether the router has this session. ``leave`` closes a session.
+    ``on_closed`` is called with the ID, the identity and a message for each session that the watch closes.
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class SessionWatch:
 
     @property
     def mark(self) -> int | None:
-        """The last change that was read. Get it before you query an identity, and pass it to :meth:`watch`."""
+        """The number of the last change that was read.
+
+        Get it before you query an identity, and pass it to :meth:`watch`.
+        """
         return self._seen
 
     def user_of(self, session_id: int) -> str | None:
@@ -71,10 +74,10 @@ class SessionWatch:
         return None if identity is None else identity.user
 
     def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
-        """Watch a session and end it when its identity is no longer valid.
+        """Watch a session, and close it when its identity is no longer valid.
 
-        ``mark`` is the value of :attr:`mark` before the query for the identity. If changes were read since then, the
-        session is checked again.
+        ``mark`` is the value of :attr:`mark` before the query for the identity. If newer changes have been read since
+        then, the session is checked again.
         """
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
@@ -101,7 +104,10 @@ class SessionWatch:
                 self._is_failure_logged = False
 
     async def poll(self) -> None:
-        """Check the sessions that are affected by the latest changes. Without watched sessions nothing is read."""
+        """Read the latest changes and check the affected sessions.
+
+        If no session is watched, do not read the changes.
+        """
         if not self._identities:
             self._seen = None
             return
@@ -122,12 +128,12 @@ class SessionWatch:
             raise
 
     async def review(self) -> None:
-        """Check all sessions, and delete old changes."""
+        """Check all sessions, and delete old changes from the database."""
         await self._check(list(self._identities))
         await in_thread(changes.purge)
 
     def _process_change(self, kind: str, key: str) -> None:
-        """Process one change: end sessions after a logout immediately, mark other affected sessions for a check."""
+        """Process one change: close sessions immediately after a logout; mark other affected sessions for a check."""
         for session_id, identity in list(self._identities.items()):
             if not is_concerned(identity, kind, key):
                 continue
@@ -137,7 +143,7 @@ class SessionWatch:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Check sessions. A session stays open if a hook fails to confirm its identity, until the next review."""
+        """Check sessions. If a hook fails, the session stays open until the next review."""
         waiting = iter(session_ids)
         while chunk := list(islice(waiting, self.queries.identities_per_query)):
             checked = {one: self._identities[one] for one in self._present(chunk)}
@@ -156,7 +162,7 @@ class SessionWatch:
             self._compare(checked, now)
 
     def _compare(self, checked: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
-        """End the sessions whose identity is no longer valid or has changed."""
+        """Close the sessions whose identity has changed or is no longer valid."""
         for (session_id, before), after in zip(checked.items(), now, strict=True):
             if self._identities.get(session_id) is not before:
                 continue  # the session has ended or has another login since the query began
@@ -166,7 +172,7 @@ class SessionWatch:
                 self._end(session_id, LOGIN_CHANGED)
 
     def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
-        """Yield the sessions that still exist, and forget the others."""
+        """Yield the IDs of sessions that still exist, and forget the others."""
         for session_id in session_ids:
             if not self._session_exists(session_id):
                 self._identities.pop(session_id, None)
@@ -182,7 +188,7 @@ class SessionWatch:
 
 
 def is_concerned(identity: Identity, kind: str, key: str) -> bool:
-    """Return whether a change can affect this identity."""
+    """Return whether a change can affect an identity."""
     if kind in ("user", "logout"):
         return identity.user == key and (kind == "user" or identity.session_key is not None)
     if kind == "session":

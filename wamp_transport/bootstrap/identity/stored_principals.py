@@ -1,4 +1,4 @@
-"""The database's principals as a source for authentication methods."""
+"""The principals in the database, as a source for authentication methods."""
 
 import asyncio
 import logging
@@ -24,21 +24,22 @@ from ..threads import in_thread
 logger = logging.getLogger(__name__)
 
 MIN_LOOKUP_SECONDS: Final = 0.02
-"""The least duration of a lookup, so that peers cannot measure whether a principal exists."""
+"""The minimum duration of a lookup, so that clients cannot find out by timing whether a principal exists."""
 
 SAMPLE_LIFETIME_SECONDS: Final = 60.0
-"""How long samples serve as models for challenges to unknown peers."""
+"""The time for which samples of credentials are cached. Challenges to unknown clients are modeled on them."""
 
 MAX_SAMPLED_REALMS: Final = 100
-"""The number of realms for which samples are cached. Peers can send any realm name."""
+"""The maximum number of realms with cached samples. Clients can send any realm name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets stored as Django password hashes. A ticket that matches any of them is valid. Checks run in a thread.
+    """Tickets that are stored as Django password hashes. A ticket is valid if it matches any hash. Checks run in a
+    thread.
 
-    Each hash has the id of its credential in the database, whose use is recorded, or None if it comes from the
-    configuration. Without hashes, a check takes as long as the check of a wrong ticket.
+    A hash has the ID of its credential in the database, so that its use can be recorded. The ID is None for hashes from
+    the configuration. If there are no hashes, the check takes as long as the check of a wrong ticket.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
@@ -58,7 +59,7 @@ class HashedTickets:
 
 
 class StoredPrincipals:
-    """The database's principals for one authentication method."""
+    """The principals in the database, for one authentication method."""
 
     provider = AuthProvider.DATABASE.value
 
@@ -67,7 +68,10 @@ class StoredPrincipals:
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return a principal. It is found by certificate or public key if the method has one, else by authid."""
+        """Return a principal, or None.
+
+        The key is the certificate or public key if the method uses one, otherwise the authid.
+        """
         kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
         until = loop.time() + MIN_LOOKUP_SECONDS
@@ -78,7 +82,10 @@ class StoredPrincipals:
         return principal
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return a sample for a challenge or, without samples, the parameters that a new principal would have."""
+        """Return a sample on which to model a challenge.
+
+        Without samples, return the parameters that a new principal would get.
+        """
         models = self._models.get(realm)
         if models is not None and models.principals:
             return models.principals[choice % len(models.principals)]
@@ -105,7 +112,7 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Read samples of credentials at intervals. Only their salts and parameters are kept."""
+        """Read samples of credentials if the cached ones are too old. Only salts and parameters are kept."""
         known = self._models.get(realm)
         if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
@@ -118,14 +125,14 @@ class StoredPrincipals:
 
 
 class Models(NamedTuple):
-    """Samples of a realm's principals. They are read again after the time ``until``."""
+    """Samples of the principals in a realm. They expire at the time ``until``."""
 
     principals: tuple[Principal, ...]
     until: float
 
 
 def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
-    """Return a principal with its credential; None if it has no valid credential."""
+    """Return a principal with its credential; None if it has no valid credential for the method."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
     usable = tuple(one for one in found.credentials if one.method == best)
     if not usable:
@@ -149,7 +156,7 @@ def _credential(method: AuthMethod, usable: tuple[StoredCredential, ...]) -> Cre
 
 
 def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the parameters that a challenge contains. Keys with different ones cannot share a challenge."""
+    """Return the parameters that a challenge contains. Keys whose parameters differ cannot share a challenge."""
     return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
 
 

@@ -1,7 +1,7 @@
-"""The throttle of logins: it counts failures by address and by authid in Django's cache.
+"""The throttle of logins. It counts failures by address and by authid in Django's cache.
 
-Processes that share the cache share the counts. A lockout does not reveal whether an authid exists, because failures of
-unknown authids are counted as well.
+Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
+reveal whether an authid exists.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ CACHE_KEY_PREFIX: Final = "wamp_transport.failed"
 
 
 class Throttle:
-    """The counter of failed logins, which decides on lockouts."""
+    """The counter of failed logins. It decides when a client is locked out."""
 
     def __init__(self) -> None:
         self._is_failure_logged = False
         self._queues: dict[str, AttemptQueue] = {}
 
     async def seconds_to_wait(self, limits: Lockout, address: str | None, authid: str | None) -> int:
-        """Return the seconds until this address may try to log in with this authid; 0 if it may now."""
+        """Return the number of seconds before this address may try to log in with this authid; 0 if it may try now."""
         return (
             int(await self._run(_seconds_to_wait, list(_cache_keys(limits, address, authid)))) if limits.counts else 0
         )
@@ -45,10 +45,10 @@ class Throttle:
 
     @asynccontextmanager
     async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
-        """Limit the number of secrets that are checked at the same time to the number of failures allowed.
+        """Run an attempt to log in when there are fewer concurrent attempts than failures are allowed.
 
-        Other attempts wait until these are counted. Otherwise an attacker with many connections could try a secret on
-        each of them before the first failure is counted.
+        Further attempts wait until earlier ones have been counted. Otherwise an attacker could open many connections
+        and try a secret on each of them before the first failure is counted.
         """
         async with AsyncExitStack() as stack:
             for key, limit in _cache_keys(limits, address, authid):
@@ -66,7 +66,7 @@ class Throttle:
     async def _run(self, function: Any, *args: Any) -> int:
         """Call a function that uses the cache, in a thread. Raises DatabaseBusy.
 
-        If the cache fails, failures are not counted and no login is locked out, which is logged.
+        A failure of the cache is logged. In this case, failed logins are not counted and no client is locked out.
         """
         try:
             answer = await in_thread(function, *args)
@@ -84,7 +84,7 @@ class Throttle:
 
 
 class AttemptQueue:
-    """The attempts that run or wait, for one key of the cache. ``users`` is the number of both."""
+    """The attempts for one cache key. ``users`` is the number of attempts that are running or waiting."""
 
     def __init__(self, places: int) -> None:
         self.places = asyncio.Semaphore(places)
@@ -92,7 +92,7 @@ class AttemptQueue:
 
 
 def address_of(transport: dict[str, Any]) -> str | None:
-    """Return the address under which a peer is counted: for IPv6 its /64 network; None for a local socket."""
+    """Return the address under which a client is counted: the /64 network for IPv6, None for a local socket."""
     peer = str(transport.get("peer", ""))
     if not peer.startswith("tcp:"):
         return None
@@ -107,9 +107,9 @@ def address_of(transport: dict[str, Any]) -> str | None:
 
 
 def _cache_keys(limits: Lockout, address: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
-    """Yield the keys in the cache under which a failure is counted, each with its limit.
+    """Yield the cache keys under which a failure is counted, each with its limit.
 
-    The realm is not part of a key, because peers can send any realm, and a principal need not be bound to one.
+    The realm is not part of a key. A client can send any realm, and a principal need not be bound to a realm.
     """
     if address is not None and limits.failures_per_address:
         yield _key("address", address), limits.failures_per_address
@@ -118,7 +118,7 @@ def _cache_keys(limits: Lockout, address: str | None, authid: str | None) -> Ite
 
 
 def _key(kind: str, name: str) -> str:
-    """Return the key in the cache. Names are hashed, since peers choose them and caches restrict their keys."""
+    """Return the cache key for a name. Names are hashed, because clients choose them and caches restrict their keys."""
     return f"{CACHE_KEY_PREFIX}.{kind}.{sha256(name.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 

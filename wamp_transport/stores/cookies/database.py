@@ -1,4 +1,4 @@
-"""Cookie records in the database of the Django project, for any number of processes."""
+"""Cookie records in the database of the Django project. Any number of processes can share them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ from wamp_transport.stores.connections import clean_connections
 from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError
 
 MAX_BATCH_ROWS: Final = 1000
-"""Rows deleted in one statement."""
+"""The maximum number of rows that are deleted in one statement."""
 
 
 class DatabaseCookies:
-    """A store in the database. Only ``purge`` enforces ``max_cookies``."""
+    """A cookie store in the database. Only ``purge`` enforces ``max_cookies``."""
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
-        # SQLite allows one writer at a time: further threads would only wait.
+        # SQLite allows only one writer at a time, so more threads would only wait.
         self.threads = 1 if connections[router.db_for_write(TrackedCookie)].vendor == "sqlite" else 4
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
@@ -67,12 +67,12 @@ class DatabaseCookies:
         return deleted
 
     def close(self) -> None:
-        """Do nothing: connections are closed after each call, according to ``CONN_MAX_AGE``."""
+        """Do nothing. Connections are closed after each call, according to ``CONN_MAX_AGE``."""
 
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """Provide a working connection and close it if it is too old or broken."""
+    """Provide a working connection, and close connections that are too old or broken."""
     try:
         with clean_connections():
             yield

@@ -1,4 +1,4 @@
-"""Calls of the project's hooks. Running calls are tracked, so that the log can name hooks that do not return."""
+"""Calls of the project's hooks. Running calls are recorded, so that the log can name hooks that do not return."""
 
 from collections.abc import Callable
 from itertools import count
@@ -9,7 +9,7 @@ from wamp_transport.project_code import call_guarded
 
 _numbers: Final = count()
 _running: dict[int, tuple[str, float]] = {}
-"""The name of each running hook and the time at which it was called."""
+"""The running hooks, each with its name and the time of the call."""
 
 
 def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
@@ -23,6 +23,6 @@ def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def running_hooks() -> list[str]:
-    """Describe the running hooks for the log, the longest running first."""
+    """Return a description of each running hook for the log, the longest running first."""
     now = monotonic()
     return [f"{name} for {now - since:.0f} s" for name, since in list(_running.values())]
