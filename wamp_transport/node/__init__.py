@@ -1,1 +1,1 @@
-"""The shell around the router core: it runs the core's effects and timers, and owns the connections."""
+"""The node: it connects the router core to transports, and runs the core's effects and timers."""

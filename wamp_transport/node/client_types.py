@@ -1,4 +1,4 @@
-"""The values that a client session passes to its user: results, events and invocations, and the types of handlers."""
+"""The results, events and invocations of client sessions, and the types of handlers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from .payload_values import to_payload
 
 
 class Result(Struct, frozen=True):
-    """The result of a call. ``details`` are the details of RESULT, with ``progress`` in a progressive result."""
+    """The result of a call. ``details`` are the details of RESULT; a progressive result has ``progress``."""
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
@@ -48,9 +48,11 @@ class Invocation(Struct, frozen=True):
 
 
 EventHandler = Callable[[Event], object]
-"""A function that handles events. An awaitable that it returns runs in its own task; other results are ignored."""
+"""A function that handles events. If it returns an awaitable, this runs in a separate task; other results are ignored.
+"""
 Procedure = Callable[[Invocation], object]
 """A function that handles calls.
 
-It returns the result or an awaitable of the result: a :class:`Result`, or any other value as the single value of one.
+It returns the result or an awaitable of it. A result that is not a :class:`Result` is sent as the only positional
+value.
 """

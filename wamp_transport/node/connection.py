@@ -16,7 +16,7 @@ MAX_UNJOINED_BYTES: Final = 64 * 1024
 """The largest message in bytes before a session is established, whatever the service allows.
 
 Larger messages of established sessions are decoded with Python's cyclic garbage collector disabled: decoding creates no
-cycles, and the collector would visit all the new objects again and again.
+cycles, so collections would only take time.
 """
 
 
@@ -36,11 +36,11 @@ class Receiver(Protocol):
         ...
 
     def violate(self, connection: "Connection", message: str) -> None:
-        """End the session, because the peer sent data that is not a valid message."""
+        """End the session, because the peer sent an invalid message."""
         ...
 
     def report_bug(self, connection: "Connection") -> None:
-        """Log the exception that is being handled, which is a bug of ours, and end the session."""
+        """Log the current exception, which is a bug in this product, and end the session."""
         ...
 
     def lost(self, connection: "Connection") -> None:
@@ -64,7 +64,7 @@ class ConnectionTransport(Protocol):
         ...
 
     def close(self, reason: str, message: str) -> None:
-        """Close the transport once all bytes are sent. ``reason`` is a URI. A second call does nothing."""
+        """Close the transport after sending all queued bytes. ``reason`` is a URI. A second call does nothing."""
         ...
 
     def pause(self) -> None:
@@ -74,7 +74,7 @@ class ConnectionTransport(Protocol):
     def resume(self) -> None:
         """Read from the peer again.
 
-        Must not deliver a message before it returns: the node calls it while it runs effects.
+        This method must not deliver messages before it returns, because the node calls it while running effects.
         """
         ...
 
@@ -87,8 +87,8 @@ class ConnectionTransport(Protocol):
 class MessageEncoder:
     """A serializer for one kind of transport. Connections with the same encoder share the encoded bytes.
 
-    ``frame`` turns a serialized message into the bytes for the transport. ``is_framed`` is True if there is such a
-    function. Then the bytes of several messages can be joined and written with one call.
+    ``frame`` converts a serialized message to the bytes for the transport. If it is given, ``is_framed`` is True, and
+    the bytes of several messages can be joined and written with one call.
     """
 
     __slots__ = ("_encode", "_frame", "is_framed", "serializer")
@@ -106,10 +106,10 @@ class MessageEncoder:
 
 
 class Connection:
-    """A transport and the session that it carries at present.
+    """A transport and its current session.
 
-    ``credentials`` holds data of the handshake that only authentication uses. The meta API does not show it.
-    ``session_id`` changes when the node waits for the next HELLO on this transport.
+    ``credentials`` holds data of the handshake for authentication only. The meta API does not show it. ``session_id``
+    changes when the node waits for the next HELLO on this transport.
     """
 
     __slots__ = (
@@ -138,14 +138,14 @@ class Connection:
         self.is_congested = False
 
     def receive(self, data: bytes) -> None:
-        """Route a message of the peer, given as bytes, and run its effects. Ignored after the close."""
+        """Decode and route a message of the peer, and run its effects. Do nothing after the transport was closed."""
         self.accept(data)
         self.settle()
 
     # Hot path.
 
     def accept(self, data: bytes) -> None:
-        """Route one of several messages of the peer. Call :meth:`settle` after the last one."""
+        """Decode and route one of several messages of the peer. Call :meth:`settle` after the last one."""
         if self.is_closed:
             return
         must_enable_gc = False
@@ -175,7 +175,7 @@ class Connection:
     # End of the hot path.
 
     def violate(self, message: str) -> None:
-        """End the session, because the peer sent data that is not a valid message."""
+        """End the session, because the peer sent an invalid message."""
         self._node.violate(self, message)
 
     def lost(self) -> None:

@@ -1,4 +1,4 @@
-"""The tasks that ask the authenticator or authorizer to decide. Each request of the core has a task of its own.
+"""The tasks that ask the authenticator or authorizer to decide. Each request of the core runs in a separate task.
 
 A failure is logged and counts as a refusal, so that every request gets an answer.
 """
@@ -33,7 +33,7 @@ class Authorizer(Protocol):
 
 
 class DenyAll:
-    """The default authenticator and authorizer of a node. It denies every login and every action."""
+    """The default authenticator and authorizer of a node. It denies all logins and all actions."""
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Deny the login."""
@@ -91,7 +91,7 @@ class DecisionTasks:
             _, reason, text = FAILURES[type(request)]
             logger.exception("The %s failed for session %s", *describe(request))
             answer = Deny(reason, text)
-        # A canceled request is no longer pending. The core must not get an answer to it.
+        # A canceled request is no longer pending, so the core must not get an answer.
         if self._pending.pop(request.ticket, None) is not None:
             self._decide(request.ticket, answer)
 
@@ -103,6 +103,6 @@ FAILURES = {
 
 
 def describe(request: AuthenticationRequest | AuthorizationRequest) -> tuple[str, int]:
-    """Return a description of the authenticator or authorizer for the log, and the session's id."""
+    """Return a description of the authenticator or authorizer, for the log, and the id of the session."""
     name = FAILURES[type(request)][0]
     return (f"{name} {request.authorizer}" if isinstance(request, AuthorizationRequest) else name), request.session_id

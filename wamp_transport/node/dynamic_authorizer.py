@@ -1,7 +1,7 @@
 """Dynamic authorizers: procedures of a realm, or functions of this process, that decide what a session may do.
 
-Both are called with Crossbar.io's arguments, ``(session, uri, action, options)``, and return the same answers as there.
-Both fail closed: after an error, a timeout or an invalid answer the action is refused with ``authorization_failed``.
+Both have the arguments and return values of Crossbar.io's authorizers: ``(session, uri, action, options)``. Both fail
+closed: after an error, a timeout or an invalid answer the action is refused with ``authorization_failed``.
 """
 
 import logging
@@ -20,17 +20,17 @@ from .local import ServiceSessions
 logger = logging.getLogger(__name__)
 
 RunFunction = Callable[..., Awaitable[Any]]
-"""A function that calls another one, by dotted path and with arguments, without blocking the event loop."""
+"""A function that calls the function at a dotted path, with arguments, without blocking the event loop."""
 
 AUTHORIZER_FAILED = Deny(errors.AUTHORIZATION_FAILED, "the authorizer failed")
-"""The answer to clients. The log says what failed."""
+"""The answer to clients if an authorizer fails. The details of the failure are only logged."""
 
 ANSWER_FLAGS: Final = ("allow", "cache", "disclose")
 """The boolean keys of an answer. The only other key is ``validate``."""
 
 
 class InvalidAnswer(ValueError):
-    """An authorizer returned an invalid answer. The message says why but does not contain the answer."""
+    """An authorizer returned an invalid answer. The message gives the reason but does not contain the answer."""
 
 
 class DynamicAuthorizer:
@@ -73,7 +73,7 @@ class DynamicAuthorizer:
 
 
 def arguments_of(request: AuthorizationRequest) -> list[Any]:
-    """Return the arguments for an authorizer. They are copies, because it may change them."""
+    """Return the arguments for an authorizer. They are copies, because the authorizer may change them."""
     values = [request.session, request.uri, request.action, request.options]
     arguments: list[Any] = msgspec.to_builtins(values, builtin_types=(bytes,))
     return arguments
@@ -82,7 +82,7 @@ def arguments_of(request: AuthorizationRequest) -> list[Any]:
 def permit_from(answer: object) -> Permit:
     """Convert an authorizer's answer to a decision: a bool, or a dict with ``allow`` and optional keys.
 
-    Raises InvalidAnswer for anything else, so that a mistake in an authorizer never allows anything.
+    Raises InvalidAnswer for anything else, so that a faulty authorizer never allows an action.
     """
     if isinstance(answer, bool):
         return Permit(answer)

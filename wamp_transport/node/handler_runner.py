@@ -1,4 +1,4 @@
-"""Run the handlers of a client session: functions immediately, each coroutine in its own task.
+"""Run the handlers of a client session: functions immediately, coroutines in separate tasks.
 
 Exceptions of handlers are logged, and a caller always gets an answer.
 """
@@ -27,7 +27,10 @@ Work = asyncio.Future[Any]
 
 
 class HandlerRunner:
-    """The running handlers of a session. ``answer`` sends a message; ``on_done`` is called when a handler ends."""
+    """The running handlers of a session.
+
+    ``answer`` sends a message to the router. ``on_done`` is called when a handler ends.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, answer: Callable[[messages.Message], None], on_done: Callable[[], None]
@@ -42,7 +45,7 @@ class HandlerRunner:
         return len(self._tasks)
 
     def handle_event(self, handler: EventHandler, event: Event) -> None:
-        """Call a subscriber with an event."""
+        """Call the handler of a subscription with an event."""
         try:
             outcome = handler(event)
         except BaseException as fault:  # noqa: BLE001 - a failing handler must not affect the others
@@ -86,7 +89,7 @@ class HandlerRunner:
     def _end(self, work: Awaitable[Any], task: Work) -> None:
         self._tasks.discard(task)
         if inspect.iscoroutine(work):
-            work.close()  # else Python warns that a coroutine canceled before its first step was never awaited
+            work.close()  # otherwise Python warns that a coroutine canceled before its first step was never awaited
         self._on_done()
 
     def _on_event_handled(self, topic: str, task: Work) -> None:
@@ -114,7 +117,10 @@ class HandlerRunner:
             self._fail(invocation, fault)
 
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
-        """Answer with an ERROR. An ApplicationError is sent as is; other exceptions are logged and not disclosed."""
+        """Answer with an ERROR.
+
+        An ApplicationError is sent unchanged. Other exceptions are logged and not disclosed.
+        """
         uri, args, kwargs = (
             errors.INTERNAL_ERROR,
             positional("the procedure failed: see the log of its process"),

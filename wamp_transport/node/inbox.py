@@ -1,6 +1,6 @@
 """The queue of messages from the router to a session inside the process.
 
-Messages are delivered in order and in a later turn of the loop, so that a session's code never runs while the router
+Messages are delivered in order, in a later turn of the loop. So the session's handlers never run while the router
 handles a message.
 """
 
@@ -27,7 +27,7 @@ MESSAGES_PER_TURN: Final = 500
 
 
 class DecodedMessage(Struct, gc=False):
-    """A message with its payload as values, which belong to the receiver alone."""
+    """A message with its payload as Python values, which are not shared with other receivers."""
 
     message: Message
     args: list[Any] | None = None
@@ -42,18 +42,18 @@ class SessionEnd(Struct, gc=False):
 
 
 class PythonSerializer:
-    """The serializer of sessions inside the process. It keeps payloads as Python values; there are no bytes."""
+    """The serializer of sessions inside the process. Payloads stay Python values and are not converted to bytes."""
 
     name = PYTHON
     subprotocol = ""
     is_binary = True
 
     def decode(self, data: bytes) -> Message:
-        """Raise ProtocolViolation: there are no bytes to decode."""
+        """Raise ProtocolViolation, because messages inside the process are not bytes."""
         raise ProtocolViolation("a session inside the process has no bytes")
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """Raise PayloadError: :class:`LocalMessageEncoder` passes messages on without bytes."""
+        """Raise PayloadError, because :class:`LocalMessageEncoder` does not convert messages to bytes."""
         raise PayloadError("a session inside the process has no bytes")
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
@@ -61,12 +61,12 @@ class PythonSerializer:
         return is_deeper(PYTHON, raw, depth)
 
     def values(self, raw: Any) -> Any:
-        """Return a copy of a payload, which consists of Python values already."""
+        """Return a copy of a payload, which already consists of Python values."""
         return to_payload(raw)
 
 
 class LocalMessageEncoder(MessageEncoder):
-    """The encoder of a single session, which returns a DecodedMessage instead of bytes. Sessions share no values."""
+    """An encoder for one session, so that sessions share no values. It returns a DecodedMessage instead of bytes."""
 
     __slots__ = ()
 
@@ -79,7 +79,7 @@ class LocalMessageEncoder(MessageEncoder):
         if isinstance(message, PAYLOAD_MESSAGES):
             delivery.args = from_payload(payload_format, message.args)
             delivery.kwargs = from_payload(payload_format, message.kwargs)
-        # Only an Inbox is written to with this encoder, and it expects a DecodedMessage.
+        # The type is wrong on purpose: only an Inbox uses this encoder, and an Inbox expects a DecodedMessage.
         return cast(bytes, delivery)
 
 
@@ -87,7 +87,7 @@ class Inbox:
     """The transport of a session inside the process.
 
     ``handle`` is called with each message, and ``on_end`` after the last one. ``on_size_changed`` is called when the
-    number of queued messages has changed.
+    number of queued messages changes.
     """
 
     def __init__(
@@ -119,17 +119,17 @@ class Inbox:
             self._on_size_changed()
 
     def close(self, reason: str, message: str) -> None:
-        """End the session after the messages that are queued. A second call does nothing."""
+        """End the session after the queued messages. A second call does nothing."""
         if not self._is_closed:
             self._is_closed = True
             self._put(SessionEnd(reason, message))
 
     def pause(self) -> None:
-        """Pause sending: the router accepts no messages for now."""
+        """Pause sending, because the router accepts no messages at present."""
         self._may_send.clear()
 
     def resume(self) -> None:
-        """Resume sending: the router accepts messages again."""
+        """Resume sending, because the router accepts messages again."""
         self._may_send.set()
 
     @property
@@ -139,7 +139,7 @@ class Inbox:
 
     @property
     def is_send_paused(self) -> bool:
-        """Whether the router accepts no messages for now."""
+        """Whether sending is paused, because the router accepts no messages at present."""
         return not self._may_send.is_set()
 
     async def wait_until_writable(self) -> None:
@@ -161,7 +161,7 @@ class Inbox:
                     self._on_end(item)
                 else:
                     self._handle(item)
-            except Exception:  # a bug of ours with one message must not block the others
+            except Exception:  # a bug in the handling of one message must not block the others
                 logger.exception("A session inside the process failed to handle %s", type(item).__name__)
         self._is_draining = bool(queue)
         if queue:

@@ -1,10 +1,10 @@
-"""Client sessions inside the router's process. They need no network; the router treats them like all others.
+"""Client sessions inside the router's process. They need no network. The router treats them like all other sessions.
 
     session = await join(node, "realm1", authid="shop", authrole="backend")
     result = await session.call("com.example.add", [2, 3])
     await session.publish("com.example.added", [result.value])
 
-They belong to the event loop of the node, and no other thread may use them.
+The sessions belong to the event loop of the node. Other threads must not use them.
 """
 
 import asyncio
@@ -46,10 +46,10 @@ class LocalClientTransport:
         self._node.receive(self._connection, message)
 
     def answer_challenge(self, challenge: Challenge, session_id: int) -> None:
-        """Do nothing: there is no authentication, and so no CHALLENGE."""
+        """Do nothing: without authentication, there is no CHALLENGE."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """Skip the session when sending events and calls while its queue is too long, as with slow peers."""
+        """Skip the session when sending events and calls while its queue is too long, or include it again."""
         self._connection.congested(is_congested)
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ async def join(
     authextra: dict[str, Any] | None = None,
     max_queued: int = MAX_QUEUED_MESSAGES,
 ) -> Session:
-    """Open a session with any role of the realm, or with ``trusted``, the role that may do everything.
+    """Open a session with a role of the realm, or with ``trusted``, the role that may do everything.
 
     Raises SessionClosed if the realm or the role does not exist, or if the realm is full.
     """
@@ -77,10 +77,10 @@ async def join(
 
 
 class ServiceSessions:
-    """The router's own sessions, with which it calls procedures: one for each realm and role in use.
+    """The sessions with which the router itself calls procedures, one for each realm and role in use.
 
-    A session is opened on first use, and reopened if it was closed. ``node`` is set when the node starts. Before that,
-    and in realms that do not exist, no session can be opened.
+    A session is opened on first use, and reopened if it was closed. ``node`` is set when the node starts; no session
+    can be opened before.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class ServiceSessions:
         self._opening = asyncio.Lock()
 
     async def of(self, realm: str, authrole: str = TRUSTED) -> Session:
-        """Return the session of this role. Raises SessionClosed if it cannot be opened."""
+        """Return the session with this role in the realm. Raises SessionClosed if it cannot be opened."""
         key = (realm, authrole)
         async with self._opening:
             session = self._sessions.get(key)

@@ -115,15 +115,15 @@ class Node:
         self._after_control()
 
     def receive(self, connection: Connection, message: Message) -> None:
-        """Route one message and run its effects. Hot path."""
+        """Route a message and run its effects. Hot path."""
         self.accept(connection, message)
         self.settle()
 
     def accept(self, connection: Connection, message: Message) -> None:
         """Route one of several messages. Call :meth:`settle` after the last one. Hot path.
 
-        Effects are delayed until then, so that messages to one peer are written together. The exception are messages
-        that change the session itself.
+        Effects are delayed until then, so that messages to one peer are written together. Messages that change the
+        session itself are an exception: their effects run immediately.
         """
         try:
             can_delay_effects = self.router.receive(connection.session_id, message)
@@ -148,12 +148,12 @@ class Node:
         return session is not None and session.state in JOINING_STATES
 
     def violate(self, connection: Connection, message: str) -> None:
-        """End the session with ABORT, because the peer sent data that is not a valid message."""
+        """End the session with ABORT, because the peer sent an invalid message."""
         self.router.violate(connection.session_id, message)
         self._after_control()
 
     def report_bug(self, connection: Connection) -> None:
-        """Log the exception that is being handled, which is a bug of ours, and end the session."""
+        """Log the current exception, which is a bug in this product, and end the session."""
         logger.exception("Session %s is closed after an error inside the router", connection.session_id)
         message = "internal error: see the log of the router"
         self.router.violate(connection.session_id, message, errors.INTERNAL_ERROR)
@@ -200,12 +200,12 @@ class Node:
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
         """Apply router options. Sessions that are not affected stay open.
 
-        ``services`` are all services that clients may connect to from now on, by key; None leaves them unchanged.
-        Sessions end if their service was removed, or if its new options would not have allowed them to join.
+        ``services`` are all services of the new configuration, by key; None leaves the services unchanged. Sessions end
+        if their service was removed, or if its new options would not have allowed them to join.
         """
         if services is not None:
             self._services = services
-        # Determined before the options are replaced: sessions still have the options with which they joined.
+        # Determine this before the options are replaced: sessions still have the options with which they joined.
         ending = {one.id: self._why_closed(one.service) for one in self.router.sessions.values()}
         outdated = {
             one.service.key: current
@@ -218,22 +218,25 @@ class Node:
                 service = connection.service
                 connection.service = for_same_client(service, outdated.get(service.key, service))
         finally:
-            # Also after an exception: sessions may have the new options already, and a second attempt, which compares
-            # with those, would not end them.
+            # Do this even after an exception: sessions may already have the new options. A second attempt would compare
+            # with these, and not end the sessions.
             for session_id, message in ending.items():
                 if message:
                     self.router.leave(session_id, errors.CLOSE_REALM, message)
         self._after_control()
 
     def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
-        """Return the current options of ``service``; None if it was removed or no longer admits such sessions."""
+        """Return the current options of ``service``.
+
+        None if the service was removed or no longer admits such sessions.
+        """
         if self._services is None or service is LOCAL_SERVICE:
             return service
         current = self._services.get(service.key)
         return None if current is None or is_narrowed(service, current) else current
 
     def _why_closed(self, service: ServiceOptions) -> str:
-        """Return why the sessions of ``service`` must end; an empty text if they may stay open."""
+        """Return the reason why the sessions of ``service`` must end; an empty text if they may stay open."""
         if self.current_service(service) is not None:
             return ""
         if self._services is not None and service.key not in self._services:
@@ -260,7 +263,7 @@ class Node:
             self._timer = None
 
     def stats(self) -> NodeStats:
-        """Return the numbers of the node. The time that this takes grows with the number of connections."""
+        """Return the numbers of the node. The cost is proportional to the number of connections."""
         clients = [one for one in self.connections.values() if one.service is not LOCAL_SERVICE]
         return NodeStats(
             realms={name: realm.stats() for name, realm in self.router.realms.items()},
@@ -277,8 +280,8 @@ class Node:
 
     def run_effects(self) -> None:
         """Run the effects in the outbox, in order. Hot path."""
-        # Not reentrant: an effect can call back, for example if a write fails and reports a lost transport. The effects
-        # of such a call are appended to the outbox, and the outer call runs them in order.
+        # Not reentrant: running an effect can call this method again, for example if a write fails and the transport is
+        # reported as lost. The inner call appends its effects to the outbox, and the outer call runs them in order.
         if self._is_running_effects:
             return
         self._is_running_effects = True
@@ -290,7 +293,7 @@ class Node:
                         if type(effect) is Send:
                             outbound.send(effect)
                         else:
-                            # Before anything else happens to the session: queued events were sent earlier.
+                            # Before any other effect on the session: the queued events come first.
                             outbound.flush_events()
                             RUNNERS[type(effect)](self, effect)
                     except Exception:  # a failing effect must not prevent those after it
@@ -304,7 +307,7 @@ class Node:
     # End of the hot path.
 
     def _on_undeliverable(self, session_id: int, message: Message, fault: Exception) -> None:
-        """Report to the core that a message could not be encoded, because of its payload or of a bug of ours."""
+        """Report to the core that a message could not be encoded, because of its payload or a bug in this product."""
         if not isinstance(fault, PayloadError):
             logger.error("%s cannot be encoded", type(message).__name__, exc_info=fault)
             fault = PayloadError("internal error: see the log of the router")
@@ -380,7 +383,7 @@ class Node:
             self._loop.call_soon(self._run_cleanup_next_turn)
 
     def _run_cleanup_next_turn(self) -> None:
-        """Run cleanup one turn later, so that messages handled in this turn are sent before it, not after it."""
+        """Run the cleanup in the next turn, so that the messages of this turn are sent first."""
         self._loop.call_soon(self._run_cleanup)
 
     def _run_cleanup(self) -> None:

@@ -15,36 +15,36 @@ logger = logging.getLogger(__name__)
 class NodeObserver(Protocol):
     """An observer of a node, added with ``node.observers.add(observer)``.
 
-    The node calls the methods on its event loop while it runs effects. So they must return soon and must not block. An
-    observer that derives from this class implements the methods that it needs; the others cost nothing.
+    The node calls the methods on its event loop while it runs effects, so they must not block. A subclass implements
+    only the methods that it needs; the others cost nothing.
     """
 
     def session_joined(self, session: Session) -> None:
-        """Handle that a session has joined its realm."""
+        """Called when a session has joined its realm."""
         return  # observers that do not need an event inherit these empty methods
 
     def session_left(self, session: Session, reason: str) -> None:
-        """Handle that a session has left its realm. ``reason`` is a URI."""
+        """Called when a session has left its realm. ``reason`` is a URI."""
         return
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """Handle the GOODBYE of a client. Its connection still has the id of the session that has ended."""
+        """Called when a client has sent GOODBYE. The connection still has the id of the ended session."""
         return
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Handle that the router itself, not a callee, has answered a request with an error."""
+        """Called when the router itself, not a callee, has answered a request with an error."""
         return
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """Handle that a peer reads too slowly.
+        """Called when a peer reads too slowly.
 
-        ``queued_bytes`` is the number of bytes queued for a peer that is disconnected for this reason. It is None if
-        the peer stays connected, and misses events and calls until it has caught up.
+        ``queued_bytes`` is the number of queued bytes if the peer is disconnected for this reason. It is None if the
+        peer stays connected and misses events and calls until it has caught up.
         """
         return
 
     def event_recorded(self, record: Record) -> None:
-        """Store an event that belongs to a durable history."""
+        """Called when an event for a durable history was published."""
         return
 
 
@@ -68,7 +68,7 @@ class NodeObservers:
         return len(self._observers)
 
     def add(self, observer: NodeObserver) -> None:
-        """Add an observer. It is called after those that were added before."""
+        """Add an observer. It is called after all observers added before."""
         self._observers.append(observer)
         self._collect()
 
@@ -109,7 +109,7 @@ class NodeObservers:
                 logger.exception("An observer of the node failed in %s", method)
 
     def _collect(self) -> None:
-        """Collect the implemented methods, so that an event that no observer needs costs one dict lookup."""
+        """Collect the implemented methods. An event without observers then costs only one dict lookup."""
         self._methods = {
             name: tuple(
                 getattr(one, name)

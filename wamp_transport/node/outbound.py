@@ -1,4 +1,4 @@
-"""Send messages to connections: encode each once per encoder, and write consecutive events together."""
+"""Send messages to connections: encode each message once per encoder, and write consecutive events together."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,15 @@ from .connection import Connection, MessageEncoder
 logger = logging.getLogger(__name__)
 
 OnUndeliverable = Callable[[int, Message, Exception], None]
-"""A function that is called if a message cannot be encoded, with the session's id, the message and the exception."""
+"""A callback for messages that cannot be encoded. Its arguments are the session's id, the message and the exception."""
 
 
 class Outbound:
     """The sender of a node. It carries out the core's :class:`~wamp_transport.router.effects.Send`.
 
-    Consecutive events for the same receivers are queued until a different effect follows, and then written to each
-    receiver with one call. So the cost per receiver arises once for all of them. Each session gets its messages in
-    order. ``on_refused`` is called with each error by which the router itself refuses a request.
+    Consecutive events for the same receivers are queued until a different effect follows. Then they are written to each
+    receiver with one call, to save the cost per write. Each session gets its messages in order. ``on_refused`` is
+    called with each error with which the router itself refuses a request.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Outbound:
         self._receivers: Sequence[int] = ()
         self._events: list[Send] = []
         self.congested = 0
-        """The number of connections whose peers get no events and calls at present."""
+        """The number of connections to which no events and calls are sent at present."""
         self.events_dropped = 0
         """The number of events not sent to peers that read too slowly, counted once for each receiver."""
         self.undelivered_events = 0
@@ -50,7 +50,7 @@ class Outbound:
         if len(recipients) == 1:
             session_id = recipients[0]
             if self._events and session_id in self._receivers:
-                self.flush_events()  # else this message would overtake the queued events
+                self.flush_events()  # otherwise this message would overtake the queued events
             if effect.payload_format is PYTHON and type(effect.message) is Error:
                 self._on_refused(session_id, effect.message)
             if self.congested and not self._can_receive(session_id, effect.message):
@@ -65,7 +65,7 @@ class Outbound:
                 self.undelivered_events += type(effect.message) is Event
             else:
                 connection.transport.write(data)
-        elif recipients is self._receivers:  # the same list object, so the same receivers in the same order
+        elif recipients is self._receivers:  # the same list object means the same receivers in the same order
             self._events.append(effect)
         else:
             if self._events:
@@ -75,7 +75,7 @@ class Outbound:
 
     def flush_events(self) -> None:
         """Write the queued events."""
-        # Emptied first: writing can end sessions, whose effects may queue events and flush again.
+        # Empty the queue first: writing can end sessions, whose effects may queue events and flush again.
         events, self._events = self._events, []
         connections, receivers, self._receivers = self._connections, self._receivers, ()
         encoder: MessageEncoder | None = None
@@ -98,7 +98,7 @@ class Outbound:
             try:
                 for data in pieces:
                     connection.transport.write(data)
-            except Exception:  # a bug of ours with one receiver must not affect the others
+            except Exception:  # a bug in the code for one receiver must not affect the others
                 logger.exception("Writing to session %s failed", session_id)
 
     # End of the hot path.

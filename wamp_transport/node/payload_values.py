@@ -14,7 +14,7 @@ IMMUTABLE_TYPES = frozenset({str, int, float, bool, bytes, type(None)})
 """The immutable types that every serializer supports. Their values need no copy."""
 
 MAX_DEPTH: Final = 100
-"""The largest nesting depth of lists and dictionaries. It equals the default limit of a realm."""
+"""The largest nesting depth of lists and dictionaries. It is also the default limit of a realm."""
 
 
 def to_payload(value: Any) -> Any:
@@ -28,7 +28,7 @@ def to_payload(value: Any) -> Any:
         return _copy(value, MAX_DEPTH) if value else ABSENT
     except PayloadError:
         raise
-    except BaseException as fault:  # mappings and sequences may run code of the project
+    except BaseException as fault:  # custom mappings and sequences run code of the project, which can raise anything
         raise PayloadError(f"a value of type {type(value).__name__} cannot be sent: {contain(fault)!r}") from fault
 
 

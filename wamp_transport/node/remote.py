@@ -1,6 +1,6 @@
 """Client sessions at a router in another process or on another host, over WebSocket.
 
-Any router that implements WAMP v2 will do.
+Any router that implements WAMP v2 is supported.
 
     session = await connect("wss://example.com/ws", "realm1", Ticket("worker", "s3cret"))
     result = await session.call("com.example.add", [2, 3])
@@ -38,11 +38,11 @@ OFFERED_SERIALIZERS: Final = ("msgpack", "json")
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """The largest message from the router, in bytes. The connection is closed if a message is larger."""
 MAX_UNSENT_BYTES: Final = 1024 * 1024
-"""The number of queued bytes above which senders have to wait."""
+"""The number of queued bytes above which senders must wait."""
 PING_SECONDS: Final = 20.0
-"""The interval of pings, and the time limit for the answer to one."""
+"""The interval between pings in seconds, and the time limit for each answer."""
 GOODBYE_SECONDS: Final = 5.0
-"""The time limit for the answer to GOODBYE, after which the connection is closed."""
+"""The time limit in seconds for the answer to GOODBYE. Then the connection is closed."""
 
 
 class Socket(Protocol):
@@ -62,7 +62,7 @@ class Socket(Protocol):
 
 
 class WebSocketClientTransport:
-    """The transport of a session over a WebSocket. One task reads and another one writes."""
+    """The transport of a session over a WebSocket. One task reads and another task writes."""
 
     def __init__(self, socket: Socket, serializer: Serializer, credential: Credential, inbox: Inbox) -> None:
         self._loop = asyncio.get_running_loop()
@@ -106,14 +106,14 @@ class WebSocketClientTransport:
             self.close()
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop reading while the session's queue is too long, so that the router has to buffer."""
+        """Stop reading from the router while the session's queue is too long, or resume."""
         if is_congested:
             self._may_read.clear()
         else:
             self._may_read.set()
 
     def close(self) -> None:
-        """Close the socket once all queued messages are sent."""
+        """Close the socket after sending all queued messages."""
         self._is_closing = True
         self._has_work.set()
         self._may_read.set()
@@ -130,7 +130,7 @@ class WebSocketClientTransport:
                     if self._inbox.is_send_paused and self._unsent_bytes <= MAX_UNSENT_BYTES // 2:
                         self._inbox.resume()
         except ConnectionClosed:
-            self._unsent.clear()  # the reading task reports the lost connection
+            self._unsent.clear()  # the task that reads reports the lost connection
         finally:
             await self._socket.close()
 
@@ -171,7 +171,7 @@ class ConnectOptions:
 
     ``socket`` is the path of a Unix socket to use instead of the URL's host and port. If ``tls`` is None, certificates
     are verified with Python's defaults. ``open_seconds`` is the time limit for the handshake, None for no limit.
-    ``uses_proxy``: whether to use the proxy that the environment names, if any.
+    ``uses_proxy``: whether to use the proxy set in the environment variables, if any.
     """
 
     serializers: tuple[str, ...] = OFFERED_SERIALIZERS
@@ -226,6 +226,6 @@ async def connect(
 
 
 def printable_url(url: str) -> str:
-    """Return a URL for logs and messages: without user, password, query and fragment."""
+    """Return a URL without user, password, query and fragment, for logs and messages."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -13,9 +13,9 @@ from .client_types import Result
 from .inbox import DecodedMessage, Inbox
 
 MAX_QUEUED_RESULTS: Final = 1_000
-"""The number of progressive results of a call that may be queued. The call is canceled if it has more."""
+"""The number of progressive results of a call that may be queued. If more arrive, the call is canceled."""
 REQUESTS_PER_TURN: Final = 64
-"""The number of messages that a session sends before it yields to other tasks."""
+"""The number of messages that a session sends before it lets other tasks run."""
 
 
 class Request:
@@ -38,7 +38,8 @@ class Request:
 class Requests:
     """The pending requests of one session.
 
-    ``send`` sends a message. ``on_late_outcome`` is called with the result of a request that was canceled meanwhile.
+    ``send`` sends a message. ``on_late_outcome`` is called with the result of a request if its task was canceled before
+    the answer arrived.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Requests:
         """Send the message that ``make`` returns for the next request id. Raises SessionClosed and PayloadError."""
         await self.turn()
         request_id = self._last_id + 1
-        self._send(make(request_id))  # the answer arrives in a later turn of the loop, after the next lines
+        self._send(make(request_id))  # the answer arrives in a later turn of the loop, so after the following lines
         self._last_id = request_id
         if request is not None:
             request.id = request_id
@@ -89,7 +90,7 @@ class Requests:
         return await request.answer
 
     async def call(self, make: Callable[[int], messages.Message], *, is_progressive: bool = False) -> Request:
-        """Start a call. The caller must call :meth:`abandon` in the end, also after success."""
+        """Start a call. Call :meth:`abandon` afterwards, even after success."""
         request = Request(self._loop.create_future(), lambda answer: answer)
         if is_progressive:
             parts = request.parts = asyncio.Queue()
@@ -99,7 +100,7 @@ class Requests:
 
     @contextmanager
     def within(self, seconds: float | None, request: Request) -> Iterator[None]:
-        """Fail a call with CallTimeout if it takes longer than ``seconds``. None sets no limit."""
+        """Fail a call with CallTimeout after ``seconds``. None sets no limit."""
         timer = None
         if seconds is not None:
             fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")
@@ -111,7 +112,7 @@ class Requests:
                 timer.cancel()
 
     def abandon(self, request: Request, fault: Exception | None = None) -> None:
-        """Cancel a call, unless it has a result. ``fault`` is raised in the task that waits for it."""
+        """Cancel a call, unless it has a result. ``fault`` is raised in the task that waits for the call."""
         if self._open.pop(request.id, None) is None:
             return
         if fault is not None and not request.answer.done():
@@ -167,5 +168,5 @@ class Requests:
 
 
 def copy_exception(end: SessionClosed) -> SessionClosed:
-    """Return a copy of an exception, because one object must not be raised in several tasks."""
+    """Return a copy of an exception, because the same object must not be raised in several tasks."""
     return SessionClosed(end.reason, str(end))

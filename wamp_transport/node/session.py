@@ -1,8 +1,8 @@
 """A WAMP client session, independent of its transport: it calls, publishes, registers and subscribes.
 
-:mod:`.local` opens a session with the router of this process, :mod:`.remote` one with any other router. A session
-belongs to the event loop that opened it, and no other thread may use it. Values are copied in both directions. A
-handler that is not a coroutine function blocks the event loop while it runs.
+:mod:`.local` opens sessions with the router of this process, :mod:`.remote` with any other router. A session belongs to
+the event loop in which it was opened. Other threads must not use it. Values are copied in both directions. A handler
+that is not a coroutine function blocks the event loop while it runs.
 
 Section of the specification: Basic Profile.
 """
@@ -26,7 +26,7 @@ from .payload_values import copy_payload, to_payload
 from .requests import Requests, copy_exception
 
 MAX_QUEUED_MESSAGES: Final = 10_000
-"""The number of events and calls that may be queued or running in a session before the router skips it."""
+"""The maximum number of queued and running events and calls of a session. Above it, the router skips the session."""
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
     "subscriber": ("subscription_revocation",),
@@ -51,7 +51,7 @@ class ClientTransport(Protocol):
         ...
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop or resume receiving messages, because the session's queue is too long or has become shorter."""
+        """Stop receiving messages, because the session's queue is too long, or resume."""
         ...
 
     def close(self) -> None:
@@ -60,7 +60,10 @@ class ClientTransport(Protocol):
 
 
 class Subscription:
-    """A handler subscribed to a topic or pattern. ``is_active`` is True until it is unsubscribed or revoked."""
+    """A handler subscribed to a topic or pattern.
+
+    ``is_active`` is True until the subscription is canceled or revoked.
+    """
 
     def __init__(self, session: "Session", subscription_id: int, topic: str, handler: EventHandler) -> None:
         self._session = session
@@ -77,7 +80,10 @@ class Subscription:
 
 
 class Registration:
-    """A handler registered for a procedure or pattern. ``is_active`` is True until it is unregistered or revoked."""
+    """A handler registered for a procedure or pattern.
+
+    ``is_active`` is True until the registration is canceled or revoked.
+    """
 
     def __init__(self, session: "Session", registration_id: int, procedure: str, handler: Procedure) -> None:
         self._session = session
@@ -96,9 +102,9 @@ class Registration:
 class Session:
     """A client session.
 
-    All of its coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee
-    answers with an error, and PayloadError if a value cannot be sent. ``connect`` creates the transport, which must
-    write incoming messages to the given inbox.
+    All coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee answers with
+    an error, and PayloadError if a value cannot be sent. ``connect`` creates the transport, which must write incoming
+    messages to the given inbox.
     """
 
     def __init__(
@@ -173,7 +179,10 @@ class Session:
         *,
         options: PublishOptions | None = None,
     ) -> int | None:
-        """Publish an event. With ``acknowledge`` in the options, wait for the acknowledgement and return its id."""
+        """Publish an event.
+
+        With ``acknowledge`` in the options, wait for the acknowledgement and return the publication id.
+        """
         options = options or PublishOptions()
         payload = to_payload(args), to_payload(kwargs)
 
@@ -255,7 +264,7 @@ class Session:
     ) -> AsyncGenerator[Result, None]:
         """Call a procedure. Yield its progressive results as they arrive, then the result.
 
-        ``timeout`` is for the whole call. Closing the generator cancels it.
+        ``timeout`` applies to the whole call. Closing the generator cancels the call.
         """
         payload = to_payload(args), to_payload(kwargs)
         options = replace(options or CallOptions(), receive_progress=True)
@@ -270,10 +279,13 @@ class Session:
         finally:
             self._requests.abandon(request)
             if not request.answer.cancelled():
-                request.answer.exception()  # mark it as retrieved
+                request.answer.exception()  # mark the exception as retrieved
 
     async def forget_subscription(self, subscription: Subscription) -> None:
-        """Remove a subscription. UNSUBSCRIBE is sent only with the last handler of a topic, as they share an id."""
+        """Remove a subscription.
+
+        Handlers of the same topic share an id, so only the removal of the last one sends UNSUBSCRIBE.
+        """
         async with self._change_lock:
             holders = self._subscriptions.get(subscription.id, [])
             if subscription in holders:
@@ -342,12 +354,12 @@ class Session:
             self._handler_runner.start(self._undo(outcome))
 
     async def _undo(self, holder: Subscription | Registration) -> None:
-        """Undo a subscription or registration that was confirmed after its task had been canceled."""
+        """Undo a subscription or registration that the router confirmed after the task had been canceled."""
         with suppress(WampError):
             await (holder.unsubscribe() if isinstance(holder, Subscription) else holder.unregister())
 
     def _on_revoked(self, delivery: DecodedMessage, message: Any) -> None:
-        """Handle UNSUBSCRIBED and UNREGISTERED: an answer, or with request id 0 a revocation by the router."""
+        """Handle UNSUBSCRIBED or UNREGISTERED: an answer or, with request id 0, a revocation by the router."""
         if message.request_id:
             self._on_answer(delivery, message)
         elif isinstance(message, messages.Unsubscribed):
@@ -367,7 +379,7 @@ class Session:
 
     def _on_invocation(self, delivery: DecodedMessage, message: messages.Invocation) -> None:
         registration = self._registrations.get(message.registration_id)
-        if registration is None:  # sent before the router got our UNREGISTER
+        if registration is None:  # sent before the router received our UNREGISTER
             details = messages.ErrorDetails()
             self._send(messages.Error(INVOCATION, message.request_id, details, errors.UNAVAILABLE))
             return
@@ -404,7 +416,10 @@ class Session:
         self._inbox.resume()
 
     def _update_congestion(self) -> None:
-        """Report congestion to the transport. It ends at half the limit, so that it does not toggle per message."""
+        """Report congestion to the transport.
+
+        Congestion ends at half the limit, so that it does not toggle with each message.
+        """
         waiting = len(self._inbox) + len(self._handler_runner)
         is_congested = waiting > self._max_queued // 2 if self._is_congested else waiting >= self._max_queued
         if is_congested != self._is_congested:
@@ -428,4 +443,4 @@ HANDLERS: Final[Mapping[type[Message], Callable[[Session, DecodedMessage, Any], 
     messages.Invocation: Session._on_invocation,
     messages.Interrupt: Session._on_interrupt,
 }
-"""The methods for the messages that a router sends to clients. Other messages are ignored."""
+"""The methods that handle the messages of a router, by type. Other messages are ignored."""

@@ -8,7 +8,7 @@ from ..router.records import RealmStats
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """The numbers of a node at one moment. They are computed on request, so that routing a message costs nothing more.
+    """The numbers of a node at one moment. They are computed on request, at no cost for the routing of messages.
 
     ``realms``
         The numbers of each realm, by name.

@@ -15,7 +15,7 @@ from .records import Publication, Subscription
 
 
 class RetainedEvents:
-    """The events that were last published with ``retain``, for at most ``limit`` topics (0 for no limit).
+    """The retained events of up to ``limit`` topics (0 for no limit).
 
     For each topic, the latest event without restrictions is kept. A newer event that is restricted to some subscribers
     (for example with ``eligible`` or ``exclude``) is kept in addition, so that the other subscribers still get the
@@ -44,7 +44,7 @@ class RetainedEvents:
         self._by_topic.pop(topic, None)
 
     def find_latest(self, subscription: Subscription, may_see: Callable[[Publication], bool]) -> Iterator[Publication]:
-        """Yield the latest publication that ``may_see`` accepts for each topic that a subscription covers."""
+        """Yield, for each topic of a subscription, the latest retained publication that ``may_see`` accepts."""
         if subscription.match == "exact":
             topics = [subscription.topic]
         else:
@@ -71,9 +71,9 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
 
 
 class Query(Struct, forbid_unknown_fields=True):
-    """The filters of ``wamp.subscription.get_events``; an event must pass all filters that are given.
+    """The filters of ``wamp.subscription.get_events``. An event must pass all given filters.
 
-    Times have a time zone.
+    Times must have a time zone.
     """
 
     limit: int | None = None
@@ -89,7 +89,7 @@ class Query(Struct, forbid_unknown_fields=True):
     until_publication: int | None = None
 
     def admits(self, publication: Publication) -> bool:
-        """Return whether the topic and the time of a publication pass the filters."""
+        """Return whether a publication passes the filters for topic and time."""
         time = publication.time
         return (
             (self.topic is None or publication.message.topic == self.topic)
@@ -112,11 +112,11 @@ class History:
         return len(self._events)
 
     def add(self, publication: Publication) -> None:
-        """Add a publication. Above the limit the oldest one is removed."""
+        """Add a publication. Remove the oldest one if the limit is exceeded."""
         self._events.append(publication)
 
     def restore(self, publications: Iterable[Publication]) -> None:
-        """Put stored publications, oldest first, before the ones added since. No publication appears twice."""
+        """Insert stored publications, oldest first, before those added since the start. Skip duplicates."""
         known = {each.id for each in self._events}
         older = [each for each in publications if each.id not in known]
         self._events = deque([*older, *self._events], maxlen=self.options.limit)
@@ -136,7 +136,7 @@ class History:
     def _window(self, query: Query) -> Iterator[Publication]:
         """Yield the publications between those named in the query, oldest first.
 
-        Yield nothing if a named publication is no longer stored.
+        If one of them is no longer stored, yield nothing.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}
@@ -158,7 +158,7 @@ class History:
 def is_storable(publication: Publication) -> bool:
     """Return whether a publication may be stored.
 
-    Publications restricted by session id may not: the ids mean nothing to later sessions.
+    Publications restricted by session id may not be stored, because session ids have no meaning later.
     """
     options = publication.message.options
     return options.exclude is None and options.eligible is None
