@@ -404,7 +404,7 @@ class Session:
         self._inbox.resume()
 
     def _update_congestion(self) -> None:
-        """Report congestion to the transport. It ends at half the limit, so that it does not toggle with each message."""
+        """Report congestion to the transport. It ends at half the limit, so that each message cannot toggle it."""
         waiting = len(self._inbox) + len(self._handler_runner)
         is_congested = waiting > self._max_queued // 2 if self._is_congested else waiting >= self._max_queued
         if is_congested != self._is_congested:
