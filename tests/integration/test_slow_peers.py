@@ -141,7 +141,7 @@ def test_message_that_dribbles_in_is_not_waited_for(port: int, server: Process) 
         wire.send(frame(TEXT, b'[48,1,{},"com.example"]')[:-1])
         abort = wire.message()
         assert abort[2] == "wamp.error.protocol_violation"
-        assert "not whole within 1 seconds" in abort[1]["message"]
+        assert "not complete within 1 seconds" in abort[1]["message"]
         wire.closed()
 
 

@@ -382,7 +382,7 @@ def test_configured_authid_comes_before_that_of_the_cookie() -> None:
     run(scenario)
 
 
-@pytest.mark.expects_errors("Nobody can connect to /ws, its cookie store fails: disk full")
+@pytest.mark.expects_errors("Clients cannot connect to /ws because its cookie store fails: disk full")
 def test_handshake_is_refused_where_the_cookie_store_fails() -> None:
     class NoCookies(MemoryCookies):
         def add(self, record: Any) -> None:

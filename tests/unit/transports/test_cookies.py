@@ -137,7 +137,7 @@ class BrokenCookies(MemoryCookies):
         super().add(record)
 
 
-@pytest.mark.expects_errors("Nobody can connect to /ws, its cookie store fails: disk full")
+@pytest.mark.expects_errors("Clients cannot connect to /ws because its cookie store fails: disk full")
 def test_broken_store_refuses_and_is_logged_once_and_again_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         store = BrokenCookies(10)

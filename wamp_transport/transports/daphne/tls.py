@@ -115,7 +115,7 @@ class TlsProtocol(TlsConnection):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class _Creator:
-    """Creates connections with the current context."""
+    """A creator of TLS connections that use the current context."""
 
     def __init__(self, context: SSL.Context) -> None:
         self.context = context

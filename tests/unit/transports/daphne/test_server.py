@@ -238,7 +238,7 @@ def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
     server.loop.run_until_complete(live())
 
 
-@pytest.mark.expects_errors("The time of a connection cannot be checked")
+@pytest.mark.expects_errors("Cannot check the timeouts of a connection")
 def test_connections_are_looked_at_whatever_one_of_them_does(
     server: WampServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
