@@ -178,7 +178,7 @@ def test_class_of_handlers_that_cannot_be_made(kind):
     from wamp_transport.handlers.execution import Handler, UnusableHandler
 
     (declaration,) = REGISTRY.declarations
-    with pytest.raises(UnusableHandler, match=f"Shop cannot be made without arguments: .*{kind.__name__}"):
+    with pytest.raises(UnusableHandler, match=f"Shop cannot be instantiated without arguments: .*{kind.__name__}"):
         Handler(declaration)
 
 
@@ -381,5 +381,5 @@ def test_functions_of_model_events(kind, name, caplog):
             Item.objects.create()
         assert Item.objects.count() == 1
     finally:
-        signal_receivers.forget(declared)
+        signal_receivers.remove_publisher(declared)
     assert "no event can be made of it" in caplog.text
