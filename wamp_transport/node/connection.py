@@ -27,11 +27,11 @@ class Receiver(Protocol):
         """Return whether the connection's session is not established yet."""
         ...
 
-    def accept(self, connection: "Connection", message: Message) -> None:
-        """Route a message. Its effects may be delayed until :meth:`settle`."""
+    def feed(self, connection: "Connection", message: Message) -> None:
+        """Route a message. Its effects may be delayed until :meth:`flush_effects`."""
         ...
 
-    def settle(self) -> None:
+    def flush_effects(self) -> None:
         """Run the effects of the messages that were routed."""
         ...
 
@@ -47,12 +47,12 @@ class Receiver(Protocol):
         """Forget the connection, because its transport was closed or lost."""
         ...
 
-    def congested(self, connection: "Connection", is_congested: bool) -> None:
+    def set_congested(self, connection: "Connection", is_congested: bool) -> None:
         """Skip the connection's peer when sending events and calls, or include it again."""
         ...
 
-    def overflowed(self, connection: "Connection", waiting: int) -> None:
-        """Close the connection, because its peer reads too slowly. ``waiting`` is the number of queued bytes."""
+    def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
+        """Close the connection, because its peer reads too slowly. ``queued_bytes`` are queued for it."""
         ...
 
 
@@ -139,13 +139,13 @@ class Connection:
 
     def receive(self, data: bytes) -> None:
         """Decode and route a message of the peer, and run its effects. Do nothing after the transport was closed."""
-        self.accept(data)
-        self.settle()
+        self.feed(data)
+        self.flush_effects()
 
     # Hot path.
 
-    def accept(self, data: bytes) -> None:
-        """Decode and route one of several messages of the peer. Call :meth:`settle` after the last one."""
+    def feed(self, data: bytes) -> None:
+        """Decode and route one of several messages of the peer. Call :meth:`flush_effects` after the last one."""
         if self.is_closed:
             return
         must_enable_gc = False
@@ -163,14 +163,14 @@ class Connection:
         except Exception:  # noqa: BLE001 - bytes that crash a decoder must not stop the node
             self._node.report_bug(self)
         else:
-            self._node.accept(self, message)
+            self._node.feed(self, message)
         finally:
             if must_enable_gc:
                 gc.enable()
 
-    def settle(self) -> None:
-        """Run the effects of the messages passed to :meth:`accept`."""
-        self._node.settle()
+    def flush_effects(self) -> None:
+        """Run the effects of the messages passed to :meth:`feed`."""
+        self._node.flush_effects()
 
     # End of the hot path.
 
@@ -182,10 +182,10 @@ class Connection:
         """Report to the node that the transport was closed or lost."""
         self._node.lost(self)
 
-    def congested(self, is_congested: bool) -> None:
+    def set_congested(self, is_congested: bool) -> None:
         """Skip the peer when sending events and calls, because it reads too slowly; or include it again."""
-        self._node.congested(self, is_congested)
+        self._node.set_congested(self, is_congested)
 
-    def overflowed(self, waiting: int) -> None:
-        """Close the connection, because the peer reads too slowly. ``waiting`` is the number of queued bytes."""
-        self._node.overflowed(self, waiting)
+    def close_slow_consumer(self, queued_bytes: int) -> None:
+        """Close the connection, because the peer reads too slowly. ``queued_bytes`` are queued for it."""
+        self._node.close_slow_consumer(self, queued_bytes)

@@ -50,7 +50,7 @@ class LocalClientTransport:
 
     def set_congested(self, is_congested: bool) -> None:
         """Skip the session when sending events and calls while its queue is too long, or include it again."""
-        self._connection.congested(is_congested)
+        self._connection.set_congested(is_congested)
 
     def close(self) -> None:
         """Close the connection."""

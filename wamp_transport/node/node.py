@@ -116,11 +116,11 @@ class Node:
 
     def receive(self, connection: Connection, message: Message) -> None:
         """Route a message and run its effects. Hot path."""
-        self.accept(connection, message)
-        self.settle()
+        self.feed(connection, message)
+        self.flush_effects()
 
-    def accept(self, connection: Connection, message: Message) -> None:
-        """Route one of several messages. Call :meth:`settle` after the last one. Hot path.
+    def feed(self, connection: Connection, message: Message) -> None:
+        """Route one of several messages. Call :meth:`flush_effects` after the last one. Hot path.
 
         Effects are delayed until then, so that messages to one peer are written together. Messages that change the
         session itself are an exception: their effects run immediately.
@@ -133,9 +133,9 @@ class Node:
             # False if the message has changed the state of the session. After a GOODBYE, for example, the connection
             # gets another session id, and the next message of the same read belongs to that session.
             if not can_delay_effects:
-                self.settle()
+                self.flush_effects()
 
-    def settle(self) -> None:
+    def flush_effects(self) -> None:
         """Run the effects of the routed messages. Hot path."""
         if self._outbox:
             self.run_effects()
@@ -162,7 +162,7 @@ class Node:
     def lost(self, connection: Connection) -> None:
         """Remove the connection, because its transport was closed or lost. Can be called again."""
         connection.is_closed = True
-        self.congested(connection, False)
+        self.set_congested(connection, False)
         session_id = connection.session_id
         if self.connections.get(session_id) is connection or self._leaving.get(session_id) is connection:
             self.connections.pop(session_id, None)
@@ -172,7 +172,7 @@ class Node:
         if not (self.connections or self._leaving) and self._all_closed is not None and not self._all_closed.done():
             self._all_closed.set_result(None)
 
-    def congested(self, connection: Connection, is_congested: bool) -> None:
+    def set_congested(self, connection: Connection, is_congested: bool) -> None:
         """Skip the connection's peer when sending events and calls, or include it again."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
@@ -182,18 +182,18 @@ class Node:
             if is_congested:
                 self._report_slow_consumer(connection, None)
 
-    def overflowed(self, connection: Connection, waiting: int) -> None:
+    def close_slow_consumer(self, connection: Connection, queued_bytes: int) -> None:
         """End the session of a peer that reads too slowly. GOODBYE is sent after the queued bytes."""
-        text = f"the peer reads too slowly: {waiting} bytes are queued for it"
+        text = f"the peer reads too slowly: {queued_bytes} bytes are queued for it"
         logger.warning("Session %s is closed, because %s", connection.session_id, text)
-        self._report_slow_consumer(connection, waiting)
+        self._report_slow_consumer(connection, queued_bytes)
         self.router.leave(connection.session_id, errors.SLOW_CONSUMER, text)
         self._after_control()
 
-    def _report_slow_consumer(self, connection: Connection, waiting: int | None) -> None:
+    def _report_slow_consumer(self, connection: Connection, queued_bytes: int | None) -> None:
         session = self.router.sessions.get(connection.session_id)
         if session is not None:
-            self.observers.slow_consumer_detected(session, waiting)
+            self.observers.slow_consumer_detected(session, queued_bytes)
 
     # --- control -------------------------------------------------------------------------------------------------
 

@@ -132,10 +132,10 @@ class AsgiTransport:
         def overflowed(queued_bytes: int) -> None:
             self._queue.clear()
             self._queued_bytes = 0
-            connection.overflowed(queued_bytes)
+            connection.close_slow_consumer(queued_bytes)
 
         self._monitor = SlowConsumerMonitor(
-            bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed
+            bounds, asyncio.get_running_loop().call_later, connection.set_congested, overflowed
         )
 
     def write(self, data: bytes) -> None:

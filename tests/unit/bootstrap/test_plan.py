@@ -180,7 +180,7 @@ def test_failure_is_logged_once_with_a_traceback_where_it_is_not_foreseen(
         assert tracebacks(lambda: plan.apply(TWO)) == [True]
 
 
-@pytest.mark.expects_errors("The part b could not be closed")
+@pytest.mark.expects_errors("Closing the part b failed")
 def test_parts_are_closed_from_the_last_to_the_first_whatever_one_raises(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,7 +208,7 @@ def test_what_comes_after_a_part_is_left_alone_until_that_has_recovered(
     assert plan.behind == [parts[0]]
 
 
-@pytest.mark.expects_errors("The new configuration is not applied to the")
+@pytest.mark.expects_errors("Applying the new configuration to the")
 def test_what_fails_when_it_is_applied_once_more_is_behind(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
     parts[0].error = OSError("disk full")
     run(plan.apply(ONE))

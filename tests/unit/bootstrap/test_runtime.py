@@ -347,7 +347,7 @@ def test_stop_says_goodbye_and_closes_what_does_not_answer(monkeypatch: pytest.M
 # --- trouble ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.expects_errors("The new configuration is not used, the old one still runs. settings: 1")
+@pytest.mark.expects_errors("The new configuration is not used; the old one still runs. settings: 1")
 def test_faulty_configuration_is_told_once_and_the_old_one_runs(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -47,7 +47,7 @@ def live(signals):
         node = Node(RouterOptions(realms={"realm1": RealmOptions("realm1")}), asyncio.get_running_loop())
         signals.watch(node, lambda session_id: "7")
         session = await join(node, "realm1", authid="shop", authrole="trusted")
-        node.connections[session.id].congested(True)
+        node.connections[session.id].set_congested(True)
         await session.leave()
         signals.send_login_failed(FAILURE)
         signals.send_configuration_applied(APPLIED)

@@ -277,11 +277,11 @@ class Watched:
     def __init__(self) -> None:
         self.notes: list[Any] = []
 
-    def congested(self, is_congested: bool) -> None:
+    def set_congested(self, is_congested: bool) -> None:
         self.notes.append(is_congested)
 
-    def overflowed(self, waiting: int) -> None:
-        self.notes.append(waiting)
+    def close_slow_consumer(self, queued_bytes: int) -> None:
+        self.notes.append(queued_bytes)
 
 
 def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:

@@ -67,7 +67,7 @@ class DaphneTransport:
         inflate = None if protocol.compression is None else self._inflate
         self._is_binary = is_binary
         self.gate = ReadGate(transport)
-        self.reader = FrameReader(connection.accept, is_binary=is_binary, inflate=inflate)
+        self.reader = FrameReader(connection.feed, is_binary=is_binary, inflate=inflate)
         self.write_buffer = WriteBuffer(
             transport, self.gate, protocol.server.flush_soon, self._make_monitor, writes_through=is_plain
         )
@@ -198,13 +198,15 @@ class DaphneTransport:
         protocol, connection = self._protocol, self.connection
         assert connection is not None  # noqa: S101 - the write buffer exists
         call_later = protocol.server.loop.call_later
-        return SlowConsumerMonitor(Bounds.of(protocol._options), call_later, connection.congested, self._on_overflow)
+        return SlowConsumerMonitor(
+            Bounds.of(protocol._options), call_later, connection.set_congested, self._on_overflow
+        )
 
     def _on_overflow(self, queued_bytes: int) -> None:
         """Disconnect a slow peer. Drop the collected bytes, so that it receives the reason if it still reads."""
         if self.connection is not None:
             self.write_buffer.discard()
-            self.connection.overflowed(queued_bytes)
+            self.connection.close_slow_consumer(queued_bytes)
 
 
 def discard(data: bytes) -> None:

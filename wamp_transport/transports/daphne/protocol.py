@@ -88,7 +88,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 try:
                     self.data = reader.read(data, self.largest_short_frame)
                 finally:
-                    connection.settle()
+                    connection.flush_effects()
                 if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic and len(self.data) < len(data):
                     self.cancel_ping_timeout()
                 if not self.data or reader.next_step is WAIT:
