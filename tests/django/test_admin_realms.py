@@ -130,7 +130,7 @@ def test_role_is_added_to_a_realm(pages, role):
 
 def test_role_twice_in_a_realm_is_refused(pages, role):
     errors = pages.refused(pages.get("role_add"), realm=role.realm_id, name="anonymous")
-    assert "a role of that name already" in str(errors)
+    assert "already has a role with this name" in str(errors)
 
 
 def test_lists_show_what_is_below(pages, role):
@@ -198,7 +198,7 @@ def test_page_of_a_role_explains_what_somebody_may(pages, role):
     assert "anonymous: Django user" in text
     assert "<strong>Allowed</strong>" in text
     assert "<strong>Denied</strong>" in text
-    assert "Nobody" in pages.get("role_explain", role.pk, action="call", principal="eve").context["problem"]
+    assert "No principal" in pages.get("role_explain", role.pk, action="call", principal="eve").context["problem"]
     Role.objects.filter(name="clerk").delete()
     told = pages.get("role_explain", role.pk, action="call", uri="com.x", principal="joe")
     assert told.context["problem"] == "The realm has no role clerk."

@@ -41,7 +41,7 @@ def hanging(settings):
 
 
 @pytest.mark.expects_errors(
-    "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running"
+    "Looking up a user or token timed out, and the login is denied: hooks are too slow (running"
 )
 def test_hooks_that_hang_deny_the_login_and_leave_the_database_to_others(queries, hanging, caplog):
     watch = SessionWatch(lambda _: True, lambda *_: None, queries=queries)

@@ -101,12 +101,12 @@ def test_guess_that_cannot_be_counted_does_not_learn_whether_it_was_right(monkey
     async def whole():
         inside, trail = Inside(), Trail()
         guarded = door(inside, trail)
-        jobs = [asyncio.ensure_future(threads.in_thread(work)) for _ in range(threads.MAX_THREADS)]
+        jobs = [asyncio.ensure_future(threads.in_thread(work)) for _ in range(threads.DATABASE_THREADS)]
         for _ in jobs:
             await asyncio.to_thread(begun.acquire)
         for signature in ("guess", "right"):
             answer = await guarded.authenticate(request(signature))
-            assert answer == Deny(errors.UNAVAILABLE, "too many logins at a time; try again later")
+            assert answer == Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         gate.set()
         await asyncio.gather(*jobs)
         assert inside.tried == []

@@ -59,6 +59,7 @@ in_coroutines = pytest.mark.parametrize("kind", IN_COROUTINES)
 # --- handlers ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.expects_errors("failed with a call of com.fail")
 @in_threads
 @pytest.mark.parametrize("has_parts", [False, True])
 def test_synchronous_procedure(kind, has_parts, caplog):
@@ -82,6 +83,7 @@ def test_synchronous_procedure(kind, has_parts, caplog):
     assert kind.__name__ in caplog.text
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_coroutines
 @pytest.mark.parametrize("has_parts", [False, True])
 def test_asynchronous_procedure(kind, has_parts, caplog):
@@ -104,6 +106,7 @@ def test_asynchronous_procedure(kind, has_parts, caplog):
     assert kind.__name__ in caplog.text
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_coroutines
 @pytest.mark.parametrize("is_async", [False, True])
 def test_subscriber_goes_on_hearing(kind, is_async):
@@ -128,6 +131,7 @@ def test_subscriber_goes_on_hearing(kind, is_async):
     play(scenario)
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_coroutines
 def test_handlers_of_a_session_inside_the_process(kind):
     def fail(*_):
@@ -151,6 +155,7 @@ def test_handlers_of_a_session_inside_the_process(kind):
     play(scenario)
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_coroutines
 def test_result_that_has_code_of_its_own(kind):
     class Result(dict):
@@ -195,6 +200,7 @@ def test_module_of_handlers_that_cannot_be_imported(kind, monkeypatch, tmp_path)
     assert kind.__name__ in str(broken)
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_threads
 def test_handlers_in_tests_of_projects(kind):
     @register("com.fail")
@@ -208,6 +214,7 @@ def test_handlers_in_tests_of_projects(kind):
 # --- the API -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @pytest.mark.parametrize("kind", [StopIteration, SystemExit])
 def test_handlers_of_the_api(serving, kind):  # noqa: F811
     heard = queue.Queue()
@@ -252,6 +259,7 @@ class Raises:
     authorize = authenticate
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @pytest.mark.parametrize("kind", [*IN_COROUTINES, asyncio.CancelledError])
 @pytest.mark.parametrize("request_", [LOGIN, ACTION])
 def test_authenticators_and_authorizers_of_a_node(kind, request_, caplog):
@@ -267,6 +275,7 @@ def test_authenticators_and_authorizers_of_a_node(kind, request_, caplog):
     assert kind.__name__ in caplog.text
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @pytest.mark.parametrize("kind", IN_COROUTINES)
 @pytest.mark.parametrize("is_async", [False, True])
 def test_authenticator_that_is_a_function(kind, is_async, settings):
@@ -299,6 +308,7 @@ def test_authenticator_that_is_a_function(kind, is_async, settings):
     threads.close()
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_threads
 def test_maker_of_an_authenticator_and_its_module(kind, caplog, monkeypatch, tmp_path):
     module = ModuleType("rough_authenticators")
@@ -312,9 +322,10 @@ def test_maker_of_an_authenticator_and_its_module(kind, caplog, monkeypatch, tmp
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("rough_authenticators.create", "rough_module.create"):
         assert _create_authenticator(name, None) is None
-        assert f"Nobody can log in by {name}" in caplog.text
+        assert f"Logins with {name} are not possible" in caplog.text
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @in_coroutines
 @pytest.mark.parametrize("is_async", [False, True])
 def test_authorizer_that_is_a_function(kind, is_async, monkeypatch, caplog):
@@ -367,6 +378,7 @@ def test_module_of_a_hook(kind, settings, monkeypatch, tmp_path):
 # --- models ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.expects_errors("ProjectCodeError")
 @pytest.mark.django_db
 @in_threads
 @pytest.mark.parametrize("name", ["topic", "serialize", "when", "options"])

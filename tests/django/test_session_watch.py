@@ -143,7 +143,7 @@ def test_what_sends_no_signal_is_found_in_a_review(stage, joe):
 
 
 @pytest.mark.expects_errors(
-    "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running"
+    "Looking up a user or token timed out, and the login is denied: hooks are too slow (running"
 )
 def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, caplog):
     stage, returns = Stage(IdentityQueries(0.2)), threading.Event()

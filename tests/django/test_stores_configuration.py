@@ -169,10 +169,14 @@ def test_rows_from_before_are_sealed_by_the_migration(monkeypatch):
         store.replace(node(ws=WITH_SECRETS))
     assert stored_auth() == WITH_SECRETS["auth"]
     migration = import_module("wamp_transport.migrations.0006_sealed_secrets")
-    migration.seal(apps, SimpleNamespace(connection=connection))
+    # The migration knows the model by its former name.
+    former = SimpleNamespace(
+        get_model=lambda app, name: apps.get_model(app, {"PathService": "WebPath"}.get(name, name))
+    )
+    migration.seal(former, SimpleNamespace(connection=connection))
     assert set(stored_auth()["ticket"]["principals"]["joe"]) == {"ticket_hash"}
     sealed = stored_auth()
-    migration.seal(apps, SimpleNamespace(connection=connection))
+    migration.seal(former, SimpleNamespace(connection=connection))
     assert stored_auth() == sealed
 
 

@@ -168,7 +168,7 @@ def test_subscriber_and_callee_come_back_with_the_node_unless_they_should_not(tm
         assert (told["error"], told["exit_code"]) == ("wamp.close.system_shutdown", None)
         assert 0.5 <= told["retry_in"] <= 1
         with live_server(tmp_path, port=port):
-            assert any("Connected again" in line for line in subscriber.stderr)
+            assert any("connected again" in line for line in subscriber.stderr)
             assert any("Connected again. com.size is registered." in line for line in callee.stderr)
             assert site.wamp("publish", "com.news", "two").returncode == 0
             assert site.json("call", "com.size", "a/b")["args"] == ["b"]

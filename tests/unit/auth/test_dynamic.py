@@ -40,7 +40,7 @@ def test_error_of_the_procedure_is_the_reason():
     assert denied(DynamicPrincipals(Procedure(refusal), "a.b")) == ("com.example.no_such_user", "no such user")
 
 
-@pytest.mark.expects_errors("Nobody can log in by a.b")
+@pytest.mark.expects_errors("the authenticator a.b cannot be asked")
 @pytest.mark.parametrize("uri", ["wamp.error.no_such_procedure", "wamp.error.runtime_error", "wamp.error.timeout"])
 def test_procedure_that_fails_denies_without_telling_why(uri):
     reason, message = denied(DynamicPrincipals(Procedure(ApplicationError(uri, "inner text")), "a.b"))
@@ -53,7 +53,7 @@ def test_login_without_a_realm_has_nobody_to_ask():
     assert denied(source, Lookup("ticket", None, "joe", {}))[0] == "wamp.error.no_such_realm"
 
 
-@pytest.mark.expects_errors("a.b returned no principal: expected an object or a role, found int")
+@pytest.mark.expects_errors("a.b did not return a valid principal: expected an object or a role, found int")
 def test_answer_that_is_no_principal_denies():
     assert denied(DynamicPrincipals(Procedure(5), "a.b"))[0] == "wamp.error.authentication_failed"
 
@@ -106,6 +106,6 @@ def test_function_that_could_not_be_made_denies(world):
     assert denied(FunctionPrincipals(world, "a.b", None))[0] == "wamp.error.authentication_failed"
 
 
-@pytest.mark.expects_errors("a.b returned no principal")
+@pytest.mark.expects_errors("a.b did not return a valid principal")
 def test_answer_of_a_function_is_checked(world):
     assert denied(FunctionPrincipals(world, "a.b", lambda *_: None))[0] == "wamp.error.authentication_failed"
