@@ -82,7 +82,7 @@ class InProcessBackend:
         settings = app_settings().api
         realm = realm or settings.realm or self._only_realm()
         key = (realm, settings.authid or DEFAULT_AUTHID, role or settings.role or TRUSTED)
-        if key not in self._sessions:  # setdefault: several threads may come here together
+        if key not in self._sessions:  # setdefault: several threads can run this at the same time
             self._sessions.setdefault(key, ReconnectingSession(self.bridge, partial(self.open_session, *key)))
         return self._sessions[key]
 
@@ -132,7 +132,7 @@ class RemoteBackend:
         name = realm or self.settings.realm
         if name is None:
             raise NotConfigured("Which realm is meant? Set WAMP_TRANSPORT['API']['REALM'], or pass realm=...")
-        if name not in self._sessions:  # setdefault: several threads may come here together
+        if name not in self._sessions:  # setdefault: several threads can run this at the same time
             self._sessions.setdefault(name, ReconnectingSession(self.bridge, partial(self._open_session, name)))
         return self._sessions[name]
 
@@ -157,7 +157,7 @@ class RemoteBackend:
         asyncio.set_event_loop(loop)
         loop.run_forever()
         tasks = asyncio.all_tasks(loop)
-        if tasks:  # sockets are being closed; a peer that does not answer must not keep the process from ending
+        if tasks:  # sockets are closing; an unresponsive peer must not keep the process from exiting
             loop.run_until_complete(asyncio.wait(tasks, timeout=GOODBYE_SECONDS))
         for task in tasks:
             task.cancel()

@@ -79,7 +79,7 @@ class LoopBridge:
                 raise
             future.cancel()
             raise CallTimeout(errors.TIMEOUT, "the event loop of the router does not answer") from None
-        except BaseException:  # such as Ctrl-C: nobody waits for the result any more
+        except BaseException:  # such as Ctrl-C: the result is no longer needed
             future.cancel()
             raise
 

@@ -54,7 +54,8 @@ class ReconnectingSession:
         self._handlers.append(handler)
         try:
             await self._establish(handler, session)
-        except BaseException:  # the caller gets the exception and no handler, so none must come back later
+        except BaseException:
+            # The caller gets an exception instead of a handler, so the handler must not be established later.
             self.discard(handler)
             raise
 
@@ -85,7 +86,7 @@ class ReconnectingSession:
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # marks it as retrieved: those who waited for the task got it
+            task.exception()  # marks the exception as retrieved: the waiting callers have received it
 
     async def _open(self) -> node_session.Session:
         try:

@@ -32,7 +32,7 @@ def awaitable(
 
     async def in_thread(message: Message) -> Any:
         loop = asyncio.get_running_loop()
-        if not clean:  # the thread is that of the test, whose connections must not be touched
+        if not clean:  # the test runs in this thread, and its connections must stay open
             return await loop.run_in_executor(None, call_guarded, handler, message)
         return await _pool.run(handler, message)
 

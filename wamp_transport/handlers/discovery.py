@@ -68,7 +68,7 @@ def import_modules() -> list[BrokenModule]:
             continue
         try:
             call_guarded(import_module, module)
-        except Exception as error:  # the project's code may raise anything; the other apps must work
+        except Exception as error:  # the project's code can raise any exception; the other apps must still work
             logger.debug("%s cannot be imported", module, exc_info=error)
             broken.append(BrokenModule(module, error))
     return broken

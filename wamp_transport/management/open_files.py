@@ -31,5 +31,5 @@ def raise_open_file_limit() -> None:
             logger.debug("The limit of open files cannot be raised; it stays at %s", soft)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_OPEN_FILES if soft == resource.RLIM_INFINITY else min(soft, MAX_OPEN_FILES)
-    with open(os.devnull) as standing, suppress(OSError):  # only a pause is avoided
+    with open(os.devnull) as standing, suppress(OSError):  # optional: a failure only means a pause later
         os.close(fcntl.fcntl(standing, fcntl.F_DUPFD_CLOEXEC, most - 1))

@@ -99,7 +99,7 @@ def _on_saved(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    if raw:  # a fixture: related rows may not be there yet
+    if raw:  # a fixture: related rows may not exist yet
         setattr(instance, RAW_ATTRIBUTE, True)
         return
     for publisher in _for(sender):

@@ -59,7 +59,7 @@ class BackgroundServer(WampServer):
         self._is_ready.set_result(None)
 
     async def _launch(self) -> None:
-        self.abort_start = True  # do all that Daphne does to run, except starting the reactor, which runs already
+        self.abort_start = True  # run Daphne's setup without starting the reactor, which is already running
         self.run()
         self._ready()
 

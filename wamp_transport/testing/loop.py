@@ -208,7 +208,7 @@ class MemoryLoop(LoopWithoutSockets):
         """Queue ``work`` to run between two iterations."""
         context = copy_context()
         self._inline_work.append((future, lambda: context.run(work)))
-        self.stop()  # gives control back to _drive(), which runs the work
+        self.stop()  # returns control to _drive(), which runs the work
 
     # --- driving ---------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-django looks at the fixtures as well
+@pytest.hookimpl(tryfirst=True)  # run before pytest-django, which also inspects the fixtures
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Request a router for each test if the option is set, and real commits for tests with a live server."""
     is_everywhere = config.getini(IN_MEMORY_OPTION)

@@ -55,7 +55,7 @@ class InMemoryRouter:
     ``config`` contains realms, roles and permissions. It is a mapping in the format of Crossbar's ``config.json``, the
     path of such a file, or ``"database"`` for the rows in the test's database. The default is the setting
     ``WAMP_TRANSPORT["CONFIG"]``. If that is not set either, there is one realm (the setting ``REALM``, or ``realm1``),
-    in which every role may do everything except publish or register ``wamp.`` URIs.
+    in which every role may do everything except use URIs that begin with ``wamp.``.
 
     ``handlers`` sets whether the handlers in the ``wamp.py`` modules of the apps are registered. Raises ConfigError if
     ``config`` is not valid, and ImproperlyConfigured on first use if a handler is faulty.
