@@ -1,7 +1,8 @@
-"""Backends, which own the sessions of Django code: on the node of this process, or on a remote router.
+"""The backends of the API. A backend owns the sessions of Django code, on the node of this process or on a remote
+router.
 
-A starting node calls :func:`serve`. A process without a node has a thread with an event loop, where its sessions
-connect to the router at ``settings.WAMP_TRANSPORT["API"]["URL"]``.
+A node calls :func:`serve` when it starts. In a process without a node, a thread with an event loop connects sessions to
+the router at ``settings.WAMP_TRANSPORT["API"]["URL"]``.
 """
 
 import asyncio
@@ -31,22 +32,22 @@ from .threads import awaitable
 
 DEFAULT_AUTHID: Final = "django"
 GOODBYE_SECONDS: Final = 2.0
-"""How long a process waits at its end for the GOODBYE of each of its sessions."""
+"""The time limit for replies to GOODBYE when the process ends."""
 
 Handler = Callable[[Any], object]
 AsyncHandler = Callable[[Any], Awaitable[Any]]
 
 
 class NotConfigured(ImproperlyConfigured):
-    """No router is configured for Django code, or it is not clear which realm to use. The message says what to set."""
+    """No router is configured for Django code, or the realm is ambiguous. The message names the missing setting."""
 
 
 class ApiBackend(Protocol):
-    """The owner of the sessions of Django code."""
+    """The owner of Django code's sessions."""
 
     @property
     def bridge(self) -> LoopBridge:
-        """The bridge to the event loop that owns all sessions of this backend."""
+        """The bridge to the event loop that runs the sessions of this backend."""
         ...
 
     @property
@@ -55,19 +56,19 @@ class ApiBackend(Protocol):
         ...
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm and a role; None means the default one. Raises NotConfigured."""
+        """Return the session for a realm and a role; None means the default. Raises NotConfigured."""
         ...
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Return ``handler`` as a coroutine function that does not block the loop.
+        """Return ``handler`` as a coroutine function that does not block the event loop.
 
-        With ``in_order`` it handles one message at a time, in the order of arrival.
+        If ``in_order``, the function handles one message at a time, in order of arrival.
         """
         ...
 
 
 class InProcessBackend:
-    """The backend for a process with a node. The sessions run on that node."""
+    """The backend of a process with a node. Its sessions run on that node."""
 
     is_local = True
 
@@ -77,24 +78,24 @@ class InProcessBackend:
         self._sessions: dict[tuple[str, str, str], ReconnectingSession] = {}
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm and a role; None means the default one. Raises NotConfigured."""
+        """Return the session for a realm and a role; None means the default. Raises NotConfigured."""
         settings = app_settings().api
         realm = realm or settings.realm or self._only_realm()
         key = (realm, settings.authid or DEFAULT_AUTHID, role or settings.role or TRUSTED)
-        if key not in self._sessions:  # setdefault: several threads may come here together
+        if key not in self._sessions:  # setdefault: several threads can run this at the same time
             self._sessions.setdefault(key, ReconnectingSession(self.bridge, partial(self.open_session, *key)))
         return self._sessions[key]
 
     async def open_session(self, realm: str, authid: str, role: str) -> Session:
-        """Open a session. Raises SessionClosed if the realm or the role does not exist."""
+        """Open a session. Raises SessionClosed if the realm or role does not exist."""
         return await join(self.node, realm, authid=authid, authrole=role)
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Return ``handler`` as a coroutine function. Sync handlers run in a thread."""
+        """Return ``handler`` as a coroutine function. Synchronous handlers run in a thread."""
         return awaitable(handler, in_order=in_order)
 
     def close(self) -> None:
-        """Stop all sessions from reconnecting. The node itself closes the open ones."""
+        """Stop reconnecting sessions. The node closes the open sessions."""
         for session in self._sessions.values():
             with suppress(RuntimeError):  # the loop is closed, and its sessions with it
                 self.bridge.loop.call_soon_threadsafe(session.stop)
@@ -104,7 +105,7 @@ class InProcessBackend:
 
 
 class RemoteBackend:
-    """The backend for a remote router. The sessions run in a separate thread, which starts on first use."""
+    """The backend for a remote router. Its sessions run in a separate thread, which is started on first use."""
 
     is_local = False
 
@@ -122,7 +123,7 @@ class RemoteBackend:
         self._thread.start()
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm; None means the default one. Raises NotConfigured, also if a role is given."""
+        """Return the session for a realm; None means the default. Raises NotConfigured, also if a role is given."""
         if role is not None:
             raise NotConfigured(
                 "The router at WAMP_TRANSPORT['API']['URL'] chooses the role of this process by its credential; role="
@@ -131,16 +132,16 @@ class RemoteBackend:
         name = realm or self.settings.realm
         if name is None:
             raise NotConfigured("Which realm is meant? Set WAMP_TRANSPORT['API']['REALM'], or pass realm=...")
-        if name not in self._sessions:  # setdefault: several threads may come here together
+        if name not in self._sessions:  # setdefault: several threads can run this at the same time
             self._sessions.setdefault(name, ReconnectingSession(self.bridge, partial(self._open_session, name)))
         return self._sessions[name]
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Return ``handler`` as a coroutine function. Sync handlers run in a thread."""
+        """Return ``handler`` as a coroutine function. Synchronous handlers run in a thread."""
         return awaitable(handler, in_order=in_order)
 
     def close(self) -> None:
-        """Close the sessions and end the thread."""
+        """Close the sessions and stop the thread."""
         for session in self._sessions.values():
             with suppress(FutureTimeout, WampError):
                 self.bridge.run_on_loop(session.close()).result(GOODBYE_SECONDS)
@@ -156,7 +157,7 @@ class RemoteBackend:
         asyncio.set_event_loop(loop)
         loop.run_forever()
         tasks = asyncio.all_tasks(loop)
-        if tasks:  # sockets are being closed; a peer that does not answer must not keep the process from ending
+        if tasks:  # sockets are closing; an unresponsive peer must not keep the process from exiting
             loop.run_until_complete(asyncio.wait(tasks, timeout=GOODBYE_SECONDS))
         for task in tasks:
             task.cancel()
@@ -174,7 +175,7 @@ def only_realm(realms: list[str]) -> str:
 
 
 def credential_of(settings: ApiSettings) -> Credential:
-    """Return the credential that this process uses to log in to a remote router."""
+    """Return the credential with which this process logs in to a remote router."""
     if settings.authid and settings.secret:
         return SharedSecret(settings.authid, settings.secret)
     if settings.authid and settings.ticket:
@@ -190,13 +191,13 @@ _inherited: list[InProcessBackend | RemoteBackend] = []
 
 
 def serve(node: Node, loop: asyncio.AbstractEventLoop) -> None:
-    """Use this node for the sessions of this process from now on."""
+    """Run the API's sessions of this process on ``node``."""
     global _process_backend  # noqa: PLW0603 - one node a process is the design
     _process_backend = InProcessBackend(node, LoopBridge(loop))
 
 
 def leave(node: Node) -> None:
-    """Stop using a node that is shutting down."""
+    """Stop using a node, because it is shutting down."""
     global _process_backend  # noqa: PLW0603 - as above
     if _process_backend is not None and _process_backend.node is node:
         _process_backend.close()
@@ -205,7 +206,7 @@ def leave(node: Node) -> None:
 
 @contextmanager
 def override_backend(backend: ApiBackend) -> Iterator[None]:
-    """Use ``backend`` for the API within the block, regardless of the configuration."""
+    """Use ``backend`` for the API inside the block, regardless of the configuration."""
     _overrides.append(backend)
     try:
         yield
@@ -214,7 +215,7 @@ def override_backend(backend: ApiBackend) -> Iterator[None]:
 
 
 def current_backend() -> ApiBackend:
-    """Return the current backend of the API in this process. Raises NotConfigured."""
+    """Return the API's current backend in this process. Raises NotConfigured."""
     global _remote_backend  # noqa: PLW0603 - as above
     if _overrides:
         return _overrides[-1]
@@ -235,7 +236,7 @@ def current_backend() -> ApiBackend:
 
 
 def disconnect() -> None:
-    """Close the sessions on a remote router. The next use of the API reconnects."""
+    """Close the sessions on a remote router. The next use of the API opens new sessions."""
     global _remote_backend
     with _changing:
         backend, _remote_backend = _remote_backend, None
@@ -244,9 +245,9 @@ def disconnect() -> None:
 
 
 def _forget_inherited() -> None:
-    """Forget the backends in a forked process: it has neither the threads nor the node of its parent."""
+    """Forget the backends in a forked process, which has neither the threads nor the node of its parent."""
     global _changing, _process_backend, _remote_backend
-    # They are kept alive: their destructors would close sockets that the parent still uses.
+    # Keep references to the backends: their destructors would close sockets that the parent still uses.
     _inherited.extend(backend for backend in (_process_backend, _remote_backend) if backend is not None)
     _changing, _process_backend, _remote_backend = threading.RLock(), None, None
 

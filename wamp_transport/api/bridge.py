@@ -1,4 +1,4 @@
-"""Runs coroutines on the event loop that owns the sessions, from any thread and any other event loop."""
+"""A bridge that runs coroutines on the sessions' event loop, from any thread and any other event loop."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator
@@ -14,11 +14,11 @@ from ..wamp.errors import CallTimeout, TransportError
 Outcome = TypeVar("Outcome")
 
 GRACE_SECONDS: Final = 5.0
-"""How much longer than the time limit a thread waits before it gives the loop up for dead."""
+"""The additional time after a time limit, in seconds, after which a thread assumes that the event loop has stopped."""
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Return the result of ``work``. Cancel it and raise CallTimeout if it takes longer than ``seconds``."""
+    """Return the result of ``work``. After ``seconds``, cancel the coroutine and raise CallTimeout."""
     try:
         async with asyncio.timeout(seconds):
             return await work
@@ -29,13 +29,16 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> O
 
 
 class LoopBridge:
-    """Gives other threads and event loops access to the loop that owns the sessions."""
+    """A bridge from other threads and event loops to the loop that runs the sessions."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
 
     def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Start ``work`` on the loop. Canceling the future cancels it. Raises TransportError if the loop is closed."""
+        """Start ``work`` on the loop and return a future.
+
+        Canceling the future cancels the coroutine. Raises TransportError if the loop is closed.
+        """
         try:
             return asyncio.run_coroutine_threadsafe(work, self.loop)
         except RuntimeError as fault:
@@ -49,7 +52,10 @@ class LoopBridge:
         return await asyncio.wrap_future(self.run_on_loop(work))
 
     def forbid_on_loop(self, name: str) -> None:
-        """Raise SynchronousOnlyOperation if called on the loop, where the blocking function ``name`` would deadlock."""
+        """Raise SynchronousOnlyOperation if called on the loop.
+
+        The blocking function ``name`` would deadlock there.
+        """
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
@@ -60,9 +66,10 @@ class LoopBridge:
             )
 
     def wait(self, work: Coroutine[Any, Any, Outcome], seconds: float | None) -> Outcome:
-        """Run ``work`` on the loop and return its result. Call this from a thread that runs no loop or another loop.
+        """Run ``work`` on the loop and return its result. Call this from a thread that does not run this loop.
 
-        ``work`` must enforce ``seconds`` itself. Here they only limit the wait for a loop that has stopped.
+        ``work`` must enforce the limit of ``seconds`` itself. Here the limit serves only to detect a loop that has
+        stopped.
         """
         future = self.run_on_loop(work)
         try:
@@ -72,14 +79,14 @@ class LoopBridge:
                 raise
             future.cancel()
             raise CallTimeout(errors.TIMEOUT, "the event loop of the router does not answer") from None
-        except BaseException:  # such as Ctrl-C: nobody waits for the result any more
+        except BaseException:  # such as Ctrl-C: the result is no longer needed
             future.cancel()
             raise
 
     def iterate(self, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
-        """Yield, in a thread, the items of an async generator that runs on the loop.
+        """Yield the items of an async generator that runs on the loop. Call this from a thread.
 
-        Closing this one closes that one.
+        Closing the returned generator also closes ``parts``.
         """
         try:
             while (item := self.wait(_next(parts), None)) is not None:
@@ -88,9 +95,9 @@ class LoopBridge:
             self.run_on_loop(_close(parts))
 
     async def aiterate(self, parts: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:
-        """Yield, on any loop, the items of an async generator that runs on the loop.
+        """Yield the items of an async generator that runs on the loop. Call this from a coroutine on any loop.
 
-        Closing this one closes that one.
+        Closing the returned generator also closes ``parts``.
         """
         if asyncio.get_running_loop() is self.loop:
             async with aclosing(parts):
@@ -105,7 +112,7 @@ class LoopBridge:
 
 
 async def _next(parts: AsyncGenerator[Outcome, None]) -> tuple[Outcome] | None:
-    """Return the next item in a tuple, or None at the end: a future cannot carry StopAsyncIteration."""
+    """Return the next item in a tuple; None at the end, because a future cannot contain StopAsyncIteration."""
     try:
         return (await anext(parts),)
     except StopAsyncIteration:

@@ -1,11 +1,11 @@
-"""The functions of :mod:`wamp_transport.api`: the methods of a default session."""
+"""The functions of :mod:`wamp_transport.api`. They are the methods of a default session."""
 
 from typing import Final
 
 from .session import Session
 
 DEFAULT_SESSION: Final = Session()
-"""The session of the realm, the role and the timeout in the settings."""
+"""The session with the realm, the role and the timeout from the settings."""
 
 publish = DEFAULT_SESSION.publish
 apublish = DEFAULT_SESSION.apublish

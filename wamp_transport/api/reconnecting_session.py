@@ -1,4 +1,4 @@
-"""A session that opens on first use, and reconnects with its subscriptions and registrations when it is lost."""
+"""A session that opens on first use. When it is lost, it reconnects and restores subscriptions and registrations."""
 
 import asyncio
 import logging
@@ -17,17 +17,17 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 0.2
 MAX_RETRY_SECONDS: Final = 30.0
-"""Pauses between attempts to reconnect: each is twice the one before, up to the maximum."""
+"""The minimum and maximum pause between two attempts to reconnect. The pause doubles after each attempt."""
 MAX_OPENING_SECONDS: Final = 30.0
-"""Time to open a session, after which the next user of the session may try again."""
+"""The time limit for opening a session. After it, the next user of the session can try again."""
 WITHDRAW_SECONDS: Final = 30.0
-"""Time to unsubscribe or unregister."""
+"""The time limit for unsubscribing or unregistering."""
 
 
 class ReconnectingSession:
-    """A session that reconnects. ``connect`` opens a session, or raises WampError.
+    """A session that reconnects. ``connect`` opens a session or raises WampError.
 
-    All of its coroutines run on the loop of ``bridge``.
+    All coroutines of this class run on the loop of ``bridge``.
     """
 
     def __init__(self, bridge: LoopBridge, connect: Callable[[], Awaitable[node_session.Session]]) -> None:
@@ -40,26 +40,27 @@ class ReconnectingSession:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def session(self) -> node_session.Session:
-        """Return the open session; open one if there is none. Raises TransportError, SessionClosed."""
+        """Return the open session. If there is none, open one. Raises TransportError and SessionClosed."""
         if self._session is not None and self._session.is_open:
             return self._session
         if self._opening is None or self._opening.done():
             self._opening = self._start(self._open())
-        # Shielded: a caller that gives up must not cancel the opening that others wait for.
+        # Shielded: if one caller is canceled, others still wait for the session to open.
         return await asyncio.shield(self._opening)
 
     async def add(self, handler: "PersistentHandler") -> None:
-        """Establish a handler now and after each reconnect. Raises WampError if it cannot be established."""
+        """Establish a handler, now and after each reconnect. Raises WampError if this fails now."""
         session = await self.session()
         self._handlers.append(handler)
         try:
             await self._establish(handler, session)
-        except BaseException:  # the caller gets the exception and no handler, so none must come back later
+        except BaseException:
+            # The caller gets an exception instead of a handler, so the handler must not be established later.
             self.discard(handler)
             raise
 
     def discard(self, handler: "PersistentHandler") -> None:
-        """Forget a handler, so that it is not established after the next reconnect."""
+        """Forget a handler. It is not established after the next reconnect."""
         if handler in self._handlers:
             self._handlers.remove(handler)
 
@@ -76,7 +77,7 @@ class ReconnectingSession:
             task.cancel()
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        # An empty context: the session's tasks must not see the context of the request that happened to open it.
+        # Use an empty context: the session's tasks must not inherit the context of the request that opened the session.
         task = self.bridge.loop.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)
@@ -85,7 +86,7 @@ class ReconnectingSession:
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # marks it as retrieved: those who waited for the task got it
+            task.exception()  # marks the exception as retrieved: the waiting callers have received it
 
     async def _open(self) -> node_session.Session:
         try:
@@ -104,14 +105,15 @@ class ReconnectingSession:
         return session
 
     async def _establish(self, handler: "PersistentHandler", session: node_session.Session) -> None:
-        # add() and _open() may both come here for the same handler and session; the lock lets only one establish it.
+        # add() and _open() can both establish the same handler on the same session; the lock ensures that only one
+        # does.
         async with self._establishing:
             if handler.session is not session and handler in self._handlers:
                 await handler.establish(session)
                 handler.session = session
 
     async def _reconnect_when_closed(self, session: node_session.Session) -> None:
-        """Reconnect when the session has closed, as long as there are handlers to establish again."""
+        """Reconnect when the session closes, as long as there are handlers."""
         reason = await session.wait_ended()
         pause = FIRST_RETRY_SECONDS
         while self._handlers:
@@ -145,7 +147,7 @@ class PersistentHandler:
         raise NotImplementedError
 
     async def withdraw(self) -> None:
-        """Unsubscribe or unregister permanently. Runs on the loop of the session."""
+        """Unsubscribe or unregister permanently. Call this on the loop of the session."""
         self._owner.discard(self)
         if isinstance(self._current, node_session.Subscription):
             await self._current.unsubscribe()
@@ -161,7 +163,7 @@ class PersistentHandler:
 
 
 class Subscription(PersistentHandler):
-    """A subscription that is established again after a reconnect, until it is unsubscribed."""
+    """A subscription that is restored after each reconnect, until you unsubscribe."""
 
     def __init__(
         self, owner: ReconnectingSession, topic: str, handler: EventHandler, options: SubscribeOptions
@@ -176,16 +178,16 @@ class Subscription(PersistentHandler):
         self._current = await session.subscribe(self.topic, self._handler, options=self._options)
 
     def unsubscribe(self) -> None:
-        """Stop receiving events."""
+        """Unsubscribe: stop receiving events."""
         self._withdraw_and_wait("unsubscribe")
 
     async def aunsubscribe(self) -> None:
-        """Stop receiving events."""
+        """Unsubscribe: stop receiving events."""
         await self._awithdraw()
 
 
 class Registration(PersistentHandler):
-    """A registration that is established again after a reconnect, until it is unregistered."""
+    """A registration that is restored after each reconnect, until you unregister it."""
 
     def __init__(
         self, owner: ReconnectingSession, procedure: str, handler: Procedure, options: RegisterOptions
@@ -200,9 +202,9 @@ class Registration(PersistentHandler):
         self._current = await session.register(self.procedure, self._handler, options=self._options)
 
     def unregister(self) -> None:
-        """Stop receiving calls."""
+        """Unregister: stop receiving calls."""
         self._withdraw_and_wait("unregister")
 
     async def aunregister(self) -> None:
-        """Stop receiving calls."""
+        """Unregister: stop receiving calls."""
         await self._awithdraw()

@@ -1,4 +1,4 @@
-"""The session object of :mod:`wamp_transport.api`: each operation as a sync and as an async method."""
+"""The session object of :mod:`wamp_transport.api`. Each operation has a synchronous and an async method."""
 
 import dataclasses
 from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
@@ -23,7 +23,7 @@ Match = Literal["exact", "prefix", "wildcard"]
 Timeout = float | Literal["default"] | None
 
 DEFAULT_TIMEOUT: Final = "default"
-"""Stands for the session's timeout, and on a session for that of the settings."""
+"""The marker for the default timeout: that of the session, or of the settings."""
 
 _SUBSCRIBE_OPTIONS: Final = SubscribeOptions()
 _REGISTER_OPTIONS: Final = RegisterOptions()
@@ -68,10 +68,10 @@ class Session:
     ) -> int | None:
         """Publish an event. If a transaction is open, publish it after the commit; a rollback discards it.
 
-        ``on_commit=False`` publishes immediately, even if the transaction is rolled back later. ``using`` is the
-        database whose transaction to wait for. Values are copied immediately, not at the commit. Subscribers in this
-        process get the event too, unless ``options`` has ``exclude_me``. With ``acknowledge`` in the options, return
-        the id of the publication, or None if the event waits for the commit. Raises PayloadError if a value cannot be
+        With ``on_commit=False``, publish immediately, even if the transaction is rolled back later. ``using`` is the
+        database of the transaction. Values are copied immediately, not at the commit. Subscribers in this process
+        receive the event too, unless ``options`` contains ``exclude_me``. With ``acknowledge`` in the options, return
+        the ID of the publication, or None if the event waits for the commit. Raises PayloadError if a value cannot be
         sent.
         """
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
@@ -91,7 +91,10 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in publish
     ) -> int | None:
-        """Publish an event. The transaction is that of sync code that called this coroutine with ``async_to_sync``."""
+        """Publish an event. See :meth:`publish`.
+
+        The transaction is that of the synchronous code that called this coroutine with ``async_to_sync``.
+        """
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
         if on_commit and await arun_after_commit(publication.send, using):
             return None
@@ -108,7 +111,8 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
     ) -> Subscription:
-        """Call ``handler``, a function or coroutine function, with each :class:`Event` of a topic or pattern.
+        """Subscribe ``handler``, a function or coroutine function, to a topic or pattern. It receives each
+        :class:`Event`.
 
         Functions run in a thread and handle one event at a time. Coroutine functions run on the event loop of the
         sessions and can handle several events at the same time.
@@ -127,7 +131,7 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in subscribe
     ) -> Subscription:
-        """Do the same as :meth:`subscribe`."""
+        """Subscribe ``handler`` to a topic or pattern. See :meth:`subscribe`."""
         target = self._target(realm, role, timeout)
         return await target.bridge.await_on_loop(target.subscribe(topic, handler, match, options))
 
@@ -145,8 +149,8 @@ class Session:
     ) -> Any:
         """Call a procedure and return its result.
 
-        The result is its only value, None if it has none, and a :class:`Result` if it has several values or named ones.
-        After ``timeout`` the call is canceled and raises CallTimeout.
+        A single positional value is returned directly, and an empty result as None. Otherwise the result is a
+        :class:`Result` with several or named values. After ``timeout``, the call is canceled and raises CallTimeout.
         """
         target = self._target(realm, role, timeout, blocking="call")
         return target.wait(target.call(procedure, args, kwargs, options))
@@ -161,7 +165,7 @@ class Session:
         realm: str | None = None,
         role: str | None = None,
     ) -> Any:
-        """Call a procedure and return its result. Canceling the task that waits cancels the call."""
+        """Call a procedure and return its result. See :meth:`call`. Canceling the waiting task cancels the call."""
         target = self._target(realm, role, timeout)
         return await target.bridge.await_on_loop(target.call(procedure, args, kwargs, options))
 
@@ -175,7 +179,7 @@ class Session:
         realm: str | None = None,
         role: str | None = None,
     ) -> Future[Any]:
-        """Start a call and return its future: ``result()`` waits for the result, ``cancel()`` cancels the call."""
+        """Start a call and return its future. ``result()`` waits for the result, and ``cancel()`` cancels the call."""
         target = self._target(realm, role, timeout)
         return target.bridge.run_on_loop(target.call(procedure, args, kwargs, options))
 
@@ -189,9 +193,10 @@ class Session:
         realm: str | None = None,
         role: str | None = None,
     ) -> Generator[Any, None, None]:
-        """Call a procedure. Yield its progressive results as they come, then the result, as :meth:`call` returns them.
+        """Call a procedure. Yield its progressive results as they arrive, then the final result, in the form of
+        :meth:`call`.
 
-        ``timeout`` is for the whole call. Closing the iterator cancels it.
+        ``timeout`` applies to the whole call. Closing the iterator cancels the call.
         """
         target = self._target(realm, role, timeout, blocking="stream")
         return target.bridge.iterate(target.stream(procedure, args, kwargs, options))
@@ -206,7 +211,7 @@ class Session:
         realm: str | None = None,
         role: str | None = None,
     ) -> AsyncGenerator[Any, None]:
-        """Do the same as :meth:`stream`."""
+        """Call a procedure and yield its results. See :meth:`stream`."""
         target = self._target(realm, role, timeout)
         return target.bridge.aiterate(target.stream(procedure, args, kwargs, options))
 
@@ -221,10 +226,10 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
     ) -> Registration:
-        """Call ``handler``, a function or coroutine function, with each :class:`Invocation` of a procedure or pattern.
+        """Register ``handler``, a function or coroutine function, for a procedure or pattern.
 
-        The return value is the result. Functions run in a thread, coroutine functions on the event loop of the
-        sessions.
+        The handler receives an :class:`Invocation`, and returns the result of the call. Functions run in a thread,
+        coroutine functions on the event loop of the sessions.
         """
         target = self._target(realm, role, timeout, blocking="register")
         return target.wait(target.register(procedure, handler, match, options))
@@ -240,7 +245,7 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in register
     ) -> Registration:
-        """Do the same as :meth:`register`."""
+        """Register ``handler`` for a procedure or pattern. See :meth:`register`."""
         target = self._target(realm, role, timeout)
         return await target.bridge.await_on_loop(target.register(procedure, handler, match, options))
 
@@ -249,7 +254,7 @@ class Session:
     def session_info(
         self, *, realm: str | None = None, role: str | None = None, timeout: Timeout = DEFAULT_TIMEOUT
     ) -> SessionInfo:
-        """Return id, realm, authid and role of the session. Opens it if it is not open."""
+        """Return the ID, realm, authid and role of the session. Open the session if it is not open."""
         target = self._target(realm, role, timeout, blocking="session_info")
         return target.wait(target.session_info())
 
@@ -260,12 +265,12 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in session_info
     ) -> SessionInfo:
-        """Do the same as :meth:`session_info`."""
+        """Return information about the session. See :meth:`session_info`."""
         target = self._target(realm, role, timeout)
         return await target.bridge.await_on_loop(target.session_info())
 
     def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
-        """Return a session with the values that one operation overrides."""
+        """Return a session with the values that an operation overrides."""
         if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
             return self
         timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
@@ -278,7 +283,7 @@ class Session:
         timeout: Timeout = DEFAULT_TIMEOUT,
         blocking: str | None = None,
     ) -> "_Target":
-        """Find the session for one operation. ``blocking`` is the name of the method if it blocks its thread."""
+        """Return the session for an operation. ``blocking`` is the name of the method if it blocks its thread."""
         backend = current_backend()
         if blocking is not None:
             backend.bridge.forbid_on_loop(blocking)
@@ -289,7 +294,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The session that one operation uses, and its time limit. The coroutines run on the loop of ``bridge``."""
+    """The session and the time limit of an operation. The coroutines run on the loop of ``bridge``."""
 
     backend: ApiBackend
     session: ReconnectingSession
@@ -361,7 +366,7 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class PendingPublication:
-    """An event that is not published yet. Its values are copies; the router is chosen when it is sent."""
+    """An event that is not published yet. It contains copies of the values. The router is chosen when it is sent."""
 
     topic: str
     args: Sequence[Any]
@@ -378,24 +383,24 @@ class PendingPublication:
         options: PublishOptions | None,
         session: Session,
     ) -> "PendingPublication":
-        """Copy the values. Raises PayloadError if one cannot be sent."""
+        """Create a pending publication with copies of the values. Raises PayloadError if a value cannot be sent."""
         options = options or PublishOptions()
         if options.exclude_me is None:
-            # All code of a process shares a session, and a publisher is excluded by default: without this one part of
-            # a project could not receive the events of another.
+            # All code of a process shares a session, and a publisher does not receive its events by default. Without
+            # this option, one part of a project could not receive the events of another part.
             options = replace(options, exclude_me=False)
         copied_args, copied_kwargs = to_payload(args) if args else (), to_payload(kwargs) if kwargs else None
         return cls(topic, copied_args, copied_kwargs, options, session)
 
     def send(self, seconds: float | None = None) -> int | None:
-        """Publish it. ``seconds`` overrides the timeout of the session."""
+        """Publish the event. ``seconds`` overrides the timeout of the session."""
         target = self.session._target(blocking="publish")
         if seconds is not None:
             target = dataclasses.replace(target, seconds=seconds)
         return target.wait(self._publish(target))
 
     async def asend(self) -> int | None:
-        """Publish it, from a coroutine."""
+        """Publish the event from a coroutine."""
         target = self.session._target()
         return await target.bridge.await_on_loop(self._publish(target))
 
@@ -404,7 +409,7 @@ class PendingPublication:
 
 
 def value_of(result: Result) -> Any:
-    """Return the only value of a result, None if it has none, and the result itself if it has several or named ones."""
+    """Return the result's only positional value, None if it is empty, and otherwise the result itself."""
     if result.kwargs or len(result.args) > 1:
         return result
     return result.value

@@ -1,4 +1,4 @@
-"""A thread pool for the API's synchronous handlers. It cleans up database connections."""
+"""The thread pool for the API's synchronous handlers. It closes old database connections."""
 
 import asyncio
 import inspect
@@ -10,7 +10,7 @@ from ..stores.connections import with_clean_connections
 from ..worker_threads import WorkerThreads
 
 MAX_THREADS: Final = 8
-"""The number of synchronous handlers that run at the same time; others wait."""
+"""The maximum number of synchronous handlers that run at the same time. Others wait."""
 
 Message = TypeVar("Message")
 
@@ -21,11 +21,10 @@ _pool: Final = WorkerThreads("wamp-api", MAX_THREADS, around=with_clean_connecti
 def awaitable(
     handler: Callable[[Message], object], *, in_order: bool = False, clean: bool = True
 ) -> Callable[[Message], Awaitable[Any]]:
-    """Return ``handler`` unchanged if it is a coroutine function, and otherwise a coroutine function that calls it in a
-    thread.
+    """Return ``handler`` as a coroutine function. A synchronous handler is called in a thread.
 
-    With ``in_order`` a sync handler handles one message at a time, in the order of arrival; otherwise several at the
-    same time. ``clean``: close old database connections around each call. Tests turn this off.
+    If ``in_order``, a synchronous handler handles one message at a time, in order of arrival; otherwise several at the
+    same time. If ``clean``, old database connections are closed before and after each call. Tests disable this.
     """
     call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
@@ -33,7 +32,7 @@ def awaitable(
 
     async def in_thread(message: Message) -> Any:
         loop = asyncio.get_running_loop()
-        if not clean:  # the thread is that of the test, whose connections must not be touched
+        if not clean:  # the test runs in this thread, and its connections must stay open
             return await loop.run_in_executor(None, call_guarded, handler, message)
         return await _pool.run(handler, message)
 

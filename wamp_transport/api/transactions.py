@@ -1,4 +1,4 @@
-"""Postpones what is published inside a database transaction until its commit. A rollback discards it."""
+"""Deferral of publications inside a database transaction until the commit. A rollback discards them."""
 
 from collections.abc import Callable
 
@@ -9,9 +9,9 @@ from ..compat.asgiref import is_called_by_sync_code
 
 
 def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
-    """Call ``work`` after the commit of this thread's open transaction. Return False if none is open, without a call.
+    """Call ``work`` after the commit of this thread's open transaction. If none is open, do nothing and return False.
 
-    Exceptions of ``work`` are logged: the transaction is committed by then, and other callbacks have to run.
+    Exceptions of ``work`` are logged, because the transaction is already committed and other callbacks must still run.
     """
     if not transaction.get_connection(using).in_atomic_block:
         return False
@@ -20,8 +20,8 @@ def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
 
 
 async def arun_after_commit(work: Callable[[], object], using: str | None) -> bool:
-    """Do the same for a coroutine, with the transaction of the sync code that called it through ``async_to_sync``.
+    """Call ``work`` after the commit of the transaction in the synchronous code that called through ``async_to_sync``.
 
-    A coroutine that was not called that way has no transaction, so no thread is asked for one.
+    If there is no such transaction, do nothing and return False.
     """
     return is_called_by_sync_code() and await sync_to_async(run_after_commit)(work, using)

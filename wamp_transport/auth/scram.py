@@ -132,7 +132,7 @@ def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 def _prepared(authid: str) -> str:
     try:
         return saslprep(authid)
-    except ValueError:  # the principal was found under this name, so both sides know it
+    except ValueError:  # the principal was found by this name, so both sides use it unchanged
         return authid
 
 

@@ -105,7 +105,7 @@ class Authentication:
         )
 
     def admit_operators(self, key: str) -> None:
-        """Let operators log in to all services, with any role or ``trusted``.
+        """Accept operators on all services, with any role or ``trusted``.
 
         Operators prove that they know ``key``.
         """

@@ -20,7 +20,7 @@ APPLY_SECONDS: Final = 30.0
 class ConfigurationPart(Protocol):
     """A part of a node that follows the configuration.
 
-    A new part joins with one line, in the list that :class:`~.started_node.StartedNode` gives to its
+    To add a part, add one line to the list that :class:`~.started_node.StartedNode` gives to its
     :class:`PlanRunner`::
 
         self.plan = PlanRunner(

@@ -78,7 +78,7 @@ class Runtime:
         await asyncio.gather(*ending, return_exceptions=True)
         if self.started is not None:
             await self.started.stop()
-        await wait_for_jobs(FORGET_SECONDS)  # a report after the next step would stay in the database
+        await wait_for_jobs(FORGET_SECONDS)  # a report that is written after the next step would not be deleted
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)

@@ -84,7 +84,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     except WorkersClosed as error:  # the interpreter exits, for example for a reload in development
         task = asyncio.current_task()
         if task is not None:
-            task.cancel()  # a task that nobody canceled would be taken for one that failed
+            task.cancel()  # otherwise the task would look like a failed one
             await asyncio.sleep(0)
         raise asyncio.CancelledError from error
 

@@ -47,10 +47,7 @@ class RealmLimitsSection(LimitsSection):
 
 
 class Lockout(Section):
-    """Limits for failed logins.
-
-    They are counted in Django's cache, so processes with the same cache share the counts.
-    """
+    """Limits for failed logins. They are counted in Django's cache, so processes that share it share the counts."""
 
     failures_per_address: int = setting(
         30,

@@ -1,4 +1,4 @@
-"""The decorators for handlers, and the registry that they fill. Nothing runs here."""
+"""The decorators for handlers, and the registry to which they add declarations. Handlers are run by other modules."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -16,7 +16,10 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One use of a decorator. ``realms`` is None for every realm; ``owner`` is the class of a method."""
+    """A declaration, made by one use of a decorator.
+
+    ``realms`` is None for all realms. ``owner`` is the class of a method.
+    """
 
     kind: Kind
     uri: str
@@ -31,18 +34,18 @@ class Declaration:
 
     @property
     def name(self) -> str:
-        """The module and name of the function."""
+        """The module and the name of the function."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
     @property
     def where(self) -> str:
-        """The file and line of the function."""
+        """The file and the line of the function."""
         function = inspect.unwrap(self.function)
         code = getattr(function, "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else self.function.__module__
 
     def faults(self) -> list[str]:
-        """Return the faults in the decorator's arguments, as sentences."""
+        """Return the faults in the arguments of the decorator, as sentences."""
         faults = []
         if self.match not in get_args(Match):
             faults.append(f"match is {self.match!r}, not one of {', '.join(get_args(Match))}")
@@ -69,7 +72,7 @@ class Registry:
         self.declarations: list[Declaration] = []
 
     def add(self, declaration: Declaration) -> None:
-        """Add a declaration. If its module is imported again, it replaces the earlier one."""
+        """Add a declaration. It replaces an earlier one if its module was imported again."""
         key = _key(declaration)
         self.declarations = [one for one in self.declarations if _key(one) != key] + [declaration]
 
@@ -79,11 +82,11 @@ def _key(one: Declaration) -> tuple[object, ...]:
 
 
 REGISTRY: Final = Registry()
-"""The registry that the decorators fill."""
+"""The registry to which the decorators add declarations."""
 
 
 class _Method:
-    """A placeholder for a decorated method until its class exists. Then the method itself replaces it."""
+    """A placeholder for a decorated method. It is replaced with the method when the class is created."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -106,12 +109,13 @@ def register(
 ) -> Callable[[Target], Target]:
     """Register a function as a procedure, or the public methods of a class as procedures ``<procedure>.<method>``.
 
-    ``invoke`` is the invocation policy if several sessions register the procedure. ``concurrency`` is how many calls
-    may run at the same time; the router refuses more. ``permission`` is one or several Django permissions, such as
-    ``"shop.view_price"``, that the calling user must have. ``realm`` is one or several realms; without it the procedure
-    is registered in every realm.
+    ``invoke`` is the invocation policy if several sessions register the procedure. ``concurrency`` is the maximum
+    number of concurrent calls; the router refuses further calls. ``permission`` is one or several Django permissions,
+    such as ``"shop.view_price"``, that the calling user must have. ``realm`` is one or several realms; by default, the
+    procedure is registered in all realms.
 
-    The decorated object is returned unchanged. A class is instantiated without arguments, once in a process.
+    The decorated object is returned unchanged. A class is instantiated without arguments, once in each process.
+
     Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
     """
     permissions = (permission,) if isinstance(permission, str) else tuple(permission)
@@ -128,8 +132,9 @@ def subscribe(
 ) -> Callable[[Target], Target]:
     """Subscribe a function to a topic, or the public methods of a class to topics ``<topic>.<method>``.
 
-    Events are handled one after the other, in order, or ``concurrency`` of them at the same time. ``realm`` is one or
-    several realms; without it the function is subscribed in every realm.
+    Events are handled one after the other, in order. With ``concurrency``, that number of events can be handled at the
+    same time. ``realm`` is one or several realms; by default, the function is subscribed in all realms.
+
     Advanced Profile, "Pattern-based Subscriptions".
     """
     return _decorator("subscriber", topic, realm, {"match": match, "concurrency": concurrency})

@@ -1,4 +1,4 @@
-"""Imports the ``wamp.py`` of each installed app and collects the handlers and the faults in them."""
+"""Discovery of handlers. It imports the ``wamp.py`` module of each installed app and collects handlers and faults."""
 
 import logging
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 
 MODULE = "wamp"
 OWN_APP = "wamp_transport"
-"""This app, which has another module of that name."""
+"""The name of this app. It is skipped, because its module ``wamp`` contains the protocol, not handlers."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenModule:
-    """A module that cannot be imported, and its exception."""
+    """A module that cannot be imported, and the exception."""
 
     module: str
     error: Exception
@@ -31,7 +31,7 @@ class BrokenModule:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredHandler:
-    """A declaration with its handler, or with its ``faults`` as sentences."""
+    """A declaration with its handler or, if it is faulty, with its ``faults`` as sentences."""
 
     declaration: Declaration
     handler: Handler | None
@@ -55,12 +55,12 @@ class Discovery:
 
     @property
     def problems(self) -> list[BrokenModule | DiscoveredHandler]:
-        """The broken modules and faulty declarations; ``str()`` of each describes the fault."""
+        """The broken modules and faulty declarations. ``str()`` of each describes the fault."""
         return [*self.broken, *(one for one in self.entries if one.faults)]
 
 
 def import_modules() -> list[BrokenModule]:
-    """Import the modules that are not imported yet. Return those that cannot be imported."""
+    """Import the modules that have not been imported yet. Return those that cannot be imported."""
     broken = []
     for app in apps.get_app_configs():
         module = f"{app.name}.{MODULE}"
@@ -68,14 +68,14 @@ def import_modules() -> list[BrokenModule]:
             continue
         try:
             call_guarded(import_module, module)
-        except Exception as error:  # the project's code may raise anything; the other apps must work
+        except Exception as error:  # the project's code can raise any exception; the other apps must still work
             logger.debug("%s cannot be imported", module, exc_info=error)
             broken.append(BrokenModule(module, error))
     return broken
 
 
 def discover() -> Discovery:
-    """Import the modules that are not imported yet, and check all declarations."""
+    """Import the modules that have not been imported yet, and check all declarations."""
     broken = import_modules()
     return Discovery([_check(one) for one in REGISTRY.declarations], broken)
 

@@ -1,4 +1,7 @@
-"""Runs handlers: functions in threads, coroutine functions as tasks, with converted parameters and results."""
+"""Execution of handlers.
+
+Functions run in threads, coroutine functions as tasks. Parameters and results are converted.
+"""
 
 import asyncio
 import inspect
@@ -28,14 +31,14 @@ from .threads import HandlerThreads
 logger = logging.getLogger(__name__)
 
 MAX_TASKS: Final = 50
-"""Calls of one async procedure that run at the same time. Others wait."""
+"""The maximum number of concurrent calls of an async procedure. Further calls wait."""
 
 Message = Invocation | Event
 Parts = Generator[Any, None, Any]
 
 
 class UnusableHandler(Exception):
-    """A declaration is faulty. ``faults`` are sentences."""
+    """A declaration is faulty. ``faults`` contains sentences."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -46,18 +49,18 @@ OnFailure = Callable[[Declaration, Exception], None]
 
 
 class UserLookup(Protocol):
-    """Finds the Django user behind a caller."""
+    """A look-up of the Django user of a caller."""
 
     def __call__(self, caller: Caller) -> Callable[[], Any]:
-        """Return a function that returns the active Django user behind the caller's session, or None.
+        """Return a function that returns the active Django user of the caller's session, or None.
 
-        This method is called on the event loop, the returned function in a thread.
+        This method is called on the event loop; the returned function is called in a thread.
         """
         ...
 
 
 class Handler:
-    """A declaration that was checked and can be run. Raises UnusableHandler."""
+    """A valid declaration that can be run. The constructor raises UnusableHandler."""
 
     def __init__(self, declaration: Declaration) -> None:
         faults = declaration.faults()
@@ -73,7 +76,7 @@ class Handler:
 
     @property
     def wants_caller(self) -> bool:
-        """Whether the router has to disclose the caller."""
+        """Whether the handler needs the router to disclose the caller."""
         return bool(self.parameters.sources or self.declaration.permissions)
 
 
@@ -81,7 +84,7 @@ _instances: dict[type, Any] = {}
 
 
 def _function_of(declaration: Declaration) -> Callable[..., Any]:
-    """Return the function, or the method of the only instance of its class."""
+    """Return the function of a declaration. A method is bound to the only instance of its class."""
     owner = declaration.owner
     if owner is None:
         return declaration.function
@@ -96,7 +99,7 @@ def _function_of(declaration: Declaration) -> Callable[..., Any]:
 
 
 class HandlerExecutor:
-    """Runs one handler. ``procedure`` and ``subscriber`` are handlers for a session in this process.
+    """The executor of one handler. Register ``procedure``, or subscribe ``subscriber``, on a session in this process.
 
     ``on_failure`` is called with each unexpected exception.
     """
@@ -136,7 +139,7 @@ class HandlerExecutor:
             logger.exception("%s failed with an event on %s", name, event.topic)
 
     def _error_for_caller(self, fault: Exception, uri: str) -> ApplicationError:
-        """Log an exception and return the error for the caller, which has details only with DEBUG."""
+        """Log an exception and return the error for the caller. The error contains details only if DEBUG is on."""
         if isinstance(fault, PermissionDenied):
             return ApplicationError(errors.NOT_AUTHORIZED, str(fault) or "the user is not allowed to do this")
         if isinstance(fault, DjangoValidationError):
@@ -155,7 +158,8 @@ class HandlerExecutor:
             try:
                 return await run_guarded(self._as_task(message))
             finally:
-                # The handler has a thread only if it used the database or other sync code.
+                # The handler's context has an asgiref thread only if the handler used the database or other synchronous
+                # code.
                 if has_thread(context):
                     await asyncio.shield(self._threads.close_connections())
 
@@ -181,7 +185,10 @@ class HandlerExecutor:
     def _drain(
         self, message: Message, parts: Parts, loop: asyncio.AbstractEventLoop, is_over: threading.Event
     ) -> Result:
-        """Run a generator. Its items are sent as progressive results, or are the result if the caller wants no such."""
+        """Run a generator.
+
+        Its items are sent as progressive results or, if the caller does not accept these, collected as result.
+        """
         collected: list[Any] = []
         sends_progress = _sends_progress(message)
         try:
@@ -223,9 +230,9 @@ class HandlerExecutor:
         return self._handler.parameters.wants_user or bool(self._handler.declaration.permissions)
 
     def _admission(self, message: Message) -> Callable[[], Any]:
-        """Return a function, to be called in a thread, that returns the user behind the message.
+        """Return a function that returns the Django user of a message's sender. Call it in a thread.
 
-        It raises ApplicationError if the user is missing or lacks a permission.
+        The function raises ApplicationError if the user is missing or lacks a permission.
         """
         if not self._asks_for_user:
             return lambda: None
@@ -264,7 +271,7 @@ async def _progress(message: Message, part: Result) -> None:
 
 
 def _final(value: Any, collected: list[Any] | None) -> Result:
-    """Return the result of a generator: its return value, or else its items if they were not sent."""
+    """Return the result of a generator: its return value, or else the collected items."""
     if value is None:
         return Result() if collected is None else to_result(collected)
     return to_result(value)

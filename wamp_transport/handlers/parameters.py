@@ -1,4 +1,4 @@
-"""Converts the payload of a message to the parameters of a function, as their annotations require."""
+"""Conversion of a message's payload to the parameters of a function, according to their annotations."""
 
 import inspect
 import re
@@ -16,14 +16,14 @@ from ..wamp import errors
 from ..wamp.errors import ApplicationError
 
 Source = Literal["message", "caller", "user", "user_or_none"]
-"""The sources of parameters other than the payload."""
+"""The sources of parameters that are not filled from the payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of a procedure or publisher of an event.
+    """The caller of a procedure, or the publisher of an event.
 
-    All values are None for a publisher that the router does not disclose.
+    All values are None if the router does not disclose the publisher.
     """
 
     session: int | None
@@ -32,21 +32,21 @@ class Caller:
 
     @classmethod
     def of(cls, message: Invocation | Event) -> "Caller":
-        """Return what the router disclosed about the sender of a message."""
+        """Return the disclosed details of a message's sender."""
         prefix = "caller" if isinstance(message, Invocation) else "publisher"
         details = message.details
         return cls(details.get(prefix), details.get(f"{prefix}_authid"), details.get(f"{prefix}_authrole"))
 
 
 class UnusableParameter(TypeError):
-    """A parameter has an annotation that no payload can be converted to. The message names it."""
+    """A parameter has an annotation to which no payload can be converted. The message names the parameter."""
 
 
 class Parameters:
     """The parameters of a function. The constructor raises UnusableParameter.
 
-    ``sources`` maps names to the parameters that are not filled from the payload: those annotated with Invocation,
-    Event, :class:`Caller` or a user model.
+    ``sources`` contains the parameters that are not filled from the payload, by name. They are annotated with
+    Invocation, Event, :class:`Caller` or a user model.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str) -> None:
@@ -73,9 +73,10 @@ class Parameters:
         return "user" in self.sources.values() or "user_or_none" in self.sources.values()
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], others: Mapping[str, Any]) -> inspect.BoundArguments:
-        """Return the arguments to call the function with. ``others`` maps the names in :attr:`sources` to values.
+        """Return the arguments for a call of the function. ``others`` contains the values for the names in
+        :attr:`sources`.
 
-        Raises ApplicationError ``wamp.error.invalid_argument``, which names the faulty parameters.
+        Raises ApplicationError ``wamp.error.invalid_argument``, which names the invalid parameters.
         """
         try:
             payload = self._payload.bind(*args, **kwargs)

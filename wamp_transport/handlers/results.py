@@ -1,4 +1,4 @@
-"""Converts return values of handlers to payload, among them dataclasses, pydantic models and querysets."""
+"""Conversion of handlers' return values to payload, including dataclasses, pydantic models and querysets."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -15,13 +15,14 @@ from ..node.payload_values import to_payload
 from ..wamp.errors import PayloadError
 
 MAX_DEPTH: Final = 100
-"""How deeply values may be nested; the limit of the node."""
+"""The maximum nesting depth of values, which is the limit of the node."""
 
 
 def to_result(outcome: Any) -> Result:
-    """Return the result for a function's return value: a Result as it is, any other value as the only one.
+    """Return the result for a function's return value. A Result is returned unchanged; any other value becomes its only
+    value.
 
-    Raises PayloadError, which says what cannot be sent and where it is in the value.
+    Raises PayloadError, which names the value that cannot be sent and its place.
     """
     if isinstance(outcome, Result):
         args = [to_plain_value(one, f"result.args[{index}]") for index, one in enumerate(outcome.args)]
@@ -30,7 +31,7 @@ def to_result(outcome: Any) -> Result:
 
 
 def to_plain_value(value: Any, place: str = "result", depth_left: int = MAX_DEPTH) -> Any:
-    """Return ``value`` as lists, dictionaries and scalars that the node can send. Raises PayloadError."""
+    """Return ``value`` as lists, dictionaries and scalars that can be sent. Raises PayloadError."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return str.__str__(value)  # subclasses, such as Django's SafeString, become plain strings
     if value is None or isinstance(value, bytes | int | float):

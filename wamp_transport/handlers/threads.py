@@ -1,4 +1,4 @@
-"""The threads of synchronous handlers: a separate pool with clean database connections, shared fairly."""
+"""The thread pool for synchronous handlers. It manages database connections and is shared fairly by the handlers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 Outcome = TypeVar("Outcome")
 
 DEFAULT_THREADS: Final = 8
-"""The number of threads without the setting ``HANDLER_THREADS``."""
+"""The default number of threads. The setting ``HANDLER_THREADS`` overrides it."""
 
 
 class HandlerThreads:
@@ -29,14 +29,17 @@ class HandlerThreads:
 
     @property
     def share(self) -> int:
-        """The number of threads that one handler may use: half of them, so that a slow one cannot block the others."""
+        """The maximum number of threads for one handler.
+
+        It is half of the pool, so that a slow handler cannot block the others.
+        """
         return max(1, self.size // 2)
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
-        """Call ``work`` in a thread and return its result. ``turns`` limits the threads that are used at the same time.
+        """Call ``work`` in a thread and return its result. ``turns`` limits the number of concurrent calls.
 
-        The turn is released when the thread is free, even if the caller was canceled before. Raises WorkersBusy,
-        WorkersClosed and any exception of ``work``; ProjectCodeError if that is not an ordinary exception.
+        If the caller is canceled, its turn is released when the thread is free. Raises WorkersBusy, WorkersClosed and
+        any exception of ``work``. If that is not an ordinary exception, raises ProjectCodeError.
         """
         turns = turns or asyncio.Semaphore(1)
         await turns.acquire()
@@ -55,7 +58,7 @@ class HandlerThreads:
         return await asyncio.wrap_future(future)
 
     def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
-        """Run a coroutine on the loop and wait for it, until ``is_over`` is set. Must be called in a thread."""
+        """Run a coroutine on the loop and wait for it until ``is_over`` is set. Call this in a thread."""
         future = asyncio.run_coroutine_threadsafe(work, loop)
         while True:
             try:
@@ -69,9 +72,9 @@ class HandlerThreads:
             return
 
     async def close_connections(self) -> None:
-        """Close the database connections of the asgiref thread of the calling coroutine, which is about to end."""
+        """Close the database connections of the calling coroutine's asgiref thread, which is about to end."""
         await sync_to_async(connections.close_all)()
 
     def close(self) -> None:
-        """Stop accepting handlers. Running ones continue."""
+        """Stop accepting work. Running handlers continue."""
         self._pool.close()

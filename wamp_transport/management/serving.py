@@ -1,4 +1,4 @@
-"""The shared code of runserver and runnode: the project's application, the listeners, and the server."""
+"""The shared code of ``runserver`` and ``runnode``: the project's application, the listeners, and the server."""
 
 import gc
 import importlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..transports.daphne import WampServer
 
 GC_THRESHOLDS: Final = (10_000, 10, 10)
-"""The thresholds of the garbage collector. Sessions create no reference cycles, so rare collections suffice."""
+"""The thresholds of the garbage collector. Sessions create no reference cycles, so collections can be rare."""
 
 
 def add_config_argument(parser: ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_config_argument(parser: ArgumentParser) -> None:
 
 
 def check_libraries() -> None:
-    """Raise CommandError if the server cannot run with the installed versions of other libraries."""
+    """Raise CommandError if the server does not support the installed versions of other libraries."""
     try:
         require_compatible(with_server=True)
     except IncompatibleLibraryError as error:
@@ -48,7 +48,7 @@ def check_libraries() -> None:
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
-    """Return the application of ASGI_APPLICATION, or Django's own without that setting, wrapped for WAMP.
+    """Return the application in ASGI_APPLICATION, or Django's default application, wrapped for WAMP.
 
     Raises CommandError if the setting cannot be imported.
     """
@@ -66,7 +66,10 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
 
 
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
-    """Return the listener of each transport, by key. ``main`` is the command line's address for the first transport."""
+    """Return the listener of each transport, by key.
+
+    ``main`` is the address from the command line for the first transport.
+    """
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:
         return own
@@ -78,7 +81,10 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
 
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
-    """Serve until stopped, and follow the configuration. If the server cannot start, its ``failure`` is set."""
+    """Run the server until it is stopped, and apply changes of the configuration.
+
+    If the server cannot start, its ``failure`` is set.
+    """
     # Imported here, so that check_libraries() can report incompatible libraries before the import fails.
     from ..transports.daphne import WampServer  # noqa: PLC0415
 
@@ -95,7 +101,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         node = await runtime.start()
         started.wanted = addresses(node.snapshot.configuration)
         runtime.on_applied = follow
-        # Modules that are loaded now stay in memory forever. Frozen, the collector does not scan all of Django.
+        # The modules that are loaded now stay in memory. After freezing, the collector does not scan these objects.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

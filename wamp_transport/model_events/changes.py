@@ -1,4 +1,4 @@
-"""A change of a row, for which an event is published."""
+"""A change of a row for which an event is published."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -11,10 +11,10 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Row]):
-    """A row that was created or updated, or is about to be deleted. The hooks of a declaration receive it.
+    """A row that was created or updated, or is about to be deleted. It is passed to the hooks of a declaration.
 
-    ``using`` is the database. ``update_fields`` holds the names of the saved fields if they are known, as after
-    ``save(update_fields=...)``; None means that all fields may have been saved.
+    ``using`` is the database alias. ``update_fields`` contains the names of the saved fields if they are known, as
+    after ``save(update_fields=...)``. None means that all fields may have been saved.
     """
 
     event: EventName
@@ -24,7 +24,7 @@ class Change(Generic[Row]):
 
     @property
     def pk(self) -> Any:
-        """The row's primary key."""
+        """The primary key of the row."""
         return self.instance.pk
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""``publish_model_events()`` and the publisher that it returns, which turns changes of rows into events."""
+"""``publish_model_events()`` and the publisher that it returns, which publishes events for changes of rows."""
 
 import logging
 import sys
@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class ModelEventPublisher(Generic[Row]):
-    """A publisher of events for a model's rows. :func:`publish_model_events` makes it and explains its options."""
+    """A publisher of events for a model's rows.
+
+    It is created by :func:`publish_model_events`, which explains the options.
+    """
 
     def __init__(
         self,
@@ -60,7 +63,7 @@ class ModelEventPublisher(Generic[Row]):
 
     @property
     def topic_name(self) -> str:
-        """The topic without its last part, or the name of the function that returns it."""
+        """The topic without its last component, or the name of the function that returns the topic."""
         return self.topic if isinstance(self.topic, str) else f"{self.topic.__module__}.{self.topic.__qualname__}()"
 
     def publish(
@@ -71,9 +74,9 @@ class ModelEventPublisher(Generic[Row]):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """Publish the event of a change that Django sends no signal for, such as that of a queryset's ``update()``.
+        """Publish the event for a change without a Django signal, such as a queryset's ``update()``.
 
-        Like any other, the event is sent after the commit, and a failure is logged.
+        The event is sent after the commit, and a failure is logged, as for all events of models.
         """
         database = using or instance._state.db or DEFAULT_DB_ALIAS
         self.handle_change(
@@ -81,7 +84,7 @@ class ModelEventPublisher(Generic[Row]):
         )
 
     def handle_change(self, change: Change[Row]) -> None:
-        """Publish the event after the commit, with the current values. Exceptions are logged."""
+        """Publish the event for a change after the commit, with the current values. Exceptions are logged."""
         if change.event not in self.events:
             return
         try:
@@ -96,7 +99,7 @@ class ModelEventPublisher(Generic[Row]):
             event.send_after_commit(change.using)
 
     def _savepoint(self, using: str) -> AbstractContextManager[None]:
-        """Return a savepoint if hooks may query the database: a failing query must not break the row's transaction."""
+        """Return a savepoint if hooks can query the database: a failed query must not break the transaction."""
         hooks = (self._when, self._serialize, self.topic, self._options)
         has_only_columns = all(is_column(self.model, name) for name in self.fields)
         if (has_only_columns and not any(map(callable, hooks))) or not connections[using].in_atomic_block:
@@ -104,9 +107,9 @@ class ModelEventPublisher(Generic[Row]):
         return transaction.atomic(using)
 
     def on_failed(self, event: PendingEvent, fault: Exception) -> None:
-        """Log that an event was not published."""
+        """Log that an event could not be published."""
         if isinstance(fault, api.NotConfigured):
-            # Every row saved in this process fails the same way, so it is logged once.
+            # All events of this process fail in the same way, so the problem is logged once.
             if not self._is_unconfigured:
                 logger.warning("%s was not published, and later events will not be either: %s", event.change, fault)
             self._is_unconfigured = True
@@ -139,17 +142,18 @@ def publish_model_events(
     update_fields: bool = False,
     realm: str | None = None,
 ) -> ModelEventPublisher[Row]:
-    """Publish an event whenever a row of ``model`` is created, updated or deleted: after the commit, from any process.
+    """Publish an event after each commit that creates, updates or deletes a row of ``model``, in any process.
 
-    The topic is ``<topic>.created``, ``<topic>.updated`` or ``<topic>.deleted``. The primary key is the only argument,
-    the values of ``fields`` are keyword arguments. ``topic`` may be a function, for topics that depend on the row.
-    ``serialize`` returns more keyword arguments. ``when`` returns whether to publish an event. ``options``, or a
-    function that returns them, decide among other things who may receive the event (``eligible_authrole``). All these
-    functions get a :class:`Change` when the row is saved. ``update_fields``: whether the event lists the saved fields,
-    if they are known.
+    The topic is ``<topic>.created``, ``<topic>.updated`` or ``<topic>.deleted``. The only positional argument is the
+    primary key; the keyword arguments are the values of ``fields``.
 
-    Rows of child and proxy models count as rows of the model. A declaration with the same model, topic, events and
-    realm replaces the previous one. Raises ImproperlyConfigured.
+    ``topic`` can be a function, for topics that depend on the row. ``serialize`` returns additional keyword arguments.
+    ``when`` returns whether to publish an event. ``options``, or a function that returns them, can limit who receives
+    the event, for example with ``eligible_authrole``. All these functions are called with a :class:`Change` when the
+    row is saved. If ``update_fields``, the event lists the saved fields if they are known.
+
+    Rows of child and proxy models are included. A declaration replaces an earlier one with the same model, topic,
+    events and realm. Raises ImproperlyConfigured.
     """
     caller = sys._getframe(1)
     where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
@@ -159,5 +163,5 @@ def publish_model_events(
 
 
 def registered_publishers() -> list[ModelEventPublisher[Any]]:
-    """Return all publishers of this process, in the order of their declaration."""
+    """Return all publishers of this process, in the order in which they were declared."""
     return [one for one in signal_receivers.publishers() if isinstance(one, ModelEventPublisher)]

@@ -1,4 +1,4 @@
-"""Events that wait for a commit, and the time limit that the events of one commit share."""
+"""Events that wait for a commit. All events of a commit share one time limit."""
 
 import logging
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from ..wamp.errors import CallTimeout
 logger = logging.getLogger(__name__)
 
 MAX_COMMIT_SECONDS: Final = 5.0
-"""Seconds that a commit waits for the router; less if the setting TIMEOUT is less."""
+"""The maximum time, in seconds, that a commit waits for the router. It is less if the setting TIMEOUT is less."""
 
 
 class Commit:
-    """The events to publish after one commit, and the time that the router has left for all of them.
+    """The events to publish after a commit, and the remaining time for publishing them.
 
-    If a transaction is rolled back, its object serves the next transaction on the connection. Events that were rolled
-    back disappear from ``waiting`` by themselves: nothing else refers to them.
+    If a transaction is rolled back, its object is reused for the next transaction on the connection. The events that
+    were rolled back disappear from ``waiting``, because nothing else refers to them.
     """
 
     def __init__(self) -> None:
@@ -36,11 +36,11 @@ class Commit:
 
     @property
     def has_begun(self) -> bool:
-        """Whether its events are being sent."""
+        """Whether the events are being sent."""
         return self._deadline is not None
 
     def seconds_left(self) -> float:
-        """Return the seconds that the router has left. The first call starts the clock."""
+        """Return the remaining seconds for sending events. The first call starts the clock."""
         if self._deadline is None:
             timeout = app_settings().api.timeout
             self._seconds = MAX_COMMIT_SECONDS if timeout is None else min(MAX_COMMIT_SECONDS, timeout)
@@ -48,7 +48,7 @@ class Commit:
         return max(0.0, self._deadline - monotonic())
 
     def give_up(self, event: "PendingEvent") -> None:
-        """Log that the router was too slow for ``event``, and skip the remaining events."""
+        """Log that sending ``event`` took too long, and skip the remaining events."""
         self.is_given_up = True
         rest = f", nor were {len(self.waiting)} more of the same commit" if self.waiting else ""
         logger.error(
@@ -58,11 +58,11 @@ class Commit:
 
 
 _next: WeakKeyDictionary[BaseDatabaseWrapper, Commit] = WeakKeyDictionary()
-"""The next commit of each connection. A connection belongs to one thread."""
+"""The next commit of each database connection. A connection belongs to one thread."""
 
 
 def next_commit(using: str) -> Commit:
-    """Return the commit of this thread's open transaction, or a new one if none is open."""
+    """Return the commit of this thread's open transaction; a new one if no transaction is open."""
     connection = connections[using]
     commit = _next.get(connection) if connection.in_atomic_block else None
     if commit is None or commit.has_begun:
@@ -74,7 +74,7 @@ def next_commit(using: str) -> Commit:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class PendingEvent:
-    """The event of a change. ``on_failed`` gets the exception if it cannot be published."""
+    """The event for a change. If it cannot be published, ``on_failed`` is called with the exception."""
 
     change: str
     publication: PendingPublication
@@ -82,14 +82,14 @@ class PendingEvent:
     commit: Commit
 
     def send_after_commit(self, using: str) -> None:
-        """Publish the event after the commit, or now if no transaction is open."""
+        """Publish the event after the commit. If no transaction is open, publish it now."""
         if run_after_commit(self.send, using):
             self.commit.waiting.add(self)
         else:
             self.send()
 
     def send(self) -> None:
-        """Publish the event now, unless the router was too slow for an earlier event of the commit."""
+        """Publish the event now. Skip it if sending an earlier event of the commit took too long."""
         self.commit.waiting.discard(self)
         if self.commit.is_given_up:
             return

@@ -1,4 +1,4 @@
-"""Receivers of Django's model signals, connected only for the models that have a publisher."""
+"""Receivers of Django's model signals. They are connected only for models that have a publisher."""
 
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
@@ -10,11 +10,11 @@ from .changes import Change, EventName
 
 RAW_ATTRIBUTE: Final = "_wamp_is_raw"
 CLEARED_ROWS_ATTRIBUTE: Final = "_wamp_cleared"
-"""Attributes that carry state on an instance between two signals of the same action."""
+"""The attributes of an instance that store state between two signals of the same action."""
 
 
 class Publisher(Protocol):
-    """An object that gets the changes of a model's rows."""
+    """A receiver of changes of a model's rows."""
 
     model: type[Any]
     topic: Any
@@ -23,7 +23,7 @@ class Publisher(Protocol):
     realm: str | None
 
     def handle_change(self, change: Change[Any]) -> None:
-        """Handle a changed row. Must not raise."""
+        """Handle a change of a row. Must not raise exceptions."""
         ...
 
 
@@ -31,7 +31,7 @@ _publishers: dict[tuple[object, ...], Publisher] = {}
 
 
 def add_publisher(publisher: Publisher) -> None:
-    """Pass changes of the publisher's model to it. Replaces an equal publisher that was added before."""
+    """Pass changes of the publisher's model to the publisher. An equal publisher that was added before is replaced."""
     _publishers[_key(publisher)] = publisher
     for model in _with_descendants(publisher.model):
         _connect(model)
@@ -49,7 +49,10 @@ def publishers() -> list[Publisher]:
 
 
 def _key(publisher: Publisher) -> tuple[object, ...]:
-    """Return what identifies a declaration, even if its module is imported again and its functions are new objects."""
+    """Return a key for a declaration.
+
+    It stays the same if the module is imported again and its functions are new objects.
+    """
     topic = publisher.topic
     code = getattr(topic, "__code__", None)
     topic_key = (code.co_filename, code.co_firstlineno) if code is not None else topic
@@ -61,7 +64,10 @@ def _with_descendants(model: type[Model]) -> set[type[Model]]:
 
 
 def _connect(model: type[Model]) -> None:
-    """Connect the receivers for one sender. Django deletes rows faster of models that have no receivers."""
+    """Connect the receivers for one model.
+
+    Other models stay without receivers, because Django deletes their rows faster.
+    """
     if model._meta.abstract:
         return
     post_save.connect(_on_saved, sender=model, dispatch_uid=__name__)
@@ -72,7 +78,7 @@ def _connect(model: type[Model]) -> None:
 
 
 def _on_class_prepared(sender: type[Model], **kwargs: Any) -> None:
-    """Connect a model that is defined after the publisher of one of its parents was added."""
+    """Connect the receivers for a model that was defined after a publisher for one of its parents was added."""
     if any(True for _ in _for(sender)):
         _connect(sender)
 
@@ -93,7 +99,7 @@ def _on_saved(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    if raw:  # a fixture: related rows may not be there yet
+    if raw:  # a fixture: related rows may not exist yet
         setattr(instance, RAW_ATTRIBUTE, True)
         return
     for publisher in _for(sender):
@@ -101,9 +107,9 @@ def _on_saved(
 
 
 def _on_deleted(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    """Publish before the row is deleted, while its values exist. Django deletes in a transaction that may still fail.
+    """Publish before a row is deleted, while its values exist. The event is sent only if the transaction commits.
 
-    For a row in several tables Django sends the signal once for each table; only the first one counts.
+    For multi-table inheritance, Django sends the signal once for each table. Only the first signal is used.
     """
     concrete = sender._meta.concrete_model or sender
     for publisher in _for(sender):
@@ -121,9 +127,9 @@ def _on_related_changed(
     using: str,
     **kwargs: Any,
 ) -> None:
-    """Publish for the rows that have the many-to-many field: ``instance``, or with ``reverse`` the rows in ``pk_set``.
+    """Publish for the rows with the many-to-many field: ``instance`` or, if ``reverse``, the rows in ``pk_set``.
 
-    Before a reverse ``clear()`` the affected rows are remembered on the instance, because Django does not list them
+    Before a reverse ``clear()``, the affected rows are stored on the instance, because Django does not list them
     afterwards.
     """
     if hasattr(instance, RAW_ATTRIBUTE):

@@ -1,4 +1,4 @@
-"""Values of a row's fields as event payload: as stored in the database, in types that every client knows."""
+"""Values of a row's fields as event payload: the stored values, converted to types that all clients support."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,7 +12,10 @@ from .changes import Change
 
 
 def checked_names(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
-    """Return ``names`` if each is a field, property or attribute of the model. Raises ImproperlyConfigured."""
+    """Return ``names`` after checking that each is a field, property or attribute of the model.
+
+    Raises ImproperlyConfigured.
+    """
     if isinstance(names, str):
         raise ImproperlyConfigured(f"fields of {model._meta.label} must be a list of names, not the text {names!r}")
     for name in (names := tuple(names)):
@@ -29,15 +32,15 @@ def checked_names(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_column(model: type[Model], name: str) -> bool:
-    """Return whether a field is a column of the model's table, so that instances have its value."""
+    """Return whether a field is a column of the model's table, so that each instance has its value."""
     return any(field.name == name for field in model._meta.concrete_fields)
 
 
 def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return the stored values of some fields. A relation becomes the primary key it refers to, or a list of them.
+    """Return the stored values of fields. A relation is returned as a primary key or as a list of primary keys.
 
-    If the instance may have other values than the database, such as ``F("stock") - 1`` or those of fields that were not
-    saved, the row is read again, once. Raises PayloadError.
+    The values of the instance can differ from the stored ones, for example after ``F("stock") - 1``, or if some fields
+    were not saved. In this case, the row is read again, once. Raises PayloadError.
     """
     instance = change.instance
     fields = {name: _field(instance, name) for name in names}
@@ -47,7 +50,7 @@ def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _field(instance: Model, name: str) -> "Field[Any, Any] | None":
-    """Return the field, or None for a property or attribute."""
+    """Return the field; None for a property or attribute."""
     try:
         field = instance._meta.get_field(name)
     except FieldDoesNotExist:
@@ -56,7 +59,7 @@ def _field(instance: Model, name: str) -> "Field[Any, Any] | None":
 
 
 def _is_stored(change: Change[Any], field: "Field[Any, Any] | None") -> bool:
-    """Return whether the instance has the value that is stored, or the value is read from the database anyway."""
+    """Return whether the value of a field can be used without reading the row again."""
     saved = change.update_fields
     if field is None:  # a property may depend on any field
         return saved is None
@@ -68,12 +71,12 @@ def _is_stored(change: Change[Any], field: "Field[Any, Any] | None") -> bool:
 
 
 def _is_expression(value: object) -> bool:
-    """Return whether the database has to compute the value."""
+    """Return whether the value is an expression that the database computes."""
     return hasattr(value, "resolve_expression")
 
 
 def _row(change: Change[Any], fields: "Mapping[str, Field[Any, Any] | None]") -> Model:
-    """Read the row: only the columns among ``fields``, or all of it if ``fields`` has properties."""
+    """Read the row. Only the columns in ``fields`` are read, or all if ``fields`` contains properties."""
     rows = type(change.instance)._base_manager.using(change.using).filter(pk=change.pk)
     if all(fields.values()):
         rows = rows.only(*(name for name, field in fields.items() if field is not None and not field.many_to_many))
@@ -98,7 +101,7 @@ def _related(instance: Model, field: "Field[Any, Any]", using: str) -> list[Any]
 
 
 def _value(field: "Field[Any, Any]", value: Any) -> Any:
-    """Convert a value to the field's type first: after ``price="9.9"`` the instance has text, not a Decimal."""
+    """Convert a value to the field's type: after ``price="9.9"``, the instance has text, not a Decimal."""
     value = field.to_python(value)
     places = getattr(field, "decimal_places", None)
     if value is not None and places is not None:
@@ -106,5 +109,5 @@ def _value(field: "Field[Any, Any]", value: Any) -> Any:
     try:
         return to_plain_value(value, field.name)
     except PayloadError:
-        # Fields of other apps may hold types of their own, but can convert them for the database.
+        # Fields of other apps can have their own Python types, but can convert the values for the database.
         return to_plain_value(field.get_prep_value(value), field.name)

@@ -1,4 +1,4 @@
-"""The database models: the configuration, reports of running nodes, logins and the audit trail."""
+"""The database models: the configuration, running nodes, logins, and the audit trail."""
 
 from .audit import AuditEntry
 from .configuration import (

@@ -6,9 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditEntry(models.Model):
-    """An entry of the audit trail. Running nodes write it, the admin shows it, and it never changes.
+    """An entry of the audit trail. Running nodes write entries, which never change. The admin shows them.
 
-    ``count`` is the number of events of the same kind from the same peer that this entry stands for.
+    ``count`` is the number of similar events from the same client that the entry represents.
     """
 
     KINDS = [

@@ -1,7 +1,7 @@
-"""The models of the stored configuration and its revision number.
+"""The models of the stored configuration and its revision.
 
-A row stores the most important keys in separate columns and all other keys, unchanged, in ``settings``. ``stores/``
-converts rows to the mapping of a config.json and back. Every change of a row increments the revision.
+A row stores the most important keys in separate columns, and all other keys unchanged in ``settings``. The modules in
+``stores/`` convert rows to the mapping of a config.json and back. Every change of a row increments the revision.
 """
 
 import secrets
@@ -24,7 +24,7 @@ ROOT = "/"
 BRANCH = "path"
 
 SALT_SIZE = 16
-"""Size of the salts of hashed secrets in octets."""
+"""The size of the salts for derived keys, in bytes."""
 
 ENDPOINT_TYPES = [("tcp", _("TCP port")), ("unix", _("Unix domain socket"))]
 MATCHES = [("exact", _("exact")), ("prefix", _("prefix")), ("wildcard", _("wildcard"))]
@@ -36,19 +36,19 @@ valid_path = RegexValidator(
 
 
 def nesting_of(path: str) -> str:
-    """Return the keys of a service on ``path`` in a configuration file, separated by blanks, if none were imported."""
+    """Return the default keys in a configuration file for a service at ``path``, separated by spaces."""
     return ROOT if path == ROOT else path.replace("/", " ")
 
 
 def path_of(nesting: str) -> str:
-    """Return the path for keys in a configuration file, separated by blanks. The key ``/`` is skipped."""
+    """Return the path for the keys in a configuration file, separated by spaces. The key ``/`` is skipped."""
     return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
 
 
 def sealed(settings: Any, *, is_deep: bool = False) -> Any:
-    """Return the settings of a row with hashes and derived keys in place of secrets.
+    """Return the settings of a row, with hashes and derived keys instead of secrets.
 
-    ``is_deep`` is true if the settings may contain services at any depth. This is slow if there is a secret. See
+    If ``is_deep``, the settings can contain services at any depth. This function is slow if there is a secret. See
     :mod:`wamp_transport.auth.sealing`.
     """
     if not isinstance(settings, dict):
@@ -63,7 +63,7 @@ def sealed(settings: Any, *, is_deep: bool = False) -> Any:
 
 
 class ConfigurationQuerySet(models.QuerySet[Row]):
-    """A query set that increments the revision for changes that send no signals."""
+    """A queryset that increments the revision for changes without signals."""
 
     def update(self, **values: Any) -> int:
         """Update the rows and increment the revision in one transaction."""
@@ -87,7 +87,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return created
 
     def bulk_update(self, objs: Iterable[Row], *args: Any, **options: Any) -> int:
-        """Update the rows after sealing their secrets. The revision is incremented by :meth:`update`."""
+        """Seal the secrets of the rows and update them. :meth:`update` increments the revision."""
         objs = list(objs)
         for row in objs:
             row.seal()
@@ -95,12 +95,12 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
 
 
 def _written_to(rows: models.QuerySet[Any]) -> str:
-    """Return the name of the database that changes of these rows are written to."""
+    """Return the alias of the database to which changes of these rows are written."""
     return getattr(rows, "_db", None) or router.db_for_write(rows.model)
 
 
 class ConfigurationRow(models.Model):
-    """A base class for the rows of the configuration."""
+    """The base class of all configuration rows."""
 
     id = models.BigAutoField(primary_key=True)
     settings = models.JSONField(
@@ -117,11 +117,11 @@ class ConfigurationRow(models.Model):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return the settings in the form in which they are stored. Rows with logins override this."""
+        """Return the settings in the form in which they are stored. Rows with logins override this method."""
         return settings
 
     def seal(self) -> None:
-        """Replace secrets by their hashes and derived keys. This is slow if there is a secret."""
+        """Replace secrets with hashes and derived keys. This is slow if there is a secret."""
         self.settings = self.sealed(self.settings)
 
     def save_base(self, *args: Any, **options: Any) -> None:
@@ -185,9 +185,9 @@ class Role(ConfigurationRow):
 
 
 class PermissionRule(ConfigurationRow):
-    """A rule that allows a role some actions on the URIs that match a pattern.
+    """A rule that allows a role to perform actions on the URIs that match a pattern.
 
-    A flag that is not set counts as False.
+    A flag that is null means False.
     """
 
     role = models.ForeignKey(Role, models.CASCADE, related_name="permissions", verbose_name=_("role"))
@@ -234,7 +234,7 @@ class PermissionRule(ConfigurationRow):
 
 
 class Transport(ConfigurationRow):
-    """A transport that listens: a web transport with services on its paths, or WAMP over WebSocket alone."""
+    """A listening transport: a web transport with services at its paths, or only WAMP over WebSocket."""
 
     type = models.CharField(_("type"), max_length=40, default="web", editable=False)
     enabled = models.BooleanField(
@@ -293,12 +293,12 @@ class Transport(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return the settings with sealed secrets, which can be at any depth in some types of transport."""
+        """Return the settings with sealed secrets. In some types of transport, secrets can be at any depth."""
         return sealed(settings, is_deep=True)
 
 
 class WebPath(ConfigurationRow):
-    """A path of a web transport with its service. ``settings`` is the mapping of the service without ``type``."""
+    """A path of a web transport, with its service. ``settings`` is the mapping of the service without ``type``."""
 
     transport = models.ForeignKey(
         Transport,
@@ -334,12 +334,12 @@ class WebPath(ConfigurationRow):
 
     @property
     def full_path(self) -> str:
-        """The path in the form of a URL, with a leading slash."""
+        """The URL path, with a leading slash."""
         return ROOT if self.path == ROOT else f"/{self.path}"
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the service in its transport's ``paths``: the imported ones, unless the path has changed."""
+        """The keys of the service in its transport's ``paths``: the imported keys, unless the path has changed."""
         nesting = self.nesting if self.nesting and path_of(self.nesting) == self.path else nesting_of(self.path)
         return nesting.split(" ")
 
@@ -350,10 +350,11 @@ class WebPath(ConfigurationRow):
 
 
 class ConfigurationState(models.Model):
-    """The only row of its table: the revision of the configuration, and the parts of an imported file without rows.
+    """The revision of the configuration, and the parts of an imported file that have no rows. The table has one row.
 
-    ``document`` is the imported mapping without realms and transports, whose rows name their worker; null if nothing
-    was imported. ``base_dir`` is the directory of the imported file. Relative paths are relative to it.
+    ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. Rows of
+    realms and transports name their worker. ``base_dir`` is the directory of the imported file, to which relative paths
+    refer.
     """
 
     ONLY: ClassVar[int] = 1
@@ -376,7 +377,7 @@ class ConfigurationState(models.Model):
 
 
 def touch(using: str | None = None) -> None:
-    """Increment the revision after a change of the configuration, as part of the open transaction if there is one."""
+    """Increment the revision after a change of the configuration, in the open transaction if there is one."""
     states = ConfigurationState.objects.using(using)
     states.get_or_create(pk=ConfigurationState.ONLY)
     states.filter(pk=ConfigurationState.ONLY).update(revision=models.F("revision") + 1, changed_at=timezone.now())
@@ -384,14 +385,14 @@ def touch(using: str | None = None) -> None:
 
 @receiver(pre_save)
 def _row_is_saved(sender: type[models.Model], instance: models.Model, **_event: Any) -> None:
-    """Seal the secrets of a row. A signal is used because fixtures are loaded without calling the row's methods."""
+    """Seal the secrets of a row before it is saved. A signal is used because fixtures bypass the row's methods."""
     if isinstance(instance, ConfigurationRow):
         instance.seal()
 
 
 @receiver((post_save, post_delete))
 def _row_changed(sender: type[models.Model], using: str, **_event: Any) -> None:
-    """Increment the revision after rows are saved or deleted, also by a cascade or a fixture."""
+    """Increment the revision after rows are saved or deleted, including cascades and fixtures."""
     if issubclass(sender, ConfigurationRow):
         touch(using)
         if issubclass(sender, Realm):
@@ -401,8 +402,8 @@ def _row_changed(sender: type[models.Model], using: str, **_event: Any) -> None:
 def _mark_realms_as_configured(using: str) -> None:
     """Record in the document that realms are configured, after the first one was saved or deleted.
 
-    If an imported file does not mention realms, the default realm1 is open to everybody. Without this record, deleting
-    the last realm would open realm1 again.
+    If an imported file contains no realms, the default realm1 is open to everybody. Without this record, deleting the
+    last realm would open realm1 again.
     """
     state = ConfigurationState.objects.using(using).get(pk=ConfigurationState.ONLY)
     workers = (state.document or {}).get("workers", [])

@@ -1,4 +1,4 @@
-"""The models of logins: principals, their credentials and the roles of Django users. Secrets are never stored."""
+"""The models of logins: principals, credentials, and the roles of Django users. Secrets are never stored."""
 
 from django.conf import settings
 from django.db import models
@@ -17,7 +17,7 @@ METHODS = [
 
 
 class Principal(models.Model):
-    """A person, program or device that logs in to a realm with an authid, and gets a role there."""
+    """A person, program or device that logs in to a realm with an authid and a role."""
 
     id = models.BigAutoField(primary_key=True)
     realm = models.CharField(
@@ -113,7 +113,10 @@ class Credential(models.Model):
 
 
 class UserRole(models.Model):
-    """A line of the table of roles of Django users. The first line that matches a user gives the role in a realm."""
+    """A line of the table of roles of Django users.
+
+    The first line that matches a user determines the user's role in a realm.
+    """
 
     KINDS = [
         ("group", _("members of the group")),
@@ -158,10 +161,11 @@ class UserRole(models.Model):
 
 
 class IdentityChange(models.Model):
-    """A change of a user, Django session or principal. Every process reads it and checks its sessions again.
+    """A change of a user, Django session or principal. Every process reads changes and checks the affected sessions.
 
-    ``key`` is the primary key of a user, the digest of a Django session's key, or realm and authid of a principal. The
-    kind ``session`` means that a Django session has ended, and ``logout`` that all Django sessions of a user have.
+    ``key`` is the primary key of a user, the digest of a Django session's key, or the realm and authid of a principal.
+    The kind ``session`` means that a Django session has ended; ``logout`` means that all Django sessions of a user have
+    ended.
     """
 
     KINDS = [(kind, kind) for kind in ("user", "session", "logout", "principal", "everybody")]

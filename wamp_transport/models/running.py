@@ -1,4 +1,4 @@
-"""The models that running nodes write: their own state, stored events, and clients known by a cookie."""
+"""The models for data of running nodes: their state, stored events, and clients with a cookie."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,7 +8,7 @@ from .configuration import MATCHES
 
 
 class RunningNode(models.Model):
-    """The report of a running node: which configuration it has applied, and why it has refused a newer one."""
+    """The state that a running node reports: the configuration it has applied, and why it refused a newer one."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=200, unique=True)
@@ -48,7 +48,7 @@ class RunningNode(models.Model):
 
 
 class StoredEvent(models.Model):
-    """An event of a durable event history, which keeps its latest events."""
+    """An event of a durable event history."""
 
     id = models.BigAutoField(primary_key=True)
     realm = models.CharField(_("realm"), max_length=255)
@@ -69,7 +69,7 @@ class StoredEvent(models.Model):
 
 
 class TrackedCookie(models.Model):
-    """A client known by a cookie. Only the hash of the cookie's value is stored.
+    """A client with a cookie. Only the hash of the cookie's value is stored.
 
     If ``logged_in_at`` is set, the columns after it describe the login.
     """

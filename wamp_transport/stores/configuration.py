@@ -115,7 +115,7 @@ def replace(
     if faults:
         raise ConfigError(Report(source, faults=tuple(faults)))
     for row, _ in rows:
-        row.seal()  # slow, so do it before others wait for the transaction
+        row.seal()  # slow, so do this before the transaction blocks other writers
     with _tables(), transaction.atomic():
         ConfigurationState.objects.select_for_update().filter(pk=ConfigurationState.ONLY).first()
         for kind in (Realm, Transport):

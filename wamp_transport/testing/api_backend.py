@@ -1,4 +1,4 @@
-"""The backend of ``wamp_transport.api`` in a test. It records what its sessions publish and call."""
+"""The backend of ``wamp_transport.api`` in a test. It records the publications and calls of its sessions."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -26,7 +26,7 @@ _CALL_OPTIONS: Final = CallOptions()
 
 
 class RecordedSession(Session):
-    """A session that records in ``recording`` what it publishes and calls."""
+    """A session that records its publications and calls in ``recording``."""
 
     def __init__(self, node: Node, principal: Admit, recording: Recording) -> None:
         super().__init__(principal.realm or "", lambda inbox: LocalClientTransport(node, principal, inbox))
@@ -40,7 +40,10 @@ class RecordedSession(Session):
         *,
         options: PublishOptions | None = None,
     ) -> int | None:
-        """Publish and record an event. Always ask for an acknowledgement, to record a refusal."""
+        """Publish an event and record it.
+
+        The session always requests an acknowledgment, so that a refusal is recorded.
+        """
         options = options or _PUBLISH_OPTIONS
         refusal: ApplicationError | None = None
         publication = None
@@ -74,7 +77,7 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> Result:
-        """Call and record."""
+        """Call a procedure and record the call."""
         record = self._recorded(procedure, args, kwargs, options)
         try:
             record.result = await super().call(procedure, args, kwargs, timeout=timeout, options=options)
@@ -92,7 +95,7 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call and record. The record's ``result`` is the last part."""
+        """Call a procedure and record the call. The ``result`` of the record is the last result."""
         record = self._recorded(procedure, args, kwargs, options)
         parts = super().stream(procedure, args, kwargs, timeout=timeout, options=options)
         try:
@@ -121,7 +124,7 @@ class RecordedSession(Session):
 
 
 class InMemoryBackend(InProcessBackend):
-    """The sessions of ``wamp_transport.api`` at the router of a test.
+    """The sessions of ``wamp_transport.api`` on a test's router.
 
     ``prepare`` is awaited with the realm and the role before a session opens.
     """
@@ -134,7 +137,7 @@ class InMemoryBackend(InProcessBackend):
         self._prepare = prepare
 
     async def open_session(self, realm: str, authid: str, role: str) -> Session:
-        """Open a session that records."""
+        """Open a session that records its publications and calls."""
         await self._prepare(realm, role)
         admit = Admit(realm, authid, role, LOCAL.name, AuthProvider.LOCAL.value)
         session = RecordedSession(self.node, admit, self._recording)
@@ -142,7 +145,7 @@ class InMemoryBackend(InProcessBackend):
         return session
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Return ``handler`` as a coroutine function. Sync handlers run with the test's database connections."""
+        """Return ``handler`` as a coroutine function. Synchronous handlers use the test's database connections."""
         return awaitable(handler, in_order=in_order, clean=False)
 
 

@@ -1,7 +1,7 @@
-"""A server in a thread of the test process. Servers can start and stop while the process runs.
+"""A server that runs in a thread of the test process. Servers can be started and stopped while the process runs.
 
-Twisted's reactor can be started only once in a process. It runs in a separate thread, from the first server to
-the end of the process.
+Twisted's reactor can be started only once in a process. It is started with the first server, in a separate thread, and
+runs until the process ends.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from ..compat.twisted import loop_of
 from ..transports.daphne.server import WampServer
 
 MAX_SECONDS: Final = 30.0
-"""How long a server may take to start, and to stop."""
+"""The time limit for starting and for stopping a server."""
 
 _starting = threading.Lock()
 _thread: threading.Thread | None = None
 
 
 class BackgroundServer(WampServer):
-    """A server that another thread starts and stops. It leaves the reactor running."""
+    """A server that another thread starts and stops. It does not stop the reactor."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._is_ready: Future[None] = Future()
@@ -32,26 +32,26 @@ class BackgroundServer(WampServer):
         super().__init__(*arguments, signal_handlers=False, ready_callable=self._on_ready, **options)
 
     def launch(self) -> None:
-        """Start, and return when the server listens. Raises the exception that prevents it."""
+        """Start the server and return when it listens. If it cannot start, raise the exception that prevents it."""
         start_reactor()
         in_reactor(self._launch())
         self._is_ready.result(MAX_SECONDS)
 
     def halt(self) -> None:
-        """Stop: close all sessions and connections."""
+        """Close all sessions and connections and stop the server."""
         in_reactor(self._halt())
 
     def stop(self) -> None:
-        """Report that the server cannot start. Daphne's server calls this."""
+        """Record that the server cannot start. Daphne's server calls this method."""
         if not self._is_ready.done():
             self._is_ready.set_exception(self.failure or RuntimeError("the server has stopped"))
 
     def kill_all_applications(self) -> Any:
-        """Stop applications at the end of the process, unless :meth:`halt` has done it."""
+        """Stop the applications when the process ends, unless :meth:`halt` has stopped them."""
         return None if self._is_over else super().kill_all_applications()
 
     def timeout_checker(self) -> None:
-        """Check timeouts until the server is halted."""
+        """Check timeouts until the server is stopped."""
         if not self._is_over:
             super().timeout_checker()
 
@@ -59,7 +59,7 @@ class BackgroundServer(WampServer):
         self._is_ready.set_result(None)
 
     async def _launch(self) -> None:
-        self.abort_start = True  # do all that Daphne does to run, except starting the reactor, which runs already
+        self.abort_start = True  # run Daphne's setup without starting the reactor, which is already running
         self.run()
         self._ready()
 
@@ -88,7 +88,7 @@ def start_reactor() -> None:
 
 
 def in_reactor(work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` on the reactor's loop and wait for it."""
+    """Run ``work`` on the reactor's event loop and wait for it."""
     asyncio.run_coroutine_threadsafe(work, loop_of(reactor)).result(MAX_SECONDS)
 
 

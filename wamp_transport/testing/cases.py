@@ -1,4 +1,4 @@
-"""Django test cases in which each test has its own router in memory."""
+"""Django test cases that give each test a separate in-memory router."""
 
 import unittest
 from functools import cached_property
@@ -20,7 +20,7 @@ else:
 
 
 class WampTestMixin(Case):
-    """Gives each test of a case a router in memory. Put it before the test case in the list of bases.
+    """A mixin that gives each test an in-memory router. Put it before the test case in the list of base classes.
 
     ``wamp_config`` and ``wamp_handlers`` are the arguments of :class:`InMemoryRouter`.
     """
@@ -50,7 +50,7 @@ class WampTestMixin(Case):
 
     @cached_property
     def wamp_client(self) -> WampClient:
-        """A client with the role ``anonymous``. Make others with ``WampClient(user=...)``."""
+        """A client with the role ``anonymous``. Create other clients with ``WampClient(user=...)``."""
         return self.wamp_client_class()
 
     @property
@@ -74,4 +74,4 @@ class WampTestCase(WampTestMixin, TestCase):
 
 
 class WampTransactionTestCase(WampTestMixin, TransactionTestCase):
-    """Django's ``TransactionTestCase``. Events published in ``atomic()`` are sent at its end."""
+    """Django's ``TransactionTestCase``. Events that are published in ``atomic()`` are sent when the block ends."""

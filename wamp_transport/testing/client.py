@@ -1,4 +1,4 @@
-"""A WAMP client in memory: it calls, publishes, subscribes and registers at the router of a test."""
+"""A WAMP client in memory. It calls, publishes, subscribes and registers on the router of a test."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -29,24 +29,24 @@ from .router import OPEN_ROLE, InMemoryRouter, active_router
 Outcome = TypeVar("Outcome")
 
 USER_ROLE: Final = "user"
-"""The role of users if there is no configuration, and neither the table in the admin nor a hook gives another one."""
+"""The default role of users, if there is no configuration and neither the admin's table nor a hook gives one."""
 
 
 class NoEventReceived(AssertionError):
-    """No event has come in time."""
+    """No event was received within the timeout."""
 
 
 class WampClient:
-    """A client of the test's router. It joins on first use.
+    """A client of the test's router. It joins on first use, without authentication.
 
-    ``user`` is a Django user in the database; ``AnonymousUser`` counts as none. Its role is that of a login with
-    Django's session (the table in the admin, or the setting ``USER_ROLE``), unless ``role`` is given. Without a user
-    the client is ``anonymous``, or has the given ``authid`` and ``role``. Nobody has to log in. ``realm`` defaults to
-    the only realm, or to the setting ``REALM``.
+    ``user`` is a Django user in the database; ``AnonymousUser`` is the same as None. The user has the role of a login
+    with Django's session (from the table in the admin or the setting ``USER_ROLE``), unless ``role`` is given. Without
+    a user, the client has the given ``authid`` and ``role``, or is ``anonymous``. ``realm`` defaults to the only realm,
+    or to the setting ``REALM``.
 
-    Each method has an async twin with the prefix ``a``. Times are those of the test's clock. When a method returns, the
-    router is idle. If a handler of the project has failed meanwhile, :meth:`call` raises the error with its cause, and
-    :meth:`publish` raises it, unless ``raises_failures`` is False.
+    Each method has an async variant with the prefix ``a``. Times refer to the test's clock. When a method returns, the
+    router is idle. If a handler of the project has failed during the method, :meth:`call` raises the error with its
+    cause, and :meth:`publish` raises the exception of the handler. To disable this, set ``raises_failures`` to False.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class WampClient:
         self.user = user if getattr(user, "is_authenticated", False) else None
         self.raises_failures = raises_failures
         self.events: list[Event] = []
-        """All events received so far, in order."""
+        """All received events, in order."""
         self._realm, self._role, self._authid = realm, role, authid
         self._received = 0
         self._joined: Session | None = None
@@ -74,23 +74,26 @@ class WampClient:
         who = "not joined" if self._joined is None else f"{self._joined.authid}, {self._joined.authrole}"
         return f"<WampClient: {who}>"
 
-    # --- who it is --------------------------------------------------------------------------------------------------
+    # --- identity ---------------------------------------------------------------------------------------------------
 
     @property
     def session(self) -> Session:
-        """The client's session, with ``id``, ``realm``, ``authid`` and ``authrole``. Joins first if needed."""
+        """The client's session, with ``id``, ``realm``, ``authid`` and ``authrole``.
+
+        The client joins if it has not joined yet.
+        """
         return self._wait(self._session())
 
     async def asession(self) -> Session:
-        """Return :attr:`session`."""
+        """Return :attr:`session` from a coroutine."""
         return await self._await(self._session())
 
     def leave(self) -> None:
-        """Leave the realm. The next use joins again, without the subscriptions and registrations."""
+        """Leave the realm. The next use of the client joins again, without subscriptions and registrations."""
         self._wait(self._leave())
 
     async def aleave(self) -> None:
-        """Do the same as :meth:`leave`."""
+        """Leave the realm. See :meth:`leave`."""
         await self._await(self._leave())
 
     # --- calls ------------------------------------------------------------------------------------------------------
@@ -103,7 +106,7 @@ class WampClient:
         timeout: Timeout = DEFAULT_TIMEOUT,
         options: CallOptions | None = None,
     ) -> Any:
-        """Call a procedure. Returns and raises the same as ``api.call``."""
+        """Call a procedure. The result and the exceptions are those of ``api.call``."""
         return self._wait(self._call(procedure, args, kwargs, timeout, options))
 
     async def acall(
@@ -114,7 +117,7 @@ class WampClient:
         timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it is the same as in call
         options: CallOptions | None = None,
     ) -> Any:
-        """Do the same as :meth:`call`."""
+        """Call a procedure. See :meth:`call`."""
         return await self._await(self._call(procedure, args, kwargs, timeout, options))
 
     def submit(
@@ -125,7 +128,7 @@ class WampClient:
         timeout: Timeout = DEFAULT_TIMEOUT,
         options: CallOptions | None = None,
     ) -> DrivenFuture[Any]:
-        """Start a call and return its future: ``result()`` waits for the result, ``cancel()`` cancels the call."""
+        """Start a call and return its future. ``result()`` waits for the result, and ``cancel()`` cancels the call."""
         work = self._call(procedure, args, kwargs, timeout, options)
         future = self._bridge.run_on_loop(work)
         assert isinstance(future, DrivenFuture)  # noqa: S101 - the loop makes no others
@@ -134,14 +137,14 @@ class WampClient:
     def stream(
         self, procedure: str, *args: Any, kwargs: Mapping[str, Any] | None = None, options: CallOptions | None = None
     ) -> Iterator[Any]:
-        """Call a procedure. Yield its progressive results as they come, then the result."""
+        """Call a procedure. Yield its progressive results as they arrive, then the final result."""
         self.router.loop.forbid_in_coroutine()
         yield from self._bridge.iterate(self._stream(procedure, args, kwargs, options))
 
     async def astream(
         self, procedure: str, *args: Any, kwargs: Mapping[str, Any] | None = None, options: CallOptions | None = None
     ) -> AsyncIterator[Any]:
-        """Do the same as :meth:`stream`."""
+        """Call a procedure and yield its results. See :meth:`stream`."""
         async with aclosing(self._bridge.aiterate(self._stream(procedure, args, kwargs, options))) as parts:
             async for part in parts:
                 yield part
@@ -149,16 +152,16 @@ class WampClient:
     def register(
         self, procedure: str, handler: Procedure, *, match: Match = "exact", options: RegisterOptions | None = None
     ) -> Registration:
-        """Register a procedure, as a service elsewhere would.
+        """Register a procedure, as an external service would.
 
-        ``handler``, a function or coroutine function, gets an Invocation. Its return value is the result.
+        ``handler`` is a function or coroutine function. It receives an Invocation and returns the result.
         """
         return self._wait(self._register(procedure, handler, match, options))
 
     async def aregister(
         self, procedure: str, handler: Procedure, *, match: Match = "exact", options: RegisterOptions | None = None
     ) -> Registration:
-        """Do the same as :meth:`register`."""
+        """Register a procedure. See :meth:`register`."""
         return await self._await(self._register(procedure, handler, match, options))
 
     # --- events -----------------------------------------------------------------------------------------------------
@@ -170,9 +173,9 @@ class WampClient:
         kwargs: Mapping[str, Any] | None = None,
         options: PublishOptions | None = None,
     ) -> int:
-        """Publish an event, as a client elsewhere would. Returns its id.
+        """Publish an event, as an external client would. Return the ID of the publication.
 
-        Raises ApplicationError if the router refuses it.
+        Raises ApplicationError if the router refuses the event.
         """
         return self._wait(self._publish(topic, args, kwargs, options), raises=True)
 
@@ -183,7 +186,7 @@ class WampClient:
         kwargs: Mapping[str, Any] | None = None,
         options: PublishOptions | None = None,
     ) -> int:
-        """Do the same as :meth:`publish`."""
+        """Publish an event. See :meth:`publish`."""
         return await self._await(self._publish(topic, args, kwargs, options), raises=True)
 
     def subscribe(
@@ -194,7 +197,7 @@ class WampClient:
         handler: Callable[[Event], object] | None = None,
         options: SubscribeOptions | None = None,
     ) -> Subscription:
-        """Subscribe to a topic or pattern. Events are in :attr:`events`, for :meth:`receive`, and go to ``handler``."""
+        """Subscribe to a topic or pattern. Received events are added to :attr:`events` and passed to ``handler``."""
         return self._wait(self._subscribe(topic, match, handler, options))
 
     async def asubscribe(
@@ -205,15 +208,18 @@ class WampClient:
         handler: Callable[[Event], object] | None = None,
         options: SubscribeOptions | None = None,
     ) -> Subscription:
-        """Do the same as :meth:`subscribe`."""
+        """Subscribe to a topic or pattern. See :meth:`subscribe`."""
         return await self._await(self._subscribe(topic, match, handler, options))
 
     def receive(self, timeout: float = 5.0) -> Event:
-        """Return the oldest event not received yet. Waits up to ``timeout`` seconds, then raises NoEventReceived."""
+        """Return the next event, waiting up to ``timeout`` seconds. Raises NoEventReceived.
+
+        Each event is returned once.
+        """
         return self._wait(self._receive(timeout))
 
     async def areceive(self, timeout: float = 5.0) -> Event:  # noqa: ASYNC109 - it is the same as in receive
-        """Do the same as :meth:`receive`."""
+        """Return the next event. See :meth:`receive`."""
         return await self._await(self._receive(timeout))
 
     # --- on the loop ------------------------------------------------------------------------------------------------
@@ -330,7 +336,7 @@ class WampClient:
         self._received += 1
         return self.events[self._received - 1]
 
-    # --- from outside -----------------------------------------------------------------------------------------------
+    # --- helpers for synchronous callers ----------------------------------------------------------------------------
 
     @property
     def _bridge(self) -> MemoryLoopBridge:

@@ -1,4 +1,4 @@
-"""The clock of a test. It stands still until the test advances it or waits for something."""
+"""The clock of a test. It stops while the test runs, and advances when the test advances it or waits."""
 
 from asgiref.sync import sync_to_async
 
@@ -6,21 +6,24 @@ from .loop import MemoryLoop
 
 
 class Clock:
-    """The time of the router, of coroutines in handlers and of timeouts. ``time`` and ``datetime`` are not affected."""
+    """The clock of the router, of coroutines in handlers, and of timeouts.
+
+    It does not affect ``time`` and ``datetime``.
+    """
 
     def __init__(self, loop: MemoryLoop) -> None:
         self._loop = loop
 
     @property
     def time(self) -> float:
-        """Seconds since the test began."""
+        """The time since the test began, in seconds."""
         return round(self._loop.time(), 9)
 
     @property
     def auto_advance(self) -> bool:
-        """Whether the clock advances to the next timer when the test waits and nothing else is left to run.
+        """Whether the clock advances to the next timer when the test waits and nothing else can run.
 
-        True by default. If False, a test that waits for something that only a timer can cause fails.
+        The default is True. If False, a test fails if it waits for something that only a timer can cause.
         """
         return self._loop.auto_advance
 
@@ -30,15 +33,15 @@ class Clock:
 
     @property
     def next_due(self) -> float | None:
-        """Seconds until the next timer, None if there is none."""
+        """The time until the next timer, in seconds; None if there is no timer."""
         return self._loop.next_due()
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock. Everything due meanwhile runs, in order."""
+        """Advance the clock. All timers that become due run, in order."""
         if seconds < 0:
             raise ValueError("the clock cannot be turned back")
         self._loop.advance(seconds)
 
     async def aadvance(self, seconds: float) -> None:
-        """:meth:`advance` for coroutines."""
+        """Advance the clock. See :meth:`advance`."""
         await sync_to_async(self.advance)(seconds)

@@ -1,4 +1,4 @@
-"""Runs callbacks that wait for a commit in tests, whose transactions are usually rolled back."""
+"""Execution of on-commit callbacks in tests, whose transactions are usually rolled back."""
 
 import logging
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def run_on_commit() -> Iterator[None]:
-    """Run, at the end of the block, the callbacks that wait for a commit since its start, in all databases.
+    """When the block ends, run the on-commit callbacks that were added inside it, in all databases.
 
-    A ``TestCase`` rolls its transaction back, so nothing is ever committed there: without this, events published by
-    ``api.publish`` would wait forever. It is Django's ``captureOnCommitCallbacks(execute=True)`` for all databases.
+    A ``TestCase`` rolls its transaction back, so events of ``api.publish`` would wait for a commit forever. This
+    context manager is like Django's ``captureOnCommitCallbacks(execute=True)``, but for all databases.
     """
     with ExitStack() as stack:
         for alias in connections:
@@ -27,7 +27,7 @@ def run_on_commit() -> Iterator[None]:
 
 @contextmanager
 def run_on_handler_commit() -> Iterator[None]:
-    """Run the callbacks of a handler's transaction. Outside of tests a handler has its own transactions.
+    """Run the on-commit callbacks of a handler, which has separate transactions outside of tests.
 
     The callbacks are removed, so that :func:`run_on_commit` does not run them again.
     """

@@ -1,4 +1,4 @@
-"""Databases for a live server. Its threads have connections of their own, so in-memory SQLite is copied to a file."""
+"""Databases for a live server. Its threads use separate connections, so in-memory SQLite is copied to a file."""
 
 import sqlite3
 import tempfile
@@ -15,10 +15,10 @@ from django.db.backends.signals import connection_created
 
 @contextmanager
 def databases_for_threads() -> Iterator[None]:
-    """Let all threads see what tests commit. At the end of the block close the connections of other threads.
+    """Make the data that tests commit visible to all threads. Close the other threads' connections when the block ends.
 
-    An in-memory SQLite database belongs to one connection. It is copied to a file, which is used within the block; the
-    original is not changed. Must be used outside of transactions.
+    An in-memory SQLite database belongs to one connection. It is copied to a file, which replaces it inside the block.
+    The original is not changed. Use this context manager outside of transactions.
     """
     opened: list[BaseDatabaseWrapper] = []
     here = threading.get_ident()
@@ -50,7 +50,7 @@ def _in_file(connection: BaseDatabaseWrapper, file: Path) -> Iterator[None]:
     copy.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
     memory.backup(copy)
     copy.close()
-    # The connections of all threads share this dictionary.
+    # The connections of all threads share this dictionary, so this changes all of them.
     settings.update(NAME=str(file), OPTIONS={**before["OPTIONS"], "transaction_mode": "IMMEDIATE", "timeout": 30})
     connection.connection = None
     try:

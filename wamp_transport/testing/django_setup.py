@@ -1,4 +1,4 @@
-"""Sets Django up for tests that run without pytest-django and without ``manage.py test``."""
+"""The setup of Django for tests that run without pytest-django and without ``manage.py test``."""
 
 import os
 
@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def set_up_django() -> None:
-    """Load the apps if Django has not. Raises ImproperlyConfigured without settings, or without this app."""
+    """Load the apps if they are not loaded. Raises ImproperlyConfigured if the settings or this app are missing."""
     if apps.loading:
         return
     if not settings.configured and not os.environ.get("DJANGO_SETTINGS_MODULE"):

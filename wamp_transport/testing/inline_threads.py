@@ -1,4 +1,7 @@
-"""Runs sync handlers in the thread that waits for them, with the database connections of the test."""
+"""A replacement for handler threads. It runs synchronous handlers in the thread that waits for them.
+
+Handlers then use the database connections of the test.
+"""
 
 import asyncio
 import threading
@@ -13,9 +16,9 @@ Outcome = TypeVar("Outcome")
 
 
 class InlineThreads(HandlerThreads):
-    """A replacement for the handlers' threads.
+    """A replacement for the thread pool of handlers.
 
-    It keeps the database connections open, since they belong to the test.
+    Database connections stay open, because they belong to the test.
     """
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
@@ -25,7 +28,7 @@ class InlineThreads(HandlerThreads):
             return outcome
 
     async def close_connections(self) -> None:
-        """Do nothing: the connections belong to the test."""
+        """Do nothing, because the connections belong to the test."""
 
     def wait_for(
         self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: threading.Event

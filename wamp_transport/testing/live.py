@@ -1,4 +1,4 @@
-"""A live server for tests with browsers and real clients. It serves the project's application."""
+"""A live server for tests with browsers and external clients. It serves the project's application."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,11 +25,11 @@ from .router import DATABASE, Config
 
 ADDRESS: Final = "127.0.0.1"
 ENDPOINT: Final = TcpEndpoint.model_construct(type="tcp", port=0, interface=ADDRESS)
-"""Any free port."""
+"""The endpoint of the server: any free port."""
 
 
 class DatabaseOrDefault(DatabaseSource):
-    """The configuration in the test's database, or the default of a development server if there is none."""
+    """The configuration in the test's database. If it is empty, the default of the development server is used."""
 
     def load(self) -> Configuration:
         """Read the configuration. Raises ConfigError."""
@@ -37,7 +37,7 @@ class DatabaseOrDefault(DatabaseSource):
 
 
 def source_of(config: Config) -> Source:
-    """Return the source of the configuration of a :class:`LiveServer`."""
+    """Return the configuration source for the ``config`` of a :class:`LiveServer`."""
     config = app_settings().config if config is None else config
     if config is None or config == DATABASE:
         return DatabaseOrDefault()
@@ -45,15 +45,16 @@ def source_of(config: Config) -> Source:
 
 
 class LiveServer:
-    """A server, from :meth:`start` to :meth:`stop` or within ``with``. It listens on a free port of 127.0.0.1.
+    """A server on a free port of 127.0.0.1. It runs from :meth:`start` to :meth:`stop`, or inside a ``with`` block.
 
-    ``config`` is a mapping of the form of Crossbar's ``config.json``, or the path of such a file. Its first transport
-    is served, whatever its endpoint. ``config`` defaults to the setting ``WAMP_TRANSPORT["CONFIG"]``, then to the
-    configuration in the test's database, whose changes are applied as usual, and if that is empty to ``/ws`` with realm
-    ``realm1``, open to anonymous clients, as in development.
+    ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only its first
+    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``, then the
+    configuration in the test's database, whose changes are applied. If the database has no configuration, ``/ws`` is
+    served with realm ``realm1``, which is open to anonymous clients, as in development.
 
-    Start it outside of transactions. It sees only what tests commit, so use it with ``TransactionTestCase``. An
-    in-memory SQLite database is copied to a file meanwhile. ``wamp_transport.api`` in the test's process uses it.
+    Start the server outside of transactions. It sees only committed data, so use it with ``TransactionTestCase``. An
+    in-memory SQLite database is copied to a file while the server runs. ``wamp_transport.api`` in the test's process
+    uses the router of the server.
     """
 
     def __init__(self, config: Config = None) -> None:
@@ -65,12 +66,12 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        """The address of the pages, such as ``http://127.0.0.1:34567``."""
+        """The URL of the server, such as ``http://127.0.0.1:34567``."""
         return f"http://{ADDRESS}:{self.port}"
 
     @property
     def wamp_url(self) -> str:
-        """The address of the first WebSocket service, such as ``ws://127.0.0.1:34567/ws``."""
+        """The URL of the first WebSocket service, such as ``ws://127.0.0.1:34567/ws``."""
         snapshot = None if self._runtime is None else self._runtime.snapshot
         transports = () if snapshot is None else snapshot.configuration.transports[:1]
         found = [one.path for each in transports for one in each.paths if isinstance(one.settings, WebSocketSection)]
@@ -79,7 +80,7 @@ class LiveServer:
         return f"ws://{ADDRESS}:{self.port}{found[0]}"
 
     def start(self) -> "LiveServer":
-        """Start, and return when the server listens."""
+        """Start the server and return when it listens."""
         if any(one.in_atomic_block for one in connections.all(initialized_only=True)):
             raise RuntimeError(
                 "A live server cannot see the transaction of a test: use WampLiveServerTestCase instead of TestCase,"
@@ -100,7 +101,7 @@ class LiveServer:
         return self
 
     def stop(self) -> None:
-        """Close all sessions, stop, and restore what was there before."""
+        """Close all sessions, stop the server, and restore the previous state."""
         self._stack.close()
 
     def __enter__(self) -> "LiveServer":
@@ -124,14 +125,14 @@ class LiveServer:
 
 
 def listeners(configuration: Configuration) -> dict[str, Listener]:
-    """Return a listener for the first transport, on the test's port. Other transports stay closed."""
+    """Return a listener for the first transport, on the test's port. Other transports are not opened."""
     first = configuration.transports[:1]
     return {MAIN_LISTENER: Listener.of(configuration, first[0], ENDPOINT) if first else Listener(ENDPOINT)}
 
 
 @contextmanager
 def installed(runtime: Runtime) -> Iterator[None]:
-    """Make ``runtime`` the one of this process within the block."""
+    """Make ``runtime`` the runtime of this process inside the block."""
     previous = uninstall()
     install(runtime)
     try:
@@ -143,7 +144,7 @@ def installed(runtime: Runtime) -> Iterator[None]:
 
 
 class WampLiveServerTestCase(TransactionTestCase):
-    """Django's ``TransactionTestCase`` with a :class:`LiveServer` for all tests of the class.
+    """Django's ``TransactionTestCase`` with a :class:`LiveServer` that all tests of the class share.
 
     ``wamp_config`` is the ``config`` of the server.
     """
@@ -160,10 +161,10 @@ class WampLiveServerTestCase(TransactionTestCase):
 
     @property
     def live_server_url(self) -> str:
-        """The address of the pages, such as ``http://127.0.0.1:34567``."""
+        """The URL of the server, such as ``http://127.0.0.1:34567``."""
         return self.live_server.url
 
     @property
     def wamp_url(self) -> str:
-        """The address for WAMP clients, such as ``ws://127.0.0.1:34567/ws``."""
+        """The WebSocket URL for WAMP clients, such as ``ws://127.0.0.1:34567/ws``."""
         return self.live_server.wamp_url

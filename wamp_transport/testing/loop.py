@@ -1,8 +1,8 @@
-"""An event loop in memory for one test: without sockets and threads, and with a clock that the test moves.
+"""An in-memory event loop for one test. It has no sockets and threads, and the test advances its clock.
 
-The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (sync handlers, the
-ORM in coroutines) runs between two turns of the loop, in the same thread and with no loop running there. So it sees the
-database connection and the transaction of the test.
+The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (synchronous
+handlers, the ORM in coroutines) runs in the same thread, between two iterations of the loop. So it uses the database
+connection and the transaction of the test.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ Outcome = TypeVar("Outcome")
 Arguments = TypeVarTuple("Arguments")
 
 MAX_TURNS: Final = 1_000_000
-"""Turns of the loop without a pause, after which a coroutine is taken for an endless loop."""
+"""The number of iterations without a pause after which a coroutine is considered an endless loop."""
 
 MAX_WAIT_SECONDS: Final = 10.0
-"""Real time that one thread or task waits for another."""
+"""The maximum real time that one thread or task waits for another."""
 
 
 class StalledError(AssertionError):
-    """A test waits for a result that cannot come."""
+    """A test waits for a result that can never arrive."""
 
 
 class _NoSockets:
-    """The loop's selector. Other loops would wait here for sockets; this one stops if nothing is ready."""
+    """The selector of the loop. A selector usually waits for sockets; this one stops the loop if nothing can run."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         self._loop = loop
@@ -57,24 +57,24 @@ class _NoSockets:
 
 
 class DrivenFuture(Future[Outcome]):
-    """The result of work on the loop. Asking for the result drives the loop until it is there."""
+    """The result of work on the loop. Waiting for the result runs the loop until the result is available."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         super().__init__()
         self._loop = loop
 
     def result(self, timeout: float | None = None) -> Outcome:
-        """Return the result. ``timeout`` is ignored, because time passes only on the test's clock."""
+        """Return the result. ``timeout`` is ignored, because only the test's clock advances time."""
         self._loop.drive(self.done)
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the exception, or None."""
+        """Return the exception; None if there is none."""
         self._loop.drive(self.done)
         return super().exception(0)
 
     def cancel(self) -> bool:
-        """Cancel the work and run until the loop is idle."""
+        """Cancel the work and run the loop until it is idle."""
         is_cancelled = super().cancel()
         if is_cancelled:
             self._loop.run_until_idle()
@@ -82,7 +82,7 @@ class DrivenFuture(Future[Outcome]):
 
 
 class _InlineExecutor(Executor):
-    """Takes work that must not run on the loop."""
+    """An executor for work that must not run on the loop. It runs in the thread that runs the loop."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         self._loop = loop
@@ -94,7 +94,10 @@ class _InlineExecutor(Executor):
 
 
 class MemoryLoop(LoopWithoutSockets):
-    """The loop. ``auto_advance``: the clock advances by itself when a caller waits and nothing is left to run."""
+    """The in-memory event loop.
+
+    If ``auto_advance``, the clock advances when a caller waits and nothing else can run.
+    """
 
     def __init__(self) -> None:
         self._no_sockets = _NoSockets(self)
@@ -107,18 +110,18 @@ class MemoryLoop(LoopWithoutSockets):
         self._inline_work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._turn = threading.Condition(threading.RLock())
         self._busy: list[int] = []
-        """The threads that run inline work, once for each piece."""
+        """The IDs of the threads that run inline work, one for each piece of work."""
         self._waiters: set[int] = set()
-        """Those of them that wait for other threads."""
+        """The IDs of the busy threads that wait for other threads."""
         self._version = 0
-        """Incremented whenever something happens that a thread may wait for."""
+        """A number that is incremented with each event for which a thread may wait."""
         self._depth: dict[int, int] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
 
     # --- the interface that asyncio requires -----------------------------------------------------------------------
 
     def time(self) -> float:
-        """Return the seconds since the test began, on its clock."""
+        """Return the time on the test's clock, in seconds."""
         return self._now
 
     def call_at(
@@ -132,17 +135,17 @@ class MemoryLoop(LoopWithoutSockets):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Arguments], Outcome], *args: *Arguments
     ) -> asyncio.Future[Outcome]:
-        """Run ``func`` between two turns, in the thread that drives the loop. ``executor`` is ignored."""
+        """Run ``func`` between two iterations, in the thread that runs the loop. ``executor`` is ignored."""
         return asyncio.wrap_future(self._executor.submit(func, *args), loop=self)
 
     def wake_up(self) -> None:
-        """Wake the threads that wait for what this loop does."""
+        """Wake the threads that wait for results of this loop."""
         self._tell_waiters()
 
     # --- work from outside -----------------------------------------------------------------------------------------
 
     def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Start ``work`` and run until the loop is idle."""
+        """Start ``work`` and run the loop until it is idle."""
         future = self._begin(work)
         running = running_loop()
         if running is None:
@@ -154,10 +157,10 @@ class MemoryLoop(LoopWithoutSockets):
         return future
 
     async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """Return the result of ``work``, for a coroutine on another loop.
+        """Return the result of ``work``. Call this from a coroutine on another loop.
 
-        The loop is driven in the thread where Django runs sync code for this coroutine. The clock advances by itself
-        only if no other task could do something meanwhile.
+        The loop runs in the thread in which Django runs synchronous code for this coroutine. The clock advances
+        automatically only if no other task could act first.
         """
         future = self._begin(work)
         changed = asyncio.Event()
@@ -177,7 +180,7 @@ class MemoryLoop(LoopWithoutSockets):
         return Future.result(future, 0)
 
     async def _wait(self, changed: asyncio.Event) -> None:
-        """Wait until another task has driven the loop far enough."""
+        """Wait until another task has run the loop."""
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await changed.wait()
@@ -197,35 +200,35 @@ class MemoryLoop(LoopWithoutSockets):
             task.add_done_callback(lambda task: _hand_over(task, future))
             future.add_done_callback(lambda _: self.call_soon_threadsafe(task.cancel) if future.cancelled() else None)
 
-        # An empty context: what asgiref stores about the caller must not reach work on the loop.
+        # An empty context: asgiref's data about the caller must not be visible to work on the loop.
         self.call_soon_threadsafe(begin, context=Context())
         return future
 
     def add_inline_work(self, future: Future[Any], work: Callable[[], Any]) -> None:
-        """Queue ``work`` to run between two turns."""
+        """Queue ``work`` to run between two iterations."""
         context = copy_context()
         self._inline_work.append((future, lambda: context.run(work)))
-        self.stop()  # gives control back to _drive(), which runs the work
+        self.stop()  # returns control to _drive(), which runs the work
 
     # --- driving ---------------------------------------------------------------------------------------------------
 
     def run_until_idle(self) -> None:
-        """Run everything that can run without the clock advancing.
+        """Run everything that can run without advancing the clock.
 
-        Does nothing in code that the loop itself runs: that is already part of such a run.
+        If code on the loop calls this method, it does nothing, because the loop is running already.
         """
         self.forbid_in_coroutine()
         if not self._depth.get(threading.get_ident()):
             self._drive(lambda: False, lambda: True)
 
     def drive(self, is_done: Callable[[], bool]) -> None:
-        """Run until ``is_done()``, then until the loop is idle. Raises StalledError."""
+        """Run the loop until ``is_done()``, then until it is idle. Raises StalledError."""
         self.forbid_in_coroutine()
         self._drive(is_done, self._advance_or_raise)
         self.run_until_idle()
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock. Everything due meanwhile runs."""
+        """Advance the clock. All timers that become due run."""
         end = self._now + seconds
 
         def reach_next_timer() -> bool:
@@ -241,19 +244,22 @@ class MemoryLoop(LoopWithoutSockets):
         self.run_until_idle()  # timers due at the end itself
 
     def next_due(self) -> float | None:
-        """Return the seconds until the next timer, or None."""
+        """Return the time until the next timer, in seconds; None if there is no timer."""
         due = self._next_due()
         return None if due is None else max(0.0, due - self._now)
 
     def forbid_in_coroutine(self) -> None:
-        """Raise SynchronousOnlyOperation in a coroutine, which must not be blocked."""
+        """Raise SynchronousOnlyOperation if called in a coroutine, which must not be blocked."""
         if running_loop() is not None:
             raise SynchronousOnlyOperation(
                 "This function blocks, which a coroutine must not do: await the function with the prefix 'a'."
             )
 
     def _drive(self, is_done: Callable[[], bool], when_idle: Callable[[], bool]) -> None:
-        """Run until ``is_done()``. With nothing left to run, call ``when_idle()``, which returns whether to stop."""
+        """Run the loop until ``is_done()``.
+
+        When nothing can run, call ``when_idle()``, which returns whether to stop.
+        """
         me = threading.get_ident()
         self._depth[me] = self._depth.get(me, 0) + 1
         try:
@@ -277,7 +283,7 @@ class MemoryLoop(LoopWithoutSockets):
                 del self._depth[me]
 
     def _run_ready(self) -> None:
-        """Run turns of the loop until nothing is ready, or there is inline work."""
+        """Run iterations of the loop until nothing is ready or there is inline work."""
         if self._inline_work:
             return
         self._no_sockets.turns = 0
@@ -342,14 +348,14 @@ class MemoryLoop(LoopWithoutSockets):
 
 
 class MemoryLoopBridge(LoopBridge):
-    """Gives access to a loop in memory, which has no thread: it runs while its callers wait."""
+    """A bridge to an in-memory loop. Such a loop has no thread, and runs only while a caller waits."""
 
     def __init__(self, loop: MemoryLoop) -> None:
         super().__init__(loop)
         self._memory_loop = loop
 
     def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Start ``work``. Asking the future for its result drives the loop."""
+        """Start ``work`` and return its future. Waiting for the result runs the loop."""
         try:
             return self._memory_loop.run_on_loop(work)
         except RuntimeError as fault:

@@ -39,7 +39,7 @@ from ..wamp.messages import Message
 from . import wire_codecs
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-"""The time of day at which a node's clock begins."""
+"""The time at which a node's clock starts."""
 
 FIRST_SESSION_ID = 1_000_000_001
 FIRST_PUBLICATION_ID = 2_000_000_001
@@ -47,21 +47,21 @@ FIRST_PUBLICATION_ID = 2_000_000_001
 ALL_ROLES: dict[str, Any] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
 
 OPEN_SERVICE = ServiceOptions("memory", AnonymousLogin())
-"""A service where every client joins as ``anonymous``."""
+"""A service on which all clients join as ``anonymous``."""
 
 
 def anonymous_options(*realms: str, **options: Any) -> RouterOptions:
-    """Return options of a router with these realms, in which the role ``anonymous`` may do everything."""
+    """Return the options for a router with these realms. The role ``anonymous`` may do everything."""
     roles = {"anonymous": RoleOptions("anonymous", allow_by_default=True)}
     return RouterOptions(realms={name: RealmOptions(name, roles) for name in realms}, **options)
 
 
 class MemoryNode:
-    """A router with a clock that the test advances. Ids count upwards; ``random`` replaces chance.
+    """A router whose clock the test advances. IDs are consecutive, and ``random`` replaces the random number generator.
 
-    ``records`` holds the events to store in durable histories. If ``runs_cleanup`` is False, the subscriptions and
-    registrations of a session that has left stay until :meth:`run_cleanup`. ``questions`` holds the open requests to
-    authenticators and authorizers, in order. A test answers them with :meth:`decide`.
+    ``records`` contains the events to store in durable histories. If ``runs_cleanup`` is False, the subscriptions and
+    registrations of closed sessions are kept until :meth:`run_cleanup` is called. ``questions`` contains the open
+    requests to authenticators and authorizers, in order. A test answers them with :meth:`decide`.
     """
 
     runs_cleanup = True
@@ -91,7 +91,7 @@ class MemoryNode:
         self._paused: list[MemoryPeer] = []
 
     def connect(self, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> "MemoryPeer":
-        """Return a new peer whose transport is open and that has not sent HELLO."""
+        """Return a new peer with an open transport. It has not sent HELLO yet."""
         peer = MemoryPeer(self, serializer, service)
         self.open_session(peer)
         return peer
@@ -103,18 +103,18 @@ class MemoryNode:
         return peer
 
     def pass_time(self, seconds: float) -> None:
-        """Advance the clock and carry out the effects."""
+        """Advance the clock and run the effects."""
         self.now += seconds
         self.router.advance(self.now)
         self.run_effects()
 
     def configure(self, options: RouterOptions) -> None:
-        """Give the running router new options."""
+        """Apply new options to the running router."""
         self.router.configure(options)
         self.run_effects()
 
     def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
-        """Answer a question: a given one, or the open one at an index."""
+        """Answer an open request to an authenticator or authorizer, given directly or by index."""
         if isinstance(question, int):
             question = self.questions[question]
         if question in self.questions:
@@ -123,12 +123,12 @@ class MemoryNode:
         self.run_effects()
 
     def leave(self, peer: "MemoryPeer", reason: str, message: str = "") -> None:
-        """Let the router close a peer's session."""
+        """Make the router close a peer's session."""
         self.router.leave(peer.session_id, reason, message)
         self.run_effects()
 
     def open_session(self, peer: "MemoryPeer") -> None:
-        """Open a session for ``peer``, which now has to send HELLO."""
+        """Prepare a peer for a new session. The peer can then send HELLO."""
         peer.session_id = self.router.open_session(peer.service, peer.serializer)
         self.peers[peer.session_id] = peer
 
@@ -140,7 +140,7 @@ class MemoryNode:
         self.run_effects()
 
     def run_effects(self) -> None:
-        """Carry out the router's effects, in order."""
+        """Run the router's effects, in order."""
         while (
             (effects := self.router.take_effects())
             or (self.runs_cleanup and self.router.has_cleanup)
@@ -152,12 +152,12 @@ class MemoryNode:
                 self.run_cleanup()
 
     def run_cleanup(self) -> None:
-        """Let the router remove all subscriptions and registrations of sessions that have left."""
+        """Make the router remove all subscriptions and registrations of closed sessions."""
         while self.router.has_cleanup:
             self.router.run_cleanup(100)
 
     def _read_on(self) -> bool:
-        """Pass one message of a resumed peer to the router. Return False if there is none."""
+        """Pass one message of a resumed peer to the router. Return False if there is no message."""
         for peer in self._paused:
             if not peer.is_paused and peer.unread:
                 peer.deliver(peer.unread.popleft())
@@ -207,9 +207,9 @@ class MemoryNode:
 class MemoryPeer:
     """The client's end of a transport.
 
-    ``inbox`` holds the messages that were not received yet, as bytes. ``close_reason`` is the URI that the router
-    closed the transport with, None while it is open. ``unread`` holds the messages sent while the router
-    ``is_paused``.
+    ``inbox`` contains the messages that have not been read, as bytes. ``close_reason`` is the URI with which the router
+    closed the transport; None while it is open. ``unread`` contains the messages that were sent while ``is_paused`` was
+    true.
     """
 
     def __init__(self, node: MemoryNode, serializer: str, service: ServiceOptions) -> None:
@@ -225,11 +225,11 @@ class MemoryPeer:
         self.unread: deque[bytes] = deque()
 
     def send(self, message: list[Any]) -> None:
-        """Send a message as plain values."""
+        """Send a message, given as plain values."""
         self.send_bytes(wire_codecs.dump(self.serializer, message))
 
     def send_bytes(self, data: bytes) -> None:
-        """Send any bytes. They are discarded if the transport is closed."""
+        """Send bytes. They are discarded if the transport is closed."""
         if self.is_closed:
             return
         if self.is_paused:
@@ -248,27 +248,27 @@ class MemoryPeer:
             self._node.router.receive(self.session_id, message)
 
     def receive_bytes(self) -> bytes:
-        """Return the oldest message not received yet. Raises AssertionError if there is none."""
+        """Return the oldest unread message as bytes. Raises AssertionError if there is none."""
         assert self.inbox, "no message has come"  # noqa: S101 - fails the test
         return self.inbox.popleft()
 
     def receive(self) -> list[Any]:
-        """Return the oldest message not received yet, as plain values."""
+        """Return the oldest unread message as plain values."""
         message = wire_codecs.load(self.serializer, self.receive_bytes())
         assert isinstance(message, list)  # noqa: S101 - fails the test
         return message
 
     def receive_all(self) -> list[list[Any]]:
-        """Return all messages not received yet, as plain values."""
+        """Return all unread messages as plain values."""
         return [self.receive() for _ in range(len(self.inbox))]
 
     def request(self, message: list[Any]) -> list[Any]:
-        """Send a message and return its answer."""
+        """Send a message and return the reply."""
         self.send(message)
         return self.receive()
 
     def join(self, realm: str, **details: Any) -> list[Any]:
-        """Open a session, with all roles unless ``details`` say otherwise. Returns the WELCOME."""
+        """Open a session, with all roles unless ``details`` contains others. Return the WELCOME message."""
         welcome = self.request([1, realm, {"roles": ALL_ROLES, **details}])
         assert welcome[0] == 2, f"no WELCOME but {welcome}"  # noqa: S101 - fails the test
         return welcome

@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures for tests of code that uses WAMP.
+"""The pytest plugin with fixtures for tests of code that uses WAMP.
 
-pytest loads it in every project of the environment. So it imports nothing of Django or of this package before a test
-asks for a fixture. It works with and without pytest-django.
+pytest loads the plugin in all projects of the environment. So it imports nothing of Django or of this package until a
+test requests a fixture. It works with and without pytest-django.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .router import InMemoryRouter
 
 IN_MEMORY_OPTION = "wamp_in_memory"
-"""The option in pytest's configuration that gives every test a router."""
+"""The pytest option that gives each test a router."""
 ROUTER, LIVE, COMMITS = "wamp_router", "wamp_live_server", "transactional_db"
 DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback")
-"""Fixtures of pytest-django that must be set up before the router and torn down after it."""
+"""The pytest-django fixtures that must be set up before the router and torn down after it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-django looks at the fixtures as well
+@pytest.hookimpl(tryfirst=True)  # run before pytest-django, which also inspects the fixtures
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Request a router for each test if the option is set, and real commits for tests with a live server."""
     is_everywhere = config.getini(IN_MEMORY_OPTION)
@@ -86,21 +86,21 @@ def wamp_client(wamp_client_factory: "Callable[..., WampClient]") -> "WampClient
 
 @pytest.fixture
 def wamp_recording(wamp_router: "InMemoryRouter") -> "Recording":
-    """The recording of what the code under test publishes and calls through ``wamp_transport.api``."""
+    """The recording of publications and calls that the code under test makes through ``wamp_transport.api``."""
     return wamp_router.recording
 
 
 @pytest.fixture
 def wamp_clock(wamp_router: "InMemoryRouter") -> "Clock":
-    """The clock of the WAMP router and its clients."""
+    """The clock of the test's router and clients."""
     return wamp_router.clock
 
 
 @pytest.fixture
 def wamp_live_server(request: pytest.FixtureRequest) -> "Iterator[LiveServer]":
-    """A live server for the test, on a free port. The marker ``wamp`` may give its ``config``.
+    """A live server for the test, on a free port. The marker ``wamp`` can set its ``config``.
 
-    With pytest-django it uses the test's database, with real commits.
+    With pytest-django, the server uses the test's database, with real commits.
     """
     from .django_setup import set_up_django  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""The recording of what the code under test published and called, with assertions on it."""
+"""The recording of the publications and calls of the code under test, with assertions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,9 +18,9 @@ from .records import (
 
 
 class Recording:
-    """The records of what the code under test did through ``wamp_transport.api``. A sequence of its publications.
+    """The records of the API's use by the code under test. As a sequence, it contains the publications.
 
-    ``run_until_idle`` is called before each look at the records.
+    ``run_until_idle`` is called before the records are read.
     """
 
     def __init__(self, run_until_idle: Callable[[], None]) -> None:
@@ -81,10 +81,10 @@ class Recording:
         count: int | None = None,
         match: Match = "exact",
     ) -> list[RecordedPublication]:
-        """Assert that ``count`` publications match, or at least one if it is None. Return them.
+        """Assert that ``count`` publications match, or at least one if ``count`` is None. Return them.
 
-        Values are compared as they arrive: ``Decimal("9.90")`` equals ``"9.90"``, a tuple equals a list. If the
-        assertion fails, its message lists what was published.
+        Values are compared in the form in which subscribers receive them: ``Decimal("9.90")`` equals ``"9.90"``, and a
+        tuple equals a list. If the assertion fails, its message lists all publications.
         """
         query = Query(topic, args, kwargs, match)
 
@@ -108,9 +108,10 @@ class Recording:
         count: int | None = None,
         match: Match = "exact",
     ) -> list[RecordedCall]:
-        """Assert that ``count`` calls match, or at least one if it is None. Return them.
+        """Assert that ``count`` calls match, or at least one if ``count`` is None. Return them.
 
-        Values are compared as they arrive. If the assertion fails, its message lists what was called.
+        Values are compared in the form in which callees receive them. If the assertion fails, its message lists all
+        calls.
         """
         query = Query(procedure, args, kwargs, match)
 
@@ -126,7 +127,7 @@ class Recording:
         self.assert_called(procedure, args, kwargs, count=0, match=match)
 
     def _hints(self) -> list[str]:
-        """Return lines that may explain why an event is missing: what waits for a commit, and what failed."""
+        """Return lines that may explain why an event is missing: publications that wait for a commit, and failures."""
         published, others = waiting_for_commit()
         waiting = [in_one_line(one.topic, one.args, one.kwargs) for one in published]
         waiting += [f"{others} other {'callback' if others == 1 else 'callbacks'}"] if others else []

@@ -1,4 +1,4 @@
-"""Records of what the code under test published and called, and the search for them."""
+"""Records of the publications and calls of the code under test, and searches in them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ ANY: Final[Any] = _Any()
 class RecordedPublication:
     """An event that the code under test published.
 
-    Values are as subscribers receive them: a ``Decimal`` as text, a tuple as a list. ``refused`` is the URI of the
-    error if the router refused the event.
+    Values have the form in which subscribers receive them: a ``Decimal`` is text, and a tuple is a list. ``refused`` is
+    the URI of the error if the router refused the event.
     """
 
     topic: str
@@ -44,7 +44,7 @@ class RecordedPublication:
 
 @dataclass
 class RecordedCall:
-    """A call that the code under test made. ``result`` or ``error`` are set when it has ended."""
+    """A call of the code under test. ``result`` or ``error`` is set when the call has ended."""
 
     procedure: str
     args: list[Any]
@@ -62,7 +62,7 @@ class RecordedCall:
 
 @dataclass(frozen=True)
 class RecordedFailure:
-    """An unexpected exception that a handler raised. It is logged as well."""
+    """An unexpected exception of a handler. It is also logged."""
 
     uri: str
     handler: str
@@ -74,7 +74,7 @@ class RecordedFailure:
 
 @dataclass(frozen=True)
 class Query:
-    """A search for records. Arguments that are ANY, the default, match anything."""
+    """The criteria of a search for records. ANY, the default, matches all values."""
 
     uri: str
     args: Any = ANY
@@ -82,7 +82,7 @@ class Query:
     match: Match = "exact"
 
     def matches(self, uri: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-        """Return whether a message matches."""
+        """Return whether a publication or call matches."""
         return (
             self._matches_uri(uri)
             and (self.args is ANY or bool(as_received(list(self.args)) == list(args)))
@@ -115,9 +115,10 @@ def find_records(
     verb: str,
     hints: Iterable[str] = (),
 ) -> list[Record]:
-    """Return the records that match. Raises AssertionError unless there are ``count``, or at least one if it is None.
+    """Return the matching records.
 
-    ``verb`` ("published" or "called") and ``hints`` are for the message of the error, which lists all records.
+    Raises AssertionError if their number is not ``count`` or, if ``count`` is None, if there are none. ``verb``
+    ("published" or "called") and ``hints`` are used in the message of the error, which lists all records.
     """
     found = [one for one in records if matches(one)]
     if len(found) == count or (count is None and found):
@@ -139,7 +140,7 @@ def numbered(title: str, records: Sequence[object], nothing: str) -> list[str]:
 
 
 def times(count: int) -> str:
-    """Return a number of times in words."""
+    """Return a phrase for a number of times."""
     return {0: "not once", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
@@ -149,7 +150,10 @@ def in_one_line(uri: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None)
 
 
 def as_received(value: Any) -> Any:
-    """Return ``value`` as a receiver gets it. Values that cannot be sent, such as ``mock.ANY``, are left alone."""
+    """Return ``value`` in the form in which it is received.
+
+    Values that cannot be sent, such as ``mock.ANY``, are unchanged.
+    """
     if isinstance(value, list | tuple | set | frozenset):
         return [as_received(one) for one in value]
     if isinstance(value, Mapping):

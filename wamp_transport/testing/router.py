@@ -1,6 +1,7 @@
-"""A router in memory for one test: the real router, with the project's handlers, instead of any other.
+"""An in-memory router for one test. It is the real router with the project's handlers.
 
-While it is active, ``wamp_transport.api`` uses it. It has no network, no threads, and a clock of its own.
+While the router is active, ``wamp_transport.api`` uses it. It has no network and no threads, and the test controls its
+clock.
 """
 
 import asyncio
@@ -43,21 +44,21 @@ from .records import RecordedCall, RecordedFailure, RecordedPublication
 Config = Mapping[str, Any] | str | os.PathLike[str] | None
 
 DATABASE: Final = "database"
-"""As ``config``: the configuration in the test's database."""
+"""The value of ``config`` that selects the configuration in the test's database."""
 OPEN_REALM: Final = "realm1"
 OPEN_ROLE: Final = "anonymous"
 
 
 class InMemoryRouter:
-    """A router for one test, active from :meth:`start` to :meth:`stop`, or within ``with`` or ``async with``.
+    """A router for one test. It is active from :meth:`start` to :meth:`stop`, or inside ``with`` or ``async with``.
 
-    ``config`` has the realms, roles and permissions: a mapping of the form of Crossbar's ``config.json``, the path of
-    such a file, or ``"database"`` for the rows in the test's database. It defaults to the setting
-    ``WAMP_TRANSPORT["CONFIG"]``. Without that too there is one realm (the setting ``REALM``, or ``realm1``), in which
-    every role may do everything except use ``wamp.`` URIs of its own.
+    ``config`` contains realms, roles and permissions. It is a mapping in the format of Crossbar's ``config.json``, the
+    path of such a file, or ``"database"`` for the rows in the test's database. The default is the setting
+    ``WAMP_TRANSPORT["CONFIG"]``. If that is not set either, there is one realm (the setting ``REALM``, or ``realm1``),
+    in which every role may do everything except use URIs that begin with ``wamp.``.
 
-    ``handlers``: whether the ``wamp.py`` modules of the project's apps take part. Raises ConfigError if ``config`` is
-    not valid, and ImproperlyConfigured on first use if a handler is faulty.
+    ``handlers`` sets whether the handlers in the ``wamp.py`` modules of the apps are registered. Raises ConfigError if
+    ``config`` is not valid, and ImproperlyConfigured on first use if a handler is faulty.
     """
 
     def __init__(self, config: Config = None, *, handlers: bool = True) -> None:
@@ -73,10 +74,10 @@ class InMemoryRouter:
         self._options = RouterOptions()
         self._is_open = False
 
-    # --- its life ------------------------------------------------------------------------------------------------
+    # --- start and stop ------------------------------------------------------------------------------------------
 
     def start(self) -> "InMemoryRouter":
-        """Start, and replace any other router."""
+        """Start the router and make it the active one."""
         if self._loop is not None:
             raise RuntimeError("This router has been started already")
         self._options = self._configured()
@@ -90,7 +91,7 @@ class InMemoryRouter:
         return self
 
     def stop(self) -> None:
-        """Stop, and restore the router that was active before. Tasks that still run are canceled."""
+        """Stop the router, and restore the previously active router. Running tasks are canceled."""
         loop = self.loop
         loop.forbid_in_coroutine()
         if self in _active:
@@ -123,21 +124,21 @@ class InMemoryRouter:
 
     @property
     def loop(self) -> MemoryLoop:
-        """The loop that the router runs on. Raises RuntimeError before the start."""
+        """The loop on which the router runs. Raises RuntimeError before the start."""
         if self._loop is None:
             raise RuntimeError("This router has not been started")
         return self._loop
 
     def run_until_idle(self) -> None:
-        """Run everything that can run without the clock advancing."""
+        """Run everything that can run without advancing the clock."""
         self.loop.run_until_idle()
 
     async def arun_until_idle(self) -> None:
-        """Do the same as :meth:`run_until_idle`."""
+        """Run everything that can run without advancing the clock. See :meth:`run_until_idle`."""
         await sync_to_async(self.run_until_idle)()
 
     def _run_until_idle_if_possible(self) -> None:
-        """Run until idle, but not in a coroutine, which would be blocked, and not after the stop."""
+        """Run until idle, except in a coroutine, which would be blocked, and after the stop."""
         if self._loop is not None and not self._loop.is_closed():
             with suppress(SynchronousOnlyOperation):
                 self._loop.run_until_idle()
@@ -146,7 +147,10 @@ class InMemoryRouter:
 
     @property
     def publications(self) -> list[RecordedPublication]:
-        """The publications of the code under test through ``wamp_transport.api``, without those of clients."""
+        """The publications of the code under test through ``wamp_transport.api``.
+
+        Those of test clients are not included.
+        """
         return self.recording.publications
 
     @property
@@ -163,11 +167,11 @@ class InMemoryRouter:
 
     @property
     def realm(self) -> str:
-        """The default realm. Raises NotConfigured if there are several and the settings name none."""
+        """The default realm. Raises NotConfigured if there are several realms and the settings do not name one."""
         return app_settings().api.realm or only_realm(list(self.node.router.realms))
 
     async def _prepare(self, realm: str, role: str) -> None:
-        """Start the handlers on first use. Create the realm and the role if there is no configuration."""
+        """Start the handlers on first use. If there is no configuration, create the realm and the role."""
         if self._starting is None:
             self._starting = self.loop.create_task(self._start(), context=Context())
         await asyncio.shield(self._starting)
@@ -204,7 +208,7 @@ class InMemoryRouter:
         return replace(options, realms={name: replace(options.realms[OPEN_REALM], name=name)})
 
     def _open(self, realm: str, role: str) -> None:
-        """Create a realm and a role that may do everything, if there is no configuration."""
+        """If there is no configuration, create a realm and a role that may do everything."""
         if not self._is_open or role == TRUSTED:
             return
         realms = dict(self._options.realms)
@@ -226,7 +230,7 @@ _last_discovery: tuple[object, Discovery] | None = None
 
 
 def _discovered() -> Discovery:
-    """Return what :func:`discover` finds. Cached until other apps are installed or other handlers declared."""
+    """Return the result of :func:`discover`. It is cached until the installed apps or the declared handlers change."""
     global _last_discovery  # noqa: PLW0603 - tests of one process follow each other
     installed = tuple(one.name for one in apps.get_app_configs())
     if _last_discovery is None or _last_discovery[0] != (installed, declarations.REGISTRY.declarations):

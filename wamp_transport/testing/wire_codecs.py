@@ -1,6 +1,6 @@
-"""Encodes and decodes Python values for test peers, if possible with other libraries than the serializers use.
+"""Encoding and decoding of values for test peers, with other libraries than the serializers use if possible.
 
-A test peer may send values that are not WAMP messages, so this module is independent of messages.
+A test peer may send values that are not WAMP messages, so this module does not depend on messages.
 """
 
 import json
@@ -11,7 +11,7 @@ import msgpack
 
 
 def dump(serializer: str, value: Any) -> bytes:
-    """Encode ``value`` with the named serializer."""
+    """Encode ``value`` in the format ``serializer``."""
     if serializer == "json":
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     if serializer == "msgpack":
@@ -20,7 +20,7 @@ def dump(serializer: str, value: Any) -> bytes:
 
 
 def load(serializer: str, data: bytes) -> Any:
-    """Decode ``data``. Raises an exception of the library if it is not valid."""
+    """Decode ``data``. Raises an exception of the library if the data is invalid."""
     if serializer == "json":
         return json.loads(data.decode(), parse_constant=_refuse)
     if serializer == "msgpack":

@@ -58,7 +58,7 @@ class IdentityServices(NodeObserver):
         await asyncio.gather(self.session_watch.run(), self.audit.run())
 
     def close(self) -> None:
-        """Stop the threads and write the audit trail."""
+        """Stop the threads that query identities."""
         self.session_watch.queries.close()
 
     def _session(self, session_id: int) -> Session | None:

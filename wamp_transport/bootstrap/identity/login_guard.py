@@ -114,7 +114,7 @@ class GuardedAuthenticator:
         return limits, address_of(request.transport), request.hello.details.authid
 
     async def _count_failure(self, throttle_arguments: tuple[Lockout, str | None, str | None]) -> None:
-        with suppress(DatabaseBusy):  # the peer has left, so an uncounted attempt cannot admit it
+        with suppress(DatabaseBusy):  # the client has disconnected, so an uncounted attempt cannot admit it
             await self._throttle.count_failure(*throttle_arguments)
 
     def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:

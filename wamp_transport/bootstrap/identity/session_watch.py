@@ -152,7 +152,7 @@ class SessionWatch:
             try:
                 now = await self.queries.ask(_current_identities, list(checked.values()))
             except Unanswered:
-                self._due.update(waiting)  # checked at the next poll, after changes that are read meanwhile
+                self._due.update(waiting)  # checked at the next poll, together with newer changes
                 return
             except DatabaseError:
                 raise

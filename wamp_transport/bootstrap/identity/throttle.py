@@ -70,9 +70,8 @@ class Throttle:
         """
         try:
             answer = await in_thread(function, *args)
-        except (
-            DatabaseBusy
-        ):  # not treated as a failure of the cache: a flood of logins could then try secrets uncounted
+        except DatabaseBusy:
+            # Not treated as a failure of the cache: a flood of logins could then try secrets uncounted.
             raise
         except Exception:
             if not self._is_failure_logged:
@@ -136,5 +135,5 @@ def _count_failure(keys: list[tuple[str, int]], seconds: float) -> None:
         else:
             try:
                 cache.incr(key)
-            except ValueError:  # the key has expired meanwhile
+            except ValueError:  # the key has just expired
                 cache.add(key, 1, seconds)

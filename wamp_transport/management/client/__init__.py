@@ -1,1 +1,1 @@
-"""Shared code of the subcommands that connect to a router: target, credentials, session, output."""
+"""The shared code of the subcommands that connect to a router: targets, credentials, sessions and output."""

@@ -1,4 +1,4 @@
-"""Measure the rate and latency of calls and events, as a client sees them."""
+"""Measurement of the rate and latency of calls and events, as seen by a client."""
 
 import asyncio
 import os
@@ -12,15 +12,18 @@ from wamp_transport.node.client_types import Event
 from wamp_transport.node.session import Session
 
 Exchange = Callable[[], Awaitable[None]]
-"""Makes one call and awaits its result, or publishes one event and awaits its delivery."""
+"""A function that makes one call and awaits its result, or publishes one event and awaits its delivery."""
 
 ANSWER_SECONDS: Final = 10.0
-"""Seconds to wait for the delivery of an event."""
+"""The time limit for the delivery of an event, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The result of one measurement. ``latencies`` are sorted, in seconds; ``node_seconds`` is CPU time of the node."""
+    """The result of a measurement.
+
+    ``latencies`` are sorted and in seconds. ``node_seconds`` is the CPU time of the node.
+    """
 
     what: str
     concurrency: int
@@ -30,22 +33,25 @@ class Measure:
 
     @property
     def rate(self) -> float:
-        """Exchanges per second."""
+        """The number of exchanges per second."""
         return len(self.latencies) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Return the latency in milliseconds at a quantile: ``share`` of the exchanges were not slower."""
+        """Return a percentile of the latency, in milliseconds.
+
+        ``share`` is the fraction of exchanges that were not slower.
+        """
         index = min(len(self.latencies) - 1, int(share * len(self.latencies)))
         return 1000 * self.latencies[index]
 
     @property
     def node_cost(self) -> float | None:
-        """CPU time of the node for one exchange, in microseconds."""
+        """The CPU time of the node for one exchange, in microseconds; None if unknown."""
         return None if self.node_seconds is None else 1_000_000 * self.node_seconds / len(self.latencies)
 
     @property
     def node_share(self) -> float | None:
-        """Share of one core that the node used, from 0 to 1."""
+        """The share of one CPU core that the node used, from 0 to 1; None if unknown."""
         return None if self.node_seconds is None else self.node_seconds / self.seconds
 
     def as_mapping(self) -> dict[str, Any]:
@@ -63,7 +69,7 @@ class Measure:
 
 
 async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exchange:
-    """Register a procedure that returns its arguments; return a function that calls it once."""
+    """Register a procedure that returns its arguments. Return a function that calls the procedure once."""
     await callee.register(uri, lambda invocation: invocation.args[0])
 
     async def exchange() -> None:
@@ -73,7 +79,7 @@ async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exc
 
 
 async def events(subscriber: Session, publisher: Session, uri: str, payload: str) -> Exchange:
-    """Subscribe to a topic; return a function that publishes one event and waits for its delivery."""
+    """Subscribe to a topic. Return a function that publishes one event and waits for its delivery."""
     waiting: dict[int, asyncio.Future[None]] = {}
     count = 0
 
@@ -98,7 +104,10 @@ async def events(subscriber: Session, publisher: Session, uri: str, payload: str
 async def measure(
     what: str, exchange: Exchange, seconds: float, concurrency: int, pid: int | None, tell: Callable[[float], None]
 ) -> Measure:
-    """Run exchanges for ``seconds``, ``concurrency`` of them at a time. ``tell`` receives the seconds elapsed."""
+    """Run exchanges for ``seconds``, with up to ``concurrency`` at the same time.
+
+    ``tell`` is called with the elapsed seconds.
+    """
     await exchange()  # warm up the caches
     latencies: list[float] = []
     before = cpu_seconds(pid)
@@ -129,7 +138,7 @@ async def measure(
 
 
 def cpu_seconds(pid: int | None) -> float | None:
-    """Return the CPU time in seconds of a process on this machine, or None if the system does not report it."""
+    """Return the CPU time of a process on this host, in seconds; None if the system does not report it."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8")
         user, system = text.rpartition(")")[2].split()[11:13]

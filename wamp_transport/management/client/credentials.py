@@ -1,4 +1,4 @@
-"""Credentials of a subcommand, read from a file, the environment or a prompt; never from an argument."""
+"""The credentials of a subcommand. They are read from a file, the environment or a prompt, never from an argument."""
 
 import os
 import re
@@ -19,11 +19,11 @@ KINDS: Final = {
     TOKEN.name: "a signed token (made with 'manage.py wamp token')",
     "key": "the private key of cryptosign in hex (made with 'manage.py wamp keygen')",
 }
-"""The kinds of credentials, with help texts."""
+"""The kinds of credentials, with their help texts."""
 
 
 def add_credential_arguments(parser: ArgumentParser) -> None:
-    """Add ``--authid`` and the options that say where the credential is."""
+    """Add ``--authid`` and the options that select the source of the credential."""
     group = parser.add_argument_group(
         "login",
         "No credential is needed for this project's node on this machine. Elsewhere the login is anonymous without one."
@@ -45,7 +45,7 @@ def add_credential_arguments(parser: ArgumentParser) -> None:
 
 
 def credential_given(options: Mapping[str, Any]) -> Credential | None:
-    """Return the credential that the options name, or None. Raises Failure."""
+    """Return the credential that the options select; None if they select none. Raises Failure."""
     for kind in KINDS:
         if (name := options[f"{kind}_file"]) is not None:
             return make_credential(kind, options["authid"], _first_line(name))
@@ -58,7 +58,7 @@ def credential_given(options: Mapping[str, Any]) -> Credential | None:
 
 
 def credential_of_environment(authid: str | None) -> Credential:
-    """Return the credential in the environment variables; anonymous without any. Raises Failure."""
+    """Return the credential from environment variables. Without any, return an anonymous one. Raises Failure."""
     authid = authid or os.environ.get("WAMP_AUTHID") or None
     found = [kind for kind in KINDS if os.environ.get(f"WAMP_{kind.upper()}")]
     if len(found) > 1:
@@ -70,7 +70,7 @@ def credential_of_environment(authid: str | None) -> Credential:
 
 
 def make_credential(kind: str, authid: str | None, text: str) -> Credential:
-    """Build the credential of a kind. Raises Failure."""
+    """Build a credential of this kind. Raises Failure."""
     return MAKERS[kind](authid, text)
 
 

@@ -1,4 +1,4 @@
-"""Failures of subcommands that connect to a router: exit codes, messages for people and JSON for programs."""
+"""Failures of subcommands that connect to a router, with exit codes, messages for users, and JSON for programs."""
 
 from typing import Any, Final
 
@@ -14,18 +14,18 @@ from wamp_transport.wamp.errors import (
 )
 
 FAILED: Final = 1
-"""The router or a callee returned an error, or the requested thing does not exist."""
+"""The exit code if the router or a callee returned an error, or if the requested object does not exist."""
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-"""No router could be reached, or the session was lost."""
+"""The exit code if no router could be reached or the session was lost."""
 LOGIN_REFUSED: Final = 4
-"""The router refused the login."""
+"""The exit code if the router refused the login."""
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
 
 class Failure(CommandError):
-    """A failed subcommand: a message for people, and the error URI with its ``values`` and ``named`` for programs."""
+    """A failed subcommand. It has a message for users, and an error URI with ``values`` and ``named`` for programs."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class Failure(CommandError):
         self.named = named or {}
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return the failure as ``--json`` writes it."""
+        """Return the failure in the form of ``--json`` output."""
         mapping = {"error": self.uri or None, "message": str(self), "exit_code": self.returncode}
         return {**mapping, "args": jsonable(list(self.values)), "kwargs": jsonable(self.named)}
 
 
 def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
-    """Turn an exception of a session into a failure."""
+    """Return the failure for an exception of a session."""
     if isinstance(fault, ApplicationError):
         details = "".join(f"\n  {one}" for one in format_arguments(fault.args, fault.kwargs))
         return Failure(f"{fault.uri}{details}", FAILED, fault.uri, fault.args, fault.kwargs)

@@ -1,4 +1,4 @@
-"""Calls the meta API for many ids and writes the results as lists."""
+"""Calls of the meta API for many IDs, and output of the results as lists."""
 
 import asyncio
 import sys
@@ -14,17 +14,17 @@ from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
 CONCURRENT_CALLS: Final = 100
-"""Calls that are sent before their results are awaited."""
+"""The maximum number of calls that are sent before their results are awaited."""
 GONE_ERRORS: Final = frozenset({errors.NO_SUCH_SESSION, errors.NO_SUCH_REGISTRATION, errors.NO_SUCH_SUBSCRIPTION})
 
 
 async def details_of_all(session: Session, procedure: str, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the details of each id from ``procedure``, without those that no longer exist."""
+    """Call ``procedure`` for each ID and return the details. IDs that no longer exist are left out."""
     return [dict(one) for one in await call_for_each(session, procedure, ids) if one is not None]
 
 
 async def call_for_each(session: Session, procedure: str, ids: Sequence[int]) -> list[Any]:
-    """Return the result of ``procedure`` for each id; None for those that no longer exist."""
+    """Call ``procedure`` for each ID and return the results. The result is None for an ID that no longer exists."""
     results: list[Any] = []
     tell = progress("asked", len(ids))
     for start in range(0, len(ids), CONCURRENT_CALLS):
@@ -45,7 +45,7 @@ async def _answer(session: Session, procedure: str, id: int) -> Any:
 
 
 def progress(what: str, total: int, least: int = 2 * CONCURRENT_CALLS) -> Callable[[int], None]:
-    """Return a function that shows progress on a terminal; it does nothing elsewhere, or if ``total`` is small."""
+    """Return a function that shows progress. It shows nothing if ``total`` is small or stderr is not a terminal."""
     if total < least or not is_stderr_terminal():
         return lambda done: None
 
@@ -60,7 +60,7 @@ def progress(what: str, total: int, least: int = 2 * CONCURRENT_CALLS) -> Callab
 def write_table(
     command: BaseCommand, head: Sequence[str], rows: Sequence[Sequence[str]], nothing: str, right: Sequence[str] = ()
 ) -> None:
-    """Write a table; without rows, write ``nothing`` to stderr."""
+    """Write a table. If there are no rows, write ``nothing`` to stderr."""
     if not rows:
         command.stderr.write(nothing)
         return
@@ -69,7 +69,7 @@ def write_table(
 
 
 def write_details(command: BaseCommand, details: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Write one item: a line for each attribute, nested attributes indented."""
+    """Write one item, with a line for each attribute. Nested attributes are indented."""
     if options["json"]:
         command.stdout.write(as_json(details, is_indented=True))
         return

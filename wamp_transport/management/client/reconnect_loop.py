@@ -1,4 +1,7 @@
-"""Runs a subcommand in session after session until the user stops it: a lost connection is reported and retried."""
+"""The loop that runs a subcommand until the user stops it. After a lost connection, it reconnects.
+
+Each connection has a new session.
+"""
 
 import asyncio
 import random
@@ -20,11 +23,14 @@ from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 
 Work = Callable[[Session, Callable[[str], None]], Awaitable[None]]
-"""Receives a session, and a function to call with a status text once everything is set up in it."""
+"""A function that works in a session.
+
+It is called with the session, and with a function that reports when setup is complete.
+"""
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 MAX_PAUSE_SECONDS: Final = 30.0
-"""Seconds between two attempts. The pause doubles from FIRST_PAUSE_SECONDS up to MAX_PAUSE_SECONDS."""
+"""The maximum pause between two attempts, in seconds. The pause starts at FIRST_PAUSE_SECONDS and doubles."""
 
 RETRYABLE: Final = frozenset(
     {
@@ -34,7 +40,7 @@ RETRYABLE: Final = frozenset(
         errors.PROCEDURE_ALREADY_EXISTS,  # the router has not noticed the loss of our session yet
     }
 )
-"""Errors that are retried, provided that a session was set up before."""
+"""The errors after which the loop retries, if an earlier session was set up."""
 
 
 def add_reconnect_arguments(parser: ArgumentParser) -> None:
@@ -45,7 +51,7 @@ def add_reconnect_arguments(parser: ArgumentParser) -> None:
 
 
 class ReconnectLoop:
-    """Repeats ``work`` in a new session after a lost connection, unless the first session could not be set up."""
+    """A loop that runs ``work`` again after a lost connection, unless the first session could not be set up."""
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any], work: Work) -> None:
         self._command = command
@@ -57,7 +63,7 @@ class ReconnectLoop:
         self._pause = FIRST_PAUSE_SECONDS
 
     def run(self) -> None:
-        """Run until the work is done or the user stops it. Raises Failure."""
+        """Run until the work is complete or the user stops it. Raises Failure."""
         try:
             while True:
                 try:

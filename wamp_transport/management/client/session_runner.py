@@ -1,4 +1,7 @@
-"""Runs a subcommand's work in a session: joins, runs, leaves, and turns exceptions into failures."""
+"""The runner for a subcommand's work in a session.
+
+It joins, runs the work, leaves, and converts exceptions to failures.
+"""
 
 import asyncio
 import signal
@@ -15,28 +18,28 @@ from wamp_transport.wamp.errors import WampError
 Outcome = TypeVar("Outcome")
 
 LEAVE_SECONDS: Final = 3.0
-"""Seconds to wait for the answer to GOODBYE."""
+"""The time limit for the reply to GOODBYE, in seconds."""
 TERMINATED: Final = 143
 
 
 class Interrupted(Failure):
-    """The command was stopped with Ctrl-C or SIGTERM."""
+    """The user stopped the command with Ctrl-C or SIGTERM."""
 
     def __init__(self, returncode: int) -> None:
         super().__init__("", returncode)
 
 
 def run_with_session(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
-    """Join the router that the options name, run ``work`` in the session, leave, and return its result.
+    """Join the router that the options select, run ``work`` in the session, leave, and return the result.
 
-    Raises Failure, or Interrupted if the command was stopped. The session has left by then.
+    Raises Failure, or Interrupted if the command was stopped. The session is closed in both cases.
     """
     target = target_of(options)
     return run(lambda: run_in_session(target, work))
 
 
 async def run_in_session(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
-    """Join ``target``, run ``work`` in the session, leave, and return its result. Raises Failure."""
+    """Join ``target``, run ``work`` in the session, leave, and return the result. Raises Failure."""
     session = await join(target)
     try:
         return await work(session)
@@ -47,7 +50,7 @@ async def run_in_session(target: Target, work: Callable[[Session], Awaitable[Out
 
 
 async def join(target: Target) -> Session:
-    """Open a session at ``target``. Raises Failure."""
+    """Open a session on ``target``. Raises Failure."""
     try:
         async with asyncio.timeout(target.join_seconds):
             return await connect(target.url, target.realm, target.credential, target.connect_options)
@@ -60,14 +63,14 @@ async def join(target: Target) -> Session:
 
 
 async def leave_quietly(session: Session) -> None:
-    """Leave the session, waiting at most LEAVE_SECONDS for the router's answer."""
+    """Leave the session, waiting up to LEAVE_SECONDS for the router's reply."""
     with suppress(WampError, TimeoutError):
         async with asyncio.timeout(LEAVE_SECONDS):
             await session.leave()
 
 
 async def run_until_session_closes(session: Session, work: Awaitable[Outcome]) -> Outcome:
-    """Return the result of ``work``. Raises SessionClosed as soon as the session is closed."""
+    """Return the result of ``work``. Raises SessionClosed when the session closes."""
     working = asyncio.ensure_future(work)
     ending = asyncio.ensure_future(session.wait_ended())
     try:
@@ -81,7 +84,7 @@ async def run_until_session_closes(session: Session, work: Awaitable[Outcome]) -
 
 
 def run(main: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Run a coroutine to its end. Ctrl-C and SIGTERM cancel it; Interrupted is raised then."""
+    """Run a coroutine and return its result. Ctrl-C and SIGTERM cancel the coroutine and raise Interrupted."""
     was_terminated = False
 
     async def watched() -> Outcome:
@@ -100,7 +103,7 @@ def run(main: Callable[[], Awaitable[Outcome]]) -> Outcome:
         try:
             return await main()
         finally:
-            # Let the transports of closed sockets finish.
+            # Give the transports of closed sockets time to finish.
             rest = asyncio.all_tasks() - {task}
             if rest:
                 await asyncio.wait(rest, timeout=LEAVE_SECONDS)

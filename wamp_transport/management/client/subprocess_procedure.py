@@ -1,7 +1,7 @@
-"""A procedure that runs a program for each call: the arguments go to stdin as JSON, stdout is the result.
+"""A procedure that runs a program for each call. The arguments are its input in JSON; its output is the result.
 
-Callers' arguments never reach a shell. A program that times out, or whose call is canceled or session closed, is
-terminated together with its child processes.
+The callers' arguments never reach a shell. A program is terminated, together with its child processes, if it times out,
+its call is canceled, or the session closes.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from wamp_transport.wamp.errors import ApplicationError
 Output = Literal["auto", "json", "text", "lines"]
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
-"""Maximum size of a program's output, in bytes."""
+"""The maximum size of a program's output, in bytes."""
 GRACE_SECONDS: Final = 2.0
-"""Seconds between SIGTERM and SIGKILL."""
+"""The time between SIGTERM and SIGKILL, in seconds."""
 SHELL: Final = "/bin/sh"
 SECRETS: Final = frozenset(f"WAMP_{kind.upper()}" for kind in KINDS)
-"""Environment variables that are withheld from programs."""
+"""The environment variables that are not passed to programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program with its arguments, as the ``command`` line says.
+    """A program and its arguments, from the ``command`` option.
 
-    ``is_shell``: run the command in a shell. ``has_argv``: append the positional arguments of the call to the program's
-    arguments, or pass them to the shell as $1, $2 and so on.
+    If ``is_shell``, the command runs in a shell. If ``has_argv``, the positional arguments of the call are appended to
+    the program's arguments, or passed to the shell as $1, $2 and so on.
     """
 
     command: str
@@ -45,7 +45,10 @@ class Program:
     has_argv: bool = False
 
     def argv(self, args: Sequence[Any]) -> list[str]:
-        """Return the argument list for a call. Raises ApplicationError for arguments that no program can receive."""
+        """Return the argument list for a call.
+
+        Raises ApplicationError for arguments that cannot be passed to a program.
+        """
         words = [SHELL, "-c", self.command, "sh"] if self.is_shell else shlex.split(self.command)
         if not self.has_argv:
             return words
@@ -53,7 +56,7 @@ class Program:
         if any("\0" in text for text in texts):
             raise ApplicationError(errors.INVALID_ARGUMENT, "this procedure does not accept text with U+0000")
         if not self.is_shell and words[-1] != "--" and any(text.startswith("-") for text in texts):
-            # The program could take it for an option.
+            # Refused, because the program could interpret the argument as an option.
             raise ApplicationError(
                 errors.INVALID_ARGUMENT, "this procedure does not accept arguments that begin with '-'"
             )
@@ -79,7 +82,7 @@ class Program:
         return self.result(output)
 
     def result(self, output: bytes) -> Result:
-        """Convert the program's output to a result. Raises ApplicationError."""
+        """Return the result for the program's output. Raises ApplicationError."""
         try:
             text = output.decode()
         except UnicodeDecodeError:
@@ -97,7 +100,7 @@ class Program:
 
 
 def _stripped(text: str) -> str:
-    """Remove the final line break."""
+    """Return the text without the final line break."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -144,7 +147,7 @@ async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:
-    """Terminate the program and its process group, which may outlive it. Completes even if canceled."""
+    """Terminate the program and its process group, which can outlive the program. Completes even if canceled."""
     ending = asyncio.ensure_future(_terminate_group(process))
     try:
         await asyncio.shield(ending)
@@ -161,7 +164,7 @@ async def _terminate_group(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
     _signal(process.pid, signal.SIGKILL)
     await process.wait()
-    # asyncio has no public way to close pipes that other processes still hold open.
+    # asyncio has no public method for closing pipes that other processes still hold open.
     process._transport.close()  # type: ignore[attr-defined]
 
 
@@ -171,7 +174,7 @@ def _signal(group: int, number: int) -> None:
 
 
 def split_command(command: str) -> list[str]:
-    """Split a command line into words. Raises ValueError if it is empty or a quotation is not closed."""
+    """Split a command line into words. Raises ValueError if it is empty or a quotation mark is missing."""
     words = shlex.split(command)
     if not words:
         raise ValueError("it is empty")
@@ -179,5 +182,5 @@ def split_command(command: str) -> list[str]:
 
 
 def caller_details(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the details of the caller, if disclosed."""
+    """Return the details of the caller, if the router disclosed them."""
     return {name: one for name, one in details.items() if name.startswith("caller")}

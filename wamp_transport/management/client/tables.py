@@ -1,4 +1,4 @@
-"""Formats aligned tables that fit the terminal."""
+"""Aligned tables that fit the terminal."""
 
 import shutil
 import sys
@@ -9,13 +9,13 @@ from wamp_transport.management.client.values import printable
 
 COLUMN_GAP: Final = 2
 MIN_COLUMN_WIDTH: Final = 8
-"""Characters to which a column may shrink."""
+"""The width to which a column may be shortened, in characters."""
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield the lines of a table, at most ``width`` characters wide. Columns named in ``right`` are right-aligned."""
+    """Yield the lines of a table that is up to ``width`` characters wide. Columns in ``right`` are right-aligned."""
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = _fit_widths([max(len(row[column]) for row in cells) for column in range(len(head))], width)
     for row in cells:
@@ -27,7 +27,7 @@ def table(
 
 
 def width_of(stream: Any) -> int | None:
-    """Return the width of the terminal behind ``stream``; None for files and pipes."""
+    """Return the width of the terminal to which ``stream`` writes; None for files and pipes."""
     return shutil.get_terminal_size().columns if is_terminal(stream) else None
 
 
@@ -37,7 +37,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def is_stderr_terminal() -> bool:
-    """Return whether stderr is a terminal, so that progress can be shown."""
+    """Return whether stderr is a terminal, which can show progress."""
     return is_terminal(sys.stderr)
 
 
@@ -46,7 +46,7 @@ def _one_line(text: str) -> str:
 
 
 def _fit_widths(widths: list[int], width: int | None) -> list[int]:
-    """Shrink the widest columns until the table fits."""
+    """Return the column widths, with the widest columns shortened until the table fits."""
     if width is None:
         return widths
     room = width - COLUMN_GAP * (len(widths) - 1)

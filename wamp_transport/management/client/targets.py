@@ -1,4 +1,4 @@
-"""Finds the router that a subcommand connects to: the one at a URL, or this project's node on this machine."""
+"""The router to which a subcommand connects: the one at a URL, or this project's node on this host."""
 
 import getpass
 import os
@@ -27,16 +27,16 @@ from wamp_transport.stores import operators
 from wamp_transport.stores.operators import WampService
 
 OPEN_SECONDS: Final = 10.0
-"""Seconds to wait for the answer to the WebSocket handshake."""
+"""The time limit for the WebSocket opening handshake, in seconds."""
 JOIN_SECONDS: Final = 30.0
-"""Seconds to wait for the login to complete, by default."""
+"""The default time limit for the login, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A router, a realm and a credential. ``pid`` is set if the router is this project's node on this machine.
+    """A router, a realm and a credential. ``pid`` is set if the router is this project's node on this host.
 
-    ``join_seconds`` limits the time for the login.
+    ``join_seconds`` is the time limit for the login.
     """
 
     url: str
@@ -72,9 +72,9 @@ def add_target_arguments(parser: ArgumentParser) -> None:
 
 
 def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Target:
-    """Determine the target from the options, the environment and the settings. Raises Failure.
+    """Return the target from the options, the environment and the settings. Raises Failure.
 
-    ``given`` is the credential of an earlier attempt, as some can be read only once.
+    ``given`` is the credential of an earlier attempt, because some credentials can be read only once.
     """
     if not options["join_timeout"] > 0:
         raise Failure("--join-timeout must be more than 0", USAGE)
@@ -135,7 +135,7 @@ def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | 
 
 
 def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
-    """Return this project's node on this machine, or None if none is running. Raises Failure."""
+    """Return this project's node on this host; None if no node is running. Raises Failure."""
     try:
         here = operators.running_here()
         elsewhere = operators.running_elsewhere()
@@ -169,7 +169,7 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
 
 
 def _operator(options: Mapping[str, Any], node: RunningNode | None = None) -> Operator:
-    """Return the credential of an operator of ``node``, or of any node on this machine."""
+    """Return the operator credential for ``node``, or for any node on this host."""
     try:
         keys = operators.operator_keys(operators.running_here() if node is None else [node])
     except DatabaseError as fault:
@@ -199,7 +199,7 @@ def _connect_options(options: Mapping[str, Any], service: WampService | None = N
     serializers = OFFERED_SERIALIZERS if options["serializer"] is None else (options["serializer"],)
     if service is None:
         return ConnectOptions(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)
-    # The certificate names the public host, not this machine. The operator login proves that it is our node.
+    # The certificate is for the public host name, not for this host. The operator login proves that this is our node.
     tls = _tls(options["ca"]) or ssl._create_unverified_context()  # noqa: S323 - see above
     return ConnectOptions(serializers, tls, service.socket, service.origin, OPEN_SECONDS, uses_proxy=False)
 

@@ -1,4 +1,4 @@
-"""Converts between WAMP values and command-line text, without characters that could harm a terminal."""
+"""Conversion between WAMP values and text on the command line. Control characters are escaped for the terminal."""
 
 import json
 import math
@@ -11,7 +11,7 @@ VALUES = "Values are parsed as JSON if possible (3, true, null, [1, 2], '\"3\"')
 
 
 def value(text: str) -> Any:
-    """Parse an argument as JSON, or return it as text."""
+    """Return an argument parsed as JSON or, if it is not valid JSON, as text."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except ValueError:
@@ -19,7 +19,7 @@ def value(text: str) -> Any:
 
 
 def named_values(text: str) -> dict[str, Any]:
-    """Parse ``name=value``, or a JSON object with several values. Raises ArgumentTypeError."""
+    """Parse ``name=value``, or a JSON object with several names. Raises ArgumentTypeError."""
     if text.startswith("{"):
         try:
             found = json.loads(text, parse_constant=_no_constant)
@@ -37,7 +37,10 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def jsonable(one: Any) -> Any:
-    """Convert a payload value to JSON's types: bytes to U+0000 and base64 (as in WAMP), NaN and infinities to null."""
+    """Return a payload value in JSON types.
+
+    Bytes become U+0000 and base64, as in WAMP; NaN and infinities become null.
+    """
     if isinstance(one, bytes):
         return "\0" + b64encode(one).decode()
     if isinstance(one, float):
@@ -55,7 +58,7 @@ def as_json(one: Any, *, is_indented: bool = False) -> str:
 
 
 def format_value(one: Any, *, is_raw: bool = False) -> str:
-    """Format a value for people: text unchanged, anything else as JSON. ``is_raw`` keeps control characters."""
+    """Return a value for display: text unchanged, other values as JSON. ``is_raw`` keeps control characters."""
     if isinstance(one, str):
         return one if is_raw else printable(one)
     indent = 2 if isinstance(one, Mapping | Sequence) and len(one) > 1 else None
@@ -63,14 +66,14 @@ def format_value(one: Any, *, is_raw: bool = False) -> str:
 
 
 def format_inline(one: Any) -> str:
-    """Format a value for people on one line."""
+    """Return a value for display on one line."""
     return printable(one if isinstance(one, str) else json.dumps(jsonable(one), ensure_ascii=False)).replace(
         "\n", "\\n"
     )
 
 
 def format_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    """Format arguments for people, one line each."""
+    """Return arguments for display, one on each line."""
     return [
         *map(format_inline, args),
         *(f"{printable(str(name))}={format_inline(one)}" for name, one in kwargs.items()),
@@ -78,5 +81,5 @@ def format_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str
 
 
 def printable(text: str) -> str:
-    """Escape the control characters of a text, except line breaks and tabs, so that it is safe on a terminal."""
+    """Return text with control characters escaped, except line breaks and tabs. It is safe to print on a terminal."""
     return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)

@@ -1,1 +1,1 @@
-"""Django management commands of the app."""
+"""The Django management commands of the app."""

@@ -1,4 +1,4 @@
-"""``manage.py runnode``: run a node in production, on all configured endpoints, with a graceful stop."""
+"""``manage.py runnode``: run a node in production, on all configured endpoints, with graceful shutdown."""
 
 import logging
 from argparse import ArgumentParser
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """Serves all configured transports until it is stopped."""
+    """The command ``runnode``. It serves all configured transports until it is stopped."""
 
     help = "Run a node: serve all configured transports, without autoreload. SIGTERM closes all sessions with GOODBYE."
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         add_config_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve."""
+        """Run the node."""
         check_libraries()
         source = choose_source(options["config"])
         try:

@@ -1,4 +1,4 @@
-"""``manage.py runserver``: the development server, with WAMP on its paths and Django on all others."""
+"""``manage.py runserver``: the development server, with WAMP at its configured paths and Django at all others."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from ..serving import add_config_argument, check_libraries, project_application,
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
-    """Daphne's runserver with our server. Without an address it uses that of the first configured transport."""
+    """Daphne's ``runserver`` with our server. The default address is that of the first configured transport."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add Daphne's arguments and ``--config``."""
@@ -29,7 +29,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         add_config_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Determine the address, then run as Django's command does (with autoreload)."""
+        """Determine the address, then run the server with autoreload, as Django's command does."""
         self.source = choose_source(options["config"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["use_asgi"]:
@@ -41,7 +41,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         return DjangoRunserver.handle(self, *args, **options)
 
     def inner_run(self, *args: Any, **options: Any) -> None:
-        """Run the checks, print the address, and serve."""
+        """Run the checks, print the address, and run the server."""
         if not options["use_asgi"]:
             super().inner_run(*args, **options)
             return
@@ -73,7 +73,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             sys.exit(1)
 
     def _take_address(self, configuration: Configuration, options: dict[str, Any]) -> None:
-        """Use the first transport's endpoint, unless the command line has an address or no endpoint is configured."""
+        """Use the first transport's endpoint, if an endpoint is configured and the command line has no address."""
         is_parent = options["use_reloader"] and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true"
         for notice in () if is_parent else configuration.report.notices:
             self.stderr.write(f"{configuration.source}: {notice}")

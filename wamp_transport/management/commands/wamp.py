@@ -1,4 +1,4 @@
-"""``manage.py wamp``: check, import and export configurations, make secrets, and use WAMP from the command line."""
+"""``manage.py wamp``: check, import and export configurations, create secrets, and use WAMP from the command line."""
 
 import os
 import sys
@@ -13,12 +13,15 @@ from wamp_transport.management.subcommands import SUBCOMMANDS
 
 
 class Command(BaseCommand):
-    """Runs a subcommand. System checks are off, so that a faulty configuration can still be mended with it."""
+    """The command ``wamp``, which runs a subcommand.
+
+    Django's system checks are disabled, so that the command can be used to repair a faulty configuration.
+    """
 
     help = "Configure the WAMP router, look into the one that runs, and use WAMP from the command line."
     requires_system_checks = []
     is_process = False
-    """Whether the command was started from the command line, so that it must exit with a code."""
+    """Whether the command was started from the command line, and must exit with an exit code."""
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run from the command line."""
@@ -50,7 +53,8 @@ class Command(BaseCommand):
         except BrokenPipeError:
             if not self.is_process:
                 raise
-            # The reader has gone. Redirect what Python writes at exit, so that it raises no further error.
+            # The reader has closed the pipe. Redirect the output that Python writes at exit, so that it causes no
+            # further error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(BROKEN_PIPE)
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The subcommands of ``manage.py wamp``, one module each."""
+"""The subcommands of ``manage.py wamp``, each in a separate module."""
 
 from wamp_transport.management.subcommands.bench import BenchCommand
 from wamp_transport.management.subcommands.call import CallCommand

@@ -1,4 +1,4 @@
-"""``wamp bench``: measure a router briefly, and explain the figures."""
+"""``wamp bench``: measure the performance of a router briefly, and explain the results."""
 
 import secrets
 import sys
@@ -18,11 +18,14 @@ from wamp_transport.wamp.errors import WampError
 
 HEAD = ("WHAT", "AT A TIME", "PER SECOND", "P50 ms", "P99 ms", "NODE µs")
 BUSY_CPU_SHARE: Final = 0.85
-"""Share of a core above which a process counts as saturated."""
+"""The CPU share of one core above which a process is considered saturated."""
 
 
 class BenchCommand:
-    """Measures with two sessions of one process: figures for a single client, not the capacity of a router."""
+    """The subcommand ``bench``. It measures with two sessions in one process.
+
+    The results are those of a single client, not the capacity of a router.
+    """
 
     name = "bench"
     help = "Measure calls and events for a few seconds: rate, latency, and the CPU time of this project's node."
@@ -96,7 +99,7 @@ async def _measured(target: Target, options: Mapping[str, Any]) -> list[Measure]
 
 
 def _telling(what: str, concurrency: int, options: Mapping[str, Any]) -> Callable[[float], None]:
-    """Show the progress of a measurement on a terminal."""
+    """Return a function that shows the progress of a measurement on a terminal."""
     if not is_stderr_terminal():
         return lambda passed: None
 
@@ -114,7 +117,7 @@ def _row(one: Measure) -> tuple[str, ...]:
 
 
 def meaning(measures: list[Measure]) -> Iterator[str]:
-    """Explain the node's CPU figures in words; yields nothing if its CPU time is unknown."""
+    """Yield explanations of the node's CPU usage; nothing if it is unknown."""
     shares = [one.node_share for one in measures if one.node_share is not None and one.concurrency > 1]
     if not shares:
         return
@@ -138,10 +141,10 @@ def meaning(measures: list[Measure]) -> Iterator[str]:
 
 
 SLOW_CALL_MS: Final = 20.0
-"""Latency in milliseconds of one exchange that is suspicious on an idle machine."""
+"""The latency of one exchange, in milliseconds, above which an idle host is suspiciously slow."""
 
 
 def _rounded(rate: float) -> int:
-    """Round to two significant digits."""
+    """Return the rate rounded to two significant digits."""
     digits = len(str(int(rate))) - 2
     return int(round(rate, -digits)) if digits > 0 else int(rate)

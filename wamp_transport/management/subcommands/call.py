@@ -15,7 +15,7 @@ from wamp_transport.wamp.messages import CallOptions
 
 
 class CallCommand:
-    """Calls a procedure. Returned text is printed unchanged, for use in scripts."""
+    """The subcommand ``call``. It prints text results unchanged, for use in scripts."""
 
     name = "call"
     help = "Call a procedure and print its result."
@@ -50,7 +50,7 @@ class CallCommand:
 
 
 def add_payload_arguments(parser: CommandParser, what: str) -> None:
-    """Add the arguments for a URI and for positional and keyword values."""
+    """Add the arguments for a URI, positional values and keyword values."""
     parser.add_argument("uri", metavar="URI", help=f"the {what}")
     parser.add_argument("values", nargs="*", metavar="VALUE", type=value, help=VALUES)
     parser.add_argument(
@@ -65,7 +65,7 @@ def add_payload_arguments(parser: CommandParser, what: str) -> None:
 
 
 def payload_of(options: Mapping[str, Any]) -> tuple[str, list[Any], dict[str, Any]]:
-    """Return the URI, the positional values and the keyword values."""
+    """Return the URI, the positional values and the keyword values from the options."""
     kwargs: dict[str, Any] = {}
     for named in options["kwargs"]:
         kwargs |= named
@@ -73,7 +73,7 @@ def payload_of(options: Mapping[str, Any]) -> tuple[str, list[Any], dict[str, An
 
 
 def lines(result: Result, *, is_json: bool, is_raw: bool) -> list[str]:
-    """Format a result, one or more lines."""
+    """Return a result for display, as one or more lines."""
     if is_json:
         is_part = bool(result.details.get("progress"))
         return [as_json({"args": list(result.args), "kwargs": dict(result.kwargs), "progress": is_part})]

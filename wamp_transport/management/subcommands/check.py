@@ -14,7 +14,7 @@ from wamp_transport.management.subcommands.subcommand import report_error, show_
 
 
 def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
-    """List the places of plain-text secrets in the file."""
+    """Yield the locations of plain-text secrets in the file."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "auth":
@@ -27,7 +27,7 @@ def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
 
 
 class CheckCommand:
-    """Reads a configuration file and reports all faults and notices."""
+    """The subcommand ``check``. It reads a configuration file and reports all faults and notices."""
 
     name = "check"
     help = "Check a configuration file and report all faults. The exit code is 1 if there are any."

@@ -10,7 +10,7 @@ from wamp_transport.models import TrackedCookie
 
 
 class ClearCookiesCommand:
-    """Deletes cookies from the database. Running nodes delete expired ones every minute."""
+    """The subcommand ``clearcookies``. Running nodes delete expired cookies every minute, so it is rarely needed."""
 
     name = "clearcookies"
     help = "Delete expired cookies from the database. With --all, delete every cookie: all clients get new ones."

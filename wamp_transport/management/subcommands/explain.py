@@ -1,4 +1,4 @@
-"""``wamp explain``: explain why a role may or may not do something."""
+"""``wamp explain``: explain whether a role may perform an action, and why."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,10 @@ from wamp_transport.stores.identity.principals_by_name import find_by_name
 
 
 class ExplainCommand:
-    """Evaluates the permission rules as the router does and reports the deciding one."""
+    """The subcommand ``explain``.
+
+    It evaluates the permission rules as the router does, and shows the rule that decides.
+    """
 
     name = "explain"
     help = "Explain whether a role may do something: show the deciding rule and the rules it overrides."
@@ -91,7 +94,7 @@ def _role_of(name: str, realm: str, configuration: Configuration) -> str:
 
 
 def _rows(explanation: Explanation) -> dict[str, int]:
-    """Return the primary keys of the permission rows behind the reported rules, by path."""
+    """Return the primary keys of the permission rows for the rules in an explanation, by path."""
     rendered = to_document(Rows.stored())
     rows: dict[str, int] = {}
     for rule in (explanation.rule, *explanation.beaten):

@@ -1,4 +1,4 @@
-"""``wamp export``: write the database's configuration as a config.json."""
+"""``wamp export``: write the configuration in the database as a config.json."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from wamp_transport.stores import configuration as store
 
 
 class ExportCommand:
-    """Writes the stored configuration to a file or to standard output."""
+    """The subcommand ``export``. It writes the stored configuration to a file or to standard output."""
 
     name = "export"
     help = "Write the configuration in the database as a config.json."

@@ -1,4 +1,4 @@
-"""Writes text files atomically."""
+"""Atomic writing of text files."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""``wamp handlers``: list the handlers and model events declared in the apps' ``wamp.py`` modules, with faults."""
+"""``wamp handlers``: list the handlers and model events in the apps' ``wamp.py`` modules, with their faults."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ HEAD = ("KIND", "URI", "MATCH", "REALM", "FUNCTION", "OPTIONS", "DEFINED AT")
 
 
 class HandlersCommand:
-    """Imports the ``wamp.py`` modules, as a server does, and lists their declarations."""
+    """The subcommand ``handlers``.
+
+    It imports the ``wamp.py`` modules, as a server does, and lists their declarations.
+    """
 
     name = "handlers"
     help = (
@@ -40,7 +43,7 @@ class HandlersCommand:
 
 
 def as_mapping(discovery: Discovery) -> dict[str, Any]:
-    """Return the declarations and their faults as a JSON object."""
+    """Return the declarations and their faults as JSON data."""
     return {
         "handlers": [
             {

@@ -1,4 +1,4 @@
-"""``wamp hash-secret``: derive from a password what a configuration stores, so that it need not hold the password."""
+"""``wamp hash-secret``: create the hash or keys of a password, which a configuration contains in its place."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
-"""Names of credential attributes in a configuration."""
+"""The names of credential attributes in a configuration."""
 
 
 class HashSecretCommand:
-    """Reads the password from a prompt, or from standard input if that is not a terminal; never from an argument."""
+    """The subcommand ``hash-secret``. It reads the password from a prompt or from a pipe, never from an argument."""
 
     name = "hash-secret"
     help = "Derive the attributes of a principal in config.json from a password, read from a prompt or from stdin."

@@ -19,7 +19,7 @@ from wamp_transport.stores import configuration as store
 
 
 class ImportCommand:
-    """Replaces the stored configuration with that of a file."""
+    """The subcommand ``import``. It replaces the stored configuration with the configuration in a file."""
 
     name = "import"
     help = "Load a configuration file into the database, to be edited in the admin."
@@ -55,7 +55,7 @@ class ImportCommand:
         command.stdout.write(command.style.SUCCESS(f"Imported as revision {store.revision()}"))
 
     def _show_changes(self, command: BaseCommand, new: Configuration) -> None:
-        """Print the changes, and the base directory of relative paths."""
+        """Print the changes, and the base directory for relative paths."""
         old = Configuration("database", base_directory(), (), ())
         try:
             old = store.load(base_directory())

@@ -1,4 +1,4 @@
-"""``wamp init``: create a node directory with a first configuration."""
+"""``wamp init``: create a node directory with an initial configuration."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from wamp_transport.config.defaults import template
 
 
 class InitCommand:
-    """Writes ``.crossbar/config.json``."""
+    """The subcommand ``init``. It writes ``.crossbar/config.json``."""
 
     name = "init"
     help = "Create a node directory with a first .crossbar/config.json."

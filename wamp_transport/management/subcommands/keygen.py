@@ -1,4 +1,4 @@
-"""``wamp keygen``: make a key pair for the authentication method cryptosign."""
+"""``wamp keygen``: create a key pair for the authentication method cryptosign."""
 
 import os
 import secrets
@@ -12,7 +12,10 @@ from wamp_transport.bootstrap.authentication import router_key
 
 
 class KeygenCommand:
-    """Makes a key pair: the private key for the client, the public key for the configuration or the admin."""
+    """The subcommand ``keygen``.
+
+    The private key is for the client; the public key is for the configuration or the admin.
+    """
 
     name = "keygen"
     help = "Make an Ed25519 key pair for cryptosign, in hex: a private key for the client, a public key for the router."

@@ -1,4 +1,4 @@
-"""``wamp kill``: close sessions, with the session meta API."""
+"""``wamp kill``: close sessions through the session meta API."""
 
 import sys
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from wamp_transport.wamp.errors import ApplicationError
 
 
 class KillCommand:
-    """Asks for confirmation on a terminal, and requires ``--yes`` elsewhere."""
+    """The subcommand ``kill``. It asks for confirmation on a terminal; without a terminal it requires ``--yes``."""
 
     name = "kill"
     help = "Close sessions. The exit code is 1 if no session was closed."
@@ -57,7 +57,7 @@ class KillCommand:
 
 
 async def _select(session: Session, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the details of the selected sessions."""
+    """Return the details of the sessions that the options select."""
     ids = options["sessions"]
     if not ids:
         roles = [[options["with_role"]]] if options["with_role"] else []
@@ -70,7 +70,7 @@ async def _select(session: Session, options: Mapping[str, Any]) -> list[dict[str
 
 
 async def _kill(session: Session, selected: list[dict[str, Any]], details: Mapping[str, Any]) -> list[int]:
-    """Close the sessions; return the ids of those that still existed."""
+    """Close the sessions. Return the IDs of the sessions that still existed."""
     killed: list[int] = []
     for one in selected:
         try:

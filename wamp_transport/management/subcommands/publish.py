@@ -22,11 +22,14 @@ RECEIVERS = {
     "exclude-authid": ("do not send to sessions with this authid", str, "AUTHID"),
     "exclude-authrole": ("do not send to sessions with this role", str, "ROLE"),
 }
-"""Options that select the receivers; each may be repeated."""
+"""The options that select the receivers. Each can be repeated."""
 
 
 class PublishCommand:
-    """Publishes an event and by default waits for the acknowledgment, so that the exit code shows the outcome."""
+    """The subcommand ``publish``.
+
+    By default it waits for the acknowledgment, so that the exit code shows the outcome.
+    """
 
     name = "publish"
     help = "Publish an event."

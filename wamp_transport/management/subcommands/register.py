@@ -26,11 +26,14 @@ Procedure = Callable[[Invocation], Awaitable[Result]]
 
 DEFAULT_CONCURRENCY: Final = 4
 MAX_QUEUED_CALLS: Final = 100
-"""Maximum number of queued calls; further calls are refused."""
+"""The maximum number of queued calls. Further calls are refused."""
 
 
 class RegisterCommand:
-    """Serves calls until Ctrl-C (exit code 0), and reconnects after a lost connection."""
+    """The subcommand ``register``.
+
+    It handles calls until Ctrl-C (exit code 0), and reconnects after a lost connection.
+    """
 
     name = "register"
     help = "Register a program or a Python function as a procedure, until Ctrl-C."
@@ -98,7 +101,7 @@ class RegisterCommand:
 
 
 class BoundedProcedure:
-    """A procedure with a limit on concurrent and on queued calls."""
+    """A procedure that limits the number of concurrent and of queued calls."""
 
     def __init__(self, procedure: Procedure, concurrency: int, seconds: float | None) -> None:
         self._procedure = procedure
@@ -108,7 +111,7 @@ class BoundedProcedure:
         self._seconds = seconds
 
     async def __call__(self, invocation: Invocation) -> Result:
-        """Run a call, after waiting for a free slot. Raises ApplicationError."""
+        """Run a call after waiting for a free slot. Raises ApplicationError."""
         if self._count >= self._most:
             raise ApplicationError(errors.UNAVAILABLE, f"{MAX_QUEUED_CALLS} calls are queued already")
         self._count += 1
@@ -131,7 +134,10 @@ def _program(options: Mapping[str, Any]) -> Callable[[], Procedure]:
 
 
 def _function(options: Mapping[str, Any], threads: HandlerThreads) -> Callable[[], Procedure]:
-    """Run the function as ``wamp.py`` would: with checked parameters, in a thread unless it is a coroutine function."""
+    """Return a function that creates the procedure.
+
+    It runs the function as a handler in a ``wamp.py`` module would run.
+    """
     if options["argv"] or options["shell"] or options["output"] != "auto":
         raise Failure("--argv, --shell and --output work only with --exec", USAGE)
     name = options["call"]

@@ -1,4 +1,4 @@
-"""``wamp schema``: write the reference of configurations, or their JSON Schema."""
+"""``wamp schema``: write the configuration reference or the JSON Schema of configurations."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from wamp_transport.management.subcommands.files import write
 
 
 class SchemaCommand:
-    """Writes the reference page or the JSON Schema."""
+    """The subcommand ``schema``. It writes the reference page or the JSON Schema."""
 
     name = "schema"
     help = "Write the reference of config.json as Markdown, or its JSON Schema for editors."

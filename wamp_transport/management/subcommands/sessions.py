@@ -1,4 +1,4 @@
-"""``wamp sessions``: list sessions, with the session meta API."""
+"""``wamp sessions``: list sessions through the session meta API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ HEAD = ("SESSION", "AUTHID", "ROLE", "METHOD", "SERIALIZER", "PEER")
 
 
 class SessionsCommand:
-    """Lists sessions, without the command's own."""
+    """The subcommand ``sessions``. It does not list the session of the command itself."""
 
     name = "sessions"
     help = "List the sessions of a realm, or show one in detail."

@@ -19,12 +19,12 @@ class Subcommand(Protocol):
         ...
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """Run the subcommand, writing to the command's streams. Raises CommandError."""
+        """Run the subcommand. Output goes to the streams of ``command``. Raises CommandError."""
         ...
 
 
 def show_report(command: BaseCommand, report: Report) -> None:
-    """Print all faults and notices, one per line."""
+    """Print all faults and notices, one on each line."""
     for problem in report.faults:
         command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
     for problem in report.notices:
@@ -32,6 +32,6 @@ def show_report(command: BaseCommand, report: Report) -> None:
 
 
 def report_error(report: Report) -> CommandError:
-    """Return the error to raise for a report with faults."""
+    """Return the exception for a report with faults."""
     count = len(report.faults)
     return CommandError(f"{report.source}: {count} {'fault' if count == 1 else 'faults'}", returncode=1)

@@ -16,11 +16,15 @@ from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import SubscribeOptions
 
 MAX_QUEUED_EVENTS: Final = 1_000
-"""Maximum number of events queued for output. Beyond it, reading from the router pauses."""
+"""The maximum number of events queued for output. When it is reached, reading from the router pauses."""
 
 
 class SubscribeCommand:
-    """Prints events until Ctrl-C (exit code 0) or ``--count`` events, and reconnects after a lost connection."""
+    """The subcommand ``subscribe``. It prints events until Ctrl-C (exit code 0) or until ``--count`` events were
+    printed.
+
+    After a lost connection, it reconnects.
+    """
 
     name = "subscribe"
     help = "Print the events of topics as they arrive, until Ctrl-C."
@@ -55,7 +59,7 @@ class SubscribeCommand:
 
 
 class Lines:
-    """Prints events, up to ``--count``, across reconnects."""
+    """The output of events, up to ``--count``, across reconnects."""
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         self._command = command
@@ -73,12 +77,12 @@ class Lines:
 
 
 def as_mapping(event: Event) -> dict[str, Any]:
-    """Format an event as JSON."""
+    """Return an event as JSON data."""
     return {"topic": event.topic, "args": event.args, "kwargs": event.kwargs, "details": event.details}
 
 
 def line(event: Event) -> str:
-    """Format an event for people."""
+    """Return an event as a line for display."""
     return "  ".join(
         [f"{datetime.now():%H:%M:%S}", printable(event.topic), *format_arguments(event.args, event.kwargs)]
     )

@@ -10,7 +10,7 @@ from wamp_transport.tokens import DEFAULT_LIFETIME_SECONDS, make_token
 
 
 class TokenCommand:
-    """Makes a token for tests, scripts and devices. In code, use ``wamp_transport.tokens.make_token``."""
+    """The subcommand ``token``, for tests, scripts and devices. In code, use ``wamp_transport.tokens.make_token``."""
 
     name = "token"
     help = "Print a signed token for the authentication method 'token'."

@@ -1,4 +1,4 @@
-"""``wamp registrations`` and ``wamp subscriptions``: lists of URIs and their sessions, from the meta API."""
+"""``wamp registrations`` and ``wamp subscriptions``: list URIs and their sessions through the meta API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,10 @@ from wamp_transport.node.session import Session
 
 
 class UriList:
-    """A list of one kind. ``kind`` is its name in the meta API, ``holders`` the sessions that have an entry."""
+    """A list of registrations or subscriptions.
+
+    ``kind`` is its name in the meta API; ``holders`` names the sessions of an entry.
+    """
 
     def __init__(self, name: str, kind: str, holders: str, columns: tuple[str, ...]) -> None:
         self.name = name
@@ -48,7 +51,7 @@ class UriList:
         write_table(command, head, rows, f"There are no such {self.name} in realm {realm}.", right=("COUNT",))
 
     async def _all(self, session: Session) -> tuple[str, list[dict[str, Any]]]:
-        """Return the entries by URI, each with its sessions."""
+        """Return all entries by URI, each with its sessions."""
         listed = (await session.call(f"wamp.{self._kind}.list")).value
         ids = [id for match in ("exact", "prefix", "wildcard") for id in listed.get(match) or ()]
         details = await call_for_each(session, f"wamp.{self._kind}.get", ids)

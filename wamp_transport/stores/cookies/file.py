@@ -138,7 +138,7 @@ class FileCookies:
     def _read(self, now: datetime) -> None:
         records = MemoryCookies(self._max_cookies)
         content = self._path.read_bytes() if self._path.exists() else b""
-        whole, _, _ = content.rpartition(b"\n")  # a crash cut short what follows the last newline
+        whole, _, _ = content.rpartition(b"\n")  # an incomplete last line was left by a crash
         for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
                 self._take(records, json.loads(line))
