@@ -226,10 +226,7 @@ class Node:
         self._after_control()
 
     def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
-        """Return the current options of ``service``.
-
-        None if the service was removed or no longer admits such sessions.
-        """
+        """Return the current options of ``service``; None if it was removed or admits fewer sessions than before."""
         if self._services is None or service is LOCAL_SERVICE:
             return service
         current = self._services.get(service.key)

@@ -38,8 +38,8 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return whether any code other than the operating system's was called. Such code may have given the loop new work, so
-        the loop must not wait for I/O yet.
+        Return whether any code other than the operating system's was called. Such code may have given the loop new
+        work, so the loop must not wait for I/O yet.
         """
         ...
 
