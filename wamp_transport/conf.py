@@ -1,23 +1,31 @@
 """The project's ``settings.WAMP_TRANSPORT``. The setting is read once, and again if a test overrides it.
 
-``CONFIG`` The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a
-mapping with the same structure. Without it, the configuration is read from the database. ``USER_AUTHID``,
-``USER_ROLE``, ``TOKEN_VERIFIER`` Hooks, each a callable or its dotted path. They are called in a thread. If they take
-longer than eight seconds, the login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of
-the username. ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
-``TOKEN_VERIFIER(token, details)`` is called with each token that :mod:`wamp_transport.tokens` did not create, such as a
-JWT. It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and
-optionally ``realm`` and ``extra``. ``LOCAL_OPERATORS`` Whether ``manage.py wamp`` may connect to nodes on the same host
-with no other credential than this project's settings and database. True by default. ``AUDIT_DAYS`` The number of days
-that entries of the audit trail are kept: 90 by default, 0 for no audit trail. ``HANDLER_THREADS`` The number of threads
-for synchronous handlers of the apps' ``wamp.py`` modules: 8 by default. ``BUSY_POLL_MICROSECONDS`` The time in
-microseconds for which a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100 by default. It
-polls only while messages arrive at such short intervals. ``API`` A mapping with the settings of
-:mod:`wamp_transport.api`. ``REALM``: the realm to use; not needed if there is only one. ``ROLE``: the role in the
-serving process, by default ``trusted``, which may do everything. ``AUTHID``: ``django`` by default. ``TIMEOUT``:
-seconds to wait for an answer, 30 by default, None to wait forever. ``URL``: the router (``ws:`` or ``wss:``) that a
-process without a node connects to. It logs in as ``AUTHID`` with ``TICKET``, or with ``SECRET`` for WAMP-CRA, else
-anonymously.
+``CONFIG``
+    The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping with
+    the same structure. Without it, the configuration is read from the database.
+``USER_AUTHID``, ``USER_ROLE``, ``TOKEN_VERIFIER``
+    Hooks, each a callable or its dotted path. They are called in a thread. If they take longer than eight seconds, the
+    login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of the username.
+    ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
+    ``TOKEN_VERIFIER(token, details)`` is called with each token that :mod:`wamp_transport.tokens` did not create, such
+    as a JWT. It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``,
+    and optionally ``realm`` and ``extra``.
+``LOCAL_OPERATORS``
+    Whether ``manage.py wamp`` may connect to nodes on the same host without credentials, using only this
+    project's settings and database. True by default.
+``AUDIT_DAYS``
+    The number of days that entries of the audit trail are kept: 90 by default, 0 for no audit trail.
+``HANDLER_THREADS``
+    The number of threads for synchronous handlers of the apps' ``wamp.py`` modules: 8 by default.
+``BUSY_POLL_MICROSECONDS``
+    The time in microseconds for which a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100
+    by default. It polls only while messages arrive at such short intervals.
+``API``
+    A mapping with the settings of :mod:`wamp_transport.api`. ``REALM``: the realm to use; not needed if there is only
+    one. ``ROLE``: the role in the serving process, by default ``trusted``, which may do everything. ``AUTHID``:
+    ``django`` by default. ``TIMEOUT``: seconds to wait for an answer, 30 by default, None to wait forever. ``URL``: the
+    router (``ws:`` or ``wss:``) that a process without a node connects to. It logs in as ``AUTHID`` with ``TICKET``, or
+    with ``SECRET`` for WAMP-CRA, else anonymously.
 """
 
 import os

@@ -127,7 +127,7 @@ class Node:
         """
         try:
             can_delay_effects = self.router.receive(connection.session_id, message)
-        except Exception:  # noqa: BLE001 - a bug of ours ends the session, not the node
+        except Exception:  # noqa: BLE001 - a bug must end the session, not the node
             self.report_bug(connection)
         else:
             # False if the message has changed the state of the session. After a GOODBYE, for example, the connection

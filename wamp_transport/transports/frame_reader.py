@@ -159,7 +159,7 @@ class FrameReader:
 
     def _deliver_inflated(self, payload: bytes) -> int:
         """Deliver a compressed message. Return the number of frames that fit into this turn, including this one."""
-        assert self._inflate is not None  # noqa: S101 - else no frame counts as compressed
+        assert self._inflate is not None  # noqa: S101 - otherwise no frame is treated as compressed
         message = self._inflate(payload)
         if message is None:
             return FRAMES_PER_TURN

@@ -52,13 +52,13 @@ APPLIED_SECONDS: Final = {
 
 def options_of(service: PathService) -> WebSocketOptions:
     """Return the WebSocket options of a WAMP service."""
-    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
+    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService returns only WAMP services
     return service.settings.options
 
 
 def is_debugged(service: PathService) -> bool:
     """Return whether a WAMP service logs its traffic."""
-    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
+    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService returns only WAMP services
     return service.settings.debug
 
 
