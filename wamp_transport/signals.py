@@ -59,8 +59,9 @@ class AppliedConfiguration:
     """A configuration that a node has applied.
 
     ``apply_count`` is the number of configurations that this process has applied, from 1. ``source`` is the file, the
-    setting or the database that the configuration comes from. ``node`` is the name of the node. ``revision`` is the
-    revision in the database, None if the configuration comes from a file or a setting.
+    setting or the database that the configuration comes from. ``node`` is the name of the node, which consists of host
+    name and process id. ``revision`` is the revision in the database, None if the configuration comes from a file or a
+    setting.
     """
 
     apply_count: int

@@ -148,7 +148,7 @@ class CborSerializer:
     def is_deeper(self, raw: Any, depth: int) -> bool:
         """Return whether payload is nested deeper than ``depth``.
 
-        A tag is one level. An empty list at the innermost level is none.
+        A tag is one level. An empty list at the innermost level is no level.
         """
         data = bytes(raw)
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:

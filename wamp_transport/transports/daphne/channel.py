@@ -16,8 +16,8 @@ from ...config.transport import WebOptions
 from .sockets import counted
 
 HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
-"""A Host header: a name or an address, and an optional port. Commas are legal, but here they are the sign of two joined
-headers.
+"""A Host header: a name or an address, and an optional port. Commas are legal, but here they indicate that two headers
+were joined.
 """
 
 MAX_HEADER_LINES: Final = 200
@@ -191,5 +191,5 @@ class LimitedChannel(HttpChannel):
         if status in (413, 414, 431):
             self.setTimeout(LINGER_SECONDS)  # type: ignore[no-untyped-call]
         else:
-            # This closes the connection, or aborts it later if the client does not read.
+            # This closes the connection, and aborts it later if the client does not read.
             super().timeoutConnection()  # type: ignore[no-untyped-call]
