@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class WampTransportConfig(AppConfig):
-    """The Django app. Loading it starts no node."""
+    """The Django app. Loading the app does not start a node."""
 
     name = "wamp_transport"
     verbose_name = _("WAMP")
@@ -20,7 +20,7 @@ class WampTransportConfig(AppConfig):
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
         from .handlers.discovery import import_modules  # noqa: PLC0415 - as above
 
-        # In every process, because model events are published from wherever rows are saved.
+        # In every process, because any process that saves rows publishes model events.
         for broken in import_modules():
             logger.error("%s", broken)
 

@@ -1,4 +1,4 @@
-"""The system checks of this app. Their ids are stable, and each message has a hint with the solution."""
+"""The system checks of this app. The ids of the checks are stable. Each message has a hint with the solution."""
 
 import os
 import socket
@@ -60,7 +60,7 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """List the options that only some servers enforce. For deployment."""
+    """Report the options that only some servers enforce. A deployment check."""
     configuration = _configuration()
     names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
@@ -77,7 +77,7 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 
 @register(Tags.security)
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check for versions of Daphne that one client can disrupt (CVE-2026-44545, CVE-2026-44546)."""
+    """Check for versions of Daphne that a single client can block (CVE-2026-44545, CVE-2026-44546)."""
     installed = DAPHNE.installed
     if not installed or release(installed) >= release(MIN_SAFE_DAPHNE):
         return []
@@ -94,17 +94,17 @@ def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
 def check_internals(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that the installed libraries have the internals that serving depends on.
 
-    This is only a warning, because an error would also stop ``migrate`` and other commands. The commands that serve
-    refuse to start.
+    This is only a warning, because an error would also stop ``migrate`` and other commands. Commands that serve refuse
+    to start.
     """
-    # Without Daphne's app another server is used, and importing Daphne would install its reactor.
+    # Without Daphne's app, another server is used. Importing Daphne would install its reactor.
     problems = find_problems(with_server=apps.is_installed("daphne"))
     return [Warning(problem, id="wamp_transport.W015") for problem in problems]
 
 
 @register()
 def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that libraries whose internals are used have tested versions."""
+    """Check that the versions of libraries whose internals are used were tested."""
     return [
         Warning(
             f"{library.name} {library.installed} was not tested with this version of wampnode.",
@@ -135,7 +135,10 @@ def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check the configuration that the settings name. The one in the database is checked when it is edited."""
+    """Check the configuration in ``settings.WAMP_TRANSPORT["CONFIG"]``.
+
+    A configuration in the database is checked when it is edited.
+    """
     source = choose_source()
     if isinstance(source, DatabaseSource):
         return []
@@ -151,7 +154,7 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that a transport is configured, because there is no default without DEBUG."""
+    """Check that a transport is configured, because without DEBUG there is no default."""
     if settings.DEBUG:
         return []
     configuration = _configuration()
@@ -210,33 +213,33 @@ def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _several_processes() -> str:
-    """Return the evidence that several processes serve this project; an empty text if there is none."""
+    """Return a description of the evidence that several processes serve this project; empty if there is none."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"
     try:
         alive = sum(_is_alive(one) for one in nodes.running())
-    except DatabaseError:  # not migrated yet
+    except DatabaseError:  # the table does not exist before the first migrate
         return ""
     return f"{alive} processes are running" if alive > 1 else ""
 
 
 def _is_alive(status: nodes.NodeStatus) -> bool:
-    """Return whether a node that has reported its state is still running, as far as this process can check."""
+    """Return whether a node with a reported status is still running, as far as this process can check."""
     if status.is_stale or status.node.host != socket.gethostname():
         return not status.is_stale
     try:
         os.kill(status.node.pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # a process of another user, or of another machine with the same host name
+    except OSError:  # a process of another user, or on another machine with the same host name
         pass
     return True
 
 
 @register(Tags.security, deploy=True)
 def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that no realm is completely open to anonymous clients. For deployment."""
+    """Check that no realm is completely open to anonymous clients. A deployment check."""
     configuration = _configuration()
     if configuration is None:
         return []
@@ -251,7 +254,10 @@ def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _configuration() -> Configuration | None:
-    """Return the configuration; None if it has faults, which another check reports, or without a database."""
+    """Return the configuration.
+
+    Return None if it is invalid, which another check reports, or if there is no database.
+    """
     try:
         return choose_source().load()
     except (ConfigError, DatabaseError):
@@ -259,7 +265,7 @@ def _configuration() -> Configuration | None:
 
 
 def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
-    """Yield each realm and role in which anonymous clients may use every URI, with their actions."""
+    """Yield each realm and role in which anonymous clients may use all URIs, with the allowed actions."""
     logins = [
         anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
     ]

@@ -1,4 +1,4 @@
-"""The project's ``settings.WAMP_TRANSPORT``. It is read once, and again if a test overrides it.
+"""The project's ``settings.WAMP_TRANSPORT``. The setting is read once, and again if a test overrides it.
 
 ``CONFIG``
     The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping with
@@ -7,12 +7,12 @@
     Hooks, each a callable or its dotted path. They are called in a thread. If they take longer than eight seconds, the
     login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of the username.
     ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
-    ``TOKEN_VERIFIER(token, details)`` gets each token that is not one of :mod:`wamp_transport.tokens`, such as a JWT.
-    It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and
-    optionally ``realm`` and ``extra``.
+    ``TOKEN_VERIFIER(token, details)`` is called with each token that :mod:`wamp_transport.tokens` did not create, such
+    as a JWT. It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``,
+    and optionally ``realm`` and ``extra``.
 ``LOCAL_OPERATORS``
-    Whether ``manage.py wamp`` may connect to nodes on the same host with no other credential than this project's
-    settings and database. True by default.
+    Whether ``manage.py wamp`` may connect to nodes on the same host without credentials, using only this
+    project's settings and database. True by default.
 ``AUDIT_DAYS``
     The number of days that entries of the audit trail are kept: 90 by default, 0 for no audit trail.
 ``HANDLER_THREADS``
@@ -58,7 +58,7 @@ RENAMED_KEYS = {
     "BUSY_POLL": "'BUSY_POLL_MICROSECONDS'",
     **{key: f"{key!r} in the mapping 'API'" for key in API_KEYS},
 }
-"""The keys of earlier versions, and the replacement of each."""
+"""The keys of earlier versions, with their replacements."""
 
 Hook = Callable[..., Any]
 
@@ -90,7 +90,7 @@ class AppSettings:
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
-        """Return a hook of the project, or None. Raises ImportError if its path cannot be imported."""
+        """Return a hook of the project; None if it is not set. Raises ImportError if its path cannot be imported."""
         hook = self.hooks.get(name)
         return call_guarded(import_string, hook) if isinstance(hook, str) else hook
 
@@ -114,7 +114,7 @@ def app_settings() -> AppSettings:
     local_operators = values.get("LOCAL_OPERATORS", True)
     if not isinstance(local_operators, bool):
         faults.append(f"settings.{SETTING_NAME}['LOCAL_OPERATORS'] must be True or False")
-        local_operators = False  # a mistake must not admit operators
+        local_operators = False  # an invalid value must not admit operators
     audit_days = _number(values, "AUDIT_DAYS", 90, range(2**31), "days, 0 for no audit trail", faults)
     handler_threads = _number(values, "HANDLER_THREADS", 8, range(1, 2**31), "threads, 1 or more", faults)
     microseconds = _number(values, "BUSY_POLL_MICROSECONDS", 100, range(1001), "microseconds from 0 to 1000", faults)

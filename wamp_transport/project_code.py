@@ -1,14 +1,14 @@
 """The guard around the project's code: handlers, hooks, authenticators, authorizers, signal receivers and views.
 
-Project code may raise anything. Most exceptions end only the request that they belong to. Others do more harm:
+Project code may raise anything. Most exceptions end only the current request. Others do more harm:
 
 - ``SystemExit`` and ``KeyboardInterrupt`` pass through any task, stop the event loop and end the process.
 - ``StopIteration`` cannot be set on a future before Python 3.13, so a task that awaits the future waits forever.
 - ``GeneratorExit``, ``CancelledError`` and other subclasses of ``BaseException`` pass every ``except Exception``.
 
-Call project code with :func:`call_guarded` or :func:`run_guarded`. They convert all of these to a
-:class:`ProjectCodeError`, which is an ordinary exception. :class:`~.worker_threads.WorkerThreads` does so for its jobs.
-In addition, :func:`guard_loop` protects an event loop from tasks that project code starts itself.
+Call project code with :func:`call_guarded` or :func:`run_guarded`. These functions convert such exceptions to a
+:class:`ProjectCodeError`, which is an ordinary exception. :class:`~.worker_threads.WorkerThreads` does the same for its
+jobs. In addition, :func:`guard_loop` protects an event loop from tasks that project code starts itself.
 """
 
 import asyncio
@@ -28,13 +28,16 @@ Outcome = TypeVar("Outcome")
 
 
 class ProjectCodeError(Exception):
-    """Project code raised an exception that would have ended more than its request. It is the ``__cause__``."""
+    """Raised if project code raises an exception that would end more than its request.
+
+    The original is the ``__cause__``.
+    """
 
 
 def contain(fault: BaseException) -> Exception:
     """Convert an exception of project code to an ordinary one: return it unchanged, or as a ProjectCodeError.
 
-    A real Ctrl-C is raised again, because it is not an error of the code that it interrupts.
+    The KeyboardInterrupt of a real Ctrl-C is raised again, because it is not an error of project code.
     """
     if isinstance(fault, Exception) and not isinstance(fault, StopIteration):
         return fault
@@ -72,12 +75,13 @@ async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
 
 
 def _comes_from_outside(fault: BaseException) -> bool:
-    """Return whether a coroutine was really canceled or closed. Its own code can raise the same exceptions."""
+    """Return whether a coroutine was really canceled or closed, although its code can raise the same exceptions."""
     if isinstance(fault, CancelledError):
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
     if isinstance(fault, GeneratorExit):
-        # Python first closes the object that the coroutine awaits, and then raises in the coroutine itself.
+        # Python first closes the object that the coroutine awaits, and then raises the exception in the coroutine
+        # itself.
         return fault.__traceback__ is None or fault.__traceback__.tb_next is None
     return False
 
@@ -88,7 +92,8 @@ def _can_be_interrupted() -> bool:
     return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-# --- loops -------------------------------------------------------------------------------------------------------
+# --- event loops
+# -------------------------------------------------------------------------------------------------------
 
 GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
 """The attribute that marks a guarded loop."""
@@ -97,9 +102,9 @@ GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     """Keep ``loop`` running whatever a task or callback raises, as long as ``is_wanted`` returns True.
 
-    Project code can start its own tasks, and Django runs each request in a task. The guard also covers functions that
-    such code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``): a StopIteration does not block the
-    caller forever.
+    Project code can start tasks, and Django runs each request in a task. The guard also covers functions that this code
+    runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``), so that a StopIteration does not block the caller
+    forever.
     """
     if getattr(loop, GUARDED_ATTRIBUTE, False):
         return
@@ -111,9 +116,9 @@ def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
                 return run_forever()
             except (SystemExit, KeyboardInterrupt) as fault:
                 contained = contain(fault)
-                # The loop is intact: asyncio has removed only the callback that raised from its queue.
+                # The loop is intact: asyncio has removed only the failed callback from its queue.
                 logger.error("A task or callback failed; the event loop continues: %s", contained, exc_info=fault)
-                if not is_wanted():  # because of the exception, the loop no longer knows that it was stopped
+                if not is_wanted():  # the exception has reset the loop's flag that it was stopped
                     return None
 
     def run_guarded_in_executor(executor: Executor | None, function: Callable[..., Any], *args: Any) -> Any:

@@ -1,7 +1,7 @@
 """An ASGI application that serves WAMP and the other configured paths in front of the project's own application.
 
-In ``asgi.py``: ``application = wamp_application(get_asgi_application())``. With a Channels ``ProtocolTypeRouter``, wrap
-each of its values.
+In ``asgi.py``: ``application = wamp_application(get_asgi_application())``. If you use a Channels
+``ProtocolTypeRouter``, wrap each of its values.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 class WampApplication:
     """An ASGI application that serves the configured paths and passes all other requests to ``application``.
 
-    If ``application`` is plain Django, its static files are served too, and WebSockets on other paths are refused; any
-    other application receives them. ``use_finders``: look up static files in the apps; None means if ``DEBUG`` is on.
+    If ``application`` is plain Django, its static files are served as well, and WebSockets on other paths are refused.
+    Any other application receives these requests. ``use_finders``: look up static files in the apps; None means the
+    value of ``DEBUG``.
     """
 
     def __init__(self, application: Any, *, serve_static: bool = True, use_finders: bool | None = None) -> None:
@@ -49,7 +50,7 @@ class WampApplication:
         return WampApplication(self._application, use_finders=True)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Serve one connection."""
+        """Handle one request, WebSocket or lifespan."""
         kind = scope["type"]
         runtime = current_runtime()
         if kind == "lifespan":
@@ -72,10 +73,10 @@ class WampApplication:
         await run_guarded((await self._fallback())(scope, receive, send))
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Start the node under another ASGI server. Our own server starts it before the first request.
+        """Start the node under another ASGI server. This product's own server starts it before the first request.
 
-        ``waits``: the server applies back-pressure to clients that read slowly. Raises IncompatibleLibraryError,
-        ConfigError.
+        ``waits``: whether the server applies back-pressure to clients that read slowly. Raises
+        IncompatibleLibraryError, ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()
@@ -88,7 +89,7 @@ class WampApplication:
                 )
 
     async def _fallback(self) -> Any:
-        """Wrap Django with its static files. Runs in a thread, because it reads directories."""
+        """Wrap Django with its static files, in a thread, because this reads directories."""
         if not self._serve_static or not apps.is_installed("django.contrib.staticfiles"):
             return self._application
         if self._static is None:
@@ -99,14 +100,14 @@ class WampApplication:
         return DjangoStaticFiles(self._application, use_finders=self._use_finders)
 
     async def _lifespan(self, runtime: Runtime, receive: Any, send: Any) -> None:
-        """Start and stop the node with the server, for servers that support ASGI's lifespan protocol."""
+        """Start and stop the node together with a server that supports ASGI's lifespan protocol."""
         while True:
             event = (await receive())["type"]
             if event == "lifespan.startup":
                 try:
                     await self._start(
                         runtime, waits=True
-                    )  # all servers except Daphne have a lifespan, and wait for slow clients
+                    )  # all servers except Daphne support lifespan, and wait for slow clients
                 except (ConfigError, IncompatibleLibraryError) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return

@@ -5,7 +5,7 @@
     @receiver(session_joined)
     def on_joined(session: SessionInfo, **kwargs: object) -> None: ...
 
-Receivers run one after the other in a separate thread, and may use the ORM. Coroutine functions run there as well, on a
+Receivers run one at a time in a separate thread, and may use the ORM. Coroutine functions run in the same thread, on a
 separate event loop. Exceptions of receivers are logged.
 """
 
@@ -18,10 +18,10 @@ from django.dispatch import Signal
 class SessionInfo:
     """A session of a router.
 
-    ``is_local`` is True if the session belongs to code in the router's process. The following attributes are only known
-    in that process: ``service``, the key of the path that the client connected to; ``address``, the peer's address as
-    in the audit trail, None for local sockets; and ``user_pk``, the primary key, as text, of the Django user who logged
-    in with Django's session or a token.
+    ``is_local`` is True if the session was opened by code in the router's process. The following attributes are set
+    only in the router's process: ``service``, the key of the path that the client connected to; ``address``, the peer's
+    address as in the audit trail, None for local sockets; and ``user_pk``, the primary key, as text, of the Django user
+    who logged in with Django's session or a token.
     """
 
     id: int
@@ -40,7 +40,7 @@ class SessionInfo:
 class LoginFailure:
     """A login that was refused.
 
-    ``realm`` and ``authid`` are as the peer sent them, so they can contain any text. ``reason`` is the URI that was
+    ``realm`` and ``authid`` are values that the peer sent, so they can contain any text. ``reason`` is the URI that was
     sent to the peer. ``is_locked_out`` is True if the login was not checked, because too many had failed before.
     """
 
@@ -59,8 +59,9 @@ class AppliedConfiguration:
     """A configuration that a node has applied.
 
     ``apply_count`` is the number of configurations that this process has applied, from 1. ``source`` is the file, the
-    setting or the database that the configuration comes from. ``node`` is the name of the process. ``revision`` is the
-    revision in the database, None if the configuration comes from a file or a setting.
+    setting or the database that the configuration comes from. ``node`` is the name of the node, which consists of host
+    name and process id. ``revision`` is the revision in the database, None if the configuration comes from a file or a
+    setting.
     """
 
     apply_count: int

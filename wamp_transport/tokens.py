@@ -1,7 +1,8 @@
-"""Short-lived signed tokens for logins of browsers, workers and devices, made by Django code.
+"""Short-lived signed tokens for logins of browsers, workers and devices, created by Django code.
 
-Tokens are not stored: a token is signed with ``SECRET_KEY`` and contains its holder and expiry. It is a secret: send it
-over TLS, never in a URL. Clients use the method ``token`` (or ``ticket``, if a service accepts tokens as tickets).
+Tokens are not stored: a token is signed with ``SECRET_KEY`` and contains its holder and expiry. Tokens are secrets:
+send them over TLS, never in a URL. Clients use the method ``token`` (or ``ticket``, if a service accepts tokens as
+tickets).
 """
 
 import secrets
@@ -17,7 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 SALT: Final = "wamp_transport.token"
 
 DEFAULT_LIFETIME_SECONDS: Final = 60.0
-"""Seconds."""
+"""The default lifetime of a token in seconds."""
 
 MAX_TOKEN_LENGTH: Final = 4096
 """Maximum length of a token, in characters."""
@@ -26,13 +27,14 @@ TRUSTED: Final = "trusted"
 
 
 class InvalidToken(Exception):
-    """A token is not signed by this site, was changed, or has expired."""
+    """Raised if a token is not signed by this site, was changed, or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The content of a token. ``user`` is the primary key of a Django user as text; ``user_hash`` binds it to the
-    password.
+    """The content of a token.
+
+    ``user`` is the primary key of a Django user as text. ``user_hash`` binds the token to the user's password.
 
     ``id`` is set in a token for a single login. ``realm`` is None for any realm, ``role`` is None for the user's own
     role. ``expires`` is a Unix timestamp in seconds.
@@ -57,7 +59,7 @@ def make_token(
     once: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return a token that lets its holder join as ``principal``: a Django user, or an authid.
+    """Return a token with which a client can join as ``principal``, a Django user or an authid.
 
     ``realm``: the only realm in which the token is valid; None for any. ``role``: the role in the realm; None (for
     users only) for the user's role at the time of the login. ``lifetime``: seconds until the token expires; sessions
@@ -65,7 +67,7 @@ def make_token(
     the authextra of WELCOME, JSON values. When the user's password changes or the account is deactivated, the token
     becomes invalid and the sessions are closed.
 
-    Raises ValueError for a principal who could never join.
+    Raises ValueError for a principal who cannot join.
     """
     claims: dict[str, Any] = {"e": round(time.time() + lifetime, 3)}
     if isinstance(principal, str):
@@ -110,7 +112,7 @@ def read_token(token: str) -> Claims:
 
 
 def fits(claims: Claims, user: AbstractBaseUser) -> bool:
-    """Return whether the user's password is unchanged since the token was made."""
+    """Return whether the user's password is unchanged since the token was created."""
     given = claims.user_hash or ""
     return any([constant_time_compare(_user_hash(one), given) for one in _hashes(user)])
 

@@ -1,8 +1,8 @@
 """Named pools of threads for work that must not block the event loop: hashes, handlers, hooks, database, files.
 
-Each kind of work has a separate pool, so that slow hashes never starve handlers. A pool has a bounded queue. It calls
-``around`` with each job; the owner of the pool can manage database connections there. It converts exceptions of project
-code to ordinary ones (:mod:`.project_code`), and has gauges for metrics.
+Each kind of work has a separate pool, so that slow hashes never block handlers. A pool has a bounded queue. It calls
+``around`` with each job, for example to manage database connections. It converts exceptions of project code to ordinary
+ones (:mod:`.project_code`), and has gauges for metrics.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from .project_code import call_guarded
 Outcome = TypeVar("Outcome")
 
 Around = Callable[[Callable[[], Any]], Any]
-"""A function that calls a job and returns its result. It can do work before and after the job."""
+"""A function that calls a job and returns its result. It can run code before and after the job."""
 
 DEFAULT_MAX_QUEUED_JOBS: Final = 10_000
-"""The default limit of a queue. As many events may be queued for a session of Django code."""
+"""The default limit of a queue. It equals the limit of queued events for a session of Django code."""
 
 
 def _call(work: Callable[[], Any]) -> Any:
@@ -34,16 +34,19 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 class WorkersBusy(Exception):
-    """A pool's queue is full, or a job has waited too long in it. The job was not begun."""
+    """Raised if a pool's queue is full, or if a job was queued for too long. The job was not started."""
 
 
 class WorkersClosed(RuntimeError):
-    """A pool accepts no jobs, because it was closed or the interpreter exits."""
+    """Raised if a pool accepts no jobs, because it was closed or the interpreter exits."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """The gauges of a pool at one moment. ``longest_seconds`` is the age of its oldest running job."""
+    """The gauges of a pool at one moment.
+
+    ``longest_seconds`` is the time for which its oldest running job has been running.
+    """
 
     name: str
     size: int
@@ -53,7 +56,7 @@ class PoolStats:
 
 
 class _Job:
-    """A job: queued, then running, or dropped before it began. The pool's mutex guards its attributes."""
+    """A job, which is queued and then running, or dropped before it starts. The pool's mutex guards its attributes."""
 
     __slots__ = ("begun_at", "context", "is_late", "is_queued", "work")
 
@@ -103,7 +106,7 @@ class WorkerThreads:
         job = self._admit(partial(function, *args))
         loop = asyncio.get_running_loop()
         try:
-            # Through the loop, because the event loop of the test tools runs jobs without threads.
+            # Call this through the loop, because the event loop of the test tools runs jobs without threads.
             outcome: asyncio.Future[Outcome] = loop.run_in_executor(self._executor, self._do, job)
         except RuntimeError as error:
             self._drop(job)
@@ -141,24 +144,24 @@ class WorkerThreads:
         return future
 
     def stats(self) -> PoolStats:
-        """Return the pool's gauges."""
+        """Return the current gauges of the pool."""
         now = monotonic()
         with self._mutex:
             longest = max((now - job.begun_at for job in self._running), default=0.0)
             return PoolStats(self.name, self.size, len(self._running), self._queued, longest)
 
     def close(self, last: Callable[[], Any] | None = None) -> None:
-        """Stop accepting jobs. Running jobs continue, and queued ones are dropped.
+        """Stop accepting jobs. Running jobs continue, and queued jobs are dropped.
 
-        With ``last``, queued jobs are still run, and ``last`` after them, even if the queue is full.
+        If ``last`` is given, queued jobs are run, and then ``last``, even if the queue is full.
         """
         if last is not None:
-            with suppress(RuntimeError):  # the interpreter exits, or the pool is closed already
+            with suppress(RuntimeError):  # the interpreter exits, or the pool is already closed
                 self._executor.submit(call_guarded, last)
         self._executor.shutdown(wait=False, cancel_futures=last is None)
 
     async def finish(self, seconds: float) -> None:
-        """Stop accepting jobs, and wait up to ``seconds`` for the accepted ones. They continue after a timeout."""
+        """Stop accepting jobs, and wait up to ``seconds`` for accepted jobs. These continue even after a timeout."""
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self._executor.shutdown), seconds)
 
@@ -172,7 +175,7 @@ class WorkerThreads:
         return job
 
     def _drop(self, job: _Job) -> None:
-        """Remove a queued job. A job that has begun is not affected."""
+        """Remove a queued job. A job that has started is not affected."""
         with self._mutex:
             if job.is_queued:
                 job.is_queued = False
@@ -209,7 +212,7 @@ def all_stats() -> list[PoolStats]:
 
 
 def _reset_after_fork() -> None:
-    """Reset all pools in a forked process, in which the parent's threads do not exist and its locks may be held."""
+    """Reset all pools in a forked process. The parent's threads do not exist there, and its locks may be held."""
     for pool in list(_pools):
         pool._start()
 

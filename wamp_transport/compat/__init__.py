@@ -1,5 +1,5 @@
-"""Private and undocumented members of other libraries that this product uses, with one module for each library.
+"""Private and undocumented members of other libraries that this product uses, one module per library.
 
-Each module lists the members, checks at import that they exist in the expected form, and gives them public names. No
-code outside this package uses a private name of these libraries.
+Each module lists the members, checks at import that they exist in the expected form, and gives them public names. Code
+outside this package must not use private names of these libraries.
 """

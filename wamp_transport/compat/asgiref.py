@@ -1,4 +1,4 @@
-"""Undocumented members of asgiref: who called a coroutine, and the threads and main loop of synchronous code."""
+"""Undocumented members of asgiref: the caller of a coroutine, and the threads and main loop of synchronous code."""
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
@@ -20,8 +20,9 @@ MEMBERS: Final = (
 )
 
 PROBLEM: Final = ASGIREF.problem(MEMBERS)
-"""Why this module cannot be used; empty if it can. The import raises no error, because commands that do not serve also
-import this module."""
+"""The reason why this module cannot be used; empty if it can. The import raises no error, because commands that do not
+serve also import this module.
+"""
 
 
 def is_called_by_sync_code() -> bool:

@@ -20,35 +20,37 @@ MEMBERS: Final = (
 )
 
 PROBLEM: Final = PYTHON.problem(MEMBERS)
-"""Why this module cannot be used; empty if it can. The import raises no error, because commands that do not serve also
-import this module."""
+"""The reason why this module cannot be used; empty if it can. The import raises no error, because commands that do not
+serve also import this module.
+"""
 
 running_loop: Final[Callable[[], asyncio.AbstractEventLoop | None]] = getattr(
     asyncio, "_get_running_loop", asyncio.get_running_loop
 )
-"""Return the loop that runs in this thread; None if none runs."""
+"""Return the running loop of this thread; None if no loop is running."""
 
 
 def selector_of(loop: Any) -> BaseSelector | None:
-    """Return the selector of ``loop``; None if it has none, so that it cannot be hooked."""
+    """Return the selector of ``loop``; None if the loop has none and so cannot be hooked."""
     selector = getattr(loop, "_selector", None)
     return selector if isinstance(selector, BaseSelector) else None
 
 
 class LoopWithoutSockets(asyncio.BaseEventLoop):
-    """A base for event loops in memory. It calls ``selector.select`` where other loops wait for sockets."""
+    """A base class for event loops in memory. It calls ``selector.select`` when other loops wait for sockets."""
 
     def __init__(self, selector: Any) -> None:
         super().__init__()
         self._selector = selector
-        # The clock of a subclass may stand still. With a resolution, asyncio would run timers that are not due yet.
+        # The clock of a subclass may be stopped. With a clock resolution, asyncio would run timers that are not due
+        # yet.
         self._clock_resolution = 0.0
 
     def _write_to_self(self) -> None:
         self.wake_up()
 
     def wake_up(self) -> None:
-        """Wake the loop because it has new work. Called from any thread; subclasses override it."""
+        """Wake the loop, because it has new work. Any thread may call this. Subclasses override it."""
 
     def _process_events(self, event_list: list[Any]) -> None:
-        """Do nothing: there are no sockets and so no events."""
+        """Do nothing: without sockets there are no events."""

@@ -75,13 +75,13 @@ class AutobahnMembers:
     """
 
     cancel_ping_timeout: Any = WebSocketProtocol._cancelAutoPingTimeoutCall
-    """Cancel the timeout of a ping, because the peer has sent something."""
+    """Cancel the timeout of a ping, because the peer has sent data."""
 
     fail_with_invalid_payload: Any = WebSocketProtocol._invalid_payload
-    """Close the connection because a payload cannot be decoded; called with the reason."""
+    """Close the connection, because a payload cannot be decoded. The argument is the reason."""
 
     fail_with_large_message: Any = WebSocketProtocol._max_message_size_exceeded
-    """Close the connection because a message is too large; called with its size, the limit and the reason."""
+    """Close the connection, because a message is too large. The arguments are its size, the limit and the reason."""
 
     send_ping: Any = WebSocketProtocol._sendAutoPing
     """Send a ping now, and start its timeout."""
@@ -102,10 +102,10 @@ set_initial_state: Final[Any] = WebSocketProtocol._connectionMade
 
 
 def timer_of(factory: Any) -> Any:
-    """Return the timer that the connections of a factory use for their timeouts; it has a method ``call_later``."""
+    """Return the timer for the timeouts of a factory's connections. It has a method ``call_later``."""
     return factory._batched_timer
 
 
 def use_timer(factory: Any, timer: Any) -> None:
-    """Make the connections of a factory use ``timer`` for their timeouts."""
+    """Set the timer for the timeouts of a factory's connections."""
     factory._batched_timer = timer

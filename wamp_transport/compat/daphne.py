@@ -62,4 +62,4 @@ with DAPHNE.imports():
 
 
 class WebSocketProtocol(AutobahnMembers, DaphneProtocol):  # type: ignore[misc]
-    """Daphne's WebSocket protocol, with public names for private members of Autobahn's."""
+    """Daphne's WebSocket protocol, with public names for private members of Autobahn's protocol."""

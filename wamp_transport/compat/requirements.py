@@ -1,4 +1,4 @@
-"""Checks that another library has the members that this product needs, and describes in one sentence what is wrong."""
+"""Check that a library has the members that this product needs, and describe problems in one sentence."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,17 +12,20 @@ from typing import Any
 
 
 class IncompatibleLibraryError(RuntimeError):
-    """A library lacks members that this product needs, or they have another form. The message is one sentence."""
+    """Raised if a library lacks members that this product needs, or if their form differs.
+
+    The message is one sentence.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members of one class that are used, by name.
+    """The members of a library's class that this product uses, by name.
 
-    ``called`` are methods that are called and ``overridden`` those that are overridden, each with its parameters after
-    ``self``, separated by spaces. A method that is called may have further parameters with a default; one that is
-    overridden may not, because the library could pass them. ``attributes`` are class attributes with their type, and
-    ``instance`` are attributes, separated by spaces, that the methods of the class set on an instance.
+    ``called`` maps the methods that are called to their parameters after ``self``, separated by spaces; ``overridden``
+    does the same for methods that are overridden. A called method may have additional parameters with defaults. An
+    overridden method may not, because the library could pass them. ``attributes`` maps class attributes to their types.
+    ``instance`` lists attributes, separated by spaces, that the methods of the class set on an instance.
     """
 
     module: str
@@ -37,7 +40,7 @@ class Members:
         return {*self.called, *self.overridden, *self.attributes, *self.instance.split()}
 
     def problems(self) -> Iterator[str]:
-        """Yield a description of each member that is missing or has another form, without a full stop."""
+        """Yield a description, without a full stop, of each member that is missing or has another form."""
         try:
             owner = getattr(import_module(self.module), self.owner)
         except (ImportError, AttributeError):
@@ -83,8 +86,8 @@ def _is_optional(parameter: inspect.Parameter) -> bool:
 def _names_in_methods(owner: type) -> set[str]:
     """Return all names that the methods of a class use.
 
-    An instance attribute is set by a method. Reading its code finds the name without an instance, which would need a
-    socket or a running reactor.
+    Instance attributes are set by methods. So their names can be found in the code of the methods, without an instance,
+    which would need a socket or a running reactor.
     """
     codes = [
         code
@@ -97,7 +100,7 @@ def _names_in_methods(owner: type) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library with the versions that were tested: from ``oldest`` to before ``below``."""
+    """A library and its tested versions, from ``oldest`` up to but not including ``below``."""
 
     name: str
     oldest: str
@@ -115,13 +118,13 @@ class Library:
 
     @property
     def is_tested(self) -> bool:
-        """Whether the installed version is one of those that were tested, or the library is not installed."""
+        """Whether the installed version was tested. Also True if the library is not installed."""
         installed = self.installed
         return not installed or release(self.oldest) <= release(installed) < release(self.below)
 
     @property
     def requirement(self) -> str:
-        """The tested versions, as pip writes them."""
+        """The tested versions as a requirement specifier for pip."""
         return f"{self.name}>={self.oldest},<{self.below}"
 
     def problem(self, members: Iterable[Members]) -> str:
@@ -136,7 +139,7 @@ class Library:
 
     @contextmanager
     def imports(self) -> Iterator[None]:
-        """Turn an ImportError within the block into an IncompatibleLibraryError."""
+        """Convert an ImportError in the block to an IncompatibleLibraryError."""
         try:
             yield
         except ImportError as error:

@@ -1,4 +1,4 @@
-"""Checks whether this process can serve with the installed versions of other libraries."""
+"""Check whether this process can serve with the installed versions of other libraries."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -8,13 +8,13 @@ from . import asgiref, asyncio
 from .requirements import IncompatibleLibraryError
 
 SERVER_MODULES: Final = ("twisted", "autobahn", "daphne")
-"""Modules of this package that only this product's own server needs. Their import fails if they cannot be used."""
+"""Modules of this package that only this product's own server needs. Importing them fails if they cannot be used."""
 
 
 def find_problems(*, with_server: bool) -> Iterator[str]:
     """Yield one sentence for each library that cannot be used.
 
-    ``with_server`` includes the libraries of this product's own server; it installs Daphne's reactor.
+    ``with_server`` includes the libraries of this product's own server, and installs Daphne's reactor.
     """
     yield from (problem for problem in (asyncio.PROBLEM, asgiref.PROBLEM) if problem)
     for name in SERVER_MODULES if with_server else ():
@@ -22,7 +22,7 @@ def find_problems(*, with_server: bool) -> Iterator[str]:
             import_module(f".{name}", __package__)
         except IncompatibleLibraryError as error:
             yield str(error)
-            return  # the next modules depend on this one
+            return  # the following modules depend on this one
 
 
 def require_compatible(*, with_server: bool) -> None:

@@ -109,16 +109,17 @@ def loop_of(reactor: Any) -> asyncio.AbstractEventLoop:
 
 
 class DirectSocket(FileDescriptor):
-    """A base class for accepted sockets that the event loop calls directly when there is something to read.
+    """A base class for accepted sockets that the event loop calls directly when they are readable.
 
-    Calls through Twisted's reactor, which sets up a context for its log, would take as long as the rest of a read.
+    A call through Twisted's reactor also sets up a context for its log, which takes as long as the rest of a read.
     """
 
     reactor: Any
 
     is_writing = False
-    """Whether Twisted's buffers contain bytes. Then nothing may be written to the socket directly, or it would overtake
-    them."""
+    """Whether Twisted's buffers contain bytes. While this is true, do not write to the socket directly: new bytes would
+    overtake the buffered ones.
+    """
 
     _is_read_directly = False
 
@@ -127,10 +128,10 @@ class DirectSocket(FileDescriptor):
         """The number of bytes in Twisted's buffers."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
-    # Hot path: once per read, and for a slow peer once per write.
+    # Hot path: once per read and, for a slow peer, once per write.
 
     def startReading(self) -> None:
-        """Call ``doRead`` when there is something to read."""
+        """Call ``doRead`` when the socket is readable."""
         if self._is_read_directly:
             return
         loop = getattr(self.reactor, "_asyncioEventloop", None)
@@ -139,7 +140,7 @@ class DirectSocket(FileDescriptor):
             return
         descriptor = self.fileno()  # type: ignore[no-untyped-call]
         loop.add_reader(descriptor, self._read)
-        self.reactor._readers[self] = descriptor  # the reactor's own record of the sockets that it must close
+        self.reactor._readers[self] = descriptor  # the reactor's record of the sockets that it must close
         self._is_read_directly = True
 
     def stopReading(self) -> None:
@@ -157,13 +158,14 @@ class DirectSocket(FileDescriptor):
             self.reactor._disconnectSelectable(self, end, True)
 
     def write(self, data: bytes) -> None:
-        """Send bytes after those in Twisted's buffers."""
-        # Set first: Twisted can call the producer from its write(), and the producer must see that bytes are buffered.
+        """Send bytes after the bytes in Twisted's buffers."""
+        # Set this first: Twisted can call the producer during write(), and the producer must see that bytes are
+        # buffered.
         self.is_writing = True
         super().write(data)
 
     def startWriting(self) -> None:
-        """Write when the socket accepts more bytes."""
+        """Write buffered bytes when the socket is writable."""
         self.is_writing = True
         super().startWriting()  # type: ignore[no-untyped-call]
 
@@ -179,13 +181,13 @@ class HttpChannel(HTTPChannel):
     """Twisted's HTTP parser with public names for its state."""
 
     header_size = property(attrgetter("_receivedHeaderSize"))
-    """The size of the current head in bytes, without the line that is being received."""
+    """The size of the current head in bytes, without its incomplete last line."""
 
     header_count = property(attrgetter("_receivedHeaderCount"))
     """The number of header lines of the current head."""
 
     is_handling_request = property(attrgetter("_handlingRequest"))
-    """Whether a complete request is being answered."""
+    """Whether a complete request is being handled."""
 
     @property
     def has_request_line(self) -> bool:
@@ -207,7 +209,7 @@ class HttpChannel(HTTPChannel):
 
 
 class TlsConnection(TLSMemoryBIOProtocol):
-    """TLS around a connection, with methods to override for its events."""
+    """A connection with TLS. Subclasses override the methods for its events."""
 
     def _shutdownTLS(self) -> None:
         super()._shutdownTLS()  # type: ignore[no-untyped-call]

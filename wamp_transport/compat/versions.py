@@ -1,4 +1,4 @@
-"""The versions of other libraries with which this product was tested. ``pyproject.toml`` declares the same ones."""
+"""The versions of other libraries with which this product was tested. ``pyproject.toml`` declares the same versions."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
 """The tasks that ask the authenticator or authorizer to decide. Each request of the core runs in a separate task.
 
-A failure is logged and counts as a refusal, so that every request gets an answer.
+A failure is logged and treated as a refusal, so that every request gets an answer.
 """
 
 import asyncio

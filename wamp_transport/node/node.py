@@ -127,7 +127,7 @@ class Node:
         """
         try:
             can_delay_effects = self.router.receive(connection.session_id, message)
-        except Exception:  # noqa: BLE001 - a bug of ours ends the session, not the node
+        except Exception:  # noqa: BLE001 - a bug must end the session, not the node
             self.report_bug(connection)
         else:
             # False if the message has changed the state of the session. After a GOODBYE, for example, the connection
@@ -226,10 +226,7 @@ class Node:
         self._after_control()
 
     def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
-        """Return the current options of ``service``.
-
-        None if the service was removed or no longer admits such sessions.
-        """
+        """Return the current options of ``service``; None if it was removed or admits fewer sessions than before."""
         if self._services is None or service is LOCAL_SERVICE:
             return service
         current = self._services.get(service.key)

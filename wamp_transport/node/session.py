@@ -235,7 +235,7 @@ class Session:
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
+        timeout: float | None = None,  # noqa: ASYNC109 - the timeout also cancels the call at the callee
         options: CallOptions | None = None,
     ) -> Result:
         """Call a procedure and return its result.
@@ -259,7 +259,7 @@ class Session:
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
+        timeout: float | None = None,  # noqa: ASYNC109 - the timeout also cancels the call at the callee
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
         """Call a procedure. Yield its progressive results as they arrive, then the result.

@@ -250,7 +250,7 @@ class Broker:
     def _replay(self, session: Session, subscription: Subscription) -> None:
         """Send the retained events that the session may see.
 
-        Include its own only if they did not exclude the publisher.
+        Skip those that it published itself, unless ``exclude_me`` was false.
         """
 
         def is_visible(publication: Publication) -> bool:

@@ -252,8 +252,8 @@ class Realm:
     def _review(self, session: Session) -> Iterator[bool]:
         """Revoke the subscriptions and registrations that the role of a session no longer allows, one per step.
 
-        Requests that the current authorizer has allowed stay. Those allowed by permissions or by another authorizer do
-        not.
+        If the role has an authorizer that was added or replaced, all are revoked. If its authorizer is unchanged, none
+        are.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
@@ -271,7 +271,7 @@ class Realm:
 
     def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
         if session.state not in ACTIVE_STATES:
-            return True  # Its own teardown removes it.
+            return True  # The session's teardown removes it.
         role = self.roles[session.authrole]
         if role.authorizer is not None:
             return session.authrole not in self._reauthorize

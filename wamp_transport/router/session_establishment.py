@@ -94,7 +94,7 @@ class SessionEstablishment:
 
     def on_authenticate(self, session: Session, message: Authenticate) -> None:
         """Handle AUTHENTICATE: pass the answer to a challenge to the authenticator."""
-        assert session.login is not None  # noqa: S101 - it was challenged
+        assert session.login is not None  # noqa: S101 - the login has a challenge
         self._authenticate(session, session.login, message)
 
     def on_answer(self, session: Session, answer: Answer) -> None:
@@ -153,7 +153,7 @@ class SessionEstablishment:
         )
 
     def _challenge(self, session: Session, answer: ChallengePeer) -> None:
-        assert session.login is not None  # noqa: S101 - the authenticator was asked about it
+        assert session.login is not None  # noqa: S101 - the authenticator was asked about this login
         session.login.pending = answer.pending
         session.login.is_challenged = True
         move(session, "challenge")

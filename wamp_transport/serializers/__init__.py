@@ -1,1 +1,1 @@
-"""Serializers: encode and decode messages, one module per WebSocket subprotocol."""
+"""Serializers, which encode and decode messages: one module per WebSocket subprotocol."""

@@ -1,6 +1,6 @@
 """``wamp.2.cbor``: RFC 8949, with the ``cbor2`` package if it is installed.
 
-The head of a message is checked with the same types as in the other serializations. The payload stays CBOR.
+The elements before the payload are validated with the same types as in the other serializers. The payload stays CBOR.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,11 +32,11 @@ FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 """Every byte that cannot start a list, a dictionary or a tag."""
 TOO_DEEP_TEXT: Final = "nesting depth"
-"""The text of cbor2's error, which has no class of its own."""
+"""The text of cbor2's error for deep nesting. cbor2 has no separate exception class for it."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """Raise an error. Shared values are refused because a small message could expand to any size."""
+    """Raise an error for a shared value. With shared values, a small message could expand to any size."""
     raise ProtocolViolation("malformed message: CBOR tags for shared values are not accepted")
 
 
@@ -44,8 +44,8 @@ SHARING = dict.fromkeys((25, 28, 29, 256), _refuse_sharing)
 """The tags of string references and shared values."""
 
 BYTES_AS_ARRAY = 64
-"""RFC 8746: a typed array of bytes. JavaScript clients (cbor-x) send binary values this way; other receivers expect
-bytes.
+"""The tag of a typed array of bytes (RFC 8746). JavaScript clients with cbor-x send binary values this way, but other
+receivers expect bytes.
 """
 
 
@@ -54,7 +54,8 @@ def _bytes_of_array(value: Any, immutable: bool) -> Any:
 
 
 MAX_INTEGER_BITS: Final = 4096
-"""Bits of a whole number in a decimal, a float or a fraction. Computing with it takes quadratic time."""
+"""Maximum size in bits of an integer in a decimal, float or fraction, because computing with it takes quadratic time.
+"""
 MAX_DECIMAL_EXPONENT: Final = 999_999
 FRACTION: Final = 30
 
@@ -82,10 +83,12 @@ def _unread(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
 
 
 UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
-"""The tags of regular expressions and mail. Parsing these takes a hundred times as long as parsing the message."""
+"""The tags of regular expressions and mail, whose content is not parsed: this would take a hundred times as long as
+parsing the message.
+"""
 
 TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
-"""The tags of received messages that cbor2 must not interpret itself."""
+"""The decoders for tags that cbor2 must not interpret itself."""
 
 try:
     cbor2.loads(b"\xa0", semantic_decoders=TAGS, strict_hashable_types=True)
@@ -96,12 +99,11 @@ except TypeError as too_old:
 class CborSerializer:
     """The CBOR serializer. cbor2 interprets semantic tags in payload, with these exceptions:
 
-    - Shared values, very long decimals and very long fractions are refused.
-    - Typed arrays of bytes become bytes.
-    - Regular expressions and mail remain tags around text. Only receivers that use CBOR get them, since no other
-      serialization has them.
+    - Shared values, very long decimals and very long fractions are refused. - Typed arrays of bytes become bytes. -
+      Regular expressions and mail remain tags around text. They can be sent only to receivers that use CBOR, because
+      the other serializations cannot represent them.
 
-    ``undefined`` counts as absent in options.
+    ``undefined`` in options is treated as absent.
     """
 
     name = "cbor"
@@ -138,7 +140,7 @@ class CborSerializer:
             split = FIXED_FIELDS[kind] + 1
             parts = [self._payload(part, payload_format) for part in elements[split:]]
             head = cbor2.dumps(msgspec.to_builtins(elements[:split]))
-            # An array of fewer than 24 elements has its length in the first byte.
+            # The first byte of an array with fewer than 24 elements includes the length.
             return bytes((head[0] + len(parts),)) + head[1:] + b"".join(parts)
         except FAULTS as fault:
             raise unsayable(self.name, fault) from fault
@@ -146,7 +148,7 @@ class CborSerializer:
     def is_deeper(self, raw: Any, depth: int) -> bool:
         """Return whether payload is nested deeper than ``depth``.
 
-        Tags count as a level, an innermost empty list does not.
+        A tag is one level. An empty list at the innermost level is no level.
         """
         data = bytes(raw)
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
@@ -182,7 +184,7 @@ class CborSerializer:
 
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
-    # Keys of other types can be made to collide, which takes quadratic time.
+    # A client could choose keys of other types that collide, which would take quadratic time.
     value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE_MESSAGE_BYTES)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
@@ -194,7 +196,7 @@ def _is_too_deep(fault: Exception) -> bool:
 
 
 def _elements(data: bytes) -> Iterator[Any]:
-    """Yield the elements of a message, reading no further than needed. ``undefined`` becomes None."""
+    """Yield the elements of a message, reading only as far as needed. ``undefined`` becomes None."""
     stream = BytesIO(data)
     count = stream.read(1)[0] - 0x80
     decoder = cbor2.CBORDecoder(stream, semantic_decoders=TAGS)

@@ -15,7 +15,7 @@ from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayab
 
 LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
-"""U+0000 as written in JSON. Most payload contains no backslash at all, which is faster to find out."""
+"""U+0000 as written in JSON. Code first searches for a backslash alone, which is faster: most payloads contain none."""
 
 ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 SQUARE: Final = bytes.maketrans(b"{}", b"[]")
@@ -26,8 +26,8 @@ SEPARATOR: Final = re.compile(r"[ \t\r\n]*[\[,][ \t\r\n]*")
 class JsonSerializer(StructSerializer):
     """The JSON serializer.
 
-    The decoder checks everything in raw payload except UTF-8, which is the transport's to check. Receivers decode
-    marked strings without asking, so they must be base64.
+    The decoder checks raw payload completely, except for UTF-8, which the transport checks. It also checks that marked
+    strings are base64, because receivers decode them unconditionally.
     """
 
     name = "json"
@@ -61,18 +61,19 @@ class JsonSerializer(StructSerializer):
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
         data = bytes(raw)
-        # Each level starts with a byte of its own, so text with fewer brackets than this cannot be too deep.
+        # Each level starts with one bracket, so text with fewer opening brackets than this cannot be too deep.
         if len(data) <= 2 * depth or (data.find(b"[", depth) < 0 and data.find(b"{", depth) < 0):
             return False
         if BACKSLASH in data:
             data = data.replace(rb"\\", b"").replace(rb"\"", b"")
-        # A text without brackets leaves two quotes. A level needs two brackets.
+        # A string without brackets leaves two quotes. A level needs two brackets.
         brackets = data.translate(SQUARE, ALL_BUT_STRUCTURE).replace(b'""', b"")
         if len(brackets) <= 2 * depth:
             return False
         if b'"' not in brackets:
             return has_deep_brackets(brackets, depth)
-        # Do not decode: a number that Python does not accept would hide the depth of the rest.
+        # Do not decode: decoding would stop at a number that Python does not accept, before the depth of the rest is
+        # known.
         return has_deep_brackets(TEXT.sub(b"", bytes(raw)).translate(SQUARE, ALL_BUT_STRUCTURE), depth)
 
     def elements(self, data: bytes) -> Iterator[Any]:

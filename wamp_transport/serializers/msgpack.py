@@ -26,28 +26,28 @@ from .structs import (
 )
 
 UNDEFINED: Final = 0
-"""The extension type that wampy.js writes for options that are not given."""
+"""The extension type that wampy.js writes for missing options."""
 NOTHING: Final = (b"\xc0", b"\xd4\x00\x00")
-"""Nil, and ``undefined`` as wampy.js writes it."""
+"""The encodings of nil and of ``undefined``, as wampy.js writes it."""
 
 UNPACK_FAULTS: Final = (*DECODE_FAULTS, msgpack.UnpackException)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
 """Every byte that cannot start a list or a dictionary."""
 SIMPLE_DEPTH: Final = 6
-"""Nesting of lists and dictionaries in simple values. Each further level doubles the number of types."""
+"""Maximum nesting of lists and dictionaries in simple values. Each additional level doubles the number of types."""
 SIMPLE: Final[Any] = reduce(
     lambda inner, _: None | bool | int | float | str | list[inner] | dict[str, inner],  # type: ignore[valid-type]
     range(SIMPLE_DEPTH),
     None | bool | int | float | str,
 )
-"""Simple values, which nearly all payload consists of: text, keys and depth are checked in one pass. Binary cannot
-stand beside text here.
+"""The types of simple values, of which nearly all payloads consist. Decoding with them checks text, keys and depth in
+one pass. They do not include binary, which would be ambiguous with text.
 """
 SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 class MsgPackSerializer(StructSerializer):
-    """The MessagePack serializer. Raw payload is decoded once to check its text, and then passed on unchanged."""
+    """The MessagePack serializer. Raw payload is decoded once, to check its text, and then forwarded unchanged."""
 
     name = "msgpack"
     subprotocol = "wamp.2.msgpack"
@@ -78,7 +78,7 @@ class MsgPackSerializer(StructSerializer):
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
         data = bytes(raw)
-        # Most payload has few bytes that can start a list or a dictionary. None of them is ASCII.
+        # Most payloads have few bytes that can start a list or a dictionary. None of these bytes is ASCII.
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False
         if depth >= SIMPLE_DEPTH and self._is_simple(data):
@@ -87,7 +87,7 @@ class MsgPackSerializer(StructSerializer):
             return is_nested_deeper(self._any.decode(data), depth)
         except RecursionError:
             return True
-        except DECODE_FAULTS:  # a time that Python does not accept; it must not hide the depth of the rest
+        except DECODE_FAULTS:  # a time that Python does not accept; the depth of the rest must still be checked
             return is_nested_deeper(lists(data), depth)
 
     def values(self, raw: Any) -> Any:
@@ -97,7 +97,7 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode what JavaScript clients write: ``undefined`` for missing options, floats for large whole numbers."""
+        """Decode a message of a JavaScript client: ``undefined`` for missing options, floats for large integers."""
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
         try:
@@ -120,7 +120,7 @@ class MsgPackSerializer(StructSerializer):
 
     def _check_args(self, message: Any) -> None:
         try:
-            # Large messages have been decoded already.
+            # Large messages have already been decoded.
             (self._list if len(message.args) <= LARGE_MESSAGE_BYTES else self._elements).decode(message.args)
         except RecursionError:
             raise
@@ -162,8 +162,9 @@ def lists(data: bytes) -> Any:
 
 
 def check_large(data: bytes) -> None:
-    """Raise ProtocolViolation unless ``data`` is valid and has simple keys. The hashes of other keys can be made to
-    collide.
+    """Raise ProtocolViolation unless ``data`` is valid and has simple keys.
+
+    A client could choose other keys whose hashes collide.
     """
     try:
         try:
@@ -171,7 +172,7 @@ def check_large(data: bytes) -> None:
         except ValueError as fault:
             if "strict_map_key" not in str(fault):
                 raise
-            # Not all keys are text or binary. This hook keeps maps from being built.
+            # If not all keys are text or binary, this hook is needed to build no maps.
             msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
     except msgpack.StackError:
         raise

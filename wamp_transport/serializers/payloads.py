@@ -1,4 +1,4 @@
-"""Checks and conversions of payload values: how deep they are nested, and binary values in JSON.
+"""Check and convert payload values: nesting depth, and binary values in JSON.
 
 JSON has no binary type: WAMP writes binary as a string that starts with U+0000, followed by base64.
 Section of the specification: Advanced Profile, "Binary support in JSON".
@@ -20,7 +20,7 @@ CONTAINERS: Final = frozenset({list, tuple, dict})
 def is_nested_deeper(value: Any, depth: int) -> bool:
     """Return whether lists and dictionaries are nested deeper than ``depth``, ``value`` itself included.
 
-    This works level by level, without recursion, in time proportional to the number of values.
+    The check is iterative and takes linear time.
     """
     level = [value] if type(value) in CONTAINERS else []
     for _ in range(depth):
@@ -34,15 +34,15 @@ def is_nested_deeper(value: Any, depth: int) -> bool:
 def has_deep_brackets(brackets: bytes, depth: int) -> bool:
     """Return whether balanced brackets ``[`` and ``]`` are nested deeper than ``depth``.
 
-    Removing the innermost pairs a few times is fast and settles the common case: too few brackets are left. Only what
-    remains after eight rounds is counted one by one.
+    Removing the innermost pairs a few times is fast, and enough in the common case, because too few brackets remain.
+    After eight rounds, the remaining brackets are counted one by one.
     """
     for level in range(8):
         if len(brackets) <= 2 * (depth - level):
             return False
         brackets = brackets.replace(b"[]", b"")
     steps = (1 if bracket == 0x5B else -1 for bracket in brackets)
-    # Eight levels have been removed everywhere.
+    # Eight levels have been removed.
     return max(accumulate(steps), default=0) + 8 > depth
 
 
@@ -50,7 +50,7 @@ def to_json_values(value: Any) -> Any:
     """Return ``value`` with binary values marked for JSON.
 
     Raises PayloadError for values that JSON cannot represent: NaN and the infinities, extension types, keys that are
-    not text, and text that starts with U+0000, which a receiver would take for binary.
+    not text, and text that starts with U+0000, which a receiver would interpret as binary.
     """
     if isinstance(value, str):
         if value.startswith(BINARY_MARK):
@@ -72,7 +72,7 @@ def to_json_values(value: Any) -> Any:
 
 
 def from_json_values(value: Any) -> Any:
-    """Return ``value``, as parsed from JSON, with marked strings turned into bytes.
+    """Return ``value``, as parsed from JSON, with marked strings converted to bytes.
 
     Raises PayloadError for a marked string that is not base64.
     """

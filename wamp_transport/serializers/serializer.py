@@ -6,17 +6,19 @@ from ..wamp.messages import Message
 
 
 class Serializer(Protocol):
-    """A codec for one WebSocket subprotocol: one WebSocket message is one WAMP message."""
+    """A serializer for one WebSocket subprotocol. Each WebSocket message is one WAMP message."""
 
     name: str
-    """Name in the configuration and of the payload format, such as ``json``."""
+    """Name of the serializer in the configuration and of its payload format, such as ``json``."""
     subprotocol: str
-    """WebSocket subprotocol, such as ``wamp.2.json``."""
+    """Name of the WebSocket subprotocol, such as ``wamp.2.json``."""
     is_binary: bool
-    """Whether its messages are binary WebSocket messages, not text."""
+    """Whether messages are sent as binary WebSocket messages, not as text."""
 
     def decode(self, data: bytes) -> Message:
-        """Decode a message. Its payload stays raw but is valid; ``args`` is TOO_DEEP if it is nested too deep to check.
+        """Decode a message.
+
+        The payload is validated but stays raw. If it is nested too deeply to check, ``args`` is TOO_DEEP.
 
         Raises ProtocolViolation, naming the faulty element. ``data`` of a text serialization is valid UTF-8: the
         transport has checked it.
@@ -24,7 +26,7 @@ class Serializer(Protocol):
         ...
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """Encode a message whose payload is in ``payload_format``, transcoding the payload if that is another format.
+        """Encode a message whose payload is in ``payload_format``, transcoding the payload if its format differs.
 
         Raises PayloadError if this serialization cannot represent the payload.
         """
@@ -37,6 +39,7 @@ class Serializer(Protocol):
     def values(self, raw: Any) -> Any:
         """Return raw payload of this format as Python values. Binary becomes bytes.
 
-        Raises PayloadError for values that Python does not have: a number out of range, half a surrogate pair.
+        Raises PayloadError for values that Python cannot represent, such as a number out of range or half a surrogate
+        pair.
         """
         ...

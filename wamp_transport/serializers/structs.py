@@ -13,7 +13,7 @@ from ..wamp.payload import ABSENT, TOO_DEEP
 from ..wamp.wire import FIXED_FIELDS, WRITERS
 
 Values = Callable[[str, Any], Any]
-"""Converts raw payload of a named format to Python values."""
+"""A function that converts raw payload of the named format to Python values."""
 
 CARRIES_PAYLOAD = frozenset(PAYLOAD_MESSAGES)
 
@@ -24,7 +24,9 @@ KINDS: dict[int, type[Message]] = {code: kind for kind, code in CODES.items()}
 PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.items()}
 
 LARGE_MESSAGE_BYTES = 2048
-"""Bytes from which on map keys are checked before maps are built: colliding keys take quadratic time."""
+"""Size of messages in bytes from which on map keys are checked before maps are built, because colliding keys take
+quadratic time.
+"""
 
 
 class StructSerializer:
@@ -62,22 +64,24 @@ class StructSerializer:
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode bytes that strict decoding refused. Raises ProtocolViolation if they really are no message."""
+        """Decode bytes that strict decoding has refused. Raises ProtocolViolation if they are not a message."""
         raise violation(fault) from fault
 
     def elements(self, data: bytes) -> Iterator[Any]:
-        """Yield the elements of a message as values, reading no further than needed."""
+        """Yield the elements of a message as values, reading only as far as needed."""
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Raise ProtocolViolation unless args are a valid list and kwargs a valid dictionary. Null counts as absent.
+        """Raise ProtocolViolation unless args are a valid list and kwargs a valid dictionary.
+
+        Null is treated as absent.
 
         ``data`` is the whole message as received.
         """
         raise NotImplementedError
 
     def from_values(self, values: Any) -> Any:
-        """Convert Python values to values that the encoder can write."""
+        """Convert Python values to values that the encoder supports."""
         return values
 
     def _transcoded(self, message: Any, payload_format: str) -> Any:
@@ -102,7 +106,7 @@ def unsayable(name: str, fault: Exception) -> PayloadError:
 
 
 def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...] = DECODE_FAULTS) -> Message:
-    """Return a message made of the first elements only, because its payload is nested too deep to be read.
+    """Return a message without its payload, which is nested too deeply to be read.
 
     Raises ProtocolViolation if the message has no payload or if other elements are nested too deep. ``faults`` are the
     exceptions that reading may raise.
@@ -129,8 +133,8 @@ def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]
 def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> Message:
     """Return the message, without payload, for a list of plain values.
 
-    Values for which ``is_undefined`` is true count as absent. A float without a fraction is read as an integer, because
-    JavaScript clients send ids above 32 bits as floats. Raises one of DECODE_FAULTS.
+    Values for which ``is_undefined`` is true are treated as absent. A float without a fraction is read as an integer,
+    because JavaScript clients send ids above 32 bits as floats. Raises one of DECODE_FAULTS.
     """
     code = head[0]
     kind = KINDS.get(code) if type(code) is int else None

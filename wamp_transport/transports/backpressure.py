@@ -1,6 +1,6 @@
 """Detection of slow consumers: peers for whom too many bytes are queued for too long.
 
-It works on sizes and times alone, without sockets.
+This module uses only sizes and times, no sockets.
 """
 
 from asyncio import TimerHandle
@@ -14,7 +14,7 @@ Policy = Literal["close", "drop"]
 
 
 class CallLater(Protocol):
-    """A function that schedules a callback after ``delay`` seconds, as ``call_later`` of an event loop does."""
+    """A function that schedules a callback after ``delay`` seconds, like ``call_later`` of an event loop."""
 
     def __call__(self, delay: float, callback: Callable[[], None], /) -> TimerHandle: ...
 
@@ -44,8 +44,8 @@ class Bounds:
 class SlowConsumerMonitor:
     """A monitor that compares the number of bytes queued for one peer with its bounds.
 
-    ``on_congestion`` is called with true when the peer is to miss events, and with false when it has caught up.
-    ``on_overflow`` is called with the number of queued bytes when the peer is to be disconnected.
+    ``on_congestion(True)`` is called when the peer must miss events, ``on_congestion(False)`` when it has caught up.
+    ``on_overflow`` is called with the number of queued bytes when the peer must be disconnected.
     """
 
     __slots__ = ("_bounds", "_call_later", "_on_congestion", "_on_overflow", "_queued_bytes", "_timer", "is_congested")
@@ -66,7 +66,10 @@ class SlowConsumerMonitor:
         self.is_congested = False
 
     def update_size(self, queued_bytes: int) -> None:
-        """Update the number of bytes queued for the peer. Calls back if the peer has caught up or is far too slow."""
+        """Update the number of bytes queued for the peer.
+
+        Call the callbacks if the peer has caught up or is far too slow.
+        """
         bounds = self._bounds
         self._queued_bytes = queued_bytes
         if queued_bytes <= bounds.limit:
@@ -77,7 +80,7 @@ class SlowConsumerMonitor:
             self._timer = self._call_later(bounds.grace, self._on_grace_expired)
 
     def reset(self) -> None:
-        """End the grace period and the congestion, because the peer has caught up or is gone."""
+        """End the grace period and the congestion, because the peer has caught up or disconnected."""
         self._cancel_timer()
         if self.is_congested:
             self.is_congested = False

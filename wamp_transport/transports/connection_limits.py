@@ -6,11 +6,11 @@ from typing import Final
 from .proxies import TrustedProxies, parsed
 
 IPV6_NETWORK_MASK: Final = (1 << 128) - (1 << 64)
-"""The network part of an IPv6 address. A client can choose the other bits freely."""
+"""The network part of an IPv6 address. Clients can choose the other bits freely."""
 
 
 class ConnectionLimiter:
-    """A counter of the connections of a transport. Addresses are text; None stands for a Unix socket.
+    """A counter of the connections of a transport. Addresses are text; None means a Unix socket.
 
     ``max_connections`` and ``max_per_address`` (None: no limit) can change while connections are open.
     """
@@ -25,13 +25,13 @@ class ConnectionLimiter:
         self.by_address: dict[str, int] = {}
 
     def refusal(self, address: str | None) -> str:
-        """Return why another connection from ``address`` is refused; empty if it is accepted."""
+        """Return the reason to refuse another connection from ``address``; empty if it is accepted."""
         if self.count >= self.max_connections:
             return f"{self.max_connections} connections are open, the most that max_connections allows"
         return self.client_refusal(address)
 
     def client_refusal(self, address: str | None) -> str:
-        """Return why an open connection of a proxy cannot serve the client at ``address``; empty if it can."""
+        """Return the reason to refuse the client at ``address`` behind a proxy; empty if it is accepted."""
         limit = self.max_per_address
         if limit is None or address is None:
             return ""
@@ -53,7 +53,7 @@ class ConnectionLimiter:
             self.release_client(address)
 
     def acquire_client(self, address: str) -> None:
-        """Count an open connection of a proxy for the client at ``address`` as well."""
+        """Count an open connection of a proxy also for the client at ``address``."""
         key = counting_key(address)
         self.by_address[key] = self.by_address.get(key, 0) + 1
 
@@ -64,11 +64,14 @@ class ConnectionLimiter:
         if remaining:
             self.by_address[key] = remaining
         else:
-            del self.by_address[key]  # so that the memory does not grow with the number of clients ever seen
+            del self.by_address[key]  # limits the memory to the clients that are connected
 
 
 def counting_key(address: str) -> str:
-    """Return the address, or for IPv6 its /64 network, because one client can use all addresses of that network."""
+    """Return the key under which an address is counted.
+
+    For IPv6 this is the /64 network, because one client can use all of its addresses.
+    """
     if ":" not in address:
         return address
     found = parsed(address)

@@ -1,4 +1,4 @@
-"""The Channels consumer for the path of a WAMP service: it does the handshake and creates the connection.
+"""The Channels consumer for the path of a WAMP service: it performs the handshake and creates the connection.
 
 Under this product's own server the connection uses the socket directly, and the consumer ends after the handshake.
 Under any other ASGI server the consumer passes on messages in a loop, without a dispatch for each message.
@@ -33,7 +33,7 @@ class DirectTransport(ConnectionTransport, Protocol):
     """A transport of this product's server that delivers messages without ASGI events."""
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
-        """Return the encoder whose bytes :meth:`write` takes."""
+        """Return the encoder that produces bytes for :meth:`write`."""
         ...
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
@@ -73,11 +73,11 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _serve_directly(
         self, agreement: Agreement, direct: DirectTransport, scope: Mapping[str, Any], send: Send
     ) -> None:
-        """Attach a connection to the direct transport. The consumer then ends, so that it needs no more memory."""
+        """Attach a connection to the direct transport. The consumer then ends, to free its memory."""
         serializer = agreement.serializer
         connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
-        # After the connection is attached, because the client may send its first message immediately.
+        # Accept after attaching the connection, because the client may send its first message immediately.
         await send(acceptance(agreement, scope))
 
     async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -99,7 +99,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                     payload = data if serializer.is_binary else data.encode()
                     if 0 < limit < len(payload):
                         transport.close(PAYLOAD_SIZE_EXCEEDED, f"a message may have at most {limit} octets")
-                        connection.lost()  # nothing more is delivered; the loop ends when the server disconnects
+                        connection.lost()  # no more messages are delivered; the loop ends when the server disconnects
                         continue
                     connection.receive(payload)
                 elif event.get(other) is not None:
@@ -127,7 +127,7 @@ class AsgiTransport:
         self._monitor: SlowConsumerMonitor | None = None
 
     def monitor(self, connection: Connection, bounds: Bounds) -> None:
-        """Report to ``connection`` when its peer is too slow."""
+        """Start to monitor the queue, and report to ``connection`` if the peer is too slow."""
 
         def overflowed(queued_bytes: int) -> None:
             self._queue.clear()
@@ -219,6 +219,6 @@ async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None
 
 
 def wrong_kind(*, is_binary: bool) -> str:
-    """Return the error message for a text message where a binary one is expected, or the reverse."""
+    """Return the error message for a text message if a binary one is expected, or vice versa."""
     expected, found = ("binary", "text") if is_binary else ("text", "binary")
     return f"expected {expected} WebSocket messages for this subprotocol, got a {found} one"

@@ -1,4 +1,4 @@
-"""Handles the cookies of a handshake: the cookie by which a service knows its clients, and Django's session cookie.
+"""Handle the cookies of a handshake: the cookie that identifies a client, and Django's session cookie.
 
 Section of RFC 6265: 4, "Server Requirements".
 """
@@ -23,13 +23,15 @@ from .origins import SAME_ORIGIN, OriginPolicy
 logger = logging.getLogger(__name__)
 
 VISITOR: Final = "wamp_transport.visitor"
-"""The key in the ASGI scope for the :class:`Visitor` that makes the handshake."""
+"""The key of the :class:`Visitor` in the ASGI scope of a handshake."""
 
 MAX_COOKIES_CHECKED: Final = 4
-"""Cookies of one name that are looked up. Browsers send several if they were set for several paths."""
+"""Maximum number of cookies with the same name that are looked up. Browsers send several if they were set for several
+paths.
+"""
 
 MAX_COOKIE_CHARACTERS: Final = 4096
-"""Maximum length of a cookie's value; browsers do not store longer ones."""
+"""Maximum length of a cookie's value; browsers do not store longer values."""
 
 _VALUE: Final = re.compile(r"[A-Za-z0-9_+/-]{6,64}")
 _BETWEEN: Final = re.compile("[;,]")
@@ -37,7 +39,7 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the value of the header if one must be sent."""
+    """A client known by its cookie. ``id`` is public. ``set_cookie`` is the value of the header to send, if any."""
 
     id: str
     set_cookie: bytes | None = field(default=None, repr=False)
@@ -61,7 +63,7 @@ class CookieTracker:
     async def admit(self, scope: Mapping[str, Any]) -> Visitor | Refusal | None:
         """Return the client of a handshake; a new client gets a cookie. Return a refusal if the store fails.
 
-        Returns None if the server cannot set cookies, because each connection would be a new client.
+        Return None if the server cannot set cookies, because each connection would be a new client.
         """
         settings = self._settings
         if not can_answer(scope):
@@ -102,13 +104,13 @@ class CookieTracker:
 
 
 def siblings(connections: Iterable[Connection], connection: Connection) -> list[Connection]:
-    """Return the other connections of the client of ``connection``, which have the same cookie."""
+    """Return the other connections of the same client: those with the same cookie as ``connection``."""
     id = _client_of(connection)
     return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
 
 
 async def log_out(store: AsyncCookieStore, connections: Iterable[Connection], connection: Connection) -> None:
-    """Delete the cookie of a client that has logged out on one connection, and close its other ones.
+    """Delete the cookie of a client that has logged out on one connection, and close its other connections.
 
     They are closed even if the store raises CookieStoreError.
     """
@@ -128,7 +130,7 @@ def _client_of(connection: Connection) -> str | None:
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """Return the values of cookies called ``name`` that a service may have set; others are ignored."""
+    """Return the values of cookies called ``name``. Ignore values that a service cannot have set."""
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 
@@ -154,10 +156,10 @@ class SessionCookie:
 
 
 class SessionCookies:
-    """A finder of Django's session cookie in handshakes of pages that may use it.
+    """The rule for the use of Django's session cookie in handshakes.
 
-    A browser sends cookies whichever page opens a WebSocket. So the cookie is used only if the Origin header names the
-    host of the request, or an origin in ``trusted`` such as ``https://shop.example.com``.
+    A browser sends cookies regardless of which page opens a WebSocket. So the cookie is used only if the Origin header
+    names the host of the request, or an origin in ``trusted`` such as ``https://shop.example.com``.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:

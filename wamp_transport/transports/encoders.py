@@ -1,6 +1,7 @@
 """The message encoders of WebSocket connections, by serializer.
 
-Connections whose frames are equal share an encoder, so that an event for many of them is framed and compressed once.
+Connections with the same form of frames share an encoder, so that an event for many connections is framed and
+compressed once.
 """
 
 import zlib
@@ -14,7 +15,7 @@ WEBSOCKET_ENCODERS: dict[str, MessageEncoder] = {
     name: MessageEncoder(serializer, binary_frame if serializer.is_binary else text_frame)
     for name, serializer in SERIALIZERS.items()
 }
-"""The encoders that return whole WebSocket frames, by name of the serializer."""
+"""The encoders that return complete WebSocket frames, by name of the serializer."""
 
 PLAIN_ENCODERS: dict[str, MessageEncoder] = {
     name: MessageEncoder(serializer) for name, serializer in SERIALIZERS.items()
@@ -24,7 +25,7 @@ PLAIN_ENCODERS: dict[str, MessageEncoder] = {
 
 @cache
 def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEncoder:
-    """Return the encoder that returns whole frames, compressed without context takeover.
+    """Return the encoder for complete frames, compressed without context takeover.
 
     ``window`` is in bits, ``memory_level`` as in zlib.
     """

@@ -1,8 +1,8 @@
-"""Hooks into asyncio's event loop: a callback at the end of each turn, and polling instead of sleeping.
+"""Hooks for asyncio's event loop: a callback at the end of each turn, and polling instead of sleeping.
 
-Both replace the ``select`` method of the loop's selector, because asyncio has no interface for either. ``call_soon`` is
-no substitute for the callback: it runs a turn later, after another look for I/O. That costs a system call and some
-microseconds for each message that arrives alone.
+Both replace the ``select`` method of the loop's selector, because asyncio has no interface for either. ``call_soon``
+cannot replace the callback: it would run one turn later, after another check for I/O. This would cost a system call and
+some microseconds for each message that arrives alone.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from typing import Any, Final
 from ..compat.asyncio import selector_of
 
 STAY_AWAKE_AFTER: Final = 4
-"""Number of short waits in a row after which the loop polls."""
+"""Number of consecutive short waits after which the loop polls."""
 
 MAX_SHORT_WAITS: Final = 8
 """Upper bound of the counter of short waits. A long wait subtracts ``STAY_AWAKE_AFTER``.
 
-So the loop polls only if four of five waits are short: while peers answer each other, not for messages at random.
+So the loop polls only if four of five waits are short: while peers answer each other, but not for messages at random
+times.
 """
 
 
@@ -40,7 +41,7 @@ def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
 
 
 def enable_busy_poll(loop: Any, seconds: float) -> bool:
-    """Make ``loop`` poll for up to ``seconds`` before it sleeps, if that saves time; see :class:`BusyPoll`.
+    """Make ``loop`` poll for up to ``seconds`` before it sleeps, if this saves time; see :class:`BusyPoll`.
 
     Return False, and change nothing, if ``seconds`` is 0 or ``loop`` has no selector.
     """
@@ -54,10 +55,11 @@ def enable_busy_poll(loop: Any, seconds: float) -> bool:
 class BusyPoll:
     """A ``select`` that polls for up to ``seconds`` before it sleeps, if the last waits were no longer than that.
 
-    To put the process to sleep and wake it takes longer than the router needs for a whole call. If peers answer within
-    that time, as services on the same host do, polling saves a third of the latency for about the same CPU time. There
-    is no polling after a turn that took more than half of ``seconds``: while the process sleeps, more messages arrive
-    for the next turn, and each of them costs less.
+    Sleeping and waking takes longer than the router needs for a whole call. If peers answer within that time, as
+    services on the same host do, polling saves a third of the latency for about the same CPU time.
+
+    The loop does not poll after a turn that took more than half of ``seconds``: while the process sleeps, more messages
+    arrive for the next turn, which makes each message cheaper.
     """
 
     __slots__ = ("_clock", "_seconds", "_select", "_short_waits", "_woke")

@@ -1,6 +1,6 @@
-"""Parses the handshake request of common WebSocket clients in one step, without I/O.
+"""Parse the handshake request of common WebSocket clients in one step, without I/O.
 
-All other requests are left to the parsers of the HTTP server and of Autobahn, which report errors in detail.
+The parsers of the HTTP server and of Autobahn handle all other requests, and report errors in detail.
 
 Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
@@ -14,10 +14,10 @@ from typing import Final
 from msgspec import Struct
 
 MAX_REQUEST_BYTES: Final = 8 * 1024
-"""Longer requests are not parsed here."""
+"""Maximum size of a request in bytes. This module does not parse longer ones."""
 
 MAX_HEADERS: Final = 100
-"""Requests with more headers are not parsed here."""
+"""Maximum number of headers. This module does not parse requests with more."""
 
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -26,21 +26,22 @@ NAME: Final = rb"[A-Za-z0-9!$&'*.^`|~+-]"
 HEAD: Final = re.compile(rb"GET (/[!-\"$-~]*+) HTTP/1\.1\r\n(?:" + NAME + rb"++:[ -~\t]*+\r\n)*+")
 HEADER: Final = re.compile(rb"(" + NAME + rb"+):([ -~\t]*)")
 """HEADER matches one header of printable ASCII, HEAD a request line and all headers. The quantifiers are possessive, so
-that no request can make the match backtrack."""
+that a match never backtracks.
+"""
 KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 AUTHORITY: Final = rb"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}))?"
 HOST: Final = re.compile(AUTHORITY)
 ORIGIN: Final = re.compile(rb"null|[a-z][a-z0-9+.\-]*://" + AUTHORITY)
 
 UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"daphne-root-path", b"forwarded"})
-"""Headers that a simple request must not have. It must have none that begins with ``x-forwarded`` either."""
+"""Headers that a simple request must not have. Headers that begin with ``x-forwarded`` are not allowed either."""
 
 
 class UpgradeRequest(Struct, gc=False):
     """A valid request for a WebSocket.
 
-    ``path`` and ``query`` are percent-encoded, as they were received. ``headers`` are all headers in order, with unique
-    names in lower case. ``subprotocols`` are in the client's order; ``rest`` are the bytes after the request.
+    ``path`` and ``query`` are percent-encoded, as they were received. ``headers`` are all headers, in order, with
+    unique lower-case names. ``subprotocols`` are in the client's order; ``rest`` are the bytes after the request.
     """
 
     path: bytes
@@ -55,7 +56,7 @@ class UpgradeRequest(Struct, gc=False):
 def parse_simple_upgrade(data: bytes, max_bytes: int = MAX_REQUEST_BYTES) -> UpgradeRequest | None:
     """Return the request in the first bytes of a connection.
 
-    None if it is incomplete, longer than ``max_bytes`` bytes, or not a simple request.
+    Return None if it is incomplete, longer than ``max_bytes`` bytes, or not a simple request.
     """
     end = data.find(b"\r\n\r\n", 0, min(max_bytes, MAX_REQUEST_BYTES))
     head = HEAD.fullmatch(data, 0, end + 2) if end >= 0 else None

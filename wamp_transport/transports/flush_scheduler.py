@@ -1,4 +1,4 @@
-"""Flushes write buffers at the end of each iteration of the event loop, in slices if there are many.
+"""Flush write buffers at the end of each iteration of the event loop, in slices if there are many.
 
 An event for ten thousand subscribers costs ten thousand writes to sockets. Slices let other peers be served in between.
 """
@@ -13,13 +13,15 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""Peers that are flushed without a break. If a turn has written to more peers, they are flushed in slices."""
+"""Maximum number of peers that are flushed without a break. If a turn has written to more peers, they are flushed in
+slices.
+"""
 
 SLICE_SECONDS: Final = 0.005
 """Minimum duration of a slice in seconds."""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
-"""Peers that are flushed before a slice checks the time."""
+"""Number of peers that are flushed between two checks of the time in a slice."""
 
 
 class Loop(Protocol):
@@ -36,14 +38,14 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return true if code other than the operating system's was called. That code may have given the loop new work, so
-        the loop must not wait for I/O yet.
+        Return whether any code other than the operating system's was called. Such code may have given the loop new
+        work, so the loop must not wait for I/O yet.
         """
         ...
 
 
 class FlushScheduler:
-    """A scheduler that flushes each peer once per loop iteration, however often it was written to.
+    """A scheduler that flushes each peer at most once per loop iteration.
 
     The bytes stay in the peers' own buffers, so their order is kept for each peer. If there is a backlog and only a few
     peers are scheduled after it, these are flushed first.
@@ -80,7 +82,7 @@ class FlushScheduler:
         fresh = self._fresh
         if not fresh and not self._backlog:
             return False
-        # Replaced before anything is flushed, because code that runs meanwhile can schedule peers again.
+        # Replace the dict before flushing, because code that runs during a flush can schedule peers again.
         self._fresh = []
         if len(fresh) > MAX_PEERS_PER_TURN or self._backlog:
             self._flush_slice(fresh)
@@ -93,7 +95,7 @@ class FlushScheduler:
             try:
                 if peer.flush():
                     has_more = True
-            except Exception:  # a bug with one peer must stop neither the others nor the loop
+            except Exception:  # a bug with one peer must affect neither the others nor the loop
                 logger.exception("Cannot send the bytes queued for a peer")
                 has_more = True
         return has_more
@@ -111,8 +113,8 @@ class FlushScheduler:
         """Flush ``fresh`` if they are few, and as much of the backlog as the time allows."""
         backlog, time = self._backlog, self._loop.time
         begin = time()
-        # A slice takes at least as long as all other work since the last one. So a peer that publishes without a pause
-        # is read no faster than its events are sent.
+        # A slice takes at least as long as all other work since the last slice. So a peer that publishes without a
+        # pause is read no faster than its events are sent.
         end = begin + max(SLICE_SECONDS, begin - self._ended if backlog else 0.0)
         if len(fresh) > MAX_PEERS_PER_TURN:
             backlog.extend(fresh)

@@ -1,7 +1,7 @@
-"""Reads whole messages from the bytes that a WebSocket client sends, without I/O.
+"""Read complete messages from the bytes that a WebSocket client sends, without I/O.
 
-The reader handles the common frame only: a message in one masked frame of the expected kind. Everything else
-(fragments, control frames, violations, very long frames) is left to a fallback that implements the whole protocol.
+The reader handles the common frame only: a message in one masked frame of the expected kind. A fallback that implements
+the whole protocol handles everything else: fragments, control frames, violations and very long frames.
 """
 
 from codecs import utf_8_decode
@@ -14,23 +14,23 @@ from websockets.speedups import apply_mask
 from .frames import BINARY, COMPRESSED, TEXT, whole_masked_frame
 
 FRAMES_PER_TURN: Final = 128
-"""Frames of one peer that are read before other peers are served."""
+"""Maximum number of frames of one peer that are read before other peers are served."""
 
 LARGE_FRAME_BYTES: Final = 8 * 1024
-"""Larger frames are unmasked without a copy, and are not parsed again with every piece that arrives."""
+"""Size in bytes above which frames are unmasked without a copy, and not parsed again with every piece that arrives."""
 
 LARGE_MESSAGE_BYTES: Final = 128 * 1024
-"""A message that is larger after decompression uses up a whole turn, however few bytes it had on the wire."""
+"""Decompressed size in bytes above which a message uses up a whole turn, regardless of its size on the wire."""
 
 
 class NextStep(Enum):
-    """The action to take if :meth:`FrameReader.read` has left bytes."""
+    """The action to take if :meth:`FrameReader.read` has returned remaining bytes."""
 
     WAIT = "wait"
-    """They are the beginning of a frame: read again when more bytes have arrived."""
+    """The bytes are the beginning of a frame: read again when more bytes have arrived."""
 
     FALLBACK = "fallback"
-    """They begin with another kind of frame, or with too few bytes to decide: the fallback must read one frame."""
+    """The bytes begin with another kind of frame, or are too few to decide: the fallback must read one frame."""
 
     YIELD = "yield"
     """The peer has used up its turn: read again in the next turn of the event loop."""
@@ -39,15 +39,15 @@ class NextStep(Enum):
     """:meth:`FrameReader.interrupt` was called: check the state of the connection before reading on."""
 
 
-WAIT, FALLBACK, YIELD, STOP = NextStep  # to look up a member of an enum takes long, compared with a short frame
+WAIT, FALLBACK, YIELD, STOP = NextStep  # looking up a member of an enum is slow, compared with a short frame
 
 
 class FrameReader:
     """A reader that calls ``deliver`` with each message of one peer.
 
     ``inflate`` is given if compression was agreed. It returns the message for a compressed payload, or None if it has
-    closed the connection instead. Either function may call :meth:`interrupt`, but must not call :meth:`read`: the bytes
-    after the current message are in a local variable there, so a second call would read other bytes before them.
+    closed the connection. Both functions may call :meth:`interrupt`, but not :meth:`read`: the bytes after the current
+    message are in a local variable of the running call, so a second call would read later bytes first.
     """
 
     __slots__ = (
@@ -69,7 +69,9 @@ class FrameReader:
         self._is_interrupted = False
         self._pieces: list[bytes] = []
         self.awaited_bytes = 0
-        """The bytes to collect until a large frame is read again: 0 if none is collected, negative if it is time."""
+        """The number of bytes to collect before a large frame is read again: 0 if no frame is being collected, negative
+        if it is time to read.
+        """
         self.frames_left = FRAMES_PER_TURN
         """Frames of the peer that may still be read in this turn. The owner sets it when a turn begins, and decrements
         it for frames that the fallback reads.
@@ -79,15 +81,15 @@ class FrameReader:
         message resets it.
         """
         self.next_step = WAIT
-        """The step to take for the bytes that the last :meth:`read` has left. Not valid if it has left none."""
+        """The next step for the remaining bytes of the last :meth:`read`. Not valid if no bytes remain."""
 
-    # Hot path: once per read from the socket. The loop over frames makes no calls but those that do the work.
+    # Hot path: once per read from the socket. The loop over frames makes only the calls that do the work.
 
     def read(self, data: bytes, max_payload: int) -> bytes:
-        """Deliver the messages at the beginning of ``data`` and return the bytes that are left.
+        """Deliver the messages at the beginning of ``data`` and return the remaining bytes.
 
-        If bytes are left, :attr:`next_step` says how to continue. Messages with more than ``max_payload``
-        bytes on the wire are left to the fallback.
+        If bytes remain, :attr:`next_step` is the next step. The fallback must read messages with more than
+        ``max_payload`` bytes on the wire.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -126,22 +128,22 @@ class FrameReader:
     # End of the hot path.
 
     def interrupt(self) -> None:
-        """Make a running :meth:`read` return after the current message, because the connection is closed or paused."""
+        """Make a running :meth:`read` return after the current message, because the connection was closed or paused."""
         self._is_interrupted = True
 
     def collect(self, data: bytes) -> bool:
-        """Keep a piece of a large frame. Return whether it is time to read.
+        """Collect a piece of a large frame. Return whether it is time to read.
 
-        The frame is read when it is complete, or when twice as much of it has arrived, because invalid text must be
-        detected early. Reading it again with each piece would take quadratic time.
+        The frame is read when it is complete, or when the number of collected bytes has doubled, so that invalid text
+        is detected early. Reading again with each piece would take quadratic time.
         """
         self._pieces.append(data)
-        # -1 instead of 0, which would mean that nothing is collected.
+        # -1 instead of 0, because 0 means that no frame is being collected.
         self.awaited_bytes = self.awaited_bytes - len(data) or -1
         return self.awaited_bytes < 0
 
     def take_collected(self, begun: bytes) -> bytes:
-        """Return ``begun`` and the pieces collected after it, and stop collecting."""
+        """Stop collecting, and return ``begun`` joined with the collected pieces."""
         data = b"".join((begun, *self._pieces))
         self._pieces.clear()
         self.awaited_bytes = 0
@@ -152,12 +154,12 @@ class FrameReader:
         self.awaited_bytes = min(missing, size) if size >= LARGE_FRAME_BYTES else 0
 
     def _can_be_text(self, masked: bytes, mask: bytes) -> bool:
-        """Return whether an incomplete frame can still be valid. If not, the fallback closes the connection."""
+        """Return whether an incomplete frame can still be valid. If it cannot, the fallback closes the connection."""
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 
     def _deliver_inflated(self, payload: bytes) -> int:
         """Deliver a compressed message. Return the number of frames that fit into this turn, including this one."""
-        assert self._inflate is not None  # noqa: S101 - else no frame counts as compressed
+        assert self._inflate is not None  # noqa: S101 - otherwise no frame is treated as compressed
         message = self._inflate(payload)
         if message is None:
             return FRAMES_PER_TURN

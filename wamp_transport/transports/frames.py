@@ -1,4 +1,4 @@
-"""Parses and builds the common WebSocket frame, a whole text or binary message, without I/O.
+"""Parse and build the common WebSocket frame, a complete text or binary message, without I/O.
 
 Section of RFC 6455: 5.2, "Base Framing Protocol".
 """
@@ -12,14 +12,14 @@ from websockets.speedups import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
-"""First byte of a frame that is a whole message: final, without extension bits."""
+"""First byte of a frame that is a complete message: final, without extension bits."""
 
 FINAL: Final = 0x80
 COMPRESSED: Final = 0x40
 """Bit in the first byte of a compressed message; RFC 7692, section 6."""
 
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
-"""The first bytes of frames that are a whole message."""
+"""The first bytes of frames that are a complete message."""
 
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
@@ -41,8 +41,8 @@ def binary_frame(payload: bytes) -> bytes:
 def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
     """Return a message as frames with at most ``size`` octets of payload each; as one frame if ``size`` is 0.
 
-    ``first`` is the first octet that the message would have as one frame. ``make_mask`` is called for each frame;
-    without it frames are not masked.
+    ``first`` is the first octet of the message as a single frame. ``make_mask`` is called for each frame; if it is
+    None, frames are not masked.
     """
     size = size or len(payload) or 1
     frames: list[bytes] = []
@@ -57,7 +57,7 @@ def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Call
 
 
 class MessageFramer:
-    """A framer for one connection whose frames cannot be shared with other connections.
+    """A framer for one connection that cannot share its frames with other connections.
 
     ``write`` is called with the frames of each message. ``compress`` is called with each payload if compression was
     agreed, and ``make_mask`` for each frame if frames are masked. ``max_payload`` is the maximum payload of a frame in
@@ -111,10 +111,10 @@ BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
-    """Return the begin and end of the payload of the frame at ``start``; None if it is not of the common form.
+    """Return the begin and end of the payload of the frame at ``start``; None if it does not have the common form.
 
     The common form is final, text or binary, masked, with a minimally encoded length and without extension bits except
-    that of compression. If the frame is incomplete, the end lies beyond ``data``. The mask is in the four bytes before
+    the compression bit. If the frame is incomplete, the end lies beyond ``data``. The mask is in the four bytes before
     the payload.
     """
     available = len(data) - start

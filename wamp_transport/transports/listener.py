@@ -1,4 +1,4 @@
-"""The address of a transport and the options of its connections, in the form that the server needs."""
+"""The address of a transport and the options of its connections, in the form that the server uses."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from ..config.transport import DEFAULT_MAX_CONNECTIONS, WebOptions
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A transport to open. ``path`` is the absolute path of a Unix socket. Errors name the ``config_path``."""
+    """A transport to open. ``path`` is the absolute path of a Unix socket. Error messages contain ``config_path``."""
 
     endpoint: TcpEndpoint | UnixEndpoint
     path: Path | None = None
@@ -28,7 +28,7 @@ class Listener:
     ) -> "Listener":
         """Return the listener for a configured transport.
 
-        ``endpoint`` replaces the transport's own. TLS is used only if the endpoint in use configures it.
+        ``endpoint`` replaces the endpoint of the transport. TLS is used only if the endpoint in use configures it.
         """
         endpoint = endpoint or transport.listening
         has_tls = isinstance(endpoint, TcpEndpoint) and endpoint.tls is not None

@@ -1,4 +1,4 @@
-"""The access log, and a function that makes a log visible even if logging is not configured for it."""
+"""The access log, and a function that makes the messages of a logger visible even without logging configuration."""
 
 import logging
 from typing import Any, Final
@@ -7,7 +7,7 @@ ACCESS: Final = logging.getLogger("wamp_transport.access")
 
 
 def visible(logger: logging.Logger) -> logging.Logger:
-    """Return the logger, made to show INFO and above. Without other handlers it writes to standard error."""
+    """Return the logger, configured for level INFO and above. If it has no handlers, it writes to standard error."""
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     if not logger.hasHandlers():

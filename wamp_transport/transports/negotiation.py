@@ -1,4 +1,4 @@
-"""Negotiates a WebSocket handshake: checks origin and port, and chooses the subprotocol.
+"""Negotiate a WebSocket handshake: check origin and port, and choose the subprotocol.
 
 Section of the specification: Basic Profile, "WebSocket Transport".
 """
@@ -55,7 +55,10 @@ def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Re
 
 
 def can_answer(scope: Mapping[str, Any]) -> bool:
-    """Return whether the server supports status, headers and close codes for a handshake. Plain Daphne does not."""
+    """Return whether the server supports status, headers and close codes for a handshake.
+
+    Plain Daphne does not support them.
+    """
     return "websocket.http.response" in (scope.get("extensions") or {})
 
 
@@ -69,7 +72,7 @@ def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
 
 
 def installed(names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the named serializers whose libraries are installed."""
+    """Return the names of serializers whose libraries are installed."""
     return tuple(name for name in names if name in SERIALIZERS)
 
 

@@ -1,4 +1,4 @@
-"""Checks which web pages may open a WebSocket, by comparing the Origin header with the service's patterns.
+"""Check which web pages may open a WebSocket, by comparing the Origin header with the service's patterns.
 
 Section of RFC 6455: 10.2, "Origin Considerations".
 """
@@ -11,13 +11,13 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAME_ORIGIN = "same-origin"
 
 _NO_ORIGIN = re.compile(r"[\s,@]")
-"""Characters that no browser puts into an origin. They would separate several origins, or mark credentials."""
+"""Characters that no browser puts into an origin. They would indicate several origins or credentials."""
 
 
 class OriginPolicy:
     """The origins that a service allows.
 
-    A pattern is ``scheme://host:port`` with ``*`` for any text; without a port it means the scheme's default port. The
+    A pattern is ``scheme://host:port`` with ``*`` for any text; without a port, the scheme's default port is used. The
     word ``same-origin`` allows pages from the host of the request. Case does not matter.
     """
 
@@ -30,7 +30,7 @@ class OriginPolicy:
         self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
 
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
-        """Return whether a page from ``origin`` may connect. None stands for a client that is not a browser.
+        """Return whether a page from ``origin`` may connect. None means that the client is not a browser.
 
         ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. Both are used for
         ``same-origin`` only.

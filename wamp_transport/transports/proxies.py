@@ -1,7 +1,7 @@
-"""Finds the client of a request behind trusted proxies, from ``Forwarded`` (RFC 7239) and ``X-Forwarded-*`` headers.
+"""Find the client of a request behind trusted proxies, from ``Forwarded`` (RFC 7239) and ``X-Forwarded-*`` headers.
 
-A trusted proxy must set or remove all of these headers, because those that it passes on from its client are believed as
-well. If a request has headers of both kinds, ``X-Forwarded-*`` take precedence.
+A trusted proxy must set or remove all of these headers. Headers that it forwards unchanged from its client are trusted
+as well. If a request has headers of both kinds, ``X-Forwarded-*`` take precedence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Hop = Mapping[str, str]
 
 
 class TrustedProxies:
-    """The proxies whose forwarding headers are believed: addresses, networks, and ``unix`` for Unix sockets.
+    """The proxies whose forwarding headers are trusted: addresses, networks, and ``unix`` for Unix sockets.
 
     Raises ValueError for any other entry.
     """
@@ -36,7 +36,7 @@ class TrustedProxies:
         return bool(self.names)
 
     def trusts(self, peer: str | None) -> bool:
-        """Return whether the peer is a trusted proxy. None stands for a peer on a Unix socket."""
+        """Return whether the peer is a trusted proxy. None means a peer on a Unix socket."""
         if peer is None:
             return self._unix
         address = parsed(peer)
@@ -47,7 +47,7 @@ class TrustedProxies:
 class Forwarded:
     """The request as the outermost trusted proxy received it. A field is None if the proxy did not report it.
 
-    ``host`` is a Host header. It includes the port unless that is the scheme's default.
+    ``host`` is a Host header. It includes the port, unless this is the default port of the scheme.
     """
 
     client: tuple[str, int] | None = None
@@ -90,7 +90,7 @@ def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address in a text without its zone; None if invalid. IPv4-mapped IPv6 addresses become IPv4."""
+    """Parse an address, without its zone. Return None if it is invalid. IPv4-mapped IPv6 addresses become IPv4."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -101,7 +101,7 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
 def _outermost(hops: Sequence[Hop], proxies: TrustedProxies) -> Forwarded:
     """Return the request as the outermost trusted proxy received it.
 
-    The nearest proxy wrote the last hop. An earlier hop is believed only if the sender in the next one is trusted.
+    The nearest proxy wrote the last hop. An earlier hop is used only if the sender in the next hop is a trusted proxy.
     """
     client: tuple[str, int] | None = None
     outermost: Hop = {}
@@ -118,7 +118,10 @@ def _outermost(hops: Sequence[Hop], proxies: TrustedProxies) -> Forwarded:
 
 
 def _host(host: str, port: str, is_secure: bool | None) -> str | None:
-    """Return a Host header; None if ``host`` is invalid. ``port`` is ignored if ``host`` has one or it is invalid."""
+    """Return a Host header; None if ``host`` is invalid.
+
+    ``port`` is ignored if it is invalid or if ``host`` includes a port.
+    """
     if not host or any(character in host for character in " \t/@\\"):
         return None
     bare = host.rpartition("]")[2]
@@ -129,7 +132,10 @@ def _host(host: str, port: str, is_secure: bool | None) -> str | None:
 
 
 def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
-    """Return the hops in ``X-Forwarded-*`` headers: lists that each proxy extends, or single values of the last one."""
+    """Return the hops in ``X-Forwarded-*`` headers.
+
+    The headers are lists that each proxy extends, or single values of the last proxy.
+    """
     lists = {
         key: [part.strip() for part in texts.get(b"x-forwarded-" + key.encode(), "").split(",")]
         for key in ("for", "proto", "host", "port")
@@ -146,7 +152,7 @@ def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
 
 
 def _hops(text: str) -> list[Hop]:
-    """Return the hops in a ``Forwarded`` header, which is a list of elements, each a list of pairs."""
+    """Return the hops in a ``Forwarded`` header: a list of elements, each of which is a list of pairs."""
     hops: list[Hop] = []
     for element in _split(text, ","):
         pairs = (pair.partition("=") for pair in _split(element, ";"))

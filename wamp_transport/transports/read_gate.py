@@ -1,31 +1,31 @@
-"""Pauses reading from a peer while there is a reason to."""
+"""Pause reading from a peer for one or more reasons."""
 
 from enum import Enum
 from typing import Any
 
 
 class PauseReason(Enum):
-    """A reason not to read from a peer."""
+    """A reason for which reading from a peer is paused."""
 
     ROUTER = "router"
-    """The router has paused the peer, because it sends faster than its messages are handled."""
+    """The router has paused the peer, because the peer sends messages faster than they are handled."""
 
     TURN = "turn"
     """The peer has used up its share of this turn of the event loop; the rest of its input waits for the next turn."""
 
     OUTPUT = "output"
-    """The peer does not read its output, so it must not request more."""
+    """The peer does not read its output, so it must not send more requests."""
 
 
 NO_REASONS: frozenset[PauseReason] = frozenset()
 
 
 class ReadGate:
-    """A gate that pauses a Twisted transport while there are reasons to, and resumes it when there are none.
+    """A gate that pauses a Twisted transport while there is a reason, and resumes it when there is none.
 
     Each reason has one owner: only the router pauses and resumes for ``ROUTER``, only the protocol for ``TURN``, and
-    only the write buffer for ``OUTPUT``. So a peer that is paused for two reasons is not read before both owners have
-    withdrawn theirs, in any order.
+    only the write buffer for ``OUTPUT``. A peer that is paused for two reasons is not read until both owners have
+    withdrawn their reason, in any order.
     """
 
     __slots__ = ("_transport", "holds_input", "reasons")
@@ -34,8 +34,8 @@ class ReadGate:
         self._transport = transport
         self.reasons = NO_REASONS
         self.holds_input = False
-        """Whether bytes that were received before the pause must wait, too. With ``OUTPUT`` alone they need not: there
-        are few of them, as the transport is not read, and they may contain the peer's answer to a close.
+        """Whether bytes that were received before the pause must not be processed either. With ``OUTPUT`` alone they
+        are processed: they are few, and may contain the peer's answer to a close.
         """
 
     def pause(self, reason: PauseReason) -> None:
@@ -49,7 +49,7 @@ class ReadGate:
         self.read_on()
 
     def withdraw(self, reason: PauseReason) -> None:
-        """Withdraw a reason, but leave the transport as it is until :meth:`read_on`."""
+        """Withdraw a reason, but do not resume the transport until :meth:`read_on`."""
         self._set(self.reasons - {reason})
 
     def read_on(self) -> None:

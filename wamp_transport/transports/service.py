@@ -60,7 +60,8 @@ class WampService:
         options = self.current_options
         connection = self.node.connect(for_client(options or self.options, scope), encoder, transport, details)
         if options is None:
-            # The configuration has changed during the handshake, too late to refuse it: the client gets a close.
+            # The configuration has changed during the handshake. It is too late to refuse it, so the client gets a
+            # close.
             self.node.leave(connection.session_id, CLOSE_REALM, CHANGED)
         if self.django_sessions is not None:
             connection.credentials = self.django_sessions.find(scope)
@@ -68,7 +69,7 @@ class WampService:
 
     @property
     def current_options(self) -> ServiceOptions | None:
-        """The options for new sessions; None if a newer configuration does not allow all that this service allows.
+        """The options for new sessions; None if a newer configuration allows less than this service.
 
         The configuration may change during a handshake, so this is checked at its end.
         """
@@ -78,7 +79,7 @@ class WampService:
 def for_client(options: ServiceOptions, scope: Mapping[str, Any]) -> ServiceOptions:
     """Return the options of a service for the client of a handshake.
 
-    Anonymous sessions of a client that is known by its cookie use its public id as authid, unless an authid is
+    If the client is known by its cookie, its anonymous sessions use its public id as authid, unless an authid is
     configured.
     """
     if VISITOR not in scope or options.anonymous is None:

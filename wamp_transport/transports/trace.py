@@ -1,7 +1,7 @@
-"""Logs the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
+"""Log the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
 
-Each service has its own logger below ``wamp_transport.traffic``. Payloads, cookies, query strings and credentials are
-never logged: only listed headers, and the kind, length and flags of frames.
+Each service has a logger below ``wamp_transport.traffic``. Payloads, cookies, query strings and credentials are never
+logged. Only allowed headers, and the kind, length and flags of frames are logged.
 """
 
 import logging
@@ -39,13 +39,19 @@ MAX_CLOSE_BYTES: Final = 125
 
 
 def traffic_logger(service: PathService) -> logging.Logger:
-    """Return the logger of a service, named after its id or path. It is visible unless logging is configured for it."""
+    """Return the logger of a service, named after its id or path.
+
+    Its messages are shown even if logging is not configured.
+    """
     name = getattr(service.settings, "id", None) or ".".join(service.segments) or "root"
     return visible(logging.getLogger(TRAFFIC)).getChild(name)
 
 
 class Trace:
-    """A log of one connection. It is given the bytes as they are received and sent; frames may be split anywhere."""
+    """A log of one connection.
+
+    Its methods accept bytes as they are received and sent, so frames may be split anywhere.
+    """
 
     def __init__(self, logger: logging.Logger, peer: str) -> None:
         self._logger = logger
@@ -54,9 +60,9 @@ class Trace:
         self._outgoing = FrameHeads()
 
     def listen(self, protocol: Any) -> None:
-        """Log what ``protocol`` receives from now on.
+        """Log the bytes that ``protocol`` receives from now on.
 
-        The method is replaced on this one instance, so that tracing costs other connections nothing.
+        This replaces a method of this instance only, so that tracing costs other connections nothing.
         """
         receive = protocol.dataReceived
 
@@ -102,14 +108,14 @@ class Trace:
 
 
 class FrameHeads:
-    """A parser that describes the frames in a stream of bytes. It skips payloads, except that of a close."""
+    """A parser that describes the frames in a stream of bytes. It skips payloads, except those of close frames."""
 
     def __init__(self) -> None:
         self._head = b""
         self._unread_payload = 0
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """Yield a description of each frame that begins in ``data``, once its head is complete."""
+        """Yield a description of each frame that begins in ``data``, when its head is complete."""
         while data:
             if self._unread_payload:
                 count = min(self._unread_payload, len(data))

@@ -1,4 +1,4 @@
-"""Finds the options of a WAMP service that only ``runserver`` and ``runnode`` fully support."""
+"""Find the options of a WAMP service that only ``runserver`` and ``runnode`` fully support."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,12 +17,14 @@ CONSUMER_OPTIONS: Final = frozenset(
         "require_websocket_subprotocol",
     }
 )
-"""Options that the consumer applies, so that they have an effect under every server."""
+"""Options that have an effect under every server, because the consumer applies them."""
 
 WAITING_SERVER_OPTIONS: Final = frozenset(
     {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}
 )
-"""Options that have an effect only under servers that wait for slow peers: uvicorn and hypercorn, not plain Daphne."""
+"""Options that have an effect only under servers that wait for slow peers, such as uvicorn and hypercorn, but not plain
+Daphne.
+"""
 
 IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
 """Options that have no effect under any server."""

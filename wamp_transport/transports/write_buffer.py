@@ -1,4 +1,4 @@
-"""Collects the bytes for one peer over a turn of the event loop and sends them in one piece; bounded for slow peers.
+"""Collect the bytes for one peer during a turn of the event loop and send them in one piece; bounded for slow peers.
 
 The buffer is the producer of a Twisted transport. The transport calls ``pauseProducing`` when its own buffer is full,
 and ``resumeProducing`` when it is empty again.
@@ -11,13 +11,13 @@ from .backpressure import SlowConsumerMonitor
 from .read_gate import PauseReason, ReadGate
 
 WRITE_CHUNK_BYTES: Final = 256 * 1024
-"""Bytes that are passed to the transport at a time after a slow peer has read all that the transport had."""
+"""Size of the chunks in bytes that are passed to the transport when a slow peer has read the transport's buffer."""
 
 
 class WriteBuffer:
     """A queue of bytes for one peer.
 
-    While the transport's own buffer is full, this one is *blocked*: it collects bytes but sends none. It also pauses
+    While the buffer of the transport is full, this one is *blocked*: it collects bytes but sends none. It also pauses
     reading with ``gate``, because a peer that does not read its output must not request more.
 
     ``flush_soon`` schedules :meth:`flush` for the end of this turn of the loop. ``make_monitor`` is called when the
@@ -46,21 +46,23 @@ class WriteBuffer:
         self._monitor: SlowConsumerMonitor | None = None
         self._writes_through = writes_through
         self._frames: list[bytes] = []
-        self._size = 0  # bytes in the frames; maintained only while there is a monitor
+        self._size = 0  # total size of the frames; maintained only while there is a monitor
         self._is_stopped = False
 
     # Hot path: once per message written, and once per peer and turn of the loop.
 
     def write(self, data: bytes) -> None:
-        """Add whole frames; they are sent with the next flush."""
+        """Add complete frames. They are sent with the next flush."""
         frames = self._frames
         if not frames:
-            # Only the first frame schedules the buffer. It then stays scheduled, or blocked, until there are no frames.
+            # Only the first frame schedules the buffer. The buffer then stays scheduled, or blocked, until it has no
+            # frames.
             self._flush_soon(self)
         frames.append(data)
         if self._monitor is not None:
             self._size += len(data)
-            # Last, because it can call back: on overflow this buffer is discarded, and a last message written to it.
+            # Last, because this can call back: on overflow, this buffer is discarded and a last message is written to
+            # it.
             self._monitor.update_size(self._size + unsent(self._transport))
 
     def flush(self) -> bool:
@@ -68,7 +70,7 @@ class WriteBuffer:
 
         Return whether the loop may have new work; see :meth:`~.flush_scheduler.Flushable.flush`.
         """
-        # A stopped buffer is never blocked: flush_now() must empty it, or writes would pile up in it.
+        # A stopped buffer is never blocked: flush_now() must empty it, otherwise writes would accumulate.
         if self._gate.reasons and self.is_blocked:
             return False
         return self.flush_now()
@@ -79,7 +81,8 @@ class WriteBuffer:
         if not frames:
             return False
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        # Emptied first: the transport can call pauseProducing() while it sends, which counts what is left.
+        # Empty the buffer first: the transport can call pauseProducing() while it sends, which counts the remaining
+        # bytes.
         frames.clear()
         self._size = 0
         return not self._is_stopped and self.send(data)
@@ -95,7 +98,7 @@ class WriteBuffer:
             sent = transport.writeSomeData(data)
             if sent == len(data):
                 return False
-            # Anything but a number is the reason of a lost connection, which the transport notices by itself.
+            # A result that is not a number is the reason of a lost connection, which the transport detects itself.
             if isinstance(sent, int):
                 data = data[sent:]
         transport.write(data)
@@ -124,22 +127,22 @@ class WriteBuffer:
         self._size = 0
 
     def stop(self) -> None:
-        """Drop the collected bytes, and all that are written from now on."""
+        """Drop the collected bytes and all bytes that are written from now on."""
         self._is_stopped = True
-        # Withdrawn only: if the transport is paused, resumeProducing() reads on when its buffer is empty.
+        # Only withdraw the reason: if the transport is paused, resumeProducing() reads on when its buffer is empty.
         self._gate.withdraw(PauseReason.OUTPUT)
         self.discard()
         self._end_monitoring()
 
     def pauseProducing(self) -> None:
-        """Stop reading the peer and begin to monitor it, because the transport's buffer is full."""
+        """Stop reading from the peer and start its monitor, because the transport's buffer is full."""
         if not self._is_stopped and self._monitor is None:
             self._monitor = self._make_monitor()
             self._size = sum(map(len, self._frames))
         self._gate.pause(PauseReason.OUTPUT)
 
     def resumeProducing(self) -> None:
-        """Send the collected bytes in chunks, because the transport's buffer is empty, until it is full again."""
+        """Send the collected bytes in chunks until the transport's buffer, which is empty, is full again."""
         self._gate.withdraw(PauseReason.OUTPUT)
         # A chunk that fills the transport's buffer makes it call pauseProducing(), which blocks this buffer again.
         while self._frames and not self.is_blocked:
@@ -173,6 +176,6 @@ class WriteBuffer:
 
 
 def unsent(transport: Any) -> int:
-    """Return the number of bytes in the buffers of a Twisted transport; 0 if it does not show them."""
+    """Return the number of bytes in the buffers of a Twisted transport; 0 if its buffers are not accessible."""
     size: int = getattr(transport, "unsent_bytes", 0)
     return size

@@ -1,1 +1,1 @@
-"""The vocabulary of the protocol: messages, payload, URIs, ids, features and errors."""
+"""The elements of the WAMP protocol: messages, payload, URIs, ids, features and errors."""

@@ -1,4 +1,4 @@
-"""Error URIs of the protocol, and the exceptions of the core, grouped by who must act on them.
+"""Error URIs of the protocol, and the exceptions of the core.
 
     WampError
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
@@ -59,15 +59,15 @@ CLOSE_TRANSPORT_LOST = "wamp.close.transport_lost"
 
 
 class WampError(Exception):
-    """The base class of the core's exceptions. ``str()`` returns a human-readable message."""
+    """The base class of the core's exceptions. ``str()`` returns the message for people."""
 
 
 class ProtocolViolation(WampError):
-    """A peer broke the protocol. The message names the fault and, if possible, the element."""
+    """Raised if a peer violates the protocol. The message names the fault and, if possible, the element."""
 
 
 class RequestRefused(WampError):
-    """A request that the router refuses. ``uri`` is the machine-readable reason; the message is for people."""
+    """Raised if the router refuses a request. ``uri`` is the reason for programs, the message is for people."""
 
     def __init__(self, uri: str, message: str) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class RequestRefused(WampError):
 
 
 class PayloadError(WampError):
-    """A payload cannot be delivered to a receiver. ``uri`` is the error that its sender receives."""
+    """Raised if a payload cannot be delivered to a receiver. ``uri`` is the error that the sender receives."""
 
     def __init__(self, message: str, uri: str = INVALID_PAYLOAD) -> None:
         super().__init__(message)
@@ -85,7 +85,7 @@ class PayloadError(WampError):
 class ApplicationError(WampError):
     """An ERROR message for a request: ``uri`` is the reason, ``args`` and ``kwargs`` its payload.
 
-    When a procedure raises it, the caller receives it.
+    If a procedure raises this exception, the caller receives it.
     """
 
     def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
@@ -137,11 +137,11 @@ KINDS: Final[dict[str, type[ApplicationError]]] = {
     NO_AVAILABLE_CALLEE: CalleeUnavailable,
     UNAVAILABLE: CalleeUnavailable,
 }
-"""Error URIs with an exception class of their own."""
+"""The exception classes of specific error URIs."""
 
 
 def application_error(uri: str, /, *args: Any, **kwargs: Any) -> ApplicationError:
-    """Return the exception for an ERROR message, with the class that belongs to its URI."""
+    """Return the exception for an ERROR message. Its class depends on the URI."""
     return KINDS.get(uri, ApplicationError)(uri, *args, **kwargs)
 
 
@@ -157,5 +157,5 @@ class SessionClosed(TransportError):
         self.reason = reason
 
     def __reduce__(self) -> Any:
-        """The reason, under the same name as in ApplicationError."""
+        """Support pickling."""
         return type(self), (self.reason, str(self))

@@ -47,23 +47,23 @@ DEALER_FEATURES: tuple[str, ...] = (
 
 CLIENT_ROLES: Final = frozenset({"publisher", "subscriber", "caller", "callee"})
 CLIENT_FEATURES: Final = frozenset({*BROKER_FEATURES, *DEALER_FEATURES, "call_cancelling"})
-"""The client features that the router uses, by role. One has two spellings in the specification."""
+"""The client features that the router uses. One of them has two spellings in the specification."""
 
 
 def known_roles(announced: Mapping[str, ClientRole | None]) -> dict[str, ClientRole | None]:
-    """Return ``HELLO.Details.roles`` with only those roles and features that the router uses; others cost memory."""
+    """Return ``HELLO.Details.roles`` with only the roles and features that the router uses, to save memory."""
     return {name: known_features(role) for name, role in announced.items() if name in CLIENT_ROLES}
 
 
 def known_features(role: ClientRole | None) -> ClientRole | None:
-    """Return a role with only those features that the router uses."""
+    """Return a role with only the features that the router uses."""
     if role is None or role.features is None:
         return None
     return ClientRole({name: on for name, on in role.features.items() if name in CLIENT_FEATURES})
 
 
 def router_roles() -> dict[str, dict[str, dict[str, bool]]]:
-    """``WELCOME.Details.roles``."""
+    """Return ``WELCOME.Details.roles``."""
     return {
         "broker": {"features": dict.fromkeys(BROKER_FEATURES, True)},
         "dealer": {"features": dict.fromkeys(DEALER_FEATURES, True)},

@@ -1,8 +1,8 @@
-"""All WAMP messages as types; a type's definition is its parser, type check and builder.
+"""All WAMP messages as types. A type defines how messages are parsed, validated and built.
 
-A message is an array on the wire, ``[code, field, field, ...]``, with the fields in the order given here. Options
-and details contain the keys that this router reads or sends; other keys are ignored, ``null`` counts as absent, and a
-value of the wrong type is refused with its place. ``args`` and ``kwargs`` stay raw (see ``payload``).
+A message is an array on the wire, ``[code, field, field, ...]``, with the fields in the order given here. Options and
+details contain the keys that this router reads or sends. Other keys are ignored, and ``null`` is treated as absent. A
+value of the wrong type is an error that names its place. ``args`` and ``kwargs`` stay raw (see ``payload``).
 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
@@ -20,14 +20,14 @@ EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
 
 class Details(Struct, omit_defaults=True):
-    """A dictionary of options or details whose content is ignored."""
+    """Options or details whose content is ignored."""
 
 
 # --- opening and closing a session -------------------------------------------------------------------------------
 
 
 class ClientRole(Struct, omit_defaults=True):
-    """One role of a client, with the features it announces."""
+    """A role of a client, with the announced features."""
 
     features: dict[str, bool | None] | None = None
 
@@ -95,7 +95,7 @@ class Authenticate(Struct, array_like=True, tag=5, forbid_unknown_fields=True):
     extra: dict[str, Any]
 
     def __repr__(self) -> str:
-        # Contains the ticket itself for the method "ticket": never log it.
+        # For the method "ticket", this is the ticket itself: never log it.
         return "Authenticate(...)"
 
 
@@ -110,7 +110,7 @@ class Goodbye(Struct, array_like=True, tag=6, forbid_unknown_fields=True):
 
 
 class Forwarder(Struct, omit_defaults=True):
-    """One hop of ``forward_for``."""
+    """A hop in ``forward_for``."""
 
     session: Id
     authid: str
@@ -130,7 +130,7 @@ class ErrorDetails(Struct, omit_defaults=True):
 class Error(Struct, array_like=True, tag=8, forbid_unknown_fields=True):
     """``[ERROR, request type, request, details, error, args?, kwargs?]``, both ways.
 
-    From a client only as the answer to an INVOCATION.
+    Clients send it only as the answer to an INVOCATION.
     """
 
     request_type: int
@@ -449,7 +449,7 @@ PAYLOAD_MESSAGES: tuple[type[PayloadMessage], ...] = (
 )  # fmt: skip
 
 CODES: dict[type[Message], int] = {kind: kind.__struct_config__.tag for kind in get_args(Message)}
-"""The code on the wire of each message type."""
+"""The code of each message type in the protocol."""
 
 NAMES: dict[type[Message], str] = {
     kind: "".join("_" + letter if letter.isupper() else letter for letter in kind.__name__).upper().strip("_")

@@ -1,7 +1,7 @@
 """Application payload: ``args`` and ``kwargs`` as received, in the format of their sender.
 
-The router forwards payload without rebuilding it, so it stays the bytes of one serialization until a receiver
-with another one needs it. A message therefore travels together with the name of its payload's format.
+The router forwards payload without decoding it. The payload is converted only for a receiver with another
+serialization. So the name of the payload's format is passed along with each message.
 """
 
 from sys import maxsize
@@ -14,25 +14,27 @@ D = TypeVar("D")
 PASSTHRU_ATTRIBUTES: Final = (
     "enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer", "ppt_cipher", "ppt_keyid",
 )  # fmt: skip
-"""Options and details that describe a payload which the router passes through: ``ppt_*`` of the specification
-(Advanced Profile, "Payload Passthru Mode"), and Autobahn's older ``enc_*``."""
+"""Options and details that describe a payload that the router passes through unchanged: ``ppt_*`` of the specification
+(Advanced Profile, "Payload Passthru Mode"), and Autobahn's older ``enc_*``.
+"""
 
 ABSENT: Final = Raw(b"")
-"""Marks args or kwargs that are absent from a message. Compare it by identity."""
+"""The value of args or kwargs that are absent from a message. Compare it by identity."""
 
 
 class _TooDeep:
-    """A size larger than any limit, which makes size checks fail and look at the payload itself."""
+    """The type of :data:`TOO_DEEP`. Its length exceeds any limit, so that size checks inspect the payload."""
 
     def __len__(self) -> int:
         return maxsize
 
 
 TOO_DEEP: Final[Any] = _TooDeep()
-"""Marks the args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
+"""The args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
 
 PYTHON: Final = "python"
-"""The format of payload that consists of Python values (a list, a dict) instead of bytes, as the router sends it."""
+"""The format of payload that consists of Python values (a list, a dict) instead of bytes. The router itself sends it.
+"""
 
 
 def positional(*values: Any) -> Raw:
@@ -41,7 +43,7 @@ def positional(*values: Any) -> Raw:
 
 
 def uses_passthru(options: Any) -> bool:
-    """Return whether the options or details of a message announce a payload in passthru mode."""
+    """Return whether options or details announce a payload in passthru mode."""
     return options.ppt_scheme is not None
 
 

@@ -1,4 +1,4 @@
-"""Validates URIs and patterns, for each match policy.
+"""Validate URIs and patterns, for each match policy.
 
 Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscription" and
 "Pattern-based Registrations".
@@ -21,8 +21,8 @@ LOOSE = {
 def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
     """Return whether ``uri`` is valid for ``match`` (exact, prefix or wildcard).
 
-    Strict: components of ``[0-9a-z_]``. Loose: no white space, ``#`` or ``.`` in a component. An exact URI has no
-    empty component, a prefix may end in one, a wildcard may have them anywhere.
+    Strict: components consist of ``[0-9a-z_]``. Loose: components contain no white space, ``#`` or ``.``. An exact URI
+    has no empty component. A prefix may end with an empty component. A wildcard may have empty components anywhere.
     """
     return (LOOSE if loose else STRICT)[match].fullmatch(uri) is not None
 

@@ -1,4 +1,4 @@
-"""Converts a message to its array on the wire, without absent trailing elements.
+"""Convert a message to the array that is sent, without absent trailing elements.
 
 Section of the specification: Basic Profile, "Messages" (empty trailing arguments are omitted).
 """
@@ -17,7 +17,7 @@ FIXED_FIELDS: dict[type[Any], int] = {kind: len(kind.__struct_fields__) - 2 for 
 
 
 def wire(message: Message) -> Any:
-    """Return what a serializer encodes: the message itself if it is complete, else a tuple without absent elements."""
+    """Return the value to encode for a message: the message itself, or a tuple without absent trailing elements."""
     return WRITERS[type(message)](message)
 
 

@@ -1,6 +1,6 @@
-"""Sends small, complete HTTP answers over ASGI, with a content length and with support of HEAD.
+"""Send small, complete HTTP answers over ASGI, with a content length and support for HEAD.
 
-Files, which are too large for one message, are sent by `file_answer`.
+`file_answer` sends files, which are too large for one ASGI message.
 """
 
 import re
@@ -23,9 +23,10 @@ _WITHOUT_BODY = (204, 304)
 
 
 class UnsupportedScope(Exception):
-    """An HTTP service was called with another type of scope: a bug in the code that mounted it.
+    """Raised if an HTTP service is called with a scope that is not HTTP.
 
-    For `lifespan`, ASGI expects an error from applications that do not support it.
+    This is a bug in the code that mounted the service. ASGI also expects an exception from applications that do not
+    support the scope `lifespan`.
     """
 
     def __init__(self, service: object, scope_type: str) -> None:
@@ -40,7 +41,7 @@ def require_http(service: object, scope: Scope) -> None:
 
 
 def encode_headers(headers: HeaderList) -> list[tuple[bytes, bytes]]:
-    """Return headers in the form of ASGI.
+    """Return headers in ASGI's form.
 
     Raises ValueError for a name that is not a token, and for a value with a line break or another control character,
     which could inject headers.
@@ -62,7 +63,7 @@ async def send_answer(
     content_type: str = TEXT,
     headers: HeaderList = (),
 ) -> None:
-    """Send one complete answer; to HEAD, the same headers without the body.
+    """Send a complete answer. For HEAD, send the same headers without the body.
 
     Raises ValueError, before anything is sent, for a header that `encode_headers` refuses.
     """
@@ -79,10 +80,10 @@ async def send_answer(
 
 
 async def refuse_method(scope: Scope, send: Send, allowed: Iterable[str] = READ_METHODS) -> None:
-    """Answer 405 with the allowed methods."""
+    """Send a 405 answer with the allowed methods."""
     await send_answer(scope, send, 405, b"Method not allowed.\n", headers=[("Allow", ", ".join(allowed))])
 
 
 async def send_redirect(scope: Scope, send: Send, location: str) -> None:
-    """Answer 302 with a location, which must be a valid, encoded URL reference."""
+    """Send a 302 answer with a location, which must be a valid, encoded URL reference."""
     await send_answer(scope, send, 302, b"Found elsewhere.\n", headers=[("Location", location)])

@@ -1,4 +1,4 @@
-"""Decides which files of a directory may be served: none that are hidden, excluded or outside."""
+"""Decide which files of a directory may be served: none that are hidden, excluded or outside the directory."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from typing import NamedTuple
 logger = getLogger(__name__)
 
 PUBLIC_DOT_DIRECTORY = ".well-known"
-"""The only name with a leading dot that is served, and only at the top of a directory (RFC 8615)."""
+"""The only name with a leading dot that is served, and only at the top level of a directory (RFC 8615)."""
 
 _MAX_LINKS = 4
 """Maximum number of links to directories in one path. Without it, directories that contain links to each other would
@@ -19,7 +19,7 @@ _FORBIDDEN = frozenset({"/", "\\", "\x7f", *map(chr, range(32))})
 
 
 class StaticDirectoryError(Exception):
-    """A directory that is configured cannot be served. The message names it and the reason."""
+    """Raised if a configured directory cannot be served. The message contains the directory and the reason."""
 
     def __init__(self, directory: str | os.PathLike[str], reason: str) -> None:
         super().__init__(f"cannot serve files from {os.fspath(directory)!r}: {reason}")
@@ -28,7 +28,9 @@ class StaticDirectoryError(Exception):
 
 
 def is_public(segments: Sequence[str]) -> bool:
-    """Return whether decoded path segments can name a file that is served. Only the last may be empty (a directory).
+    """Return whether decoded path segments can name a file that is served.
+
+    Only the last one may be empty (a directory).
 
     Names with a leading dot, such as `.` and `..`, and names with a separator of any system, NUL or another control
     character are refused, so that they never reach the file system.
@@ -44,14 +46,14 @@ def is_public(segments: Sequence[str]) -> bool:
 
 
 class _Identity(NamedTuple):
-    """An identity of a file, equal for two forms of the same path, also on file systems that ignore case."""
+    """The identity of a file. It is equal for two forms of the same path, even on case-insensitive file systems."""
 
     device: int
     inode: int
 
 
 class _Pending(NamedTuple):
-    """A directory that has not been read yet: its location, its name below the root, and how it was reached."""
+    """A directory that has not been read yet: its location, its name below the root, and the links that led to it."""
 
     path: str
     segments: tuple[str, ...]
@@ -64,11 +66,11 @@ def _identity(info: os.stat_result) -> _Identity:
 
 
 class Boundary:
-    """A directory and a rule which of its files may be served. All methods access the disk: call them in a thread.
+    """A directory and the rules for its files that may be served. All methods access the disk: call them in a thread.
 
     `excluded` are directories or files that are never served; relative paths start at the directory. Raises
-    StaticDirectoryError if the directory does not exist, cannot be read, is or lies in an excluded one, or is a node's
-    own `.crossbar` folder.
+    StaticDirectoryError if the directory does not exist, cannot be read, is excluded or inside an excluded one, or is a
+    node's `.crossbar` directory.
     """
 
     def __init__(self, directory: str | os.PathLike[str], excluded: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -88,9 +90,9 @@ class Boundary:
             raise StaticDirectoryError(directory, "it is, or lies in, an excluded directory")
 
     def allows(self, path: str) -> bool:
-        """Return whether a path below `root` exists and may be served, after all links are followed.
+        """Return whether a path below `root` exists and may be served, with all links followed.
 
-        No link in the path may lead out of the directory, even if the next one leads back.
+        No link in the path may lead out of the directory, even if a later link leads back.
         """
         if path == self.root:
             return True
@@ -119,9 +121,9 @@ class Boundary:
         return not self._is_excluded(real, excluded)
 
     def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
-        """Yield name segments, path and stat of every file that may be served, in no particular order.
+        """Yield the name segments, path and stat of each file that may be served, in no particular order.
 
-        Directories that cannot be read are logged and left out.
+        Unreadable directories are logged and skipped.
         """
         excluded = self._identities()
         root = _identity(os.stat(self.root))
@@ -166,7 +168,7 @@ class Boundary:
 
     @staticmethod
     def _is_excluded(real: str, excluded: frozenset[_Identity]) -> bool:
-        """Return whether a real path is an excluded one or lies in one."""
+        """Return whether a real path is excluded or inside an excluded directory."""
         while excluded:
             try:
                 if _identity(os.stat(real)) in excluded:

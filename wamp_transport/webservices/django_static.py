@@ -1,7 +1,7 @@
-"""Serves Django's static files below `STATIC_URL`, in front of another ASGI application.
+"""Serve Django's static files below `STATIC_URL`, in front of another ASGI application.
 
-With finders (development), files are found in the directories of the apps. Otherwise they are those that
-`collectstatic` has copied to `STATIC_ROOT`.
+With finders, for development, files are served from the directories of the apps. Otherwise files are served from
+`STATIC_ROOT`, where `collectstatic` has copied them.
 """
 
 import os
@@ -32,7 +32,7 @@ from wamp_transport.webservices.paths import raw_path, segments_of
 logger = getLogger(__name__)
 
 DEFAULT_CACHE_TIMEOUT = 60
-"""Seconds for which browsers can use files whose name does not change with their content."""
+"""Seconds for which browsers may cache files whose name does not contain a hash of their content."""
 
 
 def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
@@ -47,7 +47,7 @@ def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
 
 
 def has_hashed_name(path: str, name: str) -> bool:
-    """Return whether the name of a file contains a hash of its content, as Django's static files storage adds it."""
+    """Return whether the name of a file contains a hash of its content, as Django's static files storage adds."""
     stem, extension = splitext(name)
     plain = splitext(stem)[0] + extension
     if plain == name:
@@ -55,7 +55,7 @@ def has_hashed_name(path: str, name: str) -> bool:
     try:
         url: str = staticfiles_storage.url(plain)
     except ValueError:
-        return False  # a file that the storage's manifest does not know
+        return False  # a file that is not in the storage's manifest
     return basename(url) == basename(name)
 
 
@@ -76,7 +76,7 @@ class FinderFiles:
         return describe_on_disk(self._types, path, name) if path and self.allows(path) else None
 
     def allows(self, path: str) -> bool:
-        """Return whether a file below a finder's directory really lies there, with all links followed.
+        """Return whether a file below a finder's directory is still inside when all links are followed.
 
         Files of a finder without a directory are not checked.
         """
@@ -106,11 +106,11 @@ def _lies_in(root: str, relative: str) -> bool:
 class DjangoStaticFiles:
     """An ASGI application that serves files below STATIC_URL and calls `application` for all other requests.
 
-    `use_finders` defaults to `settings.DEBUG`. `cache_timeout` is in seconds; None sends no Cache-Control. With finders
-    browsers must check each time, and files with a hash in their name can be cached for years. A missing file is
-    answered with 404, unless STATIC_URL is `/`: then `application` is called. If STATIC_ROOT is not set or cannot be
-    read, a warning is logged and `application` is called. The constructor reads settings and STATIC_ROOT: call it in a
-    thread, after Django's setup.
+    `use_finders` defaults to `settings.DEBUG`. `cache_timeout` is in seconds; None sends no Cache-Control. With
+    finders, browsers must revalidate files each time. Files with a hash in their name may be cached for years. A
+    request for a missing file gets a 404 answer, unless STATIC_URL is `/`: then `application` is called. If STATIC_ROOT
+    is not set or cannot be read, a warning is logged and `application` is called. The constructor reads settings and
+    STATIC_ROOT: call it in a thread, after Django's setup.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class DjangoStaticFiles:
             self._files.rescan()
 
     def rest_below(self, scope: Scope) -> tuple[str, ...] | None:
-        """Return the segments of a request's path below STATIC_URL; None if `application` must answer."""
+        """Return the segments of a request's path below STATIC_URL; None if `application` must handle the request."""
         if scope["type"] != "http" or self._files is None or self._prefix is None:
             return None
         segments = segments_of(raw_path(scope)) or ()

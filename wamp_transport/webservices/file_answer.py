@@ -1,7 +1,7 @@
-"""Answers a request with a file: chooses variant and range, reads it in a thread, and sends it in chunks.
+"""Answer a request with a file: choose variant and range, read the file in a thread, and send it in chunks.
 
-A FileSource finds the file. The file stays open from its first stat to its last byte, so length and entity tag belong
-to the bytes that are sent, even if the file is replaced meanwhile.
+A FileSource finds the file. The file stays open from the first stat to the last byte. So length and entity tag match
+the bytes that are sent, even if the file is replaced during the answer.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from wamp_transport.webservices.request_headers import (
 logger = getLogger(__name__)
 
 CHUNK_SIZE = 64 * 1024
-"""Bytes that are read and sent at a time. A connection needs no more memory for a file of any size."""
+"""Bytes that are read and sent at a time. This limits the memory for an answer, regardless of the size of the file."""
 
 _YEAR_10000 = 253_402_300_800
 _NOT_IN_304 = frozenset({"content-type", "content-encoding"})
@@ -50,7 +50,7 @@ _NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
 
 @dataclass
 class FileAnswer:
-    """An answer that is ready to be sent. `body` is its first part. `file` is open if bytes are `remaining`."""
+    """An answer that is ready to send. `body` is its first part. `file` is open if more bytes are `remaining`."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -61,7 +61,7 @@ class FileAnswer:
     def close(self) -> None:
         """Close the file if it is open. A second call does nothing."""
         if self.file is not None:
-            # This waits for a read that a canceled request has left running in its thread, at most for one chunk.
+            # This may wait for a read of one chunk that is still running in a thread after a request was canceled.
             self.file.close()
 
 
@@ -74,11 +74,12 @@ async def serve_file(
     *,
     default: Sequence[str] | None = None,
 ) -> bool:
-    """Answer a GET or HEAD request for the segments below a service. If no file matches, send nothing and return False.
+    """Answer a GET or HEAD request for the segments below a service.
 
-    `default` names the file to send if no other exists. Returns when the file is sent, when the client disconnects, or
-    when the file cannot be read to its end. Then the answer is left incomplete, so that the server ends the connection,
-    because the announced length is wrong.
+    Return False, without sending anything, if no file matches.
+
+    `default` names the file to send if no other exists. Returns when the file was sent, when the client disconnects, or
+    when reading the file fails. In the last case the answer stays incomplete, so that the server closes the connection.
     """
 
     def prepare() -> FileAnswer | Elsewhere | None:
@@ -103,7 +104,7 @@ async def serve_file(
 
 
 def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope) -> FileAnswer | None:
-    """Open the smallest variant that the client accepts and return the answer with it; None if none can be read.
+    """Open the smallest variant that the client accepts and return the answer; None if no variant can be read.
 
     Accesses the disk: call it in a thread. The caller must close the answer.
     """
@@ -126,11 +127,11 @@ def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope)
 def _openable(
     served: ServedFile, allows: Callable[[str], bool], encodings: frozenset[str]
 ) -> Iterator[tuple[Variant, BinaryIO]]:
-    """Yield the variants that the client accepts, opened, the smallest first. The caller must close them."""
+    """Open and yield the variants that the client accepts, the smallest first. The caller must close them."""
     try:
         current = os.stat(served.path)
     except OSError:
-        return  # compressed variants are not served without their file
+        return  # compressed variants are served only if the file itself exists
     for variant in served.variants:
         if (variant.encoding and variant.encoding not in encodings) or not allows(variant.path):
             continue
@@ -140,7 +141,8 @@ def _openable(
             logger.warning("static file %s cannot be opened: %s", variant.path, error.strerror)
             continue
         info = os.fstat(file.fileno())
-        # A variant older than its file is of an earlier version. Archives store times in whole seconds.
+        # A variant older than the file belongs to an earlier version. Compare whole seconds, because archives store no
+        # fractions.
         if not stat.S_ISREG(info.st_mode) or (variant.encoding and int(info.st_mtime) < int(current.st_mtime)):
             file.close()
             continue
@@ -152,10 +154,10 @@ def _open_non_blocking(path: str, flags: int) -> int:
 
 
 def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
-    """Return the answer for an open file; `answer.file` is None if nothing of it remains to be read."""
+    """Return the answer for an open file; `answer.file` is None if no bytes remain to be read."""
     info = os.fstat(file.fileno())
     modified = int(info.st_mtime) if 0 < info.st_mtime < _YEAR_10000 else None
-    # Each variant has its own tag, because parts of different variants must never be combined.
+    # Each variant has a different tag, because clients must never combine parts of different variants.
     entity_tag = f'"{info.st_mtime_ns:x}-{info.st_size:x}{variant.encoding and "-" + variant.encoding}"'
     headers = [*variant.headers, ("ETag", entity_tag)]
     if modified is not None:
@@ -186,10 +188,10 @@ def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
 
 
 def _with_slash(scope: Scope) -> str:
-    """Return the location of the same directory with its trailing slash.
+    """Return the location of the requested directory with a trailing slash.
 
-    It is relative to the last segment, so that the path before it stays the same, also at a proxy, and no form of the
-    path can redirect to another host.
+    The location is relative to the last segment. So it is also correct behind a proxy that changes the path, and cannot
+    redirect to another host.
     """
     path = segments_of(raw_path(scope)) or ("",)
     query = quote(bytes(scope.get("query_string", b"")), safe=_QUERY_SAFE)
@@ -199,7 +201,10 @@ def _with_slash(scope: Scope) -> str:
 async def _in_thread(
     prepare: Callable[[], FileAnswer | Elsewhere | None],
 ) -> FileAnswer | Elsewhere | None:
-    """Run `prepare` in a thread. If the request is canceled meanwhile, close the file that the thread has opened."""
+    """Run `prepare` in a thread.
+
+    If the request is canceled before the thread is done, close the file that the thread opens.
+    """
     lock = threading.Lock()
     opened: list[FileAnswer] = []
     abandoned = False
@@ -225,7 +230,7 @@ async def _in_thread(
 
 
 async def _send(answer: FileAnswer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer. Read no faster than the server sends, and stop if the client disconnects."""
+    """Send an answer. Read the file no faster than the server sends it, and stop if the client disconnects."""
     if answer.status >= 400:
         await send_answer(scope, send, answer.status, headers=answer.headers)
         return
@@ -256,7 +261,7 @@ async def _send_remaining(answer: FileAnswer, file: BinaryIO, receive: Receive, 
 
 
 async def _read(file: BinaryIO, size: int) -> bytes:
-    """Return the next bytes of a file. Log a warning and return none if it ends early or cannot be read."""
+    """Return the next bytes of a file. If it ends early or cannot be read, log a warning and return an empty result."""
     try:
         chunk = await asyncio.to_thread(file.read, size)
     except OSError as error:

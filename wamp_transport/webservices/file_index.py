@@ -1,4 +1,4 @@
-"""Maps addresses of a service to files of a directory, indexed at the start or looked up for each request.
+"""Map the paths of requests to files of a directory, indexed at the start or looked up for each request.
 
 WhiteNoise determines media types, compressed variants and caching. `boundary` decides which files may be served, and
 `file_answer` sends them.
@@ -28,16 +28,16 @@ _MORE_MIME_TYPES = {".jgz": "text/javascript"}
 _MIME_KEY = re.compile(r"\.?[^/\\\s.][^/\\\s]*")
 _MIME_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:;[ \t]*[\x20-\x7e]+)?", re.ASCII)
 
-# WhiteNoise appends this to every text type, even if the type already names a charset.
+# WhiteNoise appends this to every text type, even if the type already has a charset.
 _ADDED_CHARSET = '; charset="utf-8"'
 
-# These are computed from the open file, because the file may have changed after it was indexed.
+# These headers are computed from the open file, because the file may have changed since it was indexed.
 _VOLATILE = frozenset({"content-length", "last-modified", "etag"})
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A file on disk that can be sent for a served file. `encoding` is empty for the file itself."""
+    """A file on disk that can be sent as the content of a served file. `encoding` is empty for the file itself."""
 
     encoding: str
     path: str
@@ -46,7 +46,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """A file with an address, and its variants, the smallest first."""
+    """A file of a service with its variants, the smallest first."""
 
     path: str
     variants: tuple[Variant, ...]
@@ -68,11 +68,11 @@ class FileSource(Protocol):
         """Return the file or redirect for the decoded segments below the service; None if there is none."""
 
     def allows(self, path: str) -> bool:
-        """Return whether a file that was found before may still be served."""
+        """Return whether a file that was found earlier may still be served."""
 
 
 class FileTypes:
-    """The HTTP headers of a service's files; every service has its own.
+    """The rules for the HTTP headers of a service's files.
 
     `cache_timeout` is in seconds; None sends no Cache-Control. `mime_types` maps extensions (such as `.glb`) to
     additional types. `is_immutable(path, name)` returns whether a file with this name never changes. Raises ValueError
@@ -104,7 +104,7 @@ class FileTypes:
         )
 
     def describe(self, path: str, name: str, stat_cache: Mapping[str, os.stat_result] | None = None) -> ServedFile:
-        """Return the served file at a path, with its variants found in `stat_cache` or, without it, on disk.
+        """Return the served file at a path. Look for its variants in `stat_cache` or, if this is None, on disk.
 
         Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is not a file, OSError if
         the file system fails, and ValueError or OverflowError if the modification time cannot be formatted.
@@ -124,7 +124,7 @@ class FileTypes:
 
     @staticmethod
     def _finish_headers(headers: Any, path: str, name: str) -> None:
-        """Correct WhiteNoise's headers if the type names its own charset, or the file itself is compressed."""
+        """Correct WhiteNoise's headers if the media type already has a charset, or if the file itself is compressed."""
         media_type, _, parameters = headers["Content-Type"].partition(";")
         if parameters:
             own = parameters.removesuffix(_ADDED_CHARSET)
@@ -136,8 +136,8 @@ class FileTypes:
 class DirectoryFiles:
     """The files of one directory, a FileSource.
 
-    With `autorefresh` every request looks for its file on disk, for development. Otherwise the files are those that
-    existed at construction or at the last `rescan`. Both read the whole directory: call them in a thread. Raises
+    With `autorefresh`, for development, each request looks for its file on disk. Otherwise the files are those that
+    existed at construction or at the last `rescan`, which read the whole directory: call both in a thread. Raises
     StaticDirectoryError as `Boundary` does.
     """
 
@@ -195,7 +195,7 @@ class DirectoryFiles:
 
 
 def describe_on_disk(types: FileTypes, path: str, name: str) -> ServedFile | None:
-    """Return the file that is at a path now; None if it cannot be served."""
+    """Look up the file at a path on disk. Return None if it cannot be served."""
     try:
         return types.describe(path, name)
     except IsDirectoryError:

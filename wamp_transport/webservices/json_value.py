@@ -1,4 +1,4 @@
-"""The `json` service, which answers with one fixed JSON value."""
+"""The `json` service, which answers with a fixed JSON value."""
 
 import json
 from typing import Any
@@ -16,11 +16,11 @@ from wamp_transport.webservices.not_found import send_not_found
 from wamp_transport.webservices.paths import rest_of
 
 OWN_PATHS = ((), ("",))
-"""The remaining path segments at the service's own path, without and with a trailing slash."""
+"""The remaining path segments of a request for the service's path itself, without and with a trailing slash."""
 
 
 class JsonValue:
-    """An ASGI application that answers GET and HEAD at its own path, and 404 below it.
+    """An ASGI application that answers GET and HEAD for the path of the service, and sends 404 for paths below.
 
     Raises ValueError or TypeError if JSON cannot represent the value (NaN, infinities, other types).
     """

@@ -1,4 +1,7 @@
-"""The 404 answer: a page for browsers and a short text for other clients. It reveals nothing about the server."""
+"""The 404 answer: a page for browsers and a short text for other clients.
+
+The answer reveals nothing about the server.
+"""
 
 from wamp_transport.webservices.answers import HTML, TEXT, Receive, Scope, Send, require_http, send_answer
 from wamp_transport.webservices.request_headers import accepted, header
@@ -13,15 +16,15 @@ _PAGE = b"""<!doctype html>
 
 
 async def send_not_found(scope: Scope, send: Send) -> None:
-    """Answer 404 in the form that the client prefers."""
-    # Only if HTML is named: tools send */*, and a short text is better for them.
+    """Send a 404 answer in the form that the client prefers."""
+    # HTML only if the client names it: tools send */*, and get a short text.
     wants_page = "text/html" in accepted(header(scope, b"accept"))
     body, content_type = (_PAGE, HTML) if wants_page else (_TEXT, TEXT)
     await send_answer(scope, send, 404, body, content_type=content_type, headers=[("Vary", "Accept")])
 
 
 class NotFound:
-    """An ASGI application that answers every request with 404."""
+    """An ASGI application that answers all requests with 404."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_http(self, scope)

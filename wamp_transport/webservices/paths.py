@@ -1,4 +1,4 @@
-"""Finds the service of a web transport for a path, in a tree of path segments. The most specific path wins.
+"""Find the service of a web transport for a path, in a tree of path segments. The most specific path wins.
 
 The mounting code resolves the path of a request and calls the service with a scope from `mounted`, in which `REST`
 contains the segments after the path of the service.
@@ -12,22 +12,22 @@ from urllib.parse import quote, unquote_to_bytes
 T = TypeVar("T")
 
 REST = "wamp_transport.rest"
-"""Scope key: the decoded segments after the path of the service, as a tuple.
+"""The key in the ASGI scope for the decoded segments after the path of the service, a tuple.
 
-`()` means that the path ended without a slash where the service is mounted (`/docs`), `("",)` that it ended with
-one (`/docs/`)."""
+For a service at `/docs`, the value is `()` for the path `/docs`, and `("",)` for `/docs/`.
+"""
 
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 def raw_path(scope: Mapping[str, Any]) -> str:
-    """Return the path of a request as it was sent, percent-encoded and without the query."""
+    """Return the path of a request as the client sent it, percent-encoded and without the query."""
     raw = scope.get("raw_path")
     if raw is None:
-        # It is optional in ASGI. The path encoded again differs only in slashes that were encoded.
+        # `raw_path` is optional in ASGI. Encoding `path` again gives the same result, except for encoded slashes.
         return quote(scope["path"])
     path = bytes(raw).decode("latin-1").partition("?")[0]
-    # A request line may carry a whole URL (RFC 9112, section 3.2.2); the server passes it on unchanged.
+    # A request line may contain a complete URL (RFC 9112, section 3.2.2), which the server passes on unchanged.
     match = _ABSOLUTE_FORM.match(path)
     return (path[match.end() :] or "/") if match else path
 
@@ -35,7 +35,7 @@ def raw_path(scope: Mapping[str, Any]) -> str:
 def segments_of(path: str) -> tuple[str, ...] | None:
     """Split a percent-encoded path into decoded segments, or return None if it does not begin with a slash.
 
-    Decoding comes after splitting, so `%2F` is a character of its segment and never a separator. Empty segments
+    Segments are decoded after splitting, so `%2F` is a character of its segment and never a separator. Empty segments
     are kept (`/ws/` is `("ws", "")`), and dots are not special (`/a/../b` has three segments). Bytes that are not UTF-8
     become U+FFFD, which no configured path contains.
     """
@@ -47,9 +47,10 @@ def segments_of(path: str) -> tuple[str, ...] | None:
 
 
 def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the segments after the path of a service: those set by `mounted`, else all segments of the path.
+    """Return the segments after the path of a service, as set by `mounted`.
 
-    Returns None for a path that does not begin with a slash, such as `*`.
+    Without a service, return all segments of the path. Return None for a path that does not begin with a slash, such as
+    `*`.
     """
     rest = scope.get(REST)
     return segments_of(raw_path(scope)) if rest is None else tuple(rest)
@@ -61,7 +62,7 @@ def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[s
 
 
 class _Node(Generic[T]):
-    """A node of the tree. `mounts` contains the service that is mounted at this segment, if any."""
+    """A node of the tree. `mounts` contains the service mounted at this segment, if any."""
 
     __slots__ = ("children", "mounts")
 
@@ -90,12 +91,12 @@ class PathTable(Generic[T]):
             node.mounts.append(service)
 
     def resolve(self, path: str) -> tuple[T, tuple[str, ...]] | None:
-        """Return the service for a percent-encoded path (see `raw_path`) and the segments left after its own.
+        """Return the service for a percent-encoded path (see `raw_path`), and the remaining segments of the path.
 
-        The service with the longest matching path wins. None means that no service answers this path.
+        The service with the longest matching path wins. Return None if no service has this path.
         """
         last, found = self._last
-        if path != last:  # most requests are for the same path as the one before
+        if path != last:  # most requests have the same path as the previous one
             found = self._find(path)
             self._last = (path, found)
         return found

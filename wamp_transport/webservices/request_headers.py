@@ -1,6 +1,6 @@
-"""Parses request headers: acceptable types and encodings, conditions and ranges (RFC 9110).
+"""Parse request headers: acceptable types and encodings, conditions and ranges (RFC 9110).
 
-As in the RFC, an invalid header is ignored and never an error.
+As the RFC requires, invalid headers are ignored and are no error.
 """
 
 import re
@@ -16,7 +16,7 @@ _WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*", re.IG
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> str | None:
-    """Return a header of the request by its lower-case name, repeated lines joined by commas; None if absent."""
+    """Return a header of the request by its lower-case name; None if absent. Repeated lines are joined with commas."""
     lines = [bytes(value).decode("latin-1") for key, value in scope["headers"] if bytes(key).lower() == name]
     return ", ".join(lines) if lines else None
 
@@ -24,7 +24,7 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
 def accepted(value: str | None) -> frozenset[str]:
     """Return the lower-case items of an Accept or Accept-Encoding header that are not refused with a weight of 0.
 
-    An item with an invalid weight counts as refused.
+    Items with an invalid weight are refused.
     """
     items = set()
     for item in (value or "").split(","):
@@ -41,7 +41,8 @@ def is_not_modified(
 ) -> bool:
     """Return whether the client's copy is still valid (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
 
-    `modified` is in seconds since 1970, None if unknown. If there is a list of entity tags, it alone decides.
+    `modified` is in seconds since 1970, None if unknown. If the request has a list of entity tags, only this list is
+    used.
     """
     if if_none_match is not None:
         if if_none_match.strip() == "*":
@@ -68,7 +69,7 @@ class RangeNotSatisfiable(Exception):
 def byte_range(value: str | None, size: int) -> ByteRange | None:
     """Return the requested part of a file of `size` bytes, or None for the whole file (RFC 9110, section 14).
 
-    Returns None also for ranges that may be ignored: other units, several ranges, invalid ranges. Raises
+    Also return None for ranges that may be ignored: other units, several ranges, invalid ranges. Raises
     RangeNotSatisfiable for a valid range that has no byte in common with the file.
     """
     match = _ONE_RANGE.fullmatch(value) if value is not None else None
@@ -89,7 +90,7 @@ def byte_range(value: str | None, size: int) -> ByteRange | None:
 
 
 def if_range_holds(value: str | None, entity_tag: str, modified: int | None) -> bool:
-    """Return whether If-Range, which may be absent, allows to send a range (RFC 9110, section 13.1.5)."""
+    """Return whether the If-Range header, if present, allows sending a range (RFC 9110, section 13.1.5)."""
     if value is None:
         return True
     value = value.strip()

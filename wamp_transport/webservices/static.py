@@ -1,6 +1,6 @@
 """The `static` service, which serves the files of one directory over HTTP.
 
-`boundary` decides which files may be served, `file_index` maps addresses to files, and `file_answer` sends a file. This
+`boundary` decides which files may be served, `file_index` maps paths to files, and `file_answer` sends a file. This
 module applies the options of the service.
 """
 
@@ -24,19 +24,21 @@ from wamp_transport.webservices.paths import raw_path, rest_of
 __all__ = ["DEFAULT_CACHE_TIMEOUT", "StaticDirectoryError", "StaticFiles"]
 
 DEFAULT_CACHE_TIMEOUT = 43200
-"""Seconds for which browsers can use a file without another request."""
+"""Seconds for which browsers may use a file without another request."""
 
 
 class StaticFiles:
-    """An ASGI application for the files of a directory. The rest in the scope (see `paths`) names the file.
+    """An ASGI application for the files of a directory.
+
+    The remaining segments in the scope (see `paths`) name the file.
 
     - `autorefresh`: look for the file on disk for each request, for development. Otherwise the files are those that
       existed at construction or at the last `rescan`.
     - `cache_timeout`: seconds, None for no Cache-Control.
-    - `mime_types`: types by extension, added to the usual ones for this service only.
-    - `default_file`: path below the directory of the file that is sent, with status 200, if no other exists.
-    - `allow_cross_origin`: allow pages of every origin to read the files, without credentials.
-    - `excluded`: directories and files below that are never served.
+    - `mime_types`: additional media types by extension, for this service only.
+    - `default_file`: the file, as a path below the directory, to send with status 200 if no other exists.
+    - `allow_cross_origin`: allow pages of all origins to read the files, without credentials.
+    - `excluded`: directories and files below the directory that are never served.
 
     Construction reads the whole directory unless `autorefresh` is on: call it in a thread. Raises
     StaticDirectoryError for a directory that cannot be served and ValueError for an invalid option.
@@ -71,7 +73,7 @@ class StaticFiles:
         rest = rest_of(scope)
         if rest == () and raw_path(scope).endswith("/"):
             rest = ("",)
-        # A hidden name is refused here already, so that no default file answers for it.
+        # Refuse hidden names here, so that the default file is not sent for them.
         if rest is not None and is_public(rest):
             served = await serve_file(self._files, scope, receive, send, rest, default=self._default)
             if served:

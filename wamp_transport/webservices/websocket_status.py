@@ -1,4 +1,4 @@
-"""Answers plain HTTP requests to the path of a WAMP service with a page that explains the path."""
+"""Answer plain HTTP requests to the path of a WAMP service with a page that explains the path."""
 
 import json
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _JSON = "application/json"
 class WebSocketStatus:
     """An ASGI application that answers HTTP requests to a WAMP path with a page, or with 426 if not ``is_shown``.
 
-    ``url`` is the address in the configuration. The page shows no data of the request or of the machine.
+    ``url`` is the address in the configuration. The page contains no data of the request or the machine.
     """
 
     def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:

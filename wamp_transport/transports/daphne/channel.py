@@ -16,7 +16,9 @@ from ...config.transport import WebOptions
 from .sockets import counted
 
 HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
-"""A Host header: a name or an address, and an optional port. Commas are legal, but here they mean two headers."""
+"""A Host header: a name or an address, and an optional port. Commas are legal, but here they indicate that two headers
+were joined.
+"""
 
 MAX_HEADER_LINES: Final = 200
 """Maximum number of header lines of a request."""
@@ -25,19 +27,19 @@ IDLE_SECONDS: Final = 60
 """Seconds without data after which a connection is closed if ``client_timeout`` is not set."""
 
 LINGER_SECONDS: Final = 1.0
-"""Seconds in which further input of a refused client is discarded, so that the client can read the reason."""
+"""Seconds for which further input of a refused client is discarded, so that the client can read the reason."""
 
 
 def is_host(values: Sequence[bytes]) -> bool:
     """Return whether a request has no Host header or one valid one; RFC 9112, section 3.2."""
     if not values:
-        return True  # HTTP/1.0 does not need one; the WebSocket handshake checks for it
+        return True  # HTTP/1.0 does not require Host; the WebSocket handshake checks it separately
     found = HOST.fullmatch(values[0].strip())
     return len(values) == 1 and found is not None and int(found[1] or 0) <= 65535
 
 
 def phrase(status: int) -> bytes:
-    """Return the reason phrase of an HTTP status, even if Twisted does not know it; empty if there is none."""
+    """Return the reason phrase of an HTTP status, including those missing in Twisted; empty if there is none."""
     if status in RESPONSES:
         return RESPONSES[status]
     try:
@@ -49,8 +51,8 @@ def phrase(status: int) -> bytes:
 class LimitedChannel(HttpChannel):
     """Twisted's HTTP parser with the limits of a web transport.
 
-    The head of the first request must arrive within ``seconds`` from now, later heads within ``request_timeout`` from
-    their first byte. Bytes that arrive do not extend this time.
+    The head of the first request must be complete within ``seconds`` from now, later heads within ``request_timeout``
+    from their first byte. Received bytes do not extend this time.
     """
 
     maxHeaders = MAX_HEADER_LINES
@@ -92,7 +94,7 @@ class LimitedChannel(HttpChannel):
             super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a request whose head is too large, in its first line or in the others."""
+        """Refuse a request with a line that is too long."""
         if self.has_request_line:
             self.refuse(431, f"the head of a request may have at most {self.totalHeadersSize} bytes")
         else:
@@ -128,7 +130,7 @@ class LimitedChannel(HttpChannel):
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Handle bytes of a body, or bytes that follow a request while it is answered."""
+        """Handle bytes of a body, or bytes that arrive after a request while it is being answered."""
         if self._is_refused:
             return
         if not self.is_handling_request:
@@ -158,7 +160,7 @@ class LimitedChannel(HttpChannel):
         self.refuse(413, f"the body of a request may have at most {self.options.max_request_body} bytes")
 
     def timeoutConnection(self) -> None:
-        """Close the connection. A client that has begun a request gets an error first."""
+        """Close the connection. If the client has begun a request, send an error first."""
         if self._is_refused or not self._has_begun:
             super().timeoutConnection()  # type: ignore[no-untyped-call]
         else:
@@ -189,5 +191,5 @@ class LimitedChannel(HttpChannel):
         if status in (413, 414, 431):
             self.setTimeout(LINGER_SECONDS)  # type: ignore[no-untyped-call]
         else:
-            # Closes the connection, and aborts it later if the client does not read.
+            # This closes the connection, and aborts it later if the client does not read.
             super().timeoutConnection()  # type: ignore[no-untyped-call]

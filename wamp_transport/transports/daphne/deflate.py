@@ -20,18 +20,19 @@ MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
 """Window sizes in bits that zlib supports for raw streams. The RFC also allows 8; such offers are declined."""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
-"""The end of a flushed block, which is not sent."""
+"""The end of a flushed block. It is not sent."""
 
 Offer = tuple[str, Mapping[str, Sequence[Any]]]
-"""The name of an extension and its parameters: True for one without a value, several values for a repeated one."""
+"""The name of an extension and its parameters. A parameter without a value is True; a repeated one has several values.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DeflateParameters:
-    """The parameters that were agreed for one connection; windows are in bits.
+    """The parameters agreed for one connection. Window sizes are in bits.
 
-    ``our_reset`` and ``their_reset`` are true if that side begins each message with an empty window. ``answer`` is the
-    value of the response header.
+    ``our_reset`` and ``their_reset`` are true if the router or the client, respectively, begins each message with an
+    empty window. ``answer`` is the value of the response header.
     """
 
     our_window: int
@@ -43,7 +44,7 @@ class DeflateParameters:
 
 
 def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
-    """Return the parameters for the first acceptable offer; None if there is none, so that nothing is compressed."""
+    """Return the parameters for the first acceptable offer; None if there is none: then nothing is compressed."""
     for name, parameters in offers:
         if name == NAME and (accepted := _accept(parameters, settings)) is not None:
             return accepted
@@ -60,11 +61,11 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> DeflateP
     if their_window is None or their_window is True:
         their_window = "15"
     if parameters or not {type(our_reset), type(their_reset)} <= {bool}:
-        return None  # unknown, repeated, or with a value that it must not have
+        return None  # unknown, repeated, or with an invalid value
     if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < MIN_WINDOW_BITS:
         return None
     if settings.request_max_window_bits and not has_their_window:
-        return None  # this client does not allow a limit on its window
+        return None  # the client does not support a limit on its window
 
     answer = [NAME]
     if our_reset:
@@ -94,8 +95,8 @@ def _is_window(value: object) -> bool:
 class PerMessageDeflate:
     """The compressor and decompressor of one connection. Autobahn's parser calls the methods for incoming messages.
 
-    Windows are created when first needed, and kept between messages only if that was agreed. After an error all data is
-    discarded, because the connection is being closed, and Autobahn reads on only to find the peer's close frame.
+    Windows are created on first use, and kept between messages only if agreed. After an error the connection is being
+    closed: Autobahn continues to read only to find the peer's close frame, so all data is discarded.
     """
 
     EXTENSION_NAME = NAME
@@ -117,7 +118,7 @@ class PerMessageDeflate:
         return deflated(compressor, payload)
 
     def decompress(self, payload: bytes, max_output_len: int) -> bytes:
-        """Return a message that was sent in one frame. ``max_output_len`` is in octets; 0 for no limit.
+        """Return the decompressed message of a single frame. ``max_output_len`` is in octets; 0 for no limit.
 
         Raises the errors of :meth:`decompress_message_data` and :meth:`end_decompress_message`.
         """
@@ -132,10 +133,10 @@ class PerMessageDeflate:
             self._decompressor = zlib.decompressobj(-self.parameters.their_window)
 
     def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
-        """Return the decompressed data of a piece of the message.
+        """Return the decompressed data for a piece of the message.
 
-        Raises PayloadExceededError if it has more than ``max_output_len`` octets, without decompressing the rest, and
-        PayloadCorruptError if it is invalid.
+        Raises PayloadExceededError if the result has more than ``max_output_len`` octets, without decompressing the
+        rest. Raises PayloadCorruptError if the data is invalid.
         """
         if self._has_failed:
             return b""

@@ -22,10 +22,10 @@ NOT_UTF8 = "text that is not valid UTF-8"
 
 
 class DaphneTransport:
-    """A :class:`~wamp_transport.transports.consumer.DirectTransport` that consists of the parts of an open connection.
+    """A :class:`~wamp_transport.transports.consumer.DirectTransport` for an open connection.
 
     ``reader``, ``gate`` and ``write_buffer`` exist exactly while ``connection`` is not None, from :meth:`attach` to
-    :meth:`detach`. ``protocol`` is the WebSocket; it owns the bytes that were received and not read yet.
+    :meth:`detach`. ``protocol`` is the WebSocket. It owns the received bytes that were not parsed yet.
     """
 
     __slots__ = ("_is_binary", "_protocol", "connection", "gate", "reader", "write", "write_buffer")
@@ -36,8 +36,8 @@ class DaphneTransport:
     write_buffer: WriteBuffer
 
     write: Callable[[bytes], None]
-    """Send the bytes of encoded messages. It is an attribute because it is called for each message: if frames need no
-    further work, it is the method of the write buffer itself.
+    """Send the bytes of encoded messages. This is an attribute for speed: if frames need no further work, it is the
+    method of the write buffer itself.
     """
 
     def __init__(self, protocol: Any) -> None:
@@ -47,7 +47,7 @@ class DaphneTransport:
         self.write = discard
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
-        """Return the encoder whose bytes :attr:`write` takes."""
+        """Return the encoder that produces bytes for :attr:`write`."""
         protocol = self._protocol
         if protocol is None or not protocol.is_framed:
             return PLAIN_ENCODERS[serializer.name]
@@ -57,7 +57,7 @@ class DaphneTransport:
         return compressed_encoder(serializer.name, agreed.our_window, agreed.memory_level)
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
-        """Deliver messages to ``connection`` from now on. The ASGI application receives no more events."""
+        """Deliver messages to ``connection`` from now on. The ASGI application receives no events after this."""
         protocol = self._protocol
         if protocol is None or protocol.state == protocol.STATE_CLOSED:
             connection.lost()  # the client has disconnected during the handshake
@@ -72,13 +72,16 @@ class DaphneTransport:
             transport, self.gate, protocol.server.flush_soon, self._make_monitor, writes_through=is_plain
         )
         self.write = self._make_writer()
-        # Last: all code takes a connection that is not None to mean that the other attributes exist.
+        # Last: if the connection is not None, other code relies on the other attributes.
         self.connection = connection
         protocol.muted = True
         protocol.application_queue = None
 
     def detach(self) -> None:
-        """Release the connection after the socket is closed, without leaving cycles to the garbage collector."""
+        """Release the connection after the socket was closed.
+
+        Break reference cycles, so that its memory is freed immediately.
+        """
         self._protocol = None
         self.write = discard
         if self.connection is not None:
@@ -102,15 +105,14 @@ class DaphneTransport:
     def close(self, reason: str, message: str) -> None:
         """Close the WebSocket.
 
-        The session is not ended here. The router, which closes the transport, does that itself, at the latest when the
-        socket is closed.
+        This does not end the session. The router ends it, at the latest when the socket is closed.
         """
         protocol = self._protocol
         if self.connection is not None and protocol.state == protocol.STATE_OPEN:
             protocol.begin_close(close_code(reason), close_text(reason, message).encode())
 
     def pause(self) -> None:
-        """Stop reading from the peer. Stop pings as well, because answers to them would not be read."""
+        """Stop reading from the peer. Stop pings as well, because their answers would not be read."""
         if self.connection is not None:
             self.reader.interrupt()
             self.gate.pause(PauseReason.ROUTER)
@@ -123,13 +125,13 @@ class DaphneTransport:
         self.gate.resume(PauseReason.ROUTER)
         if protocol.state == protocol.STATE_OPEN:
             restart_pings(protocol)
-        # Read the bytes that were received before the pause, but later: consumeData() is not reentrant, and the caller
-        # may be handling a message.
+        # Read the bytes that were received before the pause, but in a later turn: consumeData() is not reentrant, and
+        # the caller may be handling a message.
         protocol.server.loop.call_soon(protocol.consumeData)
 
     @property
     def queued_bytes(self) -> int:
-        """The number of bytes that were written and not sent yet."""
+        """The number of bytes that were written but not sent yet."""
         return 0 if self.connection is None else self.write_buffer.queued_bytes
 
     def stop(self) -> None:
@@ -146,7 +148,7 @@ class DaphneTransport:
     def check_message_time(self, *, is_incomplete: bool, seconds: float) -> None:
         """Report a violation if a message has been incomplete for more than ``seconds``; 0 for no limit.
 
-        While the peer is not read, no time is counted, because the peer is not responsible for the delay.
+        The time does not include pauses of reading, for which the peer is not responsible.
         """
         if self.connection is None:
             return
@@ -159,7 +161,7 @@ class DaphneTransport:
             self.connection.violate(f"a message was not complete within {seconds:g} seconds")
 
     def _inflate(self, payload: bytes) -> bytes | None:
-        """Return the message for a compressed payload; None if it is invalid, after closing the connection."""
+        """Decompress the payload of a message. If it is invalid, close the connection and return None."""
         protocol, limit = self._protocol, self._protocol.maxMessagePayloadSize
         try:
             message: bytes = protocol.compression.decompress(payload, limit)
@@ -184,7 +186,7 @@ class DaphneTransport:
         if protocol._trace is not None:
             write = protocol._trace.traced(write)
         if protocol.is_framed:
-            return write  # the encoder returns whole frames
+            return write  # the encoder returns complete frames
         compression, mask = protocol.compression, random_mask if protocol.applyMask else zero_mask
         return MessageFramer(
             write,
@@ -203,11 +205,11 @@ class DaphneTransport:
         )
 
     def _on_overflow(self, queued_bytes: int) -> None:
-        """Disconnect a slow peer. Drop the collected bytes, so that it receives the reason if it still reads."""
+        """Disconnect a slow peer. Drop the queued bytes, so that the peer receives the reason if it still reads."""
         if self.connection is not None:
             self.write_buffer.discard()
             self.connection.close_slow_consumer(queued_bytes)
 
 
 def discard(data: bytes) -> None:
-    """Do nothing: there is no connection to write to yet, or no longer."""
+    """Discard the bytes, because no connection is attached."""

@@ -1,4 +1,4 @@
-"""The opening handshake under Daphne: it applies the options of the path and carries out ASGI events.
+"""The opening handshake under Daphne: apply the options of the path and process ASGI events.
 
 Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
@@ -44,9 +44,9 @@ class HandshakeProtocol(WebSocketProtocol):
     compression: PerMessageDeflate | None
 
     is_framed = True
-    """Whether encoders create whole frames, which many connections can share."""
+    """Whether encoders create complete frames, which connections can share."""
 
-    # Daphne's functions do the same, but take longer.
+    # Daphne's functions do the same, but are slower.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -62,14 +62,14 @@ class HandshakeProtocol(WebSocketProtocol):
         self._denial: DenialResponse | None = None
 
     def begin(self, transport: Any, request: UpgradeRequest) -> None:
-        """Start the application for a valid request that was parsed already."""
+        """Start the application for a valid request that was already parsed."""
         self._simple_handshake = SimpleHandshake(self, request)
         self._simple_handshake.begin(transport)
 
     def processHandshake(self) -> None:
         """Apply the options of the path before Autobahn parses the request."""
         if hasattr(self, "request"):
-            # The application has not answered the request yet. These bytes are frames, which wait for the answer.
+            # The application has not answered the request yet. These bytes are frames, which must wait for the answer.
             if len(self.data) > MAX_WHOLE_FRAME_BYTES:
                 self.transport.pauseProducing()
             return
@@ -85,7 +85,7 @@ class HandshakeProtocol(WebSocketProtocol):
         super().processHandshake()
 
     def _begin_trace(self, service: PathService) -> None:
-        """Log everything that is received and sent from now on."""
+        """Log all received and sent bytes from now on."""
         trace = self._trace = Trace(traffic_logger(service), str(self.peer))
         head, _, rest = self.data.partition(b"\r\n\r\n")
         trace.asked(self.target, (line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]))
@@ -93,7 +93,7 @@ class HandshakeProtocol(WebSocketProtocol):
         trace.listen(self)
 
     def onConnect(self, request: Any) -> Any:
-        """Start the application. Refuse a request on which Daphne would fail."""
+        """Start the application. Refuse requests that Daphne cannot handle."""
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "the Sec-WebSocket-Protocol header is not ASCII")  # type: ignore[no-untyped-call]
         if self._options is not None:
@@ -107,11 +107,11 @@ class HandshakeProtocol(WebSocketProtocol):
         parameters = agree(self.websocket_extensions, options.compression.deflate)
         if parameters is not None:
             self.use_compression(PerMessageDeflate(parameters))
-            # With context takeover a frame depends on those before it, so connections cannot share it.
+            # With context takeover, a frame depends on the frames before it, so connections cannot share it.
             self.is_framed = self.is_framed and parameters.our_reset
 
     def refresh(self, options: WebSocketOptions | None) -> None:
-        """Apply changed options of the path, as far as they can change on an open connection."""
+        """Apply changed options of the path, if they can change on an open connection."""
         if self._options is None or options is None or options == self._options:
             return
         if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
@@ -121,7 +121,10 @@ class HandshakeProtocol(WebSocketProtocol):
             restart_pings(self)
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Add details of TLS to the ASGI scope of this handshake, and the client if a trusted proxy reports it."""
+        """Add details of TLS to the ASGI scope of this handshake.
+
+        Also set the client's address if a trusted proxy reports it.
+        """
         details = tls_details(self.transport)
         scope["scheme"] = "wss" if details else "ws"
         if details:
@@ -140,7 +143,7 @@ class HandshakeProtocol(WebSocketProtocol):
             self.transport.unregisterProducer()
 
     def serverAccept(self, subprotocol: str | None = None) -> None:
-        """Accept the handshake, with the headers of the application and those of the options."""
+        """Accept the handshake, with headers from the application and from the options."""
         headers: dict[str, list[str]] = {}
         for name, value in self._accept_headers:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -158,7 +161,7 @@ class HandshakeProtocol(WebSocketProtocol):
         handshake.accept(message.get("subprotocol"), headers)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Carry out an ASGI event, including those that Daphne does not know or handles wrongly."""
+        """Process an ASGI event, including those that Daphne does not know or handles incorrectly."""
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:
             self._accept_simple(self._simple_handshake, message)
@@ -183,7 +186,7 @@ class HandshakeProtocol(WebSocketProtocol):
         self.sendData(error_answer(code, reason, responseHeaders or ()))
 
     def _log_sent(self, data: bytes) -> None:
-        """Log sent bytes if it is enabled: the answer to the handshake, then frames."""
+        """Log sent bytes, if logging is enabled: the answer to the handshake, then frames."""
         is_answer = self.state == self.STATE_CONNECTING
         if self._trace is not None:
             (self._trace.answered if is_answer else self._trace.sent)(data)
@@ -196,7 +199,7 @@ class HandshakeProtocol(WebSocketProtocol):
             log_access(client, self._method, self.target, int(head.split(b" ", 2)[1]), len(body), seconds)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """Report that the socket is closed. Daphne does so only after it has parsed a request."""
+        """Report that the socket is closed. Daphne reports this only after it has parsed a request."""
         if self._trace is not None:
             self._trace.ended(wasClean, code, reason)
         if hasattr(self, "path"):
@@ -232,11 +235,10 @@ class HandshakeProtocol(WebSocketProtocol):
 
 
 def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
-    """Return the attributes that Autobahn sets on each new connection, to be set on the class instead.
+    """Return the attributes that Autobahn sets on each new connection, to set them on the class instead.
 
-    As class attributes, immutable values cost a connection neither time nor memory. Mutable ones (validator, queue,
-    statistics) become lazy attributes, of which each connection has its own. ``kind`` must be completely configured and
-    have a factory.
+    This saves time and memory per connection. Mutable values (validator, queue, statistics) become lazy attributes,
+    which are created for each connection. ``kind`` must be completely configured and have a factory.
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))

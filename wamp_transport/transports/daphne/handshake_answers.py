@@ -6,7 +6,7 @@ from typing import Any
 from .channel import phrase
 
 OWN_HEADERS = ("content-length", "connection")
-"""Headers that are always set here. Those of an application are ignored."""
+"""Headers that this module always sets. Values from an application are ignored."""
 
 
 def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
@@ -18,7 +18,7 @@ def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) ->
 
 
 def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return the answer to a handshake that Autobahn refuses, with the status and headers that Autobahn omits."""
+    """Return the complete answer to a handshake that Autobahn refuses, with the headers that Autobahn omits."""
     headers = [("Content-Type", "text/plain; charset=utf-8"), *headers]
     if any(name.lower() == "sec-websocket-version" for name, _ in headers):
         status = 426  # RFC 6455, section 4.4: the client can try another version
@@ -30,7 +30,7 @@ def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -
 
 
 class DenialResponse:
-    """The answer with which an application refuses a handshake, collected from ASGI events.
+    """An application's answer that refuses a handshake, collected from ASGI events.
 
     ``start`` is the event ``websocket.http.response.start``, of which only ``status`` is required.
     """
@@ -41,7 +41,7 @@ class DenialResponse:
         self._body = b""
 
     def add(self, event: dict[str, Any]) -> bool:
-        """Add an event ``websocket.http.response.body``. Return whether it was the last one."""
+        """Add an event ``websocket.http.response.body``. Return whether it is the last one."""
         self._body += event.get("body", b"")
         return not event.get("more_body")
 

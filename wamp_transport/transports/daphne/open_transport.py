@@ -1,4 +1,4 @@
-"""A transport that listens: its socket, the factory of its connections, TLS and limits."""
+"""An open transport: its listening socket, the factory of its connections, TLS and limits."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from .tls import TlsFactory, make_context
 
 
 class OpenTransport:
-    """A transport that listens. Its TLS and limits can change while its socket stays open."""
+    """An open, listening transport. Its TLS and limits can change while its socket stays open."""
 
     def __init__(self, factory: TransportFactory, listener: Listener, tls: TlsFactory | None) -> None:
         self.factory = factory
@@ -29,7 +29,7 @@ class OpenTransport:
         return transport
 
     def can_keep_socket(self, listener: Listener) -> bool:
-        """Return whether ``listener`` has the address that the socket is bound to."""
+        """Return whether the socket is already bound to the address of ``listener``."""
         return self.listener.address == listener.address
 
     async def apply_listener(self, listener: Listener) -> None:

@@ -1,4 +1,4 @@
-"""Maps WebSocket options to attributes of Autobahn's protocol, and applies them to connections.
+"""Map WebSocket options to attributes of Autobahn's protocol, and apply them to connections.
 
 Sections of RFC 6455: 5 to 7; the names and ranges of the options are those of the configuration.
 """
@@ -17,17 +17,17 @@ FindService = Callable[[str, bytes], PathService | None]
 """A function that returns the WAMP service for a transport key and a raw request path; None if there is none."""
 
 MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024
-"""Frames up to this size are read when they are complete; Autobahn reads larger ones piece by piece."""
+"""The size up to which frames are read when they are complete. Autobahn reads larger frames piece by piece."""
 
 CLOSE_TIMEOUT_SECONDS: Final = 30.0
-"""Seconds in which a peer must complete a close, unless ``close_handshake_timeout`` is set."""
+"""Seconds in which a peer must complete the closing handshake, unless ``close_handshake_timeout`` is set."""
 
 APPLIED_ONCE: Final = {
     "mask_server_frames": "maskServerFrames",
     "apply_mask": "applyMask",
     "auto_fragment_size": "autoFragmentSize",
 }
-"""Attributes of Autobahn's protocol by option, for options that cannot change after the handshake."""
+"""Attributes of Autobahn's protocol, by option, for options that are fixed after the handshake."""
 
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
@@ -39,25 +39,26 @@ APPLIED: Final = {
     "auto_ping_size": "autoPingSize",
     "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
 }
-"""The same for options that also change on open connections."""
+"""Attributes of Autobahn's protocol, by option, for options that can also change on open connections."""
 
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
     "auto_ping_timeout": "autoPingTimeout",
     "message_timeout": "message_timeout",
 }
-"""The same for times that also change on open connections: milliseconds in the option, seconds in the attribute."""
+"""Attributes for times that can also change on open connections: milliseconds in the option, seconds in the attribute.
+"""
 
 
 def options_of(service: PathService) -> WebSocketOptions:
     """Return the WebSocket options of a WAMP service."""
-    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
+    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService returns only WAMP services
     return service.settings.options
 
 
 def is_debugged(service: PathService) -> bool:
     """Return whether a WAMP service logs its traffic."""
-    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
+    assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService returns only WAMP services
     return service.settings.debug
 
 
@@ -82,7 +83,7 @@ def apply_live(protocol: Any, options: WebSocketOptions) -> None:
 
 
 def attributes(options: WebSocketOptions) -> dict[str, Any]:
-    """Return all attributes of a protocol that are set by options, with their values."""
+    """Return the attributes of a protocol for all options, with their values."""
     return {
         **{attribute: getattr(options, option) for option, attribute in APPLIED_ONCE.items()},
         **live_attributes(options, applies_mask=options.apply_mask),
@@ -104,7 +105,7 @@ def live_attributes(options: WebSocketOptions, *, applies_mask: bool) -> dict[st
 
 
 def restart_pings(protocol: Any) -> None:
-    """Schedule the next ping with the current interval, unless the answer to a ping is awaited."""
+    """Schedule the next ping with the current interval, unless the answer to a ping is pending."""
     if protocol.autoPingPendingCall is not None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None
@@ -115,7 +116,7 @@ def restart_pings(protocol: Any) -> None:
 
 
 def stop_pings(protocol: Any) -> None:
-    """Cancel pings until :func:`restart_pings`, and the timeout of a ping whose answer is awaited."""
+    """Cancel pings until :func:`restart_pings`, and the timeout of a pending ping."""
     if protocol.autoPingPendingCall is not None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None
@@ -126,7 +127,7 @@ def stop_pings(protocol: Any) -> None:
 
 
 def tune_socket(transport: Any, options: WebSocketOptions) -> None:
-    """Set the options of a TCP socket. Without pings, only keep-alive detects a peer that has vanished."""
+    """Set the options of a TCP socket. Without pings, only keep-alive detects a peer that has silently disconnected."""
     if not (hasattr(transport, "socket") and hasattr(transport, "setTcpNoDelay")):
         return
     try:

@@ -1,4 +1,4 @@
-"""The WebSocket protocol of this product's server: Autobahn's, with a fast path for common frames.
+"""The WebSocket protocol of this product's server: Autobahn's protocol with a fast path for common frames.
 
 The parts of the fast path do not depend on Autobahn: :class:`~wamp_transport.transports.frame_reader.FrameReader` reads
 common frames, :class:`~wamp_transport.transports.write_buffer.WriteBuffer` collects output, and
@@ -19,20 +19,21 @@ from .handshake import HandshakeProtocol, initial_attributes
 from .options import CLOSE_TIMEOUT_SECONDS, attributes
 
 MAX_CONTROL_FRAME_BYTES: Final = 125
-"""Octets that a control frame may have; RFC 6455, section 5.5."""
+"""Maximum payload of a control frame in octets; RFC 6455, section 5.5."""
 
 
 class WampWebSocketProtocol(HandshakeProtocol):
     """A WebSocket. It behaves like Daphne's protocol until a WAMP service attaches to ``direct``.
 
-    ``self.data`` contains the bytes that were received and not read yet. Autobahn's parser reads its frames from there.
+    ``self.data`` contains the received bytes that were not parsed yet. Autobahn's parser reads its frames from this
+    buffer.
     """
 
     closeHandshakeTimeoutCall: Any
     maxMessagePayloadSize: int
 
     largest_short_frame = 0
-    """Maximum payload in octets of the frames that the frame reader reads; -1 if it reads none."""
+    """Maximum payload in octets of frames for the frame reader; -1 to use only Autobahn's parser."""
 
     message_timeout = 0.0
     """Seconds in which a message must be complete; 0 for no limit."""
@@ -45,7 +46,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct = DaphneTransport(self)
 
     def onOpen(self) -> None:
-        """Make the write buffer the producer, so that it is informed when the peer reads slowly."""
+        """Register the write buffer as the producer, so that it is notified when the peer reads slowly."""
         super().onOpen()
         if self.direct.connection is not None:
             self.transport.unregisterProducer()
@@ -66,7 +67,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self.consumeData()
 
     def consumeData(self) -> None:
-        """Read the received bytes: common frames with the frame reader, any other frame with Autobahn's parser.
+        """Read the received bytes: common frames with the frame reader, other frames with Autobahn's parser.
 
         Not reentrant: call it from the event loop, never from code that handles a message or from a callback of
         Autobahn's parser.
@@ -82,8 +83,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
         reader.frames_left = FRAMES_PER_TURN
         while self.state == self.STATE_OPEN and not gate.holds_input:
             if self.current_frame is None and not self.inside_message:
-                # Empty while the reader runs: code that handles a message can close or pause the connection, and must
-                # find nothing to read then. The bytes that are left are put back afterwards.
+                # The buffer is empty while the reader runs: code that handles a message can close or pause the
+                # connection, and must find nothing to read then. The remaining bytes are put back afterwards.
                 data, self.data = self.data, b""
                 try:
                     self.data = reader.read(data, self.largest_short_frame)
@@ -98,9 +99,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
                     return
                 if reader.next_step is STOP:
                     continue
-            if not self.processData():  # can be true with no bytes left: the frame that has begun is empty
+            if not self.processData():  # can be true without remaining bytes if the frame that has begun is empty
                 break
-            reader.frames_left -= 1  # twice for a frame: Autobahn's parser reads head and payload in two steps
+            reader.frames_left -= 1  # called twice per frame: Autobahn's parser reads head and payload in two steps
             if reader.frames_left <= 0:
                 self._end_turn()
         if self.state == self.STATE_CLOSING:
@@ -109,7 +110,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
     # End of the hot path.
 
     def _look_for_close(self) -> None:
-        """Read frames with Autobahn's parser until the peer's answer to our close, which can come after many others."""
+        """Read frames with Autobahn's parser until the peer's answer to our close frame.
+
+        Many other frames can precede it.
+        """
         reader, gate = self.direct.reader, self.direct.gate
         while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
             reader.frames_left -= 1
@@ -117,7 +121,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 self._end_turn()
 
     def _end_turn(self) -> None:
-        """Serve other peers first: pause this one, and read the bytes that are left in the next turn."""
+        """Pause this peer to serve others, and read the remaining bytes in the next turn."""
         direct = self.direct
         if self.data and direct.connection is not None and PauseReason.TURN not in direct.gate.reasons:
             direct.gate.pause(PauseReason.TURN)
@@ -130,12 +134,12 @@ class WampWebSocketProtocol(HandshakeProtocol):
         gate.withdraw(PauseReason.TURN)
         self.consumeData()
         if self.state != self.STATE_CLOSED:
-            # Only now: consumeData() has paused again if the bytes that were left take several turns.
+            # Only now, because consumeData() pauses again if the remaining bytes take several turns.
             gate.read_on()
 
     def begin_close(self, code: int, reason: bytes) -> None:
-        """Send a close frame for the router. No more messages are read or written after it."""
-        # Not self.sendCloseFrame(): the router ends the session itself, so its loss must not be reported now.
+        """Send a close frame for the router. No messages are read or written afterwards."""
+        # Not self.sendCloseFrame(), which reports a lost session: here the router ends the session itself.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
 
@@ -146,31 +150,34 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.lost()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Send bytes that Autobahn creates (close, ping, pong, answer), after all bytes that were written before."""
+        """Send bytes that Autobahn creates (close, ping, pong, answer), after all bytes written before."""
         self._log_sent(data)
         if self.direct.connection is None:
             super().sendData(data, sync, chopsize)
         else:
-            # Not in pieces of ``chopsize``: Autobahn would queue these, and later messages would overtake them.
+            # Ignore ``chopsize``: Autobahn would queue the pieces, and later messages would overtake them.
             self.direct.write_buffer.send_after_flush(data)
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """Check the size of a frame. A compressed frame may be slightly larger than its message."""
+        """Check the size of a frame. A compressed frame may be slightly larger than the message."""
         limit = self.maxMessagePayloadSize
         if self.is_message_compressed and limit:
             self.maxMessagePayloadSize = max_compressed_size(limit)
         super().onMessageFrameBegin(length)
-        self.maxMessagePayloadSize = limit  # the limit of the message, which is checked when it is inflated
+        self.maxMessagePayloadSize = limit  # the limit of the message itself is checked when it is decompressed
 
     def onFrameData(self, payload: bytes) -> bool | None:
-        """Handle a piece of a frame. Drop it if it is of a control frame that is too large: Autobahn would store it."""
+        """Handle a piece of a frame.
+
+        Drop pieces of control frames that are too large, because Autobahn would store them.
+        """
         begun: Any = self.current_frame
         if begun.opcode > 7 and begun.length > MAX_CONTROL_FRAME_BYTES:
             return None
         return super().onFrameData(payload)  # type: ignore[no-any-return]
 
     def onMessageFrame(self, payload: list[bytes]) -> None:
-        """Handle a frame of a message. Drop empty pieces, because no limit counts them."""
+        """Handle a frame of a message. Drop empty pieces, because no limit applies to them."""
         super().onMessageFrame([piece for piece in payload if piece])
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -188,9 +195,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
         return super().onCloseFrame(code, reasonRaw)  # type: ignore[no-any-return]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket, and abort it later if the peer does not read its output.
+        """Close the socket. Abort the connection later if the peer does not read its output.
 
-        After a close frame from the peer the socket is not aborted immediately, so that the peer can read our answer.
+        After a close frame from the peer, the connection is not aborted immediately, so that the peer can read the
+        answer.
         """
         is_gentle = self._is_closed_by_peer and self.direct.connection is not None and not self.failByDrop
         abort = abort and not is_gentle
@@ -201,7 +209,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self._abort_timer = self.server.loop.call_later(CLOSE_TIMEOUT_SECONDS, self.transport.abortConnection)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """End the session after the socket is closed, which can happen before the handshake is answered."""
+        """End the session after the socket was closed. This can happen before the handshake is answered."""
         if self._abort_timer is not None:
             self._abort_timer.cancel()
         if (
@@ -219,7 +227,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.is_closed = None
 
     def check_timeouts(self) -> None:
-        """Report a message that takes too long. WAMP services do not use Daphne's pings and its limit of 24 hours."""
+        """Report a violation if a message takes too long.
+
+        WAMP services do not use Daphne's pings and its limit of 24 hours.
+        """
         if self.direct.connection is None:
             if self.state != self.STATE_CLOSED:
                 super().check_timeouts()
@@ -233,8 +244,8 @@ def protocol_with(
 ) -> type[WampWebSocketProtocol]:
     """Return a subclass of ``base`` for the options of a path.
 
-    It has all attributes that Autobahn would copy from ``factory`` to each connection. As class attributes they cost a
-    connection neither time nor memory.
+    Its class attributes are those that Autobahn would copy from ``factory`` to each connection. This saves time and
+    memory per connection.
     """
     settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)

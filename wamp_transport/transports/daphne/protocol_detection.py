@@ -1,6 +1,7 @@
-"""Chooses the protocol of a new connection by its first bytes.
+"""Choose the protocol of a new connection by its first bytes.
 
-A simple WebSocket handshake goes straight to the WebSocket protocol of its service, anything else to the HTTP server.
+A simple WebSocket handshake is passed directly to the WebSocket protocol of its service, anything else to the HTTP
+server.
 """
 
 import asyncio
@@ -24,8 +25,8 @@ TLS_HANDSHAKE: Final = b"\x16\x03"
 class ProtocolDetector(Protocol):
     """The protocol of a connection until its first bytes arrive.
 
-    It then hands the transport to the protocol that it has chosen. ``timeout`` is the number of seconds for the whole
-    head of the first request, including the TLS handshake.
+    It then passes the transport to the chosen protocol. ``timeout`` is the number of seconds for the whole head of the
+    first request, including the TLS handshake.
     """
 
     factory: Any
@@ -42,7 +43,7 @@ class ProtocolDetector(Protocol):
         self._timer = self.factory.server.loop.call_later(self._timeout, transport.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
-        """Choose the protocol and pass the bytes on to it."""
+        """Choose the protocol and pass the bytes to it."""
         seconds = self._stop_timer()
         if data.startswith(TLS_HANDSHAKE):
             transport: Any = self.transport
@@ -61,7 +62,7 @@ class ProtocolDetector(Protocol):
             protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """Stop the timeout: the peer has disconnected without sending anything."""
+        """Stop the timeout, because the peer has disconnected without sending anything."""
         self._stop_timer()
 
     def _hand_over(self, protocol: Any) -> None:

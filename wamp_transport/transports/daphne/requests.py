@@ -1,6 +1,6 @@
 """HTTP requests under this product's server: trusted proxies, limits, upgrades to WebSocket, slow clients.
 
-Nothing outside this package may import this module.
+No module outside this package may import this one.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ HSTS: Final = b"strict-transport-security"
 class TransportRequest(WebRequest):  # type: ignore[misc]
     """An HTTP request.
 
-    ``writable`` is set while the client reads fast enough; the application waits for it between parts of the answer.
+    ``writable`` is an event that is set while the client reads fast enough. The application waits for the event between
+    parts of the answer.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +45,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self._is_secure = False
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Add the transport to the ASGI scope, and the client if a trusted proxy reports it."""
+        """Add the transport to the ASGI scope, and the client's address if a trusted proxy reports it."""
         factory = self.channel.factory
         scope["wamp_transport"] = factory.key
         scope["root_path"] = believed_root_path(scope["root_path"], scope["client"], factory, self.server)
@@ -53,14 +54,14 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self._is_secure = scope["scheme"] == "https"
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Store a part of the body. Refuse the request if the body is too large, whatever length it announced."""
+        """Store a part of the body. Refuse the request if the body is too large, regardless of the announced length."""
         if self.channel.exceeds(self.content.tell() + len(data)):
             self.channel.refuse_body()
         else:
             super().handleContentChunk(data)
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
-        """Set the status of the answer. Add the reason phrase if Twisted does not know it."""
+        """Set the status of the answer. Add a reason phrase if Twisted has none for the status."""
         super().setResponseCode(code, message or phrase(code))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
@@ -73,7 +74,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         super().handle_reply(message)
 
     def _secured(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return the event that begins the answer, with a Strict-Transport-Security header if it is configured."""
+        """Return the first event of the answer, with a Strict-Transport-Security header if one is configured."""
         options = self.channel.factory.listener.options if self.channel is not None else None
         if options is None or not (options.hsts and self._is_secure):
             return message
@@ -92,7 +93,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         super().finish()
 
     def connectionLost(self, reason: Any) -> None:
-        """Release an application that waits to write, because the client has disconnected."""
+        """Wake an application that waits to write, because the client has disconnected."""
         self.writable.set()
         super().connectionLost(reason)
 
@@ -107,7 +108,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
     stopProducing = resumeProducing
 
     def process(self) -> Any:
-        """Handle the request, or the WebSocket that it upgrades to."""
+        """Handle the request, or start a WebSocket if the request is an upgrade."""
         transport = self.transport
         upgrades = self.requestHeaders.getRawHeaders(b"Upgrade", ())
         if WEBSOCKET in tokens(upgrades):
@@ -119,7 +120,8 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
                 return None
         result = super().process()
         if self.transport is None:
-            # Now a WebSocket: bytes that arrived together with the request are frames, not another request.
+            # The connection is a WebSocket now: bytes that arrived together with the request are frames, not another
+            # request.
             is_wrapped = isinstance(transport, ProtocolWrapper)
             protocol = transport.wrappedProtocol if is_wrapped else transport.protocol
             self.channel.rawDataReceived = protocol.dataReceived
@@ -146,7 +148,10 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         self.limiter.exempt = self.proxies
 
     def buildProtocol(self, address: Any) -> Any:
-        """Return the protocol of a new connection; None, which closes it, if a limit on connections is reached."""
+        """Return the protocol of a new connection.
+
+        Return None, which closes it, if a limit on connections is reached.
+        """
         refusal = self.limiter.refusal(address_of(address))
         if refusal:
             logger.info("Transport %s: a connection was closed: %s", self.key, refusal)
@@ -156,9 +161,9 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         return protocol
 
     def client_refusal(self, channel: Any) -> str:
-        """Return why a request is refused for the client that a trusted proxy reports; empty if it is accepted.
+        """Return the reason to refuse a request of the client that a trusted proxy reports; empty if it is accepted.
 
-        An accepted client is counted until its request is answered, or until the WebSocket that it opens is closed.
+        An accepted client is counted until its request is answered or its WebSocket is closed.
         """
         connection = counted(channel.transport) if self.proxies else None
         if connection is None or not self.proxies.trusts(connection.address):
@@ -181,7 +186,7 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
 
 
 def tokens(values: Iterable[bytes]) -> list[bytes]:
-    """Return the tokens in the lines of a list header, in lower case."""
+    """Return the tokens of a list header, which can have several lines, in lower case."""
     return [token.strip().lower() for value in values for token in value.split(b",")]
 
 
@@ -192,13 +197,13 @@ def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str
         return 505, "WebSocket needs HTTP/1.1"
     if len(versions) == 1 and VERSION.fullmatch(versions[0].strip()) is None:
         return 400, "Sec-WebSocket-Version is not a valid number"
-    if content.read(1):  # it would be read as frames
+    if content.read(1):  # the body would be read as frames
         return 400, "a request for a WebSocket must not have a body"
     return 0, ""
 
 
 def believed_root_path(from_header: str, client: Any, factory: TransportFactory, server: Server) -> str:
-    """Return the path from the Daphne-Root-Path header if a trusted proxy sent it, else the server's own."""
+    """Return the path from the Daphne-Root-Path header if a trusted proxy sent it, else the root path of the server."""
     own: str = server.root_path
     return from_header if factory.proxies and factory.proxies.trusts(client[0] if client else None) else own
 

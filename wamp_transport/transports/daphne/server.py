@@ -1,4 +1,4 @@
-"""Daphne's server for several transports: it opens and closes them as configured, and stops gracefully."""
+"""Daphne's server for several transports: it opens and closes transports as configured, and shuts down gracefully."""
 
 import asyncio
 import logging
@@ -31,10 +31,10 @@ from .tls import TlsError
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 1.0
-"""Seconds between two checks whether certificates have changed."""
+"""Interval in seconds between checks for changed certificates."""
 
 CHECK_SECONDS: Final = 2.0
-"""Seconds between two checks of the timeouts of all connections."""
+"""Interval in seconds between checks of the timeouts of all connections."""
 
 CHECKS_PER_TURN: Final = 256
 """Connections whose timeouts are checked in one turn of the event loop."""
@@ -50,7 +50,7 @@ def report_bugs(event: Mapping[str, Any]) -> None:
 
 
 def guarded(application: Any) -> Any:
-    """Return an ASGI application that fails with ordinary exceptions only. Others would end the process."""
+    """Wrap an ASGI application so that it raises only ordinary exceptions. Others would end the process."""
 
     async def run(scope: Any, receive: Any, send: Any) -> None:
         await run_guarded(application(scope=scope, receive=receive, send=send))
@@ -60,20 +60,20 @@ def guarded(application: Any) -> Any:
 
 @cache
 def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
-    """Return the scheduler of a loop, shared by all servers that run on it: a loop cannot be unhooked."""
+    """Return the scheduler of a loop. All servers on the loop share it, because its hook cannot be removed."""
     return FlushScheduler(loop)
 
 
 class ListenError(OSError):
-    """One or more transports cannot be opened. The message names each of them."""
+    """Raised if one or more transports cannot be opened. The message names each of these transports."""
 
 
 class WampServer(Server):  # type: ignore[misc]
     """Daphne's server for several transports.
 
-    ``on_start`` is called when the event loop runs, and sets ``wanted``. ``on_stop`` is called before the loop ends,
-    and closes sessions. ``failure`` is the exception that prevented the start, if any. ``busy_poll`` is in seconds; see
-    :mod:`~wamp_transport.transports.event_loop`.
+    ``on_start`` is called when the event loop runs, and sets ``wanted``, the transports to open. ``on_stop`` is called
+    before the loop ends, and closes sessions. ``failure`` is the exception that prevented the start, if any.
+    ``busy_poll`` is in seconds; see :mod:`~wamp_transport.transports.event_loop`.
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
@@ -111,9 +111,9 @@ class WampServer(Server):  # type: ignore[misc]
 
     def _ready(self) -> None:
         self.ws_factory.protocol = self.websocket_protocol
-        # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
+        # Autobahn's timer rounds down to whole seconds, so a ping timeout of one second could become zero.
         use_timer(self.ws_factory, self.loop)
-        # Daphne discards Twisted's log, but an exception in a callback is a bug that must be reported.
+        # Daphne discards Twisted's log, but an exception in a callback is a bug that must be logged.
         globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)
 
@@ -137,9 +137,9 @@ class WampServer(Server):  # type: ignore[misc]
     async def listen(self, listeners: Mapping[str, Listener]) -> None:
         """Open new transports, apply changes to open ones, and close those that are not in ``listeners``.
 
-        Raises ListenError if some cannot be opened; all others are open then.
+        Raises ListenError if some transports cannot be opened. The others are open in that case.
         """
-        # Closed before others are opened, because a new transport may use the same address.
+        # Close transports before opening others, because a new transport may use the same address.
         for key, transport in list(self._transports.items()):
             if key not in listeners or not transport.can_keep_socket(listeners[key]):
                 await self._close(key)
@@ -177,7 +177,7 @@ class WampServer(Server):  # type: ignore[misc]
             try:
                 await transport.apply_listener(listener)
             except TlsError:
-                if transport.tls is None:  # TLS is required from now on: the transport must not stay open without it
+                if transport.tls is None:  # TLS is required now: the transport must not stay open without it
                     await self._close(key)
                 raise
             return
@@ -198,7 +198,7 @@ class WampServer(Server):  # type: ignore[misc]
                     await asyncio.to_thread(transport.tls.renew)
 
     def refresh(self) -> None:
-        """Apply a changed configuration to open connections: they get the new options of their paths."""
+        """Apply the changed options of each path to its open connections."""
         self._protocols.clear()
         found: dict[tuple[str, bytes], PathService | None] = {}
         for protocol in list(self.connections):
@@ -212,7 +212,7 @@ class WampServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct transport in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
-            # Unchanged from the request: Daphne decodes subprotocols, and removes ";" and "//host" from the path.
+            # As received: Daphne decodes subprotocols, and removes ";" and "//host" from the path.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
             if protocol.target.startswith(b"/"):
@@ -226,13 +226,13 @@ class WampServer(Server):  # type: ignore[misc]
         return queue
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Carry out an ASGI event. Between parts of a body, wait until the client has caught up."""
+        """Process an ASGI event. Between parts of a body, wait until the client has caught up."""
         await super().handle_reply(protocol, message)
         if message.get("more_body") and isinstance(protocol, TransportRequest):
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Do nothing. Daphne checks each second which applications have ended; here each task reports its own end."""
+        """Do nothing: each task reports its end itself, so that Daphne's check every second is not needed."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]
@@ -252,7 +252,7 @@ class WampServer(Server):  # type: ignore[misc]
                 logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
-        """Handle the end of a connection, which is unknown here if its handshake failed early."""
+        """Handle the end of a connection. The server does not know it if its handshake failed early."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return
@@ -268,7 +268,7 @@ class WampServer(Server):  # type: ignore[misc]
         task.cancel()
 
     def timeout_checker(self) -> None:
-        """Check the timeouts of all connections, over several loop iterations so that peers do not have to wait."""
+        """Check the timeouts of all connections, over several turns of the loop, so that peers do not have to wait."""
         self._check_timeouts(list(self.connections))
 
     def _check_timeouts(self, protocols: list[Any]) -> None:
@@ -278,7 +278,7 @@ class WampServer(Server):  # type: ignore[misc]
                 continue
             try:
                 protocol.check_timeouts()
-            except Exception:  # a bug with one connection must not stop the checks of the others
+            except Exception:  # a bug in the check of one connection must not stop the checks of the others
                 logger.exception("Cannot check the timeouts of a connection")
         del protocols[-CHECKS_PER_TURN:]
         if protocols:
@@ -287,7 +287,7 @@ class WampServer(Server):  # type: ignore[misc]
             reactor.callLater(CHECK_SECONDS, self.timeout_checker)  # type: ignore[arg-type]
 
     def kill_all_applications(self) -> Any:
-        """Close sessions, then cancel the remaining applications, before the loop ends."""
+        """Close sessions and cancel the remaining applications, before the loop ends."""
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop_all(), loop=self.loop))
 
     async def _stop_all(self) -> None:

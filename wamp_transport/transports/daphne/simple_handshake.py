@@ -1,6 +1,6 @@
 """The handshake for a request that was parsed in one step, without the parsers of Daphne and Autobahn.
 
-It sets the same state on the protocol as they would, in a fraction of the time.
+It sets the same attributes of the protocol as these parsers do, in a fraction of the time.
 """
 
 import time
@@ -12,13 +12,13 @@ from .options import restart_pings, tune_socket
 
 
 class LoggedRequest(NamedTuple):
-    """The part of a request that Daphne's log needs."""
+    """The attributes of a request for Daphne's log."""
 
     path: str
 
 
 class SimpleHandshake:
-    """The handshake of one protocol. :func:`~.protocol.protocol_with` has set the options on the protocol's class."""
+    """The handshake of one protocol. :func:`~.protocol.protocol_with` sets the options on the protocol's class."""
 
     __slots__ = ("_protocol", "_request")
 
@@ -74,7 +74,7 @@ class SimpleHandshake:
             protocol.consumeData()
 
     def _adopt_transport(self, transport: Any) -> None:
-        """Do what Autobahn does with a new connection, without the parts that only its log and its clients use."""
+        """Set up a new connection as Autobahn does, without the steps for logging and for clients."""
         protocol = self._protocol
         protocol.transport = transport
         protocol.connected = 1

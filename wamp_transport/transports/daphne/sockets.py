@@ -1,7 +1,7 @@
 """Listening sockets and accepted connections: Twisted's classes with limits, and with faster reads.
 
-Each connection is counted from its accept to its close. The factory of a listening socket can be replaced while the
-socket is open.
+Each connection is counted from the moment it is accepted until it is closed. The factory of a listening socket can be
+replaced while the socket is open.
 """
 
 import errno
@@ -18,18 +18,24 @@ from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
-"""Size of a read in bytes: initial, minimum and maximum. It doubles if a peer fills it and is handled fast."""
+"""Size of a read in bytes: initial, minimum and maximum. It is doubled if a peer fills it and its bytes are handled
+quickly.
+"""
 
 SLOW_READ_SECONDS: Final = 0.005
-"""After a read whose bytes took longer to handle, the size of a read is halved: a few bytes can be an event for
-thousands of subscribers, and other peers wait meanwhile."""
+"""Seconds for handling the bytes of a read, above which the size of the next read is halved. A few bytes can be an
+event for thousands of subscribers, and other peers must wait until it is handled.
+"""
 
 SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket."""
 
 
 class CountedConnection(DirectSocket):
-    """An accepted connection that counts toward the limits of its port. The event loop calls it directly to read."""
+    """An accepted connection that counts toward the limits of its port.
+
+    The event loop calls its read method directly.
+    """
 
     server: Any
     socket: Any
@@ -53,7 +59,7 @@ class CountedConnection(DirectSocket):
     def begin_client(self, client: str) -> str:
         """Count this connection of a proxy for ``client`` from now on.
 
-        Return why the client is refused, without counting it; an empty string if it is accepted.
+        Return the reason if the client is refused, and do not count it; an empty string if it is accepted.
         """
         self.end_client()
         if self.limiter is None:
@@ -74,7 +80,7 @@ class CountedConnection(DirectSocket):
 
     def doRead(self) -> Any:
         """Read from the socket and pass the bytes to the protocol. Return the reason if the connection has ended."""
-        # One read per turn of the loop, even if the socket has more, so that no peer keeps the others waiting.
+        # One read per turn of the loop, even if the socket has more, so that no peer makes the others wait.
         try:
             data = self.socket.recv(self.bufferSize)
         except BlockingIOError:
@@ -84,7 +90,7 @@ class CountedConnection(DirectSocket):
         if not data:
             return main.CONNECTION_DONE
         begin = monotonic()
-        # This can close the connection or replace the protocol, so nothing but the size is used after it.
+        # This call can close the connection or replace the protocol, so only the size is used afterwards.
         self.protocol.dataReceived(data)
         size = len(data)
         if monotonic() - begin > SLOW_READ_SECONDS:
@@ -114,7 +120,7 @@ class CountedConnection(DirectSocket):
 
 
 class TcpConnection(CountedConnection, tcp.Server):
-    """An accepted TCP socket."""
+    """An accepted TCP connection."""
 
     def peer_address(self) -> str:
         """Return the IP address of the peer."""
@@ -122,11 +128,11 @@ class TcpConnection(CountedConnection, tcp.Server):
 
 
 class UnixConnection(CountedConnection, unix.Server):
-    """An accepted Unix socket."""
+    """An accepted connection on a Unix socket."""
 
 
 class TcpPort(tcp.Port):
-    """A TCP socket that listens."""
+    """A listening TCP socket."""
 
     transport: Any = TcpConnection
 
@@ -138,7 +144,7 @@ class TcpPort(tcp.Port):
         self.shared = endpoint.shared
 
     def createInternetSocket(self) -> socket.socket:
-        """Return a socket that is not bound yet."""
+        """Return an unbound socket."""
         new_socket: socket.socket = super().createInternetSocket()  # type: ignore[no-untyped-call]
         if self.shared:
             new_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -146,7 +152,10 @@ class TcpPort(tcp.Port):
 
 
 class UnixPort(unix.Port):
-    """A Unix socket that listens. A lock file shows whether an existing socket is in use or left over."""
+    """A listening Unix socket.
+
+    A lock file shows whether an existing socket is in use or left over from an earlier process.
+    """
 
     transport = UnixConnection
     user_timeout = 0
@@ -172,7 +181,7 @@ def address_of(peer: Any) -> str | None:
 
 
 def counted(transport: Any) -> CountedConnection | None:
-    """Return the accepted connection of ``transport``, which can be wrapped in TLS; None if there is none."""
+    """Return the accepted connection of ``transport``, even if it is wrapped in TLS; None if there is none."""
     while not isinstance(transport, CountedConnection):
         transport = getattr(transport, "transport", None)
         if transport is None:

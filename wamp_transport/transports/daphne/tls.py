@@ -1,4 +1,4 @@
-"""TLS of a transport: contexts loaded from files and renewed when the files change, and details of the peer.
+"""TLS of a transport: contexts that are reloaded when their files change, and details of the peer.
 
 Sections of RFC 9325: 3.1 (versions), 4.2 (ciphers); RFC 5929 and RFC 9266: channel binding.
 """
@@ -22,10 +22,10 @@ from ...config.report import path_text
 logger = logging.getLogger(__name__)
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL:!PSK"
-"""Ciphers of TLS 1.2. Those of TLS 1.3 need no choice."""
+"""Ciphers of TLS 1.2. TLS 1.3 has only secure ciphers."""
 
 PROTOCOL: Final = b"http/1.1"
-"""The protocol that clients can choose with ALPN."""
+"""The only protocol that is offered with ALPN."""
 
 EXPORTER_LABEL: Final = b"EXPORTER-Channel-Binding"
 EXPORTER_SIZE: Final = 32
@@ -35,11 +35,11 @@ RELEASE_BUFFERS: Final = 0x10
 
 
 class TlsError(ValueError):
-    """TLS files that cannot be used. The message names each of them."""
+    """Raised if TLS files cannot be used. The message names each of these files."""
 
 
 def make_context(files: TlsFiles) -> SSL.Context:
-    """Return a context for servers. Reads files: call it in a thread. Raises TlsError."""
+    """Return a context for servers. This reads files, so call it in a thread. Raises TlsError."""
     material, findings = read(files)
     faults = [finding for finding in findings if finding.level == "fault"]
     if material is None or faults:
@@ -52,7 +52,8 @@ def make_context(files: TlsFiles) -> SSL.Context:
 def _context(material: Material, files: TlsFiles) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    # Without resumption "tls-unique" is always the client's Finished, and a client's certificate is always verified.
+    # Without resumption, "tls-unique" is always the client's Finished message, and a client's certificate is always
+    # verified.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(
         SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
@@ -91,7 +92,7 @@ def _ask_clients(context: SSL.Context, material: Material, *, required: bool) ->
 
 
 def _verified(connection: SSL.Connection, certificate: Any, number: int, depth: int, is_good: int) -> bool:
-    """Return OpenSSL's own verdict. If it is negative, the handshake fails and the reason is logged."""
+    """Return OpenSSL's result of the verification. If it is negative, log the reason; the handshake fails."""
     return bool(is_good)
 
 
@@ -100,7 +101,7 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 
 class TlsProtocol(TlsConnection):
-    """A connection with TLS. It is the transport of the protocol that it wraps."""
+    """A connection with TLS. It is the transport of the wrapped protocol."""
 
     transport: Any
 
@@ -117,7 +118,7 @@ class TlsProtocol(TlsConnection):
 class _Creator:
     """The factory that Twisted calls for the OpenSSL object of each new connection.
 
-    ``context`` is replaced when the certificate is renewed.
+    The owner replaces ``context`` when the certificate is renewed.
     """
 
     def __init__(self, context: SSL.Context) -> None:
@@ -143,21 +144,21 @@ class TlsFactory(TLSMemoryBIOFactory):
         super().__init__(self._creator, False, wrapped, reactor)  # type: ignore[arg-type]
 
     def buildProtocol(self, address: Any) -> Any:
-        """Return the protocol of a new connection; None to close it before any TLS."""
+        """Return the protocol of a new connection; None to close it before the TLS handshake."""
         inner = self.wrappedFactory.buildProtocol(address)
         return None if inner is None else self.protocol(self, inner)  # type: ignore[no-untyped-call]
 
     def needs_renewal(self) -> bool:
-        """Return whether the files have changed since they were read, but not since the last call of this method.
+        """Return whether the files have changed since they were loaded, but not since the last call of this method.
 
-        The second condition avoids reading files while a program is still writing them.
+        The second condition avoids loading files that a program is still writing.
         """
         state, seen = self.files.state(), self._seen
         self._seen = state
         return state != self._running and state == seen
 
     def renew(self) -> None:
-        """Read the files again for new handshakes. Call it in a thread. Files that cannot be used are logged."""
+        """Reload the files for new handshakes. Call this in a thread. Files that cannot be used are logged."""
         self._running = self.files.state()
         try:
             self._creator.context = make_context(self.files)
@@ -168,11 +169,11 @@ class TlsFactory(TLSMemoryBIOFactory):
 
 
 def tls_details(transport: Any) -> dict[str, Any]:
-    """Return the channel ids in hex, for channel binding, and the client's certificate if it sent one.
+    """Return the channel ids in hex, for channel binding, and the client's certificate, if any.
 
     Return an empty dict for a connection without TLS. Call it after the handshake. RFC 9266 defines ``tls-unique`` up
-    to TLS 1.2 only. For TLS 1.3, the client's Finished message is used, as in Autobahn and Crossbar. It identifies the
-    channel too.
+    to TLS 1.2 only. For TLS 1.3, the client's Finished message is used, as in Autobahn and Crossbar. This message
+    identifies the channel as well.
     """
     if not isinstance(transport, TlsProtocol):
         return {}
