@@ -15,7 +15,7 @@ from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayab
 
 LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
-"""U+0000 as written in JSON. Code first searches for a backslash alone, which is faster: most payloads contain none."""
+"""The escape for U+0000 in JSON. Code first searches for a backslash, which is faster: most payloads have none."""
 
 ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 SQUARE: Final = bytes.maketrans(b"{}", b"[]")

@@ -172,7 +172,7 @@ def check_large(data: bytes) -> None:
         except ValueError as fault:
             if "strict_map_key" not in str(fault):
                 raise
-            # If not all keys are text or binary, this hook is needed to build no maps.
+            # Some keys are neither text nor binary. The hook receives lists of pairs, so that no maps are built.
             msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
     except msgpack.StackError:
         raise
