@@ -20,6 +20,7 @@ from django.test import override_settings
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.django_setup import block_database  # noqa: F401 - a fixture, and Django is set up
 from wamp_transport.bootstrap import mounts, started_node
 from wamp_transport.bootstrap.plan import ConfigurationPart, PartsBehind
 from wamp_transport.bootstrap.started_node import StartedNode
@@ -299,11 +300,11 @@ async def state_of(node: StartedNode) -> dict[str, Any]:
         "values": {key: getattr(each.http, "_body", None) for key, each in node.mounts.by_key.items()},
         "realms": {name: (each.options, sorted(each.roles)) for name, each in router.realms.items()},
         "histories": sorted(
-            (name, each.options.uri, each.options.limit, [one.id for one in each.stored()])
+            (name, each.options.uri, each.options.limit, [one.id for one in each.publications()])
             for name, each in router.histories()
         ),
         "handlers": sorted(name for name, session in node._handlers._sessions.items() if session.is_open),
-        "cookies": (sorted(node._cookies.trackers), sorted(map(str, node._cookies._keepers))),
+        "cookies": (sorted(node._cookies.trackers), sorted(map(str, node._cookies._stores))),
         "lockouts": node._identities._lockouts,
         "logins": await outcomes(node),
     }
