@@ -56,7 +56,7 @@ class PoolStats:
 
 
 class _Job:
-    """A job, which is queued and then running, or dropped before it starts. The pool's mutex guards its attributes."""
+    """A job of the pool: queued, running, finished, or dropped before it started. Protected by the pool's mutex."""
 
     __slots__ = ("begun_at", "context", "is_late", "is_queued", "work")
 

@@ -44,7 +44,9 @@ class TransportForm(WebSocketForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings without attributes of the former endpoint kind, unless these were submitted now."""
+        """Return the settings to save.
+
+        When the kind of endpoint changes, the attributes of the old kind are removed unless this form sets them."""
         settings = super().completed(settings)
         endpoint = settings.get("endpoint")
         kind = self.cleaned_data.get("endpoint_type", "")

@@ -22,7 +22,7 @@ class UserRoleForm(AnyModelForm):
         fields = ("order", "realm", "kind", "group", "permission", "role")
 
     def clean(self) -> None:
-        """Check that the value for the kind of users is given, and remove the others."""
+        """Check that the field which the selected kind needs is filled in, and clear the fields of the other kinds."""
         super().clean()
         kind = self.cleaned_data.get("kind")
         for name, text in (

@@ -1,1 +1,1 @@
-"""The links between nodes that combine several processes into one router."""
+"""Connects several processes so that they act as one router."""

@@ -35,7 +35,7 @@ _SECRET_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of a validation: the typed value if there is no fault, the findings, and the sections in the data."""
+    """The result of a validation: the typed value (None if there are errors), the findings, and the sections found."""
 
     value: Any
     data: Any

@@ -59,7 +59,7 @@ class TlsSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that it is clear whether clients need a certificate, and which authorities sign it."""
+        """Check that the two options for client certificates are consistent."""
         required, authorities = given.get("require_client_certificate"), given.get("ca_certificates")
         if required is True and not authorities:
             yield Finding(("require_client_certificate",), "needs `ca_certificates`, which sign the accepted ones")

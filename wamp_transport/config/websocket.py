@@ -219,7 +219,7 @@ class WebSocketService(WebSocketSection):
 
 
 def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
-    """Return a finding if ``url`` does not match the path of ``segments``; None otherwise."""
+    """Return a finding if the path in ``url`` is not the path at which the service is configured, otherwise None."""
     if not isinstance(url, str):
         return None
     found = f'found "{short(url)}"'

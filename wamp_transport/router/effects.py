@@ -68,7 +68,9 @@ class Record(Struct, gc=False):
 
 
 class AuthenticationRequest(Struct, gc=False):
-    """Authenticate a peer. The answer, with the ticket, is ChallengePeer, Admit, Skip or Deny.
+    """Ask for the authentication of a peer.
+
+    The answer is ChallengePeer, Admit, Skip or Deny. It carries the ``ticket`` of this request.
 
     ``method`` is the first method of the peer that ``service`` supports. ``message`` is the peer's answer to a
     challenge, ``pending`` the value of that challenge; both are None for the first request after HELLO.
@@ -85,7 +87,9 @@ class AuthenticationRequest(Struct, gc=False):
 
 
 class AuthorizationRequest(Struct, gc=False):
-    """Ask an authorizer whether a session may perform an action. The answer, with the ticket, is Permit or Deny.
+    """Ask an authorizer whether a session may perform an action.
+
+    The answer is Permit or Deny. It carries the ``ticket`` of this request.
 
     ``session`` has the details that the meta API returns. If ``uri`` is a pattern, the answer applies to all URIs that
     match. ``options`` are the options of the session's message.

@@ -26,7 +26,7 @@ class PatternRegistry(Generic[T]):
         self.by_id: dict[int, T] = {}
 
     def create(self, match: Match, uri: str, make: Callable[[int], T]) -> T:
-        """Add the record that ``make(id)`` returns for a pattern that has none.
+        """Create the record for a new pattern by calling ``make(id)``, and add it.
 
         The id is derived from realm, kind, match and URI, so that all nodes of a cluster assign the same id. If another
         record already has this id, which is rare, a salt is added.

@@ -80,7 +80,7 @@ class ConfigDocument:
 
 
 def to_document(rows: Rows) -> ConfigDocument:
-    """Return the mapping of all enabled rows. Raises ConfigError if two of them conflict."""
+    """Return all enabled rows as a configuration document. Raises ConfigError if two rows conflict."""
     document: dict[str, Any] = copy.deepcopy(_document(rows))
     rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
@@ -225,7 +225,7 @@ def _places(
 
 
 def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]]:
-    """Return the rows grouped by the key of their parent row. The parent may be unsaved."""
+    """Group the rows by their parent: by its primary key, or by a temporary number if it is not saved yet."""
     grouped: defaultdict[int, list[Child]] = defaultdict(list)
     for row in rows:
         primary: int | None = getattr(row, f"{name}_id")

@@ -95,7 +95,7 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call a procedure and record the call. The ``result`` of the record is the last result."""
+        """Call a procedure that sends progressive results, and record the call with its final result."""
         record = self._recorded(procedure, args, kwargs, options)
         parts = super().stream(procedure, args, kwargs, timeout=timeout, options=options)
         try:

@@ -82,7 +82,7 @@ class DrivenFuture(Future[Outcome]):
 
 
 class _InlineExecutor(Executor):
-    """An executor for work that must not run on the loop. It runs in the thread that runs the loop."""
+    """An executor whose jobs run in the thread of the loop, so that tests need no other thread."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         self._loop = loop

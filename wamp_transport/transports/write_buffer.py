@@ -76,7 +76,7 @@ class WriteBuffer:
         return self.flush_now()
 
     def flush_now(self) -> bool:
-        """Send the collected bytes, even if the buffer is blocked, because other bytes must be sent after them."""
+        """Send the collected bytes, even if the buffer is blocked, so that bytes written next come after them."""
         frames = self._frames
         if not frames:
             return False

@@ -38,7 +38,7 @@ class LockedOut(Deny):
 
 
 class GuardedAuthenticator:
-    """An authenticator that adds lockouts and audit entries to the authenticator ``inside``.
+    """Wraps the authenticator ``inside`` with lockouts and audit entries.
 
     ``lockouts`` returns the lockout options by the key of the service. ``session_of(id)`` returns a session of the
     router, or None if the session does not exist. ``on_failed`` is called after each failed login.

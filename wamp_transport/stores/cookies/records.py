@@ -34,7 +34,7 @@ class CookieRecord:
     """The record of a client with a cookie.
 
     ``id`` is public: it is the authid of anonymous sessions, and identifies the client in logs and in the admin.
-    ``digest`` is the hash of the cookie; see :func:`digest_of`. Times are aware.
+    ``digest`` is the hash of the cookie; see :func:`digest_of`. All times have a time zone.
     """
 
     id: str

@@ -227,9 +227,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.is_closed = None
 
     def check_timeouts(self) -> None:
-        """Report a violation if a message takes too long.
+        """Report a violation if the peer takes too long to send a message.
 
-        WAMP services do not use Daphne's pings and its limit of 24 hours.
+        Replaces Daphne's own check, because WAMP services use neither its pings nor its limit of 24 hours.
         """
         if self.direct.connection is None:
             if self.state != self.STATE_CLOSED:
