@@ -1,4 +1,4 @@
-"""The least that the short path can do, to compare the router with: ``python -m benchmarks.bare PORT``.
+"""A bare echo server on the fast path, to compare the router with: ``python -m benchmarks.bare PORT``.
 
 At ``/echo`` a message goes back to where it came from. At ``/all`` it goes to every connection there is at that path,
 the sender included, framed once: the frames of an acknowledged publication, without WAMP.
@@ -20,24 +20,24 @@ SERVICE = PathService("bare", (), "websocket", WebSocketService.model_validate({
 
 
 class Echo:
-    """Takes the place of a WAMP connection: what comes goes back."""
+    """Takes the place of a WAMP connection, and sends each message back."""
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
 
-    def accept(self, data: bytes) -> None:
-        """One message from the peer."""
+    def feed(self, data: bytes) -> None:
+        """Send one message back."""
         self.transport.write(text_frame(data))
 
-    def settle(self) -> None:
-        """All that have come are accepted."""
+    def flush_effects(self) -> None:
+        """Do nothing: every message is sent at once."""
 
     def lost(self) -> None:
-        """The peer has gone."""
+        """Called when the connection has ended."""
 
 
 class ToAll(Echo):
-    """What comes goes to all."""
+    """Sends each message to all connections."""
 
     everyone: dict["ToAll", None] = {}
 
@@ -45,14 +45,14 @@ class ToAll(Echo):
         super().__init__(transport)
         self.everyone[self] = None
 
-    def accept(self, data: bytes) -> None:
-        """One message from a peer."""
+    def feed(self, data: bytes) -> None:
+        """Send one message to all."""
         frame = text_frame(data)
         for each in self.everyone:
             each.transport.write(frame)
 
     def lost(self) -> None:
-        """The peer has gone."""
+        """Called when the connection has ended."""
         self.everyone.pop(self, None)
 
 
