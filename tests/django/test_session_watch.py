@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import DatabaseError
 from django.test import Client
 
 from wamp_transport.bootstrap.identity.identity_queries import IdentityQueries
@@ -175,6 +177,18 @@ def test_hook_that_fails_is_logged_and_its_session_stays(stage, joe, settings, c
     settings.WAMP_TRANSPORT = {}
     User.objects.filter(pk=joe.pk).update(is_active=False)
     assert stage.review() == {1: LOGIN_NOT_ALLOWED}
+
+
+def test_change_is_not_missed_when_the_database_does_not_answer(stage, joe, monkeypatch):
+    stage.join(1, browser(joe)[1])
+    assert stage.poll() == {}
+    joe.is_active = False
+    joe.save()
+    with monkeypatch.context() as patch:
+        patch.setattr(users, "again", Mock(side_effect=DatabaseError("away")))
+        with pytest.raises(DatabaseError):
+            stage.poll()
+    assert stage.poll() == {1: LOGIN_NOT_ALLOWED}
 
 
 def test_sessions_that_have_gone_are_forgotten(stage, joe):

@@ -21,6 +21,7 @@ from tests.unit.bootstrap.test_runtime import (
 )
 from wamp_transport.auth.wampcra import sign
 from wamp_transport.bootstrap import mounts, started_node
+from wamp_transport.bootstrap.cookie_logins import CookieLogins
 from wamp_transport.bootstrap.runtime import Runtime
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
@@ -184,6 +185,33 @@ def test_login_that_a_change_has_overtaken_leads_to_no_session(is_changed: bool)
     run(source, scenario)
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the logins failed; it is retried")
+def test_login_that_a_change_has_overtaken_ends_although_applying_it_fails_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = Source(configured(ws=TICKET))
+    configure, calls = CookieLogins.configure, []
+
+    def fail_once(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise OSError("a failure half-way")
+        configure(*arguments)
+
+    async def scenario(runtime: Runtime) -> None:
+        connection, said = connected(runtime, "tcp:8000/ws")
+        connection.receive(b'[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]')
+        await eventually(lambda: bool(said.messages))
+        assert [type(message) for message in said.messages] == [Challenge]
+        monkeypatch.setattr(CookieLogins, "configure", fail_once)
+        principals = {"joe": JOE["joe"] | {"ticket": "another-ticket"}}
+        source.put(configured(ws=WS | {"auth": {"ticket": {"type": "static", "principals": principals}}}))
+        await eventually(lambda: len(calls) == 2 and runtime.problem == "")
+        assert [type(message) for message in said.messages] == [Challenge, Abort]
+
+    run(source, scenario)
+
+
 def test_session_of_a_static_principal_ends_when_principals_come_from_elsewhere() -> None:
     source = Source(configured(ws=TICKET))
     elsewhere = WS | {"auth": {"ticket": {"type": "dynamic", "authenticator": "com.x"}}}
@@ -272,5 +300,26 @@ def test_delay_grows_with_each_failure(monkeypatch: pytest.MonkeyPatch, database
         await eventually(lambda: stored.asked > 6)
         # 1, 2, 4, 8, 16 and 20 ms.
         assert asyncio.get_running_loop().time() - begin >= 0.051
+
+    run(source, scenario)
+
+
+@pytest.mark.expects_errors("Loading a new configuration failed; it is retried:")
+def test_delay_begins_anew_with_a_new_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wamp_transport.bootstrap import watcher
+
+    soon = watcher.RETRY_SECONDS
+    monkeypatch.setattr(watcher, "RETRY_SECONDS", 3600.0)
+    monkeypatch.setattr(watcher, "MAX_RETRY_SECONDS", 3600.0)
+    source = Source(configured(ws=WS))
+
+    async def scenario(runtime: Runtime) -> None:
+        source.put(OSError("the file is locked"))
+        await eventually(lambda: runtime.problem == "the file is locked")
+        monkeypatch.setattr(watcher, "RETRY_SECONDS", soon)
+        source.put(OSError("the file is empty"))
+        await eventually(lambda: runtime.problem == "the file is empty")
+        source.configuration = configured(more=WS)
+        await eventually(lambda: path_of(runtime, MAIN_LISTENER, "/more") is not None)
 
     run(source, scenario)

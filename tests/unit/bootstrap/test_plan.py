@@ -229,3 +229,18 @@ def test_first_part_is_left_alone_when_the_second_recovers(
     steps.clear()
     run(plan.retry())
     assert steps == [("b", "prepare", "one"), ("b", "apply", "one", "")]
+
+
+@pytest.mark.expects_errors("Applying the new configuration to the")
+def test_part_that_fails_again_does_not_keep_what_has_recovered_from_those_after_it(
+    steps: list[tuple[str, ...]],
+) -> None:
+    first, second, third = (Part(name, steps) for name in "abc")
+    plan = PlanRunner([first, second, third])
+    first.error = second.error = OSError("disk full")
+    run(plan.apply(ONE))
+    first.error = None
+    steps.clear()
+    assert run(plan.retry()) == "b: disk full"
+    assert steps[3:] == [("a", "apply", "one", ""), ("b", "apply", "one", ""), ("c", "apply", "one", "one")]
+    assert plan.behind == [second]

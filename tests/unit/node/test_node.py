@@ -307,6 +307,18 @@ class TestControl:
         assert joined.transport.written[0].startswith(b"[6,")
         assert len(joined.transport.written) == 1
 
+    def test_session_ends_with_its_service_although_the_attempt_fails_and_the_service_comes_back(
+        self, node, join, options, monkeypatch
+    ):
+        joined = join()
+        with monkeypatch.context() as patch:
+            patch.setattr(node.router, "configure", Mock(side_effect=ZeroDivisionError))
+            with pytest.raises(ZeroDivisionError):
+                node.configure(options, {})
+        node.configure(options, {OPEN.key: OPEN})
+        assert joined.transport.written[0].startswith(b"[6,")
+        assert len(joined.transport.written) == 1
+
     def test_client_known_by_its_cookie_may_stay(self, node, encoder, options):
         known = replace(OPEN, anonymous=AnonymousLogin(client_id="cookie"))
         connection = node.connect(known, encoder, Recorder())

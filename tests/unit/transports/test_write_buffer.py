@@ -270,6 +270,15 @@ def test_flush_now_goes_past_the_hold() -> None:
     assert peer.transport.waiting[-1] == b"y"
 
 
+def test_bytes_that_follow_what_is_held_back_do_not_overtake_it() -> None:
+    peer = Peer()
+    peer.buffer.write(b"x" * (FULL + 1))
+    peer.turn()
+    peer.buffer.write(b"y")
+    peer.buffer.send_after_flush(b"close")
+    assert peer.transport.waiting[1:] == [b"y", b"close"]
+
+
 def test_flushed_past_the_hold_still_counts() -> None:
     peer = Peer()
     for _ in range(3):
@@ -295,6 +304,17 @@ def test_stopped_while_slow_reads_again_when_the_buffer_is_empty() -> None:
     peer.turn()
     peer.buffer.stop()
     peer.transport.drain()
+    assert peer.transport.is_reading
+
+
+def test_stopped_while_slow_is_read_again_when_another_reason_ends() -> None:
+    peer = Peer()
+    peer.buffer.write(b"x" * (FULL + 1))
+    peer.turn()
+    peer.gate.pause(PauseReason.ROUTER)
+    peer.buffer.stop()
+    assert not peer.transport.is_reading
+    peer.gate.resume(PauseReason.ROUTER)
     assert peer.transport.is_reading
 
 
