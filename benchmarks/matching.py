@@ -16,7 +16,7 @@ from time import thread_time_ns
 from wamp_transport.router.options import Match
 from wamp_transport.router.records import Session
 from wamp_transport.router.router import Router
-from wamp_transport.testing.memory import MemoryNode, anonymous_options
+from wamp_transport.testing.memory import MemoryNode, anonymous_options, take_effects
 from wamp_transport.wamp.messages import Register, RegisterOptions, Subscribe, SubscribeOptions
 
 SIZES = (10, 1_000, 100_000)
@@ -48,7 +48,7 @@ def fill(router: Router, session: Session, what: str, match: Match, count: int) 
             router.receive(session.id, Subscribe(number + 1, SubscribeOptions(match=match), pattern(match, number)))
         else:
             router.receive(session.id, Register(number + 1, RegisterOptions(match=match), pattern(match, number)))
-        router.take_effects()
+        take_effects(router)
 
 
 def realm_with(what: str, match: Match, count: int) -> MemoryNode:

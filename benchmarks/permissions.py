@@ -18,7 +18,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing.memory import MemoryNode
+from wamp_transport.testing.memory import MemoryNode, take_effects
 from wamp_transport.wamp.messages import Call, CallOptions, Yield, YieldOptions
 
 PROCEDURE = "com.example.n000500.add"
@@ -62,7 +62,7 @@ class Caller:
             self.node.decide(Permit(True, cache=True))
         callee.send([70, 1, {}])
         self.request_id = self.invocation_id = 1
-        self.router.take_effects()
+        take_effects(self.router)
 
     def check(self) -> None:
         """What the dealer does to find the decision."""
@@ -85,7 +85,7 @@ class Caller:
             self.invocation_id += 1
             router.receive(caller, Call(self.request_id, CallOptions(), PROCEDURE))
             router.receive(callee, Yield(self.invocation_id, YieldOptions()))
-            if len(router.take_effects()) != 2:
+            if len(take_effects(router)) != 2:
                 raise SystemExit("no call came of it")
 
 

@@ -1,4 +1,4 @@
-"""Every scenario runs over every serializer, on a router in memory."""
+"""Every scenario runs over every serializer, on a router in memory; ``pytest`` alone runs it over one."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import pytest
 from wamp_transport.testing.memory import MemoryNode, MemoryPeer, anonymous_options
 
 
-@pytest.fixture(params=["json", "msgpack", "cbor"])
+@pytest.fixture(params=["json", *(pytest.param(name, marks=pytest.mark.long) for name in ("msgpack", "cbor"))])
 def serializer(request: pytest.FixtureRequest) -> str:
     """The name of the serializer that peers use."""
     return str(request.param)

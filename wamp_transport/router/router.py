@@ -39,7 +39,7 @@ class Router:
         self._environment = environment
         self._deadlines = environment.deadlines
         self.outbox: list[Effect] = []
-        """The effects that the owner has not taken yet; see :meth:`take_effects`."""
+        """The effects that are still to be run, in order. The owner runs and removes them."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._unfinished: set[str] = set()
@@ -217,12 +217,6 @@ class Router:
     def next_deadline(self) -> float | None:
         """Return the time of the next deadline, or None if there is none."""
         return self._deadlines.next()
-
-    def take_effects(self) -> list[Effect]:
-        """Remove and return all effects from the outbox, in order."""
-        effects = self.outbox[:]
-        self.outbox.clear()
-        return effects
 
     # --- handlers, named in the session table --------------------------------------------------------------------
 

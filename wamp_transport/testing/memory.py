@@ -56,6 +56,13 @@ def anonymous_options(*realms: str, **options: Any) -> RouterOptions:
     return RouterOptions(realms={name: RealmOptions(name, roles) for name in realms}, **options)
 
 
+def take_effects(router: Router) -> list[Effect]:
+    """Remove all effects from the router's outbox and return them, in order."""
+    effects = router.outbox[:]
+    router.outbox.clear()
+    return effects
+
+
 class MemoryNode:
     """A router whose clock the test advances. IDs are consecutive, and ``random`` replaces the random number generator.
 
@@ -142,9 +149,7 @@ class MemoryNode:
     def run_effects(self) -> None:
         """Run the router's effects, in order."""
         while (
-            (effects := self.router.take_effects())
-            or (self.runs_cleanup and self.router.has_cleanup)
-            or self._read_on()
+            (effects := take_effects(self.router)) or (self.runs_cleanup and self.router.has_cleanup) or self._read_on()
         ):
             for effect in effects:
                 self._run(effect)

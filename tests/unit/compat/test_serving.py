@@ -39,6 +39,7 @@ def run(program: str) -> tuple[int, str]:
     return result.returncode, result.stderr
 
 
+@pytest.mark.long
 def test_server_is_not_imported_without_what_it_needs() -> None:
     code, errors = run(SERVER.format(module="daphne.server", owner="Server", name="create_application"))
     assert code == 1
@@ -47,6 +48,7 @@ def test_server_is_not_imported_without_what_it_needs() -> None:
     assert "daphne.server.Server.create_application is missing; install a tested version" in last
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("module", "owner", "name", "arguments"),
     [
@@ -62,6 +64,7 @@ def test_commands_that_serve_say_one_sentence(module: str, owner: str, name: str
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_commands_that_serve_nothing_run_all_the_same() -> None:
     program = COMMAND.format(
         module="twisted.protocols.tls",
@@ -74,6 +77,7 @@ def test_commands_that_serve_nothing_run_all_the_same() -> None:
     assert "wamp_transport.W015" in errors
 
 
+@pytest.mark.long
 def test_application_does_not_start_without_what_it_needs() -> None:
     program = """
 from asgiref.sync import AsyncToSync

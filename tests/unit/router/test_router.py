@@ -12,6 +12,7 @@ from wamp_transport.router.options import (
     ServiceOptions,
 )
 from wamp_transport.router.router import Router
+from wamp_transport.testing.memory import take_effects
 from wamp_transport.wamp.errors import PayloadError
 from wamp_transport.wamp.messages import (
     Abort,
@@ -53,12 +54,12 @@ def opened(router):
 @pytest.fixture
 def joined(router, opened):
     router.receive(opened, Hello("realm1", HELLO))
-    router.take_effects()
+    take_effects(router)
     return opened
 
 
 def messages(router):
-    return [each.message for each in router.take_effects() if isinstance(each, Send)]
+    return [each.message for each in take_effects(router) if isinstance(each, Send)]
 
 
 def test_session_ids_in_use_are_not_given_again(world):
@@ -71,7 +72,7 @@ def test_effects_are_taken_once_in_order(router, opened):
     router.receive(opened, Hello("realm1", HELLO))
     router.receive(opened, SUBSCRIBE)
     assert [type(each).__name__ for each in messages(router)] == ["Welcome", "Subscribed"]
-    assert router.take_effects() == []
+    assert take_effects(router) == []
 
 
 def test_hello_is_welcomed(router, opened):
@@ -99,7 +100,7 @@ def test_hello_is_welcomed(router, opened):
 def test_hello_that_leads_to_no_session_is_aborted(router, service, hello, reason):
     session_id = router.open_session(service, "json")
     router.receive(session_id, hello)
-    send, close = router.take_effects()
+    send, close = take_effects(router)
     assert send.message.reason == close.reason == f"wamp.error.{reason}"
     assert send.message.details.message == close.message
     assert not router.sessions
@@ -107,20 +108,20 @@ def test_hello_that_leads_to_no_session_is_aborted(router, service, hello, reaso
 
 def test_message_out_of_place_is_a_violation(router, opened):
     router.receive(opened, SUBSCRIBE)
-    send, close = router.take_effects()
+    send, close = take_effects(router)
     assert isinstance(send.message, Abort)
     assert close == Close(opened, "wamp.error.protocol_violation", send.message.details.message)
 
 
 def test_every_method_ignores_sessions_that_are_gone(router, joined):
     router.close_session(joined)
-    router.take_effects()
+    take_effects(router)
     router.close_session(joined)
     router.receive(joined, SUBSCRIBE)
     router.violate(joined, "x")
     router.on_undeliverable(joined, Result(1, ResultDetails()), PayloadError("x"))
     router.leave(joined, "x", "x")
-    assert router.take_effects() == []
+    assert take_effects(router) == []
 
 
 def test_lost_session_leaves_its_realm(router, joined):
@@ -153,7 +154,7 @@ def test_session_has_the_transport_details(router):
 
 def test_joining_is_published_after_welcome(router, joined):
     router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_join"))
-    router.take_effects()
+    take_effects(router)
     router.receive(router.open_session(OPEN, "json"), Hello("realm2", HELLO))
     assert [type(each) for each in messages(router)] == [Welcome]
     router.receive(router.open_session(OPEN, "json"), Hello("realm1", HELLO))
@@ -185,7 +186,7 @@ def test_full_realm_takes_no_more_sessions(router):
 def test_goodbye_is_answered_and_the_transport_awaits_the_next_hello(router, joined):
     session = router.sessions[joined]
     router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.normal"))
-    send, release, left = router.take_effects()
+    send, release, left = take_effects(router)
     assert send.message == Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out")
     assert release == AwaitNextHello(joined, "wamp.close.normal")
     assert left == SessionLeft(session, "wamp.close.normal")
@@ -196,20 +197,20 @@ def test_goodbye_is_answered_and_the_transport_awaits_the_next_hello(router, joi
 def test_abort_closes(router, joined):
     left = SessionLeft(router.sessions[joined], "com.reason")
     router.receive(joined, Abort(ReasonDetails(), "com.reason"))
-    assert router.take_effects() == [Close(joined, "com.reason", "the client aborted"), left]
+    assert take_effects(router) == [Close(joined, "com.reason", "the client aborted"), left]
 
 
 def test_joining_and_losing_the_transport_are_effects(router, opened):
     router.receive(opened, Hello("realm1", HELLO))
     session = router.sessions[opened]
-    assert SessionJoined(session) in router.take_effects()
+    assert SessionJoined(session) in take_effects(router)
     router.close_session(opened)
-    assert router.take_effects() == [SessionLeft(session, "wamp.close.transport_lost")]
+    assert take_effects(router) == [SessionLeft(session, "wamp.close.transport_lost")]
 
 
 def test_session_that_never_joined_does_not_leave(router, opened):
     router.close_session(opened)
-    assert router.take_effects() == []
+    assert take_effects(router) == []
 
 
 def test_undeliverable_message_reaches_its_realm(router, joined, opened):
@@ -218,7 +219,7 @@ def test_undeliverable_message_reaches_its_realm(router, joined, opened):
     assert isinstance(error, Error)
     session_id = router.open_session(OPEN, "json")
     router.on_undeliverable(session_id, Result(7, ResultDetails()), PayloadError("no words"))
-    assert router.take_effects() == []
+    assert take_effects(router) == []
 
 
 class TestLeaving:
@@ -228,14 +229,14 @@ class TestLeaving:
         assert messages(router) == [Goodbye(ReasonDetails(message="out"), "wamp.close.killed")]
         assert not router.realms["realm1"].sessions
         router.receive(joined, SUBSCRIBE)
-        assert router.take_effects() == []
+        assert take_effects(router) == []
 
     def test_quiet_end_publishes_no_event(self, router, joined):
         victims = [router.open_session(OPEN, "json") for _ in range(2)]
         for victim in victims:
             router.receive(victim, Hello("realm1", HELLO))
         router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_leave"))
-        router.take_effects()
+        take_effects(router)
         router.leave(victims[0], "wamp.close.killed", "out", is_quiet=True)
         assert [type(each) for each in messages(router)] == [Goodbye]
         router.leave(victims[1], "wamp.close.killed", "out")
@@ -243,25 +244,25 @@ class TestLeaving:
 
     def test_answer_closes(self, router, joined):
         router.leave(joined, "wamp.close.killed", "out")
-        router.take_effects()
+        take_effects(router)
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
-        (close,) = router.take_effects()
+        (close,) = take_effects(router)
         assert (type(close), close.session_id) == (Close, joined)
         assert not router.sessions
 
     def test_no_answer_closes_in_time(self, router, joined, world):
         world.now = 100.0
         router.leave(joined, "wamp.close.killed", "out")
-        router.take_effects()
+        take_effects(router)
         router.advance(104.9)
-        assert router.take_effects() == []
+        assert take_effects(router) == []
         router.advance(105.0)
-        (close,) = router.take_effects()
+        (close,) = take_effects(router)
         assert (type(close), close.session_id) == (Close, joined)
 
     def test_before_hello_it_is_an_abort(self, router, opened):
         router.leave(opened, "wamp.close.system_shutdown", "down")
-        send, close = router.take_effects()
+        send, close = take_effects(router)
         assert isinstance(send.message, Abort)
         assert close.reason == "wamp.close.system_shutdown"
 
@@ -272,21 +273,21 @@ class TestLeaving:
 
     def test_session_that_was_ended_gets_no_more_messages_and_closes_with_the_reason(self, router, joined):
         router.leave(joined, "wamp.close.killed", "")
-        send, mute, left = router.take_effects()
+        send, mute, left = take_effects(router)
         assert send.message == Goodbye(ReasonDetails(), "wamp.close.killed")
         assert mute == StopSending(joined)
         assert left == SessionLeft(router.sessions[joined], "wamp.close.killed")
         router.receive(joined, Goodbye(ReasonDetails(), "wamp.close.goodbye_and_out"))
-        assert router.take_effects() == [Close(joined, "wamp.close.killed", "")]
+        assert take_effects(router) == [Close(joined, "wamp.close.killed", "")]
 
 
 class TestTime:
     def test_no_hello_in_time_is_aborted(self, router, opened):
         assert router.next_deadline() == 10.0
         router.advance(9.9)
-        assert router.take_effects() == []
+        assert take_effects(router) == []
         router.advance(10.0)
-        send, close = router.take_effects()
+        send, close = take_effects(router)
         assert "10 seconds" in send.message.details.message
         assert close.reason == "wamp.error.protocol_violation"
         assert router.next_deadline() is None
@@ -295,13 +296,13 @@ class TestTime:
         gone = router.open_session(OPEN, "json")
         router.close_session(gone)
         router.advance(60.0)
-        assert router.take_effects() == []
+        assert take_effects(router) == []
         assert router.next_deadline() is None
 
     def test_call_without_an_answer_ends(self, router, joined):
         router.receive(joined, Register(1, RegisterOptions(), "com.x"))
         router.receive(joined, Call(2, CallOptions(timeout=1500), "com.x"))
-        router.take_effects()
+        take_effects(router)
         assert router.next_deadline() == 1.5
         router.advance(1.5)
         assert [each.error for each in messages(router)] == ["wamp.error.timeout"]
@@ -327,14 +328,14 @@ class TestConfigure:
         router.configure(RouterOptions(realms=REALMS))
         assert router.realms["realm1"] is realm
         assert realm.roles == roles
-        assert router.take_effects() == []
+        assert take_effects(router) == []
 
     def test_sessions_of_a_removed_role_end(self, router, joined):
         kept = router.open_session(ServiceOptions("x", AnonymousLogin("other")), "json")
         both = {**ROLES, "other": RoleOptions("other")}
         router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", both)}))
         router.receive(kept, Hello("realm1", HELLO))
-        router.take_effects()
+        take_effects(router)
         router.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", {"other": both["other"]})}))
         (goodbye,) = messages(router)
         assert goodbye.reason == "wamp.error.no_such_role"
@@ -355,17 +356,17 @@ class TestConfigure:
 )
 def test_effects_of_leaving_come_after_the_end(router, joined, message, types):
     router.receive(joined, Subscribe(1, SubscribeOptions(), "wamp.session.on_leave"))
-    router.take_effects()
+    take_effects(router)
     router.receive(joined, message)
-    assert [type(each) for each in router.take_effects()] == types
+    assert [type(each) for each in take_effects(router)] == types
 
 
 def test_abort_is_the_last_message_of_a_session(router, joined):
     router.receive(joined, Register(1, RegisterOptions(), "com.x"))
     router.receive(joined, Call(2, CallOptions(), "com.x"))
-    router.take_effects()
+    take_effects(router)
     router.violate(joined, "x")
-    send, close, left = router.take_effects()
+    send, close, left = take_effects(router)
     assert isinstance(send.message, Abort)
     assert isinstance(close, Close)
     assert isinstance(left, SessionLeft)
@@ -374,9 +375,9 @@ def test_abort_is_the_last_message_of_a_session(router, joined):
 def test_session_that_is_gone_is_not_aborted_again(router, joined):
     session = router.sessions[joined]
     router.close_session(joined)
-    router.take_effects()
+    take_effects(router)
     router._abort(session, "com.reason", "again")
-    assert router.take_effects() == []
+    assert take_effects(router) == []
 
 
 # --- decisions from outside ------------------------------------------------------------------------------------------
@@ -394,9 +395,9 @@ def asking(environment):
 def test_login_is_decided_by_ticket(asking):
     opened = asking.open_session(TICKET, "json")
     asking.receive(opened, Hello("realm1", WITH_TICKET))
-    (asked,) = asking.take_effects()
+    (asked,) = take_effects(asking)
     asking.decide(asked.ticket + 1, Deny())
-    assert not asking.take_effects()
+    assert not take_effects(asking)
     asking.decide(asked.ticket, Admit("realm1", "alice", "anonymous", "ticket", "static"))
     asking.decide(asked.ticket, Deny())
     assert [type(each).__name__ for each in messages(asking)] == ["Welcome"]
@@ -406,12 +407,12 @@ def test_login_is_decided_by_ticket(asking):
 def test_end_withdraws_the_question(asking, way):
     opened = asking.open_session(TICKET, "json")
     asking.receive(opened, Hello("realm1", WITH_TICKET))
-    (asked,) = asking.take_effects()
+    (asked,) = take_effects(asking)
     if way == "leave":
         asking.leave(opened, "com.reason", "")
     else:
         asking.close_session(opened)
-    assert Withdraw(asked.ticket) in asking.take_effects()
+    assert Withdraw(asked.ticket) in take_effects(asking)
     assert asking.next_deadline() is None
 
 
@@ -419,9 +420,9 @@ def test_end_withdraws_the_question(asking, way):
 def test_message_waits_for_its_decision(asking, world, way):
     opened = asking.open_session(TICKET, "json")
     asking.receive(opened, Hello("realm1", HELLO))
-    asking.take_effects()
+    take_effects(asking)
     asking.receive(opened, SUBSCRIBE)
-    (asked,) = asking.take_effects()
+    (asked,) = take_effects(asking)
     assert asking.next_deadline() == 3.0
     if way == "decided":
         asking.decide(asked.ticket, Permit(True))
@@ -439,7 +440,7 @@ def test_queued_goodbye_is_answered_in_order(asking):
     asking.receive(opened, Hello("realm1", HELLO))
     asking.receive(opened, SUBSCRIBE)
     asking.receive(opened, Goodbye(ReasonDetails(), "wamp.close.normal"))
-    asked = asking.take_effects()[-1]
+    asked = take_effects(asking)[-1]
     asking.decide(asked.ticket, Permit(True))
     assert [type(each).__name__ for each in messages(asking)] == ["Subscribed", "Goodbye"]
     assert opened not in asking.sessions
