@@ -183,8 +183,8 @@ class Router:
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
-                # Sessions whose role was removed must leave before this, because the realm looks up their role. Suspended
-                # messages must wait until after it, so that they are handled again with the new permissions.
+                # Sessions whose role was removed must leave before this, because the realm looks up their role.
+                # Suspended messages come after it, so that they are handled with the new permissions.
                 realm.configure(new)
                 self._suspended_messages.restart(realm.sessions.values())
                 self._unfinished.discard(name)
