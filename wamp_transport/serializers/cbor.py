@@ -185,7 +185,7 @@ class CborSerializer:
 
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
-    # In large messages, accept only keys of types whose hashes a client cannot make collide, which would take
+    # In large messages, accept only simple keys. A client could choose other keys with colliding hashes, which take
     # quadratic time.
     value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE_MESSAGE_BYTES)
     if stream.tell() != len(data):
