@@ -26,7 +26,8 @@ from .payload_values import copy_payload, to_payload
 from .requests import Requests, copy_exception
 
 MAX_QUEUED_MESSAGES: Final = 10_000
-"""Maximum number of queued messages and running handlers. A session that reaches it stops receiving events and calls."""
+"""Maximum number of queued messages and running handlers. At this number, a session receives no more events and calls.
+"""
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
     "subscriber": ("subscription_revocation",),
