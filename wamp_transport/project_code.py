@@ -103,8 +103,8 @@ def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     """Keep ``loop`` running after any exception of a task or callback, as long as ``is_wanted`` returns True.
 
     This is necessary because project code can start tasks, and Django runs each request in a task. Functions that
-    project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``) are guarded as well: their
-    StopIteration would let the caller wait forever.
+    project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``) are guarded as well: a
+    StopIteration would make the caller wait forever.
     """
     if getattr(loop, GUARDED_ATTRIBUTE, False):
         return

@@ -1,4 +1,4 @@
-"""Connections, each of which links a transport to a session: it decodes received bytes for the node.
+"""Connections between transports and sessions. A connection decodes received bytes and passes messages to the node.
 
 A transport can carry several sessions, one after the other. Each begins with a HELLO.
 """
@@ -21,7 +21,7 @@ creates no cycles, and collections would only take time.
 
 
 class Receiver(Protocol):
-    """The interface of a node that its connections use. All methods belong to the thread of the event loop."""
+    """The interface of a node that its connections use. Call all methods in the thread of the event loop."""
 
     def is_joining(self, connection: "Connection") -> bool:
         """Return whether the connection's session is not established yet."""

@@ -103,6 +103,6 @@ FAILURES = {
 
 
 def describe(request: AuthenticationRequest | AuthorizationRequest) -> tuple[str, int]:
-    """Return two values for log messages: what was asked to decide, and the id of the session."""
+    """Return the name of the authenticator or authorizer, and the id of the session, for log messages."""
     name = FAILURES[type(request)][0]
     return (f"{name} {request.authorizer}" if isinstance(request, AuthorizationRequest) else name), request.session_id

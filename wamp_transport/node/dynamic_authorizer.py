@@ -34,7 +34,7 @@ class InvalidAnswer(ValueError):
 
 
 class DynamicAuthorizer:
-    """The authorizer of a node. It calls procedures with the router's own session in the realm, which is trusted."""
+    """The authorizer of a node. It calls procedures with the router's own trusted session in the realm."""
 
     def __init__(self, sessions: ServiceSessions, run_function: RunFunction) -> None:
         self._sessions = sessions

@@ -68,7 +68,7 @@ class NodeObservers:
         return len(self._observers)
 
     def add(self, observer: NodeObserver) -> None:
-        """Add an observer. It is called after all observers added before."""
+        """Add an observer. It is called after the observers that were added before it."""
         self._observers.append(observer)
         self._collect()
 

@@ -106,7 +106,7 @@ class Requests:
 
     @contextmanager
     def within(self, seconds: float | None, request: Request) -> Iterator[None]:
-        """Let a call fail with CallTimeout after ``seconds``. None means no limit."""
+        """Make a call fail with CallTimeout after ``seconds``. None means no limit."""
         timer = None
         if seconds is not None:
             fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")

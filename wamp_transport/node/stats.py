@@ -23,9 +23,9 @@ class NodeStats:
     ``decisions``
         Pending requests to authenticators and authorizers.
     ``events_dropped``
-        Events that were not sent because the receiver read too slowly, since the start. Each receiver counts.
+        Events since the start that were not sent because a receiver read too slowly, counted once for each receiver.
     ``undelivered_events``
-        Events that were not sent because they could not be encoded, since the start. Each receiver counts.
+        Events since the start that were not sent because they could not be encoded, counted once for each receiver.
     """
 
     realms: Mapping[str, RealmStats]

@@ -40,7 +40,7 @@ class Close(Struct, gc=False):
 
 
 class StopSending(Struct, gc=False):
-    """The router ended the session; send it nothing more. The transport stays open until the client answers GOODBYE."""
+    """The router has ended the session; send no more messages to it. Keep its transport open until :class:`Close`."""
 
     session_id: int
 

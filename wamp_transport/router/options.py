@@ -109,7 +109,7 @@ class RealmOptions:
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
     - ``strict_request_ids``: the request ids of a session must be 1, 2, 3, ...
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
-    - ``lenient_progress``: callees may send progressive results without having announced them or call canceling
+    - ``lenient_progress``: callees may send progressive results without announcing the features for this
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     """

@@ -252,7 +252,7 @@ class Realm:
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Review a session after new options: revoke the subscriptions and registrations that are no longer allowed.
+        """Revoke the subscriptions and registrations of a session that are no longer allowed after new options.
 
         Each step reviews one of them. If the role's authorizer was added or replaced, revoke all of them, and delete
         the testaments. If the authorizer is unchanged, revoke none. Yield False after each step.
@@ -330,4 +330,4 @@ def has_role(options: RealmOptions, name: str) -> bool:
 
 
 def _ignore(session: Session, message: Message) -> None:
-    """Ignore a legal message of a feature that the router does not announce."""
+    """Ignore a valid message that belongs to a feature which the router does not announce."""

@@ -39,7 +39,7 @@ class Peer(Protocol):
     def has(self, role: str, *features: str) -> bool:
         """Return whether the client announced a feature for a role.
 
-        ``features`` are the names of the feature: a few features have two spellings.
+        ``features`` are the possible spellings of the feature's name.
         """
 
 
@@ -108,7 +108,7 @@ class Session:
     def has(self, role: str, *features: str) -> bool:
         """Return whether the client announced a feature for a role.
 
-        ``features`` are the names of the feature: a few features have two spellings.
+        ``features`` are the possible spellings of the feature's name.
         """
         announced = self.roles.get(role)
         if announced is None or announced.features is None:

@@ -87,7 +87,7 @@ class Router:
     def receive(self, session_id: int, message: Message) -> bool:
         """Handle one message of a session's client. Ignore messages of a session that has ended.
 
-        Returns whether the effects may be delayed until further messages of the session have been received.
+        Return whether the effects can be delayed until further messages of the session have been received.
         """
         session = self.sessions.get(session_id)
         if session is None:

@@ -20,7 +20,7 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """The question for whose answer a message is suspended. It sends the request and interprets the answer.
+    """A question that must be answered before a suspended message can be handled. It also interprets the answer.
 
     ``key`` identifies the question among all questions about one message. After ``timeout`` seconds,
     ``timeout_answer`` is used as the answer.

@@ -1,6 +1,6 @@
 """Application payload: ``args`` and ``kwargs`` as received, in the format of their sender.
 
-The router forwards payload without decoding it, and converts it only for receivers with another serialization.
+The router forwards payload unchanged, and converts it only for receivers with another serialization.
 Therefore the name of the payload's format is passed along with each message.
 """
 

@@ -17,7 +17,7 @@ FIXED_FIELDS: dict[type[Any], int] = {kind: len(kind.__struct_fields__) - 2 for 
 
 
 def wire(message: Message) -> Any:
-    """Return the message itself or, if elements at its end are absent, a tuple without these. Encode the result."""
+    """Return the value to encode for a message: the message itself, or a tuple if elements at its end are absent."""
     return WRITERS[type(message)](message)
 
 
