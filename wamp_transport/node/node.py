@@ -110,10 +110,7 @@ class Node:
         return connection
 
     def admit(self, connection: Connection, hello: Hello, principal: Admit) -> None:
-        """Add the connection's session to its realm as ``principal``, without authentication.
-
-        Only for peers inside the process.
-        """
+        """Add a session inside the process to its realm as ``principal``, without authentication."""
         self.router.admit(self.router.sessions[connection.session_id], hello, principal)
         self._after_control()
 
