@@ -16,11 +16,11 @@ class WampTransportConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, import the apps' ``wamp.py`` modules, and watch for changes of users."""
+        """Register the system checks, import the apps' ``wamp.py`` modules, and connect the signals of users."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
         from .handlers.discovery import import_modules  # noqa: PLC0415 - as above
 
-        # In every process, because any process that saves rows publishes model events.
+        # Do this in every process, because every process that saves rows publishes model events.
         for broken in import_modules():
             logger.error("%s", broken)
 

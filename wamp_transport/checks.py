@@ -1,4 +1,4 @@
-"""The system checks of this app. The ids of the checks are stable. Each message has a hint with the solution."""
+"""The system checks of this app. The ids of the checks must not change, because projects can silence checks by id."""
 
 import os
 import socket
@@ -60,7 +60,7 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Report the options that only some servers enforce. A deployment check."""
+    """Report options that not all servers enforce. A deployment check."""
     configuration = _configuration()
     names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
@@ -77,7 +77,7 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 
 @register(Tags.security)
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check for versions of Daphne that a single client can block (CVE-2026-44545, CVE-2026-44546)."""
+    """Check that Daphne is not a version that a single client can block (CVE-2026-44545, CVE-2026-44546)."""
     installed = DAPHNE.installed
     if not installed or release(installed) >= release(MIN_SAFE_DAPHNE):
         return []
@@ -92,19 +92,19 @@ def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
 
 @register()
 def check_internals(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the installed libraries have the internals that serving depends on.
+    """Check that the installed libraries have the internal classes and functions that this app's server uses.
 
-    This is only a warning, because an error would also stop ``migrate`` and other commands. Commands that serve refuse
-    to start.
+    This is only a warning, because an error would also stop ``migrate`` and other commands. The commands that serve
+    refuse to start.
     """
-    # Without Daphne's app, another server is used. Importing Daphne would install its reactor.
+    # If Daphne is not an installed app, another server is used. Do not import Daphne, which would install its reactor.
     problems = find_problems(with_server=apps.is_installed("daphne"))
     return [Warning(problem, id="wamp_transport.W015") for problem in problems]
 
 
 @register()
 def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the versions of libraries whose internals are used were tested."""
+    """Check that this app was tested with the installed versions of the libraries whose internals it uses."""
     return [
         Warning(
             f"{library.name} {library.installed} was not tested with this version of wampnode.",
@@ -154,7 +154,7 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that a transport is configured, because without DEBUG there is no default."""
+    """Check that a transport is configured. Only with DEBUG is there a default configuration."""
     if settings.DEBUG:
         return []
     configuration = _configuration()
@@ -213,7 +213,7 @@ def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _several_processes() -> str:
-    """Return a description of the evidence that several processes serve this project; empty if there is none."""
+    """Return why it is likely that several processes serve this project, or an empty text if it is not."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"
@@ -225,7 +225,7 @@ def _several_processes() -> str:
 
 
 def _is_alive(status: nodes.NodeStatus) -> bool:
-    """Return whether a node with a reported status is still running, as far as this process can check."""
+    """Return whether the node that reported this status is still running, as far as this process can check."""
     if status.is_stale or status.node.host != socket.gethostname():
         return not status.is_stale
     try:
@@ -254,9 +254,9 @@ def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _configuration() -> Configuration | None:
-    """Return the configuration.
+    """Return the configuration, or None if it is invalid or the database cannot be read.
 
-    Return None if it is invalid, which another check reports, or if there is no database.
+    Another check reports an invalid configuration.
     """
     try:
         return choose_source().load()
@@ -265,7 +265,7 @@ def _configuration() -> Configuration | None:
 
 
 def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
-    """Yield each realm and role in which anonymous clients may use all URIs, with the allowed actions."""
+    """Yield each realm and role with which anonymous clients may use all URIs, and the allowed actions."""
     logins = [
         anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
     ]

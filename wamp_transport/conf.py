@@ -1,12 +1,12 @@
-"""The project's ``settings.WAMP_TRANSPORT``. The setting is read once, and again if a test overrides it.
+"""The project's setting ``WAMP_TRANSPORT``. It is read once, and again if a test overrides it.
 
 ``CONFIG``
     The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping with
     the same structure. Without it, the configuration is read from the database.
 ``USER_AUTHID``, ``USER_ROLE``, ``TOKEN_VERIFIER``
-    Hooks, each a callable or its dotted path. They are called in a thread. If they take longer than eight seconds, the
-    login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of the username.
-    ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
+    Hooks, each a callable or the dotted path of a callable. They are called in a thread. If a hook takes longer than
+    eight seconds, the login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user; the default is the
+    username. ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
     ``TOKEN_VERIFIER(token, details)`` is called with each token that :mod:`wamp_transport.tokens` did not create, such
     as a JWT. It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``,
     and optionally ``realm`` and ``extra``.
@@ -19,13 +19,17 @@
     The number of threads for synchronous handlers of the apps' ``wamp.py`` modules: 8 by default.
 ``BUSY_POLL_MICROSECONDS``
     The time in microseconds for which a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100
-    by default. It polls only while messages arrive at such short intervals.
+    by default. A node polls only while messages arrive at intervals shorter than this.
 ``API``
-    A mapping with the settings of :mod:`wamp_transport.api`. ``REALM``: the realm to use; not needed if there is only
-    one. ``ROLE``: the role in the serving process, by default ``trusted``, which may do everything. ``AUTHID``:
-    ``django`` by default. ``TIMEOUT``: seconds to wait for an answer, 30 by default, None to wait forever. ``URL``: the
-    router (``ws:`` or ``wss:``) that a process without a node connects to. It logs in as ``AUTHID`` with ``TICKET``, or
-    with ``SECRET`` for WAMP-CRA, else anonymously.
+    A mapping with the settings of :mod:`wamp_transport.api`:
+
+    - ``REALM``: the realm to use. It can be omitted if there is only one realm.
+    - ``ROLE``: the role in the serving process. The default is ``trusted``, which may do everything.
+    - ``AUTHID``: the authid of the session, ``django`` by default.
+    - ``TIMEOUT``: the seconds to wait for an answer. The default is 30; None means no limit.
+    - ``URL``: the router (``ws:`` or ``wss:``) that a process without a node connects to.
+    - ``TICKET`` or ``SECRET``: the ticket, or the secret for WAMP-CRA, with which such a process logs in as ``AUTHID``.
+      Without either, it logs in anonymously.
 """
 
 import os
@@ -58,7 +62,7 @@ RENAMED_KEYS = {
     "BUSY_POLL": "'BUSY_POLL_MICROSECONDS'",
     **{key: f"{key!r} in the mapping 'API'" for key in API_KEYS},
 }
-"""The keys of earlier versions, with their replacements."""
+"""The replacements of keys that had another name in earlier versions, for error messages."""
 
 Hook = Callable[..., Any]
 
@@ -78,7 +82,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """The project's settings for this app. ``faults`` are the messages of a system check."""
+    """The project's settings for this app. ``faults`` are descriptions of invalid settings, for a system check."""
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
@@ -90,14 +94,14 @@ class AppSettings:
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
-        """Return a hook of the project; None if it is not set. Raises ImportError if its path cannot be imported."""
+        """Return a hook of the project, or None if it is not set. Raises ImportError if its path cannot be imported."""
         hook = self.hooks.get(name)
         return call_guarded(import_string, hook) if isinstance(hook, str) else hook
 
 
 @cache
 def app_settings() -> AppSettings:
-    """Return the current settings. Faults are collected in the result, not raised."""
+    """Return the current settings. Invalid settings raise no exception, but are described in ``faults``."""
     values = getattr(settings, SETTING_NAME, {})
     if not isinstance(values, Mapping):
         return AppSettings(faults=(f"settings.{SETTING_NAME} must be a dictionary, not {type(values).__name__}",))

@@ -1,10 +1,11 @@
-"""The guard around the project's code: handlers, hooks, authenticators, authorizers, signal receivers and views.
+"""Protection against exceptions of project code: handlers, hooks, authenticators, authorizers, receivers and views.
 
-Project code may raise anything. Most exceptions end only the current request. Others do more harm:
+Project code can raise any exception. Most exceptions end only the current request. Others do more harm:
 
-- ``SystemExit`` and ``KeyboardInterrupt`` pass through any task, stop the event loop and end the process.
+- ``SystemExit`` and ``KeyboardInterrupt`` propagate out of any task, stop the event loop and end the process.
 - ``StopIteration`` cannot be set on a future before Python 3.13, so a task that awaits the future waits forever.
-- ``GeneratorExit``, ``CancelledError`` and other subclasses of ``BaseException`` pass every ``except Exception``.
+- ``GeneratorExit``, ``CancelledError`` and other subclasses of ``BaseException`` are not caught by ``except
+  Exception``.
 
 Call project code with :func:`call_guarded` or :func:`run_guarded`. These functions convert such exceptions to a
 :class:`ProjectCodeError`, which is an ordinary exception. :class:`~.worker_threads.WorkerThreads` does the same for its
@@ -28,16 +29,16 @@ Outcome = TypeVar("Outcome")
 
 
 class ProjectCodeError(Exception):
-    """Raised if project code raises an exception that would end more than its request.
+    """Raised instead of an exception of project code that would end more than its request.
 
-    The original is the ``__cause__``.
+    The original exception is the ``__cause__``.
     """
 
 
 def contain(fault: BaseException) -> Exception:
-    """Convert an exception of project code to an ordinary one: return it unchanged, or as a ProjectCodeError.
+    """Return an exception of project code unchanged if it is an ordinary one, else convert it to a ProjectCodeError.
 
-    The KeyboardInterrupt of a real Ctrl-C is raised again, because it is not an error of project code.
+    A KeyboardInterrupt that was caused by Ctrl-C is raised again, because it is not an error of project code.
     """
     if isinstance(fault, Exception) and not isinstance(fault, StopIteration):
         return fault
@@ -75,36 +76,35 @@ async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
 
 
 def _comes_from_outside(fault: BaseException) -> bool:
-    """Return whether a coroutine was really canceled or closed, although its code can raise the same exceptions."""
+    """Return whether a coroutine was really canceled or closed. Its code can also raise the same exceptions itself."""
     if isinstance(fault, CancelledError):
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
     if isinstance(fault, GeneratorExit):
-        # Python first closes the object that the coroutine awaits, and then raises the exception in the coroutine
-        # itself.
+        # When Python closes a coroutine, it first closes the object that the coroutine awaits, and then raises the
+        # exception in the coroutine itself: the traceback has only one entry.
         return fault.__traceback__ is None or fault.__traceback__.tb_next is None
     return False
 
 
 def _can_be_interrupted() -> bool:
-    """Return whether Ctrl-C raises KeyboardInterrupt in this thread. It does not if a server handles the signal."""
+    """Return whether Ctrl-C raises KeyboardInterrupt in this thread. It does not if a server handles SIGINT itself."""
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-# --- event loops
-# -------------------------------------------------------------------------------------------------------
+# --- event loops -----------------------------------------------------------------------------------------------------
 
 GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
-"""The attribute that marks a guarded loop."""
+"""The attribute that :func:`guard_loop` sets on a loop."""
 
 
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
-    """Keep ``loop`` running whatever a task or callback raises, as long as ``is_wanted`` returns True.
+    """Keep ``loop`` running after any exception of a task or callback, as long as ``is_wanted`` returns True.
 
-    Project code can start tasks, and Django runs each request in a task. The guard also covers functions that this code
-    runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``), so that a StopIteration does not block the caller
-    forever.
+    This is necessary because project code can start tasks, and Django runs each request in a task. Functions that
+    project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``) are guarded as well: a
+    StopIteration would make the caller wait forever.
     """
     if getattr(loop, GUARDED_ATTRIBUTE, False):
         return
@@ -116,9 +116,9 @@ def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
                 return run_forever()
             except (SystemExit, KeyboardInterrupt) as fault:
                 contained = contain(fault)
-                # The loop is intact: asyncio has removed only the failed callback from its queue.
+                # The loop can continue: asyncio has removed only the failed callback from its queue.
                 logger.error("A task or callback failed; the event loop continues: %s", contained, exc_info=fault)
-                if not is_wanted():  # the exception has reset the loop's flag that it was stopped
+                if not is_wanted():  # the exception has cleared the flag that loop.stop() sets
                     return None
 
     def run_guarded_in_executor(executor: Executor | None, function: Callable[..., Any], *args: Any) -> Any:

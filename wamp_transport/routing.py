@@ -29,8 +29,8 @@ class WampApplication:
     """An ASGI application that serves the configured paths and passes all other requests to ``application``.
 
     If ``application`` is plain Django, its static files are served as well, and WebSockets on other paths are refused.
-    Any other application receives these requests. ``use_finders``: look up static files in the apps; None means the
-    value of ``DEBUG``.
+    Any other application receives these requests itself. ``use_finders`` sets whether to look for static files in the
+    apps' directories; None means the value of ``DEBUG``.
     """
 
     def __init__(self, application: Any, *, serve_static: bool = True, use_finders: bool | None = None) -> None:
@@ -46,7 +46,7 @@ class WampApplication:
         return WampApplication(self._application, serve_static=False)
 
     def with_finders(self) -> "WampApplication":
-        """Return the same application with static files from the apps' directories, as in development."""
+        """Return the same application, but serve static files from the apps' directories, as in development."""
         return WampApplication(self._application, use_finders=True)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -73,10 +73,10 @@ class WampApplication:
         await run_guarded((await self._fallback())(scope, receive, send))
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Start the node under another ASGI server. This product's own server starts it before the first request.
+        """Start the node if another ASGI server is used. This product's own server has already started it.
 
-        ``waits``: whether the server applies back-pressure to clients that read slowly. Raises
-        IncompatibleLibraryError, ConfigError.
+        ``waits``: whether the server waits for clients that read slowly before it accepts more data for them. Raises
+        IncompatibleLibraryError and ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()
@@ -89,7 +89,10 @@ class WampApplication:
                 )
 
     async def _fallback(self) -> Any:
-        """Wrap Django with its static files, in a thread, because this reads directories."""
+        """Return the project's application, with Django's static files if they are served.
+
+        The static files are prepared in a thread, because this reads directories.
+        """
         if not self._serve_static or not apps.is_installed("django.contrib.staticfiles"):
             return self._application
         if self._static is None:
@@ -105,9 +108,8 @@ class WampApplication:
             event = (await receive())["type"]
             if event == "lifespan.startup":
                 try:
-                    await self._start(
-                        runtime, waits=True
-                    )  # all servers except Daphne support lifespan, and wait for slow clients
+                    # Daphne is the only server that does not wait for slow clients, and it does not support lifespan.
+                    await self._start(runtime, waits=True)
                 except (ConfigError, IncompatibleLibraryError) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return

@@ -18,10 +18,13 @@ from django.dispatch import Signal
 class SessionInfo:
     """A session of a router.
 
-    ``is_local`` is True if the session was opened by code in the router's process. The following attributes are set
-    only in the router's process: ``service``, the key of the path that the client connected to; ``address``, the peer's
-    address as in the audit trail, None for local sockets; and ``user_pk``, the primary key, as text, of the Django user
-    who logged in with Django's session or a token.
+    ``is_local`` is True if the session was opened by code in the router's process.
+
+    These attributes are set only in the router's process:
+
+    - ``service``: the key of the service that the client connected to
+    - ``address``: the peer's address as in the audit trail, None for local sockets
+    - ``user_pk``: the primary key, as text, of the Django user who logged in with Django's session or a token
     """
 
     id: int
@@ -40,8 +43,8 @@ class SessionInfo:
 class LoginFailure:
     """A login that was refused.
 
-    ``realm`` and ``authid`` are values that the peer sent, so they can contain any text. ``reason`` is the URI that was
-    sent to the peer. ``is_locked_out`` is True if the login was not checked, because too many had failed before.
+    ``realm`` and ``authid`` are values that the peer sent. They can contain any text. ``reason`` is the URI that was
+    sent to the peer. ``is_locked_out`` is True if the credentials were not checked, because too many logins had failed.
     """
 
     realm: str | None
@@ -58,10 +61,10 @@ class LoginFailure:
 class AppliedConfiguration:
     """A configuration that a node has applied.
 
-    ``apply_count`` is the number of configurations that this process has applied, from 1. ``source`` is the file, the
-    setting or the database that the configuration comes from. ``node`` is the name of the node, which consists of host
-    name and process id. ``revision`` is the revision in the database, None if the configuration comes from a file or a
-    setting.
+    ``apply_count`` is the number of configurations that this process has applied, including this one. ``source`` names
+    the file, the setting or the database from which the configuration was read. ``node`` is the name of the node, which
+    consists of host name and process id. ``revision`` is the revision in the database, or None if the configuration was
+    read from a file or a setting.
     """
 
     apply_count: int

@@ -1,8 +1,8 @@
 """Short-lived signed tokens for logins of browsers, workers and devices, created by Django code.
 
-Tokens are not stored: a token is signed with ``SECRET_KEY`` and contains its holder and expiry. Tokens are secrets:
-send them over TLS, never in a URL. Clients use the method ``token`` (or ``ticket``, if a service accepts tokens as
-tickets).
+Tokens are not stored. A token is signed with ``SECRET_KEY``, and contains its holder and the time when it expires.
+Tokens are secrets: send them over TLS, and never in a URL. Clients log in with the method ``token``, or with ``ticket``
+if the service accepts tokens as tickets.
 """
 
 import secrets
@@ -27,17 +27,16 @@ TRUSTED: Final = "trusted"
 
 
 class InvalidToken(Exception):
-    """Raised if a token is not signed by this site, was changed, or has expired."""
+    """Raised if a token is too long, was not signed by this site, was changed, or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
     """The content of a token.
 
-    ``user`` is the primary key of a Django user as text. ``user_hash`` binds the token to the user's password.
-
-    ``id`` is set in a token for a single login. ``realm`` is None for any realm, ``role`` is None for the user's own
-    role. ``expires`` is a Unix timestamp in seconds.
+    ``user`` is the primary key of a Django user, as text. ``user_hash`` binds the token to the user's password. ``id``
+    is set only in tokens that allow a single login. ``realm`` is None if the token is valid in all realms. ``role`` is
+    None if the user's own role applies. ``expires`` is a Unix timestamp in seconds.
     """
 
     authid: str | None
@@ -61,13 +60,14 @@ def make_token(
 ) -> str:
     """Return a token with which a client can join as ``principal``, a Django user or an authid.
 
-    ``realm``: the only realm in which the token is valid; None for any. ``role``: the role in the realm; None (for
-    users only) for the user's role at the time of the login. ``lifetime``: seconds until the token expires; sessions
-    that have joined continue. ``once``: allow only one login (requires a cache that all processes share). ``extra``:
-    the authextra of WELCOME, JSON values. When the user's password changes or the account is deactivated, the token
-    becomes invalid and the sessions are closed.
+    - ``realm``: the only realm in which the token is valid, None for all realms (for users only)
+    - ``role``: the role in the realm, None for the role that the user has at the time of the login (for users only)
+    - ``lifetime``: seconds until the token expires; sessions that have joined before continue
+    - ``once``: whether to allow only one login, which requires a cache that all processes share
+    - ``extra``: the ``authextra`` of WELCOME, which must consist of JSON values
 
-    Raises ValueError for a principal who cannot join.
+    When the user's password changes or the account is deactivated, the token becomes invalid and its sessions are
+    closed. Raises ValueError for a principal or role that cannot join, and for a lifetime that is not positive.
     """
     claims: dict[str, Any] = {"e": round(time.time() + lifetime, 3)}
     if isinstance(principal, str):
@@ -118,7 +118,7 @@ def fits(claims: Claims, user: AbstractBaseUser) -> bool:
 
 
 def _hashes(user: AbstractBaseUser) -> Iterator[str]:
-    """Yield the user's session auth hashes, with the current and the fallback keys, as Django does for sessions."""
+    """Yield the user's session auth hashes for SECRET_KEY and SECRET_KEY_FALLBACKS, as Django does for sessions."""
     yield user.get_session_auth_hash()
     yield from user.get_session_auth_fallback_hash()
 

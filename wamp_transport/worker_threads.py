@@ -1,8 +1,8 @@
 """Named pools of threads for work that must not block the event loop: hashes, handlers, hooks, database, files.
 
-Each kind of work has a separate pool, so that slow hashes never block handlers. A pool has a bounded queue. It calls
-``around`` with each job, for example to manage database connections. It converts exceptions of project code to ordinary
-ones (:mod:`.project_code`), and has gauges for metrics.
+Each kind of work has a separate pool so that, for example, slow hashes never block handlers. The queue of a pool is
+limited. A pool calls ``around`` with each job, for example to manage database connections. It converts exceptions of
+project code to ordinary exceptions (see :mod:`.project_code`), and provides gauges for metrics.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Around = Callable[[Callable[[], Any]], Any]
 """A function that calls a job and returns its result. It can run code before and after the job."""
 
 DEFAULT_MAX_QUEUED_JOBS: Final = 10_000
-"""The default limit of a queue. It equals the limit of queued events for a session of Django code."""
+"""The default of ``max_queued``. It equals the limit of queued events of a session that Django code opens."""
 
 
 def _call(work: Callable[[], Any]) -> Any:
@@ -34,18 +34,19 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 class WorkersBusy(Exception):
-    """Raised if a pool's queue is full, or if a job was queued for too long. The job was not started."""
+    """Raised if a pool's queue is full, or if a job was queued for too long. In both cases, the job was not started."""
 
 
 class WorkersClosed(RuntimeError):
-    """Raised if a pool accepts no jobs, because it was closed or the interpreter exits."""
+    """Raised if a pool accepts no jobs, because the pool was closed or the interpreter is shutting down."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
     """The gauges of a pool at one moment.
 
-    ``longest_seconds`` is the time for which its oldest running job has been running.
+    ``busy`` is the number of running jobs. ``longest_seconds`` is the time for which the oldest of them has been
+    running.
     """
 
     name: str
@@ -56,7 +57,10 @@ class PoolStats:
 
 
 class _Job:
-    """A job of the pool: queued, running, finished, or dropped before it started. Protected by the pool's mutex."""
+    """A job of a pool: queued, running, finished, or dropped before it started.
+
+    Access to the attributes is protected by the pool's mutex.
+    """
 
     __slots__ = ("begun_at", "context", "is_late", "is_queued", "work")
 
@@ -101,12 +105,12 @@ class WorkerThreads:
         """Call a function in a thread, in the caller's context, and return its result.
 
         If the caller is canceled, a running job continues and a queued job is dropped. Raises WorkersBusy,
-        WorkersClosed and the exceptions of the function, as converted by :func:`~.project_code.call_guarded`.
+        WorkersClosed and the exceptions of the function, which :func:`~.project_code.call_guarded` has converted.
         """
         job = self._admit(partial(function, *args))
         loop = asyncio.get_running_loop()
         try:
-            # Call this through the loop, because the event loop of the test tools runs jobs without threads.
+            # Use the loop's method, because the event loop of wamp_transport.testing runs jobs without threads.
             outcome: asyncio.Future[Outcome] = loop.run_in_executor(self._executor, self._do, job)
         except RuntimeError as error:
             self._drop(job)
@@ -133,7 +137,10 @@ class WorkerThreads:
                 timer.cancel()
 
     def submit(self, function: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
-        """Queue a call and return its future. Any thread may call this. Raises WorkersBusy and WorkersClosed."""
+        """Queue a job that calls ``function``, and return its future. This method is thread-safe.
+
+        Raises WorkersBusy and WorkersClosed.
+        """
         job = self._admit(partial(function, *args))
         try:
             future = self._executor.submit(self._do, job)
@@ -153,22 +160,22 @@ class WorkerThreads:
     def close(self, last: Callable[[], Any] | None = None) -> None:
         """Stop accepting jobs. Running jobs continue, and queued jobs are dropped.
 
-        If ``last`` is given, queued jobs are run, and then ``last``, even if the queue is full.
+        If ``last`` is given, queued jobs are not dropped but run, and then ``last`` runs, even if the queue is full.
         """
         if last is not None:
-            with suppress(RuntimeError):  # the interpreter exits, or the pool is already closed
+            with suppress(RuntimeError):  # the interpreter is shutting down, or the pool is already closed
                 self._executor.submit(call_guarded, last)
         self._executor.shutdown(wait=False, cancel_futures=last is None)
 
     async def finish(self, seconds: float) -> None:
-        """Stop accepting jobs, and wait up to ``seconds`` for accepted jobs. These continue even after a timeout."""
+        """Stop accepting jobs, and wait up to ``seconds`` for accepted jobs. Jobs that take longer are not stopped."""
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self._executor.shutdown), seconds)
 
     def _admit(self, work: Callable[[], Any]) -> _Job:
         job = _Job(work)
         with self._mutex:
-            # A queue of size 0 still accepts a job if a thread is free.
+            # Even if ``max_queued`` is 0, a job is accepted if a thread is free.
             if self._queued >= self.max_queued + max(0, self.size - len(self._running)):
                 raise WorkersBusy(f"{self._queued} jobs are queued for {self.name} already")
             self._queued += 1
@@ -212,7 +219,7 @@ def all_stats() -> list[PoolStats]:
 
 
 def _reset_after_fork() -> None:
-    """Reset all pools in a forked process. The parent's threads do not exist there, and its locks may be held."""
+    """Reset all pools in a forked process, which has none of the parent's threads and may have copies of held locks."""
     for pool in list(_pools):
         pool._start()
 

@@ -1,1 +1,1 @@
-"""The node: it connects the router core to transports, and runs the core's effects and timers."""
+"""The node, which connects the router core to transports and carries out the core's effects and timers."""

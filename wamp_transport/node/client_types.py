@@ -10,7 +10,7 @@ from .payload_values import to_payload
 
 
 class Result(Struct, frozen=True):
-    """The result of a call. ``details`` are the details of RESULT; a progressive result has ``progress``."""
+    """The result of a call. ``details`` are the details of RESULT; in a progressive result, ``progress`` is True."""
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
@@ -32,7 +32,10 @@ class Event(Struct, frozen=True):
 
 
 class Invocation(Struct, frozen=True):
-    """A call, as a procedure receives it. ``details`` are the details of INVOCATION. :meth:`progress` uses ``send``."""
+    """A call, as a procedure receives it. ``details`` are the details of INVOCATION.
+
+    ``send`` is the function with which :meth:`progress` sends messages.
+    """
 
     id: int
     procedure: str
@@ -48,11 +51,12 @@ class Invocation(Struct, frozen=True):
 
 
 EventHandler = Callable[[Event], object]
-"""A function that handles events. If it returns an awaitable, this runs in a separate task; other results are ignored.
+"""A function that handles events. If it returns an awaitable, the awaitable runs in a separate task. Other return
+values are ignored.
 """
 Procedure = Callable[[Invocation], object]
 """A function that handles calls.
 
-It returns the result or an awaitable of it. A result that is not a :class:`Result` is sent as the only positional
-value.
+It returns the result, or an awaitable that returns the result. A value that is not a :class:`Result` is sent as the
+only positional value.
 """

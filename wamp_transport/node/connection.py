@@ -1,4 +1,4 @@
-"""A connection binds a transport to a session: it decodes incoming bytes and passes the messages to the node.
+"""Connections between transports and sessions. A connection decodes received bytes and passes messages to the node.
 
 A transport can carry several sessions, one after the other. Each begins with a HELLO.
 """
@@ -13,15 +13,15 @@ from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 
 MAX_UNJOINED_BYTES: Final = 64 * 1024
-"""The largest message in bytes before a session is established, whatever the service allows.
+"""Maximum size in bytes of a message before a session is established, even if the service allows larger messages.
 
-Larger messages of established sessions are decoded with Python's cyclic garbage collector disabled: decoding creates no
-cycles, so collections would only take time.
+Python's cyclic garbage collector is disabled while a larger message of an established session is decoded: decoding
+creates no cycles, and collections would only take time.
 """
 
 
 class Receiver(Protocol):
-    """The interface of a node that its connections use. All methods belong to the thread of the event loop."""
+    """The interface of a node that its connections use. Call all methods in the thread of the event loop."""
 
     def is_joining(self, connection: "Connection") -> bool:
         """Return whether the connection's session is not established yet."""
@@ -40,7 +40,7 @@ class Receiver(Protocol):
         ...
 
     def report_bug(self, connection: "Connection") -> None:
-        """Log the current exception, which is a bug in this product, and end the session."""
+        """Log the current exception, which is caused by a bug in this product, and end the session."""
         ...
 
     def lost(self, connection: "Connection") -> None:
@@ -48,11 +48,11 @@ class Receiver(Protocol):
         ...
 
     def set_congested(self, connection: "Connection", is_congested: bool) -> None:
-        """Skip the connection's peer when sending events and calls, or include it again."""
+        """Stop sending events and calls to the connection's peer, which reads too slowly, or resume."""
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
-        """Close the connection, because its peer reads too slowly. ``queued_bytes`` are queued for it."""
+        """Close the connection, because its peer reads too slowly and ``queued_bytes`` bytes are queued for it."""
         ...
 
 
@@ -60,7 +60,7 @@ class ConnectionTransport(Protocol):
     """The interface of a transport that its connection and the node use."""
 
     def write(self, data: bytes) -> None:
-        """Send the bytes of encoded messages after all bytes written before. Neither block nor raise."""
+        """Send the bytes of encoded messages, after all earlier bytes. This method must neither block nor raise."""
         ...
 
     def close(self, reason: str, message: str) -> None:
@@ -68,7 +68,7 @@ class ConnectionTransport(Protocol):
         ...
 
     def pause(self) -> None:
-        """Stop reading from the peer. Messages that were read already may still be delivered."""
+        """Stop reading from the peer. Messages that have already been read can still be delivered."""
         ...
 
     def resume(self) -> None:
@@ -80,15 +80,15 @@ class ConnectionTransport(Protocol):
 
     @property
     def queued_bytes(self) -> int:
-        """The number of bytes that were written but not yet accepted by the peer."""
+        """The number of bytes that were passed to :meth:`write` but not yet sent."""
         ...
 
 
 class MessageEncoder:
-    """A serializer for one kind of transport. Connections with the same encoder share the encoded bytes.
+    """A serializer for one kind of transport. A message is encoded once for all connections with the same encoder.
 
-    ``frame`` converts a serialized message to the bytes for the transport. If it is given, ``is_framed`` is True, and
-    the bytes of several messages can be joined and written with one call.
+    ``frame`` adds the framing of the transport to a serialized message. If it is given, ``is_framed`` is True, and the
+    bytes of several messages can be joined and written with one call.
     """
 
     __slots__ = ("_encode", "_frame", "is_framed", "serializer")
@@ -108,8 +108,8 @@ class MessageEncoder:
 class Connection:
     """A transport and its current session.
 
-    ``credentials`` holds data of the handshake for authentication only. The meta API does not show it. ``session_id``
-    changes when the node waits for the next HELLO on this transport.
+    ``credentials`` holds data of the handshake that is needed for authentication and not shown by the meta API.
+    ``session_id`` changes when a session ends and the node waits for another HELLO on the same transport.
     """
 
     __slots__ = (
@@ -138,7 +138,7 @@ class Connection:
         self.is_congested = False
 
     def receive(self, data: bytes) -> None:
-        """Decode and route a message of the peer, and run its effects. Do nothing after the transport was closed."""
+        """Decode and route a message of the peer, and run its effects. Ignore it if the connection is closed."""
         self.feed(data)
         self.flush_effects()
 
@@ -183,9 +183,9 @@ class Connection:
         self._node.lost(self)
 
     def set_congested(self, is_congested: bool) -> None:
-        """Skip the peer when sending events and calls, because it reads too slowly; or include it again."""
+        """Stop sending events and calls to the peer, which reads too slowly, or resume."""
         self._node.set_congested(self, is_congested)
 
     def close_slow_consumer(self, queued_bytes: int) -> None:
-        """Close the connection, because the peer reads too slowly. ``queued_bytes`` are queued for it."""
+        """Close the connection, because the peer reads too slowly and ``queued_bytes`` bytes are queued for it."""
         self._node.close_slow_consumer(self, queued_bytes)

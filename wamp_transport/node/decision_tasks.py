@@ -1,6 +1,6 @@
-"""The tasks that ask the authenticator or authorizer to decide. Each request of the core runs in a separate task.
+"""Tasks that call the authenticator or authorizer, one for each request of the core.
 
-A failure is logged and treated as a refusal, so that every request gets an answer.
+If a task fails, the exception is logged and the answer is a refusal, so that every request gets an answer.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ DENY_ALL = DenyAll()
 
 
 class DecisionTasks:
-    """The pending requests for decisions. ``decide(ticket, answer)`` is called with each answer."""
+    """The pending tasks. ``decide(ticket, answer)`` is called with each answer."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class DecisionTasks:
         self._pending[request.ticket] = self._loop.create_task(self._run(request)), request
 
     def cancel(self, ticket: int, *, is_late: bool = False) -> None:
-        """Cancel a request. ``is_late``: the request timed out, which is logged."""
+        """Cancel the task of a request. ``is_late``: the request has timed out, and this is logged."""
         pending = self._pending.pop(ticket, None)
         if pending is None:
             return
@@ -103,6 +103,6 @@ FAILURES = {
 
 
 def describe(request: AuthenticationRequest | AuthorizationRequest) -> tuple[str, int]:
-    """Return a description of the authenticator or authorizer, for the log, and the id of the session."""
+    """Return the name of the authenticator or authorizer, and the id of the session, for log messages."""
     name = FAILURES[type(request)][0]
     return (f"{name} {request.authorizer}" if isinstance(request, AuthorizationRequest) else name), request.session_id

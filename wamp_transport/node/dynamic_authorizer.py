@@ -1,7 +1,7 @@
 """Dynamic authorizers: procedures of a realm, or functions of this process, that decide what a session may do.
 
-Both have the arguments and return values of Crossbar.io's authorizers: ``(session, uri, action, options)``. Both fail
-closed: after an error, a timeout or an invalid answer the action is refused with ``authorization_failed``.
+Both have the arguments of Crossbar.io's authorizers, ``(session, uri, action, options)``, and their return values. Both
+fail closed: after an error, a timeout or an invalid answer, the action is refused with ``authorization_failed``.
 """
 
 import logging
@@ -20,7 +20,7 @@ from .local import ServiceSessions
 logger = logging.getLogger(__name__)
 
 RunFunction = Callable[..., Awaitable[Any]]
-"""A function that calls the function at a dotted path, with arguments, without blocking the event loop."""
+"""A function that takes a dotted path and arguments, and calls the function at this path without blocking the loop."""
 
 AUTHORIZER_FAILED = Deny(errors.AUTHORIZATION_FAILED, "the authorizer failed")
 """The answer to clients if an authorizer fails. The details of the failure are only logged."""
@@ -30,11 +30,11 @@ ANSWER_FLAGS: Final = ("allow", "cache", "disclose")
 
 
 class InvalidAnswer(ValueError):
-    """An authorizer returned an invalid answer. The message gives the reason but does not contain the answer."""
+    """Raised if an authorizer returns an invalid answer. The message describes the error without showing the answer."""
 
 
 class DynamicAuthorizer:
-    """The authorizer of a node. The router's trusted session in the realm calls the procedures."""
+    """The authorizer of a node. It calls procedures with the router's own trusted session in the realm."""
 
     def __init__(self, sessions: ServiceSessions, run_function: RunFunction) -> None:
         self._sessions = sessions

@@ -23,13 +23,13 @@ INVOCATION: Final = messages.CODES[messages.Invocation]
 
 
 Work = asyncio.Future[Any]
-"""A handler that runs in a task."""
+"""The task of a handler."""
 
 
 class HandlerRunner:
     """The running handlers of a session.
 
-    ``answer`` sends a message to the router. ``on_done`` is called when a handler ends.
+    ``answer`` sends a message to the router. ``on_done`` is called when a task ends.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class HandlerRunner:
             self._fail(invocation, fault)
 
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
-        """Answer with an ERROR.
+        """Answer a call with an ERROR.
 
-        An ApplicationError is sent unchanged. Other exceptions are logged and not disclosed.
+        An ApplicationError is sent unchanged. Other exceptions are logged, but their text is not sent.
         """
         uri, args, kwargs = (
             errors.INTERNAL_ERROR,

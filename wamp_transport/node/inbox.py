@@ -1,6 +1,6 @@
 """The queue of messages from the router to a session inside the process.
 
-Messages are delivered in order, in a later turn of the loop. So the session's handlers never run while the router
+Messages are delivered in order, in a later turn of the loop, so that the session's handlers never run while the router
 handles a message.
 """
 
@@ -27,7 +27,7 @@ MESSAGES_PER_TURN: Final = 500
 
 
 class DecodedMessage(Struct, gc=False):
-    """A message with its payload as Python values, which are not shared with other receivers."""
+    """A message with its payload as Python values. Each receiver has its own copies of the values."""
 
     message: Message
     args: list[Any] | None = None
@@ -42,7 +42,7 @@ class SessionEnd(Struct, gc=False):
 
 
 class PythonSerializer:
-    """The serializer of sessions inside the process. Payloads stay Python values and are not converted to bytes."""
+    """The serializer of sessions inside the process. Payload is not converted to bytes, but stays Python values."""
 
     name = PYTHON
     subprotocol = ""
@@ -66,7 +66,10 @@ class PythonSerializer:
 
 
 class LocalMessageEncoder(MessageEncoder):
-    """An encoder for one session, so that sessions share no values. It returns a DecodedMessage instead of bytes."""
+    """An encoder that returns a DecodedMessage instead of bytes.
+
+    Each session has its own encoder. Sessions with the same encoder would share the values.
+    """
 
     __slots__ = ()
 
@@ -86,8 +89,8 @@ class LocalMessageEncoder(MessageEncoder):
 class Inbox:
     """The transport of a session inside the process.
 
-    ``handle`` is called with each message, and ``on_end`` after the last one. ``on_size_changed`` is called when the
-    number of queued messages changes.
+    ``handle`` is called with each message, and ``on_end`` after the last message. ``on_size_changed`` is called when
+    the number of queued messages changes.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Inbox:
         on_size_changed: Callable[[], None],
     ) -> None:
         self._loop = loop
-        # The context of the code that opened the session: its handlers must not run in the context of a sender.
+        # Handlers run in the context of the code that opened the session, not in that of a message's sender.
         self._context = copy_context()
         self._handle = handle
         self._on_end = on_end
@@ -125,7 +128,7 @@ class Inbox:
             self._put(SessionEnd(reason, message))
 
     def pause(self) -> None:
-        """Pause sending, because the router accepts no messages at present."""
+        """Pause sending, because the router currently accepts no messages."""
         self._may_send.clear()
 
     def resume(self) -> None:
@@ -139,7 +142,7 @@ class Inbox:
 
     @property
     def is_send_paused(self) -> bool:
-        """Whether sending is paused, because the router accepts no messages at present."""
+        """Whether sending is paused, because the router currently accepts no messages."""
         return not self._may_send.is_set()
 
     async def wait_until_writable(self) -> None:

@@ -1,4 +1,4 @@
-"""Client sessions inside the router's process. They need no network. The router treats them like all other sessions.
+"""Client sessions inside the router's process, without a network. The router treats them like all other sessions.
 
     session = await join(node, "realm1", authid="shop", authrole="backend")
     result = await session.call("com.example.add", [2, 3])
@@ -46,10 +46,10 @@ class LocalClientTransport:
         self._node.receive(self._connection, message)
 
     def answer_challenge(self, challenge: Challenge, session_id: int) -> None:
-        """Do nothing: without authentication, there is no CHALLENGE."""
+        """Do nothing, because there is no CHALLENGE without authentication."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """Skip the session when sending events and calls while its queue is too long, or include it again."""
+        """Stop sending events and calls to the session, because its queue is too long, or resume."""
         self._connection.set_congested(is_congested)
 
     def close(self) -> None:
@@ -79,8 +79,8 @@ async def join(
 class ServiceSessions:
     """The sessions with which the router itself calls procedures, one for each realm and role in use.
 
-    A session is opened on first use, and reopened if it was closed. ``node`` is set when the node starts; no session
-    can be opened before.
+    A session is opened on first use, and again if it was closed. ``node`` is None until the node starts. Sessions
+    cannot be opened before.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The node: it passes messages to the router core, runs the core's effects, and calls it at its deadlines.
+"""The node, which passes messages to the router core, runs the core's effects, and calls the core at its deadlines.
 
 A node belongs to one event loop. Other threads must not call any of its methods.
 """
@@ -48,7 +48,7 @@ from .stats import NodeStats
 logger = logging.getLogger(__name__)
 
 CLEANUP_STEPS_PER_TURN: Final = 250
-"""The number of subscriptions and registrations of ended sessions that are removed in one turn of the loop."""
+"""The number of subscriptions and registrations that are removed or reviewed in one turn of the loop."""
 
 
 class Node:
@@ -110,7 +110,7 @@ class Node:
         return connection
 
     def admit(self, connection: Connection, hello: Hello, principal: Admit) -> None:
-        """Join the realm as ``principal``, without authentication. Only for peers inside the process."""
+        """Add a session inside the process to its realm as ``principal``, without authentication."""
         self.router.admit(self.router.sessions[connection.session_id], hello, principal)
         self._after_control()
 
@@ -122,16 +122,16 @@ class Node:
     def feed(self, connection: Connection, message: Message) -> None:
         """Route one of several messages. Call :meth:`flush_effects` after the last one. Hot path.
 
-        Effects are delayed until then, so that messages to one peer are written together. Messages that change the
-        session itself are an exception: their effects run immediately.
+        Effects are delayed until then, so that messages to one peer are written together. If a message changes the
+        state of its session, however, the effects run immediately.
         """
         try:
             can_delay_effects = self.router.receive(connection.session_id, message)
         except Exception:  # noqa: BLE001 - a bug must end the session, not the node
             self.report_bug(connection)
         else:
-            # False if the message has changed the state of the session. After a GOODBYE, for example, the connection
-            # gets another session id, and the next message of the same read belongs to that session.
+            # For example, after a GOODBYE the connection gets another session id, and the next message, even from the
+            # same read, belongs to the new session.
             if not can_delay_effects:
                 self.flush_effects()
 
@@ -153,14 +153,14 @@ class Node:
         self._after_control()
 
     def report_bug(self, connection: Connection) -> None:
-        """Log the current exception, which is a bug in this product, and end the session."""
+        """Log the current exception, which is caused by a bug in this product, and end the session."""
         logger.exception("Session %s is closed after an error inside the router", connection.session_id)
         message = "internal error: see the log of the router"
         self.router.violate(connection.session_id, message, errors.INTERNAL_ERROR)
         self._after_control()
 
     def lost(self, connection: Connection) -> None:
-        """Remove the connection, because its transport was closed or lost. Can be called again."""
+        """Remove the connection, because its transport was closed or lost. Further calls have no effect."""
         connection.is_closed = True
         self.set_congested(connection, False)
         session_id = connection.session_id
@@ -173,7 +173,7 @@ class Node:
             self._all_closed.set_result(None)
 
     def set_congested(self, connection: Connection, is_congested: bool) -> None:
-        """Skip the connection's peer when sending events and calls, or include it again."""
+        """Stop sending events and calls to the connection's peer, which reads too slowly, or resume."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1
@@ -200,12 +200,12 @@ class Node:
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
         """Apply router options. Sessions that are not affected stay open.
 
-        ``services`` are all services of the new configuration, by key; None leaves the services unchanged. Sessions end
-        if their service was removed, or if its new options would not have allowed them to join.
+        ``services`` are all services of the new configuration, by key. None leaves the services unchanged. A session
+        ends if its service was removed, or if the options that decide who may join have changed.
         """
         if services is not None:
             self._services = services
-        # Determine this before the options are replaced: sessions still have the options with which they joined.
+        # Do this before the options are replaced, because it compares them with those of each session's service.
         ending = {one.id: self._why_closed(one.service) for one in self.router.sessions.values()}
         outdated = {
             one.service.key: current
@@ -218,22 +218,22 @@ class Node:
                 service = connection.service
                 connection.service = for_same_client(service, outdated.get(service.key, service))
         finally:
-            # Do this even after an exception: sessions may already have the new options. A second attempt would compare
-            # with these, and not end the sessions.
+            # Do this even after an exception. The sessions may already have the new options, so that a second attempt
+            # would find no difference and would not end them.
             for session_id, message in ending.items():
                 if message:
                     self.router.leave(session_id, errors.CLOSE_REALM, message)
         self._after_control()
 
     def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
-        """Return the current options of ``service``; None if it was removed or admits fewer sessions than before."""
+        """Return the current options of ``service``, or None if its sessions must end; see :meth:`configure`."""
         if self._services is None or service is LOCAL_SERVICE:
             return service
         current = self._services.get(service.key)
         return None if current is None or is_narrowed(service, current) else current
 
     def _why_closed(self, service: ServiceOptions) -> str:
-        """Return the reason why the sessions of ``service`` must end; an empty text if they may stay open."""
+        """Return the reason why the sessions of ``service`` must end, or an empty text if they can stay open."""
         if self.current_service(service) is not None:
             return ""
         if self._services is not None and service.key not in self._services:
@@ -260,7 +260,7 @@ class Node:
             self._timer = None
 
     def stats(self) -> NodeStats:
-        """Return the numbers of the node. The cost is proportional to the number of connections."""
+        """Return the statistics of the node. The cost is proportional to the number of connections."""
         clients = [one for one in self.connections.values() if one.service is not LOCAL_SERVICE]
         return NodeStats(
             realms={name: realm.stats() for name, realm in self.router.realms.items()},
@@ -290,7 +290,7 @@ class Node:
                         if type(effect) is Send:
                             outbound.send(effect)
                         else:
-                            # Before any other effect on the session: the queued events come first.
+                            # Events that were queued before this effect must be written before it.
                             outbound.flush_events()
                             RUNNERS[type(effect)](self, effect)
                     except Exception:  # a failing effect must not prevent those after it
@@ -304,7 +304,7 @@ class Node:
     # End of the hot path.
 
     def _on_undeliverable(self, session_id: int, message: Message, fault: Exception) -> None:
-        """Report to the core that a message could not be encoded, because of its payload or a bug in this product."""
+        """Report to the core that a message could not be encoded, due to its payload or to a bug in this product."""
         if not isinstance(fault, PayloadError):
             logger.error("%s cannot be encoded", type(message).__name__, exc_info=fault)
             fault = PayloadError("internal error: see the log of the router")
@@ -384,7 +384,7 @@ class Node:
         self._loop.call_soon(self._run_cleanup)
 
     def _run_cleanup(self) -> None:
-        """Run a slice of the cleanup. Other sessions are served before the next slice."""
+        """Run the next steps of the cleanup. Other sessions are served before the steps that remain."""
         self._is_cleanup_scheduled = False
         self.router.run_cleanup(CLEANUP_STEPS_PER_TURN)
         self._after_control()

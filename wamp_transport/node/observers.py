@@ -1,4 +1,4 @@
-"""Observers of a node: they are notified of joins, leaves, refused requests and slow peers."""
+"""Observers of a node, which are notified of joins, leaves, refused requests, slow peers and recorded events."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ class NodeObserver(Protocol):
     """An observer of a node, added with ``node.observers.add(observer)``.
 
     The node calls the methods on its event loop while it runs effects, so they must not block. A subclass implements
-    only the methods that it needs; the others cost nothing.
+    only the methods that it needs. The inherited ones are never called.
     """
 
     def session_joined(self, session: Session) -> None:
@@ -32,19 +32,19 @@ class NodeObserver(Protocol):
         return
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Called when the router itself, not a callee, has answered a request with an error."""
+        """Called when the router itself has answered a request with an ERROR. ERRORs of callees do not count."""
         return
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
         """Called when a peer reads too slowly.
 
-        ``queued_bytes`` is the number of queued bytes if the peer is disconnected for this reason. It is None if the
-        peer stays connected and misses events and calls until it has caught up.
+        If the peer is disconnected for this reason, ``queued_bytes`` is the number of bytes that are queued for it. If
+        the peer stays connected, and misses events and calls until it has caught up, ``queued_bytes`` is None.
         """
         return
 
     def event_recorded(self, record: Record) -> None:
-        """Called when an event for a durable history was published."""
+        """Called when an event was published that belongs to a durable history."""
         return
 
 
@@ -68,7 +68,7 @@ class NodeObservers:
         return len(self._observers)
 
     def add(self, observer: NodeObserver) -> None:
-        """Add an observer. It is called after all observers added before."""
+        """Add an observer. It is called after the observers that were added before it."""
         self._observers.append(observer)
         self._collect()
 
@@ -109,7 +109,7 @@ class NodeObservers:
                 logger.exception("An observer of the node failed in %s", method)
 
     def _collect(self) -> None:
-        """Collect the implemented methods. An event without observers then costs only one dict lookup."""
+        """Collect the implemented methods, so that a notification without observers costs only one lookup."""
         self._methods = {
             name: tuple(
                 getattr(one, name)

@@ -17,11 +17,11 @@ OnUndeliverable = Callable[[int, Message, Exception], None]
 
 
 class Outbound:
-    """The sender of a node. It carries out the core's :class:`~wamp_transport.router.effects.Send`.
+    """The sender of a node. It carries out the core's :class:`~wamp_transport.router.effects.Send` effects.
 
-    Consecutive events for the same receivers are queued until a different effect follows. Then they are written to each
-    receiver with one call, to save the cost per write. Each session gets its messages in order. ``on_refused`` is
-    called with each error with which the router itself refuses a request.
+    Consecutive events for the same receivers are queued until a different effect follows. They are then written to each
+    receiver with one call, because each write has a cost. Each session gets its messages in order. ``on_refused`` is
+    called with the session's id and the ERROR when the router itself refuses a request.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Outbound:
         self._receivers: Sequence[int] = ()
         self._events: list[Send] = []
         self.congested = 0
-        """The number of connections to which no events and calls are sent at present."""
+        """The number of connections to which events and calls are currently not sent."""
         self.events_dropped = 0
-        """The number of events not sent to peers that read too slowly, counted once for each receiver."""
+        """The number of events not sent because the receiver read too slowly, counted once for each receiver."""
         self.undelivered_events = 0
-        """The number of events that could not be encoded for a receiver, counted once for each receiver."""
+        """The number of events not sent because they could not be encoded, counted once for each receiver."""
 
     # Hot path.
 
@@ -75,7 +75,7 @@ class Outbound:
 
     def flush_events(self) -> None:
         """Write the queued events."""
-        # Empty the queue first: writing can end sessions, whose effects may queue events and flush again.
+        # Empty the queue first: writing can end sessions, and the effects of this can queue events and flush again.
         events, self._events = self._events, []
         connections, receivers, self._receivers = self._connections, self._receivers, ()
         encoder: MessageEncoder | None = None
@@ -118,7 +118,7 @@ class Outbound:
         return [b"".join(pieces)] if encoder.is_framed and len(pieces) > 1 else pieces, failed
 
     def _can_receive(self, session_id: int, message: Message) -> bool:
-        """Return whether a message may be sent. Events and calls are not sent to a peer that reads too slowly."""
+        """Return whether to send a message. Events and calls are not sent to a peer that reads too slowly."""
         connection = self._connections.get(session_id)
         if connection is None or not connection.is_congested:
             return True

@@ -14,11 +14,11 @@ IMMUTABLE_TYPES = frozenset({str, int, float, bool, bytes, type(None)})
 """The immutable types that every serializer supports. Their values need no copy."""
 
 MAX_DEPTH: Final = 100
-"""The largest nesting depth of lists and dictionaries. It is also the default limit of a realm."""
+"""Maximum nesting depth of lists and dictionaries. It equals the default limit of a realm."""
 
 
 def to_payload(value: Any) -> Any:
-    """Return a copy of ``args`` or ``kwargs`` as payload in the format ``python``; ABSENT if the value is empty.
+    """Return a copy of ``args`` or ``kwargs`` as payload in the format ``python``, or ABSENT for an empty value.
 
     Tuples and sets become lists, bytearrays become bytes. Types that msgspec converts to text (times, UUIDs, decimals,
     enumerations) become text. Raises PayloadError for other types, and for values that are nested too deeply or contain
@@ -33,7 +33,7 @@ def to_payload(value: Any) -> Any:
 
 
 def from_payload(payload_format: str, raw: Any) -> Any:
-    """Return a copy of received ``args`` or ``kwargs`` as values; None if they are absent. Raises PayloadError."""
+    """Return a copy of received ``args`` or ``kwargs`` as Python values, or None if absent. Raises PayloadError."""
     if raw is ABSENT:
         return None
     if payload_format == PYTHON:

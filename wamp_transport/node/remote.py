@@ -36,13 +36,13 @@ logger = logging.getLogger(__name__)
 OFFERED_SERIALIZERS: Final = ("msgpack", "json")
 """The serializers to offer, in order of preference."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""The largest message from the router, in bytes. The connection is closed if a message is larger."""
+"""Maximum size in bytes of a message from the router. A larger message closes the connection."""
 MAX_UNSENT_BYTES: Final = 1024 * 1024
-"""The number of queued bytes above which senders must wait."""
+"""The number of queued bytes above which tasks that send must wait."""
 PING_SECONDS: Final = 20.0
 """The interval between pings in seconds, and the time limit for each answer."""
 GOODBYE_SECONDS: Final = 5.0
-"""The time limit in seconds for the answer to GOODBYE. Then the connection is closed."""
+"""The time limit in seconds for the router's answer to GOODBYE. After it, the connection is closed."""
 
 
 class Socket(Protocol):
@@ -57,7 +57,7 @@ class Socket(Protocol):
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection. Can be called again."""
+        """Close the connection. Further calls have no effect."""
         ...
 
 
@@ -106,7 +106,7 @@ class WebSocketClientTransport:
             self.close()
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop reading from the router while the session's queue is too long, or resume."""
+        """Stop reading from the router, because the session's queue is too long, or resume."""
         if is_congested:
             self._may_read.clear()
         else:
@@ -155,7 +155,10 @@ class WebSocketClientTransport:
             self._on_undecodable(message, fault)
 
     def _on_undecodable(self, message: messages.Message, fault: PayloadError) -> None:
-        """Send an ERROR for a message whose payload cannot be decoded, so that the caller does not wait forever."""
+        """Report a payload that cannot be decoded, so that no caller waits forever.
+
+        Answer an INVOCATION with an ERROR. Replace a RESULT with an ERROR to this session.
+        """
         logger.error("%s from the router cannot be decoded: %s", type(message).__name__, fault)
         error = partial(messages.Error, details=messages.ErrorDetails(), error=fault.uri, args=positional(str(fault)))
         if isinstance(message, messages.Invocation):
@@ -169,9 +172,12 @@ class WebSocketClientTransport:
 class ConnectOptions:
     """The options of a connection to a router.
 
-    ``socket`` is the path of a Unix socket to use instead of the URL's host and port. If ``tls`` is None, certificates
-    are verified with Python's defaults. ``open_seconds`` is the time limit for the handshake, None for no limit.
-    ``uses_proxy``: whether to use the proxy set in the environment variables, if any.
+    - ``serializers``: the names of the serializers to offer, in order of preference
+    - ``tls``: the TLS settings for ``wss:``; None verifies certificates with Python's defaults
+    - ``socket``: the path of a Unix socket to use instead of the URL's host and port
+    - ``origin``: the value of the header ``Origin``, None for no header
+    - ``open_seconds``: the time limit for the handshake, None for no limit
+    - ``uses_proxy``: whether to use the proxy from the environment variables, if there is one
     """
 
     serializers: tuple[str, ...] = OFFERED_SERIALIZERS

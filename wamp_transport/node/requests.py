@@ -13,13 +13,16 @@ from .client_types import Result
 from .inbox import DecodedMessage, Inbox
 
 MAX_QUEUED_RESULTS: Final = 1_000
-"""The number of progressive results of a call that may be queued. If more arrive, the call is canceled."""
+"""Maximum number of queued progressive results per call. If more arrive, the call is canceled."""
 REQUESTS_PER_TURN: Final = 64
-"""The number of messages that a session sends before it lets other tasks run."""
+"""The number of messages after which a session lets other tasks run."""
 
 
 class Request:
-    """A request. ``to_outcome`` converts the router's answer to the result. ``parts`` queues progressive results."""
+    """A pending request. ``to_outcome`` converts the router's answer to the result of the request.
+
+    ``parts`` is the queue of progressive results, None if they are not wanted.
+    """
 
     __slots__ = ("answer", "id", "parts", "to_outcome")
 
@@ -38,8 +41,8 @@ class Request:
 class Requests:
     """The pending requests of one session.
 
-    ``send`` sends a message. ``on_late_outcome`` is called with the result of a request if its task was canceled before
-    the answer arrived.
+    ``send`` sends a message. If the task that waits for a request was canceled before the answer arrived,
+    ``on_late_outcome`` is called with the result.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Requests:
         return len(self._open)
 
     async def turn(self) -> None:
-        """Wait until the session may send a message. Raises SessionClosed."""
+        """Wait until the session can send a message. Raises SessionClosed."""
         self._request_count += 1
         if self._request_count % REQUESTS_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -72,10 +75,13 @@ class Requests:
             raise copy_exception(self._end)
 
     async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
-        """Send the message that ``make`` returns for the next request id. Raises SessionClosed and PayloadError."""
+        """Call ``make`` with the next request id, and send the message that it returns.
+
+        Raises SessionClosed and PayloadError.
+        """
         await self.turn()
         request_id = self._last_id + 1
-        self._send(make(request_id))  # the answer arrives in a later turn of the loop, so after the following lines
+        self._send(make(request_id))  # cannot be answered before the following lines: answers arrive in a later turn
         self._last_id = request_id
         if request is not None:
             request.id = request_id
@@ -90,7 +96,7 @@ class Requests:
         return await request.answer
 
     async def call(self, make: Callable[[int], messages.Message], *, is_progressive: bool = False) -> Request:
-        """Start a call. Call :meth:`abandon` afterwards, even after success."""
+        """Start a call and return its request. When done, pass the request to :meth:`abandon`, even after success."""
         request = Request(self._loop.create_future(), lambda answer: answer)
         if is_progressive:
             parts = request.parts = asyncio.Queue()
@@ -100,7 +106,7 @@ class Requests:
 
     @contextmanager
     def within(self, seconds: float | None, request: Request) -> Iterator[None]:
-        """Fail a call with CallTimeout after ``seconds``. None sets no limit."""
+        """Make a call fail with CallTimeout after ``seconds``. None means no limit."""
         timer = None
         if seconds is not None:
             fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")
@@ -112,7 +118,7 @@ class Requests:
                 timer.cancel()
 
     def abandon(self, request: Request, fault: Exception | None = None) -> None:
-        """Cancel a call, unless it has a result. ``fault`` is raised in the task that waits for the call."""
+        """Cancel a call that has no result yet. ``fault`` is raised in the task that waits for the call."""
         if self._open.pop(request.id, None) is None:
             return
         if fault is not None and not request.answer.done():
@@ -150,7 +156,7 @@ class Requests:
             request.answer.set_exception(application_error(message.error, *(delivery.args or ()), **kwargs))
 
     def on_result(self, delivery: DecodedMessage, message: messages.Result) -> None:
-        """Handle a RESULT, which may be a progressive one."""
+        """Handle a RESULT, progressive or final."""
         request = self._open.get(message.request_id)
         if request is None:
             return
@@ -168,5 +174,5 @@ class Requests:
 
 
 def copy_exception(end: SessionClosed) -> SessionClosed:
-    """Return a copy of an exception, because the same object must not be raised in several tasks."""
+    """Return a copy of an exception. Use a copy in each task, because tasks must not raise the same object."""
     return SessionClosed(end.reason, str(end))

@@ -1,8 +1,8 @@
-"""A WAMP client session, independent of its transport: it calls, publishes, registers and subscribes.
+"""A WAMP client session, independent of its transport, to call, publish, register and subscribe.
 
 :mod:`.local` opens sessions with the router of this process, :mod:`.remote` with any other router. A session belongs to
-the event loop in which it was opened. Other threads must not use it. Values are copied in both directions. A handler
-that is not a coroutine function blocks the event loop while it runs.
+the event loop in which it was opened. Other threads must not use it. All values are copied when they are sent or
+received. A handler that is not a coroutine function blocks the event loop while it runs.
 
 Section of the specification: Basic Profile.
 """
@@ -26,7 +26,8 @@ from .payload_values import copy_payload, to_payload
 from .requests import Requests, copy_exception
 
 MAX_QUEUED_MESSAGES: Final = 10_000
-"""The maximum number of queued and running events and calls of a session. Above it, the router skips the session."""
+"""Maximum number of queued messages and running handlers. At this number, a session receives no more events and calls.
+"""
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
     "subscriber": ("subscription_revocation",),
@@ -103,8 +104,8 @@ class Session:
     """A client session.
 
     All coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee answers with
-    an error, and PayloadError if a value cannot be sent. ``connect`` creates the transport, which must write incoming
-    messages to the given inbox.
+    an ERROR, and PayloadError if a value cannot be sent. ``connect`` creates the transport. It gets an inbox, to which
+    the transport must write received messages.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class Session:
         authid: str | None = None,
         authextra: dict[str, Any] | None = None,
     ) -> None:
-        """Join the realm. Must be called once, before all other methods. Raises SessionClosed if the router refuses."""
+        """Join the realm. Call this once, before all other methods. Raises SessionClosed if the router refuses."""
         roles: dict[str, ClientRole | None] = {
             role: ClientRole(dict.fromkeys(features, True)) for role, features in ROLES.items()
         }
@@ -164,7 +165,10 @@ class Session:
             raise
 
     async def leave(self) -> None:
-        """Leave the realm after all messages sent before. Running handlers are canceled. Can be called again."""
+        """Leave the realm after all messages that were already sent. Cancel running handlers.
+
+        Further calls only wait until the session is closed.
+        """
         if not self._end.done():
             if not self._is_leaving:
                 self._is_leaving = True
@@ -284,7 +288,7 @@ class Session:
     async def forget_subscription(self, subscription: Subscription) -> None:
         """Remove a subscription.
 
-        Handlers of the same topic share an id, so only the removal of the last one sends UNSUBSCRIBE.
+        The handlers of a topic share one subscription of the router, so UNSUBSCRIBE is sent only for the last handler.
         """
         async with self._change_lock:
             holders = self._subscriptions.get(subscription.id, [])
@@ -354,7 +358,7 @@ class Session:
             self._handler_runner.start(self._undo(outcome))
 
     async def _undo(self, holder: Subscription | Registration) -> None:
-        """Undo a subscription or registration that the router confirmed after the task had been canceled."""
+        """Undo a subscription or registration that was confirmed after the task waiting for it had been canceled."""
         with suppress(WampError):
             await (holder.unsubscribe() if isinstance(holder, Subscription) else holder.unregister())
 
@@ -379,7 +383,7 @@ class Session:
 
     def _on_invocation(self, delivery: DecodedMessage, message: messages.Invocation) -> None:
         registration = self._registrations.get(message.registration_id)
-        if registration is None:  # sent before the router received our UNREGISTER
+        if registration is None:  # the router sent this call before it received our UNREGISTER
             details = messages.ErrorDetails()
             self._send(messages.Error(INVOCATION, message.request_id, details, errors.UNAVAILABLE))
             return
@@ -416,9 +420,9 @@ class Session:
         self._inbox.resume()
 
     def _update_congestion(self) -> None:
-        """Report congestion to the transport.
+        """Report to the transport when the queue becomes too long, and when it is short enough again.
 
-        Congestion ends at half the limit, so that it does not toggle with each message.
+        Congestion ends at half the limit, so that it does not begin and end with each message.
         """
         waiting = len(self._inbox) + len(self._handler_runner)
         is_congested = waiting > self._max_queued // 2 if self._is_congested else waiting >= self._max_queued
@@ -443,4 +447,4 @@ HANDLERS: Final[Mapping[type[Message], Callable[[Session, DecodedMessage, Any], 
     messages.Invocation: Session._on_invocation,
     messages.Interrupt: Session._on_interrupt,
 }
-"""The methods that handle the messages of a router, by type. Other messages are ignored."""
+"""The methods that handle the router's messages, by type. Messages of other types are ignored."""

@@ -1,4 +1,4 @@
-"""The numbers of a node for metrics: connections, sessions, queued bytes and lost events."""
+"""The statistics of a node, for metrics: connections, sessions, queued bytes and lost events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ from ..router.records import RealmStats
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """The numbers of a node at one moment. They are computed on request, at no cost for the routing of messages.
+    """The statistics of a node at one moment. They are computed on request, so they do not slow down routing.
 
     ``realms``
-        The numbers of each realm, by name.
+        The statistics of each realm, by name.
     ``connections``
-        Open transports of clients, without sessions inside the process.
+        Open transports of clients, not counting sessions inside the process.
     ``joining``
         Connections whose session is not established yet.
     ``congested``
-        Connections whose peers read too slowly, and miss events and calls at present.
+        Connections whose peers read too slowly, so that events and calls are currently not sent to them.
     ``queued_bytes``
         Bytes that are queued for clients.
     ``decisions``
         Pending requests to authenticators and authorizers.
     ``events_dropped``
-        Events not sent to peers that read too slowly, since the start, counted once for each receiver.
+        Events since the start that were not sent because a receiver read too slowly, counted once for each receiver.
     ``undelivered_events``
-        Events that could not be encoded for a receiver, since the start, counted once for each receiver.
+        Events since the start that were not sent because they could not be encoded, counted once for each receiver.
     """
 
     realms: Mapping[str, RealmStats]

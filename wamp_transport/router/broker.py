@@ -172,7 +172,7 @@ class Broker:
         self.remove_subscriber(session, subscription)
 
     def remove_subscriber(self, session: Session, subscription: Subscription) -> None:
-        """Remove a subscriber. With the last one, remove the subscription, unless it is persistent.
+        """Remove a subscriber. Also remove the subscription if it has no more subscribers and is not persistent.
 
         The session may have left its realm already, because :meth:`Realm.run_cleanup` removes subscriptions later.
         """
@@ -196,7 +196,7 @@ class Broker:
         self.remove_subscriber(session, subscription)
 
     def publish_own(self, topic: str, *args: Any) -> None:
-        """Publish a meta event of the router. Without subscribers this costs one lookup."""
+        """Publish a meta event of the router, if it has subscribers. Otherwise return quickly."""
         if topic not in self._index.exact and not self._index.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
@@ -227,7 +227,8 @@ class Broker:
     def may_see(self, peer: Peer, publication: Publication) -> bool:
         """Return whether a peer may receive a stored publication.
 
-        The lists of the publication and the permissions of the peer's role decide.
+        The publication's black and white lists must accept the peer, and its role must be allowed to subscribe to the
+        topic.
         """
         accepts = receiver_filter(publication.message.options)
         if accepts is not None and not accepts(peer):
@@ -248,9 +249,9 @@ class Broker:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
     def _replay(self, session: Session, subscription: Subscription) -> None:
-        """Send the retained events that the session may see.
+        """Send the retained events that the session may receive.
 
-        Skip those that it published itself, unless ``exclude_me`` was false.
+        Skip events that the session published itself, unless it set ``exclude_me`` to false.
         """
 
         def is_visible(publication: Publication) -> bool:
@@ -294,8 +295,8 @@ class Broker:
     def _filter_by_role(self, subscription: Subscription, to: Sequence[int], topic: str) -> Sequence[int]:
         """Return the receivers whose roles may subscribe to the topic.
 
-        A role that may subscribe to a pattern may lack the permission for some matching topics. Each role is checked
-        once.
+        A role that may subscribe to a pattern can lack the permission for some of the matching topics. Each role is
+        checked only once.
         """
         peers = subscription.subscribers
         names = {peers[session_id].authrole for session_id in to}

@@ -37,7 +37,7 @@ NO_YIELD_OPTIONS = YieldOptions()
 CANCELING = ("call_canceling", "call_cancelling")
 """The two spellings of one feature in the specification."""
 MAX_ENDED_STREAMS = 1000
-"""Maximum number of ended progressive calls per caller that are remembered, to ignore their further parts."""
+"""Maximum number of ended progressive calls to remember per caller, so that their remaining parts are ignored."""
 
 
 class Calls:
@@ -56,7 +56,7 @@ class Calls:
     # Hot path.
 
     def open(self, caller: CallPeer, call: Call, registration: Registration, callee: Callee) -> CallRecord:
-        """Record a call and return the record. Invocation ids have session scope: 1, 2, 3 and so on."""
+        """Create, store and return the record of a call. The invocation ids of each callee are 1, 2, 3 and so on."""
         peer = callee.peer
         invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
@@ -66,7 +66,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove a call from its caller and callee. Later messages of the callee about this call are ignored."""
+        """Remove a call from its caller and callee. If the callee still answers the call, the answer is ignored."""
         record.caller.calls.pop(record.request_id, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -100,9 +100,10 @@ class Calls:
     # End of the hot path.
 
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
-        """End the call that a callee's ERROR answers.
+        """End the call to which a callee sent an ERROR, and return its record.
 
-        Returns the record of the call, or None if the caller expects no answer.
+        Return None if no ERROR must be sent to the caller: the call had ended before, or the ERROR exceeds a limit of
+        the callee and the caller got another one instead.
         """
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
@@ -122,24 +123,24 @@ class Calls:
         self._outbox.append(Send((record.caller.id,), error, payload_format))
 
     def fail(self, record: CallRecord, uri: str, text: str) -> None:
-        """End a call and send an ERROR of the router to its caller."""
+        """End a call, and send its caller an ERROR that the router itself creates."""
         self.end(record)
         self.refuse(record.caller, record.request_id, uri, text)
 
     def abort(self, record: CallRecord, refused: RequestRefused) -> None:
-        """End a call that its caller cannot continue: interrupt the callee and send an ERROR to the caller."""
+        """End a progressive call with a refused part: interrupt the callee and send an ERROR to the caller."""
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
     def refuse(self, caller: CallPeer, request_id: int, uri: str, text: str) -> None:
-        """Send an ERROR of the router to a caller."""
+        """Send a caller an ERROR that the router itself creates."""
         error = Error(CALL, request_id, ErrorDetails(), uri, positional(text))
         self._outbox.append(Send((caller.id,), error, PYTHON))
 
     def on_cancel(self, session: Session, message: Cancel) -> None:
         """Handle CANCEL. Ignore it if the call is not open or was already canceled.
 
-        The default mode is ``killnowait``. For a callee that does not support interrupts, it acts like ``skip``.
+        The default mode is ``killnowait``. If the callee does not support interrupts, all modes act like ``skip``.
         """
         record = session.calls.get(message.request_id)
         if record is None or record.is_killed:
@@ -163,8 +164,8 @@ class Calls:
     def start_timeout(self, record: CallRecord, options: CallOptions) -> None:
         """Set the deadline of a call, after which it ends with ``wamp.error.timeout``.
 
-        If the callee announced call timeouts and registered with ``forward_timeout``, it applies the caller's timeout
-        itself. The maximum of the realm always applies.
+        A callee that announced call timeouts and registered with ``forward_timeout`` applies the caller's timeout
+        itself. In this case, only the maximum of the realm applies here.
         """
         callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
@@ -178,7 +179,7 @@ class Calls:
             record.deadline = self._deadlines.after(seconds, "call", record)
 
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
-        """Move the deadline of a call to the record ``again``, because the call is sent to another callee."""
+        """Give the record ``again`` the deadline of ``record``, because the same call was sent to another callee."""
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
             again.deadline = self._deadlines.at(record.deadline.time, "call", again)
@@ -191,7 +192,7 @@ class Calls:
 
     def detach(self, session: Session) -> None:
         """End all calls of a leaving session: interrupt the callees of its calls, and send an ERROR to its callers."""
-        # The calls that the session made end first, so that a session that called itself gets no ERROR after its end.
+        # First end the calls that the session made: a session that called itself must not get an ERROR after its end.
         for record in list(session.calls.values()):
             self.end(record)
             if not record.is_killed:
@@ -200,23 +201,24 @@ class Calls:
             self.fail(record, errors.CANCELED, "the callee has left")
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """End the call to which an undeliverable message for ``session`` belongs, with an ERROR to the caller."""
+        """Send an ERROR to the caller, and end the call, because a message for ``session`` could not be encoded."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:
                 self.fail(record, fault.uri, str(fault))
             return
         if isinstance(message, Error) and message.error == fault.uri:
-            return  # The ERROR itself: answering it with another one would never end.
+            return  # This ERROR already reports the failure. Answering it with another ERROR could repeat forever.
         record = session.calls.get(message.request_id)
-        if record is not None:  # A progressive result: the call ends.
+        if record is not None:  # The message was a progressive result, so the call is still open.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
     def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Return whether a YIELD with options may be sent to the caller. A progressive result restarts the timeout.
+        """Return whether to send a YIELD with options to the caller. A progressive result restarts the timeout.
 
-        If it may not, the call may have ended with an ERROR.
+        Progressive results that the caller did not request are dropped. If the caller does not support the passthru
+        mode of the payload, send an ERROR to both sides and end the call.
         """
         options = message.options
         check_announced(session, "callee", options, "YIELD")

@@ -25,7 +25,7 @@ class Deadline:
 
     @property
     def is_due(self) -> bool:
-        """Whether the deadline was not canceled."""
+        """False after the deadline was canceled, else True."""
         return self._owner is not None
 
 
@@ -54,7 +54,7 @@ class Deadlines:
         return deadline
 
     def forget(self, deadline: Deadline) -> None:
-        """Count a canceled deadline. Rebuild the heap when most of its deadlines are canceled."""
+        """Record that a deadline was canceled. Rebuild the heap when more than half of its deadlines are canceled."""
         self._canceled += 1
         if self._canceled > 64 and self._canceled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2] is not deadline and entry[2].is_due]

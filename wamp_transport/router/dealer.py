@@ -87,7 +87,7 @@ class Dealer:
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
         if options.progress:
-            # Even if this part fails, the following parts must not be treated as new calls.
+            # The following parts must not be treated as new calls, even if this first part fails below.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
         if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked_size:
@@ -143,10 +143,10 @@ class Dealer:
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
-        """Call a procedure of the router. The procedure may check permissions itself."""
+        """Call a procedure of the router. Raises MessageSuspended if the procedure must ask an authorizer first."""
         try:
             self._router_procedures[message.procedure](session, message)
-        except MessageSuspended:  # When it is handled again, it must not look like an ended stream.
+        except MessageSuspended:  # This CALL is handled again, and must not be ignored as a part of an ended stream.
             session.ended_streams.discard(message.request_id)
             raise
 
@@ -178,12 +178,12 @@ class Dealer:
             self._reroute(record)
 
     def _reroute(self, record: CallRecord) -> None:
-        """Try the next callee, with the remaining time of the call."""
+        """Send a call to another callee. The deadline of the call does not change."""
         caller = record.caller
         tried = (*record.tried, record.callee.peer.id)
         try:
             if record.call.options.progress:
-                # Parts that were sent to the first callee are not kept, so no other callee can get them.
+                # The parts that the first callee received were not stored, so they cannot be sent to another callee.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = tried
@@ -237,7 +237,7 @@ class Dealer:
         self.remove_callee(session, registration)
 
     def remove_callee(self, session: CallPeer, registration: Registration) -> None:
-        """Remove a callee. With the last one, remove the registration.
+        """Remove a callee. Also remove the registration if it has no more callees.
 
         The session may have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
         """
@@ -266,16 +266,16 @@ class Dealer:
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """End the call that a message belongs to, because the message could not be encoded for ``session``."""
+        """End the call to which this message belongs, because the message could not be encoded for ``session``."""
         self.calls.on_undeliverable(session, message, fault)
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
-        """Forward a further part of a progressive call to its callee. Returns whether the CALL was such a part.
+        """Forward a CALL to the callee of its progressive call. Return False if the CALL starts a new call instead.
 
-        ``record`` is the open call with this request id. The options of the first part apply to all parts, except
-        ``enc_*``: these describe the payload of each part.
+        ``record`` is the open call with this request id, if there is one. Parts of a call that has ended are ignored.
+        The options of the first part apply to all parts, except ``enc_*``, which describe the payload of each part.
         """
         is_last = message.options.progress is not True
         if record is None:
@@ -316,7 +316,7 @@ class Dealer:
         return registration
 
     def _find_active_pattern(self, procedure: str) -> Registration | None:
-        """Return the best matching pattern that has an active and permitted callee. Skip other patterns."""
+        """Return the registration of the best matching pattern with a callee that is active and may be called."""
         for registration in self._index.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
@@ -370,9 +370,9 @@ class Dealer:
         return self.options.lenient_progress or (peer.has("callee", feature) and peer.has("callee", *CANCELING))
 
     def _is_permitted(self, callee: Callee, procedure: str) -> bool:
-        """Return whether a callee may be called.
+        """Return whether a callee may receive calls of this procedure.
 
-        A callee that registered a pattern may lack the permission for some procedures.
+        A callee that registered a pattern can lack the permission for some of the matching procedures.
         """
         role = self._roles.get(callee.peer.authrole)
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)

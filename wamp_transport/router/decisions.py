@@ -1,4 +1,4 @@
-"""Define the answers that authenticators and authorizers outside the core give to its requests."""
+"""Define the answers of authenticators and authorizers to the requests of the core."""
 
 from typing import Any, Final
 
@@ -7,14 +7,13 @@ from msgspec import Struct
 from ..wamp import errors
 
 GENERIC_DENIAL: Final = "authentication failed"
-"""The message for a wrong secret and for an unknown principal. It is the same, so that it does not reveal who exists.
-"""
+"""The message both for a wrong secret and for an unknown principal, so that clients cannot find out who exists."""
 
 
 class ChallengePeer(Struct, gc=False):
-    """The peer must prove its identity.
+    """A challenge: the peer must prove its identity.
 
-    ``pending`` is any value; the core returns it together with the peer's answer.
+    ``pending`` can be any value. The core passes it back together with the peer's answer.
     """
 
     method: str
@@ -23,7 +22,7 @@ class ChallengePeer(Struct, gc=False):
 
 
 class Admit(Struct, gc=False):
-    """The peer is this principal and may join this realm. ``authextra`` is sent in WELCOME."""
+    """An admission: the peer is this principal and may join this realm. ``authextra`` is sent in WELCOME."""
 
     realm: str | None
     authid: str
@@ -49,7 +48,7 @@ class Permit(Struct, gc=False):
 
 
 class Deny(Struct, gc=False):
-    """The login or the request fails. ``reason`` is a URI for programs, ``message`` a sentence for people."""
+    """A refusal of a login or an action. ``reason`` is a URI for programs, ``message`` a sentence for people."""
 
     reason: str = errors.AUTHENTICATION_DENIED
     message: str = GENERIC_DENIAL

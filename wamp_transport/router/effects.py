@@ -19,7 +19,7 @@ class Send(Struct, gc=False):
 
 
 class AwaitNextHello(Struct, gc=False):
-    """The client said GOODBYE and the session has ended; the transport stays open for another HELLO.
+    """The session has ended with the client's GOODBYE; keep its transport open for another HELLO.
 
     ``reason`` is the URI that the client gave.
     """
@@ -40,7 +40,7 @@ class Close(Struct, gc=False):
 
 
 class StopSending(Struct, gc=False):
-    """The router ended the session; send it nothing more. The transport stays open until the client answers GOODBYE."""
+    """The router has ended the session; send no more messages to it. Keep its transport open until :class:`Close`."""
 
     session_id: int
 
@@ -68,12 +68,13 @@ class Record(Struct, gc=False):
 
 
 class AuthenticationRequest(Struct, gc=False):
-    """Ask for the authentication of a peer.
+    """Ask the authenticator to authenticate a peer.
 
-    The answer is ChallengePeer, Admit, Skip or Deny. It carries the ``ticket`` of this request.
+    The answer is ChallengePeer, Admit, Skip or Deny. It is passed to :meth:`.Router.decide` with this ``ticket``.
 
-    ``method`` is the first method of the peer that ``service`` supports. ``message`` is the peer's answer to a
-    challenge, ``pending`` the value of that challenge; both are None for the first request after HELLO.
+    ``method`` is the first method offered by the peer that ``service`` supports and that was not skipped. After a
+    challenge, ``message`` is the peer's answer, and ``pending`` is the value that was set in ChallengePeer. Both are
+    None before.
     """
 
     ticket: int
@@ -89,10 +90,10 @@ class AuthenticationRequest(Struct, gc=False):
 class AuthorizationRequest(Struct, gc=False):
     """Ask an authorizer whether a session may perform an action.
 
-    The answer is Permit or Deny. It carries the ``ticket`` of this request.
+    The answer is Permit or Deny. It is passed to :meth:`.Router.decide` with this ``ticket``.
 
-    ``session`` has the details that the meta API returns. If ``uri`` is a pattern, the answer applies to all URIs that
-    match. ``options`` are the options of the session's message.
+    ``session`` has the session's details as in the meta API, and its ``authextra``. If ``uri`` is a pattern, the answer
+    applies to all URIs that match. ``options`` are the options of the session's message.
     """
 
     ticket: int
@@ -107,7 +108,7 @@ class AuthorizationRequest(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Cancel the request with this ticket. ``is_late`` is true if no answer came in time."""
+    """Cancel the authentication or authorization request with this ticket. ``is_late``: it was not answered in time."""
 
     ticket: int
     is_late: bool = False

@@ -1,4 +1,4 @@
-"""Define the functions that the core receives from outside: clocks, random numbers, ids and decoders."""
+"""Define the functions that the owner of the core provides: clocks, random numbers, ids and decoders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,20 +11,24 @@ RouterProcedure = Callable[[Any, Call], None]
 """A procedure of the router itself: a function that answers the CALL of a session."""
 
 Announce = Callable[..., None]
-"""A function that publishes a meta event: topic, URI of the subject, arguments. Events about ``wamp.`` URIs are
-dropped.
+"""A function that publishes a meta event. It takes the topic of the event, the URI of the subscription or registration
+that it is about (empty for sessions), and the arguments. Events about URIs that start with ``wamp.`` are dropped.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The functions that connect the core to the outside.
+    """The functions that the core calls for time, ids, random numbers and payload.
 
-    ``clock`` returns monotonic seconds, ``utc_now`` the time of day as a datetime; ``time_from`` parses RFC 3339 text
-    and raises ValueError. ``new_session_id`` returns unpredictable ids, ``new_publication_id`` ids that are cheap to
-    generate. Both are uniform in [1, 2^53]. ``random_below(n)`` returns a number from 0 to n - 1. ``values_of(format,
-    raw)`` decodes raw payload. ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and
-    dictionaries are nested in ``raw``. Its time must be linear in the size of any payload.
+    - ``clock`` returns the monotonic time in seconds.
+    - ``utc_now`` returns the current date and time in UTC.
+    - ``time_from`` parses RFC 3339 text. Raises ValueError.
+    - ``new_session_id`` returns an unpredictable id, uniform in [1, 2^53].
+    - ``new_publication_id`` returns an id from the same range that can be predictable but is cheap to generate.
+    - ``random_below(n)`` returns a random number from 0 to n - 1.
+    - ``values_of(format, raw)`` decodes raw payload.
+    - ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and dictionaries are nested in
+      ``raw``. It must take linear time for any payload.
     """
 
     clock: Callable[[], float]
@@ -38,7 +42,7 @@ class Environment:
     deadlines: Deadlines
 
     def timestamp(self) -> str:
-        """Return the time of day as RFC 3339 text in UTC with milliseconds."""
+        """Return the current UTC time as RFC 3339 text with milliseconds."""
         return rfc3339(self.utc_now())
 
 

@@ -17,9 +17,9 @@ from .records import Publication, Subscription
 class RetainedEvents:
     """The retained events of up to ``limit`` topics (0 for no limit).
 
-    For each topic, the latest event without restrictions is kept. A newer event that is restricted to some subscribers
-    (for example with ``eligible`` or ``exclude``) is kept in addition, so that the other subscribers still get the
-    unrestricted one.
+    For each topic, the latest event that all subscribers may receive is kept. A newer event that is restricted to some
+    subscribers (for example with ``eligible`` or ``exclude``) is kept in addition: the other subscribers still get the
+    unrestricted event.
     """
 
     def __init__(self) -> None:
@@ -134,9 +134,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications between those named in the query, oldest first.
+        """Yield the publications between the ids that the query gives as bounds, oldest first.
 
-        If one of them is no longer stored, yield nothing.
+        If a bound is not stored or no longer stored, yield nothing.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}
@@ -156,9 +156,9 @@ class History:
 
 
 def is_storable(publication: Publication) -> bool:
-    """Return whether a publication may be stored.
+    """Return whether a publication can be stored in an event history.
 
-    Publications restricted by session id may not be stored, because session ids have no meaning later.
+    Publications restricted by session id are not stored, because a session id has no meaning after the session.
     """
     options = publication.message.options
     return options.exclude is None and options.eligible is None

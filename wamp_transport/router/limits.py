@@ -10,9 +10,7 @@ from ..wamp.errors import RequestRefused
 from .options import Limits
 
 Owner = tuple[str, Limits]
-"""An owner of limits: the name of a realm, role or service for error messages, such as ``role 'guest'``, and its
-limits.
-"""
+"""A realm, role or service that sets limits: its name in error messages, such as ``role 'guest'``, and the limits."""
 
 LIMIT_ERRORS: Final = {
     "sessions": (errors.QUOTA_EXCEEDED, "no room for more than {limit} sessions"),
@@ -23,16 +21,16 @@ LIMIT_ERRORS: Final = {
     "depth": (errors.INVALID_PAYLOAD, "payload with more than {limit} lists and dictionaries inside each other"),
     "payload_size": (errors.PAYLOAD_SIZE_EXCEEDED, "payload of more than {limit} bytes"),
 }
-"""Error URI and text for exceeding each limit."""
+"""The error URI and the text to send when a limit is exceeded, by name of the limit."""
 
 UNLIMITED: Final = maxsize - 1
 
 
 class SessionLimits:
-    """The limits of a session. A limit that no owner sets is :data:`UNLIMITED`.
+    """The limits of a session: for each limit, the strictest value that an owner sets, else :data:`UNLIMITED`.
 
-    ``unchecked_size`` is the combined size of URI and payload up to which a message is within all limits. So the hot
-    path needs only one comparison.
+    ``unchecked_size`` allows the hot path to make only one comparison: a message whose URI and payload together are no
+    longer than this exceeds no limit.
     """
 
     __slots__ = (
@@ -72,7 +70,7 @@ NO_LIMITS: Final = SessionLimits()
 def limit_error(name: str, whose: str, limit: int) -> RequestRefused:
     """Return the error for exceeding a limit."""
     uri, text = LIMIT_ERRORS[name]
-    if limit == UNLIMITED:  # Only ``depth``, which the serializer limits as well.
+    if limit == UNLIMITED:  # Only possible for ``depth``, which the serializer limits as well.
         return RequestRefused(uri, f"payload is nested deeper than {whose} can read")
     return RequestRefused(uri, f"{text.format(limit=limit)}: the limit of {whose}")
 
@@ -95,7 +93,7 @@ class SessionCounts:
             self._counts[owner] += 1
 
     def leave(self, owners: Iterable[Owner]) -> None:
-        """Stop counting a session for these owners. Owners without sessions take no memory."""
+        """Stop counting a session for these owners. Owners without sessions are removed to save memory."""
         for owner, _ in owners:
             self._counts[owner] -= 1
             if not self._counts[owner]:

@@ -1,7 +1,7 @@
 """Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
 
-An exact match takes one lookup. Prefixes take one lookup for each length in use, wildcards a walk through a tree of
-components. Neither depends on the number of patterns.
+Exact matches are found with one lookup, prefixes with one lookup for each length in use, and wildcards with a walk
+through a tree of components. More patterns of the same length and shape do not make the search slower.
 Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
 """
 
@@ -14,9 +14,10 @@ T = TypeVar("T")
 
 
 class _Node(Generic[T]):
-    """A component of wildcard patterns.
+    """A node in the tree of wildcard patterns. The path to the node consists of the first components of a pattern.
 
-    It has the components that may follow, and the value of the pattern that ends with it.
+    ``children`` are the nodes for the next component. ``value`` belongs to the pattern that ends here, None if none
+    does.
     """
 
     __slots__ = ("children", "value")
@@ -83,9 +84,10 @@ class PatternIndex(Generic[T]):
             self._remove_wildcard(uri.split("."))
 
     def best(self, uri: str) -> T | None:
-        """Return the value for a URI, from the pattern with the highest precedence.
+        """Return the value of the matching pattern with the highest precedence.
 
-        An exact pattern comes first, then the longest prefix, then the wildcard whose literals come first.
+        The exact pattern comes first, then the longest prefix, then the wildcard patterns. Of two wildcard patterns,
+        the one with a literal at the first component in which they differ comes first.
         """
         value = self.exact.get(uri)
         if value is None and self._lengths:
@@ -140,7 +142,7 @@ class PatternIndex(Generic[T]):
         if not lengths[length]:
             del lengths[length]
         elif is_new:
-            # Longest first: the first hit is the best.
+            # Longest first, so that the first prefix that matches has the highest precedence.
             self._lengths = dict(sorted(lengths.items(), reverse=True))
 
     def _remove_wildcard(self, components: list[str]) -> None:
@@ -159,10 +161,10 @@ class PatternIndex(Generic[T]):
 
 
 def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) -> Iterator[T]:
-    """Yield the values below ``root`` that match, literals before wildcards at each component.
+    """Yield the values below ``root`` whose patterns match, at each component literals before wildcards.
 
-    If ``is_pattern``, the components are a pattern themselves: yield only values that match all of its URIs. The walk
-    is iterative, because clients choose the number of components.
+    If ``is_pattern``, the components are themselves a pattern: yield only the values of patterns that match all of its
+    URIs. The walk is iterative, because clients choose the number of components.
     """
     depths = len(components)
     stack = [(root, 0)]

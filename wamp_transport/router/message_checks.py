@@ -30,6 +30,6 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
-    """Check that a peer which uses ``ppt_*`` announced it for ``role``. Raises ProtocolViolation."""
+    """Check that a peer which uses ``ppt_*`` announced this feature for ``role``. Raises ProtocolViolation."""
     if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")

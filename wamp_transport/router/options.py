@@ -13,7 +13,7 @@ Action = Literal["call", "register", "publish", "subscribe"]
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
 
 TRUSTED = "trusted"
-"""The role that may do everything. Only operators can log in with this role."""
+"""The role that may do everything. Code in the router's process can use it. Of the clients, only operators can."""
 
 OPERATOR = "operator"
 """The authentication method of the router's operators. It is available at every service."""
@@ -23,7 +23,7 @@ OPERATOR = "operator"
 class Limits:
     """The limits of a realm, a role or a service; 0 means no limit. The strictest one applies to a session.
 
-    - ``sessions``: sessions of the realm, of the role or of the service at the same time
+    - ``sessions``: simultaneous sessions of the realm, role or service
     - ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session
     - ``uri_length``: characters of a topic, procedure or error URI
     - ``depth``: nested lists and dictionaries in args or kwargs, args and kwargs included
@@ -109,7 +109,7 @@ class RealmOptions:
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
     - ``strict_request_ids``: the request ids of a session must be 1, 2, 3, ...
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
-    - ``lenient_progress``: callees may send progressive results without having announced them or call canceling
+    - ``lenient_progress``: callees may send progressive results without announcing the features for this
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     """
@@ -146,10 +146,10 @@ class RouterOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnonymousLogin:
-    """Anonymous authentication at a service: the role, and a fixed authid if there is one.
+    """The role and, optionally, the fixed authid of anonymous clients of a service.
 
-    ``client_id`` is the authid of a client known by its cookie. It is ignored when two logins are compared, because it
-    is not part of the configuration.
+    ``client_id`` is the authid of a client that was recognized by its cookie. Comparisons ignore it, because it is not
+    part of the configuration.
     """
 
     role: str = "anonymous"
@@ -159,15 +159,15 @@ class AnonymousLogin:
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """The options of a path service for its sessions.
+    """The options of a service for its sessions. A service accepts clients at one path.
 
-    - ``key``: identifies the service as long as it is configured; its sessions are closed when it is removed
+    - ``key``: identifies the service in later configurations; when it is removed, its sessions are closed
     - ``anonymous``: None if nobody may join without credentials
     - ``realms``: the realms that clients may join, None for all
     - ``authmethods``: the methods that an authenticator decides on; if ``anonymous`` is one of them, it takes
       precedence over the anonymous login
     - ``hello_timeout``: seconds that a connection may stay without a session, 0 for no limit
-    - ``path``: the URL path, for messages
+    - ``path``: the URL path, to name the service in messages
     """
 
     key: str
@@ -187,9 +187,9 @@ LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
 
 
 def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
-    """Return whether a new configuration of a service admits fewer sessions than the one before.
+    """Return whether the new options of a service change who may join, so that its open sessions must end.
 
-    Additional methods do not matter.
+    Added methods, other limits and another HELLO timeout do not count. Any other change does.
     """
     rest = replace(before, authmethods=after.authmethods, limits=after.limits, hello_timeout=after.hello_timeout)
     return rest != after or bool(before.authmethods - after.authmethods)

@@ -1,4 +1,4 @@
-"""Store the unfinished work of a session: a login, or a suspended message and the messages after it."""
+"""Store the pending work of a session: a login, or a suspended message and the messages after it."""
 
 from collections import deque
 from collections.abc import Hashable

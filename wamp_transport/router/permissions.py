@@ -1,4 +1,4 @@
-"""Decide on the actions of a role, with permissions or an authorizer, and cache the decisions."""
+"""Decide what a role may do, with its permissions or with an authorizer, and cache the decisions."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -29,10 +29,10 @@ DENY_ALL = Permission(uri="", match="prefix")
 
 
 class Decision:
-    """The decision on an action of a role on a URI.
+    """The decision whether a role may perform an action with a URI.
 
     ``disclose``: the receiver learns the identity of the caller or publisher. ``is_valid``: the URI is valid.
-    ``failure``: the error URI and text, if the reason for a refusal is not the role.
+    ``failure``: the error URI and text to send if an authorizer answered with Deny or failed, else None.
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -55,13 +55,15 @@ DECISIONS = {
 
 
 class Rules:
-    """The permissions of a role, and the search for the permission that decides on a URI or a pattern.
+    """The permissions of a role, in an index that finds the permission for a URI or a pattern.
 
-    Exactly one permission decides: the one for exactly this URI, or else the longest prefix, or else the wildcard with
-    the most literal components. If several wildcards have equally many, the one whose literals come first decides.
+    Exactly one permission decides on a URI: the permission for exactly this URI, else the longest matching prefix, else
+    the matching wildcard with the most literal components. If several wildcards have equally many, the one with a
+    literal at the first component in which they differ decides.
 
-    A permission decides on a pattern if it covers all URIs of the pattern. If it covers only some of them, it is
-    applied to each event or call with such a URI. If two permissions are for the same URIs, the later one decides.
+    A permission can decide on a pattern only if it covers all URIs of the pattern. Permissions that cover only some of
+    these URIs are applied later, to each event or call. If two permissions have the same match policy and URI, the
+    later one replaces the earlier one.
     """
 
     __slots__ = ("_index",)
@@ -72,7 +74,7 @@ class Rules:
             self._index.put(permission.match, permission.uri, permission)
 
     def find(self, uri: str) -> Permission | None:
-        """Return the permission that decides on a URI, the first of :meth:`find_all`."""
+        """Return the permission that decides on a URI, or None. It is the first item of :meth:`find_all`."""
         exact = self._index.exact.get(uri)
         if exact is not None:
             return exact
@@ -80,7 +82,7 @@ class Rules:
         return patterns[0] if len(patterns) == 1 else min(patterns, key=_rank, default=None)
 
     def find_all(self, uri: str, match: Match = "exact") -> list[Permission]:
-        """Return the permissions that cover a URI, or all URIs of a pattern; the first one decides."""
+        """Return the permissions that cover a URI or all URIs of a pattern. The first permission decides."""
         if match != "exact":
             return sorted(self._index.find_covering(match, uri), key=_rank)
         exact = self._index.exact.get(uri)
@@ -89,7 +91,7 @@ class Rules:
 
 
 def _rank(permission: Permission) -> int:
-    """Return the sort key of a pattern. The sort is stable: prefixes stay in the order of the index."""
+    """Return the sort key of a pattern. Prefixes have equal keys, so a stable sort keeps them in the index's order."""
     if permission.match == "prefix":
         return PREFIX_RANK
     return -sum(1 for component in permission.uri.split(".") if component)
@@ -100,10 +102,10 @@ PREFIX_RANK = -(1 << 30)
 
 
 class Question(NamedTuple):
-    """A question to an authorizer: whether a session may do something. It is also the cache key of the answer.
+    """A question to an authorizer: may a session perform this action? It is also the cache key of the answer.
 
-    ``options`` are the encoded options of the session's message; different options make a different question.
-    ``authid`` is empty if the answer holds for all sessions of a role.
+    ``options`` are the encoded options of the session's message; the answer is not used for other options. ``authid``
+    is empty if the answer is valid for all sessions of the role.
     """
 
     action: Action
@@ -114,7 +116,7 @@ class Question(NamedTuple):
 
 
 class AuthorizerSuspension:
-    """A suspension until the role's authorizer has decided. It resolves to a :class:`Decision`."""
+    """A suspension that ends when the role's authorizer has decided. It resolves to a :class:`Decision`."""
 
     __slots__ = ("_authorizer", "_options", "_role", "_session", "key")
 
@@ -152,7 +154,7 @@ class AuthorizerSuspension:
     def resolve(self, answer: Answer) -> Decision:
         """Return the decision for an answer, and cache it if the authorizer allows that.
 
-        Any other answer than Permit refuses the action, so that a failing authorizer never allows anything.
+        Any answer but Permit refuses the action, so that a failing authorizer never allows anything.
         """
         if isinstance(answer, Permit):
             decision = Decision(answer.allow, answer.disclose, is_valid=True)
@@ -214,14 +216,14 @@ class Role:
         raise MessageSuspended(AuthorizerSuspension(self, authorizer, session, Question(*question), options))
 
     def covers(self, action: Action, uri: str) -> bool:
-        """Return whether a permission for a pattern also applies to this URI.
+        """Return whether a role that was allowed to use a pattern may also use this URI, which matches the pattern.
 
-        A pattern that an authorizer allowed may be used for all its URIs.
+        The decision of an authorizer on a pattern applies to all URIs of the pattern.
         """
         return self.authorizer is not None or self.decide(action, uri).allowed
 
     def remember(self, question: Question, decision: Decision) -> None:
-        """Cache an authorizer's decision for the time set in the authorizer's options."""
+        """Cache an authorizer's decision for ``remember_for`` seconds, or without a time limit if this is 0."""
         if self.authorizer is None or len(question.uri) + len(question.options) > MAX_CACHED_URI_LENGTH:
             return
         if len(self._authorizer_cache) >= MAX_CACHED_DECISIONS:
@@ -230,9 +232,9 @@ class Role:
         self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
-        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for the order.
+        """Return what the permissions allow for a URI or a pattern. :class:`Rules` describes which permission decides.
 
-        A pattern may cover URIs that other permissions deny, so each event and call of a pattern is checked again.
+        An allowed pattern can match URIs that other permissions deny, so each of its events and calls is checked again.
         """
         if match != "exact":
             return self._decide(action, uri, match)
@@ -261,7 +263,7 @@ class Role:
 
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:
-    """Return the error for a session that may not do ``action`` with ``uri``."""
+    """Return the error to send to a session that is not allowed to perform ``action`` with ``uri``."""
     if decision.failure is not None:
         return RequestRefused(*decision.failure)
     if not decision.is_valid:

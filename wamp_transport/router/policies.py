@@ -31,8 +31,8 @@ def choose(
 def choose_by_key(registration: Registration, key: str, excluded: Collection[int] = ()) -> Callee | None:
     """Return the callee that a resource key is assigned to, by rendezvous hashing over node keys.
 
-    A key stays assigned to the same callee as long as that callee is registered. Callees without a node key get no
-    keys.
+    Adding or removing a callee reassigns only the keys of this callee. Callees that are busy, leaving, or without a
+    node key are skipped.
     """
     shards = [
         callee
@@ -62,7 +62,7 @@ def _choose_random(registration: Registration, candidates: list[Callee], random_
 def _choose_roundrobin(
     registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
 ) -> Callee:
-    """Choose the next callee in the order of registration; after the last one, start again."""
+    """Choose the next callee in the order of registration. After the last callee, continue with the first."""
     following = next((callee for callee in candidates if callee.number > registration.last_number), candidates[0])
     registration.last_number = following.number
     return following

@@ -43,22 +43,23 @@ from .testaments import take_testaments
 
 ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
 TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
-"""The role of sessions inside the process, in every realm. It always discloses their identity, as Crossbar does."""
+"""The role ``trusted``, which every realm has. As in Crossbar, it always discloses the identity of its sessions."""
 
 Leave = Callable[..., None]
-"""A function that ends a session: id, reason, message, is_quiet=False."""
+"""A function that ends a session. It takes the session's id, a reason, a message, and ``is_quiet=False``."""
 
 META_API_FEATURES = ("_meta_api", "event_history")
-"""Suffixes of the names of features that require the meta API."""
+"""A feature requires the meta API if its name ends with one of these suffixes."""
 
 SEQUENCED_REQUESTS = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
-"""The messages whose request ids must be 1, 2, 3, ... if the realm is strict."""
+"""The messages whose request ids must be 1, 2, 3, ... in a realm with ``strict_request_ids``."""
 
 
 class Realm:
-    """A realm: sessions that can reach each other, and their roles. ``leave`` ends a session.
+    """A realm: sessions that can communicate with each other, and the roles that they can have.
 
-    Only one message is handled at a time: no method calls :meth:`receive`, and all effects are put into the outbox.
+    ``leave`` is the router's function that ends a session. Messages are handled one at a time: the methods put their
+    effects into the outbox, and none of them calls :meth:`receive`.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -117,7 +118,7 @@ class Realm:
         self.dealer.configure(options)
 
     def welcome_roles(self) -> dict[str, dict[str, dict[str, bool]]]:
-        """Return ``WELCOME.Details.roles``: all features, or those that work without the meta API if it is disabled."""
+        """Return ``WELCOME.Details.roles``. If the meta API is disabled, omit the features that require it."""
         roles = router_roles()
         if not self.options.enable_meta_api:
             for role in roles.values():
@@ -153,7 +154,7 @@ class Realm:
             self._refuse(session, message, refusal)
 
     def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
-        """Return the owners of the limits of a session: realm, role and service; none for trusted sessions."""
+        """Return whose limits apply to a session: its realm, role and service. Trusted sessions have no limits."""
         if authrole == TRUSTED:
             return ()
         name = self.options.name
@@ -164,7 +165,7 @@ class Realm:
         )
 
     def apply_role(self, session: Session) -> None:
-        """Set limits and trust level of a session from its realm, role and service."""
+        """Set the limits and the trust level of a session, as its realm, role and service define them."""
         key = (session.authrole, session.service)
         if key not in self._limits:
             self._limits[key] = SessionLimits(*self.limit_owners(*key))
@@ -172,10 +173,10 @@ class Realm:
         session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
-        """Remove a session. Returns False if the session was already removed.
+        """Remove a session. Return False if the session was already removed.
 
-        Its calls end immediately; its subscriptions and registrations are removed later by :meth:`run_cleanup`. If
-        ``is_quiet``, its testaments and the meta event are not published. Change the state of the session first: a
+        Its calls end immediately. :meth:`run_cleanup` removes its subscriptions and registrations later. If
+        ``is_quiet``, its testaments and the meta event are not published. Change the state of the session before: a
         removed session must not be in an active state.
         """
         if self.sessions.pop(session.id, None) is None:
@@ -193,9 +194,10 @@ class Realm:
         return True
 
     def run_cleanup(self, steps: int) -> int:
-        """Remove up to ``steps`` subscriptions and registrations of sessions that left or lost the permission for them.
+        """Clean up after sessions that left and after changed options, in at most ``steps`` steps.
 
-        Returns the number of unused steps.
+        Each step removes or reviews one subscription or registration: sessions that left lose all of them, other
+        sessions lose those that their role no longer allows. Return the number of unused steps.
         """
         while steps and self._leaving:
             if next(self._leaving[0], True):
@@ -214,7 +216,7 @@ class Realm:
     def _teardown_steps(self, session: Session) -> Iterator[None]:
         """Remove the registrations and subscriptions of a session that left, one per step, oldest first.
 
-        The steps iterate over lists: finding the first item of a dict becomes slower with each item removed before it.
+        Iterate over lists, because finding the first item of a dict becomes slower with each item removed before it.
         """
         registrations = list(reversed(session.registrations.values()))
         while registrations:
@@ -231,7 +233,7 @@ class Realm:
         return bool(self._leaving or self._reviews)
 
     def stats(self) -> RealmStats:
-        """Return the numbers of objects in the realm."""
+        """Return how many sessions, subscriptions and other objects the realm has."""
         return RealmStats(
             sessions=len(self.sessions),
             subscriptions=len(self.broker.subscriptions),
@@ -241,7 +243,7 @@ class Realm:
         )
 
     def on_undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
-        """Handle a message that could not be encoded for ``session``: fail its call, or drop the event."""
+        """Handle a message that could not be encoded for ``session``: end the call with an ERROR, or drop the event."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.on_undeliverable(session, message, fault)
 
@@ -250,10 +252,10 @@ class Realm:
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Revoke the subscriptions and registrations that the role of a session no longer allows, one per step.
+        """Revoke the subscriptions and registrations of a session that are no longer allowed after new options.
 
-        If the role has an authorizer that was added or replaced, all are revoked. If its authorizer is unchanged, none
-        are.
+        Each step reviews one of them. If the role's authorizer was added or replaced, revoke all of them, and delete
+        the testaments. If the authorizer is unchanged, revoke none. Yield False after each step.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
@@ -271,7 +273,7 @@ class Realm:
 
     def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
         if session.state not in ACTIVE_STATES:
-            return True  # The session's teardown removes it.
+            return True  # The session has left, and _teardown_steps removes everything that it has.
         role = self.roles[session.authrole]
         if role.authorizer is not None:
             return session.authrole not in self._reauthorize
@@ -298,10 +300,10 @@ class Realm:
             session.pending = None
 
     def _count(self, session: Session, message: Any) -> None:
-        """Check that request ids count 1, 2, 3 (Basic Profile, "IDs"). Raises ProtocolViolation.
+        """Check that a session's request ids are 1, 2, 3, ... (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        Further parts of a progressive call repeat its id. If the realm became strict after a session joined, the
-        session continues from its last id.
+        All parts of a progressive call have the same id. If the realm became strict after a session joined, the first
+        id after that can be any number.
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:
@@ -328,4 +330,4 @@ def has_role(options: RealmOptions, name: str) -> bool:
 
 
 def _ignore(session: Session, message: Message) -> None:
-    """Ignore a legal message of a feature that the router does not announce."""
+    """Ignore a valid message that belongs to a feature which the router does not announce."""

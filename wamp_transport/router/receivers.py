@@ -14,7 +14,10 @@ ReceiverFilter = Callable[[Peer], bool]
 
 
 def receivers(subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> Sequence[int]:
-    """Return the ids of the subscribers that receive the event. ``accepts`` is None if the publication has no lists."""
+    """Return the ids of the subscribers that receive the event.
+
+    ``accepts`` is the result of :func:`receiver_filter` for the publication.
+    """
     if publication.is_plain and publication.session_id not in subscription.subscribers:
         return subscription.receivers
     options = publication.message.options
@@ -33,7 +36,7 @@ def receivers(subscription: Subscription, publication: Publication, accepts: Rec
 
 
 def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
-    """Return a function that applies the lists of a publication to a peer, or None if it has no lists.
+    """Return a function that checks a peer against the black and white lists of a publication, or None without lists.
 
     An empty white list accepts no peer. Black lists take precedence over white lists.
     """
@@ -58,9 +61,9 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return all receivers without a node key, and the one with the node key that the resource is assigned to.
+    """Return all receivers without a node key and, of those with a node key, the one that gets this resource.
 
-    Skip subscribers that are leaving: the event would be lost.
+    A subscriber that is leaving gets no resource, because the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

@@ -23,11 +23,11 @@ ACTIVE_STATES = frozenset({"established", "suspended"})
 
 
 class Peer(Protocol):
-    """The interface of a client for subscriptions, registrations and calls.
+    """The interface of a client in subscriptions, registrations and calls.
 
-    A :class:`Session` is a peer on this node. A client of another node can be represented by any object with these
-    attributes; the broker, the dealer and the calls may use only the attributes of :class:`Peer` or
-    :class:`CallPeer`. ``trustlevel`` is None if the peer's role has none.
+    A :class:`Session` is a peer on this node. Any other object with these attributes can represent a client of another
+    node. Therefore the broker, the dealer and the calls must use only the attributes of :class:`Peer` and
+    :class:`CallPeer`. ``trustlevel`` is None if the peer's role has no trust level.
     """
 
     id: int
@@ -37,19 +37,19 @@ class Peer(Protocol):
     state: State
 
     def has(self, role: str, *features: str) -> bool:
-        """Return whether the client announced one of the features for a role.
+        """Return whether the client announced a feature for a role.
 
-        The features are alternative spellings.
+        ``features`` are the possible spellings of the feature's name.
         """
 
 
 class CallPeer(Peer, Protocol):
-    """A caller or callee: a peer that has records of its calls, invocations and registrations.
+    """A caller or callee: a peer with records of its calls, invocations and registrations.
 
     ``calls`` maps request ids to the calls that the peer made. ``invocations`` maps invocation ids to the calls that
     the peer received. ``last_invocation`` is the last invocation id that was assigned. ``ended_streams`` holds the
-    request ids of ended progressive calls that may receive more parts. ``payload_format`` is the format of the raw
-    payload in the peer's current message.
+    request ids of ended progressive calls for which the peer can still send parts. ``payload_format`` is the format of
+    the raw payload in the peer's current message.
     """
 
     realm: str
@@ -62,11 +62,12 @@ class CallPeer(Peer, Protocol):
 
 
 class Session:
-    """A session on a transport, from the first byte to the end.
+    """A session of a client, from the opening of its transport until the session ends.
 
-    Only ``session.move`` assigns ``state``. ``login`` is set from HELLO to WELCOME if there are credentials to check,
-    ``pending`` while a message is suspended. ``deadline`` is the session's current deadline, and
-    ``ticket`` the number of its open request to an authenticator or authorizer, or 0.
+    If the client sends another HELLO after GOODBYE, the same transport has a new session. Only ``session.move``
+    assigns ``state``. ``login`` is set while the authenticator checks credentials, ``pending`` while a message is
+    suspended. ``deadline`` is the session's current deadline. ``ticket`` is the number of its open request to an
+    authenticator or authorizer, or 0.
     """
 
     __slots__ = (
@@ -105,9 +106,9 @@ class Session:
         self.testaments: dict[str, list[Publish]] = {"detached": [], "destroyed": []}
 
     def has(self, role: str, *features: str) -> bool:
-        """Return whether the client announced one of the features for a role.
+        """Return whether the client announced a feature for a role.
 
-        The features are alternative spellings.
+        ``features`` are the possible spellings of the feature's name.
         """
         announced = self.roles.get(role)
         if announced is None or announced.features is None:
@@ -173,7 +174,7 @@ class Subscription:
 
 
 class RealmStats(NamedTuple):
-    """The numbers of objects in a realm. ``calls`` are in flight; ``retained`` are topics with a retained event."""
+    """The sizes of a realm. ``calls`` counts calls in flight, ``retained`` counts topics with a retained event."""
 
     sessions: int
     subscriptions: int
@@ -204,8 +205,8 @@ class Publication(Struct, gc=False):
 class Callee:
     """A peer that registered a procedure, and its options.
 
-    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` is the position in the order of
-    registration.
+    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` increases with each callee
+    that registers in the realm.
     """
 
     __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "peer")
@@ -256,10 +257,11 @@ class Registration:
 class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
-    ``call`` is kept unchanged to send it to the next callee if this one is unavailable. ``tried`` holds the session ids
-    of unavailable callees. While ``is_streaming``, more parts of the call may follow. ``details`` are the details of
-    the first INVOCATION, which apply to all parts. ``is_disclosed``: the rules of the caller's role disclose its
-    identity. ``is_killed``: the caller canceled with mode ``kill``, and the callee's answer still has to come.
+    ``call`` stays unchanged, so that it can be sent to another callee if this one is unavailable. ``tried`` holds the
+    session ids of callees that were unavailable. ``is_streaming``: this is a progressive call, and the caller has not
+    sent its last part yet. ``details`` are the details of the first INVOCATION, which apply to all parts.
+    ``is_disclosed``: the permissions of the caller's role disclose its identity. ``is_killed``: the caller canceled
+    the call with mode ``kill``, and the callee has not answered yet.
     """
 
     caller: CallPeer

@@ -30,8 +30,8 @@ NO_REASON = ReasonDetails()
 class Router:
     """A WAMP router core.
 
-    Effects of one call are in the order in which clients must see them. When a session ends, its own last effect comes
-    first. The effects for other sessions follow.
+    The effects of one call are in the order in which clients must see them. When a session ends, the last effect for
+    this session comes first, and the effects for other sessions follow.
     """
 
     def __init__(self, options: RouterOptions, environment: Environment) -> None:
@@ -87,7 +87,7 @@ class Router:
     def receive(self, session_id: int, message: Message) -> bool:
         """Handle one message of a session's client. Ignore messages of a session that has ended.
 
-        Returns whether the effects may be delayed until further messages of the session have been received.
+        Return whether the effects can be delayed until further messages of the session have been received.
         """
         session = self.sessions.get(session_id)
         if session is None:
@@ -115,9 +115,9 @@ class Router:
             self._establishment.on_answer(session, answer)
 
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
-        """Abort a session whose client broke the protocol: send ABORT and close the transport.
+        """Abort a session whose client violated the protocol: send ABORT and close the transport.
 
-        Pass another ``reason`` for faults that the client did not cause.
+        Pass a different ``reason`` if the client did not cause the problem.
         """
         session = self.sessions.get(session_id)
         if session is not None:
@@ -162,12 +162,12 @@ class Router:
             self.leave(session_id, reason, message)
 
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
-        """Apply new options. Sessions stay, except those whose realm or role was removed.
+        """Apply new options. Sessions stay open unless their realm or role was removed.
 
-        ``services`` are the path services with changed limits, by key.
+        ``services`` are the services with changed options, by key.
         """
         self._options = self._establishment.options = options
-        # Sessions get their service before their realm is configured: the realm computes their limits from it.
+        # First replace the services of the sessions, because realm.configure computes limits from them.
         if services:
             for session in self.sessions.values():
                 service = session.service
@@ -183,8 +183,8 @@ class Router:
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
-                # Sessions without a role have left before: the realm needs the role of each session. Suspended messages
-                # are handled again last, by the new rules.
+                # Sessions whose role was removed must leave before this, because the realm looks up their role.
+                # Suspended messages come after it, so that they are handled with the new permissions.
                 realm.configure(new)
                 self._suspended_messages.restart(realm.sessions.values())
                 self._unfinished.discard(name)
@@ -196,9 +196,9 @@ class Router:
             self._on_deadline[deadline.kind](deadline.subject)
 
     def run_cleanup(self, steps: int) -> None:
-        """Remove up to ``steps`` subscriptions and registrations of sessions that left or lost the permission for them.
+        """Run up to ``steps`` steps of the cleanup; see :meth:`.Realm.run_cleanup`.
 
-        Between the calls, the owner of the router can serve other sessions.
+        The cleanup is divided into steps so that sessions can be served between two calls.
         """
         for realm in self.realms.values():
             steps = realm.run_cleanup(steps)
@@ -209,7 +209,7 @@ class Router:
         return any(realm.has_cleanup for realm in self.realms.values())
 
     def histories(self) -> Iterator[tuple[str, History]]:
-        """The histories of all realms, each with the name of its realm."""
+        """Yield each event history together with the name of its realm."""
         for name, realm in self.realms.items():
             for history in realm.broker.histories.values():
                 yield name, history
@@ -225,10 +225,10 @@ class Router:
         self.realms[session.realm].receive(session, message)
 
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
-        """Handle GOODBYE of the client: answer it, and wait for another HELLO on the same transport."""
+        """Handle the client's GOODBYE: answer it, and wait for another HELLO on the same transport."""
         self._suspended_messages.cancel(session)
         self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
-        # Send this before the effects of leaving: the session could receive them, and must not.
+        # This must come before the effects of leaving, such as meta events: the session must not receive those.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session, message.reason)
@@ -239,11 +239,11 @@ class Router:
         self._close(session, session.leave_reason, "")
 
     def on_abort(self, session: Session, message: Abort) -> None:
-        """Handle ABORT of the client: close the transport without an answer."""
+        """Handle the client's ABORT: close the transport without an answer."""
         self._close(session, message.reason, "the client aborted")
 
     def _ignore(self, session: Session, message: Message) -> None:
-        """Ignore a message that came after the session had ended."""
+        """Ignore a message that arrived after the session had ended."""
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class Router:
             self._close(session, reason, message)
 
     def _close(self, session: Session, reason: str, message: str) -> None:
-        # Send this before the effects of leaving: the session could receive them, and must not.
+        # This must come before the effects of leaving, such as meta events: the session must not receive those.
         self.outbox.append(Close(session.id, reason, message))
         self._end(session, reason)
 

@@ -3,17 +3,17 @@
     closed ── HELLO ──► established ── GOODBYE from the client ──► closed (another HELLO may follow)
       │                   ▲  ▲   │
       │                   │  │   └── GOODBYE from the router ──► closing ── GOODBYE, or time is up ──► gone
-      │                   │  └──► suspended: a message needs an answer from outside; back when it is there
+      │                   │  └──► suspended: a message waits for an answer from outside the core, then back
       │                   └── the authenticator admits the peer
       ├── HELLO with credentials ──► authenticating ── it challenges ──► challenging ── AUTHENTICATE ──► authenticating
       └── ABORT, a violation, the transport is lost: from every state ──► gone
 
-In ``authenticating`` the client has to wait for the router: all but ABORT is a violation. In ``challenging`` it has to
-send AUTHENTICATE or ABORT. A session that is ``suspended`` is a member of its realm as before; its messages are queued
-and handled in order, except ABORT and violations, which end it immediately. A login that fails ends in ``gone``: there
+In ``authenticating`` the client must wait for the router, and can only send ABORT. In ``challenging`` it must send
+AUTHENTICATE or ABORT. A session that is ``suspended`` remains a member of its realm. Its messages are queued and
+handled in order, except ABORT and violations, which end the session immediately. A failed login ends in ``gone``: there
 is no second attempt.
-A message that a state does not list is a protocol violation, except in ``closing``, where the specification requires
-that it is ignored, and in ``gone``. ``move`` is the only place that assigns a state.
+A message that a state does not list is a protocol violation. The states ``closing``, because the specification
+requires it, and ``gone`` ignore such messages instead. Only ``move`` assigns a state.
 Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
 """
 

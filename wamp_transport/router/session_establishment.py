@@ -1,7 +1,7 @@
 """Establish sessions, from HELLO to WELCOME: authenticate the peer if necessary, and add it to its realm.
 
-If a service has an anonymous login, peers join without a request to the authenticator. A failed login is final: the
-router sends ABORT and closes the transport, so each connection has only one attempt.
+If a service has an anonymous login, anonymous peers join without a request to the authenticator. A failed login is
+final: the router sends ABORT and closes the transport. Each connection has only one attempt.
 Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
@@ -28,7 +28,7 @@ CLIENT_ROLES = ("publisher", "subscriber", "caller", "callee")
 ANONYMOUS = "anonymous"
 
 Abort = Callable[[Session, str, str], None]
-"""A function that ends a session with ABORT: session, reason, message."""
+"""A function that ends a session with ABORT. It takes the session, a reason and a message."""
 
 
 class LoginRefused(Exception):
@@ -40,7 +40,7 @@ class LoginRefused(Exception):
 
 
 class SessionEstablishment:
-    """The session establishment of a router. The router replaces ``options`` when it applies new ones.
+    """The part of a router that establishes sessions. The router replaces ``options`` when it applies new ones.
 
     Each public method has exactly one outcome: WELCOME, CHALLENGE, a request to the authenticator, or ABORT.
     """
@@ -162,7 +162,7 @@ class SessionEstablishment:
 
     def _anonymous(self, service: ServiceOptions, hello: Hello) -> Admit:
         login = service.anonymous
-        assert login is not None  # noqa: S101 - the method was chosen
+        assert login is not None  # noqa: S101 - choose_method returns "anonymous" only if the service has this login
         authid = login.authid or login.client_id or f"anonymous-{self._environment.new_session_id():014x}"
         return Admit(hello.realm, authid, login.role, ANONYMOUS, "static")
 

@@ -20,10 +20,10 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """A question that a suspended message waits for. It also interprets the answer.
+    """A question that must be answered before a suspended message can be handled. It also interprets the answer.
 
-    ``key`` identifies the question among all questions of one message. After ``timeout`` seconds, ``timeout_answer`` is
-    used as the answer.
+    ``key`` identifies the question among all questions about one message. After ``timeout`` seconds,
+    ``timeout_answer`` is used as the answer.
     """
 
     @property
@@ -39,7 +39,7 @@ class Suspension(Protocol):
         """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
-        """Return the effect that asks the question. The answer must include the ticket."""
+        """Return the effect that asks the question. The answer is passed to :meth:`.Router.decide` with ``ticket``."""
 
     def resolve(self, answer: Answer) -> Any:
         """Return the value to store under ``key`` for the handler.
@@ -105,7 +105,10 @@ class SuspendedMessages:
         self._handle(session, pending)
 
     def restart(self, sessions: Iterable[Session]) -> None:
-        """Handle suspended messages again without their answers, because the rules that required them have changed."""
+        """Handle the suspended messages of these sessions again, because the permissions have changed.
+
+        Earlier answers are discarded.
+        """
         for session in list(sessions):
             if session.state == "suspended":
                 self._tickets.withdraw(session)
@@ -114,12 +117,12 @@ class SuspendedMessages:
                 self._handle(session, pending)
 
     def cancel(self, session: Session) -> None:
-        """Drop the suspended message and the queue of a session that ends. Do nothing if the session has neither."""
+        """Drop the suspended message and the queued messages of a session that ends, if it has any."""
         self._tickets.withdraw(session)
         self._suspended.pop(session.id, None)
         pending, session.pending = session.pending, None
         if pending is not None:
-            # The session may end while _handle iterates over this queue: the loop must then find an empty queue.
+            # If the session ends while _handle works through this queue, the loop must find it empty.
             pending.queue.clear()
             self._resume_reading(session, pending)
 
@@ -130,7 +133,7 @@ class SuspendedMessages:
         self.resume(session, suspension.timeout_answer)
 
     def _handle(self, session: Session, pending: PendingMessages) -> None:
-        """Handle the suspended message, then queued messages until one is suspended or ends the session."""
+        """Handle the suspended message, and then the queued messages until one is suspended or the session ends."""
         move(session, "resume")
         message = pending.message
         while message is not None:

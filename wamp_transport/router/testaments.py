@@ -1,4 +1,4 @@
-"""Keep the testaments of a session: publications that the router makes when the session ends.
+"""Keep the testaments of a session: events that the router publishes when the session ends.
 
 Section of the specification: Advanced Profile, "Session Testament".
 """
@@ -18,7 +18,7 @@ MAX_TESTAMENTS: Final = 100
 
 
 def add_testament(session: Session, scope: str, publish: Publish) -> None:
-    """Add a publication for the end of the session. Raises RequestRefused."""
+    """Add a publication to make when the session ends. Raises RequestRefused."""
     testaments = session.testaments[validate_scope(scope)]
     if sum(map(len, session.testaments.values())) >= MAX_TESTAMENTS:
         raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {MAX_TESTAMENTS} testaments")
@@ -33,7 +33,7 @@ def flush_testaments(session: Session, scope: str) -> None:
 def take_testaments(session: Session) -> list[Publish]:
     """Remove all testaments and return them in the order of publication.
 
-    Sessions cannot be resumed, so both scopes end together.
+    Both scopes end at the same time, because sessions cannot be resumed.
     """
     testaments = [publish for scope in SCOPES for publish in session.testaments[scope]]
     for each in session.testaments.values():
@@ -42,7 +42,7 @@ def take_testaments(session: Session) -> list[Publish]:
 
 
 def validate_scope(scope: str) -> str:
-    """Return ``scope`` if it is a valid name. Raises RequestRefused."""
+    """Return ``scope`` if it is one of :data:`SCOPES`. Raises RequestRefused."""
     if scope not in SCOPES:
         text = f"scope must be one of {', '.join(SCOPES)}, not {scope!r}"
         raise RequestRefused(errors.TESTAMENT_ERROR, text)

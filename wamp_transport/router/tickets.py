@@ -7,7 +7,10 @@ from .records import Session
 
 
 class Tickets:
-    """The open tickets of a router. An answer includes its ticket. A ticket is valid once, while its session waits."""
+    """The open tickets of a router. A ticket identifies the request that an answer belongs to.
+
+    It is valid for one answer, and only while its session waits for that answer.
+    """
 
     def __init__(self, outbox: list[Effect]) -> None:
         self._outbox = outbox

@@ -1,6 +1,7 @@
 """``wamp.2.cbor``: RFC 8949, with the ``cbor2`` package if it is installed.
 
-The elements before the payload are validated with the same types as in the other serializers. The payload stays CBOR.
+The elements before the payload are validated with the same types as in the other serializers. The payload is decoded to
+check it, and encoded as CBOR again.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,13 +31,13 @@ FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
 
 
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
-"""Every byte that cannot start a list, a dictionary or a tag."""
+"""All byte values that cannot be the first byte of a list, a dictionary or a tag."""
 TOO_DEEP_TEXT: Final = "nesting depth"
 """The text of cbor2's error for deep nesting. cbor2 has no separate exception class for it."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """Raise an error for a shared value. With shared values, a small message could expand to any size."""
+    """Raise ProtocolViolation for a shared value, because a small message with shared values can expand to any size."""
     raise ProtocolViolation("malformed message: CBOR tags for shared values are not accepted")
 
 
@@ -54,14 +55,13 @@ def _bytes_of_array(value: Any, immutable: bool) -> Any:
 
 
 MAX_INTEGER_BITS: Final = 4096
-"""Maximum size in bits of an integer in a decimal, float or fraction, because computing with it takes quadratic time.
-"""
+"""Maximum size in bits of the integers in a decimal, float or fraction: computing with them takes quadratic time."""
 MAX_DECIMAL_EXPONENT: Final = 999_999
 FRACTION: Final = 30
 
 
 def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
-    """Return a decoder for ``tag`` that checks for a pair of integers and returns the tag unchanged."""
+    """Return a decoder for ``tag`` that checks that its value is a pair of integers, and does not interpret it."""
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:
         first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
@@ -83,8 +83,8 @@ def _unread(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
 
 
 UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
-"""The tags of regular expressions and mail, whose content is not parsed: this would take a hundred times as long as
-parsing the message.
+"""The tags of regular expressions and mail. Their content is not parsed, because this would take a hundred times as
+long as parsing the message itself.
 """
 
 TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
@@ -99,9 +99,10 @@ except TypeError as too_old:
 class CborSerializer:
     """The CBOR serializer. cbor2 interprets semantic tags in payload, with these exceptions:
 
-    - Shared values, very long decimals and very long fractions are refused. - Typed arrays of bytes become bytes. -
-      Regular expressions and mail remain tags around text. They can be sent only to receivers that use CBOR, because
-      the other serializations cannot represent them.
+    - Shared values, very long decimals and very long fractions are refused.
+    - Typed arrays of bytes become bytes.
+    - Regular expressions and mail remain tagged text. They can be sent only to receivers that use CBOR, because the
+      other serializations cannot represent them.
 
     ``undefined`` in options is treated as absent.
     """
@@ -148,7 +149,7 @@ class CborSerializer:
     def is_deeper(self, raw: Any, depth: int) -> bool:
         """Return whether payload is nested deeper than ``depth``.
 
-        A tag is one level. An empty list at the innermost level is no level.
+        Each tag counts as one level. An empty list at the innermost level does not count.
         """
         data = bytes(raw)
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
@@ -184,7 +185,8 @@ class CborSerializer:
 
 def _loads(data: bytes) -> Any:
     stream = BytesIO(data)
-    # A client could choose keys of other types that collide, which would take quadratic time.
+    # In large messages, accept only simple keys. A client could choose other keys with colliding hashes, which take
+    # quadratic time.
     value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE_MESSAGE_BYTES)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")

@@ -15,7 +15,10 @@ from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayab
 
 LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
-"""The escape for U+0000 in JSON. Code first searches for a backslash, which is faster: most payloads have none."""
+"""The escape sequence of U+0000, which marks binary values.
+
+The hot path first searches for a backslash, because searching for one byte is faster, and most payloads have none.
+"""
 
 ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 SQUARE: Final = bytes.maketrans(b"{}", b"[]")
@@ -26,8 +29,8 @@ SEPARATOR: Final = re.compile(r"[ \t\r\n]*[\[,][ \t\r\n]*")
 class JsonSerializer(StructSerializer):
     """The JSON serializer.
 
-    The decoder checks raw payload completely, except for UTF-8, which the transport checks. It also checks that marked
-    strings are base64, because receivers decode them unconditionally.
+    Decoding validates raw payload completely, except for UTF-8, which the transport has checked. It also checks that
+    strings marked as binary are base64, because receivers decode them without a check.
     """
 
     name = "json"
@@ -61,19 +64,19 @@ class JsonSerializer(StructSerializer):
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
         data = bytes(raw)
-        # Each level starts with one bracket, so text with fewer opening brackets than this cannot be too deep.
+        # Deeper nesting needs more than ``depth`` pairs of brackets, and an opening bracket after the first ``depth``
+        # bytes.
         if len(data) <= 2 * depth or (data.find(b"[", depth) < 0 and data.find(b"{", depth) < 0):
             return False
         if BACKSLASH in data:
             data = data.replace(rb"\\", b"").replace(rb"\"", b"")
-        # A string without brackets leaves two quotes. A level needs two brackets.
+        # A string without brackets leaves only two quotes, which are removed as well. Each level needs two brackets.
         brackets = data.translate(SQUARE, ALL_BUT_STRUCTURE).replace(b'""', b"")
         if len(brackets) <= 2 * depth:
             return False
         if b'"' not in brackets:
             return has_deep_brackets(brackets, depth)
-        # Do not decode: decoding would stop at a number that Python does not accept, before the depth of the rest is
-        # known.
+        # Do not decode the data: decoding stops at a number that Python does not accept, and the rest could be deeper.
         return has_deep_brackets(TEXT.sub(b"", bytes(raw)).translate(SQUARE, ALL_BUT_STRUCTURE), depth)
 
     def elements(self, data: bytes) -> Iterator[Any]:

@@ -28,20 +28,20 @@ from .structs import (
 UNDEFINED: Final = 0
 """The extension type that wampy.js writes for missing options."""
 NOTHING: Final = (b"\xc0", b"\xd4\x00\x00")
-"""The encodings of nil and of ``undefined``, as wampy.js writes it."""
+"""The encoding of nil, and the encoding of ``undefined`` that wampy.js writes."""
 
 UNPACK_FAULTS: Final = (*DECODE_FAULTS, msgpack.UnpackException)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
-"""Every byte that cannot start a list or a dictionary."""
+"""All byte values that cannot be the first byte of a list or a dictionary."""
 SIMPLE_DEPTH: Final = 6
-"""Maximum nesting of lists and dictionaries in simple values. Each additional level doubles the number of types."""
+"""Maximum nesting of lists and dictionaries in :data:`SIMPLE`. Each additional level doubles the number of types."""
 SIMPLE: Final[Any] = reduce(
     lambda inner, _: None | bool | int | float | str | list[inner] | dict[str, inner],  # type: ignore[valid-type]
     range(SIMPLE_DEPTH),
     None | bool | int | float | str,
 )
-"""The types of simple values, of which nearly all payloads consist. Decoding with them checks text, keys and depth in
-one pass. They do not include binary, which would be ambiguous with text.
+"""The type of simple values, of which nearly all payloads consist. Decoding with this type checks text, keys and depth
+in one pass. It does not include binary values, which would be ambiguous with text.
 """
 SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
 
@@ -78,7 +78,7 @@ class MsgPackSerializer(StructSerializer):
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
         data = bytes(raw)
-        # Most payloads have few bytes that can start a list or a dictionary. None of these bytes is ASCII.
+        # Most payloads have few bytes that can start a list or a dictionary, none of which is ASCII.
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False
         if depth >= SIMPLE_DEPTH and self._is_simple(data):
@@ -87,7 +87,7 @@ class MsgPackSerializer(StructSerializer):
             return is_nested_deeper(self._any.decode(data), depth)
         except RecursionError:
             return True
-        except DECODE_FAULTS:  # a time that Python does not accept; the depth of the rest must still be checked
+        except DECODE_FAULTS:  # for example a time that Python does not accept; the rest can still be too deep
             return is_nested_deeper(lists(data), depth)
 
     def values(self, raw: Any) -> Any:
@@ -97,7 +97,7 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message of a JavaScript client: ``undefined`` for missing options, floats for large integers."""
+        """Decode a message of a JavaScript client, with ``undefined`` for missing options or floats for integers."""
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
         try:
@@ -120,7 +120,7 @@ class MsgPackSerializer(StructSerializer):
 
     def _check_args(self, message: Any) -> None:
         try:
-            # Large messages have already been decoded.
+            # The content of large messages has already been checked by decode().
             (self._list if len(message.args) <= LARGE_MESSAGE_BYTES else self._elements).decode(message.args)
         except RecursionError:
             raise
@@ -157,14 +157,14 @@ class MsgPackSerializer(StructSerializer):
 
 
 def lists(data: bytes) -> Any:
-    """Return the values in valid data, with a list of values in place of each dictionary."""
+    """Decode valid data, but replace each dictionary with the list of its values. No keys are hashed."""
     return msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=lambda pairs: [value for _, value in pairs])
 
 
 def check_large(data: bytes) -> None:
-    """Raise ProtocolViolation unless ``data`` is valid and has simple keys.
+    """Check that a large message is valid, and that all keys are simple. Raises ProtocolViolation.
 
-    A client could choose other keys whose hashes collide.
+    A client could choose other keys, such as times, with colliding hashes.
     """
     try:
         try:
@@ -172,7 +172,7 @@ def check_large(data: bytes) -> None:
         except ValueError as fault:
             if "strict_map_key" not in str(fault):
                 raise
-            # Some keys are neither text nor binary. The hook receives lists of pairs, so that no maps are built.
+            # Some keys are neither text nor binary. Check them with a hook that gets lists of pairs, not finished maps.
             msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
     except msgpack.StackError:
         raise

@@ -1,6 +1,6 @@
 """Check and convert payload values: nesting depth, and binary values in JSON.
 
-JSON has no binary type: WAMP writes binary as a string that starts with U+0000, followed by base64.
+JSON has no binary type. In WAMP, a binary value is a string that consists of U+0000 and base64.
 Section of the specification: Advanced Profile, "Binary support in JSON".
 """
 
@@ -34,15 +34,15 @@ def is_nested_deeper(value: Any, depth: int) -> bool:
 def has_deep_brackets(brackets: bytes, depth: int) -> bool:
     """Return whether balanced brackets ``[`` and ``]`` are nested deeper than ``depth``.
 
-    Removing the innermost pairs a few times is fast, and enough in the common case, because too few brackets remain.
-    After eight rounds, the remaining brackets are counted one by one.
+    First remove the innermost pairs up to eight times, which is fast. Usually, too few brackets then remain for a
+    deeper nesting. If not, count the remaining brackets one by one.
     """
     for level in range(8):
         if len(brackets) <= 2 * (depth - level):
             return False
         brackets = brackets.replace(b"[]", b"")
     steps = (1 if bracket == 0x5B else -1 for bracket in brackets)
-    # Eight levels have been removed.
+    # Add the eight levels that were removed.
     return max(accumulate(steps), default=0) + 8 > depth
 
 

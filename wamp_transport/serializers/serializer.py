@@ -16,12 +16,10 @@ class Serializer(Protocol):
     """Whether messages are sent as binary WebSocket messages, not as text."""
 
     def decode(self, data: bytes) -> Message:
-        """Decode a message.
+        """Decode a message. Raises ProtocolViolation with the position of the invalid element.
 
-        The payload is validated but stays raw. If it is nested too deeply to check, ``args`` is TOO_DEEP.
-
-        Raises ProtocolViolation, naming the faulty element. ``data`` of a text serialization is valid UTF-8: the
-        transport has checked it.
+        The payload is validated but stays raw. If it is nested too deeply to check, ``args`` is TOO_DEEP. For a text
+        serialization, ``data`` must be valid UTF-8, which the transport checks.
         """
         ...
 
@@ -37,9 +35,9 @@ class Serializer(Protocol):
         ...
 
     def values(self, raw: Any) -> Any:
-        """Return raw payload of this format as Python values. Binary becomes bytes.
+        """Return raw payload of this format as Python values. Binary values become bytes.
 
-        Raises PayloadError for values that Python cannot represent, such as a number out of range or half a surrogate
-        pair.
+        Raises PayloadError for values that Python cannot represent, such as a number that is out of range or an
+        incomplete surrogate pair.
         """
         ...

@@ -24,13 +24,13 @@ KINDS: dict[int, type[Message]] = {code: kind for kind, code in CODES.items()}
 PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.items()}
 
 LARGE_MESSAGE_BYTES = 2048
-"""Size of messages in bytes from which on map keys are checked before maps are built, because colliding keys take
-quadratic time.
+"""In messages with more bytes, map keys are checked before a map is built from them: building a map from keys with
+colliding hashes takes quadratic time.
 """
 
 
 class StructSerializer:
-    """A serializer that decodes and encodes message structs. Subclasses check and read payload of their format."""
+    """A serializer that uses msgspec for messages. Subclasses validate and read the payload of their format."""
 
     name: str
 
@@ -39,7 +39,7 @@ class StructSerializer:
         self._encode: Callable[[Any], bytes] = encoder.encode
         self._values_of = values_of
 
-    # Hot path: runs once per message received, and once per message sent and serializer.
+    # Hot path: decode runs once per received message, encode once per sent message and serializer.
 
     def decode(self, data: bytes) -> Message:
         try:
@@ -64,7 +64,7 @@ class StructSerializer:
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode bytes that strict decoding has refused. Raises ProtocolViolation if they are not a message."""
+        """Decode bytes that strict decoding refused with ``fault``. Raises ProtocolViolation if they are no message."""
         raise violation(fault) from fault
 
     def elements(self, data: bytes) -> Iterator[Any]:
@@ -72,11 +72,9 @@ class StructSerializer:
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Raise ProtocolViolation unless args are a valid list and kwargs a valid dictionary.
+        """Check that args are a valid list and kwargs a valid dictionary. Raises ProtocolViolation.
 
-        Null is treated as absent.
-
-        ``data`` is the whole message as received.
+        Null is treated as absent. ``data`` is the whole message as received.
         """
         raise NotImplementedError
 
@@ -94,22 +92,22 @@ class StructSerializer:
 
 
 def is_opaque(message: Any) -> bool:
-    """Return whether the payload is a single string in place of args, as with Autobahn's ``enc_algo``."""
+    """Return whether args may be a string instead of a list: an encrypted payload, as with Autobahn's ``enc_algo``."""
     carrier = getattr(message, "options", None) or getattr(message, "details", None)
     return getattr(carrier, "enc_algo", None) is not None
 
 
 def unsayable(name: str, fault: Exception) -> PayloadError:
-    """Return the PayloadError for a failure to encode payload or to read it for another serialization."""
+    """Return the PayloadError for a payload that could not be encoded, or decoded for another serialization."""
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
     return PayloadError(f"{name} cannot represent this payload: {because}")
 
 
 def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...] = DECODE_FAULTS) -> Message:
-    """Return a message without its payload, which is nested too deeply to be read.
+    """Return a message with TOO_DEEP instead of its payload, which is nested too deeply to be read.
 
-    Raises ProtocolViolation if the message has no payload or if other elements are nested too deep. ``faults`` are the
-    exceptions that reading may raise.
+    Raises ProtocolViolation if this type of message has no payload, or if the other elements are nested too deeply.
+    ``faults`` are the exceptions that reading ``elements`` can raise.
     """
     try:
         code: Any = next(elements, None)
@@ -122,7 +120,10 @@ def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...]
 
 
 def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:
-    """Return the head of a message with ``code``, and its payload: args and kwargs, if present."""
+    """Split the elements of a message before its payload: return the first elements, and args and kwargs if present.
+
+    Raises ProtocolViolation if there are too many elements.
+    """
     split = PAYLOAD_POSITION.get(code, len(elements)) if type(code) is int else len(elements)
     payload = elements[split:]
     if len(payload) > 2:
@@ -131,10 +132,11 @@ def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]
 
 
 def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> Message:
-    """Return the message, without payload, for a list of plain values.
+    """Return a message without payload. ``head`` are the elements before the payload.
 
-    Values for which ``is_undefined`` is true are treated as absent. A float without a fraction is read as an integer,
-    because JavaScript clients send ids above 32 bits as floats. Raises one of DECODE_FAULTS.
+    Values for which ``is_undefined`` is true are treated as absent. A float without a fraction is converted to an
+    integer, because JavaScript clients send ids above 32 bits as floats. Raises ProtocolViolation for an unknown code,
+    else one of DECODE_FAULTS.
     """
     code = head[0]
     kind = KINDS.get(code) if type(code) is int else None
@@ -155,14 +157,14 @@ def _plain(value: Any, is_undefined: Callable[[Any], bool]) -> Any:
 
 
 def violation(fault: Exception) -> ProtocolViolation:
-    """Return the ProtocolViolation for a failure to decode."""
+    """Return the ProtocolViolation for a message that could not be decoded because of ``fault``."""
     if isinstance(fault, RecursionError):
         return ProtocolViolation("malformed message: nested too deeply")
     return ProtocolViolation(f"malformed message: {fault}")
 
 
 def wrong_payload(message: Any, part: str, fault: Exception | None = None) -> ProtocolViolation:
-    """Return the ProtocolViolation for args that are not a list, kwargs that are not a dictionary, or invalid ones."""
+    """Return the ProtocolViolation for args that are not a valid list, or kwargs that are not a valid dictionary."""
     expected = "a list" if part == "args" else "a dictionary with text keys"
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault or "")
     text = f"{NAMES[type(message)]}.{part} must be {expected}"

@@ -3,8 +3,8 @@
     WampError
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
      +- RequestRefused      only this request fails: the router answers with ERROR, and the session continues
-     +- PayloadError        the receiver's serialization cannot represent this payload, or it is too large
-     +- ApplicationError    an ERROR that an application returns from a procedure, or receives for a request
+     +- PayloadError        a payload cannot be converted for its receiver, or is too large
+     +- ApplicationError    an ERROR that a procedure returns to its caller, or that answers a request
          +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
          +- SessionClosed    the session was closed, or could not be opened
@@ -63,7 +63,7 @@ class WampError(Exception):
 
 
 class ProtocolViolation(WampError):
-    """Raised if a peer violates the protocol. The message names the fault and, if possible, the element."""
+    """Raised if a peer violates the protocol. The message describes the violation and, if possible, where it is."""
 
 
 class RequestRefused(WampError):
@@ -83,14 +83,14 @@ class PayloadError(WampError):
 
 
 class ApplicationError(WampError):
-    """An ERROR message for a request: ``uri`` is the reason, ``args`` and ``kwargs`` its payload.
+    """The answer ERROR to a request: ``uri`` is the reason, ``args`` and ``kwargs`` are the payload.
 
-    If a procedure raises this exception, the caller receives it.
+    A procedure can raise this exception to send such an ERROR to its caller.
     """
 
     def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args)
-        self.args = args  # TimeoutError is an OSError, which keeps only two arguments
+        self.args = args  # needed for CallTimeout: an OSError such as TimeoutError can drop some of its arguments
         self.uri = uri
         self.kwargs = kwargs
 
@@ -108,7 +108,7 @@ class NoSuchProcedure(ApplicationError):
 
 
 class NotAuthorized(ApplicationError):
-    """The session is not authorized, or the authorization could not be determined."""
+    """The session is not authorized to perform the action, or the authorizer failed."""
 
 
 class InvalidArgument(ApplicationError):
@@ -137,7 +137,7 @@ KINDS: Final[dict[str, type[ApplicationError]]] = {
     NO_AVAILABLE_CALLEE: CalleeUnavailable,
     UNAVAILABLE: CalleeUnavailable,
 }
-"""The exception classes of specific error URIs."""
+"""Exception classes by error URI. All other URIs have the class :class:`ApplicationError`."""
 
 
 def application_error(uri: str, /, *args: Any, **kwargs: Any) -> ApplicationError:

@@ -47,7 +47,7 @@ DEALER_FEATURES: tuple[str, ...] = (
 
 CLIENT_ROLES: Final = frozenset({"publisher", "subscriber", "caller", "callee"})
 CLIENT_FEATURES: Final = frozenset({*BROKER_FEATURES, *DEALER_FEATURES, "call_cancelling"})
-"""The client features that the router uses. One of them has two spellings in the specification."""
+"""The features of clients that the router uses. ``call_canceling`` has two spellings in the specification."""
 
 
 def known_roles(announced: Mapping[str, ClientRole | None]) -> dict[str, ClientRole | None]:

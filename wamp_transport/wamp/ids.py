@@ -1,4 +1,4 @@
-"""The ids of WAMP, integers from 1 to 2^53, and a function that generates stable ids.
+"""The type of WAMP ids, which are integers from 1 to 2^53, and a function that derives stable ids from URIs.
 
 Section of the specification: Basic Profile, "IDs".
 """
@@ -14,13 +14,13 @@ Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 """An id in a message."""
 
 IdOrZero = Annotated[int, Meta(ge=0, le=MAX_ID)]
-"""A request id, or 0 if the router acts without a request (revocations)."""
+"""A request id, or 0 in a message that answers no request, such as a revocation."""
 
 
 def stable_id(realm: str, kind: str, match: str, uri: str, salt: int = 0) -> int:
-    """Return the id of a subscription or registration. It is the same on all nodes.
+    """Return the id of a subscription or registration. All nodes derive the same id.
 
-    Increase ``salt`` if the id already belongs to another URI.
+    If the id already belongs to another URI, call this again with a higher ``salt``.
     """
     text = "\0".join((realm, kind, match, uri, str(salt)))
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") % MAX_ID + 1

@@ -1,8 +1,8 @@
-"""All WAMP messages as types. A type defines how messages are parsed, validated and built.
+"""The types of all WAMP messages, with which messages are parsed, validated and built.
 
-A message is an array on the wire, ``[code, field, field, ...]``, with the fields in the order given here. Options and
-details contain the keys that this router reads or sends. Other keys are ignored, and ``null`` is treated as absent. A
-value of the wrong type is an error that names its place. ``args`` and ``kwargs`` stay raw (see ``payload``).
+On the wire, a message is an array, ``[code, field, field, ...]``, with the fields in the order given here. Options and
+details contain the keys that this router reads or sends. Other keys are ignored, and ``null`` is treated as absent. If
+a value has the wrong type, the error message gives its position. ``args`` and ``kwargs`` stay raw (see ``payload``).
 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
@@ -20,7 +20,7 @@ EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
 
 class Details(Struct, omit_defaults=True):
-    """Options or details whose content is ignored."""
+    """Options or details of which the router reads no keys."""
 
 
 # --- opening and closing a session -------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class ReasonDetails(Struct, omit_defaults=True):
 
 
 class Abort(Struct, array_like=True, tag=3, forbid_unknown_fields=True):
-    """``[ABORT, details, reason, args?, kwargs?]``, both ways: refuses a session, or ends it without GOODBYE."""
+    """``[ABORT, details, reason, args?, kwargs?]``, in both directions. Refuse or end a session without GOODBYE."""
 
     details: ReasonDetails
     reason: str
@@ -100,7 +100,7 @@ class Authenticate(Struct, array_like=True, tag=5, forbid_unknown_fields=True):
 
 
 class Goodbye(Struct, array_like=True, tag=6, forbid_unknown_fields=True):
-    """``[GOODBYE, details, reason]``, both ways."""
+    """``[GOODBYE, details, reason]``, in both directions."""
 
     details: ReasonDetails
     reason: str
@@ -110,7 +110,7 @@ class Goodbye(Struct, array_like=True, tag=6, forbid_unknown_fields=True):
 
 
 class Forwarder(Struct, omit_defaults=True):
-    """A hop in ``forward_for``."""
+    """An item of ``forward_for``: a session through which a message was forwarded."""
 
     session: Id
     authid: str
@@ -128,9 +128,9 @@ class ErrorDetails(Struct, omit_defaults=True):
 
 
 class Error(Struct, array_like=True, tag=8, forbid_unknown_fields=True):
-    """``[ERROR, request type, request, details, error, args?, kwargs?]``, both ways.
+    """``[ERROR, request type, request, details, error, args?, kwargs?]``, in both directions.
 
-    Clients send it only as the answer to an INVOCATION.
+    Clients can send it only as the answer to an INVOCATION.
     """
 
     request_type: int
@@ -207,7 +207,7 @@ class Subscribed(Struct, array_like=True, tag=33, forbid_unknown_fields=True):
 
 
 class Unsubscribe(Struct, array_like=True, tag=34, forbid_unknown_fields=True):
-    """``[UNSUBSCRIBE, request, subscription, options?]``, client to router; options are an Autobahn extension."""
+    """``[UNSUBSCRIBE, request, subscription, options?]``, client to router. The options are an Autobahn extension."""
 
     request_id: Id
     subscription_id: Id
@@ -220,7 +220,7 @@ class UnsubscribedDetails(Struct, omit_defaults=True):
 
 
 class Unsubscribed(Struct, array_like=True, tag=35, forbid_unknown_fields=True):
-    """``[UNSUBSCRIBED, request, details?]``, router to client; request 0 with details is a revocation."""
+    """``[UNSUBSCRIBED, request, details?]``, router to client. With request 0 and details, a revocation."""
 
     request_id: IdOrZero
     details: UnsubscribedDetails | None = None
@@ -353,7 +353,7 @@ class Registered(Struct, array_like=True, tag=65, forbid_unknown_fields=True):
 
 
 class Unregister(Struct, array_like=True, tag=66, forbid_unknown_fields=True):
-    """``[UNREGISTER, request, registration, options?]``, client to router; options are an Autobahn extension."""
+    """``[UNREGISTER, request, registration, options?]``, client to router. The options are an Autobahn extension."""
 
     request_id: Id
     registration_id: Id
@@ -366,7 +366,7 @@ class UnregisteredDetails(Struct, omit_defaults=True):
 
 
 class Unregistered(Struct, array_like=True, tag=67, forbid_unknown_fields=True):
-    """``[UNREGISTERED, request, details?]``, router to client; request 0 with details is a revocation."""
+    """``[UNREGISTERED, request, details?]``, router to client. With request 0 and details, a revocation."""
 
     request_id: IdOrZero
     details: UnregisteredDetails | None = None

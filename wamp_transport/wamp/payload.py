@@ -1,7 +1,7 @@
 """Application payload: ``args`` and ``kwargs`` as received, in the format of their sender.
 
-The router forwards payload without decoding it. The payload is converted only for a receiver with another
-serialization. So the name of the payload's format is passed along with each message.
+The router forwards payload unchanged, and converts it only for receivers with another serialization.
+Therefore the name of the payload's format is passed along with each message.
 """
 
 from sys import maxsize
@@ -33,7 +33,8 @@ TOO_DEEP: Final[Any] = _TooDeep()
 """The args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
 
 PYTHON: Final = "python"
-"""The format of payload that consists of Python values (a list, a dict) instead of bytes. The router itself sends it.
+"""The format of payload that consists of Python values (a list, a dict) instead of bytes, as in messages that the
+router itself creates.
 """
 
 

@@ -1,4 +1,4 @@
-"""Convert a message to the array that is sent, without absent trailing elements.
+"""Convert a message to the array to send, and omit absent elements at its end.
 
 Section of the specification: Basic Profile, "Messages" (empty trailing arguments are omitted).
 """
@@ -17,7 +17,7 @@ FIXED_FIELDS: dict[type[Any], int] = {kind: len(kind.__struct_fields__) - 2 for 
 
 
 def wire(message: Message) -> Any:
-    """Return the value to encode for a message: the message itself, or a tuple without absent trailing elements."""
+    """Return the value to encode for a message: the message itself, or a tuple if elements at its end are absent."""
     return WRITERS[type(message)](message)
 
 

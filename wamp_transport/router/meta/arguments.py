@@ -25,7 +25,7 @@ class Arguments:
         self.kwargs = dict(kwargs)
 
     def require(self, position: int, name: str, kind: Any = Id) -> Any:
-        """Return a positional argument that must be given. The default type is an id."""
+        """Return a required positional argument, converted to the type ``kind``."""
         if position >= len(self.args):
             raise RequestRefused(errors.INVALID_ARGUMENT, f"argument {name} is missing")
         return convert_argument(self.args[position], name, kind)

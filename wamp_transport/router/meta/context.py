@@ -26,6 +26,6 @@ class Context:
 
 
 Procedure = Callable[[Context, Session, Arguments], Any]
-"""A meta procedure. It is called with context, caller and arguments, and returns the single positional result. Raises
-RequestRefused.
+"""A meta procedure. It takes the context, the caller and the arguments, and returns the only positional value of the
+RESULT. Raises RequestRefused.
 """

@@ -1,4 +1,4 @@
-"""Collect the meta procedures of a realm, and adapt them to the dealer: decode the payload and send the RESULT."""
+"""Collect the meta procedures, and adapt them for the dealer: decode the payload of the CALL and send the RESULT."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ PROCEDURES: Mapping[str, Procedure] = {
 
 
 def bind_procedures(context: Context, outbox: list[Effect]) -> dict[str, RouterProcedure]:
-    """Return the meta procedures bound to a realm, by URI."""
+    """Return the meta procedures of one realm, by URI."""
     return {uri: partial(_answer, context, outbox, procedure) for uri, procedure in PROCEDURES.items()}
 
 

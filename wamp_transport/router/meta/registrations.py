@@ -54,7 +54,7 @@ def count_callees(context: Context, caller: Session, arguments: Arguments) -> in
 
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Remove a callee from a registration. This is an extension that Crossbar also has."""
+    """Remove a callee from a registration. Crossbar has this procedure, but the specification does not."""
     registration = _registration(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)

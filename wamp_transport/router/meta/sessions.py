@@ -21,12 +21,12 @@ from .context import Context, Procedure
 
 
 def count(context: Context, caller: Session, arguments: Arguments) -> int:
-    """Return the number of sessions; if a list of roles is given, only of these roles."""
+    """Return the number of sessions. If a list of roles is given, count only sessions with these roles."""
     return len(list_(context, caller, arguments))
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """Return the ids of the sessions; if a list of roles is given, only of these roles."""
+    """Return the ids of the sessions. If a list of roles is given, include only sessions with these roles."""
     roles = arguments.get(0, "filter_authroles", list[str])
     return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
 
@@ -37,7 +37,7 @@ def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, An
 
 
 def kill(context: Context, caller: Session, arguments: Arguments) -> None:
-    """End another session; a session cannot end itself."""
+    """End a session other than the caller's."""
     reason, message = _reason(arguments)
     session = _session(context, arguments.require(0, "session"))
     if session is caller:
@@ -46,24 +46,27 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """End all other sessions of an authid, and return their ids."""
+    """End all sessions with an authid except the caller's, and return their ids."""
     authid = arguments.require(0, "authid", str)
     return _kill(context, caller, arguments, lambda session: session.authid == authid)
 
 
 def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of a role, and return their number."""
+    """End all sessions with a role except the caller's, and return their number."""
     authrole = arguments.require(0, "authrole", str)
     return len(_kill(context, caller, arguments, lambda session: session.authrole == authrole))
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of the realm, and return their number. Do not publish testaments and ``on_leave``."""
+    """End all sessions of the realm except the caller's, without testaments and ``on_leave``. Return their number."""
     return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Add a testament. Positional arguments are topic, args and kwargs; keyword arguments publish_options and scope."""
+    """Add a testament: an event to publish when the caller's session ends.
+
+    The positional arguments are topic, args and kwargs. The keyword arguments are publish_options and scope.
+    """
     topic = arguments.require(0, "topic", str)
     args = arguments.get(1, "args", list[Any])
     kwargs = arguments.get(2, "kwargs", dict[str, Any])

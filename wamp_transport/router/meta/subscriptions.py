@@ -64,7 +64,7 @@ def count_subscribers(context: Context, caller: Session, arguments: Arguments) -
 
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Remove a subscriber from a subscription. This is an extension that Crossbar also has."""
+    """Remove a subscriber from a subscription. Crossbar has this procedure, but the specification does not."""
     subscription = _subscription(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
