@@ -47,8 +47,8 @@ class Throttle:
     async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
         """Wait for a free place, then run the block, which is one attempt to log in.
 
-        There are as many places as failures are allowed. With more concurrent attempts, an attacker could open many connections and try a secret on each of them before the first
-        failure is counted.
+        There are as many places as failures are allowed. With more concurrent attempts, an attacker could open many
+        connections and try a secret on each of them before the first failure is counted.
         """
         async with AsyncExitStack() as stack:
             for key, limit in _cache_keys(limits, address, authid):
