@@ -90,7 +90,7 @@ def _read(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The operator's side of the method. ``keys`` are the operator keys of all nodes that can answer."""
+    """The operator's side of the method. ``keys`` are the operator keys of the nodes to which it can connect."""
 
     authid: str
     keys: tuple[str, ...] = field(repr=False)

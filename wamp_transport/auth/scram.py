@@ -6,7 +6,7 @@ as follows:
 - The nonces of client and server are joined as bytes, not as text.
 - The attribute ``c=`` is empty.
 - User names are not escaped.
-- With Argon2, the key is the base64 text of the hash, not the hash.
+- With Argon2, the password is not normalized, and the key is the base64 text of the hash instead of the hash.
 
 So keys derived with Argon2 are valid for only one variant. The name of the key derivation function shows which:
 ``argon2id13`` for the specification, ``argon2id-13`` for the dialect. Keys derived with ``pbkdf2`` are valid for both.
