@@ -217,7 +217,7 @@ def certificate_details(certificate: Certificate) -> dict[str, Any]:
 
 
 def _names(name: Name) -> dict[str, str]:
-    """Return the attributes by their short names, such as ``cn`` and ``o``. If one is repeated, its last value counts."""
+    """Return the attributes by their short names, such as ``cn`` and ``o``. If one is repeated, use the last value."""
     return {attribute.rfc4514_attribute_name.lower(): str(attribute.value) for attribute in name}
 
 
