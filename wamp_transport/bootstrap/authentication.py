@@ -265,7 +265,7 @@ class ServiceLogins:
             return any(may_exist(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
-            return False  # a principal of another source may have the same name
+            return False  # a principal of another source can have the same name
         return may_exist(principals, authid, authrole)
 
 

@@ -44,7 +44,7 @@ class ConfigurationPart(Protocol):
     """The name of the part in the log and in the admin, such as ``history``."""
 
     async def prepare(self, new: Configuration) -> None:
-        """Build everything that ``new`` needs, without any visible change. Do slow work and work that may fail here.
+        """Build everything that ``new`` needs, without any visible change. Do work here that is slow or can fail.
 
         This method is called before each :meth:`apply`. If it raises ConfigError, the whole configuration is refused
         and nothing changes. After any other exception, this part is retried later and the other parts are applied.
@@ -55,8 +55,8 @@ class ConfigurationPart(Protocol):
         """Apply ``new``.
 
         ``applied`` is the last configuration that *this part* applied completely; it is None at the start. A later
-        attempt may have failed halfway. So compare ``new`` with the actual state of the part, and use ``applied`` only
-        for differences that the state does not show.
+        attempt can have failed halfway. Therefore, compare ``new`` with the actual state of the part, and use
+        ``applied`` only for differences that the state does not show.
 
         The method must be idempotent. If it raises an exception, it is called again until it succeeds, with the latest
         configuration. It is also called again when an earlier part of the list has recovered.

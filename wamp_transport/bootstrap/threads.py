@@ -146,7 +146,7 @@ class Functions:
                 try:
                     if path is not None:
                         self.find(path)
-                except Exception as fault:  # noqa: BLE001 - the module of a user may raise anything
+                except Exception as fault:  # noqa: BLE001 - the project's module can raise anything
                     yield (
                         f"The authorizer {path} of role {role.name} in realm {realm.name} cannot be used, so the role "
                         f"may do nothing: {type(fault).__name__}: {fault}"

@@ -205,7 +205,7 @@ class HttpChannel(HTTPChannel):
         self.refuse_bad_request()
 
     def refuse_bad_request(self) -> None:
-        """Answer a request that cannot be parsed, and close the connection."""
+        """Respond to a request that cannot be parsed, and close the connection."""
         super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
 
 

@@ -77,7 +77,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         serializer = agreement.serializer
         connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
-        # Accept after attaching the connection, because the client may send its first message immediately.
+        # Accept after attaching the connection, because the client can send its first message immediately.
         await send(acceptance(agreement, scope))
 
     async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -164,7 +164,7 @@ class AsgiTransport:
 
     @property
     def queued_bytes(self) -> int:
-        """The number of bytes in the queue. The server may buffer more."""
+        """The number of bytes in the queue. The server can have more bytes in its own buffer."""
         return self._queued_bytes
 
     @property

@@ -73,7 +73,7 @@ class FrameReader:
         and negative if there are enough bytes.
         """
         self.frames_left = FRAMES_PER_TURN
-        """The number of the peer's frames that may still be read in this turn. The owner sets it when a turn of the loop
+        """The number of the peer's frames that may still be read in this turn. The owner sets it when a turn
         begins, and decrements it for frames that the fallback reads.
         """
         self.incomplete_since = 0.0
@@ -173,7 +173,7 @@ class FrameReader:
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
     """Return whether ``payload`` is valid UTF-8.
 
-    With ``is_all=False``, more bytes follow, so the payload may end in the middle of a character.
+    With ``is_all=False``, more bytes follow, so the payload is allowed to end in the middle of a character.
     """
     if payload.isascii():
         return True

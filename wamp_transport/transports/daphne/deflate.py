@@ -148,7 +148,7 @@ class PerMessageDeflate:
         if 0 <= room < len(payload):
             self._has_failed = True
             raise PayloadExceededError(f"more than {max_output_len} octets")
-        if len(self._decompressor.unused_data) > 1:  # the first octet of an empty block may follow the last one
+        if len(self._decompressor.unused_data) > 1:  # one octet can follow: the first of an empty block
             raise self._corrupt("data after the last block")
         return payload
 

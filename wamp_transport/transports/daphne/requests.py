@@ -113,9 +113,8 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         upgrades = self.requestHeaders.getRawHeaders(b"Upgrade", ())
         if WEBSOCKET in tokens(upgrades):
             if [each.lower() for each in upgrades] != [WEBSOCKET]:
-                self.requestHeaders.setRawHeaders(
-                    b"Upgrade", [WEBSOCKET]
-                )  # of several protocols, only this one is supported
+                # Of the offered protocols, only this one is supported.
+                self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])
             status, reason = upgrade_fault(self.clientproto, self.requestHeaders, self.content)
             if status:
                 self.channel.refuse(status, reason)

@@ -139,7 +139,7 @@ class WampServer(Server):  # type: ignore[misc]
 
         Raises ListenError if some transports cannot be opened. The others are open in that case.
         """
-        # Close transports before opening others, because a new transport may use the same address.
+        # Close transports before opening others, because a new transport can use the same address.
         for key, transport in list(self._transports.items()):
             if key not in listeners or not transport.can_keep_socket(listeners[key]):
                 await self._close(key)
