@@ -1,4 +1,4 @@
-"""The methods without a challenge: anonymous logins with a source of principals, and TLS client certificates."""
+"""The authentication methods without a challenge: anonymous logins that are looked up, and TLS client certificates."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class AnonymousMethod:
         return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Deny the login: this method sends no challenge."""
+        """Deny the login, because AUTHENTICATE is not valid without a challenge."""
         return Deny()
 
 
@@ -50,5 +50,5 @@ class TlsMethod:
         return admission(request, principal, self._principals.provider, self._default_role)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Deny the login: this method sends no challenge."""
+        """Deny the login, because AUTHENTICATE is not valid without a challenge."""
         return Deny()

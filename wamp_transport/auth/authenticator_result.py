@@ -16,13 +16,13 @@ MAX_KEYLEN: Final = 1024
 
 
 class BadAnswer(Exception):
-    """The result of an authenticator is invalid. The message describes the fault without values."""
+    """The result of an authenticator is invalid. The message contains no values, because they can be secret."""
 
 
 def principal_from(method: str, answer: object) -> Principal:
-    """Return the principal for the result of an authenticator: a role, or a mapping with ``role`` and other keys.
+    """Return the principal that the result of an authenticator describes.
 
-    Raises BadAnswer.
+    The result is a role, or a mapping with ``role`` and other keys. Raises BadAnswer if it is invalid.
     """
     if isinstance(answer, str):
         answer = {"role": answer}

@@ -26,7 +26,10 @@ class PendingCra:
 
 
 class CraMethod:
-    """The method WAMP-CRA. An unknown client gets a realistic challenge, and is denied only after its response."""
+    """The authentication method WAMP-CRA.
+
+    An unknown client gets a realistic challenge, and is denied only after its response.
+    """
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -61,8 +64,7 @@ class CraMethod:
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit the client if its signature is valid."""
-        # Also compare the signature of an unknown client, with one that nobody can know. So both cases take the same
-        # time.
+        # For an unknown client, compare the signature with that of a random key, so that both cases take the same time.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)
         is_right = is_signature(keys, pending.challenge, message.signature)
         if not is_right or pending.principal is None:
@@ -70,7 +72,7 @@ class CraMethod:
         return admission(request, pending.principal, self._principals.provider, self._default_role)
 
     def _decoy(self, authid: str, realm: str | None) -> Principal:
-        """Return a fictitious principal for a challenge, modeled on a real one."""
+        """Return an invented principal for the challenge to an unknown client, modeled on a real principal."""
         key = self._world.secret_key
         model = self._principals.model(decoy_challenges.choice(key, WAMPCRA.name, authid), realm) or Principal()
         credential = model.credential
@@ -81,7 +83,7 @@ class CraMethod:
 
 
 def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
-    """Return the salting parameters; None if they are incomplete."""
+    """Return the parameters as one object; None if they are incomplete."""
     if salt is None or iterations is None or keylen is None:
         return None
     return Salting(salt, iterations, keylen)

@@ -10,7 +10,7 @@ from .scram import DIALECT, STANDARD, Kdf
 
 @dataclass(frozen=True, slots=True)
 class CredentialKind:
-    """A kind of credential. ``name`` is its value in the database. ``wire_names`` are the authmethods that use it."""
+    """A kind of credential. The database stores its ``name``. ``wire_names`` are the authmethods that use it."""
 
     name: str
     wire_names: tuple[str, ...]
@@ -38,7 +38,7 @@ CREDENTIAL_KINDS: Final[Mapping[str, CredentialKind]] = {
         CredentialKind(TLS.name, TLS.wire_names, is_public=True),
     )
 }
-"""The kinds by name. If several kinds suit a method, earlier ones are preferred."""
+"""The kinds of credentials by name. If an authmethod can use several kinds, the earlier ones are preferred."""
 
 
 def kinds_for(wire_name: str) -> tuple[str, ...]:

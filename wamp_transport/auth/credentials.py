@@ -1,4 +1,4 @@
-"""Credentials of the project's clients. They respond to a router's challenges.
+"""The credentials with which the project's own clients respond to a router's challenges.
 
 Sections of the specification: Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
 """
@@ -54,7 +54,7 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, or a signed token with the method ``token``. It is sent in plain text, so use TLS."""
+    """A ticket, or a signed token with the authmethod ``token``. It is sent in plain text, so use TLS."""
 
     authid: str | None
     ticket: str = field(repr=False)
@@ -68,7 +68,10 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:
-    """A shared secret for WAMP-CRA. It is never sent. It is salted if the router requests this."""
+    """A shared secret for WAMP-CRA. It is never sent.
+
+    If the challenge contains a salt, the response is signed with a key that is derived from the secret.
+    """
 
     authid: str
     secret: str = field(repr=False)

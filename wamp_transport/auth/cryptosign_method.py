@@ -1,6 +1,7 @@
 """The messages of WAMP-cryptosign. The cryptography is in :mod:`.cryptosign`.
 
-Sections of the specification: Advanced Profile, "Cryptosign-based Authentication", with its "Router Authentication".
+Sections of the specification: Advanced Profile, "Cryptosign-based Authentication" and its subsection "Router
+Authentication".
 """
 
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ class PendingCryptosign:
 
 
 class CryptosignMethod:
-    """The method WAMP-cryptosign. A client with an unknown key is challenged too, and denied only after its response.
+    """The authentication method WAMP-cryptosign.
 
-    The router can prove its identity to the client as well.
+    A client with an unknown key is challenged too, and denied only after its response. If the client sends a challenge
+    of its own, the router signs it to prove its identity.
     """
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Challenges for unknown clients. They look like those for principals, and are always the same for the same authid.
+"""Challenges for unknown clients. They look like those for principals, and do not change for the same authid.
 
-Otherwise an attacker could use one or two challenges to find out whether a principal exists.
+Without both properties, an attacker could use one or two challenges to find out whether a principal exists.
 """
 
 import hmac
@@ -14,7 +14,7 @@ _TEXT: Final = ascii_letters + digits
 _HEX: Final = "0123456789abcdef"
 
 SHORTEST_BASE64: Final = 16
-"""The minimum length of a text that is recognized as base64."""
+"""The minimum length of a text that is recognized as base64 or hexadecimal."""
 
 
 def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
@@ -33,7 +33,8 @@ def choice(key: bytes, purpose: str, authid: str) -> int:
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
     """Return pseudorandom text of the same kind as ``model``: hexadecimal, base64, or the same character classes.
 
-    The digits of random salts are in different positions, so a decoy must not copy the positions from its model.
+    Two random salts have their digits in different positions, so a hexadecimal or base64 decoy does not copy the
+    positions from its model.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]

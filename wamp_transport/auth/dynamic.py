@@ -1,4 +1,4 @@
-"""Dynamic authenticators: a WAMP procedure or a Python function returns the principal of a login."""
+"""Dynamic authenticators: WAMP procedures and Python functions that return the principal for a login."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,9 +15,9 @@ from .providers import AuthProvider
 logger = logging.getLogger(__name__)
 
 Call = Callable[[str, str | None, str, list[Any]], Awaitable[Any]]
-"""A function that calls a procedure with realm, role (None for the router), URI and arguments.
+"""A function that calls a WAMP procedure and returns its result, or raises ApplicationError.
 
-It raises ApplicationError.
+Its arguments are the realm, the role of the caller (None for the router), the URI and the arguments of the call.
 """
 
 BROKEN_AUTHENTICATOR_ERRORS: Final = frozenset(
@@ -35,11 +35,15 @@ BROKEN_AUTHENTICATOR_ERRORS: Final = frozenset(
         "wamp.error.runtime_error",
     }
 )
-"""The errors that mean that the authenticator is missing or has failed. Any other error denies the login."""
+"""The errors that mean that the authenticator is missing or has failed.
+
+They are logged, and the client receives a general error. Any other error is the authenticator's reason to deny the
+login, and is sent to the client.
+"""
 
 
 class DynamicPrincipals:
-    """The principals that a WAMP procedure returns. It is called with ``(realm, authid, details)``."""
+    """The principals that a WAMP procedure returns. The procedure is called with ``(realm, authid, details)``."""
 
     provider = AuthProvider.DYNAMIC.value
 
@@ -73,9 +77,10 @@ class DynamicPrincipals:
 
 
 class FunctionPrincipals:
-    """The principals that a Python function returns. It is called with ``(realm, authid, details)``.
+    """The principals that a Python function returns. The function is called with ``(realm, authid, details)``.
 
-    A synchronous function runs in a thread. ``function`` is None if it could not be created; every login then fails.
+    A synchronous function runs in a thread. If ``function`` is None, because it could not be created, every login
+    fails.
     """
 
     provider = AuthProvider.FUNCTION.value
@@ -89,7 +94,7 @@ class FunctionPrincipals:
         """Return the principal that the function returns.
 
         If the function raises an ``ApplicationError`` (of this package or of Autobahn), the login is denied with that
-        error. Other exceptions are raised to the caller.
+        error. Other exceptions propagate.
         """
         function = self._function
         if function is None:
@@ -103,7 +108,7 @@ class FunctionPrincipals:
                 if isawaitable(answer):
                     answer = await answer
         except Exception as error:
-            # Our ApplicationError has a ``uri``; those of client libraries have an ``error``.
+            # The ApplicationError of this package has the attribute ``uri``; that of Autobahn has ``error``.
             uri = getattr(error, "uri", None) or getattr(error, "error", None)
             if not isinstance(uri, str):
                 raise

@@ -22,7 +22,7 @@ def fingerprint(algorithm: str, text: str) -> str:
 
 
 def fingerprints_of(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """Return the fingerprints of a client's certificate, given as in session details; empty without a certificate."""
+    """Return the fingerprints in ``peer_cert`` of a client's transport details; empty if there is no certificate."""
     return frozenset(
         fingerprint(name, certificate[name]) for name in _FINGERPRINT if certificate and name in certificate
     )

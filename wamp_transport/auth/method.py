@@ -8,9 +8,10 @@ from ..wamp.messages import Authenticate
 
 
 class Method(Protocol):
-    """An authentication method of a service. ``Deny()`` without arguments does not reveal a reason.
+    """An authentication method of a service.
 
-    Both methods may raise LoginDenied, which the source of principals raises.
+    :meth:`begin` and :meth:`finish` return ``Deny()`` without arguments if the client must not learn the reason. They
+    raise LoginDenied if the source of principals raises it.
     """
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:

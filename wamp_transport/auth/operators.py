@@ -1,4 +1,4 @@
-"""The login of operators from another process. Operator and node prove to each other that they have the node's key.
+"""The login of operators from another process. Operator and node prove to each other that they know the node's key.
 
 The key is never sent, and a response to one challenge is not valid for another. ``HELLO.details.authextra`` contains
 the operator's ``nonce`` and the requested ``role``. CHALLENGE contains a text with both nonces, and the node's proof.
@@ -31,7 +31,7 @@ OPERATOR_SIDE: Final = "operator"
 
 
 def proof(key: str, side: str, text: str) -> str:
-    """Return one side's proof that it has the key: an HMAC-SHA256 in hexadecimal.
+    """Return one side's proof that it knows the key: an HMAC-SHA256 in hexadecimal.
 
     The proof includes the name of the side, so that neither side can reuse the proof of the other.
     """
@@ -72,7 +72,7 @@ class OperatorMethod:
         return ChallengePeer(OPERATOR.name, shown, text)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit an operator who has the key, with the requested role."""
+        """Admit an operator who knows the key, with the requested role."""
         if not is_proof(self._key, OPERATOR_SIDE, pending, message.signature):
             return Deny()
         given = json.loads(pending)
@@ -90,7 +90,7 @@ def _read(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The operator's side of the method. ``keys`` are the keys of all nodes to which it may connect."""
+    """The operator's side of the method. ``keys`` are the operator keys of the nodes to which it can connect."""
 
     authid: str
     keys: tuple[str, ...] = field(repr=False)

@@ -1,4 +1,4 @@
-"""Principals: the login data, the principal found for it, and the interface of sources of principals."""
+"""Principals, the data with which they are looked up, and the interface of sources of principals."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,10 @@ Result = TypeVar("Result")
 
 
 class LoginDenied(Exception):
-    """A source of principals denies a login. The exception contains a URI and a user-friendly message."""
+    """Raised if a source of principals denies a login.
+
+    ``reason`` is an error URI, and the message explains it. Both are sent to the client.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -24,11 +27,11 @@ class LoginDenied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The login data that is used to look up a principal.
+    """The data of a login that is used to look up a principal.
 
-    ``method`` is the name in the configuration: ``scram`` for both variants. ``details`` are those that Crossbar passes
-    to authenticators. ``public_key`` is in lowercase hexadecimal. ``fingerprints`` have the form of
-    :mod:`.fingerprints`. ``ticket`` is set when the client has sent one.
+    ``method`` is the method's name in the configuration, which is ``scram`` for both variants of SCRAM. ``details`` are
+    the details that authenticators receive, as in Crossbar. ``public_key`` is in lowercase hexadecimal.
+    ``fingerprints`` have the form of :mod:`.fingerprints`. ``ticket`` is None if the client has sent none.
     """
 
     method: str
@@ -55,7 +58,7 @@ class TicketCheck(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CraKeys:
-    """Keys for WAMP-CRA, all of which are valid. They are the secrets or, with ``salting``, derived keys."""
+    """The valid keys of a principal for WAMP-CRA. They are secrets or, with ``salting``, derived keys."""
 
     keys: tuple[str, ...] = field(repr=False)
     salting: Salting | None = None
@@ -63,7 +66,7 @@ class CraKeys:
 
 @dataclass(frozen=True, slots=True)
 class CraPassword:
-    """A password from which the WAMP-CRA key is derived in a thread when it is needed."""
+    """A password for WAMP-CRA. For each login, the key is derived from it in a thread."""
 
     password: str = field(repr=False)
     salting: Salting
@@ -71,7 +74,7 @@ class CraPassword:
 
 @dataclass(frozen=True, slots=True)
 class ScramCredential:
-    """Keys for SCRAM, all of which are valid and derived with the same parameters."""
+    """The valid keys of a principal for SCRAM, all derived with the same parameters."""
 
     derivation: Derivation
     keys: tuple[ScramKeys, ...]
@@ -79,7 +82,7 @@ class ScramCredential:
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """Public keys for cryptosign, all of which are valid, in lowercase hexadecimal."""
+    """The valid public keys of a principal for cryptosign, in lowercase hexadecimal."""
 
     keys: tuple[str, ...]
 
@@ -89,10 +92,10 @@ Credential = TicketCheck | CraKeys | CraPassword | ScramCredential | PublicKeys
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The identity that a client gets after authentication. None is replaced with a value from HELLO or a default.
+    """The identity that a client gets after authentication.
 
-    ``credential`` is the credential that the client must prove. It is None if the source has checked the client
-    already.
+    A role, authid or realm that is None is replaced with the value from HELLO or with a default. ``credential`` is the
+    credential against which the client's response is checked. It is None if the source has already checked the client.
     """
 
     role: str | None = None
@@ -103,7 +106,7 @@ class Principal:
 
 
 class Principals(Protocol):
-    """A source of principals for a method.
+    """A source of principals for an authentication method.
 
     ``provider`` is the authprovider in session details, such as ``static``.
     """
@@ -111,24 +114,28 @@ class Principals(Protocol):
     provider: str
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal; None if there is none. Raises LoginDenied to give a reason."""
+        """Return the principal for a login; None if there is none.
+
+        Raises LoginDenied if the client may know the reason.
+        """
         ...
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return a principal of a realm as a model for challenges to unknown clients.
+        """Return a principal of a realm as a model for challenges to unknown clients; None if there is none.
 
-        The same ``choice`` returns the same principal.
+        The same ``choice`` returns the same principal, as long as the principals do not change.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The external services that authentication methods need.
+    """The functions and keys that authentication methods need from outside this package.
 
     ``random_bytes(n)`` returns unguessable bytes. ``timestamp()`` returns the current time in UTC as RFC 3339 text.
-    ``offload(function)`` runs a slow function in a thread and waits for it. ``secret_key`` makes challenges to unknown
-    clients repeatable. ``router_key`` is the private key (32 bytes) with which the router proves its identity.
+    ``offload(function)`` runs a slow function in a thread and waits for it. Challenges to unknown clients are derived
+    from ``secret_key``, so that they do not change. ``router_key`` is the private key (32 bytes) with which the router
+    proves its identity.
     """
 
     random_bytes: Callable[[int], bytes]
@@ -139,7 +146,7 @@ class World:
 
 
 def lookup_of(request: AuthenticationRequest, method: str, **more: Any) -> Lookup:
-    """Return the lookup data for a login."""
+    """Return the data for looking up the principal of a login. ``more`` contains further fields of Lookup."""
     hello, ticket = request.hello, more.get("ticket")
     details: dict[str, Any] = {
         "session": request.session_id,
@@ -163,9 +170,9 @@ def admission(
     authid: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Admit | Deny:
-    """Return the admission of a client as this principal.
+    """Admit a client as ``principal``, or deny the login if it has no role or the role ``trusted``.
 
-    ``authid`` applies if neither the principal nor the client has one. ``extra`` contains additional details for
+    ``authid`` is used if neither the principal nor HELLO contains one. ``extra`` contains additional details for
     WELCOME.
     """
     role = principal.role or default_role

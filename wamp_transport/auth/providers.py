@@ -1,11 +1,11 @@
-"""The sources of principals, as shown in ``authprovider``, and their properties."""
+"""The values of ``authprovider`` in session details, and their properties."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class AuthProvider(StrEnum):
-    """A source that decides on logins."""
+    """A source that admits clients. Session details contain it as ``authprovider``."""
 
     STATIC = "static"
     DYNAMIC = "dynamic"
@@ -19,13 +19,13 @@ class AuthProvider(StrEnum):
 
 
 WATCHED: Final = frozenset({AuthProvider.DATABASE, AuthProvider.TOKEN, AuthProvider.DJANGO})
-"""The sources in the database.
+"""The sources whose users or principals are in the database.
 
-Their sessions end when the user or principal changes, and their logins are not remembered by cookies.
+When a user or principal changes, its sessions are closed. These logins are not stored with cookies.
 """
 
 NAMES_USERS: Final = frozenset({AuthProvider.DJANGO, AuthProvider.LOCAL})
-"""The sources whose authid is a Django username: Django's login, and code of the project.
+"""The sources whose authid is a Django username: Django's login, and the project's code.
 
 An authid from another source can equal a username, but does not identify that user.
 """

@@ -1,4 +1,4 @@
-"""SASLprep: the normal form in which both sides use user names and passwords. RFC 4013."""
+"""SASLprep (RFC 4013): the normalization of user names and passwords, so that both sides use the same form."""
 
 import stringprep
 import unicodedata

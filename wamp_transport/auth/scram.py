@@ -1,9 +1,15 @@
 """The cryptography of SCRAM, as specified and in the dialect of Autobahn and Crossbar.
 
 The authmethod selects the variant: ``wamp-scram`` is the specification's, ``scram`` is the dialect. The dialect differs
-as follows: server nonces are joined as bytes, ``c=`` is empty, user names are not escaped, and with Argon2 the key is
-the base64 text of the hash. So keys derived with Argon2 are valid for only one variant. The name of the key derivation
-function shows which: ``argon2id13`` or ``argon2id-13``. Keys derived with ``pbkdf2`` are valid for both.
+as follows:
+
+- The nonces of client and server are joined as bytes, not as text.
+- The attribute ``c=`` is empty.
+- User names are not escaped.
+- With Argon2, the password is not normalized, and the key is the base64 text of the hash instead of the hash.
+
+So keys derived with Argon2 are valid for only one variant. The name of the key derivation function shows which:
+``argon2id13`` for the specification, ``argon2id-13`` for the dialect. Keys derived with ``pbkdf2`` are valid for both.
 
 Section of the specification: Advanced Profile, "Salted Challenge Response Authentication"; RFC 5802, RFC 7677.
 """
@@ -77,12 +83,15 @@ def keys_of(salted: bytes) -> ScramKeys:
 
 
 def client_key(salted: bytes) -> bytes:
-    """Return the key that only the client has."""
+    """Return the client's key, of which the server stores only a hash."""
     return hmac.digest(salted, b"Client Key", "sha256")
 
 
 def joined_nonce(method: str, client_nonce: str, server: bytes) -> str:
-    """Return the nonce for CHALLENGE. Raises ValueError unless the client's nonce is base64."""
+    """Return the nonce for CHALLENGE: the client's nonce followed by the server's.
+
+    Raises ValueError if the client's nonce is not base64.
+    """
     octets = b64decode(client_nonce, validate=True)
     if not octets:
         raise ValueError("the nonce is empty")
@@ -99,7 +108,7 @@ def auth_message(
     derivation: Derivation,
     channel: tuple[str, bytes] | None = None,
 ) -> bytes:
-    """Return the message that both sides sign. ``channel`` is the name and data of a channel binding."""
+    """Return the message that both sides sign. ``channel`` contains the name and the data of a channel binding."""
     name = _prepared(authid)
     salt = b64encode(derivation.salt).decode()
     binding = ""
@@ -132,7 +141,7 @@ def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 def _prepared(authid: str) -> str:
     try:
         return saslprep(authid)
-    except ValueError:  # the principal was found by this name, so both sides use it unchanged
+    except ValueError:  # both sides use a name unchanged if it cannot be normalized
         return authid
 
 

@@ -28,13 +28,13 @@ from .scram import (
 MAX_NONCE_LENGTH: Final = 512
 
 MAX_MODELS: Final = 50
-"""The maximum number of principals that are tried as a model for a decoy."""
+"""The maximum number of principals that are tried as models for a decoy challenge."""
 
 DEFAULT_CREDENTIALS: Final = {
     STANDARD: Derivation("argon2id13", b"\0" * 16, 3, 64 * 1024),
     DIALECT: Derivation("argon2id-13", b"\0" * 16, 4096, 512),
 }
-"""The parameters of a decoy if there is no principal to serve as a model."""
+"""The parameters of a decoy challenge, by authmethod, if no principal can serve as a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,10 @@ class PendingScram:
 
 
 class ScramMethod:
-    """The method SCRAM. An unknown client gets a realistic challenge, and is denied only after its response."""
+    """The authentication method SCRAM.
+
+    An unknown client gets a realistic challenge, and is denied only after its response.
+    """
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -129,7 +132,7 @@ def _extra(method: str, nonce: str, derivation: Derivation) -> dict[str, Any]:
 
 
 def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Return the name and data of the requested channel binding. Raises ValueError if it is not supported here."""
+    """Return the name and data of the requested channel binding. Raises ValueError if it is not supported."""
     if binding is None or (binding == "" and method == DIALECT):
         return None
     if method == STANDARD and isinstance(binding, str) and binding in SCRAM.channel_bindings:
@@ -140,7 +143,7 @@ def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tupl
 
 
 def _repeats(extra: Mapping[str, Any], pending: PendingScram) -> bool:
-    """Return whether AUTHENTICATE repeats the nonce and the channel binding with its data."""
+    """Return whether AUTHENTICATE contains the same nonce and channel binding as the challenge."""
     name, data = pending.channel or (None, b"")
     given = extra.get("cbind_data")
     expected = b64encode(data).decode() if name is not None else None

@@ -1,4 +1,4 @@
-"""Sealing of secrets in a stored configuration: clear-text secrets are replaced with hashes or derived keys.
+"""Replace the clear-text secrets in a stored configuration with hashes or derived keys. This is called sealing.
 
 The functions accept unvalidated ``auth`` mappings. Invalid values are kept, so that the validation can report them.
 References to environment variables are kept as well.
@@ -20,14 +20,14 @@ KEYLEN: Final = 32
 """The length of a derived key in bytes."""
 
 SECRET_PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
-"""The method, the key of its list of principals, and the attribute with the clear-text secret."""
+"""The places that can contain secrets: the method, the key of its list of principals, and the attribute."""
 
 Place = tuple[str, str, str, str]
 """The keys that lead from ``auth`` to a secret: method, list, authid and attribute."""
 
 
 def in_the_clear(auth: object) -> Iterator[Place]:
-    """Yield the places of the clear-text secrets that can be sealed."""
+    """Yield the place of each clear-text secret that can be sealed."""
     for method, listed, attribute in SECRET_PLACES:
         for authid, principal in _principals(auth, method, listed).items():
             if isinstance(principal, Mapping) and _is_clear(principal.get(attribute)):
@@ -37,8 +37,8 @@ def in_the_clear(auth: object) -> Iterator[Place]:
 def sealed(auth: Any, hash_ticket: Callable[[str], str], new_salt: Callable[[], str]) -> Any:
     """Return ``auth`` with each clear-text secret replaced with a hash or a derived key. This is slow on purpose.
 
-    If a principal has a salt, iterations and keylen, they are used for its derived key. Otherwise, new ones are
-    generated. The challenge sends these parameters to clients.
+    If a principal has a salt, iterations and keylen, they are used for its derived key. Otherwise, a new salt and the
+    default numbers are used. Clients receive these parameters with the challenge.
     """
     kept = copy.deepcopy(auth)
     for method, listed, authid, attribute in in_the_clear(auth):

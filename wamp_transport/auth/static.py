@@ -19,11 +19,14 @@ from .scram import Derivation, ScramKeys
 from .ticket import DelayedTickets, PlainTickets
 
 Hashed = Callable[[tuple[str, ...]], TicketCheck]
-"""A function that returns a ticket checker for hashes. Without hashes, the check is as slow and accepts no ticket."""
+"""A function that returns a checker for tickets, given their hashes.
+
+Without hashes, it returns a checker that accepts no ticket and takes as long as with one hash.
+"""
 
 
 class StaticPrincipals:
-    """The configured principals of a method of a service. ``hashed`` creates the checkers for hashed tickets."""
+    """The principals in a service's configuration for one method. ``hashed`` creates checkers for hashed tickets."""
 
     provider = AuthProvider.STATIC.value
 
@@ -44,7 +47,11 @@ class StaticPrincipals:
         }
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return a principal by certificate, by authid, or by a key that only one principal has."""
+        """Return the principal for a login.
+
+        It is found by its certificate or authid. Without an authid, it is found by its public key, if no other
+        principal has the same key.
+        """
         authid = lookup.authid
         if lookup.fingerprints:
             known = [self._by_fingerprint[one] for one in lookup.fingerprints if one in self._by_fingerprint]

@@ -26,7 +26,7 @@ from .principals import (
 
 @dataclass(frozen=True, slots=True)
 class PlainTickets:
-    """Clear-text tickets, all of which are valid."""
+    """The valid tickets of a principal, in clear text."""
 
     tickets: tuple[str, ...] = field(repr=False)
     is_slow: bool = False
@@ -38,9 +38,10 @@ class PlainTickets:
 
 @dataclass(frozen=True, slots=True)
 class DelayedTickets:
-    """Clear-text tickets of principals when other principals have hashed ones.
+    """The clear-text tickets of a principal, if other principals of the service have hashed tickets.
 
-    A check takes as long as with hashes, so its duration reveals nothing. ``delay`` is a check that accepts no ticket.
+    A check takes as long as with a hash, so that its duration does not show which principals exist. ``delay`` is a slow
+    checker that accepts no ticket.
     """
 
     tickets: TicketCheck
@@ -53,7 +54,7 @@ class DelayedTickets:
 
 
 class TicketMethod:
-    """The ticket method. The principal is looked up when the ticket has arrived."""
+    """The ticket method. The principal is looked up after the client has sent the ticket."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals

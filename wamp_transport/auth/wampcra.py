@@ -30,7 +30,7 @@ class Salting:
 
 
 def derive_key(password: str, salting: Salting) -> str:
-    """Return the key for a salted password: the output of PBKDF2 in base64. This is slow on purpose."""
+    """Return the key that is derived from a password: the output of PBKDF2 in base64. This is slow on purpose."""
     key = pbkdf2_hmac("sha256", password.encode(), salting.salt.encode(), salting.iterations, salting.keylen)
     return b64encode(key).decode()
 

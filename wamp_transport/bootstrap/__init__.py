@@ -1,4 +1,4 @@
-"""The wiring of a process.
+"""The code that starts a node and connects its components.
 
-Only these modules connect the configuration, the stores, the router, the node and the services.
+No other package connects the configuration, the stores, the router, the node and the services with each other.
 """

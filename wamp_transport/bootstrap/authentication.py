@@ -1,4 +1,4 @@
-"""The authentication of a node's clients. It follows the configuration."""
+"""The authentication of a node's clients, as the current configuration defines it."""
 
 import importlib
 import logging
@@ -60,7 +60,7 @@ HASH_THREADS: Final = 2
 """The maximum number of slow password hashes that are computed at the same time."""
 
 FUNCTION_THREADS: Final = 8
-"""The maximum number of the project's login functions that run at the same time."""
+"""The maximum number of the project's synchronous authenticators that run at the same time."""
 
 METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     ANONYMOUS.name: AnonymousMethod,
@@ -105,16 +105,16 @@ class Authentication:
         )
 
     def admit_operators(self, key: str) -> None:
-        """Accept operators on all services, with any role or ``trusted``.
+        """Accept operators on all services, with any role, including ``trusted``.
 
         Operators prove that they know ``key``.
         """
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
-        """Build the methods of ``services`` and use them.
+        """Build the authentication methods of ``services`` and use them.
 
-        Raises the first error of a service whose methods cannot be built.
+        If the methods of some services cannot be built, raise the first error after the other methods are in use.
         """
         prepared = self.prepare(services)
         self.use(prepared)
@@ -122,10 +122,9 @@ class Authentication:
             raise error
 
     def prepare(self, services: Mapping[str, PathService]) -> "PreparedLogins":
-        """Build the authentication methods of ``services`` without using them yet. Unchanged services keep their
-        methods.
+        """Build the authentication methods of ``services``, for a later call of :meth:`use`.
 
-        Call this method in a thread, because it imports modules.
+        Unchanged services keep their methods. Call this method in a thread, because it imports modules.
         """
         prepared = PreparedLogins({}, {})
         for key, service in services.items():
@@ -142,7 +141,7 @@ class Authentication:
         return prepared
 
     def use(self, prepared: "PreparedLogins") -> set[str]:
-        """Use prepared methods. Return the keys of the services whose methods were replaced or removed."""
+        """Use the prepared methods. Return the keys of the services whose methods were replaced or removed."""
         before, self._services = self._services, prepared.services
         return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
@@ -171,7 +170,7 @@ class Authentication:
         return answer
 
     def is_stale(self, session: Session) -> bool:
-        """Return whether a session's principal was removed from the configuration or given another role."""
+        """Return whether a session's principal was removed from the configuration or has another role now."""
         service = self._services.get(session.service.key)
         if service is None:
             return False
@@ -232,7 +231,7 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLogins:
-    """The authentication methods built for each service, and the errors of services whose build failed."""
+    """The new authentication methods of each service, and the errors of services whose methods could not be built."""
 
     services: dict[str, "ServiceLogins"]
     failures: dict[str, Exception]
@@ -259,29 +258,29 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in built.items()}
 
     def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether the current methods would still allow this login. Only the configuration is checked."""
+        """Return whether the current methods still allow this login, as far as the configuration alone shows it."""
         if authmethod in self._django:
             return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:
             return any(may_exist(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
-            return False  # a principal of another source may have the same name
+            return False  # a principal of another source can have the same name
         return may_exist(principals, authid, authrole)
 
 
 def may_exist(principals: Principals, authid: str, authrole: str) -> bool:
-    """Return whether a principal with this authid and role may exist.
+    """Return whether ``principals`` can contain a principal with this authid and role.
 
-    Sources that cannot be checked here return True.
+    Return True for a source outside the configuration, because it cannot be searched without a login.
     """
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
 def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
-    """Return a checker for tickets with these hashes from the configuration.
+    """Return a checker for tickets, given their hashes in the configuration.
 
-    With an unknown algorithm, no ticket matches.
+    A hash with an unknown algorithm is logged. No ticket matches it.
     """
     for each in hashes:
         try:
@@ -292,9 +291,9 @@ def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
 
 
 def _create_authenticator(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """Return the authenticator that the function named ``name`` creates from ``config``; None if that fails.
+    """Create an authenticator: call the function at the dotted path ``name`` with ``config``, and return its result.
 
-    A failure is logged.
+    If this fails, log the reason and return None.
     """
     module, _, attribute = name.rpartition(".")
     try:

@@ -24,7 +24,10 @@ IsStillAllowed = Callable[[str, str, str, str], bool]
 
 
 class CookieLogins(NodeObserver):
-    """The logins in the cookie stores of a node's services. It also observes the node for clients that log out."""
+    """The reader and writer of the logins in a node's cookie stores.
+
+    It also observes the node, and deletes the login of a client that logs out.
+    """
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
@@ -51,7 +54,10 @@ class CookieLogins(NodeObserver):
             task.add_done_callback(self._tasks.discard)
 
     async def admit(self, request: AuthenticationRequest, is_still_allowed: IsStillAllowed) -> Admit | Skip | Deny:
-        """Admit a client that has a stored login which is still allowed. Otherwise, skip to the next method."""
+        """Admit a client whose cookie has a stored login, if the login is still allowed.
+
+        Otherwise, skip to the next method.
+        """
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
@@ -67,7 +73,7 @@ class CookieLogins(NodeObserver):
         return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
     async def remember(self, request: AuthenticationRequest, admitted: Admit) -> None:
-        """Store a client's login with its cookie."""
+        """Store a client's login with its cookie, if the service has the authentication method ``cookie``."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
             return

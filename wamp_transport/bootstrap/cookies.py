@@ -37,9 +37,9 @@ class CookieStores(ConfigurationPart):
     def __init__(self) -> None:
         self._stores: dict[Hashable, AsyncCookieStore] = {}
         self._prepared: dict[Hashable, AsyncCookieStore] = {}
-        """The stores for a configuration that may still be refused.
+        """The new stores for a configuration that can still be refused.
 
-        They are not used yet, so they do not open their files.
+        A store opens its file only when it is used, so these stores have not opened theirs.
         """
         self.trackers: dict[str, CookieTracker] = {}
         self._unpurged: list[AsyncCookieStore] = []
@@ -73,7 +73,10 @@ class CookieStores(ConfigurationPart):
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Open the new stores and delete their expired records."""
+        """Delete the expired records of new stores if they are files or have the option ``purge_on_startup``.
+
+        This opens the files of the new stores.
+        """
         for place, store in list(self._stores.items()):
             if store in self._unpurged:
                 await self._purge(place, store)
@@ -128,7 +131,7 @@ def _store(cookie: Cookie, place: Hashable) -> CookieStore:
     if section.type == "memory":
         return MemoryCookies(section.max_cookies)
     if section.type == "file":
-        assert isinstance(place, tuple)  # noqa: S101 - as _place makes it
+        assert isinstance(place, tuple)  # noqa: S101 - _place() returns a tuple for files
         path: Path = place[1]
         return FileCookies(path, section.max_cookies, cookie.name)
     return DatabaseCookies(section.max_cookies)

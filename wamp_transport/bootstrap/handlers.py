@@ -77,7 +77,10 @@ class AppHandlers(ConfigurationPart):
         await self.register_handlers([realm.name for realm in new.realms])
 
     async def register_handlers(self, realms: Iterable[str] | None = None) -> None:
-        """Register and subscribe all inactive handlers, in ``realms`` or, by default, in the configured realms."""
+        """Register or subscribe each handler that is not active yet, in each of its realms.
+
+        ``realms`` are the configured realms; by default, those of the last call.
+        """
         async with self._registering:
             if realms is not None:
                 self._realms = list(realms)
@@ -90,10 +93,10 @@ class AppHandlers(ConfigurationPart):
                         await self._register(session, handler)
 
     async def run(self) -> None:
-        """Restore lost registrations at intervals, until canceled.
+        """Restore lost registrations and retry failed ones at intervals, until canceled.
 
-        A registration is lost, for example, if the session is killed. One that failed can succeed later, when another
-        callee unregisters the procedure.
+        A registration is lost, for example, if the session is killed. A failed registration can succeed later, for
+        example after another callee has unregistered the procedure.
         """
         while True:
             await asyncio.sleep(CHECK_INTERVAL_SECONDS)
@@ -150,9 +153,9 @@ class AppHandlers(ConfigurationPart):
             logger.error("%s; this is retried", text)
 
     def _forget_missing_realms(self) -> None:
-        """Forget the sessions in removed realms, which the router has closed.
+        """Forget the sessions in removed realms, because the router has closed them.
 
-        Log handlers whose realm does not exist.
+        Log the handlers that name a realm which does not exist.
         """
         for realm in self._sessions.keys() - set(self._realms):
             del self._sessions[realm]

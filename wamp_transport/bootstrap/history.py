@@ -113,6 +113,6 @@ def size_of(publication: Publication) -> int:
     message = publication.message
     size = EVENT_OVERHEAD_BYTES
     for part in (message.args, message.kwargs):
-        with suppress(TypeError, ValueError, OverflowError):  # such an event is skipped when it is written
+        with suppress(TypeError, ValueError, OverflowError):  # an event that cannot be encoded is skipped later
             size += len(encode(part)) if publication.payload_format == PYTHON and part is not ABSENT else len(part)
     return size

@@ -15,7 +15,7 @@ LOOPBACK_ADDRESSES: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1
 
 
 def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
-    """Return the services as JSON data with the fields of :class:`~..stores.operators.WampService`.
+    """Return the WAMP services as dictionaries for JSON, with the fields of :class:`~..stores.operators.WampService`.
 
     The keys of ``listeners`` are the keys of transports. A listener with any other key serves the first transport.
     Listeners that require a client certificate are left out.
@@ -54,7 +54,7 @@ def _authority(listener: Listener) -> str:
 
 
 def _origin(options: WebSocketOptions, own: str) -> str | None:
-    """Return an origin that the service allows; None if the service does not check origins."""
+    """Return an Origin header that the service allows; None if clients need not send one."""
     if options.allow_missing_origin:
         return None
     plain = (one for one in options.allowed_origins if one != SAME_ORIGIN and "*" not in one)

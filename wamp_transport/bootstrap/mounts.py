@@ -48,7 +48,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one configuration, by service key and by transport and path.
+    """The mounts of one configuration. They can be found by service key, or by transport and path.
 
     ``failures`` contains the errors of services that could not be built. Their paths return 404.
     """
@@ -86,9 +86,9 @@ class Mounts(ConfigurationPart):
         self._prepared = await asyncio.to_thread(self._build, new)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Replace all mounts without an await in between.
+        """Replace all mounts in one step, so that no request is handled with some old and some new mounts.
 
-        Services that could not be built return 404 until a retry succeeds.
+        The paths of services that could not be built return 404 until a retry succeeds.
         """
         self.table = self._prepared
         self._cookies.use({key: one.cookies for key, one in self.by_key.items() if one.cookies is not None})

@@ -1,4 +1,4 @@
-"""The parts of a node that follow the configuration and are too small for a separate module."""
+"""The small parts of a node that apply the configuration. Larger parts have their own modules."""
 
 import asyncio
 import logging
@@ -22,7 +22,11 @@ CHANGED_LOGINS: Final = "the logins of this service have changed: log in again"
 
 
 class LoginsPart(ConfigurationPart):
-    """The part for logins. It closes sessions and pending logins that the new configuration does not allow."""
+    """The part for logins.
+
+    It closes sessions that the new configuration does not allow, and pending logins at services whose methods have
+    changed.
+    """
 
     name = "logins"
 
@@ -43,7 +47,7 @@ class LoginsPart(ConfigurationPart):
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Use the prepared methods. A service whose methods could not be built denies all logins."""
-        # Kept until all sessions have been checked: if the check fails, the next attempt must repeat it.
+        # Keep these keys until all sessions have been checked: if the check fails, the next attempt repeats it.
         self._replaced |= self._authentication.use(self._prepared)
         self._cookie_logins.configure(new.services)
         self._identities.configure(new.services)
@@ -83,7 +87,7 @@ class RouterPart(ConfigurationPart):
 
 
 class FunctionsPart(ConfigurationPart):
-    """The part for functions that serve as authorizers of roles."""
+    """The part for the project's functions that authorize the actions of roles."""
 
     name = "functions"
 
@@ -91,7 +95,7 @@ class FunctionsPart(ConfigurationPart):
         self._functions = functions
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Log the functions that cannot be used. Roles with such an authorizer are denied everything."""
+        """Log the functions that cannot be used. The roles that name them are denied everything."""
         for fault in await asyncio.to_thread(lambda: list(self._functions.faults(new))):
             logger.error("%s", fault)
 
@@ -101,7 +105,7 @@ class FunctionsPart(ConfigurationPart):
 
 
 class ServerPart(ConfigurationPart):
-    """The part for the server. The server opens and closes ports and changes the options of connections."""
+    """The part for the server, which opens and closes ports and changes the options of connections."""
 
     name = "server"
 

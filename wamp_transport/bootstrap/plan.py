@@ -18,7 +18,7 @@ APPLY_SECONDS: Final = 30.0
 
 
 class ConfigurationPart(Protocol):
-    """A part of a node that follows the configuration.
+    """A part of a node to which configurations are applied.
 
     To add a part, add one line to the list that :class:`~.started_node.StartedNode` gives to its
     :class:`PlanRunner`::
@@ -29,9 +29,9 @@ class ConfigurationPart(Protocol):
                 RouterPart(node),
                 self.mounts,
                 ...
-                ClusterLink(node),  # connect to and leave other nodes
-                MetricsEndpoint(node),  # open and close the page of metrics
-                WebServices(node),  # the paths of type publisher, caller and so on
+                ClusterLink(node),  # connects to other nodes, and disconnects from them
+                MetricsEndpoint(node),  # opens and closes the metrics page
+                WebServices(node),  # serves paths with the types publisher, caller and so on
             ]
         )
 
@@ -44,7 +44,7 @@ class ConfigurationPart(Protocol):
     """The name of the part in the log and in the admin, such as ``history``."""
 
     async def prepare(self, new: Configuration) -> None:
-        """Build everything that ``new`` needs, without any visible change. Do slow work and work that may fail here.
+        """Build everything that ``new`` needs, without any visible change. Do work here that is slow or can fail.
 
         This method is called before each :meth:`apply`. If it raises ConfigError, the whole configuration is refused
         and nothing changes. After any other exception, this part is retried later and the other parts are applied.
@@ -55,8 +55,8 @@ class ConfigurationPart(Protocol):
         """Apply ``new``.
 
         ``applied`` is the last configuration that *this part* applied completely; it is None at the start. A later
-        attempt may have failed halfway. So compare ``new`` with the actual state of the part, and use ``applied`` only
-        for differences that the state does not show.
+        attempt can have failed halfway. Therefore, compare ``new`` with the actual state of the part, and use
+        ``applied`` only for differences that the state does not show.
 
         The method must be idempotent. If it raises an exception, it is called again until it succeeds, with the latest
         configuration. It is also called again when an earlier part of the list has recovered.
@@ -96,7 +96,8 @@ class PlanRunner:
     async def apply(self, new: Configuration) -> None:
         """Prepare all parts for ``new``, then apply it to each part. A failure of one part does not stop the others.
 
-        Raises ConfigError if a part refuses ``new``, and then changes nothing. Raises PartsBehind if parts failed.
+        Raises ConfigError if a part refuses ``new``; in this case nothing has changed. Raises PartsBehind if parts
+        failed.
         """
         failures = await self._prepare(self.parts, new)
         refusal = next((error for error in failures.values() if isinstance(error, ConfigError)), None)
@@ -148,7 +149,7 @@ class PlanRunner:
     async def _apply(
         self, part: ConfigurationPart, new: Configuration, failures: dict[ConfigurationPart, Exception]
     ) -> None:
-        """Apply ``new`` to a part if its preparation succeeded. Add an exception to ``failures``."""
+        """Apply ``new`` to a part, unless its preparation failed. If this fails, add the exception to ``failures``."""
         if part not in failures:
             applied = self._applied.get(id(part))
             error = await failure_of(lambda: part.apply(new, applied), APPLY_SECONDS)
@@ -177,7 +178,9 @@ class PlanRunner:
 
 
 async def failure_of(work: Callable[[], Awaitable[None]], seconds: float) -> Exception | None:
-    """Await ``work()`` and return its exception, or None. Return a TimeoutError after ``seconds``."""
+    """Await ``work()``. Return its exception, or None if it succeeds. After ``seconds``, cancel it and return a
+    TimeoutError.
+    """
     limit = asyncio.timeout(seconds)
     try:
         async with limit:

@@ -1,4 +1,7 @@
-"""The runtime of this process. It starts and stops the node, finds the mount for a request, and reports its state."""
+"""The runtime of this process.
+
+It starts and stops the node, finds the mount for each request, and reports the node's state to the database.
+"""
 
 import asyncio
 import logging
@@ -35,7 +38,7 @@ FORGET_SECONDS: Final = 1.0
 
 
 class Runtime:
-    """The runtime of the node in this process. Call its methods on the event loop. Threads read the configuration.
+    """The runtime of the node in this process. Call its methods on the event loop.
 
     ``on_applied`` is called with each configuration after the first, so that the server can apply it.
     """
@@ -78,7 +81,7 @@ class Runtime:
         await asyncio.gather(*ending, return_exceptions=True)
         if self.started is not None:
             await self.started.stop()
-        await wait_for_jobs(FORGET_SECONDS)  # a report that is written after the next step would not be deleted
+        await wait_for_jobs(FORGET_SECONDS)  # otherwise a late report could be written after its deletion
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)
@@ -128,7 +131,7 @@ class Runtime:
                     await self._must_report.wait()
 
     def announce(self, listeners: Mapping[str, Listener]) -> None:
-        """Set the addresses on which the process listens, and schedule a report to the database."""
+        """Set the addresses on which this process listens, and report them to the database soon."""
         self._listeners = listeners
         self._must_report.set()
 
@@ -150,7 +153,10 @@ class Runtime:
             )
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Write to the database's report of this node. A failure is logged once and otherwise ignored."""
+        """Write or delete the report of this node in the database with ``function``.
+
+        A failure is logged once and otherwise ignored.
+        """
         try:
             await in_thread(function, *args, **kwargs)
         except DatabaseError as error:

@@ -1,6 +1,6 @@
 """The Django signals of a node. Receivers run in a thread, one after the other.
 
-A signal without receivers is not queued, so it costs nothing.
+A signal without receivers is not queued.
 """
 
 import logging
@@ -40,7 +40,7 @@ MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
 """The maximum size of the queued signals. Clients can send authids of any length."""
 
 MAX_BATCH_SIGNALS: Final = 100
-"""The maximum number of signals that are sent before old database connections are closed."""
+"""The number of signals after which the thread closes its old database connections."""
 
 SIGNAL_OVERHEAD_BYTES: Final = 1_000
 """The approximate size of a signal without its texts."""
@@ -56,7 +56,7 @@ UserKey = Callable[[int], str | None]
 
 
 class Signals(NodeObserver):
-    """The sender of a process's signals. Call its methods on the event loop of the node; none of them waits."""
+    """The sender of a node's signals. Call its methods on the node's event loop. Only :meth:`close` waits."""
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None

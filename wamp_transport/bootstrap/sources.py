@@ -22,7 +22,7 @@ class Source(Protocol):
     """Whether endpoints are configured explicitly. If not, commands use their default address."""
 
     def revision(self) -> Hashable:
-        """Return a value that changes when the configuration changes. It is polled, so it must be cheap."""
+        """Return a value that changes when the configuration changes. The method is polled, so it must be fast."""
         ...
 
     def load(self) -> Configuration:
@@ -39,7 +39,7 @@ class FileSource:
         self.path = Path(path)
 
     def revision(self) -> Hashable:
-        """Return the time, size and inode of the file; None if the file does not exist."""
+        """Return the modification time, size and inode of the file; None if there is no file."""
         try:
             status = find_file(self.path).stat()
         except (ConfigError, OSError):
@@ -71,7 +71,7 @@ class MappingSource:
 class DatabaseSource:
     """The configuration in the database.
 
-    An empty database means a default if DEBUG is on; otherwise no path is served.
+    If the database is empty, a default configuration is used in DEBUG mode. Without DEBUG, no path is served.
     """
 
     has_endpoint = False

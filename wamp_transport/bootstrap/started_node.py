@@ -1,4 +1,4 @@
-"""A running node and the parts that follow its configuration."""
+"""A running node and the parts to which its configuration is applied."""
 
 import asyncio
 import logging
@@ -50,12 +50,13 @@ class Snapshot:
 
 
 class StartedNode:
-    """The node of a process and the parts that follow its configuration.
+    """The node of a process and the parts to which its configuration is applied.
 
     Create the object on the event loop. Call :meth:`begin`, then :meth:`apply` for each newer configuration, and
-    finally :meth:`stop`. ``name`` is the name of the process. ``follow`` applies a configuration to the server.
-    Operators prove that they know ``operator_key`` and may join with any role; if the key is None, operators cannot log
-    in.
+    finally :meth:`stop`.
+
+    ``name`` is the name of the process. ``follow`` applies a configuration to the server. Operators must prove that
+    they know ``operator_key``, and can join with any role. If the key is None, operators cannot log in.
     """
 
     def __init__(self, name: str, follow: OnApplied, operator_key: str | None = None) -> None:
@@ -78,10 +79,10 @@ class StartedNode:
         self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.session_watch.user_of)
         self._cookies = cookies
         self.mounts = Mounts(self.node, cookies)
-        # The order matters. Parts that restrict come first: logins, permissions and paths, each applied in one turn of
-        # the loop. Parts that wait for a disk, the database or the network follow, since their failure or delay must
-        # not keep sessions open that are no longer allowed. A part comes after those that it depends on: cookie stores
-        # after the mounts that use them, histories and handlers after the router's realms.
+        # The order matters. Parts that restrict come first: logins, permissions and paths. Each is applied without
+        # waiting. Parts that wait for a disk, the database or the network follow, because their failure or delay must
+        # not keep sessions open that are no longer allowed. A part comes after the parts on which it depends: cookie
+        # stores after the mounts that use them, histories and handlers after the router's realms.
         self.plan = PlanRunner(
             [
                 LoginsPart(self.node, authentication, cookie_logins, self._identities),
@@ -112,8 +113,8 @@ class StartedNode:
     async def apply(self, configuration: Configuration, revision: Hashable) -> None:
         """Apply a new configuration. Sessions that it does not affect stay open.
 
-        Raises ConfigError if the configuration is refused; nothing has changed then. Raises PartsBehind if some parts
-        failed; call :meth:`retry` later.
+        Raises ConfigError if the configuration is refused; in this case nothing has changed. Raises PartsBehind if some
+        parts failed; call :meth:`retry` later.
         """
         try:
             await self.plan.apply(configuration)
@@ -148,10 +149,7 @@ class StartedNode:
         self._is_announced = False
 
     def _announce(self) -> None:
-        """When a configuration is completely applied, log it and send the signal.
-
-        Do this once for each configuration.
-        """
+        """Log that the configuration is completely applied, and send the signal, unless this was done already."""
         if self._is_announced:
             return
         self._is_announced = True

@@ -1,4 +1,4 @@
-"""The worker threads of a node, for database jobs and for functions of the project."""
+"""The worker threads of a node, for database jobs and for the project's functions."""
 
 import asyncio
 import inspect
@@ -35,14 +35,14 @@ MAX_QUEUED_LOGINS: Final = 200
 MAX_LOGIN_WAIT_SECONDS: Final = 5.0
 """The maximum time that a login stays in the queue.
 
-It is shorter than the login timeout, so the client gets a reason.
+It is shorter than the login timeout, so that the client receives the reason.
 """
 
 FUNCTION_THREADS: Final = 8
 """The maximum number of the project's synchronous functions that run at the same time."""
 
 MAX_QUEUED_FUNCTIONS: Final = 1_000
-"""The maximum number of queued calls of such functions. Further calls fail immediately."""
+"""The maximum number of calls that are queued for these threads. Further calls fail immediately."""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
 """The database threads of each event loop."""
@@ -53,7 +53,7 @@ class DatabaseBusy(DatabaseError):
 
 
 def with_database(work: Callable[[], Result]) -> Result:
-    """Call ``work`` with this thread's database connections. A failure of a connection raises DatabaseError."""
+    """Call ``work`` with this thread's database connections. Raises DatabaseError if a connection fails."""
     try:
         return with_kept_connections(work)
     except InterfaceError as error:  # some drivers raise it for a lost connection
@@ -136,9 +136,9 @@ class Functions:
         return await run_guarded(outcome) if inspect.isawaitable(outcome) else outcome
 
     def faults(self, configuration: Configuration) -> Iterator[str]:
-        """Yield a message for each function in a configuration that cannot be used.
+        """Check the functions that a configuration names, and yield a message for each one that cannot be used.
 
-        Call it in a thread: it can import modules.
+        Call this in a thread, because it can import modules.
         """
         for realm in configuration.realms:
             for role in realm.roles:
@@ -146,7 +146,7 @@ class Functions:
                 try:
                     if path is not None:
                         self.find(path)
-                except Exception as fault:  # noqa: BLE001 - the module of a user may raise anything
+                except Exception as fault:  # noqa: BLE001 - the project's module can raise anything
                     yield (
                         f"The authorizer {path} of role {role.name} in realm {realm.name} cannot be used, so the role "
                         f"may do nothing: {type(fault).__name__}: {fault}"

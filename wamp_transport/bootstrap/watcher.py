@@ -25,7 +25,10 @@ MAX_RETRY_SECONDS: Final = 30.0
 
 
 class ConfigurationWatcher:
-    """The watcher that keeps a node up to date. ``on_change`` is called after each attempt to apply a configuration."""
+    """A watcher that applies new revisions of a configuration to a node.
+
+    ``on_change`` is called after each attempt to apply a configuration, except the first.
+    """
 
     def __init__(self, source: Source, started: StartedNode, on_change: Callable[[], Awaitable[None]]) -> None:
         self._source = source
@@ -106,7 +109,8 @@ class ConfigurationWatcher:
     def _retry_later(self, error: Exception, message: str | None = None) -> None:
         """Schedule a retry.
 
-        Log ``message`` if the failure differs from the last one. The plan logs failures of parts itself.
+        Log ``message`` if the failure differs from the last one. For failures of parts, ``message`` is None, because
+        the plan has logged them.
         """
         self._delay = min(self._delay * 2 or RETRY_SECONDS, MAX_RETRY_SECONDS)
         self._retry_at = asyncio.get_running_loop().time() + self._delay

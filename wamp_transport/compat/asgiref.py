@@ -40,7 +40,7 @@ def has_thread(context: Any) -> bool:
 
 @contextmanager
 def kept_main_loop() -> Iterator[None]:
-    """Restore asgiref's main event loop of this thread at the end of the block."""
+    """Restore asgiref's record of this thread's main event loop at the end of the block."""
     outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     try:
         yield

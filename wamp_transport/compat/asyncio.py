@@ -31,19 +31,22 @@ running_loop: Final[Callable[[], asyncio.AbstractEventLoop | None]] = getattr(
 
 
 def selector_of(loop: Any) -> BaseSelector | None:
-    """Return the selector of ``loop``; None if the loop has none and so cannot be hooked."""
+    """Return the selector of ``loop``; None if it has none, as for example a loop of uvloop."""
     selector = getattr(loop, "_selector", None)
     return selector if isinstance(selector, BaseSelector) else None
 
 
 class LoopWithoutSockets(asyncio.BaseEventLoop):
-    """A base class for event loops in memory. It calls ``selector.select`` when other loops wait for sockets."""
+    """A base class for event loops without sockets, for tests.
+
+    It calls ``selector.select`` at the point where other loops wait for sockets.
+    """
 
     def __init__(self, selector: Any) -> None:
         super().__init__()
         self._selector = selector
-        # The clock of a subclass may be stopped. With a clock resolution, asyncio would run timers that are not due
-        # yet.
+        # Asyncio runs timers early, by up to the clock resolution. A subclass can have a clock that tests set to an
+        # exact time, so no timer must run early.
         self._clock_resolution = 0.0
 
     def _write_to_self(self) -> None:

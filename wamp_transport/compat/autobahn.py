@@ -75,10 +75,10 @@ class AutobahnMembers:
     """
 
     cancel_ping_timeout: Any = WebSocketProtocol._cancelAutoPingTimeoutCall
-    """Cancel the timeout of a ping, because the peer has sent data."""
+    """Accept data from the peer instead of the reply to a ping: cancel the timeout, and schedule the next ping."""
 
     fail_with_invalid_payload: Any = WebSocketProtocol._invalid_payload
-    """Close the connection, because a payload cannot be decoded. The argument is the reason."""
+    """Close the connection, because a payload is invalid. The argument is the reason."""
 
     fail_with_large_message: Any = WebSocketProtocol._max_message_size_exceeded
     """Close the connection, because a message is too large. The arguments are its size, the limit and the reason."""
@@ -98,7 +98,7 @@ class AutobahnMembers:
 
 
 set_initial_state: Final[Any] = WebSocketProtocol._connectionMade
-"""Set the attributes of a protocol for a new connection."""
+"""Set the attributes that a protocol needs when its connection begins."""
 
 
 def timer_of(factory: Any) -> Any:

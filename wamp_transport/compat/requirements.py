@@ -20,12 +20,14 @@ class IncompatibleLibraryError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members of a library's class that this product uses, by name.
+    """The members of a library's class that this product uses.
 
-    ``called`` maps the methods that are called to their parameters after ``self``, separated by spaces; ``overridden``
-    does the same for methods that are overridden. A called method may have additional parameters with defaults. An
-    overridden method may not, because the library could pass them. ``attributes`` maps class attributes to their types.
-    ``instance`` lists attributes, separated by spaces, that the methods of the class set on an instance.
+    ``called`` contains the methods that this product calls, and ``overridden`` those that it overrides. Both map the
+    name of a method to its parameters after ``self``, separated by spaces. A called method may have additional
+    parameters with defaults. An overridden method may not, because the library could pass them.
+
+    ``attributes`` maps the names of class attributes to their types. ``instance`` lists the names of attributes,
+    separated by spaces, that the methods of the class set on an instance.
     """
 
     module: str
@@ -86,8 +88,8 @@ def _is_optional(parameter: inspect.Parameter) -> bool:
 def _names_in_methods(owner: type) -> set[str]:
     """Return all names that the methods of a class use.
 
-    Instance attributes are set by methods. So their names can be found in the code of the methods, without an instance,
-    which would need a socket or a running reactor.
+    Methods set the attributes of an instance, so the names of these attributes are in the code of the methods. An
+    instance would show them as well, but would need a socket or a running reactor.
     """
     codes = [
         code
@@ -128,7 +130,7 @@ class Library:
         return f"{self.name}>={self.oldest},<{self.below}"
 
     def problem(self, members: Iterable[Members]) -> str:
-        """Return one sentence that describes all problems with ``members``; empty if there are none."""
+        """Return one sentence that describes all problems with ``members``; an empty string if there are none."""
         faults = [fault for each in members for fault in each.problems()]
         return self.sentence(faults) if faults else ""
 

@@ -8,7 +8,10 @@ from . import asgiref, asyncio
 from .requirements import IncompatibleLibraryError
 
 SERVER_MODULES: Final = ("twisted", "autobahn", "daphne")
-"""Modules of this package that only this product's own server needs. Importing them fails if they cannot be used."""
+"""The modules of this package that only this product's own server needs.
+
+Importing one of them raises IncompatibleLibraryError if its library cannot be used.
+"""
 
 
 def find_problems(*, with_server: bool) -> Iterator[str]:
@@ -26,6 +29,6 @@ def find_problems(*, with_server: bool) -> Iterator[str]:
 
 
 def require_compatible(*, with_server: bool) -> None:
-    """Raise IncompatibleLibraryError for the first library that cannot be used; see :func:`find_problems`."""
+    """Raise IncompatibleLibraryError if a library cannot be used. The arguments are those of :func:`find_problems`."""
     for problem in find_problems(with_server=with_server):
         raise IncompatibleLibraryError(problem)

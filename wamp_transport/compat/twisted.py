@@ -111,7 +111,8 @@ def loop_of(reactor: Any) -> asyncio.AbstractEventLoop:
 class DirectSocket(FileDescriptor):
     """A base class for accepted sockets that the event loop calls directly when they are readable.
 
-    A call through Twisted's reactor also sets up a context for its log, which takes as long as the rest of a read.
+    A call through Twisted's reactor would also set up a context for Twisted's log, which takes as long as the rest of a
+    read.
     """
 
     reactor: Any
@@ -204,12 +205,12 @@ class HttpChannel(HTTPChannel):
         self.refuse_bad_request()
 
     def refuse_bad_request(self) -> None:
-        """Answer a request that cannot be parsed, and close the connection."""
+        """Respond to a request that cannot be parsed, and close the connection."""
         super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
 
 
 class TlsConnection(TLSMemoryBIOProtocol):
-    """A connection with TLS. Subclasses override the methods for its events."""
+    """A TLS connection. Subclasses override :meth:`on_tls_closed` and :meth:`on_handshake_failed`."""
 
     def _shutdownTLS(self) -> None:
         super()._shutdownTLS()  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""Detection of slow consumers: peers for whom too many bytes are queued for too long.
+"""Detection of slow consumers, which are peers for whom too many bytes are queued for too long.
 
-This module uses only sizes and times, no sockets.
+This module compares only sizes and times. It does not access sockets.
 """
 
 from asyncio import TimerHandle
@@ -66,10 +66,7 @@ class SlowConsumerMonitor:
         self.is_congested = False
 
     def update_size(self, queued_bytes: int) -> None:
-        """Update the number of bytes queued for the peer.
-
-        Call the callbacks if the peer has caught up or is far too slow.
-        """
+        """Set the number of bytes queued for the peer, and compare it with the bounds. This can call the callbacks."""
         bounds = self._bounds
         self._queued_bytes = queued_bytes
         if queued_bytes <= bounds.limit:
@@ -87,11 +84,11 @@ class SlowConsumerMonitor:
             self._on_congestion(False)
 
     def _on_grace_expired(self) -> None:
-        """Apply the policy to a peer that is too slow. Beyond the hard limit there is no grace period."""
+        """Apply the policy to a peer that is too slow: after the grace period, or immediately above the hard limit."""
         self._cancel_timer()
         bounds = self._bounds
         if bounds.policy == "close" or self._queued_bytes > 2 * bounds.hard_limit:
-            # Reset first: the callback may write a last message to the peer, and so call update_size() again.
+            # Reset first: the callback can write a last message to the peer, which calls update_size() again.
             self.reset()
             self._on_overflow(self._queued_bytes)
         elif not self.is_congested:

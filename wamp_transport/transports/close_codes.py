@@ -14,7 +14,7 @@ TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
 
 MAX_REASON_BYTES: Final = 123
-"""Maximum size of the text of a close frame in octets."""
+"""Maximum size of the text in a close frame, in octets."""
 
 CODES: Final = {
     errors.PROTOCOL_VIOLATION: PROTOCOL_ERROR,
@@ -26,11 +26,11 @@ CODES: Final = {
 
 
 def close_code(reason: str) -> int:
-    """Return the close code for a reason URI; 1000 if no other code fits."""
+    """Return the close code for a reason URI; 1000 (normal closure) if there is no specific code."""
     return CODES.get(reason, NORMAL)
 
 
 def close_text(reason: str, message: str) -> str:
-    """Return the text of a close frame: reason and message, cut to the size that a close frame can carry."""
+    """Return the text for a close frame: the reason and the message, cut to the maximum size."""
     text = f"{reason}: {message}" if message else reason
     return text.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")

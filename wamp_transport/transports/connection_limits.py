@@ -12,7 +12,8 @@ IPV6_NETWORK_MASK: Final = (1 << 128) - (1 << 64)
 class ConnectionLimiter:
     """A counter of the connections of a transport. Addresses are text; None means a Unix socket.
 
-    ``max_connections`` and ``max_per_address`` (None: no limit) can change while connections are open.
+    ``max_connections`` and ``max_per_address`` (None for no limit) can change while connections are open. The limit per
+    address does not apply to the addresses in ``exempt``.
     """
 
     def __init__(
@@ -31,7 +32,10 @@ class ConnectionLimiter:
         return self.client_refusal(address)
 
     def client_refusal(self, address: str | None) -> str:
-        """Return the reason to refuse the client at ``address`` behind a proxy; empty if it is accepted."""
+        """Return the reason to refuse another client at ``address``, which can be behind a proxy; empty if accepted.
+
+        Only the limit per address is checked.
+        """
         limit = self.max_per_address
         if limit is None or address is None:
             return ""
@@ -53,18 +57,18 @@ class ConnectionLimiter:
             self.release_client(address)
 
     def acquire_client(self, address: str) -> None:
-        """Count an open connection of a proxy also for the client at ``address``."""
+        """Count an open connection for the client at ``address`` as well, because a proxy forwards its request."""
         key = counting_key(address)
         self.by_address[key] = self.by_address.get(key, 0) + 1
 
     def release_client(self, address: str) -> None:
-        """Stop counting a connection of a proxy for the client at ``address``."""
+        """Stop counting a connection for the client at ``address``."""
         key = counting_key(address)
         remaining = self.by_address[key] - 1
         if remaining:
             self.by_address[key] = remaining
         else:
-            del self.by_address[key]  # limits the memory to the clients that are connected
+            del self.by_address[key]  # keep no data of clients that are not connected
 
 
 def counting_key(address: str) -> str:

@@ -1,7 +1,7 @@
-"""The Channels consumer for the path of a WAMP service: it performs the handshake and creates the connection.
+"""The Channels consumer for the path of a WAMP service. It performs the handshake and creates the connection.
 
-Under this product's own server the connection uses the socket directly, and the consumer ends after the handshake.
-Under any other ASGI server the consumer passes on messages in a loop, without a dispatch for each message.
+Under this product's own server, the connection uses the socket directly, and the consumer ends after the handshake.
+Under any other ASGI server, the consumer passes on messages in its own loop, which is faster than Channels' dispatch.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class DirectTransport(ConnectionTransport, Protocol):
         ...
 
     def attach(self, connection: Connection, *, is_binary: bool) -> None:
-        """Deliver incoming messages to ``connection`` from now on, and report the loss of the transport to it."""
+        """Deliver incoming messages to ``connection`` from now on, and notify it when the socket is closed."""
         ...
 
 
@@ -77,13 +77,13 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
         serializer = agreement.serializer
         connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
-        # Accept after attaching the connection, because the client may send its first message immediately.
+        # Accept after attaching the connection, because the client can send its first message immediately.
         await send(acceptance(agreement, scope))
 
     async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Pass messages between the ASGI server and a connection until the client disconnects."""
         serializer = agreement.serializer
-        # Servers with this extension accept all close codes; plain Daphne raises an error for most of them.
+        # Plain Daphne raises an error for most close codes. Servers that support HTTP responses to handshakes do not.
         has_codes = can_answer(scope)
         transport = AsgiTransport(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send(acceptance(agreement, scope))
@@ -127,7 +127,7 @@ class AsgiTransport:
         self._monitor: SlowConsumerMonitor | None = None
 
     def monitor(self, connection: Connection, bounds: Bounds) -> None:
-        """Start to monitor the queue, and report to ``connection`` if the peer is too slow."""
+        """Start monitoring the queue, and notify ``connection`` if the peer is too slow."""
 
         def overflowed(queued_bytes: int) -> None:
             self._queue.clear()
@@ -164,7 +164,7 @@ class AsgiTransport:
 
     @property
     def queued_bytes(self) -> int:
-        """The number of bytes in the queue. The server may buffer more."""
+        """The number of bytes in the queue. The server can have more bytes in its own buffer."""
         return self._queued_bytes
 
     @property
@@ -173,11 +173,11 @@ class AsgiTransport:
         return not self._may_read.is_set()
 
     async def resumed(self) -> None:
-        """Wait until the peer may be read again."""
+        """Wait until reading from the peer is resumed."""
         await self._may_read.wait()
 
     async def drain(self) -> None:
-        """Send the queued messages in order until the close is sent or the peer has disconnected."""
+        """Send the queued messages in order, until a close event was sent or the peer has disconnected."""
         try:
             with suppress(OSError):
                 await self._drain()
@@ -201,7 +201,7 @@ class AsgiTransport:
 
 
 def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event that accepts a handshake, with the cookie to set if there is one."""
+    """Return the ASGI event that accepts a handshake. It sets the cookie of a new client."""
     event = {"type": "websocket.accept", "subprotocol": agreement.subprotocol}
     visitor: Visitor | None = scope.get(VISITOR)
     return event if visitor is None or visitor.set_cookie is None else {**event, "headers": visitor.headers}

@@ -1,4 +1,4 @@
-"""Handle the cookies of a handshake: the cookie that identifies a client, and Django's session cookie.
+"""The cookies in a handshake: the cookie that identifies a client, and Django's session cookie.
 
 Section of RFC 6265: 4, "Server Requirements".
 """
@@ -39,14 +39,17 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client known by its cookie. ``id`` is public. ``set_cookie`` is the value of the header to send, if any."""
+    """A client that is known by its cookie.
+
+    ``id`` is public. ``set_cookie`` is the value of the Set-Cookie header for a new client; None for a known one.
+    """
 
     id: str
     set_cookie: bytes | None = field(default=None, repr=False)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers for the answer to the handshake."""
+        """The headers for the response to the handshake."""
         return [] if self.set_cookie is None else [(b"set-cookie", self.set_cookie)]
 
 
@@ -130,7 +133,7 @@ def _client_of(connection: Connection) -> str | None:
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """Return the values of cookies called ``name``. Ignore values that a service cannot have set."""
+    """Return the values of the cookies called ``name``, without values that no service can have set."""
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 
@@ -156,10 +159,10 @@ class SessionCookie:
 
 
 class SessionCookies:
-    """The rule for the use of Django's session cookie in handshakes.
+    """The rule that decides whether Django's session cookie is used in a handshake.
 
-    A browser sends cookies regardless of which page opens a WebSocket. So the cookie is used only if the Origin header
-    names the host of the request, or an origin in ``trusted`` such as ``https://shop.example.com``.
+    A browser sends cookies regardless of which page opens a WebSocket. Therefore, the cookie is used only if the Origin
+    header contains the host of the request, or an origin in ``trusted`` such as ``https://shop.example.com``.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:

@@ -20,14 +20,14 @@ WEBSOCKET_ENCODERS: dict[str, MessageEncoder] = {
 PLAIN_ENCODERS: dict[str, MessageEncoder] = {
     name: MessageEncoder(serializer) for name, serializer in SERIALIZERS.items()
 }
-"""The encoders that return messages, for transports that frame them themselves, by name of the serializer."""
+"""The encoders that return messages without frames, by name of the serializer, for transports that add the frames."""
 
 
 @cache
 def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEncoder:
-    """Return the encoder for complete frames, compressed without context takeover.
+    """Return the encoder that compresses messages without context takeover and returns complete frames.
 
-    ``window`` is in bits, ``memory_level`` as in zlib.
+    ``window`` is in bits. ``memory_level`` is the parameter of zlib.
     """
     serializer = SERIALIZERS[name]
     first = (BINARY if serializer.is_binary else TEXT) | COMPRESSED

@@ -1,8 +1,8 @@
 """Hooks for asyncio's event loop: a callback at the end of each turn, and polling instead of sleeping.
 
-Both replace the ``select`` method of the loop's selector, because asyncio has no interface for either. ``call_soon``
-cannot replace the callback: it would run one turn later, after another check for I/O. This would cost a system call and
-some microseconds for each message that arrives alone.
+A turn is one iteration of the loop. Both hooks replace the ``select`` method of the loop's selector, because asyncio
+has no interface for them. A callback that is scheduled with ``call_soon`` would run one turn later, after another check
+for I/O. This would cost a system call and some microseconds for each message that arrives alone.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,16 @@ STAY_AWAKE_AFTER: Final = 4
 MAX_SHORT_WAITS: Final = 8
 """Upper bound of the counter of short waits. A long wait subtracts ``STAY_AWAKE_AFTER``.
 
-So the loop polls only if four of five waits are short: while peers answer each other, but not for messages at random
-times.
+As a result, the loop polls only if four of five waits are short. This is so while peers respond to each other, but not
+if messages arrive at random times.
 """
 
 
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
     """Call ``callback`` at the end of each turn of ``loop``, before the loop waits for I/O.
 
-    ``callback`` must not raise. If it returns true, the loop may have new work and does not wait. Return False, and do
-    nothing, if ``loop`` has no selector.
+    ``callback`` must not raise an exception. It returns true if the loop can have new work and must not wait. If
+    ``loop`` has no selector, do nothing and return False.
     """
     selector = selector_of(loop)
     if selector is None:
@@ -43,7 +43,7 @@ def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
 def enable_busy_poll(loop: Any, seconds: float) -> bool:
     """Make ``loop`` poll for up to ``seconds`` before it sleeps, if this saves time; see :class:`BusyPoll`.
 
-    Return False, and change nothing, if ``seconds`` is 0 or ``loop`` has no selector.
+    If ``seconds`` is 0 or ``loop`` has no selector, do nothing and return False.
     """
     selector = selector_of(loop)
     if not seconds or selector is None:
@@ -53,13 +53,13 @@ def enable_busy_poll(loop: Any, seconds: float) -> bool:
 
 
 class BusyPoll:
-    """A ``select`` that polls for up to ``seconds`` before it sleeps, if the last waits were no longer than that.
+    """A ``select`` that polls for up to ``seconds`` before it sleeps, if most of the last waits were not longer.
 
-    Sleeping and waking takes longer than the router needs for a whole call. If peers answer within that time, as
+    To sleep and wake up takes longer than the router needs for a whole call. If peers respond within ``seconds``, as
     services on the same host do, polling saves a third of the latency for about the same CPU time.
 
-    The loop does not poll after a turn that took more than half of ``seconds``: while the process sleeps, more messages
-    arrive for the next turn, which makes each message cheaper.
+    The loop does not poll after a turn that took more than half of ``seconds``. While the process sleeps, more messages
+    arrive for the next turn, and messages that are handled together take less time each.
     """
 
     __slots__ = ("_clock", "_seconds", "_select", "_short_waits", "_woke")

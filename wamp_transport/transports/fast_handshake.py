@@ -22,11 +22,11 @@ MAX_HEADERS: Final = 100
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 NAME: Final = rb"[A-Za-z0-9!$&'*.^`|~+-]"
-"""A character of a header name. ``_``, ``%`` and ``#`` are legal as well, but no common client sends them."""
+"""A character of a header name. ``_``, ``%`` and ``#`` are valid too, but no common client sends them."""
 HEAD: Final = re.compile(rb"GET (/[!-\"$-~]*+) HTTP/1\.1\r\n(?:" + NAME + rb"++:[ -~\t]*+\r\n)*+")
 HEADER: Final = re.compile(rb"(" + NAME + rb"+):([ -~\t]*)")
-"""HEADER matches one header of printable ASCII, HEAD a request line and all headers. The quantifiers are possessive, so
-that a match never backtracks.
+"""``HEADER`` matches one header of printable ASCII characters. ``HEAD`` matches a request line and all headers; its
+quantifiers are possessive, so that it never backtracks.
 """
 KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 AUTHORITY: Final = rb"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}))?"
@@ -40,8 +40,8 @@ UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", 
 class UpgradeRequest(Struct, gc=False):
     """A valid request for a WebSocket.
 
-    ``path`` and ``query`` are percent-encoded, as they were received. ``headers`` are all headers, in order, with
-    unique lower-case names. ``subprotocols`` are in the client's order; ``rest`` are the bytes after the request.
+    ``path`` and ``query`` are percent-encoded, as received. ``headers`` contains all headers in order, with unique
+    lower-case names. ``subprotocols`` are in the client's order. ``rest`` contains the bytes after the request.
     """
 
     path: bytes
@@ -54,9 +54,9 @@ class UpgradeRequest(Struct, gc=False):
 
 
 def parse_simple_upgrade(data: bytes, max_bytes: int = MAX_REQUEST_BYTES) -> UpgradeRequest | None:
-    """Return the request in the first bytes of a connection.
+    """Parse the request in the first bytes of a connection.
 
-    Return None if it is incomplete, longer than ``max_bytes`` bytes, or not a simple request.
+    Return None if the request is incomplete, longer than ``max_bytes``, or not simple enough for this module.
     """
     end = data.find(b"\r\n\r\n", 0, min(max_bytes, MAX_REQUEST_BYTES))
     head = HEAD.fullmatch(data, 0, end + 2) if end >= 0 else None
@@ -92,7 +92,7 @@ def _is_simple(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
 
 
 def switching_protocols(key: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the HTTP answer that accepts a request with ``key``. ``headers`` are added to the required ones."""
+    """Return the HTTP response that accepts a request with ``key``. ``headers`` are added to the required headers."""
     accept = b64encode(sha1(key + MAGIC, usedforsecurity=False).digest())
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
     return answer + accept + b"\r\n" + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"

@@ -1,6 +1,7 @@
-"""Flush write buffers at the end of each iteration of the event loop, in slices if there are many.
+"""Flush write buffers at the end of each turn of the event loop, in slices if there are many.
 
-An event for ten thousand subscribers costs ten thousand writes to sockets. Slices let other peers be served in between.
+An event for ten thousand subscribers causes ten thousand writes to sockets. Between slices, the loop serves other
+peers.
 """
 
 import logging
@@ -13,15 +14,13 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""Maximum number of peers that are flushed without a break. If a turn has written to more peers, they are flushed in
-slices.
-"""
+"""Maximum number of peers that are flushed at the end of a turn without slices."""
 
 SLICE_SECONDS: Final = 0.005
 """Minimum duration of a slice in seconds."""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
-"""Number of peers that are flushed between two checks of the time in a slice."""
+"""Number of peers in a slice that are flushed between two checks of the time."""
 
 
 class Loop(Protocol):
@@ -38,20 +37,20 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return whether any code other than the operating system's was called. Such code may have given the loop new
-        work, so the loop must not wait for I/O yet.
+        Return whether this can have given the loop new work, so that it must not wait for I/O yet. This is not the case
+        if all bytes were passed directly to the operating system.
         """
         ...
 
 
 class FlushScheduler:
-    """A scheduler that flushes each peer at most once per loop iteration.
+    """A scheduler that flushes each peer at most once per turn of the loop.
 
     The bytes stay in the peers' own buffers, so their order is kept for each peer. If there is a backlog and only a few
     peers are scheduled after it, these are flushed first.
 
-    :meth:`end_turn` runs at the end of each iteration of the loop if the loop has a hook for that
-    (``_has_turn_hook``), and otherwise in the next iteration.
+    :meth:`end_turn` runs at the end of each turn if the loop supports this (``_has_turn_hook``). Otherwise, it runs in
+    the next turn.
     """
 
     __slots__ = ("_backlog", "_ended", "_fresh", "_has_turn_hook", "_is_due", "_loop")
@@ -67,7 +66,7 @@ class FlushScheduler:
     # Hot path.
 
     def flush_soon(self, peer: Flushable) -> None:
-        """Schedule a flush of ``peer`` for the end of this loop iteration, or a later one if there are many peers."""
+        """Schedule a flush of ``peer`` for the end of this turn, or of a later turn if there are many peers."""
         if not (self._has_turn_hook or self._is_due):
             self._is_due = True
             self._loop.call_soon(self._flush)
@@ -76,13 +75,13 @@ class FlushScheduler:
     def end_turn(self) -> bool:
         """Flush the scheduled peers.
 
-        Return true if peers are left or if flushing may have given the loop new work. Then it must not wait for I/O
-        yet.
+        Return true if peers are left or if flushing can have given the loop new work. In both cases, the loop must not
+        wait for I/O yet.
         """
         fresh = self._fresh
         if not fresh and not self._backlog:
             return False
-        # Replace the dict before flushing, because code that runs during a flush can schedule peers again.
+        # Replace the list before flushing, because code that runs during a flush can schedule peers again.
         self._fresh = []
         if len(fresh) > MAX_PEERS_PER_TURN or self._backlog:
             self._flush_slice(fresh)
@@ -110,11 +109,14 @@ class FlushScheduler:
     # End of the hot path.
 
     def _flush_slice(self, fresh: list[Flushable]) -> None:
-        """Flush ``fresh`` if they are few, and as much of the backlog as the time allows."""
+        """Flush the peers in ``fresh`` if they are few, otherwise add them to the backlog.
+
+        Then flush as much of the backlog as the time allows.
+        """
         backlog, time = self._backlog, self._loop.time
         begin = time()
-        # A slice takes at least as long as all other work since the last slice. So a peer that publishes without a
-        # pause is read no faster than its events are sent.
+        # A slice takes at least as long as all other work since the last slice. Otherwise, events of a peer that
+        # publishes without a pause would be read faster than they are sent.
         end = begin + max(SLICE_SECONDS, begin - self._ended if backlog else 0.0)
         if len(fresh) > MAX_PEERS_PER_TURN:
             backlog.extend(fresh)

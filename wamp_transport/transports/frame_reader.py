@@ -1,7 +1,7 @@
 """Read complete messages from the bytes that a WebSocket client sends, without I/O.
 
-The reader handles the common frame only: a message in one masked frame of the expected kind. A fallback that implements
-the whole protocol handles everything else: fragments, control frames, violations and very long frames.
+The reader handles only common frames: masked frames that contain a complete message of the expected kind. A fallback
+that implements the whole protocol handles fragments, control frames, violations and very long frames.
 """
 
 from codecs import utf_8_decode
@@ -17,10 +17,10 @@ FRAMES_PER_TURN: Final = 128
 """Maximum number of frames of one peer that are read before other peers are served."""
 
 LARGE_FRAME_BYTES: Final = 8 * 1024
-"""Size in bytes above which frames are unmasked without a copy, and not parsed again with every piece that arrives."""
+"""Size in bytes from which frames are unmasked without a copy, and not parsed again with every piece that arrives."""
 
 LARGE_MESSAGE_BYTES: Final = 128 * 1024
-"""Decompressed size in bytes above which a message uses up a whole turn, regardless of its size on the wire."""
+"""Size in bytes above which a compressed message uses up a whole turn of the loop. It is the decompressed size."""
 
 
 class NextStep(Enum):
@@ -39,15 +39,15 @@ class NextStep(Enum):
     """:meth:`FrameReader.interrupt` was called: check the state of the connection before reading on."""
 
 
-WAIT, FALLBACK, YIELD, STOP = NextStep  # looking up a member of an enum is slow, compared with a short frame
+WAIT, FALLBACK, YIELD, STOP = NextStep  # reading a short frame is faster than looking up a member of an enum
 
 
 class FrameReader:
     """A reader that calls ``deliver`` with each message of one peer.
 
-    ``inflate`` is given if compression was agreed. It returns the message for a compressed payload, or None if it has
-    closed the connection. Both functions may call :meth:`interrupt`, but not :meth:`read`: the bytes after the current
-    message are in a local variable of the running call, so a second call would read later bytes first.
+    ``inflate`` is None if compression was not agreed. It returns the message for a compressed payload, or None if it
+    has closed the connection. Both functions may call :meth:`interrupt`, but not :meth:`read`: the bytes after the
+    current message are in a local variable of the running call, so a second call would read later bytes first.
     """
 
     __slots__ = (
@@ -69,12 +69,12 @@ class FrameReader:
         self._is_interrupted = False
         self._pieces: list[bytes] = []
         self.awaited_bytes = 0
-        """The number of bytes to collect before a large frame is read again: 0 if no frame is being collected, negative
-        if it is time to read.
+        """The number of bytes to collect before a large frame is read again. It is 0 if no frame is being collected,
+        and negative if there are enough bytes.
         """
         self.frames_left = FRAMES_PER_TURN
-        """Frames of the peer that may still be read in this turn. The owner sets it when a turn begins, and decrements
-        it for frames that the fallback reads.
+        """The number of the peer's frames that may still be read in this turn. The owner sets it when a turn
+        begins, and decrements it for frames that the fallback reads.
         """
         self.incomplete_since = 0.0
         """The time at which an incomplete message was first seen; 0 if there is none. The owner sets it, and a complete
@@ -83,13 +83,13 @@ class FrameReader:
         self.next_step = WAIT
         """The next step for the remaining bytes of the last :meth:`read`. Not valid if no bytes remain."""
 
-    # Hot path: once per read from the socket. The loop over frames makes only the calls that do the work.
+    # Hot path: once per read from the socket. The loop over frames makes only the calls that are necessary.
 
     def read(self, data: bytes, max_payload: int) -> bytes:
         """Deliver the messages at the beginning of ``data`` and return the remaining bytes.
 
-        If bytes remain, :attr:`next_step` is the next step. The fallback must read messages with more than
-        ``max_payload`` bytes on the wire.
+        If bytes remain, :attr:`next_step` shows how to continue. Frames with a payload of more than ``max_payload``
+        bytes are left to the fallback.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -132,7 +132,7 @@ class FrameReader:
         self._is_interrupted = True
 
     def collect(self, data: bytes) -> bool:
-        """Collect a piece of a large frame. Return whether it is time to read.
+        """Collect a piece of a large frame. Return whether there are enough bytes to read the frame.
 
         The frame is read when it is complete, or when the number of collected bytes has doubled, so that invalid text
         is detected early. Reading again with each piece would take quadratic time.
@@ -158,7 +158,10 @@ class FrameReader:
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 
     def _deliver_inflated(self, payload: bytes) -> int:
-        """Deliver a compressed message. Return the number of frames that fit into this turn, including this one."""
+        """Deliver a compressed message.
+
+        Return the maximum number of frames, including this one, that may still be read in this turn.
+        """
         assert self._inflate is not None  # noqa: S101 - otherwise no frame is treated as compressed
         message = self._inflate(payload)
         if message is None:
@@ -170,7 +173,7 @@ class FrameReader:
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
     """Return whether ``payload`` is valid UTF-8.
 
-    With ``is_all=False``, more bytes follow, so the payload may end in the middle of a character.
+    With ``is_all=False``, more bytes follow, so the payload is allowed to end in the middle of a character.
     """
     if payload.isascii():
         return True

@@ -1,4 +1,4 @@
-"""Parse and build the common WebSocket frame, a complete text or binary message, without I/O.
+"""Parse and build common WebSocket frames, each of which is a complete text or binary message, without I/O.
 
 Section of RFC 6455: 5.2, "Base Framing Protocol".
 """
@@ -12,7 +12,7 @@ from websockets.speedups import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
-"""First byte of a frame that is a complete message: final, without extension bits."""
+"""First byte of a frame that is a complete message: the final bit is set, and the extension bits are not."""
 
 FINAL: Final = 0x80
 COMPRESSED: Final = 0x40
@@ -41,8 +41,8 @@ def binary_frame(payload: bytes) -> bytes:
 def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
     """Return a message as frames with at most ``size`` octets of payload each; as one frame if ``size`` is 0.
 
-    ``first`` is the first octet of the message as a single frame. ``make_mask`` is called for each frame; if it is
-    None, frames are not masked.
+    ``first`` is the first octet that the message has as a single frame. ``make_mask`` is called for each frame. If it
+    is None, frames are not masked.
     """
     size = size or len(payload) or 1
     frames: list[bytes] = []
@@ -57,7 +57,7 @@ def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Call
 
 
 class MessageFramer:
-    """A framer for one connection that cannot share its frames with other connections.
+    """A framer for the messages of one connection, if the connection cannot share its frames with others.
 
     ``write`` is called with the frames of each message. ``compress`` is called with each payload if compression was
     agreed, and ``make_mask`` for each frame if frames are masked. ``max_payload`` is the maximum payload of a frame in
@@ -88,7 +88,7 @@ class MessageFramer:
 
 
 def random_mask() -> bytes:
-    """Return a mask that cannot be predicted."""
+    """Return a random mask that the peer cannot predict."""
     return os.urandom(4)
 
 
@@ -111,11 +111,11 @@ BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
-    """Return the begin and end of the payload of the frame at ``start``; None if it does not have the common form.
+    """Return the positions at which the payload of the frame at ``start`` begins and ends; None if it is not common.
 
-    The common form is final, text or binary, masked, with a minimally encoded length and without extension bits except
-    the compression bit. If the frame is incomplete, the end lies beyond ``data``. The mask is in the four bytes before
-    the payload.
+    A common frame is a complete, masked text or binary message with a minimally encoded length. It has no extension
+    bits except the compression bit. If the frame is incomplete, the end lies beyond ``data``. The mask is in the four
+    bytes before the payload.
     """
     available = len(data) - start
     if available < 6 or data[start] not in WHOLE:

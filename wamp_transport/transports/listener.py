@@ -11,7 +11,11 @@ from ..config.transport import DEFAULT_MAX_CONNECTIONS, WebOptions
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A transport to open. ``path`` is the absolute path of a Unix socket. Error messages contain ``config_path``."""
+    """A transport to open.
+
+    ``path`` is the absolute path of a Unix socket. ``config_path`` is the transport's place in the configuration, for
+    error messages.
+    """
 
     endpoint: TcpEndpoint | UnixEndpoint
     path: Path | None = None
@@ -52,7 +56,7 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """The properties of the socket as text. If they change, a new socket must be opened."""
+        """The address and options of the socket as text. If they change, a new socket must be opened."""
         endpoint = self.endpoint
         if isinstance(endpoint, UnixEndpoint):
             return f"unix:{self.path or endpoint.path} backlog {endpoint.backlog}"

@@ -7,7 +7,10 @@ ACCESS: Final = logging.getLogger("wamp_transport.access")
 
 
 def visible(logger: logging.Logger) -> logging.Logger:
-    """Return the logger, configured for level INFO and above. If it has no handlers, it writes to standard error."""
+    """Set the level of a logger to INFO, unless it has a level. If it has no handlers, add one for standard error.
+
+    Return the logger.
+    """
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     if not logger.hasHandlers():
@@ -18,8 +21,8 @@ def visible(logger: logging.Logger) -> logging.Logger:
 def log_access(client: Any, method: bytes, target: bytes, status: int, size: int, seconds: float) -> None:
     """Log a request or a WebSocket handshake on one line.
 
-    ``client`` is as in ASGI, ``size`` is the size of the body in octets, and ``seconds`` is the time until the answer.
-    The query of ``target`` is left out, because it may contain secrets.
+    ``client`` is the value from the ASGI scope, ``size`` is the size of the response's body in octets, and ``seconds``
+    is the time until the response. The query of ``target`` is left out, because it can contain secrets.
     """
     host = client[0] if client else "unix"
     path = ascii(target.partition(b"?")[0].decode("latin-1"))[1:-1]

@@ -1,4 +1,4 @@
-"""Negotiate a WebSocket handshake: check origin and port, and choose the subprotocol.
+"""Negotiate a WebSocket handshake: check the origin and the port, and choose the subprotocol.
 
 Section of the specification: Basic Profile, "WebSocket Transport".
 """
@@ -30,7 +30,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeTerms:
-    """The conditions of a service for handshakes."""
+    """The conditions that a service sets for handshakes."""
 
     serializers: tuple[str, ...]
     origins: OriginPolicy
@@ -55,9 +55,9 @@ def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Re
 
 
 def can_answer(scope: Mapping[str, Any]) -> bool:
-    """Return whether the server supports status, headers and close codes for a handshake.
+    """Return whether the application can set the status, headers and body of the response to a handshake.
 
-    Plain Daphne does not support them.
+    Plain Daphne does not support this.
     """
     return "websocket.http.response" in (scope.get("extensions") or {})
 
@@ -72,7 +72,7 @@ def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
 
 
 def installed(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of serializers whose libraries are installed."""
+    """Return those of ``names`` that are serializers whose libraries are installed."""
     return tuple(name for name in names if name in SERIALIZERS)
 
 

@@ -11,14 +11,14 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAME_ORIGIN = "same-origin"
 
 _NO_ORIGIN = re.compile(r"[\s,@]")
-"""Characters that no browser puts into an origin. They would indicate several origins or credentials."""
+"""Characters that are not valid in an origin. They indicate several origins, or credentials."""
 
 
 class OriginPolicy:
     """The origins that a service allows.
 
-    A pattern is ``scheme://host:port`` with ``*`` for any text; without a port, the scheme's default port is used. The
-    word ``same-origin`` allows pages from the host of the request. Case does not matter.
+    A pattern has the form ``scheme://host:port``, in which ``*`` matches any text. Without a port, the scheme's default
+    port is used. The word ``same-origin`` allows pages from the host of the request. Case does not matter.
     """
 
     def __init__(self, patterns: Iterable[str], *, allow_null: bool, allow_missing: bool = True) -> None:
@@ -30,7 +30,7 @@ class OriginPolicy:
         self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
 
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
-        """Return whether a page from ``origin`` may connect. None means that the client is not a browser.
+        """Return whether a page from ``origin`` may connect. None means a request without an Origin header.
 
         ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. Both are used for
         ``same-origin`` only.
@@ -45,7 +45,7 @@ class OriginPolicy:
             return False
         if self._allow_all or any(pattern.fullmatch(full) for pattern in self._patterns):
             return True
-        # A proxy may terminate TLS, so without TLS on this connection the page's own scheme determines the port.
+        # A proxy can terminate TLS, so without TLS on this connection the page's own scheme determines the port.
         scheme = "https" if is_secure else full.partition("://")[0]
         return self._allow_same and host is not None and full == _with_port(f"{scheme}://{host.lower()}")
 

@@ -1,7 +1,7 @@
 """Find the client of a request behind trusted proxies, from ``Forwarded`` (RFC 7239) and ``X-Forwarded-*`` headers.
 
-A trusted proxy must set or remove all of these headers. Headers that it forwards unchanged from its client are trusted
-as well. If a request has headers of both kinds, ``X-Forwarded-*`` take precedence.
+A trusted proxy must set or remove all of these headers: if it forwards a client's own headers unchanged, they are
+trusted as well. If a request has headers of both kinds, ``X-Forwarded-*`` headers take precedence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,10 +70,10 @@ def forwarded(headers: Headers, proxies: TrustedProxies) -> Forwarded:
 
 
 def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
-    """Set the client and the scheme in an ASGI scope to those that a trusted proxy reports.
+    """Set the client and the scheme in an ASGI scope to the values that a trusted proxy reports.
 
-    For WebSockets the Host header is set as well. HTTP requests keep their headers, because Django's own settings
-    decide which of them are used.
+    For WebSockets, set the Host header as well. HTTP requests keep their headers, because Django's own settings decide
+    which of them are used.
     """
     client = scope.get("client")
     if not proxies or not proxies.trusts(client[0] if client else None):
@@ -134,7 +134,7 @@ def _host(host: str, port: str, is_secure: bool | None) -> str | None:
 def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
     """Return the hops in ``X-Forwarded-*`` headers.
 
-    The headers are lists that each proxy extends, or single values of the last proxy.
+    Each header is a list to which each proxy adds a value, or the single value of the last proxy.
     """
     lists = {
         key: [part.strip() for part in texts.get(b"x-forwarded-" + key.encode(), "").split(",")]
@@ -152,7 +152,7 @@ def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
 
 
 def _hops(text: str) -> list[Hop]:
-    """Return the hops in a ``Forwarded`` header: a list of elements, each of which is a list of pairs."""
+    """Return the hops in a ``Forwarded`` header. Each of its elements is one hop, with pairs of names and values."""
     hops: list[Hop] = []
     for element in _split(text, ","):
         pairs = (pair.partition("=") for pair in _split(element, ";"))
@@ -190,7 +190,7 @@ def _unquoted(value: str) -> str:
 
 
 def _address(text: str) -> tuple[str, int] | None:
-    """Parse an address and its port, 0 without one. Return None if the address is invalid.
+    """Parse an address and its port, which is 0 if it is missing or invalid. Return None if the address is invalid.
 
     Examples: ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``[2001:db8::1]:80``.
     """

@@ -34,8 +34,8 @@ class ReadGate:
         self._transport = transport
         self.reasons = NO_REASONS
         self.holds_input = False
-        """Whether bytes that were received before the pause must not be processed either. With ``OUTPUT`` alone they
-        are processed: they are few, and may contain the peer's answer to a close.
+        """Whether bytes that were received before the pause must wait too. If ``OUTPUT`` is the only reason, they are
+        processed: they are few, and can contain the peer's reply to a close frame.
         """
 
     def pause(self, reason: PauseReason) -> None:

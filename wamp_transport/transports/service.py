@@ -17,7 +17,7 @@ from .origins import OriginPolicy
 CHANGED: Final = "the service was removed, or its options for logins have changed"
 
 TLS_DETAILS: Final = "wamp_transport.tls"
-"""Name of the ASGI scope extension with details of TLS: ``channel_id`` and, if the client sent one, ``peer_cert``."""
+"""Name of the ASGI scope extension with details of TLS: ``channel_id`` and, if there is one, ``peer_cert``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class WampService:
     def build(
         cls, node: Node, options: ServiceOptions, settings: WebSocketSection, cookies: CookieTracker | None = None
     ) -> "WampService":
-        """Return the service for a configured section."""
+        """Return the service for its section in the configuration."""
         websocket = settings.options
         terms = HandshakeTerms(
             serializers=installed(settings.offered_serializers),
@@ -52,16 +52,16 @@ class WampService:
         return cls(node, options, terms, websocket, cookies, sessions)
 
     def connect(self, encoder: MessageEncoder, transport: ConnectionTransport, scope: Mapping[str, Any]) -> Connection:
-        """Create a connection of this service. The caller must call its ``lost`` when the socket is closed.
+        """Create a connection to this service. ``scope`` is the ASGI scope of the handshake.
 
-        ``scope`` is the ASGI scope of the handshake.
+        The caller must call the connection's method ``lost`` when the socket is closed.
         """
         details = transport_details(scope, encoder.serializer)
         options = self.current_options
         connection = self.node.connect(for_client(options or self.options, scope), encoder, transport, details)
         if options is None:
-            # The configuration has changed during the handshake. It is too late to refuse it, so the client gets a
-            # close.
+            # The configuration has changed during the handshake. It is too late to refuse the handshake, so the session
+            # is closed.
             self.node.leave(connection.session_id, CLOSE_REALM, CHANGED)
         if self.django_sessions is not None:
             connection.credentials = self.django_sessions.find(scope)
@@ -71,7 +71,7 @@ class WampService:
     def current_options(self) -> ServiceOptions | None:
         """The options for new sessions; None if a newer configuration allows less than this service.
 
-        The configuration may change during a handshake, so this is checked at its end.
+        The configuration can change during a handshake, so read this at the end of the handshake.
         """
         return self.node.current_service(self.options)
 
@@ -79,8 +79,8 @@ class WampService:
 def for_client(options: ServiceOptions, scope: Mapping[str, Any]) -> ServiceOptions:
     """Return the options of a service for the client of a handshake.
 
-    If the client is known by its cookie, its anonymous sessions use its public id as authid, unless an authid is
-    configured.
+    If the client is known by its cookie, the public ID of the cookie is the authid of its anonymous sessions, unless an
+    authid is configured.
     """
     if VISITOR not in scope or options.anonymous is None:
         return options

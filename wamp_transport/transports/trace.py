@@ -1,7 +1,7 @@
 """Log the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
 
-Each service has a logger below ``wamp_transport.traffic``. Payloads, cookies, query strings and credentials are never
-logged. Only allowed headers, and the kind, length and flags of frames are logged.
+Each service has a logger below ``wamp_transport.traffic``. Only selected headers are logged, and the kind, length and
+flags of frames. Payloads, cookies, query strings and credentials are never logged.
 """
 
 import logging
@@ -30,7 +30,7 @@ SHOWN_HEADERS: Final = frozenset(
 """Headers that are logged, because they contain no secrets."""
 
 MAX_TEXT_BYTES: Final = 200
-"""Bytes of a peer's text that are logged; the rest is cut off."""
+"""Maximum number of bytes of a peer's text that are logged. The rest is cut off."""
 
 KINDS: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 CLOSE: Final = 8
@@ -48,9 +48,9 @@ def traffic_logger(service: PathService) -> logging.Logger:
 
 
 class Trace:
-    """A log of one connection.
+    """The log of one connection's traffic.
 
-    Its methods accept bytes as they are received and sent, so frames may be split anywhere.
+    Its methods accept bytes as they are received and sent, so a frame can be split at any place.
     """
 
     def __init__(self, logger: logging.Logger, peer: str) -> None:
@@ -62,7 +62,7 @@ class Trace:
     def listen(self, protocol: Any) -> None:
         """Log the bytes that ``protocol`` receives from now on.
 
-        This replaces a method of this instance only, so that tracing costs other connections nothing.
+        This replaces a method of this one object, so that tracing does not slow down other connections.
         """
         receive = protocol.dataReceived
 
@@ -77,7 +77,7 @@ class Trace:
         self._logger.info("%s requests %s (%s)", self._peer, shown(path), shown_headers(headers))
 
     def answered(self, answer: bytes) -> None:
-        """Log the HTTP answer to the handshake."""
+        """Log the HTTP response to the handshake."""
         first, *lines = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")
         headers = (line.partition(b":")[::2] for line in lines)
         self._logger.info("%s is answered %s (%s)", self._peer, shown(first), shown_headers(headers))
@@ -108,14 +108,14 @@ class Trace:
 
 
 class FrameHeads:
-    """A parser that describes the frames in a stream of bytes. It skips payloads, except those of close frames."""
+    """A parser that describes the frames in a stream of bytes. It skips all payloads except those of close frames."""
 
     def __init__(self) -> None:
         self._head = b""
         self._unread_payload = 0
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """Yield a description of each frame that begins in ``data``, when its head is complete."""
+        """Parse received or sent bytes. Yield a description of each frame when its head is complete."""
         while data:
             if self._unread_payload:
                 count = min(self._unread_payload, len(data))
@@ -134,7 +134,10 @@ class FrameHeads:
 
 
 def head_and_size(data: bytes) -> tuple[int, int]:
-    """Return the sizes of head and payload of the frame at the start of ``data``; 0 for an incomplete head."""
+    """Return the sizes of the head and the payload of the frame at the start of ``data``.
+
+    The size of the head is 0 if it is incomplete.
+    """
     if len(data) < 2:
         return 0, 0
     size = data[1] & ~MASKED
@@ -165,7 +168,7 @@ def brief(head: bytes, size: int, close: bytes) -> str:
 
 
 def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return headers on one line, without those that may contain secrets."""
+    """Return headers on one line, without those that can contain secrets."""
     known = ((name.strip().lower(), value.strip()) for name, value in headers)
     return ", ".join(f"{name.decode()}: {shown(value)}" for name, value in known if name in SHOWN_HEADERS)
 

@@ -1,7 +1,7 @@
-"""Collect the bytes for one peer during a turn of the event loop and send them in one piece; bounded for slow peers.
+"""Collect the bytes for one peer during a turn of the event loop, and send them in one piece at its end.
 
 The buffer is the producer of a Twisted transport. The transport calls ``pauseProducing`` when its own buffer is full,
-and ``resumeProducing`` when it is empty again.
+and ``resumeProducing`` when its buffer is empty again. For slow peers, the number of collected bytes is limited.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from .backpressure import SlowConsumerMonitor
 from .read_gate import PauseReason, ReadGate
 
 WRITE_CHUNK_BYTES: Final = 256 * 1024
-"""Size of the chunks in bytes that are passed to the transport when a slow peer has read the transport's buffer."""
+"""Size in bytes of the chunks that are passed to the transport when its buffer is empty again."""
 
 
 class WriteBuffer:
@@ -21,8 +21,8 @@ class WriteBuffer:
     reading with ``gate``, because a peer that does not read its output must not request more.
 
     ``flush_soon`` schedules :meth:`flush` for the end of this turn of the loop. ``make_monitor`` is called when the
-    peer becomes slow; other peers have no monitor. ``writes_through`` is true if the transport is a plain socket, which
-    can be written to directly.
+    peer becomes slow; other peers have no monitor. ``writes_through`` is true if the transport is a socket without TLS,
+    so that the buffer can write directly to it.
     """
 
     __slots__ = (
@@ -61,16 +61,16 @@ class WriteBuffer:
         frames.append(data)
         if self._monitor is not None:
             self._size += len(data)
-            # Last, because this can call back: on overflow, this buffer is discarded and a last message is written to
-            # it.
+            # Do this last: on overflow, the monitor's callback discards the frames and writes a last message to this
+            # buffer.
             self._monitor.update_size(self._size + unsent(self._transport))
 
     def flush(self) -> bool:
         """Send the collected bytes in one piece, unless the buffer is blocked.
 
-        Return whether the loop may have new work; see :meth:`~.flush_scheduler.Flushable.flush`.
+        Return whether the loop can have new work; see :meth:`~.flush_scheduler.Flushable.flush`.
         """
-        # A stopped buffer is never blocked: flush_now() must empty it, otherwise writes would accumulate.
+        # A stopped buffer is never blocked, because flush_now() must empty it: otherwise, writes would accumulate.
         if self._gate.reasons and self.is_blocked:
             return False
         return self.flush_now()
@@ -81,8 +81,8 @@ class WriteBuffer:
         if not frames:
             return False
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        # Empty the buffer first: the transport can call pauseProducing() while it sends, which counts the remaining
-        # bytes.
+        # Empty the buffer before sending: the transport can call pauseProducing() while it sends, and that method
+        # counts the collected bytes.
         frames.clear()
         self._size = 0
         return not self._is_stopped and self.send(data)
@@ -98,7 +98,7 @@ class WriteBuffer:
             sent = transport.writeSomeData(data)
             if sent == len(data):
                 return False
-            # A result that is not a number is the reason of a lost connection, which the transport detects itself.
+            # A result that is not a number means that the connection is lost. The transport detects this itself.
             if isinstance(sent, int):
                 data = data[sent:]
         transport.write(data)
@@ -108,7 +108,7 @@ class WriteBuffer:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether nothing is sent, because the transport's buffer is full."""
+        """Whether the buffer sends nothing, because the transport's buffer is full."""
         return PauseReason.OUTPUT in self._gate.reasons and not self._is_stopped
 
     @property
@@ -117,7 +117,7 @@ class WriteBuffer:
         return sum(map(len, self._frames)) + unsent(self._transport)
 
     def send_after_flush(self, data: bytes) -> None:
-        """Send the collected bytes and then ``data``, immediately."""
+        """Send the collected bytes and then ``data``, without waiting for the end of the turn."""
         self.flush_now()
         self.send(data)
 
@@ -129,7 +129,7 @@ class WriteBuffer:
     def stop(self) -> None:
         """Drop the collected bytes and all bytes that are written from now on."""
         self._is_stopped = True
-        # Only withdraw the reason: if the transport is paused, resumeProducing() reads on when its buffer is empty.
+        # Do not resume reading here: resumeProducing() does it when the transport's buffer is empty.
         self._gate.withdraw(PauseReason.OUTPUT)
         self.discard()
         self._end_monitoring()
@@ -142,7 +142,7 @@ class WriteBuffer:
         self._gate.pause(PauseReason.OUTPUT)
 
     def resumeProducing(self) -> None:
-        """Send the collected bytes in chunks until the transport's buffer, which is empty, is full again."""
+        """Send the collected bytes in chunks until the transport's buffer, which is empty now, is full again."""
         self._gate.withdraw(PauseReason.OUTPUT)
         # A chunk that fills the transport's buffer makes it call pauseProducing(), which blocks this buffer again.
         while self._frames and not self.is_blocked:
@@ -155,7 +155,7 @@ class WriteBuffer:
         self._gate.read_on()
 
     def stopProducing(self) -> None:
-        """Stop, because the transport is closed."""
+        """Stop sending, because the transport is closed."""
         self.stop()
 
     def _write_chunk(self) -> None:

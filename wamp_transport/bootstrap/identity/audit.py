@@ -38,7 +38,7 @@ PURGE_INTERVAL_SECONDS: Final = 3600.0
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
 """The columns by which entries are grouped.
 
-Entries of a batch that are equal in these columns are stored as one entry, with their count and the first detail.
+Queued entries that are equal in these columns are stored as one entry, with their count and the detail of the first.
 """
 
 

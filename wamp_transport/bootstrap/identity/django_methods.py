@@ -16,11 +16,11 @@ from ...wamp.messages import Authenticate
 from .session_watch import SessionWatch
 
 Credentials = Callable[[int], Any]
-"""A function that returns the credentials in a session's opening handshake."""
+"""A function that returns the credentials from the opening handshake, given the ID of a session."""
 
 
 class TokenPrincipals:
-    """The principals of signed tokens, as a source for an authentication method."""
+    """A source of principals that finds the principal named in a signed token."""
 
     provider = AuthProvider.TOKEN.value
 
@@ -29,9 +29,9 @@ class TokenPrincipals:
         self._default_role = default_role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal that a token names.
+        """Return the principal that a token names; None if the token is not valid.
 
-        If HELLO contains an authid, it must equal the authid of the token.
+        If HELLO contains an authid, it must be equal to the authid in the token.
         """
         mark = self._session_watch.mark
         details = {**lookup.details}
@@ -46,7 +46,7 @@ class TokenPrincipals:
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None. This method sends no challenge, so it needs no model of a principal."""
+        """Return None, because the challenge for a token is empty and so needs no model."""
         return None
 
 

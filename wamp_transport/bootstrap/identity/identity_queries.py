@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """The project's hooks did not return in time. The hooks are named in the log."""
+    """The project's hooks did not return in time. The log contains the names of the slow hooks."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
@@ -64,7 +64,8 @@ class IdentityQueries:
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
         """Call ``function`` in a thread and return its result.
 
-        Raises Unanswered after a timeout, and the function's exceptions.
+        Raises Unanswered if hooks are too slow or too many queries are waiting for them. Also raises the exceptions of
+        the function.
         """
         if not app_settings().hooks:
             return await in_thread(function, *args)

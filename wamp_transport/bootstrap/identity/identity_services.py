@@ -49,7 +49,7 @@ class IdentityServices(NodeObserver):
         }
 
     def credentials(self, session_id: int) -> Any:
-        """Return the credentials in the opening handshake of a session; None if there were none."""
+        """Return the credentials from the opening handshake of a session; None if it contained none."""
         connection = None if self._node is None else self._node.connections.get(session_id)
         return None if connection is None else connection.credentials
 

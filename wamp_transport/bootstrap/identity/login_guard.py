@@ -38,9 +38,9 @@ class LockedOut(Deny):
 
 
 class GuardedAuthenticator:
-    """Wraps the authenticator ``inside`` with lockouts and audit entries.
+    """An authenticator that adds lockouts and audit entries to the authenticator ``inside``.
 
-    ``lockouts`` returns the lockout options by the key of the service. ``session_of(id)`` returns a session of the
+    ``lockouts()`` returns the lockout options of each service, by its key. ``session_of(id)`` returns a session of the
     router, or None if the session does not exist. ``on_failed`` is called after each failed login.
     """
 
@@ -67,7 +67,8 @@ class GuardedAuthenticator:
         try:
             answer = await self._decide(request)
         except DatabaseBusy:
-            # Denied even if a failure could not be counted: a client must not learn whether its guess was right.
+            # This can happen before or after the secret is checked, with the same denial. So a client does not learn
+            # whether its secret was wrong from an attempt that was not counted.
             answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
@@ -94,14 +95,17 @@ class GuardedAuthenticator:
         return answer
 
     async def _authenticate_throttled(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login whose secret could be guessed, and count a failure."""
+        """Return the next step of a login with a secret that can be guessed.
+
+        During a lockout, deny it. If the secret is wrong, count a failure.
+        """
         throttle_arguments = self._throttle_arguments(request)
         if seconds := await self._throttle.seconds_to_wait(*throttle_arguments):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
-            # A client that disconnects during the check has still caused the work, so its attempt is counted.
+            # Count the attempt even if the client disconnects during the check, because the work was done.
             if request.message is not None:
                 self._run_in_background(self._count_failure(throttle_arguments))
             raise
@@ -174,7 +178,7 @@ class GuardedAuthenticator:
 
 
 def of_session(session: Session) -> dict[str, Any]:
-    """Return the audit trail's columns for a session."""
+    """Return the columns of an audit entry that describe a session."""
     return {
         "realm": session.realm,
         "authid": session.authid,

@@ -113,7 +113,7 @@ class SessionWatch:
             return
         if self._seen is None:
             self._seen = await in_thread(changes.latest)
-            self._due.update(self._identities)  # the changes before this one are not known
+            self._due.update(self._identities)  # earlier changes were not read
         else:
             found = await in_thread(changes.since, self._seen)
             for _, kind, key in found:

@@ -27,7 +27,7 @@ MIN_LOOKUP_SECONDS: Final = 0.02
 """The minimum duration of a lookup, so that clients cannot find out by timing whether a principal exists."""
 
 SAMPLE_LIFETIME_SECONDS: Final = 60.0
-"""The time for which samples of credentials are cached. Challenges to unknown clients are modeled on them."""
+"""The time for which sample credentials are cached. They are the models for challenges to unknown clients."""
 
 MAX_SAMPLED_REALMS: Final = 100
 """The maximum number of realms with cached samples. Clients can send any realm name."""
@@ -35,11 +35,11 @@ MAX_SAMPLED_REALMS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets that are stored as Django password hashes. A ticket is valid if it matches any hash. Checks run in a
-    thread.
+    """The tickets of a principal, stored as Django password hashes. A ticket is valid if it matches any of the hashes.
 
-    A hash has the ID of its credential in the database, so that its use can be recorded. The ID is None for hashes from
-    the configuration. If there are no hashes, the check takes as long as the check of a wrong ticket.
+    Each hash is paired with the ID of its credential in the database, so that its use can be recorded. The ID is None
+    for hashes from the configuration. Checks run in a thread. Without hashes, a check takes as long as for a wrong
+    ticket.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
@@ -68,9 +68,10 @@ class StoredPrincipals:
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return a principal, or None.
+        """Return the principal with this certificate, public key or authid, depending on the method.
 
-        The key is the certificate or public key if the method uses one, otherwise the authid.
+        If there is none, return None. For tickets, return a principal that accepts no ticket instead, so that the check
+        takes the same time.
         """
         kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
@@ -82,9 +83,10 @@ class StoredPrincipals:
         return principal
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return a sample on which to model a challenge.
+        """Return a principal on which to model the challenge to an unknown client.
 
-        Without samples, return the parameters that a new principal would get.
+        If there is no sample, return one with the parameters of newly created credentials. Return None if challenges of
+        the method have no parameters.
         """
         models = self._models.get(realm)
         if models is not None and models.principals:
@@ -112,7 +114,7 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Read samples of credentials if the cached ones are too old. Only salts and parameters are kept."""
+        """Read new sample credentials if the cached ones are too old. Only their salts and parameters are used."""
         known = self._models.get(realm)
         if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
@@ -125,7 +127,7 @@ class StoredPrincipals:
 
 
 class Models(NamedTuple):
-    """Samples of the principals in a realm. They expire at the time ``until``."""
+    """Sample principals of a realm. They expire at the time ``until``."""
 
     principals: tuple[Principal, ...]
     until: float
@@ -156,7 +158,7 @@ def _credential(method: AuthMethod, usable: tuple[StoredCredential, ...]) -> Cre
 
 
 def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the parameters that a challenge contains. Keys whose parameters differ cannot share a challenge."""
+    """Return the parameters that a challenge contains. Keys with different parameters cannot share a challenge."""
     return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
 
 

@@ -45,10 +45,10 @@ class Throttle:
 
     @asynccontextmanager
     async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
-        """Run an attempt to log in when there are fewer concurrent attempts than failures are allowed.
+        """Wait for a free place, then run the block, which is one attempt to log in.
 
-        Further attempts wait until earlier ones have been counted. Otherwise an attacker could open many connections
-        and try a secret on each of them before the first failure is counted.
+        There are as many places as failures are allowed. With more concurrent attempts, an attacker could open many
+        connections and try a secret on each of them before the first failure is counted.
         """
         async with AsyncExitStack() as stack:
             for key, limit in _cache_keys(limits, address, authid):
@@ -71,7 +71,8 @@ class Throttle:
         try:
             answer = await in_thread(function, *args)
         except DatabaseBusy:
-            # Not treated as a failure of the cache: a flood of logins could then try secrets uncounted.
+            # Do not ignore this as a failure of the cache: a flood of logins could then try secrets without being
+            # counted.
             raise
         except Exception:
             if not self._is_failure_logged:
@@ -83,7 +84,7 @@ class Throttle:
 
 
 class AttemptQueue:
-    """The attempts for one cache key. ``users`` is the number of attempts that are running or waiting."""
+    """The queue of attempts for one cache key. ``users`` is the number of attempts that are running or waiting."""
 
     def __init__(self, places: int) -> None:
         self.places = asyncio.Semaphore(places)

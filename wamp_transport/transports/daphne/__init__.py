@@ -1,8 +1,8 @@
 """This product's server: subclasses of Daphne's server, requests and WebSocket protocol.
 
-``server`` opens and closes sockets, ``requests`` handles HTTP, ``handshake`` turns a request into a WebSocket with the
-``options`` of its path, and ``protocol`` is the open WebSocket. Importing any module of this package installs Daphne's
-reactor.
+The module ``server`` opens and closes sockets, ``requests`` handles HTTP, ``handshake`` upgrades a request to a
+WebSocket with the ``options`` of its path, and ``protocol`` handles the open WebSocket. Importing any module of this
+package installs Daphne's reactor.
 """
 
 from ...compat.serving import require_compatible

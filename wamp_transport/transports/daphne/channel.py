@@ -27,7 +27,7 @@ IDLE_SECONDS: Final = 60
 """Seconds without data after which a connection is closed if ``client_timeout`` is not set."""
 
 LINGER_SECONDS: Final = 1.0
-"""Seconds for which further input of a refused client is discarded, so that the client can read the reason."""
+"""Seconds for which more input from a refused client is read and discarded, so that the client can read the reason."""
 
 
 def is_host(values: Sequence[bytes]) -> bool:
@@ -51,8 +51,8 @@ def phrase(status: int) -> bytes:
 class LimitedChannel(HttpChannel):
     """Twisted's HTTP parser with the limits of a web transport.
 
-    The head of the first request must be complete within ``seconds`` from now, later heads within ``request_timeout``
-    from their first byte. Received bytes do not extend this time.
+    The head of the first request must be complete within ``seconds``. The heads of later requests must be complete
+    within ``request_timeout`` after their first byte. Received bytes do not extend these times.
     """
 
     maxHeaders = MAX_HEADER_LINES
@@ -130,7 +130,7 @@ class LimitedChannel(HttpChannel):
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Handle bytes of a body, or bytes that arrive after a request while it is being answered."""
+        """Handle bytes of a body, or bytes that arrive while the request before them is being handled."""
         if self._is_refused:
             return
         if not self.is_handling_request:
@@ -143,7 +143,7 @@ class LimitedChannel(HttpChannel):
             super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Any) -> None:
-        """Prepare for the next request after an answer is complete."""
+        """Prepare for the next request, because the response to this one is complete."""
         self._is_between = True
         self._has_begun = False
         connection = counted(self.transport)
@@ -167,11 +167,11 @@ class LimitedChannel(HttpChannel):
             self.refuse(408, "the request took too long to arrive")
 
     def refuse_bad_request(self) -> None:
-        """Answer a request that cannot be parsed, and close the connection."""
+        """Respond to a request that cannot be parsed, and close the connection."""
         self.refuse(400, "this is not a valid HTTP request")
 
     def refuse(self, status: int, reason: str) -> None:
-        """Answer with an error and close the connection. Further input is discarded."""
+        """Send an error response and close the connection. Further input is discarded."""
         if self._is_refused:
             return
         self._is_refused = True

@@ -20,7 +20,7 @@ MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
 """Window sizes in bits that zlib supports for raw streams. The RFC also allows 8; such offers are declined."""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
-"""The end of a flushed block. It is not sent."""
+"""The last bytes of a flushed block. A sender omits them, and the receiver adds them again."""
 
 Offer = tuple[str, Mapping[str, Sequence[Any]]]
 """The name of an extension and its parameters. A parameter without a value is True; a repeated one has several values.
@@ -44,7 +44,7 @@ class DeflateParameters:
 
 
 def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
-    """Return the parameters for the first acceptable offer; None if there is none: then nothing is compressed."""
+    """Return the parameters for the first acceptable offer; None if there is none and messages are not compressed."""
     for name, parameters in offers:
         if name == NAME and (accepted := _accept(parameters, settings)) is not None:
             return accepted
@@ -95,8 +95,8 @@ def _is_window(value: object) -> bool:
 class PerMessageDeflate:
     """The compressor and decompressor of one connection. Autobahn's parser calls the methods for incoming messages.
 
-    Windows are created on first use, and kept between messages only if agreed. After an error the connection is being
-    closed: Autobahn continues to read only to find the peer's close frame, so all data is discarded.
+    Windows are created on first use, and kept between messages only if this was agreed. After an error, all data is
+    discarded: the connection is being closed, and Autobahn continues to read only to find the peer's close frame.
     """
 
     EXTENSION_NAME = NAME
@@ -128,7 +128,7 @@ class PerMessageDeflate:
         return message
 
     def start_decompress_message(self) -> None:
-        """Begin a compressed message."""
+        """Prepare to decompress a message."""
         if self._decompressor is None:
             self._decompressor = zlib.decompressobj(-self.parameters.their_window)
 
@@ -148,12 +148,12 @@ class PerMessageDeflate:
         if 0 <= room < len(payload):
             self._has_failed = True
             raise PayloadExceededError(f"more than {max_output_len} octets")
-        if len(self._decompressor.unused_data) > 1:  # the first octet of an empty block may follow the last one
+        if len(self._decompressor.unused_data) > 1:  # one octet can follow: the first of an empty block
             raise self._corrupt("data after the last block")
         return payload
 
     def end_decompress_message(self) -> None:
-        """End the message. Raises PayloadCorruptError if its data is incomplete."""
+        """Finish decompressing a message. Raises PayloadCorruptError if its data is incomplete."""
         if self._has_failed:
             return
         decompressor = self._decompressor

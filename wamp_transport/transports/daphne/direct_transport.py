@@ -25,7 +25,7 @@ class DaphneTransport:
     """A :class:`~wamp_transport.transports.consumer.DirectTransport` for an open connection.
 
     ``reader``, ``gate`` and ``write_buffer`` exist exactly while ``connection`` is not None, from :meth:`attach` to
-    :meth:`detach`. ``protocol`` is the WebSocket. It owns the received bytes that were not parsed yet.
+    :meth:`detach`. ``protocol`` is the WebSocket's protocol, which stores the received bytes that were not parsed yet.
     """
 
     __slots__ = ("_is_binary", "_protocol", "connection", "gate", "reader", "write", "write_buffer")
@@ -36,8 +36,8 @@ class DaphneTransport:
     write_buffer: WriteBuffer
 
     write: Callable[[bytes], None]
-    """Send the bytes of encoded messages. This is an attribute for speed: if frames need no further work, it is the
-    method of the write buffer itself.
+    """A function that sends the bytes of an encoded message. It is an attribute for speed: if the bytes are complete
+    frames, it is the write buffer's own method.
     """
 
     def __init__(self, protocol: Any) -> None:
@@ -72,7 +72,7 @@ class DaphneTransport:
             transport, self.gate, protocol.server.flush_soon, self._make_monitor, writes_through=is_plain
         )
         self.write = self._make_writer()
-        # Last: if the connection is not None, other code relies on the other attributes.
+        # Set this last: if the connection is not None, other code relies on the other attributes.
         self.connection = connection
         protocol.muted = True
         protocol.application_queue = None
@@ -112,7 +112,7 @@ class DaphneTransport:
             protocol.begin_close(close_code(reason), close_text(reason, message).encode())
 
     def pause(self) -> None:
-        """Stop reading from the peer. Stop pings as well, because their answers would not be read."""
+        """Stop reading from the peer. Stop pings as well, because the replies to them would not be read."""
         if self.connection is not None:
             self.reader.interrupt()
             self.gate.pause(PauseReason.ROUTER)
@@ -125,8 +125,8 @@ class DaphneTransport:
         self.gate.resume(PauseReason.ROUTER)
         if protocol.state == protocol.STATE_OPEN:
             restart_pings(protocol)
-        # Read the bytes that were received before the pause, but in a later turn: consumeData() is not reentrant, and
-        # the caller may be handling a message.
+        # Read the bytes that were received before the pause, but in a later turn of the event loop: consumeData() is
+        # not reentrant, and the caller could be handling a message.
         protocol.server.loop.call_soon(protocol.consumeData)
 
     @property
@@ -198,14 +198,14 @@ class DaphneTransport:
 
     def _make_monitor(self) -> SlowConsumerMonitor:
         protocol, connection = self._protocol, self.connection
-        assert connection is not None  # noqa: S101 - the write buffer exists
+        assert connection is not None  # noqa: S101 - only the write buffer of a connection calls this
         call_later = protocol.server.loop.call_later
         return SlowConsumerMonitor(
             Bounds.of(protocol._options), call_later, connection.set_congested, self._on_overflow
         )
 
     def _on_overflow(self, queued_bytes: int) -> None:
-        """Disconnect a slow peer. Drop the queued bytes, so that the peer receives the reason if it still reads."""
+        """Disconnect a slow peer. Drop the queued bytes, so that the peer receives the reason if it starts to read."""
         if self.connection is not None:
             self.write_buffer.discard()
             self.connection.close_slow_consumer(queued_bytes)

@@ -30,13 +30,13 @@ from .simple_handshake import SimpleHandshake
 from .tls import tls_details
 
 SHARED: Final = (int, float, bytes, NoneType)
-"""Types with immutable values, which connections can share."""
+"""Types whose values are immutable, so that connections can share them."""
 
 SOFTWARE: Final = f"wampnode/{__version__}"
 
 
 class HandshakeProtocol(WebSocketProtocol):
-    """Daphne's WebSocket protocol with the options of a configured service. For other paths it is unchanged."""
+    """Daphne's WebSocket protocol with the options of a configured service. Other paths have Daphne's behavior."""
 
     data: bytes
     _options: WebSocketOptions | None = None
@@ -44,7 +44,7 @@ class HandshakeProtocol(WebSocketProtocol):
     compression: PerMessageDeflate | None
 
     is_framed = True
-    """Whether encoders create complete frames, which connections can share."""
+    """Whether encoders create complete frames, which several connections can share."""
 
     # Daphne's functions do the same, but are slower.
     __eq__ = object.__eq__
@@ -69,7 +69,7 @@ class HandshakeProtocol(WebSocketProtocol):
     def processHandshake(self) -> None:
         """Apply the options of the path before Autobahn parses the request."""
         if hasattr(self, "request"):
-            # The application has not answered the request yet. These bytes are frames, which must wait for the answer.
+            # The application has not responded to the request yet. These bytes are frames, which must wait until then.
             if len(self.data) > MAX_WHOLE_FRAME_BYTES:
                 self.transport.pauseProducing()
             return
@@ -121,9 +121,9 @@ class HandshakeProtocol(WebSocketProtocol):
             restart_pings(self)
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Add details of TLS to the ASGI scope of this handshake.
+        """Add the transport and the details of TLS to the ASGI scope of this handshake.
 
-        Also set the client's address if a trusted proxy reports it.
+        If a trusted proxy reports the client's address, set it as well.
         """
         details = tls_details(self.transport)
         scope["scheme"] = "wss" if details else "ws"
@@ -186,7 +186,7 @@ class HandshakeProtocol(WebSocketProtocol):
         self.sendData(error_answer(code, reason, responseHeaders or ()))
 
     def _log_sent(self, data: bytes) -> None:
-        """Log sent bytes, if logging is enabled: the answer to the handshake, then frames."""
+        """Log sent bytes, if logging is enabled: the response to the handshake, then frames."""
         is_answer = self.state == self.STATE_CONNECTING
         if self._trace is not None:
             (self._trace.answered if is_answer else self._trace.sent)(data)
@@ -235,10 +235,10 @@ class HandshakeProtocol(WebSocketProtocol):
 
 
 def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
-    """Return the attributes that Autobahn sets on each new connection, to set them on the class instead.
+    """Return the attributes that Autobahn sets on each new connection, so that they can be set on the class instead.
 
     This saves time and memory per connection. Mutable values (validator, queue, statistics) become lazy attributes,
-    which are created for each connection. ``kind`` must be completely configured and have a factory.
+    which each connection creates when it needs them. ``kind`` must be completely configured and have a factory.
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))

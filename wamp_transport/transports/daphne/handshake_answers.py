@@ -1,4 +1,4 @@
-"""Complete HTTP answers to refused WebSocket handshakes, so that clients can show the reason."""
+"""Complete HTTP responses to refused WebSocket handshakes, so that clients can show the reason."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from .channel import phrase
 
 OWN_HEADERS = ("content-length", "connection")
-"""Headers that this module always sets. Values from an application are ignored."""
+"""Headers that this module always sets itself. It ignores values from an application."""
 
 
 def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
-    """Return an HTTP answer that announces the end of the connection."""
+    """Return an HTTP response with the header ``Connection: close``."""
     lines = [f"HTTP/1.1 {status} {phrase(status).decode()}"]
     lines += [f"{name}: {value}" for name, value in headers if name.lower() not in OWN_HEADERS]
     lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
@@ -18,7 +18,7 @@ def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) ->
 
 
 def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return the complete answer to a handshake that Autobahn refuses, with the headers that Autobahn omits."""
+    """Return the response to a handshake that Autobahn refuses, with the headers that Autobahn omits."""
     headers = [("Content-Type", "text/plain; charset=utf-8"), *headers]
     if any(name.lower() == "sec-websocket-version" for name, _ in headers):
         status = 426  # RFC 6455, section 4.4: the client can try another version
@@ -30,9 +30,9 @@ def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -
 
 
 class DenialResponse:
-    """An application's answer that refuses a handshake, collected from ASGI events.
+    """An application's response that refuses a handshake, collected from ASGI events.
 
-    ``start`` is the event ``websocket.http.response.start``, of which only ``status`` is required.
+    ``start`` is the event ``websocket.http.response.start``. It must contain ``status``.
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
@@ -46,5 +46,5 @@ class DenialResponse:
         return not event.get("more_body")
 
     def answer(self) -> bytes:
-        """Return the bytes of the answer."""
+        """Return the bytes of the response."""
         return http_answer(self.status, self._headers, self._body)

@@ -21,7 +21,7 @@ class OpenTransport:
 
     @classmethod
     async def open(cls, server: Any, key: str, listener: Listener) -> "OpenTransport":
-        """Start to listen. Raises TlsError, CannotListenError, OSError."""
+        """Start listening. Raises TlsError, CannotListenError, OSError."""
         limiter = ConnectionLimiter(listener.max_connections)
         factory = TransportFactory(server, key, listener, limiter)
         transport = cls(factory, listener, await _tls_around(factory, listener))
@@ -29,7 +29,7 @@ class OpenTransport:
         return transport
 
     def can_keep_socket(self, listener: Listener) -> bool:
-        """Return whether the socket is already bound to the address of ``listener``."""
+        """Return whether the open socket already has the address and the socket options of ``listener``."""
         return self.listener.address == listener.address
 
     async def apply_listener(self, listener: Listener) -> None:

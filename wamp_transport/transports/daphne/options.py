@@ -17,17 +17,17 @@ FindService = Callable[[str, bytes], PathService | None]
 """A function that returns the WAMP service for a transport key and a raw request path; None if there is none."""
 
 MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024
-"""The size up to which frames are read when they are complete. Autobahn reads larger frames piece by piece."""
+"""Maximum size of frames that are read in one piece. Autobahn reads larger frames piece by piece."""
 
 CLOSE_TIMEOUT_SECONDS: Final = 30.0
-"""Seconds in which a peer must complete the closing handshake, unless ``close_handshake_timeout`` is set."""
+"""Seconds within which a peer must complete the closing handshake, if ``close_handshake_timeout`` is not set."""
 
 APPLIED_ONCE: Final = {
     "mask_server_frames": "maskServerFrames",
     "apply_mask": "applyMask",
     "auto_fragment_size": "autoFragmentSize",
 }
-"""Attributes of Autobahn's protocol, by option, for options that are fixed after the handshake."""
+"""Attributes of Autobahn's protocol, by option, for the options that cannot change after the handshake."""
 
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
@@ -39,14 +39,16 @@ APPLIED: Final = {
     "auto_ping_size": "autoPingSize",
     "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
 }
-"""Attributes of Autobahn's protocol, by option, for options that can also change on open connections."""
+"""Attributes of Autobahn's protocol, by option, for the options that can also change on open connections."""
 
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
     "auto_ping_timeout": "autoPingTimeout",
     "message_timeout": "message_timeout",
 }
-"""Attributes for times that can also change on open connections: milliseconds in the option, seconds in the attribute.
+"""Attributes, by option, for the times that can also change on open connections.
+
+The options are in milliseconds, the attributes in seconds.
 """
 
 
@@ -105,7 +107,7 @@ def live_attributes(options: WebSocketOptions, *, applies_mask: bool) -> dict[st
 
 
 def restart_pings(protocol: Any) -> None:
-    """Schedule the next ping with the current interval, unless the answer to a ping is pending."""
+    """Schedule the next ping with the current interval, unless the reply to a ping is pending."""
     if protocol.autoPingPendingCall is not None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None

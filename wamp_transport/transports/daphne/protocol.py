@@ -1,7 +1,8 @@
 """The WebSocket protocol of this product's server: Autobahn's protocol with a fast path for common frames.
 
-The parts of the fast path do not depend on Autobahn: :class:`~wamp_transport.transports.frame_reader.FrameReader` reads
-common frames, :class:`~wamp_transport.transports.write_buffer.WriteBuffer` collects output, and
+The fast path consists of classes that do not depend on Autobahn:
+:class:`~wamp_transport.transports.frame_reader.FrameReader` reads common frames,
+:class:`~wamp_transport.transports.write_buffer.WriteBuffer` collects output, and
 :class:`~wamp_transport.transports.read_gate.ReadGate` pauses reading. Fragments, control frames, violations and most of
 the closing handshake are handled by Autobahn's own parser, which reads one frame at a time.
 """
@@ -36,7 +37,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     """Maximum payload in octets of frames for the frame reader; -1 to use only Autobahn's parser."""
 
     message_timeout = 0.0
-    """Seconds in which a message must be complete; 0 for no limit."""
+    """Seconds within which a message must be complete; 0 for no limit."""
 
     _is_closed_by_peer = False
     _abort_timer: asyncio.TimerHandle | None = None
@@ -99,9 +100,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
                     return
                 if reader.next_step is STOP:
                     continue
-            if not self.processData():  # can be true without remaining bytes if the frame that has begun is empty
+            if not self.processData():  # also true if no bytes remain but the current frame is empty
                 break
-            reader.frames_left -= 1  # called twice per frame: Autobahn's parser reads head and payload in two steps
+            reader.frames_left -= 1  # a frame counts twice, because Autobahn's parser reads head and payload separately
             if reader.frames_left <= 0:
                 self._end_turn()
         if self.state == self.STATE_CLOSING:
@@ -110,9 +111,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
     # End of the hot path.
 
     def _look_for_close(self) -> None:
-        """Read frames with Autobahn's parser until the peer's answer to our close frame.
+        """Read frames with Autobahn's parser until the peer replies to the router's close frame.
 
-        Many other frames can precede it.
+        The peer can have sent many other frames before.
         """
         reader, gate = self.direct.reader, self.direct.gate
         while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
@@ -134,12 +135,12 @@ class WampWebSocketProtocol(HandshakeProtocol):
         gate.withdraw(PauseReason.TURN)
         self.consumeData()
         if self.state != self.STATE_CLOSED:
-            # Only now, because consumeData() pauses again if the remaining bytes take several turns.
+            # Do not resume earlier: consumeData() pauses again if the remaining bytes take several turns.
             gate.read_on()
 
     def begin_close(self, code: int, reason: bytes) -> None:
         """Send a close frame for the router. No messages are read or written afterwards."""
-        # Not self.sendCloseFrame(), which reports a lost session: here the router ends the session itself.
+        # Do not call self.sendCloseFrame(), which also ends the session: the router ends this session itself.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
 
@@ -150,7 +151,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.lost()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Send bytes that Autobahn creates (close, ping, pong, answer), after all bytes written before."""
+        """Send bytes that Autobahn creates (close, ping, pong, HTTP response), after all bytes written before."""
         self._log_sent(data)
         if self.direct.connection is None:
             super().sendData(data, sync, chopsize)
@@ -159,7 +160,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self.direct.write_buffer.send_after_flush(data)
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """Check the size of a frame. A compressed frame may be slightly larger than the message."""
+        """Check the size of a frame. Allow a compressed frame to be slightly larger than its message."""
         limit = self.maxMessagePayloadSize
         if self.is_message_compressed and limit:
             self.maxMessagePayloadSize = max_compressed_size(limit)
@@ -169,7 +170,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def onFrameData(self, payload: bytes) -> bool | None:
         """Handle a piece of a frame.
 
-        Drop pieces of control frames that are too large, because Autobahn would store them.
+        Drop the pieces of control frames that are too large, because Autobahn would keep them in memory.
         """
         begun: Any = self.current_frame
         if begun.opcode > 7 and begun.length > MAX_CONTROL_FRAME_BYTES:
@@ -177,7 +178,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         return super().onFrameData(payload)  # type: ignore[no-any-return]
 
     def onMessageFrame(self, payload: list[bytes]) -> None:
-        """Handle a frame of a message. Drop empty pieces, because no limit applies to them."""
+        """Handle a frame of a message. Drop empty pieces, because Autobahn would store any number of them."""
         super().onMessageFrame([piece for piece in payload if piece])
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -190,7 +191,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.deliver(payload, is_binary=isBinary)
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
-        """Handle the peer's close frame, or its answer to ours."""
+        """Handle a close frame from the peer, which can be the reply to the router's close frame."""
         self._is_closed_by_peer = True
         return super().onCloseFrame(code, reasonRaw)  # type: ignore[no-any-return]
 
@@ -198,7 +199,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         """Close the socket. Abort the connection later if the peer does not read its output.
 
         After a close frame from the peer, the connection is not aborted immediately, so that the peer can read the
-        answer.
+        reply.
         """
         is_gentle = self._is_closed_by_peer and self.direct.connection is not None and not self.failByDrop
         abort = abort and not is_gentle
@@ -209,7 +210,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self._abort_timer = self.server.loop.call_later(CLOSE_TIMEOUT_SECONDS, self.transport.abortConnection)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """End the session after the socket was closed. This can happen before the handshake is answered."""
+        """End the session after the socket was closed. This can happen before the handshake is complete."""
         if self._abort_timer is not None:
             self._abort_timer.cancel()
         if (
@@ -244,8 +245,8 @@ def protocol_with(
 ) -> type[WampWebSocketProtocol]:
     """Return a subclass of ``base`` for the options of a path.
 
-    Its class attributes are those that Autobahn would copy from ``factory`` to each connection. This saves time and
-    memory per connection.
+    It has class attributes for the values that Autobahn would copy from ``factory`` to each connection. This saves time
+    and memory per connection.
     """
     settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)
@@ -255,5 +256,5 @@ def protocol_with(
 
 
 def max_compressed_size(size: int) -> int:
-    """Return the maximum size of a message of ``size`` octets after compression, in the worst case."""
+    """Return the maximum size that a message of ``size`` octets can have after compression."""
     return size + size // 8 + 64

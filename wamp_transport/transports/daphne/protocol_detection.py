@@ -1,7 +1,7 @@
 """Choose the protocol of a new connection by its first bytes.
 
-A simple WebSocket handshake is passed directly to the WebSocket protocol of its service, anything else to the HTTP
-server.
+A simple WebSocket handshake is passed directly to the WebSocket protocol of its service. Anything else is passed to the
+HTTP server.
 """
 
 import asyncio
@@ -19,14 +19,13 @@ from ..fast_handshake import parse_simple_upgrade
 logger = logging.getLogger(__name__)
 
 TLS_HANDSHAKE: Final = b"\x16\x03"
-"""The first bytes of a TLS client. No HTTP request begins with them, so there is no need to wait for more."""
+"""The first bytes that a TLS client sends. No HTTP request begins with them."""
 
 
 class ProtocolDetector(Protocol):
-    """The protocol of a connection until its first bytes arrive.
+    """The protocol of a connection until its first bytes arrive. It then passes the transport to the chosen protocol.
 
-    It then passes the transport to the chosen protocol. ``timeout`` is the number of seconds for the whole head of the
-    first request, including the TLS handshake.
+    ``timeout`` is the time limit in seconds for the TLS handshake and the complete head of the first request.
     """
 
     factory: Any
@@ -74,7 +73,7 @@ class ProtocolDetector(Protocol):
             transport.protocol = protocol
 
     def _stop_timer(self) -> float:
-        """Return the seconds that remain of the timeout, at least a tenth."""
+        """Stop the timeout. Return the remaining time in seconds, at least 0.1."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 WEBSOCKET: Final = b"websocket"
 VERSION: Final = re.compile(rb"0|[1-9][0-9]{0,2}")
-"""A version of WebSocket: a number without sign and leading zeros; RFC 6455, section 4.1."""
+"""A version of WebSocket: a number without a sign or leading zeros; RFC 6455, section 4.1."""
 
 HSTS: Final = b"strict-transport-security"
 
@@ -33,8 +33,8 @@ HSTS: Final = b"strict-transport-security"
 class TransportRequest(WebRequest):  # type: ignore[misc]
     """An HTTP request.
 
-    ``writable`` is an event that is set while the client reads fast enough. The application waits for the event between
-    parts of the answer.
+    ``writable`` is an event that is set while the client reads fast enough. The application waits for it before each
+    further part of the response.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -61,11 +61,11 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
             super().handleContentChunk(data)
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
-        """Set the status of the answer. Add a reason phrase if Twisted has none for the status."""
+        """Set the status of the response, with a reason phrase even if Twisted has none for this status."""
         super().setResponseCode(code, message or phrase(code))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Send a part of the answer, given as an ASGI event."""
+        """Send a part of the response, given as an ASGI event."""
         if message.get("more_body") and not self._is_watched and not self.finished and self.channel is not None:
             self._is_watched = True
             self.registerProducer(self, True)
@@ -74,7 +74,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         super().handle_reply(message)
 
     def _secured(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return the first event of the answer, with a Strict-Transport-Security header if one is configured."""
+        """Return the first event of the response, with a Strict-Transport-Security header if it is configured."""
         options = self.channel.factory.listener.options if self.channel is not None else None
         if options is None or not (options.hsts and self._is_secure):
             return message
@@ -84,7 +84,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         return {**message, "headers": headers}
 
     def finish(self) -> None:
-        """Finish the answer and write the access log."""
+        """Finish the response and write the access log."""
         if self._is_watched:
             self._is_watched = False
             self.unregisterProducer()
@@ -113,7 +113,8 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         upgrades = self.requestHeaders.getRawHeaders(b"Upgrade", ())
         if WEBSOCKET in tokens(upgrades):
             if [each.lower() for each in upgrades] != [WEBSOCKET]:
-                self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])  # the one supported protocol of several
+                # Of the offered protocols, only this one is supported.
+                self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])
             status, reason = upgrade_fault(self.clientproto, self.requestHeaders, self.content)
             if status:
                 self.channel.refuse(status, reason)
@@ -148,10 +149,7 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         self.limiter.exempt = self.proxies
 
     def buildProtocol(self, address: Any) -> Any:
-        """Return the protocol of a new connection.
-
-        Return None, which closes it, if a limit on connections is reached.
-        """
+        """Return the protocol of a new connection; None to close it if a limit on connections is reached."""
         refusal = self.limiter.refusal(address_of(address))
         if refusal:
             logger.info("Transport %s: a connection was closed: %s", self.key, refusal)
@@ -161,9 +159,9 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         return protocol
 
     def client_refusal(self, channel: Any) -> str:
-        """Return the reason to refuse a request of the client that a trusted proxy reports; empty if it is accepted.
+        """Return the reason to refuse a request that a trusted proxy forwards; empty if it is accepted.
 
-        An accepted client is counted until its request is answered or its WebSocket is closed.
+        The client of an accepted request is counted until the response is complete or the WebSocket is closed.
         """
         connection = counted(channel.transport) if self.proxies else None
         if connection is None or not self.proxies.trusts(connection.address):
@@ -186,12 +184,15 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
 
 
 def tokens(values: Iterable[bytes]) -> list[bytes]:
-    """Return the tokens of a list header, which can have several lines, in lower case."""
+    """Return the tokens of a header that contains a list, in lower case. ``values`` are the lines of the header."""
     return [token.strip().lower() for value in values for token in value.split(b",")]
 
 
 def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str]:
-    """Return a status and a reason to refuse an upgrade that Autobahn would accept; status 0 if nothing is wrong."""
+    """Check an upgrade for faults that Autobahn ignores.
+
+    Return the HTTP status and the reason for refusing it, or 0 and an empty text.
+    """
     versions: Sequence[bytes] = headers.getRawHeaders(b"Sec-WebSocket-Version", ())
     if protocol != b"HTTP/1.1":
         return 505, "WebSocket needs HTTP/1.1"
@@ -203,18 +204,18 @@ def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str
 
 
 def believed_root_path(from_header: str, client: Any, factory: TransportFactory, server: Server) -> str:
-    """Return the path from the Daphne-Root-Path header if a trusted proxy sent it, else the root path of the server."""
+    """Return the path in the Daphne-Root-Path header if a trusted proxy sent it; otherwise the server's root path."""
     own: str = server.root_path
     return from_header if factory.proxies and factory.proxies.trusts(client[0] if client else None) else own
 
 
 def transport_key(transport: Any) -> str:
-    """Return the key of the configured transport that a socket belongs to; empty if it belongs to none."""
+    """Return the key of the configured transport to which a socket belongs; empty if it belongs to none."""
     factory = transport_factory(transport)
     return "" if factory is None else factory.key
 
 
 def transport_factory(transport: Any) -> TransportFactory | None:
-    """Return the factory of the configured transport that a socket belongs to; None if it belongs to none."""
+    """Return the factory of the configured transport to which a socket belongs; None if it belongs to none."""
     factory: TransportFactory | None = getattr(transport, "wamp_transport_factory", None)
     return factory

@@ -1,4 +1,4 @@
-"""Daphne's server for several transports: it opens and closes transports as configured, and shuts down gracefully."""
+"""Daphne's server, extended to several transports, changes of the configuration and a graceful shutdown."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ CHECK_SECONDS: Final = 2.0
 """Interval in seconds between checks of the timeouts of all connections."""
 
 CHECKS_PER_TURN: Final = 256
-"""Connections whose timeouts are checked in one turn of the event loop."""
+"""Number of connections whose timeouts are checked in one turn of the event loop."""
 
 
 def report_bugs(event: Mapping[str, Any]) -> None:
@@ -71,9 +71,9 @@ class ListenError(OSError):
 class WampServer(Server):  # type: ignore[misc]
     """Daphne's server for several transports.
 
-    ``on_start`` is called when the event loop runs, and sets ``wanted``, the transports to open. ``on_stop`` is called
-    before the loop ends, and closes sessions. ``failure`` is the exception that prevented the start, if any.
-    ``busy_poll`` is in seconds; see :mod:`~wamp_transport.transports.event_loop`.
+    ``on_start`` is called when the event loop runs. It must set ``wanted``, the transports to open. ``on_stop`` is
+    called before the loop ends, and must close the sessions. ``failure`` is the exception that prevented the start, or
+    None. ``busy_poll`` is in seconds; see :mod:`~wamp_transport.transports.event_loop`.
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
@@ -139,7 +139,7 @@ class WampServer(Server):  # type: ignore[misc]
 
         Raises ListenError if some transports cannot be opened. The others are open in that case.
         """
-        # Close transports before opening others, because a new transport may use the same address.
+        # Close transports before opening others, because a new transport can use the same address.
         for key, transport in list(self._transports.items()):
             if key not in listeners or not transport.can_keep_socket(listeners[key]):
                 await self._close(key)
@@ -156,7 +156,7 @@ class WampServer(Server):  # type: ignore[misc]
             raise ListenError("; ".join(faults))
 
     def websocket_for(self, key: str, request: UpgradeRequest) -> WampWebSocketProtocol | None:
-        """Return the protocol for a parsed request; None if no service has its path, or Autobahn must parse it."""
+        """Return the protocol for a parsed request; None if no service has its path or if Autobahn must parse it."""
         service = self.find_service(key, request.path)
         if service is None or is_debugged(service):
             return None
@@ -212,7 +212,7 @@ class WampServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct transport in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
-            # As received: Daphne decodes subprotocols, and removes ";" and "//host" from the path.
+            # Use the values as received: Daphne decodes subprotocols, and removes ";" and "//host" from the path.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
             if protocol.target.startswith(b"/"):
@@ -226,13 +226,13 @@ class WampServer(Server):  # type: ignore[misc]
         return queue
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Process an ASGI event. Between parts of a body, wait until the client has caught up."""
+        """Process an ASGI event. After each part of a body except the last, wait until the client has caught up."""
         await super().handle_reply(protocol, message)
         if message.get("more_body") and isinstance(protocol, TransportRequest):
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Do nothing: each task reports its end itself, so that Daphne's check every second is not needed."""
+        """Do nothing: each task reports its end itself, so Daphne's check every second is not needed."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]
@@ -252,7 +252,7 @@ class WampServer(Server):  # type: ignore[misc]
                 logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
-        """Handle the end of a connection. The server does not know it if its handshake failed early."""
+        """Handle the end of a connection. A connection whose handshake failed early is unknown to the server."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return
@@ -268,7 +268,7 @@ class WampServer(Server):  # type: ignore[misc]
         task.cancel()
 
     def timeout_checker(self) -> None:
-        """Check the timeouts of all connections, over several turns of the loop, so that peers do not have to wait."""
+        """Check the timeouts of all connections. This takes several turns of the loop, so that no peer has to wait."""
         self._check_timeouts(list(self.connections))
 
     def _check_timeouts(self, protocols: list[Any]) -> None:

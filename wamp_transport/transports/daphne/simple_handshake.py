@@ -1,6 +1,6 @@
 """The handshake for a request that was parsed in one step, without the parsers of Daphne and Autobahn.
 
-It sets the same attributes of the protocol as these parsers do, in a fraction of the time.
+It sets the same attributes of the protocol as these parsers, in a fraction of the time.
 """
 
 import time
@@ -12,7 +12,7 @@ from .options import restart_pings, tune_socket
 
 
 class LoggedRequest(NamedTuple):
-    """The attributes of a request for Daphne's log."""
+    """The attributes of a request that Daphne's log needs."""
 
     path: str
 
@@ -74,7 +74,7 @@ class SimpleHandshake:
             protocol.consumeData()
 
     def _adopt_transport(self, transport: Any) -> None:
-        """Set up a new connection as Autobahn does, without the steps for logging and for clients."""
+        """Set up a new connection as Autobahn does, without the steps that only logging or clients need."""
         protocol = self._protocol
         protocol.transport = transport
         protocol.connected = 1

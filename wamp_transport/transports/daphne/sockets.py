@@ -18,13 +18,14 @@ from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
-"""Size of a read in bytes: initial, minimum and maximum. It is doubled if a peer fills it and its bytes are handled
-quickly.
+"""Initial, minimum and maximum size of a read in bytes. It is doubled if a read returns as many bytes as it can, and
+these bytes are handled quickly.
 """
 
 SLOW_READ_SECONDS: Final = 0.005
-"""Seconds for handling the bytes of a read, above which the size of the next read is halved. A few bytes can be an
-event for thousands of subscribers, and other peers must wait until it is handled.
+"""If handling the bytes of a read takes more seconds than this, the next read has half their size.
+
+A few bytes can be an event for thousands of subscribers, and other peers must wait until it is handled.
 """
 
 SOCKET_MODE: Final = 0o660
@@ -57,9 +58,9 @@ class CountedConnection(DirectSocket):
         return None
 
     def begin_client(self, client: str) -> str:
-        """Count this connection of a proxy for ``client`` from now on.
+        """Count this connection from a proxy for ``client``, and return an empty string.
 
-        Return the reason if the client is refused, and do not count it; an empty string if it is accepted.
+        If the client must be refused, do not count it, and return the reason.
         """
         self.end_client()
         if self.limiter is None:
@@ -71,7 +72,7 @@ class CountedConnection(DirectSocket):
         return refusal
 
     def end_client(self) -> None:
-        """Stop counting this connection for the client of a proxy."""
+        """Stop counting this connection for the client behind the proxy."""
         if self.proxied_client is not None and self.limiter is not None:
             self.limiter.release_client(self.proxied_client)
         self.proxied_client = None
@@ -79,8 +80,11 @@ class CountedConnection(DirectSocket):
     # Hot path: once per read, and once per peer and turn of the loop.
 
     def doRead(self) -> Any:
-        """Read from the socket and pass the bytes to the protocol. Return the reason if the connection has ended."""
-        # One read per turn of the loop, even if the socket has more, so that no peer makes the others wait.
+        """Read from the socket and pass the bytes to the protocol.
+
+        Return the reason if the connection has ended, otherwise None.
+        """
+        # Read once per turn of the loop, even if the socket has more bytes, so that no peer makes the others wait.
         try:
             data = self.socket.recv(self.bufferSize)
         except BlockingIOError:
@@ -167,7 +171,7 @@ class UnixPort(unix.Port):
 
 
 def open_port(factory: Any, listener: Listener, limiter: ConnectionLimiter) -> TcpPort | UnixPort:
-    """Start to listen. Raises CannotListenError, OSError."""
+    """Start listening, and return the port. Raises CannotListenError, OSError."""
     kind = TcpPort if isinstance(listener.endpoint, TcpEndpoint) else UnixPort
     port = kind(factory, listener, limiter)
     port.startListening()
@@ -181,7 +185,7 @@ def address_of(peer: Any) -> str | None:
 
 
 def counted(transport: Any) -> CountedConnection | None:
-    """Return the accepted connection of ``transport``, even if it is wrapped in TLS; None if there is none."""
+    """Return the accepted connection of ``transport``, which can be wrapped in TLS; None if there is none."""
     while not isinstance(transport, CountedConnection):
         transport = getattr(transport, "transport", None)
         if transport is None:

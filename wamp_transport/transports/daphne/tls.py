@@ -22,7 +22,7 @@ from ...config.report import path_text
 logger = logging.getLogger(__name__)
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL:!PSK"
-"""Ciphers of TLS 1.2. TLS 1.3 has only secure ciphers."""
+"""Ciphers for TLS 1.2. TLS 1.3 needs no selection, because all of its ciphers are secure."""
 
 PROTOCOL: Final = b"http/1.1"
 """The only protocol that is offered with ALPN."""
@@ -39,7 +39,10 @@ class TlsError(ValueError):
 
 
 def make_context(files: TlsFiles) -> SSL.Context:
-    """Return a context for servers. This reads files, so call it in a thread. Raises TlsError."""
+    """Return the TLS context for a listening transport. Call this in a thread, because it reads files.
+
+    Raises TlsError.
+    """
     material, findings = read(files)
     faults = [finding for finding in findings if finding.level == "fault"]
     if material is None or faults:
@@ -92,7 +95,7 @@ def _ask_clients(context: SSL.Context, material: Material, *, required: bool) ->
 
 
 def _verified(connection: SSL.Connection, certificate: Any, number: int, depth: int, is_good: int) -> bool:
-    """Return OpenSSL's result of the verification. If it is negative, log the reason; the handshake fails."""
+    """Return OpenSSL's result of the verification. If it is false, the handshake fails."""
     return bool(is_good)
 
 
@@ -101,7 +104,7 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 
 class TlsProtocol(TlsConnection):
-    """A connection with TLS. It is the transport of the wrapped protocol."""
+    """A TLS connection. It is the transport of the wrapped protocol."""
 
     transport: Any
 
@@ -116,9 +119,9 @@ class TlsProtocol(TlsConnection):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class _Creator:
-    """The factory that Twisted calls for the OpenSSL object of each new connection.
+    """A factory for the OpenSSL object of each new connection. Twisted calls it.
 
-    The owner replaces ``context`` when the certificate is renewed.
+    :meth:`TlsFactory.renew` replaces ``context`` when the certificate has changed.
     """
 
     def __init__(self, context: SSL.Context) -> None:
@@ -133,9 +136,8 @@ class _Creator:
 class TlsFactory(TLSMemoryBIOFactory):
     """A factory that adds TLS to the connections of another factory. New connections use the newest certificate."""
 
-    protocol = (
-        TlsProtocol  # unbuffered: writes are collected already, and Twisted's buffer would cost a turn of the loop
-    )
+    # Twisted's default protocol would delay writes by one turn of the loop to collect them. They are collected already.
+    protocol = TlsProtocol
 
     def __init__(self, wrapped: Any, files: TlsFiles, context: SSL.Context) -> None:
         self.files = files
@@ -158,7 +160,7 @@ class TlsFactory(TLSMemoryBIOFactory):
         return state != self._running and state == seen
 
     def renew(self) -> None:
-        """Reload the files for new handshakes. Call this in a thread. Files that cannot be used are logged."""
+        """Reload the files for new handshakes. If they cannot be used, log the reason. Call this in a thread."""
         self._running = self.files.state()
         try:
             self._creator.context = make_context(self.files)
@@ -169,7 +171,7 @@ class TlsFactory(TLSMemoryBIOFactory):
 
 
 def tls_details(transport: Any) -> dict[str, Any]:
-    """Return the channel ids in hex, for channel binding, and the client's certificate, if any.
+    """Return the IDs of the channel in hex, for channel binding, and the client's certificate, if any.
 
     Return an empty dict for a connection without TLS. Call it after the handshake. RFC 9266 defines ``tls-unique`` up
     to TLS 1.2 only. For TLS 1.3, the client's Finished message is used, as in Autobahn and Crossbar. This message
@@ -215,7 +217,7 @@ def certificate_details(certificate: Certificate) -> dict[str, Any]:
 
 
 def _names(name: Name) -> dict[str, str]:
-    """Return the attributes by their short names, ``cn``, ``o`` and so on. If one is repeated, use the last value."""
+    """Return the attributes by their short names, such as ``cn`` and ``o``. If one is repeated, use the last value."""
     return {attribute.rfc4514_attribute_name.lower(): str(attribute.value) for attribute in name}
 
 
