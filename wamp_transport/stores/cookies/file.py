@@ -1,8 +1,8 @@
 """Cookie records in a text file with one JSON object on each line. Later lines replace earlier ones.
 
-Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped. At
-the start, and when most lines are obsolete, a new file is written next to the old one and then renamed. Only one
-process at a time can use the file. It locks ``<file>.lock``, and other processes are refused.
+Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped.
+When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
+Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error.
 """
 
 import json
@@ -25,7 +25,7 @@ except ImportError:  # pragma: no cover - not on Windows
     flock = None  # type: ignore[assignment]
 
 MAX_OUTDATED_LINES: Final = 1000
-"""The maximum number of lines beyond twice the number of records. The file is rewritten when it has more."""
+"""The file is rewritten when it has more than twice as many lines as records, plus this number."""
 
 EARLIEST_TIME: Final = datetime.min.replace(tzinfo=UTC)
 """A time before all expiry times."""
@@ -200,7 +200,7 @@ class FileCookies:
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with suppress(OSError):  # the failure to write has been reported already
+            with suppress(OSError):  # closing flushes again after a failed write, which is already reported
                 file.close()
         if self._lock_file is not None:
             os.close(self._lock_file)

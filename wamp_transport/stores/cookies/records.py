@@ -18,7 +18,7 @@ class CookieStoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CookieLogin:
-    """A login that is stored for a cookie. It is valid only for the path service with the key ``service``."""
+    """A login that is stored for a cookie. It is valid only for the service with the key ``service``."""
 
     service: str
     realm: str
