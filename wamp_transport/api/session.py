@@ -23,7 +23,7 @@ Match = Literal["exact", "prefix", "wildcard"]
 Timeout = float | Literal["default"] | None
 
 DEFAULT_TIMEOUT: Final = "default"
-"""The marker for the default timeout: that of the session, or of the settings."""
+"""The marker for the default timeout: the session's own or, if it has none, that of the settings."""
 
 _SUBSCRIBE_OPTIONS: Final = SubscribeOptions()
 _REGISTER_OPTIONS: Final = RegisterOptions()
@@ -270,7 +270,7 @@ class Session:
         return await target.bridge.await_on_loop(target.session_info())
 
     def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
-        """Return a session with the values that an operation overrides."""
+        """Return this session, or one with the values that an operation overrides."""
         if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
             return self
         timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
@@ -283,7 +283,10 @@ class Session:
         timeout: Timeout = DEFAULT_TIMEOUT,
         blocking: str | None = None,
     ) -> "_Target":
-        """Return the session for an operation. ``blocking`` is the name of the method if it blocks its thread."""
+        """Return the session and time limit for an operation.
+
+        ``blocking`` is the name of the API method if it blocks the thread that calls it.
+        """
         backend = current_backend()
         if blocking is not None:
             backend.bridge.forbid_on_loop(blocking)
@@ -366,7 +369,7 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class PendingPublication:
-    """An event that is not published yet. It contains copies of the values. The router is chosen when it is sent."""
+    """An event that is not published yet, with copies of its values. The router is chosen when the event is sent."""
 
     topic: str
     args: Sequence[Any]

@@ -159,7 +159,7 @@ class AnonymousLogin:
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """The options of a path service for its sessions.
+    """The options of a service for its sessions.
 
     - ``key``: identifies the service as long as it is configured; its sessions are closed when it is removed
     - ``anonymous``: None if nobody may join without credentials

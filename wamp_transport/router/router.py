@@ -164,7 +164,7 @@ class Router:
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
         """Apply new options. Sessions stay, except those whose realm or role was removed.
 
-        ``services`` are the path services with changed limits, by key.
+        ``services`` contains the services with changed limits, by key.
         """
         self._options = self._establishment.options = options
         # Sessions get their service before their realm is configured: the realm computes their limits from it.
