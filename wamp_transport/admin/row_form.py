@@ -1,4 +1,4 @@
-"""The form of a row. It has fields for the row's columns and attributes, and is validated with the schema."""
+"""The form of a row. It has fields for the row's columns and attributes, and the schema validates it."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ class RowForm(AnyModelForm):
         return settings
 
     def _post_clean(self) -> None:
-        """After Django's validation, validate the row with the schema, and then the whole configuration."""
+        """After Django's validation, validate the row against the schema, and then the whole configuration."""
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":

@@ -30,7 +30,7 @@ class TransportForm(WebSocketForm):
     columns = {**_COLUMNS, "endpoint": "endpoint_type"}
 
     def clean(self) -> dict[str, Any] | None:
-        """Check that the fields of other endpoint kinds are empty."""
+        """Check that fields which do not belong to the selected kind of endpoint are empty."""
         cleaned = super().clean()
         if "endpoint_type" not in self.fields:
             return cleaned

@@ -12,7 +12,7 @@ from wamp_transport.router.options import TRUSTED
 
 
 class UserRoleForm(AnyModelForm):
-    """The form of a line of the table.
+    """The form of a line in the table of roles.
 
     Depending on the kind of users, the line needs a group, a permission, or neither.
     """

@@ -1,5 +1,4 @@
-"""The backends of the API. A backend owns the sessions of Django code, on the node of this process or on a remote
-router.
+"""The backends of the API. A backend owns the sessions of Django code on the local node or on a remote router.
 
 A node calls :func:`serve` when it starts. In a process without a node, a thread with an event loop connects sessions to
 the router at ``settings.WAMP_TRANSPORT["API"]["URL"]``.
@@ -43,7 +42,7 @@ class NotConfigured(ImproperlyConfigured):
 
 
 class ApiBackend(Protocol):
-    """The owner of Django code's sessions."""
+    """The interface of a backend, which owns the sessions of Django code."""
 
     @property
     def bridge(self) -> LoopBridge:

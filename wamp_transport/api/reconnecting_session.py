@@ -105,8 +105,7 @@ class ReconnectingSession:
         return session
 
     async def _establish(self, handler: "PersistentHandler", session: node_session.Session) -> None:
-        # add() and _open() can both establish the same handler on the same session; the lock ensures that only one
-        # does.
+        # add() and _open() can both try to establish a handler on the same session. With the lock, only one does.
         async with self._establishing:
             if handler.session is not session and handler in self._handlers:
                 await handler.establish(session)
@@ -118,7 +117,7 @@ class ReconnectingSession:
         pause = FIRST_RETRY_SECONDS
         while self._handlers:
             logger.warning("A session of Django code was closed (%s) and reconnects", reason)
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that not all reconnect together
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads the reconnects of many processes
             pause = min(2 * pause, MAX_RETRY_SECONDS)
             try:
                 await self.session()

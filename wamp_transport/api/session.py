@@ -111,11 +111,10 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
     ) -> Subscription:
-        """Subscribe ``handler``, a function or coroutine function, to a topic or pattern. It receives each
-        :class:`Event`.
+        """Subscribe ``handler``, a function or coroutine function, to a topic or pattern.
 
-        Functions run in a thread and handle one event at a time. Coroutine functions run on the event loop of the
-        sessions and can handle several events at the same time.
+        The handler is called with each :class:`Event`. Functions run in a thread and handle one event at a time.
+        Coroutine functions run on the event loop of the sessions and can handle several events at the same time.
         """
         target = self._target(realm, role, timeout, blocking="subscribe")
         return target.wait(target.subscribe(topic, handler, match, options))
@@ -160,7 +159,7 @@ class Session:
         procedure: str,
         *args: Any,
         kwargs: Mapping[str, Any] | None = None,
-        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - the callee must be canceled too
         options: CallOptions | None = None,
         realm: str | None = None,
         role: str | None = None,
@@ -193,10 +192,10 @@ class Session:
         realm: str | None = None,
         role: str | None = None,
     ) -> Generator[Any, None, None]:
-        """Call a procedure. Yield its progressive results as they arrive, then the final result, in the form of
-        :meth:`call`.
+        """Call a procedure. Yield its progressive results as they arrive, then the final result.
 
-        ``timeout`` applies to the whole call. Closing the iterator cancels the call.
+        Results have the same form as in :meth:`call`. ``timeout`` applies to the whole call. Closing the iterator
+        cancels the call.
         """
         target = self._target(realm, role, timeout, blocking="stream")
         return target.bridge.iterate(target.stream(procedure, args, kwargs, options))

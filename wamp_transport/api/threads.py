@@ -32,7 +32,7 @@ def awaitable(
 
     async def in_thread(message: Message) -> Any:
         loop = asyncio.get_running_loop()
-        if not clean:  # the test runs in this thread, and its connections must stay open
+        if not clean:  # a test's executor uses this thread, whose connections must stay open
             return await loop.run_in_executor(None, call_guarded, handler, message)
         return await _pool.run(handler, message)
 

@@ -9,7 +9,7 @@ from ..compat.asgiref import is_called_by_sync_code
 
 
 def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
-    """Call ``work`` after the commit of this thread's open transaction. If none is open, do nothing and return False.
+    """Call ``work`` after this thread's open transaction is committed. If none is open, do nothing and return False.
 
     Exceptions of ``work`` are logged, because the transaction is already committed and other callbacks must still run.
     """

@@ -16,7 +16,7 @@ from wamp_transport.config.section import Finding
 from wamp_transport.config.transport import WebSocketTransport, WebTransport
 from wamp_transport.config.websocket import WebSocketSection, url_finding
 
-_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - only compared, not used to listen
 
 
 def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list[SchemaMatch]:

@@ -38,7 +38,7 @@ def bare(annotation: Any) -> Any:
         elif get_origin(annotation) in (Union, types.UnionType):
             members = [member for member in get_args(annotation) if member is not types.NoneType]
             if len(members) != 1:
-                return Union[tuple(members)]  # noqa: UP007 - made at run time
+                return Union[tuple(members)]  # noqa: UP007 - the members are only known at run time
             annotation = members[0]
         else:
             return annotation

@@ -1,7 +1,8 @@
 """The models of the stored configuration and its revision.
 
-A row stores the most important keys in separate columns, and all other keys unchanged in ``settings``. The modules in
-``stores/`` convert rows to the mapping of a config.json and back. Every change of a row increments the revision.
+A row stores the most important keys in separate columns and all other keys in ``settings``, where secrets are replaced
+with hashes and derived keys. The modules in ``stores/`` convert rows to the mapping of a config.json and back. Every
+change of a row increments the revision.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""Event history in the database. It is written in batches, and read when a node starts.
+"""Event history in the database. Events are written in batches, and read when a node starts.
 
 All functions are synchronous: call them in a thread.
 """

@@ -21,7 +21,7 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, Coo
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # pragma: no cover - not on Windows
+except ImportError:  # pragma: no cover - only on Windows
     flock = None  # type: ignore[assignment]
 
 MAX_OUTDATED_LINES: Final = 1000
@@ -123,7 +123,7 @@ class FileCookies:
             raise
 
     def _lock(self) -> None:
-        if flock is None:  # pragma: no cover - not on Windows
+        if flock is None:  # pragma: no cover - only on Windows
             raise CookieStoreError("a cookie store of type file needs a POSIX system; use type database")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)

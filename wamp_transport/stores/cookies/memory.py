@@ -9,7 +9,7 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord
 class MemoryCookies:
     """A cookie store in memory.
 
-    If there are more than ``max_cookies`` records, it deletes the oldest one without a login.
+    If there are more than ``max_cookies`` records, the oldest are deleted, beginning with those without a login.
     """
 
     threads = 0
