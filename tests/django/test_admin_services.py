@@ -1,4 +1,4 @@
-"""The pages of path services: each option can be set, kept and cleared; mistakes appear where they are."""
+"""The pages of paths: each option can be set, kept and cleared; mistakes appear where they are."""
 
 import copy
 import io

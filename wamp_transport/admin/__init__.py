@@ -1,4 +1,4 @@
-"""The admin pages for the configuration, whose forms are built from its schema, and for the running nodes."""
+"""The admin pages for the configuration, logins and running nodes. The configuration's schema defines its forms."""
 
 from wamp_transport.admin.audit import AuditEntryAdmin
 from wamp_transport.admin.cookies import TrackedCookieAdmin

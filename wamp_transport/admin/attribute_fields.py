@@ -1,4 +1,4 @@
-"""Form fields for attributes of the schema. They convert values to text and text to values.
+"""Form fields for attributes of the schema, and the conversion between their values and text.
 
 Text that is not a valid value is returned unchanged. The schema's validation then reports it with the expected type.
 """
@@ -72,7 +72,7 @@ def to_text(attribute: Attribute, value: Any) -> str:
 
 
 def from_text(attribute: Attribute, text: str) -> Any:
-    """Return the value of any allowed type that the text represents."""
+    """Return the value that a text represents; ``ABSENT`` if the text is blank. Invalid text is returned unchanged."""
     if not text.strip():
         return ABSENT
     if attribute.kind == "str":

@@ -25,7 +25,7 @@ class LocatedProblem:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """A value that identifies the problem, even if its location in the document changes."""
+        """A value that stays the same for the same problem, even if its location in the document changes."""
         return type(self.row), self.row and self.row.pk, self.path, self.problem.message
 
 
@@ -44,7 +44,7 @@ def faults_caused(
 
 
 def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
-    """Return the notices about these rows from a report on the stored configuration."""
+    """Return the notices about these rows in the report on the stored configuration."""
     wanted = {(type(row), row.pk) for row in rows}
     return [
         each for each in _problems(Rows.stored(), "ignored") if (type(each.row), each.row and each.row.pk) in wanted

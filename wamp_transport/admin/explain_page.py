@@ -22,7 +22,7 @@ OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An autho
 
 
 class ExplainForm(forms.Form):
-    """The form for the action to explain."""
+    """The form in which the user enters an action of the role, to have the decision on it explained."""
 
     action = forms.ChoiceField(label=_("Action"), choices=[(action, action) for action in ACTIONS])
     uri = forms.CharField(label=_("URI"), required=False, strip=True)
@@ -62,7 +62,7 @@ def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> Http
 
 
 def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
-    """Return the explanations and a problem, if any.
+    """Return the explanations, or an empty list and the problem that prevents them.
 
     There is one explanation for the page's role or, if a principal was named, one for each of its roles.
     """

@@ -25,7 +25,7 @@ Fieldset = tuple[Any, dict[str, Any]]
 
 
 def _decided(method: AuthMethod) -> tuple[str, ...]:
-    """Return the attributes that configure logins with this method, including its default role."""
+    """Return the attributes for logins on which a procedure or function decides, and for the default role."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
     return _login(method, *names)
 
@@ -34,7 +34,7 @@ def _login(method: AuthMethod, *names: str) -> tuple[str, ...]:
     return tuple(f"auth.{method.name}.{name}" for name in names)
 
 
-# Each group has a title, attributes, and a flag for rarely used groups.
+# Each group has a title, the paths of its attributes, and whether it is rarely used.
 _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
     (
         _("General"),

@@ -1,4 +1,4 @@
-"""The base class of forms for WebSocket services, at a path or on a separate port."""
+"""The base class of forms for WebSocket services, at a path or as a separate transport."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ class WebSocketForm(RowForm):
     """The form of a row that can be a WebSocket service."""
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings with the ``type`` of each authentication method added.
+        """Return the settings. Add a ``type`` to each authentication method that has none.
 
-        The other attributes determine the type.
+        The method's other attributes determine the type.
         """
         auth = settings.get("auth")
         with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}

@@ -21,7 +21,7 @@ def masked(value: Any) -> Any:
 
 
 def unmasked(value: Any, stored: Any) -> Any:
-    """Return ``value`` with the stored secrets instead of asterisks. Raises ValidationError if no secret is stored."""
+    """Return ``value`` with asterisks replaced by the stored secrets. Raises ValidationError if no secret is stored."""
     if not isinstance(value, dict):
         return value
     old = stored if isinstance(stored, dict) else {}

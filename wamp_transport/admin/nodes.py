@@ -27,7 +27,7 @@ class RunningNodeAdmin(AnyModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: only nodes report their state."""
+        """Return False: only nodes change their rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -35,7 +35,7 @@ class RunningNodeAdmin(AnyModelAdmin):
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Return the page "Running configuration"."""
+        """Return the page "Running nodes"."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = {

@@ -25,9 +25,9 @@ def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) ->
 
 
 def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) -> SafeString:
-    """Return the attributes that are known but not supported.
+    """Return a table of the attributes that are known but not supported.
 
-    Stored attributes are shown with values, others by name.
+    Attributes that are stored are shown with their values, others only by name.
     """
     others = [attribute for attribute in attributes if not attribute.offered]
     stored = [

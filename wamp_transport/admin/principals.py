@@ -42,7 +42,7 @@ class PrincipalForm(AnyModelForm):
 class CredentialForm(AnyModelForm):
     """The form of a credential.
 
-    A new credential needs a secret. Of a stored one, only the label and the expiry can change.
+    A new credential needs a secret. Only the label and the expiry of a stored credential can be changed.
     """
 
     secret = forms.CharField(
@@ -65,7 +65,7 @@ class CredentialForm(AnyModelForm):
             self.fields["secret"].disabled = True
 
     def has_changed(self) -> bool:
-        """Return whether a new line has a secret or a label. The method is ignored, because browsers always send it."""
+        """Return whether the user has entered anything. In a new line, browsers always send a method: ignore it."""
         return super().has_changed() and (self.instance.pk is not None or self.changed_data != ["method"])
 
     def clean(self) -> None:
@@ -84,10 +84,10 @@ class CredentialForm(AnyModelForm):
 
 
 class CredentialFormSet(AnyInlineFormSet):
-    """The credentials of a principal. At most two secrets of each method can be valid at the same time."""
+    """The form set of a principal's credentials. At most two secrets of each method can be valid at the same time."""
 
     def clean(self) -> None:
-        """Validate the forms, and derive the stored data of new secrets. This is slow, so it comes last."""
+        """Validate the forms, then derive the stored data of new secrets. Deriving is slow, so it comes last."""
         super().clean()
         if any(self.errors):
             return

@@ -27,7 +27,7 @@ class RealmForm(RowForm):
     columns = {"name": "name"}
 
     def problems(self) -> list[Problem]:
-        """Return the problems of the realm with the schema."""
+        """Validate the realm against the schema. Return its problems."""
         return check_realm(join_columns(self.instance))
 
 
@@ -51,7 +51,7 @@ class RoleForm(RowForm):
         self.initial["allow_by_default"] = "" if given is None else str(given).lower()
 
     def problems(self) -> list[Problem]:
-        """Return the problems of the role with the schema."""
+        """Validate the role against the schema. Return its problems."""
         return check_role(join_columns(self.instance))
 
 
@@ -89,7 +89,7 @@ class RealmAdmin(RowAdmin):
         return tuple(attribute for attribute in fields_of("realm") if attribute.path not in ("name", "roles"))
 
     def mapping_of(self, row: Realm) -> dict[str, Any]:
-        """Return the realm as in a config.json, including its roles."""
+        """Return the realm as it would be written in a config.json, including its roles."""
         return realm_mapping(row)
 
     def get_queryset(self, request: Any) -> Any:

@@ -40,7 +40,7 @@ class PermissionForm(RowForm):
     columns = {".".join(column.keys): column.name for column in PERMISSION}
 
     def clean(self) -> dict[str, Any] | None:
-        """If a checkbox is still empty, keep the flag unset instead of storing False."""
+        """If a checkbox is empty and its flag has never been set, keep the flag unset instead of storing False."""
         cleaned = super().clean()
         for name in FLAGS:
             if self.cleaned_data.get(name) is False and self.initial.get(name) is None:
@@ -48,7 +48,7 @@ class PermissionForm(RowForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """Return the problems of the permission with the schema."""
+        """Validate the permission against the schema. Return its problems."""
         return check_permission(join_columns(self.instance))
 
 
@@ -89,12 +89,12 @@ class RoleAdmin(RowAdmin):
         return tuple(attribute for attribute in fields_of("role") if attribute.path not in others)
 
     def mapping_of(self, row: Role) -> dict[str, Any]:
-        """Return the role as in a config.json, including its permissions."""
+        """Return the role as it would be written in a config.json, including its permissions."""
         permissions = [join_columns(permission) for permission in row.permissions.order_by("pk")]
         return {**join_columns(row), **({"permissions": permissions} if permissions else {})}
 
     def get_urls(self) -> list[Any]:
-        """Return the URLs, including the page that explains permissions."""
+        """Return the URLs, including the URL of the page that explains permissions."""
         view = self.admin_site.admin_view(self.explain_view)
         return [path("<path:object_id>/explain/", view, name="wamp_transport_role_explain"), *super().get_urls()]
 

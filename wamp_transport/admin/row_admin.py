@@ -1,4 +1,4 @@
-"""The base classes of admin pages for rows. Forms are built from the schema, and notices are shown after saving."""
+"""The base classes of the admin of configuration rows. The schema defines the forms. Saving a row shows its notices."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -23,10 +23,10 @@ MAX_NOTICES = 5
 
 
 class RowAdmin(AnyModelAdmin):
-    """The admin of a model of configuration rows. The form has a field for each attribute that is stored in
-    ``settings``.
+    """The base class of the admin of a model of configuration rows.
 
-    ``own_fields`` lists the form fields of database columns.
+    The form has a field for each attribute that is stored in ``settings``. ``own_fields`` lists the form fields of
+    database columns.
     """
 
     form = RowForm
@@ -45,7 +45,7 @@ class RowAdmin(AnyModelAdmin):
         raise NotImplementedError
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """Return the type of the row that is shown or added; empty if rows of this model have no type."""
+        """Return the type of the row that is shown or added; an empty text if rows of this model have no type."""
         return ""
 
     def get_form(
@@ -77,7 +77,7 @@ class RowAdmin(AnyModelAdmin):
 
     @admin.display(description=_("In config.json"))
     def as_json(self, row: Any) -> SafeString:
-        """Return the row as in a config.json."""
+        """Return the row as it would be written in a config.json."""
         return json_of(self.mapping_of(row), self.attributes_for(getattr(row, "type", "")))
 
     @admin.display(description=_("Attributes"))
@@ -103,7 +103,7 @@ class RowAdmin(AnyModelAdmin):
 
 
 class TypedRowAdmin(RowAdmin):
-    """The admin of rows that have a type. You choose the type before you add a row, and cannot change it later."""
+    """The base class of the admin of rows that have a type. The type is chosen first and cannot be changed later."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 

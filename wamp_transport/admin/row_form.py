@@ -1,4 +1,4 @@
-"""The form of a row. It has fields for the row's columns and attributes, and is validated with the schema."""
+"""The form of a row. It has fields for the row's columns and attributes, and the schema validates it."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ class RowForm(AnyModelForm):
     type: ClassVar[str] = ""
 
     is_among_others = False
-    """Whether the form is part of a form set. The form set then validates the whole configuration, not the form."""
+    """Whether the form is part of a form set. If so, the form set validates the whole configuration, not the form."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -39,11 +39,11 @@ class RowForm(AnyModelForm):
             self.initial[name] = to_text(attribute, masked({key: value_at(self.stored, attribute.path)})[key])
 
     def problems(self) -> list[Problem]:
-        """Return the problems of this row with the schema, ignoring other rows. Paths are relative to the row."""
+        """Validate this row alone against the schema. Return its problems, with paths relative to the row."""
         return []
 
     def clean(self) -> dict[str, Any] | None:
-        """Write the submitted values to the row's settings. Unchanged fields keep the stored value."""
+        """Write the submitted values to the row's settings. Settings of unchanged fields keep their stored values."""
         cleaned = super().clean()
         settings = copy.deepcopy(self.stored)
         for name, attribute in self.attributes.items():
@@ -60,11 +60,11 @@ class RowForm(AnyModelForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings, including values that are derived from other values."""
+        """Return the settings after deriving or removing values that depend on others. Subclasses override this."""
         return settings
 
     def _post_clean(self) -> None:
-        """After Django's validation, validate the row with the schema, and then the whole configuration."""
+        """After Django's validation, validate the row against the schema, and then the whole configuration."""
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":
@@ -74,7 +74,7 @@ class RowForm(AnyModelForm):
                 self.show_fault(fault)
 
     def show_fault(self, fault: LocatedProblem) -> None:
-        """Show a fault of the whole configuration. If it belongs to this row, show it at its field."""
+        """Show a fault that was found in the whole configuration. If it belongs to this row, show it at its field."""
         self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
     def show(self, problem: Problem, path: str | None) -> None:
@@ -97,7 +97,7 @@ class RowForm(AnyModelForm):
 class RowFormSet(AnyInlineFormSet):
     """The form set of child rows.
 
-    When all rows are valid separately, the whole configuration is validated with them.
+    If each row is valid on its own, the whole configuration is validated with these rows.
     """
 
     def add_fields(self, form: Any, index: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The admin of path services."""
+"""The admin of paths, each with its service."""
 
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ _TEXTS = {
 
 
 class WebPathForm(WebSocketForm):
-    """The form of a path service."""
+    """The form of a path and its service."""
 
     columns = {"path": "path"}
 
@@ -50,20 +50,20 @@ class WebPathForm(WebSocketForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """Return the problems of a service of this type at this path with the schema."""
+        """Validate the service against the schema of its type. Return its problems."""
         path = self.instance.full_path if "path" in self.cleaned_data else None
         return check_service(self.instance.type, mapping_of(self.instance), path)
 
 
 def mapping_of(service: WebPath) -> dict[str, Any]:
-    """Return the service as in a config.json. A branch does not contain the services of other rows."""
+    """Return the service as it would be written in a config.json. A branch is shown without the services in it."""
     branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
     return {"type": service.type, **service.settings, **branch}
 
 
 @admin.register(WebPath)
 class WebPathAdmin(TypedRowAdmin):
-    """The admin of path services."""
+    """The admin of paths."""
 
     form = WebPathForm
     types: ClassVar[list[tuple[str, Any]]] = [
@@ -82,7 +82,7 @@ class WebPathAdmin(TypedRowAdmin):
         return tuple(attribute for attribute in attributes if attribute.path != "paths")
 
     def mapping_of(self, row: WebPath) -> dict[str, Any]:
-        """Return the service as in a config.json."""
+        """Return the service as it would be written in a config.json."""
         return mapping_of(row)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class TransportForm(WebSocketForm):
     columns = {**_COLUMNS, "endpoint": "endpoint_type"}
 
     def clean(self) -> dict[str, Any] | None:
-        """Check that the fields of other endpoint kinds are empty."""
+        """Check that fields which do not belong to the selected kind of endpoint are empty."""
         cleaned = super().clean()
         if "endpoint_type" not in self.fields:
             return cleaned
@@ -46,7 +46,8 @@ class TransportForm(WebSocketForm):
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings to save.
 
-        When the kind of endpoint changes, the attributes of the old kind are removed unless this form sets them."""
+        When the kind of endpoint is changed, endpoint attributes that the new kind does not have are removed.
+        """
         settings = super().completed(settings)
         endpoint = settings.get("endpoint")
         kind = self.cleaned_data.get("endpoint_type", "")
@@ -59,18 +60,18 @@ class TransportForm(WebSocketForm):
         return settings
 
     def problems(self) -> list[Problem]:
-        """Return the problems of a transport of this type and endpoint with the schema."""
+        """Validate the transport against the schema. Return its problems."""
         return check_transport(mapping_of(self.instance))
 
     def field_at(self, path: str) -> str | None:
-        """Return the form field for a path. Problems of the whole endpoint are shown at the field for its kind."""
+        """Return the form field for a JSON path. Show problems of the whole endpoint at its port or socket path."""
         if path in ("", "endpoint"):
             return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")
         return super().field_at(path)
 
 
 def mapping_of(transport: Transport) -> dict[str, Any]:
-    """Return the transport as in a config.json, without its services."""
+    """Return the transport as it would be written in a config.json, without its services."""
     paths: dict[str, Any] = {"paths": {}} if transport.type == "web" else {}
     return {"type": transport.type, **join_columns(transport), **paths}
 
@@ -107,9 +108,9 @@ class TransportAdmin(TypedRowAdmin):
         return (*own, *(one for one in of_endpoint if one.path not in _COLUMNS))
 
     def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
-        """Return the fieldsets, including the services of a web transport.
+        """Return the fieldsets, including the paths of a web transport.
 
-        For unsupported transports, they show only known attributes.
+        An unsupported type of transport has no fields for its endpoint and its attributes.
         """
         kind = self.kind_of(request, obj)
         fieldsets = super().get_fieldsets(request, obj)
@@ -117,7 +118,7 @@ class TransportAdmin(TypedRowAdmin):
             fieldsets[0][1]["fields"] = ["type_shown", "enabled", "order"]
         if obj is not None and kind == "web":
             obj.may_have_more = request.user.has_perm("wamp_transport.add_webpath")
-            fieldsets.insert(1, (_("Path services"), {"fields": ["services"], "classes": ["wamp-below"]}))
+            fieldsets.insert(1, (_("Paths"), {"fields": ["services"], "classes": ["wamp-below"]}))
         return fieldsets
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
@@ -125,7 +126,7 @@ class TransportAdmin(TypedRowAdmin):
         return ["services", *super().get_readonly_fields(request, obj)]
 
     def mapping_of(self, row: Transport) -> dict[str, Any]:
-        """Return the transport as in a config.json. Services are included unless two of them conflict."""
+        """Return the transport as it would be written in a config.json, without services if two of them conflict."""
         try:
             return transport_mapping(row)
         except ConfigError:

@@ -12,7 +12,7 @@ from wamp_transport.router.options import TRUSTED
 
 
 class UserRoleForm(AnyModelForm):
-    """The form of a line of the table.
+    """The form of a line in the table of roles.
 
     Depending on the kind of users, the line needs a group, a permission, or neither.
     """
@@ -45,7 +45,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(AnyModelAdmin):
-    """The admin of the table of roles. Lines are shown in the order in which they are tried."""
+    """The admin of the table of roles of Django users. Lines are shown in the order in which they are tried."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")

@@ -7,7 +7,7 @@
     clerk = api.Session(role="clerk")
     await clerk.acall("com.shop.discount", "A1")
 
-In the process that serves, these are sessions of its own router. Any other process connects to the router at
+In a process that runs a node, the API uses that node's router. Any other process connects to the router at
 ``settings.WAMP_TRANSPORT["API"]["URL"]``.
 """
 

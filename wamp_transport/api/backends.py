@@ -1,5 +1,4 @@
-"""The backends of the API. A backend owns the sessions of Django code, on the node of this process or on a remote
-router.
+"""The backends of the API. A backend owns the sessions of Django code on the local node or on a remote router.
 
 A node calls :func:`serve` when it starts. In a process without a node, a thread with an event loop connects sessions to
 the router at ``settings.WAMP_TRANSPORT["API"]["URL"]``.
@@ -43,7 +42,7 @@ class NotConfigured(ImproperlyConfigured):
 
 
 class ApiBackend(Protocol):
-    """The owner of Django code's sessions."""
+    """The interface of a backend, which owns the sessions of Django code."""
 
     @property
     def bridge(self) -> LoopBridge:
@@ -95,7 +94,7 @@ class InProcessBackend:
         return awaitable(handler, in_order=in_order)
 
     def close(self) -> None:
-        """Stop reconnecting sessions. The node closes the open sessions."""
+        """Prevent sessions from reconnecting. The node closes the open sessions."""
         for session in self._sessions.values():
             with suppress(RuntimeError):  # the loop is closed, and its sessions with it
                 self.bridge.loop.call_soon_threadsafe(session.stop)
@@ -123,7 +122,10 @@ class RemoteBackend:
         self._thread.start()
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm; None means the default. Raises NotConfigured, also if a role is given."""
+        """Return the session for a realm; None means the default.
+
+        Raises NotConfigured if there is no default realm, or if a role is given.
+        """
         if role is not None:
             raise NotConfigured(
                 "The router at WAMP_TRANSPORT['API']['URL'] chooses the role of this process by its credential; role="
@@ -191,13 +193,13 @@ _inherited: list[InProcessBackend | RemoteBackend] = []
 
 
 def serve(node: Node, loop: asyncio.AbstractEventLoop) -> None:
-    """Run the API's sessions of this process on ``node``."""
-    global _process_backend  # noqa: PLW0603 - one node a process is the design
+    """Use ``node``, which runs on ``loop``, for all sessions of the API in this process."""
+    global _process_backend  # noqa: PLW0603 - a process has only one node
     _process_backend = InProcessBackend(node, LoopBridge(loop))
 
 
 def leave(node: Node) -> None:
-    """Stop using a node, because it is shutting down."""
+    """Stop using a node for the API, because the node is shutting down."""
     global _process_backend  # noqa: PLW0603 - as above
     if _process_backend is not None and _process_backend.node is node:
         _process_backend.close()
@@ -236,7 +238,7 @@ def current_backend() -> ApiBackend:
 
 
 def disconnect() -> None:
-    """Close the sessions on a remote router. The next use of the API opens new sessions."""
+    """Close the API's sessions on a remote router, if there are any. The next use of the API opens new ones."""
     global _remote_backend
     with _changing:
         backend, _remote_backend = _remote_backend, None

@@ -14,7 +14,7 @@ from ..wamp.errors import CallTimeout, TransportError
 Outcome = TypeVar("Outcome")
 
 GRACE_SECONDS: Final = 5.0
-"""The additional time after a time limit, in seconds, after which a thread assumes that the event loop has stopped."""
+"""How long a thread waits beyond a time limit, in seconds, before it assumes that the event loop has stopped."""
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -68,14 +68,14 @@ class LoopBridge:
     def wait(self, work: Coroutine[Any, Any, Outcome], seconds: float | None) -> Outcome:
         """Run ``work`` on the loop and return its result. Call this from a thread that does not run this loop.
 
-        ``work`` must enforce the limit of ``seconds`` itself. Here the limit serves only to detect a loop that has
-        stopped.
+        ``work`` must enforce the limit of ``seconds`` itself. This method uses the limit only to detect that the loop
+        has stopped.
         """
         future = self.run_on_loop(work)
         try:
             return future.result(None if seconds is None else seconds + GRACE_SECONDS)
         except TimeoutError:
-            if future.done():  # the work itself has raised it
+            if future.done():  # the coroutine itself has raised TimeoutError
                 raise
             future.cancel()
             raise CallTimeout(errors.TIMEOUT, "the event loop of the router does not answer") from None

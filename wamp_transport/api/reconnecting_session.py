@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 0.2
 MAX_RETRY_SECONDS: Final = 30.0
-"""The minimum and maximum pause between two attempts to reconnect. The pause doubles after each attempt."""
+"""The limits of the pause before an attempt to reconnect. The pause doubles after each attempt, and is randomized."""
 MAX_OPENING_SECONDS: Final = 30.0
-"""The time limit for opening a session. After it, the next user of the session can try again."""
+"""The time limit for opening a session. When it has passed, the next operation tries again."""
 WITHDRAW_SECONDS: Final = 30.0
 """The time limit for unsubscribing or unregistering."""
 
@@ -49,18 +49,18 @@ class ReconnectingSession:
         return await asyncio.shield(self._opening)
 
     async def add(self, handler: "PersistentHandler") -> None:
-        """Establish a handler, now and after each reconnect. Raises WampError if this fails now."""
+        """Subscribe or register a handler now, and again after each reconnect. Raises WampError if it fails now."""
         session = await self.session()
         self._handlers.append(handler)
         try:
             await self._establish(handler, session)
         except BaseException:
-            # The caller gets an exception instead of a handler, so the handler must not be established later.
+            # The caller gets an exception and cannot withdraw the handler, so it must not be established later.
             self.discard(handler)
             raise
 
     def discard(self, handler: "PersistentHandler") -> None:
-        """Forget a handler. It is not established after the next reconnect."""
+        """Forget a handler, so that it is not established again after a reconnect."""
         if handler in self._handlers:
             self._handlers.remove(handler)
 
@@ -105,8 +105,7 @@ class ReconnectingSession:
         return session
 
     async def _establish(self, handler: "PersistentHandler", session: node_session.Session) -> None:
-        # add() and _open() can both establish the same handler on the same session; the lock ensures that only one
-        # does.
+        # add() and _open() can both try to establish a handler on the same session. With the lock, only one does.
         async with self._establishing:
             if handler.session is not session and handler in self._handlers:
                 await handler.establish(session)
@@ -118,7 +117,7 @@ class ReconnectingSession:
         pause = FIRST_RETRY_SECONDS
         while self._handlers:
             logger.warning("A session of Django code was closed (%s) and reconnects", reason)
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that not all reconnect together
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads the reconnects of many processes
             pause = min(2 * pause, MAX_RETRY_SECONDS)
             try:
                 await self.session()
@@ -129,7 +128,7 @@ class ReconnectingSession:
 
 
 class PersistentHandler:
-    """A handler that is established on each session that a reconnecting session opens."""
+    """A handler that a reconnecting session establishes (subscribes or registers) on each session that it opens."""
 
     def __init__(self, owner: ReconnectingSession, uri: str) -> None:
         self._owner = owner

@@ -23,7 +23,7 @@ Match = Literal["exact", "prefix", "wildcard"]
 Timeout = float | Literal["default"] | None
 
 DEFAULT_TIMEOUT: Final = "default"
-"""The marker for the default timeout: that of the session, or of the settings."""
+"""The marker for the default timeout: the session's own or, if it has none, that of the settings."""
 
 _SUBSCRIBE_OPTIONS: Final = SubscribeOptions()
 _REGISTER_OPTIONS: Final = RegisterOptions()
@@ -111,11 +111,10 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
     ) -> Subscription:
-        """Subscribe ``handler``, a function or coroutine function, to a topic or pattern. It receives each
-        :class:`Event`.
+        """Subscribe ``handler``, a function or coroutine function, to a topic or pattern.
 
-        Functions run in a thread and handle one event at a time. Coroutine functions run on the event loop of the
-        sessions and can handle several events at the same time.
+        The handler is called with each :class:`Event`. Functions run in a thread and handle one event at a time.
+        Coroutine functions run on the event loop of the sessions and can handle several events at the same time.
         """
         target = self._target(realm, role, timeout, blocking="subscribe")
         return target.wait(target.subscribe(topic, handler, match, options))
@@ -160,7 +159,7 @@ class Session:
         procedure: str,
         *args: Any,
         kwargs: Mapping[str, Any] | None = None,
-        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
+        timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - the callee must be canceled too
         options: CallOptions | None = None,
         realm: str | None = None,
         role: str | None = None,
@@ -193,10 +192,10 @@ class Session:
         realm: str | None = None,
         role: str | None = None,
     ) -> Generator[Any, None, None]:
-        """Call a procedure. Yield its progressive results as they arrive, then the final result, in the form of
-        :meth:`call`.
+        """Call a procedure. Yield its progressive results as they arrive, then the final result.
 
-        ``timeout`` applies to the whole call. Closing the iterator cancels the call.
+        Results have the same form as in :meth:`call`. ``timeout`` applies to the whole call. Closing the iterator
+        cancels the call.
         """
         target = self._target(realm, role, timeout, blocking="stream")
         return target.bridge.iterate(target.stream(procedure, args, kwargs, options))
@@ -270,7 +269,7 @@ class Session:
         return await target.bridge.await_on_loop(target.session_info())
 
     def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
-        """Return a session with the values that an operation overrides."""
+        """Return this session, or one with the values that an operation overrides."""
         if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
             return self
         timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
@@ -283,7 +282,10 @@ class Session:
         timeout: Timeout = DEFAULT_TIMEOUT,
         blocking: str | None = None,
     ) -> "_Target":
-        """Return the session for an operation. ``blocking`` is the name of the method if it blocks its thread."""
+        """Return the session and time limit for an operation.
+
+        ``blocking`` is the name of the API method if it blocks the thread that calls it.
+        """
         backend = current_backend()
         if blocking is not None:
             backend.bridge.forbid_on_loop(blocking)
@@ -366,7 +368,7 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class PendingPublication:
-    """An event that is not published yet. It contains copies of the values. The router is chosen when it is sent."""
+    """An event that is not published yet, with copies of its values. The router is chosen when the event is sent."""
 
     topic: str
     args: Sequence[Any]

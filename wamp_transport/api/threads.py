@@ -1,4 +1,4 @@
-"""The thread pool for the API's synchronous handlers. It closes old database connections."""
+"""The thread pool in which the API runs synchronous handlers. It closes old database connections between calls."""
 
 import asyncio
 import inspect
@@ -26,13 +26,13 @@ def awaitable(
     If ``in_order``, a synchronous handler handles one message at a time, in order of arrival; otherwise several at the
     same time. If ``clean``, old database connections are closed before and after each call. Tests disable this.
     """
-    call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
+    call = getattr(handler, "__call__", None)  # noqa: B004 - it can be a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
         return cast(Callable[[Message], Awaitable[Any]], handler)
 
     async def in_thread(message: Message) -> Any:
         loop = asyncio.get_running_loop()
-        if not clean:  # the test runs in this thread, and its connections must stay open
+        if not clean:  # a test's executor uses this thread, whose connections must stay open
             return await loop.run_in_executor(None, call_guarded, handler, message)
         return await _pool.run(handler, message)
 

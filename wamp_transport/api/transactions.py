@@ -1,4 +1,4 @@
-"""Deferral of publications inside a database transaction until the commit. A rollback discards them."""
+"""Functions that defer a publication until the open database transaction is committed. A rollback discards it."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from ..compat.asgiref import is_called_by_sync_code
 
 
 def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
-    """Call ``work`` after the commit of this thread's open transaction. If none is open, do nothing and return False.
+    """Call ``work`` after this thread's open transaction is committed. If none is open, do nothing and return False.
 
     Exceptions of ``work`` are logged, because the transaction is already committed and other callbacks must still run.
     """
@@ -20,8 +20,9 @@ def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
 
 
 async def arun_after_commit(work: Callable[[], object], using: str | None) -> bool:
-    """Call ``work`` after the commit of the transaction in the synchronous code that called through ``async_to_sync``.
+    """Call ``work`` after the commit of the transaction that is open in the synchronous code behind this coroutine.
 
-    If there is no such transaction, do nothing and return False.
+    That is the code that called it with ``async_to_sync``. If there is no such code or transaction, do nothing and
+    return False.
     """
     return is_called_by_sync_code() and await sync_to_async(run_after_commit)(work, using)

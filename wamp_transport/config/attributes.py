@@ -16,7 +16,11 @@ Kind = Literal["bool", "int", "str", "list[str]", "choice", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute. ``path`` is dotted and relative to the section. ``minimum`` and ``maximum`` are inclusive."""
+    """A leaf attribute of a section. ``path`` is its dotted path in the section.
+
+    ``minimum`` and ``maximum`` are inclusive. An attribute that is not ``offered`` is not supported: it is ``refused``
+    or, if that is false, ignored. ``instead`` then explains the consequence.
+    """
 
     path: str
     kind: Kind
@@ -38,7 +42,11 @@ class Attribute:
 def attributes_of(
     section: type[Section], prefix: str = "", within: dict[str, Any] | None = None
 ) -> Iterator[Attribute]:
-    """Yield all leaf attributes of ``section`` and of its nested sections. A list of sections is a leaf."""
+    """Yield all leaf attributes of ``section`` and of its nested sections. A list of sections is a leaf.
+
+    ``prefix`` is the start of each path. ``within`` contains the extra properties of an unsupported attribute that
+    contains the section. The attributes in the section are then unsupported as well.
+    """
     for key, field in attributes(section):
         path = f"{prefix}{key}"
         mark = {**(within or {}), **extra_of(field)} if within and not within.get("offered", True) else extra_of(field)
@@ -50,7 +58,7 @@ def attributes_of(
 
 
 def describe(path: str, field: FieldInfo, mark: dict[str, Any] | None = None) -> Attribute:
-    """Return the attribute for a field. ``mark`` is the schema's note on whether the attribute is supported."""
+    """Return the attribute for a field. ``mark`` overrides the field's extra properties."""
     mark = extra_of(field) if mark is None else mark
     minimum, maximum, pattern = _limits(field)
     return Attribute(
@@ -89,13 +97,13 @@ def kind_of(annotation: Any) -> Kind:
 
 
 def choices_of(annotation: Any) -> tuple[Any, ...]:
-    """Return the choices of a type; empty if it has none."""
+    """Return the choices of a ``Literal`` type. Other types have none."""
     annotation = bare(annotation)
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def extra_of(field: FieldInfo) -> dict[str, Any]:
-    """Return the schema's extra notes about a field."""
+    """Return the extra properties of a field, such as ``unit`` and ``secret``. They are set by ``setting()``."""
     return dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
 
 

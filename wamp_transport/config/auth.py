@@ -28,7 +28,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "token": (),
 }
-"""The attributes that belong to only one ``type`` of a method, besides those of type static."""
+"""The attributes that are valid only for one ``type``. For type static, each class has its own ``static_keys``."""
 
 PRINCIPALS = ("principals", "users")
 
@@ -41,7 +41,10 @@ _STORED = f"{_WHO} database: the principals in the database, edited in the admin
 
 
 class MethodAuth(Section):
-    """The base of all authentication methods: the source of principals."""
+    """The base class of authentication methods whose ``type`` selects a source of principals.
+
+    ``static_keys`` contains the attributes that are valid only for type static.
+    """
 
     static_keys: ClassVar[tuple[str, ...]] = ("principals",)
 
@@ -106,7 +109,7 @@ class MethodAuth(Section):
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
 
     def listed(self) -> Mapping[str, StaticPrincipal]:
-        """Return the principals of type static, by their key in the configuration."""
+        """Return the principals that the configuration lists, for type static. Keys are those in the configuration."""
         return {}
 
 
@@ -164,7 +167,7 @@ class CraAuth(MethodAuth):
 
 
 class ScramAuth(MethodAuth):
-    """Login with a password that is neither sent nor known to the server: methods wamp-scram and scram."""
+    """Login with SCRAM: the password is neither sent nor known to the server. Methods: wamp-scram and scram."""
 
     type: StoredKind = setting(..., _STORED)
     principals: dict[str, ScramPrincipal] | None = _listed("Principals and the keys derived from their passwords")
@@ -243,13 +246,14 @@ class DjangoAuth(Section):
 
 
 class TokenAuth(DjangoAuth):
-    """Login with a signed token that Django code made with wamp_transport.tokens, or that the token hook accepts."""
+    """Login with a signed token from ``wamp_transport.tokens``, or with another token that the token hook accepts."""
 
 
 class SessionAuth(DjangoAuth):
-    """Login as the user of Django's session cookie, which the browser sends with the handshake.
+    """Login as the user who is logged in to Django. The browser sends Django's session cookie with the handshake.
 
-    Only pages of the host itself may use the cookie, whatever allowed_origins allows.
+    Pages can use the cookie only if their origin is the host itself or one of `trusted_origins`. The option
+    `allowed_origins` does not change that.
     """
 
     trusted_origins: tuple[str, ...] = setting(
@@ -281,7 +285,7 @@ def _internal(name: str) -> Any:
 
 
 class Auth(Section):
-    """Authentication methods of a service. Without any method, clients are anonymous, with role anonymous."""
+    """The authentication methods of a service. Without any method, clients are anonymous and get the role anonymous."""
 
     anonymous: AnonymousAuth | None = setting(None, "Login without credentials.")
     ticket: TicketAuth | None = setting(None, "Login with a ticket.")

@@ -1,4 +1,4 @@
-"""The authentication methods with their properties. No other module lists methods or has exceptions for them.
+"""The authentication methods with their properties. Other modules use these properties and do not list methods.
 
 To add a method, describe it here, add its section to :mod:`.auth`, and implement its steps in ``wamp_transport.auth``.
 """
@@ -30,7 +30,7 @@ class AuthMethod:
     has_guessable_secret: bool = False
     """Whether an attacker could guess the secret.
 
-    This holds if people choose it, or if it may be short or predictable.
+    This is true if people choose the secret, or if it can be short or predictable.
     """
 
     counts_failures: bool = False
@@ -115,4 +115,4 @@ AUTH_METHODS: Final[tuple[AuthMethod, ...]] = (
 )
 
 BY_WIRE_NAME: Final[Mapping[str, AuthMethod]] = {name: method for method in AUTH_METHODS for name in method.wire_names}
-"""The methods by every name that they have in HELLO and session details."""
+"""The methods by their names in HELLO and session details. A method with aliases has several entries."""

@@ -1,6 +1,6 @@
-"""The files of a TLS endpoint. This module reads the files and finds problems before a handshake fails.
+"""The files of a TLS endpoint. This module reads and checks them, so that problems are found before a handshake fails.
 
-It handles only the content of the files. The transports use the content in handshakes.
+The handshakes themselves belong to the transports.
 """
 
 import os
@@ -25,7 +25,7 @@ from wamp_transport.config.section import Finding
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 EXPIRY_WARNING_PERIOD: Final = timedelta(days=7)
-"""The time before the expiry of a certificate in which a warning is logged."""
+"""A warning is logged for a certificate that expires within this time."""
 
 Parsed = TypeVar("Parsed")
 
@@ -81,7 +81,7 @@ class _Unusable(Exception):
 
 
 def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:
-    """Return the content of the files, or None if they cannot be used, and findings about them.
+    """Return the content of the files (None if they cannot be used) and the findings about them.
 
     Locations are relative to the section ``tls``. Invalid content never raises an exception.
     """

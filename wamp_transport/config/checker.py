@@ -35,7 +35,11 @@ _SECRET_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of a validation: the typed value (None if there are errors), the findings, and the sections found."""
+    """The result of a validation.
+
+    ``value`` is the typed value, or None if pydantic found errors. ``data`` is the normalized data. ``sections``
+    contains all sections that were found in the data.
+    """
 
     value: Any
     data: Any
@@ -44,7 +48,7 @@ class Checked:
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
-    """Validate ``value`` against a section of the schema, or against a choice of sections. Never raises."""
+    """Validate ``value`` against a section, or against a union of sections. Faults are returned and not raised."""
     findings: list[Finding] = []
     data = normalize(value, findings)
     typed = None
@@ -75,7 +79,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
-    """Yield the findings of a section about itself, and a finding for each unsupported attribute."""
+    """Yield the findings of a section's own check, then findings about unsupported sections and attributes."""
     for finding in found.section.check(found.given):
         yield Finding((*found.location, *finding.location), finding.message, finding.hint, finding.level)
     unoffered = found.section.unoffered

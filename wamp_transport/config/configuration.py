@@ -1,6 +1,6 @@
-"""The validated configuration: typed, immutable realms, transports and services.
+"""The validated configuration with typed, immutable realms, transports and services.
 
-It can be compared with another one.
+:func:`diff` compares two configurations.
 """
 
 import os
@@ -35,12 +35,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class PathService:
-    """A service at a path. ``key`` stays the same while its transport and path do.
+    """A service at a path. Two versions of a configuration use the same ``key`` for the same transport and path.
 
     ``realms`` are the realms that its sessions may join; None means all. If there are several router workers, they are
-    the realms of the service's worker. ``type`` is the service's type. It is ``none`` for an unsupported service, whose
-    path returns 404 instead of using the service of a parent path. ``config_path`` is the JSON path of the service in
-    the configuration; comparisons ignore it.
+    the realms of the service's worker. ``type`` is the service's type. It is ``none`` for an unsupported service: its
+    path returns 404 and does not fall back to the service of a parent path. ``config_path`` is the JSON path of the
+    service in the configuration; comparisons ignore it.
     """
 
     key: str
@@ -58,7 +58,7 @@ class PathService:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """An address to listen on, and its services as a flat list. ``endpoint`` is None if it is not configured."""
+    """An address to listen on, with its services as a flat list. ``endpoint`` is None if none is configured."""
 
     key: str
     endpoint: TcpEndpoint | UnixEndpoint | None
@@ -106,7 +106,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference between two configurations. Changed items are pairs of the old and the new item."""
+    """The difference between two configurations. A changed item is represented by its old and its new version."""
 
     transports_added: tuple[Transport, ...] = ()
     transports_removed: tuple[Transport, ...] = ()
@@ -123,7 +123,7 @@ class Difference:
 
 
 def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[Finding]]:
-    """Return the configuration for a validated node, and findings about applied defaults."""
+    """Return the configuration for a validated node, and findings about applied defaults and disabled workers."""
     findings: list[Finding] = []
     routers = [
         (("workers", index), worker)
@@ -161,7 +161,7 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
 
 
 def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
-    """Return the transport, restricted to the realms of its router worker if there are several."""
+    """Return the transport. If there are several router workers, restrict its services to the realms of its worker."""
     if workers == 1:
         return transport
     realms = frozenset(realm.name for realm in worker.realms)
@@ -178,7 +178,7 @@ def missing_directories(configuration: Configuration) -> Iterator[tuple[PathServ
 
 
 def tls_findings(configuration: Configuration) -> Iterator[Problem]:
-    """Yield the problems of the files of TLS endpoints."""
+    """Yield the problems with the key and certificate files of TLS endpoints."""
     for transport in configuration.transports:
         files = configuration.tls_files(transport)
         for finding in read(files)[1] if files is not None else ():
@@ -208,9 +208,10 @@ def service_options(path_service: PathService) -> ServiceOptions:
 
 
 def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
-    """Return the login options for anonymous clients of a service; None if they may not join.
+    """Return the options for anonymous clients that the router admits itself.
 
-    Without any configured method, anonymous clients may join.
+    Return None if anonymous clients may not join, or if an authenticator decides on them. If no authentication method
+    is configured, anonymous clients may join.
     """
     auth = service.auth
     if auth is None or not auth.model_fields_set:
@@ -226,7 +227,7 @@ def asked_methods(service: WebSocketSection) -> frozenset[str]:
     if auth is None:
         return frozenset()
     names = {*auth.methods(), *auth.django_methods()}
-    # The router admits anonymous clients itself, unless there is a source that decides on them.
+    # The router admits anonymous clients itself, unless a procedure or function decides on them.
     if auth.anonymous is not None and auth.anonymous.type == "static":
         names.remove(ANONYMOUS.name)
     if auth.cookie is not None and service.cookie is not None:
@@ -256,12 +257,12 @@ def _compare(
 
 
 def is_same_service(old: PathService, new: PathService) -> bool:
-    """Return whether two versions of a service are equal. ``1`` and ``true`` differ, and so do different secrets."""
+    """Return whether two versions of a service are equal, including their secrets. ``1`` and ``true`` are not equal."""
     return old == new and _content(old) == _content(new)
 
 
 def _content(item: object) -> object:
-    """Return the text form of an item, for comparison. In this form, 1 and true differ."""
+    """Return an item's content for comparison. Settings are returned as JSON text, in which 1 and true differ."""
     if isinstance(item, Transport):
         limits = item.max_connections, item.max_connections_per_address
         return item.listening, item.options, limits, item.trusted_proxies

@@ -19,9 +19,9 @@ _ONE_DATABASE = "cookies are kept in the database of the Django project"
 
 
 class CookieStoreSection(Section):
-    """The store of cookie records: in memory until the process ends, in a file of one process, or in the database.
+    """The store of cookie records: in memory, in a file that only one process can use, or in the database.
 
-    Expired records are deleted every minute. Only hashes of ids are stored.
+    Expired records are deleted every minute. The values of cookies are stored only as hashes.
     """
 
     type: Literal["memory", "file", "database"] = setting(
@@ -71,7 +71,7 @@ class CookieStoreSection(Section):
 
 
 class Cookie(Section):
-    """The cookie that identifies a client. Clients are tracked if any of these attributes is given."""
+    """The cookie that identifies a client. A service sets it if this section is given, even if the section is empty."""
 
     name: str = setting(
         "cbtid",

@@ -16,11 +16,11 @@ from wamp_transport.config.section import Finding
 from wamp_transport.config.transport import WebSocketTransport, WebTransport
 from wamp_transport.config.websocket import WebSocketSection, url_finding
 
-_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - only compared, not used to listen
 
 
 def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list[SchemaMatch]:
-    """Return the sections of enabled router workers."""
+    """Return the sections, without disabled router workers and the sections in them."""
     sections = list(sections)
     off = {
         found.location
@@ -139,7 +139,10 @@ def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Check that cookies with the same name use the same store: a browser has only one such cookie for a host."""
+    """Check that services whose cookies have the same name use the same store.
+
+    For a browser, they are one cookie of the host.
+    """
     first: dict[tuple[Location, object], tuple[object, Location]] = {}
     for found, transport, _ in _services(sections):
         cookie = found.given.get("cookie")
@@ -165,7 +168,7 @@ def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
 def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
     """Yield findings about roles of anonymous clients that do not exist in any realm.
 
-    Skip this check if there are no realms or one of them is invalid.
+    Skip this check if no realms are configured.
     """
     if not any(found.section is RealmSection for found in sections):
         return
@@ -188,7 +191,7 @@ def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _login_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Yield findings about roles and realms that login options name but that do not exist."""
+    """Yield findings about roles and realms that are used in login options but do not exist."""
     if not any(found.section is RealmSection for found in sections):
         return
     realms, roles = _names(sections, RealmSection), _names(sections, RoleSection)

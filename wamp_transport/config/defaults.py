@@ -9,7 +9,7 @@ from wamp_transport.config.realm import open_realm
 
 
 def development_default() -> Configuration:
-    """Return a configuration with WAMP over WebSocket at ``/ws`` of the default endpoint.
+    """Return a configuration that offers WAMP over WebSocket at the path ``/ws`` of the default endpoint.
 
     Anonymous clients may use all URIs except those that begin with ``wamp.``.
     """

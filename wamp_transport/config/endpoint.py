@@ -16,7 +16,7 @@ FILE = r"^[^\x00-\x1f]+$"
 
 
 class TlsSection(Section):
-    """Certificate and key of a TLS endpoint, all as paths of PEM files. The oldest TLS version is 1.2."""
+    """The certificate and key of a TLS endpoint, as paths of PEM files. The minimum TLS version is 1.2."""
 
     key: str = setting(
         ...,

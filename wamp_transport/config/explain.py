@@ -1,6 +1,6 @@
 """Explanation of a role's permissions: the rule that decides, its place, and the rules that it overrides.
 
-The router's code makes the decision, with roles that are built from the configuration.
+The decision comes from the router's own code, with roles that are built from the configuration.
 """
 
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ class Rule:
 class Explanation:
     """An explained decision. ``error`` is the URI of the error if the action is denied.
 
-    ``asked`` is true if an authorizer decides at run time. ``rule`` is the rule that decides. It is None if no rule
-    covers the URI or the decision does not depend on rules. ``beaten`` contains the other rules that cover the URI, in
-    order of precedence.
+    The outcome ``asked`` means that an authorizer decides at run time. ``rule`` is the rule that decides. It is None if
+    no rule covers the URI or the decision does not depend on rules. ``beaten`` contains the other rules that cover the
+    URI, in order of precedence.
     """
 
     realm: str
@@ -69,7 +69,7 @@ class Explanation:
 def explain(
     realm: RealmSection, place: str, role_name: str, action: Action, uri: str, match: Match = "exact"
 ) -> Explanation:
-    """Return the decision on an action of a role. ``place`` is the JSON path of the realm.
+    """Explain whether a role may perform an action. ``place`` is the JSON path of the realm.
 
     Raises KeyError if the role does not exist.
     """
@@ -112,9 +112,9 @@ def explain(
 
 
 def _rules(section: RoleSection, uri: str, match: Match, place: str) -> Iterator[Rule]:
-    """Yield the rules that cover a URI or pattern.
+    """Yield the rules that cover a URI or pattern, in order of precedence.
 
-    Each is followed by earlier rules in the list with the same pattern.
+    If several rules have the same pattern, the last one in the configuration comes first.
     """
     permissions = [entry.permission() for entry in section.permissions or ()]
     for covering in Rules(permissions).find_all(uri, match):

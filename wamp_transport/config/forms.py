@@ -1,4 +1,4 @@
-"""The schema for forms, one section at a time: the fields of a section, and its validation.
+"""Access to single sections of the schema, for forms: the fields of a section, and its validation.
 
 Locations of problems are relative to the section.
 """
@@ -36,7 +36,7 @@ def service_types() -> tuple[str, ...]:
 
 
 def fields_of(type: str) -> tuple[Attribute, ...]:
-    """Return the leaf attributes of a service type or of another section in ``SECTIONS``, without ``type``.
+    """Return the leaf attributes of a section in ``SECTIONS``, such as a type of service. ``type`` is left out.
 
     Raises KeyError for an unknown name.
     """
@@ -64,7 +64,7 @@ def check_service(
 
 
 def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of a transport's ``paths``. Locations start with the key of the path."""
+    """Return the problems of a transport's ``paths``. Locations begin with a key of ``paths``."""
     found = check_service("path", {"paths": mapping}, "/", environ=environ)
     return [
         Problem(problem.path.removeprefix("paths").removeprefix("."), problem.message, problem.hint, problem.level)

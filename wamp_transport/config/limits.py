@@ -1,4 +1,4 @@
-"""The limits, which can be set for a realm, a role and a service with the same names; and the lockout of a service."""
+"""The limits that can be set for realms, roles and services, and the limits for failed logins."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ DEPTH = "Lists and dictionaries inside each other in the args or kwargs of a mes
 
 
 class LimitsSection(Section):
-    """Limits of a session. If its realm, role and service set different values, the strictest applies."""
+    """Limits for sessions. If a session's realm, role and service set different values, the strictest applies."""
 
     max_sessions: int = limit(0, "Sessions at the same time: of the realm, of the role, or through the service")
     max_subscriptions: int = limit(0, "Subscriptions of one session")
@@ -47,7 +47,7 @@ class RealmLimitsSection(LimitsSection):
 
 
 class Lockout(Section):
-    """Limits for failed logins. They are counted in Django's cache, so processes that share it share the counts."""
+    """Limits for failed logins. Django's cache stores the counts, so processes with the same cache share them."""
 
     failures_per_address: int = setting(
         30,

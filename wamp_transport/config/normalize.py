@@ -1,6 +1,7 @@
-"""Conversion of any mapping to plain, effectively immutable JSON data, which simplifies the validation.
+"""Conversion of any value to plain JSON data, so that the validation needs to handle only a few types.
 
-Objects become ``dict``, lists become ``tuple``, and paths become text. Other values are reported as findings.
+Mappings become ``dict``, lists become ``tuple``, and path objects become text. Values that JSON cannot represent are
+reported as findings.
 """
 
 import math

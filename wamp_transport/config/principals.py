@@ -40,7 +40,7 @@ Hash = Annotated[Secret, AfterValidator(_is_hash)]
 
 
 class StaticPrincipal(Section):
-    """A principal: the identity and role of its sessions."""
+    """The base class of principals in the configuration: the identity and role that their sessions get."""
 
     role: str | None = setting(
         None, "Role of its sessions. Null: the method's `default-role`.", min_length=1, expected="the name of a role"
@@ -61,7 +61,7 @@ class StaticPrincipal(Section):
 
 
 class TicketPrincipal(StaticPrincipal):
-    """A principal with a ticket, in clear text (`ticket`) or as its hash (`ticket_hash`)."""
+    """A principal with a ticket, which is given in clear text (`ticket`) or as a hash (`ticket_hash`)."""
 
     ticket: Secret | None = setting(
         None,
@@ -86,7 +86,7 @@ class TicketPrincipal(StaticPrincipal):
 
 
 class CraPrincipal(StaticPrincipal):
-    """A principal with a shared secret, in clear text (`secret`) or as the key derived from it (`derived_key`)."""
+    """A principal with a shared secret, which is given in clear text (`secret`) or as a derived key (`derived_key`)."""
 
     secret: Secret | None = setting(
         None,
@@ -130,7 +130,7 @@ class CraPrincipal(StaticPrincipal):
 
 
 class ScramPrincipal(StaticPrincipal):
-    """A principal with the keys that SCRAM derives from a password. Binary values are in hexadecimal."""
+    """A principal with the keys that SCRAM derives from a password. Binary values are written in hexadecimal."""
 
     kdf: Literal["argon2id13", "argon2id-13", "pbkdf2"] = setting(
         ...,

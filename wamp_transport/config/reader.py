@@ -1,4 +1,4 @@
-"""Readers of a configuration in a file or a mapping. They return a Configuration or raise ConfigError."""
+"""Functions that read a configuration from a file, a text or a mapping. They raise ConfigError if it has faults."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def read_mapping(
 
 
 def _of_enabled(findings: tuple[Finding, ...], everything: Any, sections: Any) -> list[Finding]:
-    """Return the findings without the notices about disabled workers."""
+    """Return the findings, except notices about disabled workers. Faults in disabled workers are included."""
     kept = {found.location[:2] for found in sections}
     left_out = {found.location[:2] for found in everything} - kept
     return [finding for finding in findings if finding.level == "fault" or finding.location[:2] not in left_out]

@@ -17,7 +17,7 @@ _STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
 FUNCTION_PREFIX: Final = "function:"
-"""The prefix of an authorizer that is a Python function, not a procedure. URIs cannot contain a colon here."""
+"""The prefix that marks an authorizer as a Python function. The URI of an authorizer cannot contain a colon."""
 
 
 class Allow(Section):
@@ -332,7 +332,7 @@ def open_realm() -> dict[str, Any]:
 
 
 def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that only one of permissions, authorizer procedure and authorizer function is given."""
+    """Check that only one of permissions, procedure and function decides. Report options that have no effect."""
     named = [name for name in ("authorizer", "authorizer_function") if given.get(name) is not None]
     if len(named) > 1:
         yield Finding(("authorizer_function",), "cannot be given together with `authorizer`", "leave out one of them")
@@ -360,7 +360,7 @@ def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]
 
 
 def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
-    """Yield a finding for each permission that never applies."""
+    """Yield a finding for each permission, or allowed action of a permission, that has no effect."""
     patterns: list[tuple[str, Match] | None] = []
     actions = []
     for entry in permissions:
@@ -376,10 +376,10 @@ def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
 def find_unreachable(
     patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]
 ) -> Iterator[Finding]:
-    """Yield a finding for each rule that never applies. Locations start at the role's ``permissions``.
+    """Yield a finding for each rule, or allowed action of a rule, that has no effect.
 
-    ``patterns`` contains the URI and match policy of each entry, or None for an invalid entry. ``actions`` contains the
-    allowed actions of each entry.
+    Locations are relative to the role. ``patterns`` contains the URI and match policy of each entry, or None for an
+    invalid entry. ``actions`` contains the allowed actions of each entry.
     """
     places = {pattern: index for index, pattern in enumerate(patterns) if pattern is not None}
     rules = Rules(Permission(*pattern) for pattern in places if pattern[1] == "prefix")

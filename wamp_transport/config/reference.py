@@ -1,5 +1,6 @@
-"""Output of the schema as a Markdown reference page and as a JSON Schema for editors."""
+"""Conversion of the schema to a Markdown reference page and to a JSON Schema for editors."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +88,7 @@ def _inner(section: type[Section], path: str) -> Iterator[tuple[tuple[type[Secti
 def _section_text(section: type[Section], places: list[str]) -> str:
     kinds = types_of(section)
     title = section.__name__ if not kinds else f"{section.__name__}: type {', '.join(map(str, kinds))}"
-    lines = [f"## {title}", "", (section.__doc__ or "").strip(), ""]
+    lines = [f"## {title}", "", inspect.cleandoc(section.__doc__ or ""), ""]
     lines += [f"At {', '.join(f'`{place}`' for place in places if place)}.", ""] if any(places) else []
     unoffered = section.unoffered
     if unoffered is not None:

@@ -1,4 +1,4 @@
-"""Parallel traversal of data and schema. It finds the section and attribute for each place in the data."""
+"""Parallel traversal of data and schema, to find the section and attribute for each place in the data."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def bare(annotation: Any) -> Any:
         elif get_origin(annotation) in (Union, types.UnionType):
             members = [member for member in get_args(annotation) if member is not types.NoneType]
             if len(members) != 1:
-                return Union[tuple(members)]  # noqa: UP007 - made at run time
+                return Union[tuple(members)]  # noqa: UP007 - the members are only known at run time
             annotation = members[0]
         else:
             return annotation
@@ -54,21 +54,21 @@ def is_nullable(annotation: Any) -> bool:
 
 
 def sections_of(annotation: Any) -> tuple[type[Section], ...]:
-    """Return the sections of a type: one, or several from which ``type`` selects one."""
+    """Return the sections that a type allows. If there are several, the key ``type`` in the data selects one."""
     annotation = bare(annotation)
     members = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
     return tuple(member for member in map(bare, members) if isinstance(member, type) and issubclass(member, Section))
 
 
 def types_of(section: type[Section]) -> tuple[Any, ...]:
-    """Return the values of the section's ``type`` attribute."""
+    """Return the allowed values of the section's ``type`` attribute."""
     field = section.model_fields.get("type")
     annotation = bare(field.annotation) if field else None
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] | None:
-    """Return the section for this ``type``; None if there is none."""
+    """Return the section whose ``type`` is ``kind``, or None. If there is only one section, return it for any kind."""
     if len(sections) == 1:
         return sections[0]
     for section in sections:
@@ -78,7 +78,7 @@ def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] |
 
 
 def attributes(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yield the section's fields with their keys in the data."""
+    """Yield each field of the section, preceded by its key in the data."""
     for name, field in section.model_fields.items():
         yield field.alias or name, field
 
@@ -116,9 +116,9 @@ def sections_in(annotation: Any, value: object, location: Location = ()) -> Iter
 
 
 def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
-    """Return the place for a pydantic location.
+    """Return the place for the location of a pydantic error.
 
-    Such a location contains extra tags where ``type`` selects a section.
+    If ``type`` selects a section, the location contains the type as an additional step.
     """
     location: list[str | int] = []
     section: type[Section] | None = None

@@ -14,7 +14,7 @@ IDENTIFIER_EXPECTED = "3 to 64 of a-z, 0-9 and _, starting with a letter"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem with a location that is relative to the section that reports it."""
+    """A problem that a check has found. ``location`` is relative to the section that was checked."""
 
     location: Location
     message: str
@@ -35,9 +35,9 @@ class Unoffered:
 
 
 class Section(BaseModel):
-    """An object of the configuration. It has strict types, refuses unknown keys, and is immutable.
+    """An object in the configuration. Types are strict, unknown keys are refused, and instances are immutable.
 
-    ``foreign_keys`` contains explanations for keys that users often put in this section by mistake.
+    ``foreign_keys`` maps keys that users often put in this section by mistake to an explanation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
@@ -47,7 +47,7 @@ class Section(BaseModel):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Yield findings about conflicting attributes. ``given`` can contain values of any type."""
+        """Yield findings about conflicting attributes. ``given`` is not validated, so its values can have any type."""
         yield from ()
 
 
@@ -66,10 +66,10 @@ def setting(
 ) -> Any:
     """Return an attribute of a section. ``default`` is ``...`` if the attribute is required.
 
-    ``ignored`` and ``refused`` mark an attribute that is known but not supported; their text explains the consequence.
-    An ``ignored`` attribute has no effect; its default, or the values in ``quiet``, are not reported. A ``refused``
-    attribute would be unsafe to ignore, so it is a fault. ``expected`` describes the values in messages. ``rules`` are
-    pydantic's constraints.
+    ``ignored`` and ``refused`` mark an attribute that is known but not supported. Their text explains the consequence.
+    An ``ignored`` attribute has no effect. It is reported unless it has its default value or, if ``quiet`` is given,
+    one of the values in ``quiet``. A ``refused`` attribute is a fault, because ignoring it would be unsafe.
+    ``expected`` describes the allowed values in messages. ``rules`` are constraints for pydantic.
     """
     extra: dict[str, Any] = {}
     if unit:
@@ -88,7 +88,7 @@ def setting(
 
 
 def identifier() -> Any:
-    """Return the attribute for the management ID, which Crossbar allows in every item."""
+    """Return the attribute ``id``: a name for management tools, which Crossbar allows for every item."""
     return setting(
         None,
         "A name of your choice for this item, unique among its kind. 3 to 64 of a-z, 0-9 and _, letter first.",

@@ -106,7 +106,7 @@ def is_proxy(text: str) -> bool:
 
 
 class WebTransport(Section):
-    """A port that serves HTTP and has paths with WAMP and other services."""
+    """A transport that serves HTTP, with WAMP and other services at its paths."""
 
     type: Literal["web"] = setting(..., 'Must be "web".')
     id: str | None = identifier()
@@ -130,7 +130,7 @@ class WebTransport(Section):
 
 
 class WebSocketTransport(WebSocketSection):
-    """A port that serves only WAMP over WebSocket: a web transport with the service at its root."""
+    """A transport that offers only WAMP over WebSocket, at the root path."""
 
     type: Literal["websocket"] = setting(..., 'Must be "websocket".')
     endpoint: Endpoint | None = setting(

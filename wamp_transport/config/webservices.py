@@ -43,7 +43,7 @@ class StaticOptions(Section):
 
 
 class StaticService(Section):
-    """Files of a directory, or of an installed Python package."""
+    """Static files from a directory or from an installed Python package."""
 
     type: Literal["static"] = setting(..., 'Must be "static".')
     id: str | None = identifier()

@@ -153,7 +153,7 @@ class WebSocketOptions(LimitsSection):
 
 
 class WebSocketSection(Section):
-    """The base of WebSocket services at a path and of standalone transports."""
+    """The base class of WebSocket services at a path and of standalone WebSocket transports."""
 
     id: str | None = identifier()
     url: str | None = setting(
@@ -178,7 +178,7 @@ class WebSocketSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that serializers are given and known, and that cookies are tracked if a login method needs them."""
+        """Check that the serializers are known, and that cookies are configured if a login method needs them."""
         auth = given.get("auth")
         if isinstance(auth, dict) and isinstance(auth.get("cookie"), dict) and given.get("cookie") is None:
             yield Finding(
@@ -201,7 +201,7 @@ class WebSocketSection(Section):
 
     @property
     def offered_serializers(self) -> tuple[str, ...]:
-        """The serializers to announce, without duplicates, in the configured order."""
+        """The serializers to offer to clients, without duplicates, in the configured order."""
         names = OFFERED_SERIALIZERS if self.serializers is None else self.serializers
         return tuple(dict.fromkeys(name for name in names if name in OFFERED_SERIALIZERS))
 
@@ -219,7 +219,10 @@ class WebSocketService(WebSocketSection):
 
 
 def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
-    """Return a finding if the path in ``url`` is not the path at which the service is configured, otherwise None."""
+    """Check the URL of a service whose path has these segments.
+
+    Return a finding if ``url`` is not a WebSocket URL or has another path, otherwise None.
+    """
     if not isinstance(url, str):
         return None
     found = f'found "{short(url)}"'

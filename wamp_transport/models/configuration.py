@@ -1,7 +1,8 @@
 """The models of the stored configuration and its revision.
 
-A row stores the most important keys in separate columns, and all other keys unchanged in ``settings``. The modules in
-``stores/`` convert rows to the mapping of a config.json and back. Every change of a row increments the revision.
+A row stores the most important keys in separate columns and all other keys in ``settings``, where secrets are replaced
+with hashes and derived keys. The modules in ``stores/`` convert rows to the mapping of a config.json and back. Every
+change of a row increments the revision.
 """
 
 import secrets
@@ -36,12 +37,15 @@ valid_path = RegexValidator(
 
 
 def nesting_of(path: str) -> str:
-    """Return the default keys in a configuration file for a service at ``path``, separated by spaces."""
+    """Return the keys under which a configuration file normally nests a service at ``path``, separated by spaces."""
     return ROOT if path == ROOT else path.replace("/", " ")
 
 
 def path_of(nesting: str) -> str:
-    """Return the path for the keys in a configuration file, separated by spaces. The key ``/`` is skipped."""
+    """Return the path of a service that is nested under these keys in a configuration file.
+
+    The keys are separated by spaces. The key ``/`` adds nothing to the path.
+    """
     return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
 
 
@@ -63,7 +67,7 @@ def sealed(settings: Any, *, is_deep: bool = False) -> Any:
 
 
 class ConfigurationQuerySet(models.QuerySet[Row]):
-    """A queryset that increments the revision for changes without signals."""
+    """A queryset that seals secrets and increments the revision in bulk operations, which send no signals."""
 
     def update(self, **values: Any) -> int:
         """Update the rows and increment the revision in one transaction."""
@@ -117,7 +121,7 @@ class ConfigurationRow(models.Model):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return the settings in the form in which they are stored. Rows with logins override this method."""
+        """Return the settings as they are stored. Models with logins in the settings override this to seal secrets."""
         return settings
 
     def seal(self) -> None:
@@ -234,7 +238,7 @@ class PermissionRule(ConfigurationRow):
 
 
 class Transport(ConfigurationRow):
-    """A listening transport: a web transport with services at its paths, or only WAMP over WebSocket."""
+    """A transport: a web transport with services at its paths, or one that offers only WAMP over WebSocket."""
 
     type = models.CharField(_("type"), max_length=40, default="web", editable=False)
     enabled = models.BooleanField(
@@ -352,9 +356,9 @@ class WebPath(ConfigurationRow):
 class ConfigurationState(models.Model):
     """The revision of the configuration, and the parts of an imported file that have no rows. The table has one row.
 
-    ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. Rows of
-    realms and transports name their worker. ``base_dir`` is the directory of the imported file, to which relative paths
-    refer.
+    ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. The column
+    ``worker`` of realms and transports is the index of a worker in it. Relative paths are relative to ``base_dir``, the
+    directory of the imported file.
     """
 
     ONLY: ClassVar[int] = 1

@@ -72,7 +72,9 @@ class Principal(models.Model):
 
 
 class Credential(models.Model):
-    """A credential of a principal. The keys of ``data`` depend on the method:
+    """A credential of a principal.
+
+    The keys of ``data`` depend on the method:
 
     - ticket: ``hash``, made by Django's password hashers;
     - wampcra: ``key``, ``salt``, ``iterations``, ``keylen``;
@@ -113,7 +115,7 @@ class Credential(models.Model):
 
 
 class UserRole(models.Model):
-    """A line of the table of roles of Django users.
+    """A line of the table that gives roles to Django users.
 
     The first line that matches a user determines the user's role in a realm.
     """

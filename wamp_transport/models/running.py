@@ -1,4 +1,4 @@
-"""The models for data of running nodes: their state, stored events, and clients with a cookie."""
+"""The models for data that running nodes write: their state, stored events, and clients with a cookie."""
 
 from django.db import models
 from django.utils import timezone

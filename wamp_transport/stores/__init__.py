@@ -1,1 +1,1 @@
-"""Data that is stored in the database. Each module implements an interface of a lower layer."""
+"""Storage of the configuration, identities, cookies, event history and running nodes, mostly in the database."""

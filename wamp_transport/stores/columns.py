@@ -1,7 +1,7 @@
 """Conversion between a mapping and a row: some keys are stored in separate columns, the rest in one JSON column.
 
-The conversion loses nothing. A value that its column cannot distinguish from "not given" (null or an empty text) is
-stored with the rest.
+The conversion is lossless. Null and empty texts are stored in the JSON column if, in a separate column, they would mean
+that the key is not given.
 """
 
 import copy
@@ -19,7 +19,10 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, and the keys that lead to its value in the mapping. ``is_always_given``: an empty text is a value."""
+    """A column, and the keys that lead to its value in the mapping.
+
+    If ``is_always_given``, an empty text in the column is a value. Otherwise it means that no value is given.
+    """
 
     name: str
     keys: tuple[str, ...]

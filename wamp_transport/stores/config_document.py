@@ -1,4 +1,4 @@
-"""Conversion of the configuration's rows to a config.json mapping. It can also find the row for a JSON path."""
+"""Conversion of the configuration's rows to a config.json mapping. JSON paths can be traced back to rows."""
 
 import copy
 from collections import defaultdict
@@ -51,7 +51,7 @@ class Rows:
         )
 
     def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":
-        """Return these rows with rows changed, added (if they have no primary key) or removed. Nothing is stored."""
+        """Return a copy with rows replaced, added (if they have no primary key) or removed. Nothing is stored."""
         changed, removed = list(changed), list(removed)
         return replace(
             self,
@@ -65,7 +65,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocument:
-    """A mapping of the configuration, and the JSON path of each row in it."""
+    """The configuration as a config.json mapping. ``places`` maps the JSON paths of rows in it to the rows."""
 
     mapping: dict[str, Any]
     places: dict[str, ConfigurationRow] = field(default_factory=dict)
@@ -136,7 +136,7 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Add a mapping to the worker that its row names or, if it names none, to the first router."""
+    """Add a mapping to the router worker with the row's worker number or, if there is none, to the first one."""
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
     if not routers:
@@ -181,7 +181,7 @@ def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> 
 
 
 def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the branch at a key, and add it if it is missing.
+    """Return the branch at a key. Add the branch if it is missing.
 
     A service that is already at the key becomes the root path of the new branch.
     """

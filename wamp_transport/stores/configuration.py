@@ -1,7 +1,7 @@
 """The configuration in the database. It is read as one mapping, validated like a file, and replaced as a whole.
 
-All functions are synchronous. The mapping is that of a config.json of version 2. An imported configuration is exported
-unchanged, except for secrets, which are stored as hashes and derived keys.
+All functions are synchronous. Mappings have the format of a config.json of version 2. An imported configuration is
+exported unchanged, except for secrets, which are stored as hashes and derived keys.
 """
 
 import copy
@@ -61,7 +61,7 @@ def is_migrated() -> bool:
 
 
 def revision() -> int:
-    """Return the revision: a number that changes with every change of the configuration. This takes one cheap query.
+    """Return the revision, a number that increases with every change of the configuration. This takes one cheap query.
 
     The revision is 0 if nothing has ever been configured, or if there are no tables.
     """
@@ -93,7 +93,8 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
     """Load the configuration from the database.
 
     Relative paths are relative to the directory of the imported file or, if there was no such file, to ``base_dir``.
-    Raises ConfigError with all faults, NotMigrated if there are no tables, and ConfigurationChanging.
+    Raises ConfigError with all faults, NotMigrated if there are no tables, and ConfigurationChanging if the rows keep
+    changing.
     """
     rows = _read(Rows.stored)
     return read_mapping(to_document(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
@@ -102,12 +103,11 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
 def replace(
     mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None, *, source: str = "import"
 ) -> Configuration:
-    """Replace the whole stored configuration with ``mapping``, in one transaction. Disabled transports are replaced
-    too.
+    """Replace the whole stored configuration with ``mapping``, including disabled transports, in one transaction.
 
-    The mapping is validated first; reports name it ``source``. Relative paths in it are relative to ``base_dir``; if
+    The mapping is validated first; reports name it ``source``. Relative paths in it are relative to ``base_dir`` or, if
     that is None, to the directory that is passed to :func:`load`. Return the resulting configuration. Raises
-    ConfigError, with nothing changed, and NotMigrated.
+    NotMigrated, and ConfigError if the mapping has faults. Nothing is changed then.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
@@ -130,12 +130,11 @@ def replace(
 
 
 def _read(read: Callable[[], Result]) -> Result:
-    """Call ``read``, which may need several queries, and return its result for one consistent state of the
-    configuration.
+    """Call ``read``, which can use several queries, and return its result for a consistent state of the configuration.
 
-    Every change increments the revision in the same transaction. So rows that are read between two equal revisions
-    belong to the same state. Without this check, a node could read a realm from before an import and its roles from
-    after it. Raises ConfigurationChanging.
+    Every change increments the revision in the same transaction. If the revision is the same before and after the
+    queries, all rows belong to the same state. Without this check, a node could read a realm from before an import and
+    its roles from after it. Raises ConfigurationChanging.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()
@@ -210,7 +209,7 @@ def _transport_rows(
 def _service_rows(
     paths: Mapping[str, Any], transport: Transport, above: tuple[str, ...], location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """Yield a row for each service. A branch gets a row only if it has attributes or services."""
+    """Yield a row for each service. A branch needs a row only if it is empty or has attributes other than ``paths``."""
     for key, mapping in paths.items():
         keys, place = (*above, key), (*location, key)
         is_branch = mapping["type"] == BRANCH
@@ -227,7 +226,7 @@ def _service_rows(
 
 
 def _emptied(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the mapping with an empty list instead of the items that become rows. Null stays null."""
+    """Return a copy of the mapping with an empty list at ``key``, whose items become rows. Null stays null."""
     return {name: [] if name == key and value is not None else value for name, value in mapping.items()}
 
 

@@ -1,4 +1,4 @@
-"""Management of database connections in threads that serve no requests. Broken and unused connections are closed."""
+"""Management of database connections outside of requests, where Django does not close old and broken connections."""
 
 import threading
 from collections import Counter
@@ -15,7 +15,7 @@ _breakdowns: Counter[str] = Counter()
 """The number of broken connections that were found, by database alias."""
 
 _outlived = threading.local()
-"""The state of a thread. ``counts`` holds the breakdowns that happened before the thread opened its connections."""
+"""The state of a thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
 
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""

@@ -1,4 +1,4 @@
-"""Event history in the database. It is written in batches, and read when a node starts.
+"""Event history in the database. Events are written in batches, and read when a node starts.
 
 All functions are synchronous: call them in a thread.
 """
@@ -53,7 +53,7 @@ def past(realm: str, options: HistoryOptions) -> list[Publication]:
 
 
 def trim(realm: str, options: HistoryOptions) -> int:
-    """Delete events that exceed a history's limits. Return the number of deleted rows."""
+    """Delete the oldest events beyond a history's limit. Return the number of deleted rows."""
     oldest_kept = _rows(realm, options.match, options.uri).order_by("-id")[options.limit - 1 : options.limit]
     first = oldest_kept.values_list("id", flat=True).first()
     if first is None:
@@ -73,7 +73,7 @@ def _row(record: Record) -> StoredEvent | None:
         TypeError,
         ValueError,
         OverflowError,
-    ) as fault:  # Python values of a testament that msgpack cannot represent
+    ) as fault:  # a testament can contain Python values that msgpack cannot represent
         logger.warning("The payload of publication %d cannot be stored: %s", record.publication.id, fault)
         return None
     return StoredEvent(

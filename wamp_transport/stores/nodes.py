@@ -1,4 +1,4 @@
-"""The states that running nodes report to the database, for the admin."""
+"""The states that running nodes report to the database, for the admin and for operators."""
 
 import os
 import socket
@@ -44,7 +44,7 @@ def report(
     services: Sequence[Any] = (),
     operator_salt: str = "",
 ) -> None:
-    """Store that the node ``name`` of this process is running, and the state of its configuration.
+    """Report that the node ``name`` is running in this process, and the state of its configuration.
 
     ``apply_count`` counts the configurations that the process has applied, from 1. ``revision`` is the source's
     revision of the applied configuration. It is an integer for the database; other sources use other types. ``problem``

@@ -1,4 +1,4 @@
-"""The operators' access to the nodes of this project: the addresses of a node, and the key for controlling the node.
+"""Access for operators to the nodes of this project: the addresses of a node, and the key for controlling it.
 
 A node stores its addresses and a random salt. Its operator key is derived from the salt and ``SECRET_KEY``, so it
 cannot be computed from the database or the settings alone. A node has a different key each time it is started.
@@ -39,7 +39,7 @@ def operator_key(operator_salt: str, secret_key: str | bytes | None = None) -> s
 
 
 def operator_keys(nodes: Iterable[RunningNode]) -> tuple[str, ...]:
-    """Return the operator keys of these nodes, including those derived from former secret keys."""
+    """Return the operator keys of these nodes, derived with ``SECRET_KEY`` and each of ``SECRET_KEY_FALLBACKS``."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return tuple(operator_key(node.operator_salt, one) for node in nodes for one in secrets)
 
@@ -60,7 +60,7 @@ def running_elsewhere() -> list[RunningNode]:
 
 
 def services_of(node: RunningNode) -> list[WampService]:
-    """Return the addresses of a node, the simplest first."""
+    """Return the addresses of a node: those without TLS first, and Unix sockets after TCP ports."""
     found: list[Any] = node.services
     services = [WampService(one["url"], tuple(one["realms"]), one["socket"], one["origin"]) for one in found]
     return sorted(services, key=lambda one: (one.url.startswith("wss:"), one.socket is not None))

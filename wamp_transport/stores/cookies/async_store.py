@@ -52,7 +52,7 @@ class AsyncCookieStore:
         return await self._ask(self._admit, name, length, max_age, values)
 
     async def login(self, id: str, service: str) -> CookieLogin | None:
-        """Return the stored login of a client with a service; None if there is none.
+        """Return the login that is stored for a client and a service; None if there is none.
 
         ``id`` is the client's public ID.
         """
@@ -65,7 +65,7 @@ class AsyncCookieStore:
         return await self._ask(self._store.remember, id, login)
 
     async def forget(self, id: str) -> bool:
-        """Delete the record of a client that has logged out. Its cookie is no longer valid then."""
+        """Delete the record of a client that has logged out. Its cookie is then no longer valid."""
         return await self._ask(self._store.forget, id)
 
     async def purge(self) -> int:

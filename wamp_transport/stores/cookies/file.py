@@ -1,8 +1,8 @@
 """Cookie records in a text file with one JSON object on each line. Later lines replace earlier ones.
 
-Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped. At
-the start, and when most lines are obsolete, a new file is written next to the old one and then renamed. Only one
-process at a time can use the file. It locks ``<file>.lock``, and other processes are refused.
+Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped.
+When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
+Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error.
 """
 
 import json
@@ -21,11 +21,11 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, Coo
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # pragma: no cover - not on Windows
+except ImportError:  # pragma: no cover - only on Windows
     flock = None  # type: ignore[assignment]
 
 MAX_OUTDATED_LINES: Final = 1000
-"""The maximum number of lines beyond twice the number of records. The file is rewritten when it has more."""
+"""The file is rewritten when it has more than twice as many lines as records, plus this number."""
 
 EARLIEST_TIME: Final = datetime.min.replace(tzinfo=UTC)
 """A time before all expiry times."""
@@ -123,7 +123,7 @@ class FileCookies:
             raise
 
     def _lock(self) -> None:
-        if flock is None:  # pragma: no cover - not on Windows
+        if flock is None:  # pragma: no cover - only on Windows
             raise CookieStoreError("a cookie store of type file needs a POSIX system; use type database")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
@@ -200,7 +200,7 @@ class FileCookies:
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with suppress(OSError):  # the failure to write has been reported already
+            with suppress(OSError):  # closing flushes again after a failed write, which is already reported
                 file.close()
         if self._lock_file is not None:
             os.close(self._lock_file)

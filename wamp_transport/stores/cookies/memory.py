@@ -9,7 +9,7 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord
 class MemoryCookies:
     """A cookie store in memory.
 
-    If there are more than ``max_cookies`` records, it deletes the oldest one without a login.
+    If there are more than ``max_cookies`` records, the oldest are deleted, beginning with those without a login.
     """
 
     threads = 0
@@ -64,7 +64,7 @@ class MemoryCookies:
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:
-        """Store a record, and replace one with the same digest. The number of records is not checked."""
+        """Store a record, replacing a record with the same digest. The number of records is not checked."""
         self._ids[record.id] = record.digest
         self._tracked.pop(record.digest, None)
         self._logged_in.pop(record.digest, None)

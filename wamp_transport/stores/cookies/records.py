@@ -18,7 +18,7 @@ class CookieStoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CookieLogin:
-    """A login that is stored for a cookie. It is valid only for the path service with the key ``service``."""
+    """A login that is stored for a cookie. It is valid only for the service with the key ``service``."""
 
     service: str
     realm: str
@@ -46,7 +46,7 @@ class CookieRecord:
 
 
 class CookieStore(Protocol):
-    """A store of records, which are found by digest or by public ID. All methods may raise CookieStoreError.
+    """A store of records, which are found by digest or by public ID. All methods can raise CookieStoreError.
 
     ``threads`` is the maximum number of calls that run at the same time, each in a thread. It is 0 for a store that
     never blocks.
@@ -67,7 +67,7 @@ class CookieStore(Protocol):
         ...
 
     def remember(self, id: str, login: CookieLogin) -> bool:
-        """Store a login with the record ``id``, and replace an earlier login.
+        """Store a login in the record ``id``, replacing an earlier login.
 
         Return False if there is no such record.
         """

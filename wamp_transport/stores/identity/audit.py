@@ -1,4 +1,4 @@
-"""The audit trail in the database. It is written in batches, and purged by age and number.
+"""The audit trail in the database. Entries are written in batches, and deleted if they are too old or too many.
 
 All functions are synchronous: call them in a thread.
 """
@@ -22,7 +22,7 @@ MAX_LENGTHS: Final = {
 
 
 def keep(entries: Iterable[dict[str, Any]]) -> None:
-    """Store entries, given as mappings of columns.
+    """Store entries. Each entry maps column names to values.
 
     Long values are truncated, and characters that some databases refuse are removed, because clients choose the values.
     """

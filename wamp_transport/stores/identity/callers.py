@@ -1,4 +1,4 @@
-"""The Django user of a router's session. Synchronous: call it in a thread."""
+"""A look-up of the Django user who owns a WAMP session. It is synchronous: call it in a thread."""
 
 from typing import Any
 

@@ -21,10 +21,10 @@ from django.utils import timezone
 from wamp_transport.models import IdentityChange, Principal, UserRole
 
 CHANGE_LIFETIME: Final = timedelta(hours=1)
-"""The time for which changes are kept. A process that has not read changes for longer checks all its sessions."""
+"""The time for which changes are kept. A process that has not read any for longer than this checks all its sessions."""
 
 CHANGES_PER_PURGE: Final = 100
-"""Old changes are deleted each time this number of changes was stored, in case no node runs that would delete them."""
+"""The number of stored changes after which old ones are deleted. Nodes delete them too, but perhaps none is running."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 """The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
@@ -49,7 +49,7 @@ def record(kind: str, key: str = "", using: str | None = None) -> None:
 
 
 def latest() -> int:
-    """Return the number of the latest change."""
+    """Return the number of the latest change; 0 if there is none."""
     return IdentityChange.objects.aggregate(latest=Max("id"))["latest"] or 0
 
 
@@ -105,7 +105,7 @@ def _user_deleted(instance: Any, using: str, **_event: Any) -> None:
 
 
 def _logged_out(request: Any = None, user: Any = None, **_event: Any) -> None:
-    """Record a logout. The change contains the session, because Django deletes the session after this signal."""
+    """Record a logout. The session's key is still known, because Django deletes the session after this signal."""
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     if session_key is None or user is None:
         return
@@ -118,10 +118,10 @@ def _logged_out(request: Any = None, user: Any = None, **_event: Any) -> None:
 def _memberships_changed(
     instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, using: str, **_event: Any
 ) -> None:
-    """Record a change of groups or permissions.
+    """Record a change of a user's groups or permissions.
 
-    If a user's groups change, ``instance`` is the user. If a group's users change, ``pk_set`` contains the users; None
-    means all users of the group.
+    If the change was made through the user, ``instance`` is the user. If it was made through the group or permission
+    (``reverse``), ``pk_set`` contains the primary keys of the users; None means that all users were removed.
     """
     if action not in ("post_add", "post_remove", "post_clear"):
         return

@@ -23,7 +23,7 @@ ITERATIONS: Final = 600_000
 
 ARGON2_PASSES: Final = 3
 ARGON2_MEMORY: Final = 64 * 1024
-"""The memory for Argon2 in KiB. Clients need it as well, so it must suit browsers and small devices."""
+"""The memory for Argon2 in KiB. Clients need as much, so the value must suit browsers and small devices."""
 
 SALT_SIZE: Final = 16
 KEYLEN: Final = 32
@@ -57,7 +57,7 @@ def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Ke
 
 
 def public(method: str, text: str) -> str:
-    """Return a public key or certificate fingerprint in normalized form, for look-ups. Raises ValueError."""
+    """Return a public key or certificate fingerprint in normalized form. Raises ValueError if it is invalid."""
     if method == CRYPTOSIGN.name:
         key = cryptosign.public_key(text.strip())
         if key is None:
@@ -106,5 +106,5 @@ def derivation_of(data: Mapping[str, Any]) -> scram.Derivation:
 
 
 def _named(data: dict[str, Any]) -> Kept:
-    """Return the data with a random fingerprint. It reveals nothing about the secret."""
+    """Return the data with a random fingerprint, which reveals nothing about the secret."""
     return Kept(data, secrets.token_hex(8))

@@ -1,4 +1,4 @@
-"""Calls of the project's hooks. Running calls are recorded, so that the log can name hooks that do not return."""
+"""Calls to the project's hooks. Running calls are recorded, so that the log can name hooks that do not return."""
 
 from collections.abc import Callable
 from itertools import count

@@ -12,10 +12,10 @@ from django.utils import timezone
 from wamp_transport.models import Credential, Principal
 
 USE_RECORD_INTERVAL: Final = timedelta(minutes=1)
-"""The minimum interval between two records of the use of a principal or credential."""
+"""The minimum time between two updates of ``last_used_at`` in the same row."""
 
 MAX_CREDENTIALS: Final = 10
-"""The maximum number of credentials that are tried for a principal and method. The latest ones are tried."""
+"""The maximum number of credentials of a principal that are tried in a login. The latest ones are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class StoredPrincipal:
 
 
 def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
-    """Return the principal with this authid and its credentials of these methods; None if it may not log in.
+    """Return the principal with this authid, with its credentials for these methods; None if it may not log in.
 
     If ``realm`` is None, the authid must be unique among all realms.
     """
@@ -63,7 +63,10 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
 def find_by_fingerprint(
     realm: str | None, method: str, fingerprints: Iterable[str], authid: str | None = None
 ) -> StoredPrincipal | None:
-    """Return the only principal with one of these fingerprints; None if there is none or more than one."""
+    """Return the principal that has a credential with one of these fingerprints.
+
+    Return None if there is no such principal, or more than one.
+    """
     rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
     rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal__user")
     if realm is not None:
@@ -82,9 +85,10 @@ def can_be_stored(*texts: str) -> bool:
 
 
 def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
-    """Record a login of a principal.
+    """Record the time of a login in the rows of the principal and its credential.
 
-    The used credential is found by fingerprint. Without one, it is recorded if the principal has only one credential.
+    The credential is found by its fingerprint. Without fingerprints, it is only known if the principal has a single
+    valid credential for these methods.
     """
     now = timezone.now()
     rows = Principal.objects.filter(realm=realm, authid=authid)
@@ -97,13 +101,16 @@ def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable
 
 
 def credential_used(id: int) -> None:
-    """Record a login with the credential ``id``."""
+    """Record the time of a login with the credential ``id``."""
     now = timezone.now()
     Credential.objects.filter(_is_due(now), pk=id).update(last_used_at=now)
 
 
 def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tuple[str, StoredCredential]]:
-    """Return up to ``most`` credentials, with the roles of their principals. ``realm`` None means any realm."""
+    """Return up to ``most`` credentials, each with the role of its principal. They are models for simulated challenges.
+
+    If ``realm`` is None, the credentials can be from any realm.
+    """
     rows = _counting(Credential.objects.filter(method__in=list(methods)), "").select_related("principal")
     if realm is not None:
         rows = rows.filter(principal__realm=realm)

@@ -1,6 +1,6 @@
 """A look-up of principals by name, in the configuration, the database and Django's users.
 
-Synchronous: call it in a thread.
+All functions are synchronous: call them in a thread.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """A role that a principal has. ``who`` describes the source of the principal, such as ``ticket at tcp:8080/ws``."""
+    """The role of a principal. ``who`` describes where the principal is defined, such as ``ticket at tcp:8080/ws``."""
 
     role: str
     who: str

@@ -1,6 +1,6 @@
 """Django users as WAMP identities: the user of a session cookie or token, and the user's role.
 
-Synchronous: call it in a thread.
+All functions are synchronous: call them in a thread.
 """
 
 import time
@@ -23,18 +23,20 @@ from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
 USED_TOKEN_CACHE_KEY: Final = "wamp_transport.token.%s"  # noqa: S105 - a key in the cache
-"""The cache key of a token that has been used."""
+"""The format of the cache key that marks a token as used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An identity in a realm.
+    """The identity of a client in a realm.
 
     ``user`` is the primary key of the Django user as text; None if the identity has no Django user.
 
-    The identity is valid while ``user_hash`` (of a token for a user) or ``session_key`` (of a Django session) is valid.
-    If ``is_role_given``, the role was set in the token, and the table of roles does not change it. ``default_role`` is
-    for users without a line in the table. ``is_stored`` marks a principal from the database.
+    ``user_hash`` comes from a token for a user. The identity is valid until the user's password changes.
+    ``session_key`` identifies a Django session. The identity is valid until the user is no longer logged in with it.
+
+    If ``is_role_given``, the token determines the role, and the table of roles does not change it. ``default_role`` is
+    for users to whom no line of the table applies. ``is_stored`` marks a principal from the database.
     """
 
     realm: str | None
@@ -50,7 +52,7 @@ class Identity:
 
 
 def of_session(session_key: str, realm: str | None, default_role: str | None = None) -> Identity | None:
-    """Return the identity of the user who is logged in with this Django session; None if there is none.
+    """Return the identity of the user who is logged in with this Django session; None if nobody is logged in.
 
     The identity's role is None if the user has no role in the realm.
     """
@@ -112,8 +114,8 @@ def authid_of(user: Any) -> str:
 def role_of(user: Any, realm: str | None) -> str | None:
     """Return the role of an active user in a realm.
 
-    The project's hook decides, or else the first line of the table that applies. Return an empty text if that line
-    denies access, and None if no line applies.
+    The project's hook decides. If there is no hook, or it returns None, the first line of the table that applies
+    decides. Return an empty text if that line denies access, and None if no line applies.
     """
     hook = app_settings().hook("USER_ROLE")
     if hook is not None:
@@ -138,10 +140,10 @@ def _is_meant(line: UserRole, user: Any, groups: set[Any]) -> bool:
 
 
 class _LoadedSession(dict[str, Any]):
-    """A Django session that was loaded only for reading. Django's changes to it have no effect.
+    """The content of a Django session, for reading. Changes that Django makes to it are not stored.
 
-    Django can cycle the session's key while it loads the user. The browser made no request, so it could not receive a
-    new key.
+    Django sometimes changes the session's key while it loads the user. The browser cannot receive a new key here,
+    because it has not made an HTTP request to Django.
     """
 
     def cycle_key(self) -> None:
@@ -216,7 +218,7 @@ def _of_foreign_token(
 
 
 def _first_use(claims: Claims) -> bool:
-    """Mark a token as used. Return whether it was unused before."""
+    """Mark a single-use token as used. Return whether this is its first use."""
     lasts = max(1, int(claims.expires - time.time()) + 1)
     return bool(cache.add(USED_TOKEN_CACHE_KEY % claims.id, 1, lasts))
 
