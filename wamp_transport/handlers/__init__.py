@@ -1,4 +1,5 @@
 """Decorators that declare procedures and subscribers in Django code. Use them in an app's ``wamp.py``.
+
     from wamp_transport.handlers import Caller, register, subscribe
 
     @register("com.shop.price", permission="shop.view_product")

@@ -1,4 +1,5 @@
 """Publish events when rows are created, updated or deleted. Use it in an app's ``wamp.py``.
+
     from wamp_transport.model_events import publish_model_events
 
     publish_model_events(Product, "com.shop.product", fields=["sku", "price"])

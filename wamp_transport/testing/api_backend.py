@@ -125,6 +125,7 @@ class RecordedSession(Session):
 
 class InMemoryBackend(InProcessBackend):
     """A backend that opens the sessions of ``wamp_transport.api`` on a test's router.
+
     ``prepare`` is awaited with the realm and the role before a session opens.
     """
 

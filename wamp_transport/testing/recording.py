@@ -21,6 +21,7 @@ class Recording:
     """The publications and calls of the code under test, and the failures of handlers.
 
     As a sequence, the recording contains the publications.
+
     ``run_until_idle`` is called before the records are read.
     """
 

@@ -23,7 +23,8 @@ class SubscribeCommand:
     """The subcommand ``subscribe``.
 
     It prints events until Ctrl-C (exit code 0) or until it has printed ``--count`` events. After a lost connection, it
-    reconnects."""
+    reconnects.
+    """
 
     name = "subscribe"
     help = "Print the events of topics as they arrive, until Ctrl-C."

@@ -9,7 +9,8 @@
  * After a permanent error (wrong realm, not authorized, session killed by an administrator), the connection stays
  * closed until `open()` is called again. A `change` event is fired whenever `state` changes. If a subscription fails, a
  * `subscriptionerror` event with `topic` and `error` is fired. The error is also written to the console, unless a
- * listener calls `preventDefault()`. */
+ * listener calls `preventDefault()`.
+ */
 
 import { Session, WampError } from "./wamp.js";
 
@@ -53,7 +54,8 @@ export class Connection extends EventTarget {
 
   /**
    * Subscribe to a topic in the current session and in every later one. See `Session.subscribe`.
-   * @returns {() => void} a function that unsubscribes   */
+   * @returns {() => void} a function that unsubscribes
+   */
   subscribe(topic, handler, options = {}) {
     const subscription = { topic, handler, options, receipt: null };
     this.#subscriptions.add(subscription);

@@ -10,7 +10,8 @@
  *
  * The client implements all four roles. It joins anonymously, or as the logged-in user of the Django site with the
  * option `authmethods: ["django-session"]`. It does not support authentication methods that send a challenge. It does
- * not reconnect: a session ends with its connection. `connection.js` opens a new session after a lost connection. */
+ * not reconnect: a session ends with its connection. `connection.js` opens a new session after a lost connection.
+ */
 
 export const SUBPROTOCOL = "wamp.2.json";
 
@@ -46,7 +47,8 @@ export class WampError extends Error {
   /**
    * @param {string} uri the error, e.g. `wamp.error.no_such_procedure`
    * @param {Array} args positional details; if the first one is a string, it becomes the message
-   * @param {Object} kwargs keyword details   */
+   * @param {Object} kwargs keyword details
+   */
   constructor(uri, args = [], kwargs = {}) {
     super(typeof args[0] === "string" ? args[0] : uri);
     this.name = "WampError";
@@ -101,7 +103,8 @@ export class Session {
    * @param {string[]} [options.authmethods] the methods to try, in order: `django-session`, `cookie`, `anonymous`
    * @param {(direction: "sent"|"received", text: string) => void} [options.onTraffic] called with each message
    * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. the one of `ws` in Node.js
-   * @throws {WampError} with the reason of ABORT, or `wamp.close.transport_lost` if there is no connection   */
+   * @throws {WampError} with the reason of ABORT, or `wamp.close.transport_lost` if there is no connection
+   */
   static open(url, realm, { authmethods, onTraffic = () => {}, WebSocket = globalThis.WebSocket } = {}) {
     const details = { agent: "wampnode-page", roles: ROLES, ...(authmethods ? { authmethods } : {}) };
     return new Promise((resolve, reject) => {
@@ -131,7 +134,8 @@ export class Session {
   }
 
   /**
-   * Subscribe to a topic. Events are passed to `handler(args, kwargs, details)`; `details.topic` is always set.   * @param {Object} [options] e.g. `{match: "prefix"}`
+   * Subscribe to a topic. Events are passed to `handler(args, kwargs, details)`; `details.topic` is always set.
+   * @param {Object} [options] e.g. `{match: "prefix"}`
    * @returns {Promise<{id: number, topic: string, handler: Function}>} the argument for `unsubscribe`
    */
   subscribe(topic, handler, options = {}) {
@@ -154,7 +158,8 @@ export class Session {
   /**
    * Publish an event. With `{acknowledge: true}`, the promise resolves with the publication ID when the router has
    * acknowledged the event. Otherwise it resolves with `undefined` as soon as the message is sent, and errors of the
-   * router are not reported.   */
+   * router are not reported.
+   */
   async publish(topic, args = [], kwargs = {}, options = {}) {
     const message = [PUBLISH, options, topic, ...payload(args, kwargs)];
     if (options.acknowledge) return this.#request(message, ([, , publicationId]) => publicationId);
@@ -167,7 +172,8 @@ export class Session {
    * If the caller accepts progressive results, `details.progress(args, kwargs)` sends one. `details.signal` is an
    * AbortSignal that is aborted when the call is canceled. The caller then gets `wamp.error.canceled`, and the result
    * of the procedure is discarded.
-   * @returns {Promise<{id: number, procedure: string}>} the argument for `unregister`   */
+   * @returns {Promise<{id: number, procedure: string}>} the argument for `unregister`
+   */
   register(uri, procedure, options = {}) {
     return this.#request([REGISTER, options, uri], ([, , id]) => {
       this.#registrations.set(id, { uri, procedure });
@@ -184,7 +190,8 @@ export class Session {
    * Call a procedure.
    * @param {Object} [options] the options of CALL, e.g. `{timeout: 1000}`, and two more: `onProgress(result)` is called
    *   with progressive results; `signal` is an AbortSignal that cancels the call. The reason of the abort, if it is a
-   *   string, is the mode: "skip", "killnowait" or "kill". The default is "kill".   * @returns {Promise<Result>}
+   *   string, is the mode: "skip", "killnowait" or "kill". The default is "kill".
+   * @returns {Promise<Result>}
    */
   async call(procedure, args = [], kwargs = {}, { onProgress, signal, ...options } = {}) {
     signal?.throwIfAborted();
