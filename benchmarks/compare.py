@@ -74,7 +74,7 @@ class Comparison:
                 running = {} if self.row.is_fresh else {name: self._start(stack, name) for name in self.names}
                 plain = stack.enter_context(bare(self._place("bare"), {})) if self.row.bare else None
                 for _ in range(1 if self.row.is_fresh else rounds):
-                    # Alternate the order, so that no server is always the first of a round.
+                    # Alternate the order of fresh servers, so that none is always the first of a round.
                     for name in self.names if number % 2 == 0 else self.names[::-1]:
                         self.results[name].append(self._measure(name, running.get(name)))
                     if plain is not None:

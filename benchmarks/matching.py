@@ -28,7 +28,7 @@ MEASURED = 20_000
 
 
 def pattern(match: Match, number: int) -> str:
-    """Return the pattern with this number. All patterns of a kind have the same length."""
+    """Return the pattern with this number. All patterns of a kind have the same length, up to number 999,999."""
     return {
         "exact": f"com.example.n{number:06}.event",
         "prefix": f"com.example.n{number:06}.",

@@ -5,7 +5,8 @@
 The load consists of joins, calls, events, lost connections, peers that do not read, and configuration changes. Every
 minute, a line shows the number of opened sessions, answered calls, received events and configuration changes, and the
 memory (RSS), open files and open sessions of the node. At the end, the growth of the memory from the second to the last
-quarter of the run is printed. The exit code is 1 if it is above 5 %, if a call failed, or if the node logged a bug.
+quarter of the run is printed. The exit code is 1 if it is above 5 %, if a call failed or was not answered, or if the
+node logged a bug.
 """
 
 import asyncio

@@ -8,9 +8,9 @@
  *     const result = await session.call("com.example.add2", [2, 3]);   // result.args[0] === 5
  *     await session.close();
  *
- * The client implements all four roles. It joins anonymously, or as the logged-in user of the Django site with the
- * option `authmethods: ["django-session"]`. It does not support authentication methods that send a challenge. It does
- * not reconnect: a session ends with its connection. `connection.js` opens a new session after a lost connection.
+ * The client implements all four roles. It joins anonymously or, with the option `authmethods: ["django-session"]`, as
+ * the logged-in user of the Django site. It does not support authentication methods that send a challenge. It does not
+ * reconnect: a session ends with its connection. `connection.js` opens a new session after a lost connection.
  */
 
 export const SUBPROTOCOL = "wamp.2.json";
