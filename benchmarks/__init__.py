@@ -1,1 +1,1 @@
-"""Measurements. Each module says how it is run; none is part of the tests."""
+"""Benchmarks. The docstring of each module shows how to run it. They are not part of the tests."""

@@ -1,8 +1,8 @@
-"""What a call of Django code costs: in the process of the router, and over a socket to a router beside it.
+"""Measure how long a call through ``wamp_transport.api`` takes: in the router's process, and over a socket.
 
     python -m benchmarks.api_calls [CALLS]
 
-One call after the other, by one caller; the callee is a coroutine function in the caller's process.
+One caller makes one call after the other. The callee is a coroutine function in the same process.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ ROUNDS = 5
 
 
 async def echo(invocation: api.Invocation) -> object:
-    """The procedure that is called."""
+    """Return the argument. This is the procedure that is called."""
     return invocation.args[0]
 
 
 @contextmanager
 def own_router() -> Iterator[asyncio.AbstractEventLoop]:
-    """This process has a node."""
+    """Run a router in this process, and yield its loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -57,7 +57,7 @@ def own_router() -> Iterator[asyncio.AbstractEventLoop]:
 
 @contextmanager
 def router_elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
-    """There is a router in another process."""
+    """Run a router in another process, and yield the loop of the sessions in this process."""
     port = free_port()
     rules = realm("realm1", call=True, register=True)
     with (
@@ -74,20 +74,20 @@ def router_elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def answered(asked: int, answer: object) -> None:
-    """What is measured must be whole calls."""
+    """Check that a call returned its argument."""
     if answer != asked:
         raise SystemExit(f"{asked} was echoed as {answer}")
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """How long ``work`` takes."""
+    """Return how long ``work`` takes, in seconds."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
 
 
 def measure(calls: int, loop: asyncio.AbstractEventLoop) -> tuple[float, float]:
-    """Microseconds for a call by a thread, and by a coroutine on the loop of the sessions."""
+    """Return the microseconds per call from a thread, and from a coroutine on the loop of the sessions."""
     api.register("com.bench.echo", echo)
 
     def in_thread() -> None:
@@ -103,13 +103,13 @@ def measure(calls: int, loop: asyncio.AbstractEventLoop) -> tuple[float, float]:
 
     found = []
     for work in (in_thread, in_loop):
-        work()  # warm
+        work()  # warm up
         found.append(median(seconds_of(work) for _ in range(ROUNDS)) / calls * 1e6)
     return found[0], found[1]
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both cases and print the results."""
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     print(f"microseconds per call, median of {ROUNDS} times {calls} calls")
     for name, place in (("in process", own_router), ("over a socket", router_elsewhere)):

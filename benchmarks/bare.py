@@ -1,7 +1,7 @@
-"""A bare echo server on the fast path, to compare the router with: ``python -m benchmarks.bare PORT``.
+"""A bare echo server on the fast path, for comparison with the router: ``python -m benchmarks.bare PORT``.
 
-At ``/echo`` a message goes back to where it came from. At ``/all`` it goes to every connection there is at that path,
-the sender included, framed once: the frames of an acknowledged publication, without WAMP.
+At ``/echo``, a message is sent back to its sender. At ``/all``, it is sent to all connections of that path, including
+the sender, but is framed only once. This exchanges the same frames as an acknowledged publication, but without WAMP.
 """
 
 import sys
@@ -20,24 +20,24 @@ SERVICE = PathService("bare", (), "websocket", WebSocketService.model_validate({
 
 
 class Echo:
-    """Takes the place of a WAMP connection, and sends each message back."""
+    """A replacement for a WAMP connection. It sends each message back."""
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
 
     def feed(self, data: bytes) -> None:
-        """Send one message back."""
+        """Send a message back."""
         self.transport.write(text_frame(data))
 
     def flush_effects(self) -> None:
-        """Do nothing: every message is sent at once."""
+        """Do nothing, because ``feed`` sends each message immediately."""
 
     def lost(self) -> None:
-        """Called when the connection has ended."""
+        """Do nothing when the connection has ended."""
 
 
 class ToAll(Echo):
-    """Sends each message to all connections."""
+    """A connection that sends each message to all connections."""
 
     everyone: dict["ToAll", None] = {}
 
@@ -46,20 +46,20 @@ class ToAll(Echo):
         self.everyone[self] = None
 
     def feed(self, data: bytes) -> None:
-        """Send one message to all."""
+        """Send a message to all connections."""
         frame = text_frame(data)
         for each in self.everyone:
             each.transport.write(frame)
 
     def lost(self) -> None:
-        """Called when the connection has ended."""
+        """Forget the connection when it has ended."""
         self.everyone.pop(self, None)
 
 
 async def application(
     scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
-    """Accept every WebSocket."""
+    """Accept every WebSocket connection."""
     await receive()
     direct = scope["extensions"][DIRECT_TRANSPORT]
     direct.attach((ToAll if scope["path"] == "/all" else Echo)(direct), is_binary=False)
@@ -67,7 +67,7 @@ async def application(
 
 
 def serve(port: int) -> None:
-    """Serve on this port of the local address."""
+    """Serve on this port of 127.0.0.1."""
 
     async def on_start(server: WampServer) -> None:
         endpoint = {"type": "tcp", "port": port, "interface": "127.0.0.1", "backlog": 4096}

@@ -1,10 +1,11 @@
-"""Measures this router beside Crossbar.io, xconn-python and a bare echo, and says which targets are met.
+"""Compare this router with Crossbar.io, xconn-python and a bare echo server, and report which targets are met.
 
     python -m benchmarks.compare [--rounds 5] [--rows rpc-json,joins] [--page docs/performance-figures.md]
     python -m benchmarks.compare --quick
 
-Servers take turns within a round, so that what else the machine does befalls all alike; each ratio is of one round, and
-the median of the rounds counts. Results go to ``benchmarks/results/`` as JSON.
+In each round, all servers are measured in turn, so that other load on the machine affects them equally. A ratio
+compares two figures of the same round, and the median over the rounds is reported. The results are written to
+``benchmarks/results/`` as JSON.
 """
 
 import argparse
@@ -36,7 +37,7 @@ HELLO = [1, "realm1", {"roles": {role: {} for role in ("publisher", "subscriber"
 
 
 def welcomed(port: int) -> bool:
-    """Whether a session is welcomed."""
+    """Return whether the server accepts a session."""
     try:
         with Wire(port) as wire:
             if " 101 " not in wire.upgrade("/ws"):
@@ -48,7 +49,7 @@ def welcomed(port: int) -> bool:
 
 
 def measured_start(start: Start, directory: Path, websocket: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds from the start of the process to the first session."""
+    """Measure the seconds from the start of the process to the first session."""
     begin = time.perf_counter()
     with start(directory, websocket) as server:
         until(lambda: welcomed(server.port), "a session is welcomed", seconds=60)
@@ -56,7 +57,7 @@ def measured_start(start: Start, directory: Path, websocket: Mapping[str, Any]) 
 
 
 class Comparison:
-    """One row's rounds, by server."""
+    """The measurements of one row: the results of all rounds, by server."""
 
     def __init__(self, row: Row, directory: Path, timing: Mapping[str, float], *, names: Sequence[str]) -> None:
         self.row = row
@@ -67,13 +68,13 @@ class Comparison:
         self._directory = directory
 
     def run(self, rounds: int) -> None:
-        """All rounds. Raises LoadFailed."""
+        """Measure all rounds. Raises LoadFailed."""
         for number in range(rounds if self.row.is_fresh else 1):
             with ExitStack() as stack:
                 running = {} if self.row.is_fresh else {name: self._start(stack, name) for name in self.names}
                 plain = stack.enter_context(bare(self._place("bare"), {})) if self.row.bare else None
                 for _ in range(1 if self.row.is_fresh else rounds):
-                    # Nobody is always the first of a round.
+                    # Alternate the order of fresh servers, so that none is always the first of a round.
                     for name in self.names if number % 2 == 0 else self.names[::-1]:
                         self.results[name].append(self._measure(name, running.get(name)))
                     if plain is not None:
@@ -106,19 +107,19 @@ class Comparison:
         return place
 
     def figures(self, name: str) -> list[float]:
-        """The figure of each round."""
+        """Return the figure of a server in each round."""
         return [figure(result, self.row.figure) for result in self.results[name]]
 
     def ratios(self, name: str) -> list[float]:
-        """How many times ours the other's figure was, each round."""
+        """Return the ratio of another server's figure to ours, for each round."""
         return [other / own for own, other in zip(self.figures("ours"), self.figures(name), strict=True)]
 
     def over_bare(self) -> list[float]:
-        """How many times the bare server's CPU ours took, each round."""
+        """Return the ratio of our CPU time to that of the bare server, for each round."""
         return [own / least for own, least in zip(self.figures("ours"), self.bare, strict=False)]
 
     def document(self) -> dict[str, Any]:
-        """All of it, for a program to read."""
+        """Return all figures, ratios and results as JSON data."""
         row = self.row
         others = [name for name in self.names if name != "ours"]
         return {
@@ -140,12 +141,12 @@ class Comparison:
 
 
 def show(value: float) -> str:
-    """A number with three digits or so."""
+    """Format a number with about three significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def cells(row: Mapping[str, Any]) -> list[str]:
-    """A row of the table."""
+    """Return the cells of a row of the table."""
     line = [str(row["title"]), str(row["unit"])]
     line += [show(row["medians"][name]) if name in row["medians"] else "" for name in STARTS]
     for name in ("crossbar", "xconn"):
@@ -165,7 +166,7 @@ HEAD = ["load", "unit", "ours", "Crossbar.io", "xconn", "Crossbar.io / ours", "x
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """All rows, in Markdown, aligned for a terminal too."""
+    """Return all rows as a Markdown table that is also aligned on a terminal."""
     lines = [HEAD, *(cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     text = [
@@ -176,7 +177,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def circumstances(rounds: int, timing: Mapping[str, float]) -> dict[str, Any]:
-    """What the figures hold for."""
+    """Return the conditions of the measurement, such as the commit, the machine and the versions."""
     commit = _said(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -191,7 +192,7 @@ def circumstances(rounds: int, timing: Mapping[str, float]) -> dict[str, Any]:
 
 
 def peers() -> dict[str, str]:
-    """Versions of what is compared with."""
+    """Return the versions of the other routers."""
     found = {}
     for name in ("crossbar", "xconn"):
         python = ROOT / f".venv-{name}" / "bin" / "python"
@@ -202,14 +203,14 @@ def peers() -> dict[str, str]:
 
 
 def _said(command: Sequence[str]) -> str:
-    """What a command prints; nothing where it fails."""
+    """Return the output of a command; an empty string if it prints only errors."""
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()  # noqa: S603 - our own
 
 
 def compare(
     rows: Sequence[Row], rounds: int, timing: Mapping[str, float], names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Measure the rows one after the other."""
+    """Measure the rows one after the other, and return their documents."""
     documents = []
     with tempfile.TemporaryDirectory(prefix="wampnode-bench-") as directory:
         for row in rows:
@@ -226,7 +227,7 @@ def compare(
 
 
 def page(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
-    """The figures as a piece of documentation."""
+    """Return the figures as Markdown, for the documentation."""
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
         f"Measured {about['date'][:10]} at {about['commit']}, Python {about['python']}, {about['rounds']} rounds, "
@@ -235,7 +236,7 @@ def page(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    """Measure, print, keep; the exit code is 1 where something could not be measured."""
+    """Measure, print and save the results. Return the exit code, which is 1 if a row could not be measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--duration", type=float, default=1.5, help="seconds measured in a run")

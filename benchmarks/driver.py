@@ -1,11 +1,14 @@
-"""More loads, made of parts of :mod:`benchmarks.wampload`. Prints one JSON object.
+"""Additional loads, built from parts of :mod:`benchmarks.wampload`. The program prints one JSON object.
 
-:mod:`benchmarks.generator` runs it in a process of its own.
+:mod:`benchmarks.generator` runs it in a separate process.
 
-``mixed`` calls between sessions with different serializers; ``deflate`` compresses what goes both ways; ``to-all`` has
-a bare server send every message to all; ``crowd`` calls while many sessions are idle; ``fan-out`` measures the calls
-of one process while this one takes events for many subscribers; ``leave`` measures calls while a session leaves that
-has many subscriptions; ``registered`` calls procedures among more and more registrations.
+- ``mixed``: calls between sessions with different serializers
+- ``deflate``: calls with compressed messages in both directions
+- ``to-all``: a bare server that sends every message to all connections
+- ``crowd``: calls while many sessions are idle
+- ``fan-out``: calls of another process (``probe``) while this process receives the events of many subscribers
+- ``leave``: calls while a session that has many subscriptions leaves
+- ``registered``: calls with an increasing number of registrations
 """
 
 import argparse
@@ -38,7 +41,7 @@ PROCEDURE, TOPIC = "com.benchmark.procedure", "com.benchmark.topic"
 
 
 class DeflateSession(Session):
-    """A session whose messages are compressed both ways, each with regard to those before (RFC 7692)."""
+    """A session with compression in both directions and context takeover (RFC 7692)."""
 
     def __init__(self, monitor: Monitor, options: Options) -> None:
         super().__init__(monitor, options)
@@ -47,12 +50,12 @@ class DeflateSession(Session):
         self.compressed = 0
 
     def send(self, data: bytes) -> None:
-        """One message, compressed."""
+        """Send a message, compressed."""
         packed = self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
         self.transport.send(self.frame_type, packed[:-4], True, True)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """One frame: a compressed message, or what the generator takes as always."""
+        """Handle a frame. If it is a compressed message, decompress it first."""
         if frame.msg_type is self.frame_type and frame.fin and frame.rsv1:
             self.compressed += 1
             self.receive(self._decompressor.decompress(frame.get_payload_as_bytes() + b"\0\0\xff\xff"))
@@ -61,7 +64,7 @@ class DeflateSession(Session):
 
     @classmethod
     async def joined_to(cls, options: Options, monitor: Monitor) -> "DeflateSession":
-        """A session that has agreed to compression. Raises JoinError."""
+        """Open a session with compression. Raises JoinError if the server does not agree to it."""
         session = cls(monitor, options)
         await ws_connect(
             lambda: session,
@@ -80,7 +83,7 @@ class DeflateSession(Session):
 async def measured_calls(
     options: Options, monitor: Monitor, caller: Session, callee: Session, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Calls of one to the other, ``args.depth`` of them outstanding."""
+    """Measure calls from ``caller`` to ``callee``, with ``args.depth`` calls outstanding, and close both sessions."""
     await callee.request(w.REGISTER, {}, PROCEDURE)
     tally = rpc.Tally()
     payload = w.filler(args.payload)
@@ -105,14 +108,14 @@ async def measured_calls(
 
 
 async def mixed(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """A JSON caller and a MessagePack callee."""
+    """Measure calls from a JSON caller to a MessagePack callee."""
     caller = await join(replace(options, serializer="json"), monitor)
     callee = await join(replace(options, serializer="msgpack"), monitor)
     return await measured_calls(options, monitor, caller, callee, args)
 
 
 async def deflate(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """Both sessions compress, and so does the server."""
+    """Measure calls between two sessions with compression. Raises JoinError if the server does not compress."""
     caller, callee = [await DeflateSession.joined_to(options, monitor) for _ in range(2)]
     figures = await measured_calls(options, monitor, caller, callee, args)
     if not (caller.compressed and callee.compressed):
@@ -121,10 +124,11 @@ async def deflate(options: Options, monitor: Monitor, args: argparse.Namespace) 
 
 
 async def to_all(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """One of many connections to a bare server that sends all to all sends.
+    """Measure a bare server that sends each message to all connections. One of many connections sends.
 
-    It is ahead by ``args.window`` messages at most of what has come back to it, and of what all the others have got,
-    as the generator's publishers are: else more goes with one write, and the two cannot be compared.
+    The sender is at most ``args.window`` messages ahead of those it has received itself, and of those that the others
+    have received. The publishers of the load generator have the same limit. Without it, more messages would be sent
+    with one write, and the two loads could not be compared.
     """
     connections = [await connect(options, monitor, WSMsgType.TEXT) for _ in range(args.subscribers + 1)]
     message = w.filler(args.payload).encode()
@@ -165,7 +169,10 @@ async def to_all(options: Options, monitor: Monitor, args: argparse.Namespace) -
 
 
 async def crowd(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """Calls of two sessions while ``args.sessions`` others are idle; memory and CPU of those alone."""
+    """Measure calls between two sessions while ``args.sessions`` others are idle.
+
+    Also measure the memory and CPU time of the idle sessions alone.
+    """
     before = rss_bytes(options.server_pid)
     sessions, _, failures = await open_sessions(options, monitor, args.sessions, 16)
     await monitor.wait(1)
@@ -186,7 +193,7 @@ async def crowd(options: Options, monitor: Monitor, args: argparse.Namespace) ->
 
 
 async def fan_out(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """Publications to ``args.subscribers`` sessions of this process, and the calls of another process meanwhile."""
+    """Publish to ``args.subscribers`` sessions in this process, and measure the calls of another process meanwhile."""
     sessions = await join_many(options, monitor, args.subscribers)
     publisher = await join(options, monitor)
     await asyncio.gather(*(session.request(w.SUBSCRIBE, {}, TOPIC, seconds=120) for session in sessions))
@@ -208,8 +215,8 @@ async def fan_out(options: Options, monitor: Monitor, args: argparse.Namespace) 
         "--duration",
         str(options.duration),
     ]
-    probe = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: ASYNC220,S603 - it begins and ends beside this one
-    os.nice(10)  # taking events must not hold up the process that measures
+    probe = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: ASYNC220,S603 - it runs in parallel
+    os.nice(10)  # receiving events must not delay the process that measures
     await monitor.wait(1.5)
     published, spans = 0, []
     used = cpu_seconds(options.server_pid) or 0.0
@@ -236,7 +243,7 @@ async def fan_out(options: Options, monitor: Monitor, args: argparse.Namespace) 
 
 
 async def probe(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """One call at a time, 500 a second at most, and how long each took."""
+    """Measure the latency of single calls, up to 500 per second."""
     caller, callee = await join_many(options, monitor, 2)
     await callee.request(w.REGISTER, {}, PROCEDURE)
     answer = callee.wire.template(w.YIELD, {}, ["x"])
@@ -247,7 +254,7 @@ async def probe(options: Options, monitor: Monitor, args: argparse.Namespace) ->
 
 
 async def call_until(caller: Session, end: float, pause: float = 0.002) -> list[float]:
-    """The seconds that each call took."""
+    """Call until the time ``end``, and return the seconds that each call took."""
     seconds = []
     while (begin := time.perf_counter()) < end:
         await caller.request(w.CALL, {}, PROCEDURE, ["x"], seconds=60)
@@ -257,7 +264,7 @@ async def call_until(caller: Session, end: float, pause: float = 0.002) -> list[
 
 
 async def leave(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """A session with ``args.subscriptions`` vanishes: the longest of another's calls before and after."""
+    """Measure the calls of a session before and after another one, with ``args.subscriptions``, disconnects."""
     caller, callee, leaver = await join_many(options, monitor, 3)
     await callee.request(w.REGISTER, {}, PROCEDURE)
     answer = callee.wire.template(w.YIELD, {}, ["x"])
@@ -281,7 +288,10 @@ async def leave(options: Options, monitor: Monitor, args: argparse.Namespace) ->
 
 
 async def registered(options: Options, monitor: Monitor, args: argparse.Namespace) -> dict[str, Any]:
-    """Calls of ten procedures in turn, and of any at random, while one session registers ever more."""
+    """Measure calls with an increasing number of registrations of one session.
+
+    The calls go to ten procedures in turn (``ten``), or to random ones (``any``).
+    """
     caller, callee = await join_many(options, monitor, 2)
     answer = callee.wire.template(w.YIELD, {}, ["x" * args.payload])
     count, by_count = 0, []
@@ -305,7 +315,7 @@ async def registered(options: Options, monitor: Monitor, args: argparse.Namespac
 async def calls_of_many(
     options: Options, monitor: Monitor, caller: Session, procedures: Iterator[str], args: argparse.Namespace
 ) -> float:
-    """CPU microseconds of the server for a call, ``args.depth`` of them outstanding."""
+    """Return the CPU time of the server per call, in microseconds, with ``args.depth`` calls outstanding."""
     payload = ["x" * args.payload]
     answered, is_running, open_calls = 0, True, 0
 
@@ -338,18 +348,18 @@ async def calls_of_many(
 
 
 def random_numbers(size: int) -> Iterator[int]:
-    """Numbers below ``size``, for ever."""
+    """Yield random numbers below ``size``, endlessly."""
     while True:
         yield random.randrange(size)  # noqa: S311 - which procedure is called is no secret
 
 
 def called(match: str, number: int) -> str:
-    """The procedure that one of many registrations covers."""
+    """Return a procedure that the registration with this number matches."""
     return f"com.benchmark.n{number}" + ".x" * (match == "prefix")
 
 
 def topic(match: str, number: int) -> str:
-    """One of many."""
+    """Return the topic or procedure, a URI or a pattern, with this number."""
     return f"com..n{number}" if match == "wildcard" else f"com.benchmark.n{number}"
 
 
@@ -360,7 +370,7 @@ LOADS = {
 
 
 def main() -> None:
-    """Run one, print what was measured."""
+    """Run the load that the command line selects, and print its figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("load", choices=LOADS)
     parser.add_argument("--url", required=True)

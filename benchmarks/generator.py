@@ -1,4 +1,4 @@
-"""Run the load generator :mod:`benchmarks.wampload`, or a load of :mod:`benchmarks.driver`, beside a server."""
+"""Run the load generator :mod:`benchmarks.wampload`, or a load of :mod:`benchmarks.driver`, against a server."""
 
 import json
 import subprocess
@@ -11,13 +11,14 @@ from .servers import GENERATOR_CORE, Server, pinned
 
 
 class LoadFailed(Exception):
-    """The generator could not measure. The message is its own."""
+    """Raised if the generator could not measure. The message contains the reason."""
 
 
 def run(server: Server, load: str, *, path: str | None = None, **options: Any) -> dict[str, Any]:
     """Run one load and return its figures. Raise LoadFailed if it fails, or if messages were lost or refused.
 
-    A load that begins with a slash is one of :mod:`benchmarks.driver`. ``path`` replaces the path of the server's URL.
+    A load whose name begins with a slash is one of :mod:`benchmarks.driver`. ``path`` replaces the path of the server's
+    URL.
     """
     url = server.url if path is None else f"ws://127.0.0.1:{server.port}{path}"
     is_extra = load.startswith("/")
@@ -44,7 +45,7 @@ def run(server: Server, load: str, *, path: str | None = None, **options: Any) -
 
 
 def figure(result: dict[str, Any], name: str) -> float:
-    """A figure by its dotted name."""
+    """Return a figure by its dotted name, such as ``latency_ms.p50``."""
     value: Any = result
     for part in name.split("."):
         value = value[part]

@@ -1,6 +1,7 @@
-"""Draws the graphs of docs/performance.md from what was measured last: ``python -m benchmarks.graphs [--into docs]``.
+"""Draw the graphs of docs/performance.md from the latest results: ``python -m benchmarks.graphs [--into docs]``.
 
-Reads the newest ``compare-*.json`` and ``growth-*.json`` in ``benchmarks/results/``, or the files given; writes SVG.
+The results are the newest ``compare-*.json`` and ``growth-*.json`` in ``benchmarks/results/``, or the files given on
+the command line. The graphs are SVG files.
 """
 
 import argparse
@@ -20,22 +21,23 @@ INK, PALE, PAPER = "#333", "#ccc", "#fff"
 COLOURS: Final = ("#0b6e99", "#d9730d", "#448361", "#9065b0")
 NAMES: Final = {"crossbar": "Crossbar.io", "xconn": "xconn-python"}
 BAR, GAP, LEFT, RIGHT, TOP = 13, 10, 280, 650, 62
-"""Pixels: height of a bar, between rows, where bars begin and end, and where the first row does."""
+"""Lengths in pixels: the height of a bar, the gap between rows, the left and right ends of the bars, and the top of the
+first row."""
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", colour: str = INK, size: int = 12) -> str:
-    """Some words, in one line."""
+    """Return a line of text."""
     place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
     return f'<text {place} fill="{colour}" font-size="{size}">{escape(words)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str = INK, more: str = "") -> str:
-    """A straight line."""
+    """Return a straight line. ``more`` contains additional attributes."""
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" {more}/>'
 
 
 def picture(width: int, height: int, title: str, below: str, parts: Sequence[str]) -> str:
-    """A whole SVG document."""
+    """Return an SVG document of the parts, with a title and a line of text at the bottom."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="{escape(title)}" font-family="system-ui, sans-serif">'
@@ -46,7 +48,10 @@ def picture(width: int, height: int, title: str, below: str, parts: Sequence[str
 
 
 def ratios(measured: Mapping[str, Any]) -> str:
-    """How many times ours each other router took, by row: bars, with lowest and highest, and a mark for the target."""
+    """Draw the ratio of each other router's figure to ours, by row.
+
+    Each ratio is a bar, with a line from the lowest to the highest round, and a mark for the target.
+    """
     rows = [row for row in measured["rows"] if row["ratios"]]
     most = max(max(each) for row in rows for each in row["ratios"].values())
     most = max(most, *(target for row in rows for target in row["targets"].values()))
@@ -79,7 +84,10 @@ def ratios(measured: Mapping[str, Any]) -> str:
 
 
 def growth(measured: Mapping[str, Any]) -> str:
-    """Cost against number, both beside the smallest number: flat lines are what is wanted."""
+    """Draw how the cost of a message grows with the size of the node. The curves should be flat.
+
+    The cost at the smallest size is 1.
+    """
     curves = dict(_curves(measured["measured"]))
     left, right, top, bottom = 60, 560, 50, 260
     longest = max(number for curve in curves.values() for number, _ in curve)
@@ -116,7 +124,7 @@ def growth(measured: Mapping[str, Any]) -> str:
 
 
 def _curves(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[tuple[str, list[tuple[int, float]]]]:
-    """Names of what grows, and points: how many, and CPU or time of a message."""
+    """Yield the name and the points of each curve. A point is a size, and the CPU time or time per message."""
     crowds = {name: results for name, results in measured.items() if name.startswith("crowd-")}
     if crowds:
         yield (
@@ -156,12 +164,12 @@ def _about(measured: Mapping[str, Any]) -> str:
 
 
 def newest(pattern: str) -> Path | None:
-    """The latest file of this kind; names begin with the time."""
+    """Return the newest file of a kind. The names contain the time, so the newest one is the last in sorted order."""
     return max(RESULTS.glob(pattern), default=None)
 
 
 def main() -> int:
-    """Draw what there is; the exit code is 1 where nothing was measured."""
+    """Draw the graphs for which there are results. Return the exit code, which is 1 if there are no results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--compare", type=Path, default=newest("compare-*.json"))
     parser.add_argument("--growth", type=Path, default=newest("growth-*.json"))

@@ -1,8 +1,8 @@
-"""Whether cost stays flat as a node grows: ``python -m benchmarks.growth [--rounds 3] [--only crowd,fan-out]``.
+"""Measure whether costs stay constant as a node grows: ``python -m benchmarks.growth [--rounds 3] [--only crowd]``.
 
-Many idle sessions, one publication to many subscribers, a session that leaves many subscriptions behind, and many
-subscriptions and registrations that are looked through. Our own node only; ``benchmarks.matching`` measures look-ups by
-themselves.
+It measures calls beside many idle sessions, a publication to many subscribers, the end of a session with many
+subscriptions, and publications and calls with many subscriptions and registrations. Only this project's node is
+measured. ``benchmarks.matching`` measures look-ups alone.
 """
 
 import argparse
@@ -23,34 +23,35 @@ from .servers import Server, ours, prepare
 SIZES = (1, 100, 1_000, 10_000)
 SUBSCRIPTIONS = (10, 1_000, 100_000)
 MOST_DELAY, MOST_STALL = 50.0, 10.0
-"""Milliseconds: calls beside a publication to 10,000 (p99), and while 100,000 subscriptions are taken apart."""
+"""The limits for the latency of calls, in milliseconds: p99 during publications to 10,000 subscribers, and the maximum
+while the 100,000 subscriptions of a closed session are removed."""
 
 Measure = Callable[[Server, float], dict[str, Any]]
 
 
 def crowd(size: int) -> Measure:
-    """Calls beside so many idle sessions."""
+    """Return the measurement of calls beside ``size`` idle sessions."""
     return lambda server, duration: generator.run(server, "/crowd", sessions=size, duration=duration)
 
 
 def fan_out(server: Server, duration: float) -> dict[str, Any]:
-    """Publications to 10,000, and other sessions' calls meanwhile."""
+    """Measure publications to 10,000 subscribers, and the calls of other sessions meanwhile."""
     return generator.run(server, "/fan-out", subscribers=10_000, duration=max(duration, 6.0))
 
 
 def leave(match: str) -> Measure:
-    """A session with 100,000 subscriptions vanishes."""
+    """Return the measurement of calls while a session with 100,000 subscriptions disconnects."""
     return lambda server, duration: generator.run(server, "/leave", subscriptions=100_000, match=match)
 
 
 def many(match: str) -> Measure:
-    """Publications to random ones of many subscriptions."""
+    """Return the measurement of publications, each to a random one of many subscriptions."""
     counts = ",".join(map(str, SUBSCRIPTIONS))
     return lambda server, duration: generator.run(server, "subs", match=match, counts=counts, duration=duration)
 
 
 def registered(match: str) -> Measure:
-    """Calls among many registrations."""
+    """Return the measurement of calls with many registrations."""
     counts = ",".join(map(str, SUBSCRIPTIONS))
     return lambda server, duration: generator.run(server, "/registered", match=match, counts=counts, duration=duration)
 
@@ -65,7 +66,7 @@ MEASURES: dict[str, Measure] = (
 
 
 def rounds_of(name: str, rounds: int, duration: float) -> list[dict[str, Any]]:
-    """The results of all rounds, each with a node of its own."""
+    """Measure all rounds, each with a new node, and return the results."""
     results = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="wampnode-bench-") as directory:
@@ -80,12 +81,12 @@ def rounds_of(name: str, rounds: int, duration: float) -> list[dict[str, Any]]:
 
 
 def verdict(value: float, limit: float) -> str:
-    """Whether a limit is kept."""
+    """Return a text that says whether a value is within its limit."""
     return f"{'met' if value <= limit else 'MISSED'} (<= {limit:g} ms)"
 
 
 def line(name: str, results: list[dict[str, Any]]) -> str:
-    """What came of it, in a line."""
+    """Return the results of a measurement as a line of text."""
 
     def middle(path: str) -> float:
         return median(generator.figure(result, path) for result in results)
@@ -119,7 +120,7 @@ def line(name: str, results: list[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Measure, print, keep; the exit code is 1 where something could not be measured."""
+    """Measure, print and save the results. Return the exit code, which is 1 if a measurement failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--duration", type=float, default=2.0, help="seconds measured in a run")

@@ -1,12 +1,15 @@
-"""What a storm of logins does to a session that runs: calls one at a time, with the storm and without.
+"""Measure how many simultaneous logins affect an existing session.
 
     python -m benchmarks.login_storm [--seconds 10] [--clients 50] [--rounds 3] [--methods ticket,wampcra]
 
-A node of its own, started on one core and then on all, is stormed by clients that log in and leave as fast as they can;
-another session calls its own procedure meanwhile, one call at a time. ``ticket``: principals of the database, whose
-tickets are hashed by Django's password hasher. ``wampcra``: a secret in the configuration from which each login derives
-a key (600,000 rounds). ``wamp-scram``: principals of the database by Argon2id, whose slow part is the client's.
-``anonymous`` is for comparison: handshakes and sessions without any hash.
+Many clients log in and leave as fast as they can (the storm). The latency of another session's calls is measured, with
+and without the storm. That session calls its own procedure, one call at a time. The node is started for this, first on
+one core and then on all. The methods differ in the work for a login:
+
+- ``anonymous``: no hash at all, for comparison
+- ``ticket``: principals in the database, whose tickets are hashed with Django's password hasher
+- ``wampcra``: a secret in the configuration, from which each login derives a key with 600,000 iterations
+- ``wamp-scram``: principals in the database, with Argon2id, whose slow part the client computes
 """
 
 import argparse
@@ -43,7 +46,7 @@ from wamp_transport.auth import scram, wampcra
 from .servers import GENERATOR_CORE, SERVER_CORE, pinned, prepare
 
 METHODS = ("anonymous", "ticket", "wampcra", "wamp-scram")
-SECRET = "a secret that is long enough"  # noqa: S105 - of principals that live as long as the measurement
+SECRET = "a secret that is long enough"  # noqa: S105 - the principals exist only during the measurement
 ITERATIONS = 600_000
 CALLS_BEFORE = 500
 ROLES = {role: {} for role in ("publisher", "subscriber", "caller", "callee")}
@@ -60,7 +63,7 @@ for method in ("ticket", "wamp-scram"):
 
 
 def services(clients: int) -> dict[str, Any]:
-    """The paths of the node: ``open`` for the caller, ``ws`` for the storm."""
+    """Return the node's services: ``open`` for the caller, ``ws`` for the storm."""
     stored = {"type": "database"}
     salted = {"secret": SECRET, "role": "user", "salt": "salt", "iterations": ITERATIONS, "keylen": 32}
     auth = {
@@ -76,7 +79,7 @@ def services(clients: int) -> dict[str, Any]:
 
 @contextmanager
 def node(directory: Path, clients: int, *, is_pinned: bool) -> Iterator[int]:
-    """A node, on one core or on all; its port."""
+    """Run a node, on one core or on all, and yield its port."""
     port = free_port()
     realms = [{"name": "realm1", "roles": [ROLE]}]
     write_config(directory, configuration(web(port, services(clients)), realms=realms))
@@ -88,23 +91,23 @@ def node(directory: Path, clients: int, *, is_pinned: bool) -> Iterator[int]:
         yield port
 
 
-# --- the storm, in a process of its own ------------------------------------------------------------------------------
+# --- the storm, in a separate process --------------------------------------------------------------------------------
 
 
 @cache
 def salted_key(salt: str, iterations: int, keylen: int) -> str:
-    """The key of the one secret; computed once, as this is no measurement of clients."""
+    """Return the key that is derived from the secret. It is cached, because clients are not measured."""
     return wampcra.derive_key(SECRET, wampcra.Salting(salt, iterations, keylen))
 
 
 @cache
 def salted_password(kdf: scram.Kdf, salt: bytes, iterations: int, memory: int) -> bytes:
-    """As :func:`salted_key`, for SCRAM."""
+    """Return the salted password for SCRAM, cached like :func:`salted_key`."""
     return scram.salted_password(SECRET, scram.Derivation(kdf, salt, iterations, memory))
 
 
 def answer(method: str, authid: str, nonce: str, extra: dict[str, Any]) -> list[Any]:
-    """AUTHENTICATE for a challenge."""
+    """Return the AUTHENTICATE message for a challenge."""
     if method == "ticket":
         return [5, SECRET, {}]
     if method == "wampcra":
@@ -117,7 +120,7 @@ def answer(method: str, authid: str, nonce: str, extra: dict[str, Any]) -> list[
 
 
 async def login(url: str, method: str, authid: str) -> bool:
-    """Log in and leave; whether it was let in."""
+    """Log in and disconnect. Return whether the login succeeded."""
     nonce = b64encode(os.urandom(16)).decode()
     details = {"roles": ROLES, "authmethods": [method], "authid": authid, "authextra": {"nonce": nonce}}
     async with connect(url, subprotocols=["wamp.2.json"], open_timeout=60) as client:  # type: ignore[list-item]
@@ -130,7 +133,7 @@ async def login(url: str, method: str, authid: str) -> bool:
 
 
 async def storm(url: str, method: str, clients: int, seconds: float) -> dict[str, int]:
-    """Log in for so long; how many were let in, and how many not."""
+    """Log in for ``seconds`` with many clients. Count successful logins as ``in``, and the others as ``out``."""
     count = {"in": 0, "out": 0}
     end = time.monotonic() + seconds
 
@@ -146,7 +149,7 @@ async def storm(url: str, method: str, clients: int, seconds: float) -> dict[str
     return count
 
 
-# --- the session that runs -------------------------------------------------------------------------------------------
+# --- the measured session --------------------------------------------------------------------------------------------
 
 
 class Caller:
@@ -161,7 +164,7 @@ class Caller:
             self.call()
 
     def call(self) -> float:
-        """One call; the milliseconds until its result."""
+        """Make a call, and return the milliseconds until its result."""
         begin = time.perf_counter()
         self._id += 1
         self._wire.send_json([48, self._id, {}, "com.example.echo", ["x"]])
@@ -172,7 +175,7 @@ class Caller:
         return (time.perf_counter() - begin) * 1000
 
     def calls(self, process: "subprocess.Popen[str] | None", seconds: float) -> list[float]:
-        """Call after call for so long; while a process runs, no longer than it does."""
+        """Make calls for ``seconds``, or until ``process`` ends. Return the milliseconds of each call."""
         end = time.monotonic() + seconds
         took = []
         while time.monotonic() < end and (process is None or process.poll() is None):
@@ -182,13 +185,13 @@ class Caller:
 
 
 def told(took: list[float]) -> str:
-    """p50, p99 and the longest."""
+    """Format p50, p99 and the maximum."""
     took = sorted(took)
     return f"{took[len(took) // 2]:8.2f}{took[int(len(took) * 0.99)]:8.2f}{took[-1]:8.2f}"
 
 
 def measure(port: int, method: str, options: argparse.Namespace) -> None:
-    """Rounds of calls without a storm and with one; a line."""
+    """Measure the calls in all rounds, without and with a storm, and print the results in one line."""
     quiet: list[float] = []
     stormy: list[float] = []
     logins, refused, seconds = 0, 0, options.seconds
@@ -201,7 +204,7 @@ def measure(port: int, method: str, options: argparse.Namespace) -> None:
             with subprocess.Popen(  # noqa: S603 - our own
                 command, stdout=subprocess.PIPE, text=True, env=environment_of(), cwd=ROOT
             ) as process:
-                time.sleep(2)  # until it is under way
+                time.sleep(2)  # let the storm begin
                 stormy += caller.calls(process, seconds)
                 output, _ = process.communicate(timeout=300)
             count = json.loads(output)
@@ -211,7 +214,7 @@ def measure(port: int, method: str, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """The table, or the storm alone."""
+    """Measure all methods and print the table. In the process of the storm, only log in."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--clients", type=int, default=50)

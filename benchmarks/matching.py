@@ -1,8 +1,8 @@
-"""What finding subscriptions and registrations costs, and what each takes in memory: ``python -m benchmarks.matching``.
+"""Measure look-ups of subscriptions and registrations, and their memory: ``python -m benchmarks.matching``.
 
-A look-up goes through a running realm's broker and dealer, filled by SUBSCRIBE and REGISTER. Where one URI is looked up
-again and again, everything it touches is in the processor's cache: that is the cost of the algorithm. Where the URIs
-are taken at random from all that match, memory is waited for as well.
+The look-ups use the broker and the dealer of a realm that was filled with SUBSCRIBE and REGISTER messages. If the same
+URI is looked up repeatedly, all data is in the processor's cache, and the time is that of the algorithm. If the URIs
+are random, the time includes waiting for memory.
 """
 
 import gc
@@ -24,11 +24,11 @@ KINDS: tuple[Match, ...] = ("exact", "prefix", "wildcard")
 LOOK_UPS = 10_000
 ROUNDS = 31
 MEASURED = 20_000
-"""Subscriptions and registrations that memory is divided by."""
+"""The number of subscriptions or registrations for which the memory is measured."""
 
 
 def pattern(match: Match, number: int) -> str:
-    """One of many patterns of a kind; those of any number of them are equally long."""
+    """Return the pattern with this number. All patterns of a kind have the same length, up to number 999,999."""
     return {
         "exact": f"com.example.n{number:06}.event",
         "prefix": f"com.example.n{number:06}.",
@@ -37,12 +37,12 @@ def pattern(match: Match, number: int) -> str:
 
 
 def uri(number: int) -> str:
-    """What the pattern of that number covers, and no other."""
+    """Return a URI that only the pattern with this number matches."""
     return f"com.example.n{number:06}.event"
 
 
 def fill(router: Router, session: Session, what: str, match: Match, count: int) -> None:
-    """As many subscriptions or registrations of one session."""
+    """Create ``count`` subscriptions or registrations of one session."""
     for number in range(count):
         if what == "subscription":
             router.receive(session.id, Subscribe(number + 1, SubscribeOptions(match=match), pattern(match, number)))
@@ -52,7 +52,7 @@ def fill(router: Router, session: Session, what: str, match: Match, count: int) 
 
 
 def realm_with(what: str, match: Match, count: int) -> MemoryNode:
-    """A node with one session that holds ``count`` of them."""
+    """Return a node with one session that has ``count`` subscriptions or registrations."""
     node = MemoryNode(anonymous_options("realm1"))
     peer = node.join("realm1")
     fill(node.router, node.router.sessions[peer.session_id], what, match, count)
@@ -60,7 +60,7 @@ def realm_with(what: str, match: Match, count: int) -> MemoryNode:
 
 
 def look_ups() -> None:
-    """The table of times."""
+    """Measure look-ups and print the table of times."""
     print(
         f"{'ns of CPU time each':<24}{'URIs':<12}"
         + "".join(f"{size:>10,}" for size in SIZES)
@@ -71,7 +71,7 @@ def look_ups() -> None:
             nodes = [realm_with(what, match, size) for size in SIZES]
             for choice in ("one", "at random"):
                 runs = [measured(node, what, size, choice) for node, size in zip(nodes, SIZES, strict=True)]
-                # In turns, so that what else the machine does befalls all alike.
+                # Measure all sizes in each round, so that other load on the machine affects them equally.
                 rounds = [[nanoseconds(*run) for run in runs] for _ in range(ROUNDS)]
                 times = [median(column) for column in zip(*rounds, strict=True)]
                 ratios = [median(each[place] / each[0] for each in rounds) for place in range(1, len(SIZES))]
@@ -85,7 +85,7 @@ LookUp = Callable[[str], object]
 
 
 def measured(node: MemoryNode, what: str, size: int, choice: str) -> tuple[LookUp, list[str]]:
-    """What to look up, and how."""
+    """Return the look-up function, and the URIs to look up: the same one, or random ones."""
     realm = node.router.realms["realm1"]
     look_up: LookUp = realm.broker.matching_subscriptions if what == "subscription" else realm.dealer.best_registration
     if not look_up(uri(size - 1)):
@@ -96,7 +96,7 @@ def measured(node: MemoryNode, what: str, size: int, choice: str) -> tuple[LookU
 
 
 def nanoseconds(look_up: LookUp, uris: list[str]) -> float:
-    """What one look-up takes, without the loop around it."""
+    """Return the CPU time of a look-up in nanoseconds, without that of the loop."""
     begin = thread_time_ns()
     for each in uris:
         look_up(each)
@@ -111,7 +111,7 @@ def _nothing(_: str) -> None:
 
 
 def memory() -> None:
-    """The table of bytes."""
+    """Measure the memory and print the table of bytes."""
     print(f"\nbytes each, of {MEASURED:,}" + "".join(f"{match:>12}" for match in KINDS))
     for what in ("subscription", "registration"):
         print(f"{what:<24}" + "".join(f"{bytes_each(what, match):>12,.0f}" for match in KINDS))
@@ -119,14 +119,14 @@ def memory() -> None:
 
 
 def bytes_each(what: str, match: Match) -> float:
-    """What one of a session's subscriptions or registrations takes, its index entry and URI included."""
+    """Return the memory of a subscription or registration, including its index entry and URI."""
     node = MemoryNode(anonymous_options("realm1"))
     session = node.router.sessions[node.join("realm1").session_id]
     return _growth(node, session, what, match) / MEASURED
 
 
 def bytes_of_one_more(match: Match) -> float:
-    """What it takes that a second session subscribes to the same."""
+    """Return the additional memory if a second session has the same subscription."""
     node = realm_with("subscription", match, MEASURED)
     session = node.router.sessions[node.join("realm1").session_id]
     return _growth(node, session, "subscription", match) / MEASURED
@@ -138,7 +138,7 @@ def _growth(node: MemoryNode, session: Session, what: str, match: Match) -> int:
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     fill(node.router, session, what, match, MEASURED)
-    # Decisions are remembered for so many URIs at most; they are no part of a subscription.
+    # The cached decisions, whose number is limited, are not part of a subscription.
     role.subscribes.clear()
     role.registers.clear()
     gc.collect()

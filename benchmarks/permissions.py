@@ -1,7 +1,8 @@
-"""What a permission check that was made before costs a call: ``python -m benchmarks.permissions``.
+"""Measure the cost of a permission check whose decision is cached: ``python -m benchmarks.permissions``.
 
-By itself: the lines of the dealer that find the decision. In a call: CALL, INVOCATION, YIELD and RESULT through the
-router, without transports and serializers, for roles that come to the same decision in different ways.
+The check alone is the code of the dealer that finds the decision. A whole call consists of CALL, INVOCATION, YIELD and
+RESULT in the router, without transports and serializers. Roles are compared whose permissions are configured in
+different ways, with the same decision.
 """
 
 from collections.abc import Callable
@@ -46,7 +47,7 @@ Work = Callable[[], None]
 
 
 class Caller:
-    """A caller with a role, and a callee, on one router. ``check`` and ``call`` do each thing many times."""
+    """A caller with a role, and a callee, on the same router. ``check``, ``loop`` and ``call`` repeat their work."""
 
     def __init__(self, role: str) -> None:
         self.node = MemoryNode(OPTIONS)
@@ -65,7 +66,7 @@ class Caller:
         take_effects(self.router)
 
     def check(self) -> None:
-        """What the dealer does to find the decision."""
+        """Find the decision, as the dealer does."""
         role, session, options = self.role, self.caller, CallOptions()
         for _ in range(CALLS):
             decision = role.calls.get(PROCEDURE) or role.check(session, "call", PROCEDURE, options)
@@ -73,12 +74,12 @@ class Caller:
                 raise SystemExit("it is not allowed")
 
     def loop(self) -> None:
-        """The loop alone."""
+        """Run the loop alone, to subtract its time."""
         for _ in range(CALLS):
             pass
 
     def call(self) -> None:
-        """Whole calls."""
+        """Make whole calls."""
         router, caller, callee = self.router, self.caller.id, self.callee.id
         for _ in range(CALLS):
             self.request_id += 1
@@ -90,16 +91,16 @@ class Caller:
 
 
 def nanoseconds(work: Work) -> float:
-    """CPU time of each."""
+    """Return the CPU time of one repetition, in nanoseconds."""
     begin = thread_time_ns()
     work()
     return (thread_time_ns() - begin) / CALLS
 
 
 def main() -> None:
-    """The table."""
+    """Measure all roles and print the table."""
     callers = {name: Caller(role.name) for name, role in ROLES.items()}
-    # In turns, so that what else the machine does befalls all alike.
+    # Measure all roles in each round, so that other load on the machine affects them equally.
     checks: dict[str, list[float]] = {name: [] for name in callers}
     calls: dict[str, list[float]] = {name: [] for name in callers}
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""What is measured beside other routers: each load, the figure that counts, and by how much ours has to be better."""
+"""The rows of the comparison with other routers: the load, the figure that is compared, and the targets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,10 @@ CPU = "server_cpu_us_each"
 
 @dataclass(frozen=True)
 class Bare:
-    """The same frames by a server without WAMP: ``times`` of this load's figure are one operation of the row."""
+    """A load for the bare server, which exchanges the same frames without WAMP.
+
+    The figure of this load, multiplied by ``times``, is compared with the figure of the row.
+    """
 
     load: str
     options: Mapping[str, Any]
@@ -19,10 +22,11 @@ class Bare:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """A row of the table.
 
-    ``targets`` say by which factor the other's figure has to exceed ours, by server. ``load`` is one of the
-    generator's, one of :mod:`benchmarks.driver` after a slash, or ``start``. ``is_fresh``: new servers each round.
+    ``targets`` contains, for each other server, the factor by which its figure must exceed ours. ``load`` is a scenario
+    of the load generator, a load of :mod:`benchmarks.driver` with a slash before its name, or ``start``. If
+    ``is_fresh`` is true, the servers are started again for each round.
     """
 
     key: str
@@ -42,18 +46,18 @@ RPC = {"depth": 64, "payload": 64}
 
 
 def echoed(size: int, depth: int = 32, connections: int = 2) -> Bare:
-    """A call is four frames, an echo two."""
+    """Return the load of a bare server that corresponds to calls. A call has four frames, an echo has two."""
     return Bare("echo", {"payload": size, "depth": depth, "connections": connections}, times=2)
 
 
 def rpc(key: str, title: str, targets: tuple[float, float], *, bare: int = 0, **options: Any) -> Row:
-    """Calls; ``bare`` is the size of a message."""
+    """Return a row of calls. ``bare`` is the message size for the bare server; 0 for no comparison with it."""
     named = dict(zip(("crossbar", "xconn"), targets, strict=True))
     return Row(key, title, "rpc", RPC | options, named, bare=echoed(bare) if bare else None)
 
 
 def pubsub(serializer: str, subscribers: int, targets: tuple[float, float]) -> Row:
-    """Acknowledged publications to one topic."""
+    """Return a row of acknowledged publications to one topic."""
     bare = Bare("/to-all", {"subscribers": subscribers, "payload": 110, "window": 16}, path="/all")
     return Row(
         f"pubsub-{subscribers}-{serializer}",
@@ -100,7 +104,7 @@ ROWS: tuple[Row, ...] = (
 )  # fmt: skip
 
 QUICK = ("rpc-json", "rpc-json-4k", "pubsub-10-json", "pubsub-100-json")
-"""Rows that are compared with a bare server in two minutes."""
+"""The rows of ``--quick``, which compares only our router and the bare server, and takes two minutes."""
 
 BARE_LIMIT = 1.6
-"""How much more CPU than the bare server a router may take."""
+"""The highest permitted ratio of our CPU time to that of the bare server."""

@@ -1,7 +1,7 @@
-"""The servers that are measured: this project's node, Crossbar.io, xconn-python, and a bare echo; each on one core.
+"""The servers that are measured: this project's node, Crossbar.io, xconn-python and a bare echo, each on one core.
 
-Every one is started with rights for all, in a directory that :func:`prepare` has made, and listens on a free port of
-127.0.0.1 before its block begins.
+Each function starts a server that allows everything to all clients. :func:`prepare` must have created the directory.
+Inside the ``with`` block, the server listens on a free port of 127.0.0.1.
 """
 
 import os
@@ -22,7 +22,7 @@ PIN = (
     "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
     "resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)); os.execvp(sys.argv[2], sys.argv[2:])"
 )
-"""Becomes a command that runs on one core and may open as many files as the system lets it."""
+"""A program that selects a core, raises the limit of open files, and then replaces itself with a command."""
 
 ALLOW = {"call": True, "register": True, "publish": True, "subscribe": True}
 RULE = {"uri": "", "match": "prefix", "allow": ALLOW, "disclose": {"caller": False, "publisher": False}, "cache": True}
@@ -38,12 +38,12 @@ LIMITS = {
     "max_depth": 100,
     "max_payload_size": 8 * 1024 * 1024,
 }
-"""Our own node is measured with every limit on; none of them is met."""
+"""The limits of our own node. All are enabled, and set so high that no measurement reaches them."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """One that runs. ``pid`` is its first process; its children belong to it."""
+    """A running server. ``pid`` is its main process; child processes are measured too."""
 
     url: str
     pid: int
@@ -52,11 +52,11 @@ class Server:
 
 
 Start = Callable[[Path, Mapping[str, Any]], AbstractContextManager[Server]]
-"""Starts one: a directory for its files, and WebSocket options."""
+"""A function that starts a server. Its arguments are a directory for files, and WebSocket options."""
 
 
 def pinned(core: int, *command: str) -> list[str]:
-    """The command line that runs ``command`` on one core."""
+    """Return the command line that runs ``command`` on one core."""
     return [sys.executable, "-S", "-E", "-c", PIN, str(core), *command]
 
 
@@ -72,7 +72,7 @@ def _configuration(port: int, service: Mapping[str, Any], realm: Mapping[str, An
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory that servers put their files in, and the database of our own."""
+    """Create the directory for a server's files, with a database for our own node."""
     directory.mkdir()
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3")}
     with running(manage("migrate", "--verbosity", "0"), directory, **environment) as migrate:
@@ -82,7 +82,7 @@ def prepare(directory: Path) -> None:
 
 @contextmanager
 def ours(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
-    """``runnode`` with all checks and limits on."""
+    """Run ``runnode`` with all checks and limits enabled."""
     port = free_port()
     realm = {**REALM, "options": LIMITS}
     write_config(directory, _configuration(port, {"options": {**LIMITS, **options}}, realm))
@@ -94,7 +94,7 @@ def ours(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
 
 @contextmanager
 def crossbar(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
-    """Crossbar.io as fast as its configuration makes it: permissions cached, no check of UTF-8, no trace."""
+    """Run Crossbar.io with its fastest configuration: cached permissions, no UTF-8 validation, no tracing."""
     environment = ROOT / ".venv-crossbar"
     port = free_port()
     options = {"enable_webstatus": False, "validate_utf8": False, **options}
@@ -105,12 +105,12 @@ def crossbar(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
     path = f"{environment / 'bin'}:{os.environ['PATH']}"
     with running(command, directory, PATH=path, PYTHONPATH="", PYTHONWARNINGS="") as process:
         yield _ready(process, port)
-        process.stop(seconds=30)  # it ends its own children
+        process.stop(seconds=30)  # it terminates its child processes itself
 
 
 @contextmanager
 def xconn(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
-    """The router of xconn-python, which has no options, on uvloop."""
+    """Run the router of xconn-python, which has no options, on uvloop."""
     if options:
         raise ValueError("it takes no options")
     port = free_port()
@@ -122,7 +122,7 @@ def xconn(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
 
 @contextmanager
 def bare(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
-    """An echo on this project's server, without WAMP: what the same way through the same server costs by itself."""
+    """Run a bare echo on this project's server, to measure the cost of the server without WAMP."""
     port = free_port()
     command = pinned(SERVER_CORE, sys.executable, "-m", "benchmarks.bare", str(port))
     with running(command, directory, PYTHONWARNINGS="") as process:
@@ -134,14 +134,14 @@ STARTS: dict[str, Start] = {"ours": ours, "crossbar": crossbar, "xconn": xconn}
 
 
 def _ready(process: Process, port: int) -> Server:
-    """Wait until the path is served: some routers listen earlier."""
+    """Wait until the path is served, and return the server. Some routers listen before they serve the path."""
     process.wait_for(port, seconds=120)
     until(lambda: is_serving(port), "the path /ws is served", seconds=30)
     return Server(f"ws://127.0.0.1:{port}/ws", process.process.pid, process, port)
 
 
 def is_serving(port: int) -> bool:
-    """Whether a WebSocket of WAMP can be opened."""
+    """Return whether a WebSocket for WAMP can be opened."""
     try:
         with Wire(port) as wire:
             return " 101 " in wire.upgrade("/ws")
@@ -150,6 +150,6 @@ def is_serving(port: int) -> bool:
 
 
 def missing() -> list[str]:
-    """What has to be installed before all of them can be started."""
+    """Return the virtual environments that must be installed before all servers can be started."""
     wanted = {".venv-crossbar": "bin/crossbar", ".venv-xconn": "bin/python"}
     return [name for name, program in wanted.items() if not (ROOT / name / program).exists()]

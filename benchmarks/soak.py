@@ -1,10 +1,12 @@
-"""A long run: joins, traffic, drops, peers that do not read and configuration changes, with memory watched.
+"""Run a node under load for a long time, and watch its memory.
 
     python -m benchmarks.soak SECONDS
 
-Starts a node of its own, loads it, and prints a line a minute: sessions opened, calls answered, events received, memory
-(RSS), open files and sessions left. The last line says how much the memory grew between the second quarter of the run
-and the last; the exit code is 1 if it grew by more than 5 %, if a call went unanswered, or if the node logged a bug.
+The load consists of joins, calls, events, lost connections, peers that do not read, and configuration changes. Every
+minute, a line shows the number of opened sessions, answered calls, received events and configuration changes, and the
+memory (RSS), open files and open sessions of the node. At the end, the growth of the memory from the second to the last
+quarter of the run is printed. The exit code is 1 if it is above 5 %, if a call failed or was not answered, or if the
+node logged a bug.
 """
 
 import asyncio
@@ -31,20 +33,20 @@ HELLO, WELCOME, GOODBYE, PUBLISH, SUBSCRIBE, EVENT, CALL, RESULT, REGISTER, INVO
 )  # fmt: skip
 ROLES = {role: {} for role in ("publisher", "subscriber", "caller", "callee")}
 INTERVAL = 60.0
-"""Seconds between two lines."""
+"""The time between two lines of output, in seconds."""
 GROWTH = 0.05
 
 
 class Load:
-    """What goes on; ``count`` says how much of it."""
+    """The clients that load the node. ``count`` contains the number of sessions, calls, events and so on."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.count: Counter[str] = Counter()
-        self.random = random.Random(1)  # noqa: S311 - no secret hangs on it
+        self.random = random.Random(1)  # noqa: S311 - not used for secrets
 
     async def join(self, path: str = "ws", **options: Any) -> ClientConnection:
-        """A connection with a session."""
+        """Open a connection and join a session."""
         url = f"ws://127.0.0.1:{self.port}/{path}"
         client = await connect(url, subprotocols=["wamp.2.json"], max_size=None, **options)  # type: ignore[list-item]
         await ask(client, [HELLO, "realm1", {"roles": ROLES}], WELCOME)
@@ -52,7 +54,7 @@ class Load:
         return client
 
     async def visitor(self) -> None:
-        """Comes, does a little, and goes: politely, by closing, or by vanishing."""
+        """Join, subscribe, register and publish, then end with GOODBYE, by closing the WebSocket, or by aborting it."""
         client = await self.join(self.random.choice(["ws", "cookies", "deflate"]))
         number = self.random.randrange(50)
         await ask(client, [SUBSCRIBE, 1, {"match": "prefix"}, f"com.soak.{number}"], SUBSCRIBE + 1)
@@ -67,7 +69,7 @@ class Load:
             await client.close()
 
     async def callee(self) -> None:
-        """Answers calls."""
+        """Answer calls."""
         client = await self.join()
         await ask(client, [REGISTER, 1, {"invoke": "roundrobin"}, "com.soak.echo"], REGISTER + 1)
         async for text in client:
@@ -76,7 +78,7 @@ class Load:
                 await client.send(json.dumps([YIELD, message[1], {}, *message[4:]]))
 
     async def caller(self) -> None:
-        """Calls and calls, and counts what is not answered."""
+        """Make calls one after the other. Count those that fail as ``refused``."""
         client = await self.join()
         for request in itertools.count(1):
             await client.send(json.dumps([CALL, request, {}, "com.soak.echo", [request, "x" * 100]]))
@@ -85,21 +87,21 @@ class Load:
             await asyncio.sleep(0.002)
 
     async def publisher(self) -> None:
-        """Publishes to subscribers, among them some that do not read."""
+        """Publish events. Some of the subscribers do not read."""
         client = await self.join()
         for request in itertools.count(1):
             await client.send(json.dumps([PUBLISH, request, {}, "com.soak.news", [request, "x" * 2000]]))
             await asyncio.sleep(0.01)
 
     async def subscriber(self) -> None:
-        """Reads events."""
+        """Read events."""
         client = await self.join()
         await ask(client, [SUBSCRIBE, 1, {}, "com.soak.news"], SUBSCRIBE + 1)
         async for _ in client:
             self.count["events"] += 1
 
     async def sleeper(self) -> None:
-        """Subscribes and does not read until it is closed."""
+        """Subscribe, and then do not read for 30 seconds."""
         client = await self.join("narrow", max_queue=1)
         await client.send(json.dumps([SUBSCRIBE, 1, {}, "com.soak.news"]))
         await asyncio.sleep(30)
@@ -107,7 +109,7 @@ class Load:
         self.count["sleepers"] += 1
 
     async def again(self, action: Callable[[], Awaitable[None]], pause: float) -> None:
-        """Do it over and over; what a configuration change closes, begins anew."""
+        """Repeat an action endlessly, even if a connection is closed, for example by a configuration change."""
         while True:
             try:
                 await action()
@@ -117,7 +119,7 @@ class Load:
 
 
 async def ask(client: ClientConnection, message: list[Any], kind: int) -> list[Any]:
-    """Send, and wait for the answer of a kind."""
+    """Send a message and return the next message of type ``kind``. Skip events and invocations."""
     await client.send(json.dumps(message))
     while (answer := json.loads(await asyncio.wait_for(client.recv(), 60)))[0] != kind:
         if answer[0] not in (EVENT, INVOCATION):
@@ -126,7 +128,7 @@ async def ask(client: ClientConnection, message: list[Any], kind: int) -> list[A
 
 
 def settings(port: int, variant: int) -> dict[str, Any]:
-    """The configuration, in two variants: a service and a realm come and go, permissions and limits change."""
+    """Return one of two variants of the configuration. Services, realms, permissions and limits differ."""
     paths = {
         "ws": websocket(max_message_size=2**24 - variant),
         "cookies": {"type": "websocket", "cookie": {"store": {"type": "memory"}, "max_age": 60}},
@@ -142,7 +144,7 @@ def settings(port: int, variant: int) -> dict[str, Any]:
 
 
 async def change(directory: Path, port: int, count: Counter[str]) -> None:
-    """Change the configuration every twenty seconds."""
+    """Switch to the other variant of the configuration every twenty seconds."""
     for variant in itertools.cycle([1, 0]):
         await asyncio.sleep(20)
         write_config(directory, settings(port, variant))
@@ -150,13 +152,13 @@ async def change(directory: Path, port: int, count: Counter[str]) -> None:
 
 
 def resident(pid: int) -> int:
-    """The memory of a process, in KiB."""
+    """Return the resident memory of a process, in KiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
 async def sessions(load: Load) -> int:
-    """How many sessions the realm has, the one that asks aside."""
+    """Return the number of sessions in the realm, without the one that asks."""
     client = await load.join()
     answer = await ask(client, [CALL, 1, {}, "wamp.session.count"], RESULT)
     await client.close()
@@ -164,7 +166,7 @@ async def sessions(load: Load) -> int:
 
 
 async def watch(load: Load, pid: int, seconds: float) -> list[int]:
-    """Print a line each minute until the time is over; the memory samples, one a second."""
+    """Print a line each minute until the time is over. Return the memory samples, one per second."""
     samples: list[int] = []
     begin = time.monotonic()
     print("minute     joins       calls      events   changes   RSS KiB   files   sessions", flush=True)
@@ -185,7 +187,7 @@ async def watch(load: Load, pid: int, seconds: float) -> list[int]:
 
 
 async def soak(seconds: float, directory: Path, port: int, process: Process) -> int:
-    """Load the node; the exit code."""
+    """Load the node, print the results, and return the exit code."""
     load = Load(port)
     actions: list[tuple[Callable[[], Awaitable[None]], float, int]] = [
         (load.callee, 0.1, 3), (load.caller, 0.1, 3), (load.publisher, 0.1, 1), (load.subscriber, 0.1, 5),
@@ -214,7 +216,7 @@ async def soak(seconds: float, directory: Path, port: int, process: Process) -> 
 
 
 def main() -> int:
-    """Run for the seconds asked for."""
+    """Run for the number of seconds on the command line."""
     seconds = float(sys.argv[1])
     port = free_port()
     with tempfile.TemporaryDirectory() as name, node(Path(name), settings(port, 0), port) as process:

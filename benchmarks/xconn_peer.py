@@ -9,7 +9,7 @@ from xconn.server import Server
 
 
 async def serve(port: int) -> None:
-    """Serve for ever."""
+    """Serve endlessly."""
     router = Router()
     router.add_realm("realm1")
     await Server(router).start("127.0.0.1", port)

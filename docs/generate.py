@@ -5,7 +5,7 @@
 - ``commands.md``: the argument parsers of the subcommands of ``manage.py wamp``
 - ``clients.md``: the table that also controls the tests of client libraries, and the examples
 
-``differences.md`` is not among them because it needs Crossbar: ``make differences`` writes it.
+``make differences`` writes ``differences.md``, because that page needs an installation of Crossbar.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def features() -> str:
 
 
 def clients() -> str:
-    """Return the page of client libraries: what each can do, why it cannot do the rest, and an example."""
+    """Return the page of client libraries: what each can do, the reasons for what it cannot do, and an example."""
     libraries = [library for library in LIBRARIES if library != "demo"]
     text = CLIENTS_HEAD + "\n## Versions and serializers\n\n| library | version tried | serializers |\n|---|---|---|\n"
     for library in libraries:
@@ -194,7 +194,7 @@ SHARED = "Arguments of every command that connects to a router"
 
 
 def commands() -> str:
-    """Return the page of commands, from their argument parsers."""
+    """Return the page of subcommands, built from their argument parsers."""
     shared = [group for group in _groups(next(one for one in SUBCOMMANDS if one.name == "call")) if group.description]
     text = [COMMANDS_HEAD]
     for subcommand in SUBCOMMANDS:
@@ -220,7 +220,7 @@ def _groups(subcommand: Subcommand) -> list[argparse._ArgumentGroup]:
 
 
 def _described(action: argparse.Action) -> str:
-    """Return an argument as it is written, with its help text."""
+    """Return an argument as it is written on the command line, with its help text."""
     value = action.metavar or (None if action.choices is None else "{" + ",".join(map(str, action.choices)) + "}")
     value = value or (None if action.nargs == 0 else action.dest.upper())
     name = ", ".join(action.option_strings)

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority of our own, and what it signs."""
+"""Certificates for tests: a certificate authority, and certificates that it signs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ class Issued:
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def write(self, directory: Path, name: str) -> tuple[Path, Path]:
-        """Put ``name``.key and ``name``.pem into a directory, each in one step; their paths."""
+        """Write ``name``.key and ``name``.pem to a directory, each atomically, and return their paths."""
         paths = directory / f"{name}.key", directory / f"{name}.pem"
         for path, content in zip(paths, (self.key_pem, self.certificate_pem), strict=True):
             new = path.with_suffix(".new")
@@ -55,11 +55,11 @@ class Authority:
         self.issued = _issue(name, None, is_authority=True)
 
     def issue(self, name: str = "server", **options: timedelta) -> Issued:
-        """A certificate for 127.0.0.1 and localhost. ``begins`` and ``ends`` are relative to now."""
+        """Issue a certificate for 127.0.0.1 and localhost. ``begins`` and ``ends`` are relative to now."""
         return _issue(name, self.issued, **options)
 
     def write(self, path: Path) -> Path:
-        """Put its certificate into a file."""
+        """Write the certificate of the authority to a file, and return its path."""
         path.write_bytes(self.issued.certificate_pem)
         return path
 

@@ -1,7 +1,7 @@
-"""What holds for all tests. Nothing of Django is imported here: the core's tests run without it.
+"""Settings and fixtures for all tests. This file does not import Django, because the core's tests run without it.
 
-``pytest`` alone leaves out the tests marked ``long`` and uses two workers. With paths on the command line everything in
-them runs, in one process.
+``pytest`` without paths skips the tests marked ``long`` and uses two workers. With paths on the command line, all tests
+in them run, in one process.
 """
 
 import logging
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-# A shell that runs the tests in the background makes them ignore Ctrl-C, and with them each program that they start.
+# A shell that runs the tests in the background makes them, and programs that they start, ignore SIGINT. Undo this.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -25,13 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the options
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Choose the options of ``pytest`` alone."""
+    """Set the options of ``pytest`` if it is run without paths."""
     option = config.option
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return
     if not option.markexpr:
         option.markexpr = "not long"
-    is_worker = hasattr(config, "workerinput")  # it has the same paths, and must start no workers of its own
+    is_worker = hasattr(config, "workerinput")  # a worker runs this hook too, and must not start workers
     if not is_worker and getattr(option, "numprocesses", 0) is None and not option.usepdb:
         option.numprocesses = 2
         option.dist = "loadfile"
@@ -39,7 +39,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @dataclass
 class Errors(logging.Handler):
-    """The ERROR records of ``wamp_transport`` that a test leaves."""
+    """A handler that collects the ERROR records of ``wamp_transport`` during a test."""
 
     records: list[logging.LogRecord] = field(default_factory=list)
 
@@ -54,9 +54,9 @@ class Errors(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def _no_hidden_errors(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves an ERROR record of ``wamp_transport`` in the log, unless it expects it.
+    """Fail a test that leaves an ERROR record of ``wamp_transport`` in the log, unless the test expects it.
 
-    What fails while effects are run is logged, and the next effect runs: only the log shows it.
+    An exception while an effect runs is logged, and the next effect runs. Only the log shows such a failure.
     """
     handler, logger = Errors(), logging.getLogger("wamp_transport")
     logger.addHandler(handler)

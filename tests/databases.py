@@ -1,11 +1,14 @@
-"""The databases of the tests' settings: SQLite unless the environment names a PostgreSQL server."""
+"""The databases in the settings of the tests: SQLite, unless the environment names a PostgreSQL server."""
 
 import os
 from typing import Any
 
 
 def databases(otherwise: dict[str, Any]) -> dict[str, Any]:
-    """The setting ``DATABASES``. See :meth:`tests.postgresql.Cluster.create` for the variables."""
+    """Return the setting ``DATABASES``: the PostgreSQL server of the environment, or else ``otherwise``.
+
+    See :meth:`tests.postgresql.Cluster.create` for the environment variables.
+    """
     directory = os.environ.get("TEST_POSTGRESQL")
     if directory is None:
         return otherwise

@@ -1,6 +1,6 @@
-"""Set up Django for the tests of one package: its conftest imports ``block_database`` from here.
+"""Set up Django for the tests of a package, whose ``conftest.py`` imports ``block_database`` from this module.
 
-The tests of the core have no such conftest. They run without Django, also with ``-p no:django``.
+The tests of the core do not use it. They run without Django, even with ``-p no:django``.
 """
 
 import os
@@ -15,9 +15,9 @@ django.setup()
 
 @pytest.fixture(autouse=True, scope="session")
 def block_database(django_db_blocker) -> Iterator[None]:
-    """Refuse access to the database to tests that do not ask for it.
+    """Block access to the database for tests that do not request it.
 
-    pytest-django does so itself only if Django is set up before the tests are collected.
+    pytest-django does this itself only if Django is set up before the tests are collected.
     """
     django_db_blocker.block()
     yield

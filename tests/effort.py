@@ -1,6 +1,6 @@
-"""How hard property tests search: the environment variable TEST_EFFORT multiplies their examples.
+"""The effort of property tests: the environment variable TEST_EFFORT multiplies the number of their examples.
 
-``pytest`` alone uses 1; ``make test`` and ``make test-long`` use more.
+The default is 1. ``make test`` and ``make test-long`` use more.
 """
 
 import os

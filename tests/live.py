@@ -1,4 +1,4 @@
-"""The project as its users run it: ``manage.py runserver`` in a process of its own, with a database of its own."""
+"""The project as its users run it: ``manage.py runserver`` in a separate process, with a separate database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,28 +12,28 @@ REALM = "realm1"
 
 @dataclass(frozen=True)
 class LiveServer:
-    """Where it is and what it prints."""
+    """A running server, with its addresses and its output."""
 
     port: int
     process: Process
 
     @property
     def url(self) -> str:
-        """The address of the pages."""
+        """The URL of the pages."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def websocket_url(self) -> str:
-        """The address for WAMP."""
+        """The URL for WAMP."""
         return f"ws://127.0.0.1:{self.port}/ws"
 
     @property
     def log(self) -> str:
-        """Everything printed so far."""
+        """The output of the server so far."""
         return self.process.output
 
     def stop(self) -> None:
-        """End it as an operator does; it must leave in order and have nothing to complain of."""
+        """Stop the server as an operator does. Fail if the exit code is not 0, or if the log contains warnings."""
         assert self.process.stop() == 0, self.log
         for word in ("Traceback", "Warning"):
             assert word not in self.log, self.log
@@ -41,9 +41,9 @@ class LiveServer:
 
 @contextmanager
 def live_server(directory: Path, *, port: int | None = None, node: Path | None = None) -> Iterator[LiveServer]:
-    """A server on a free port (or ``port``), stopped and its log checked at the end.
+    """Run a server on ``port`` or a free port. At the end, stop it and check its log.
 
-    Its database and log are kept in ``directory``; ``node`` is a Crossbar node directory or configuration to run.
+    Its database and log are in ``directory``. ``node`` is a Crossbar node directory or a configuration file to run.
     """
     database = directory / "live.sqlite3"
     migrate(database)

@@ -1,6 +1,6 @@
-"""A PostgreSQL server of the tests' own: Debian's programs, a new cluster on a Unix socket, gone at the end.
+"""A temporary PostgreSQL server for tests: a new cluster on a Unix socket, which is deleted at the end.
 
-``python -m tests.postgresql COMMAND`` runs a command whose settings are ``tests.settings`` on such a server.
+``python -m tests.postgresql COMMAND`` starts a server and runs a command that uses it through ``tests.settings``.
 """
 
 import os
@@ -22,14 +22,14 @@ from .integration.servers import DEADLINE, until
 from .requirements import postgresql_programs
 
 OWNER = "postgres"
-"""The user that the server runs as where the tests run as root, which it refuses."""
+"""The superuser of the databases. If the tests run as root, which PostgreSQL refuses, the server runs as this user."""
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
-"""What is lost with the machine does not matter."""
+"""Settings for speed. They risk data loss in a crash of the machine, which does not matter here."""
 
 
 class Cluster:
-    """Databases in a directory that only this process knows; see :func:`running_cluster`."""
+    """A PostgreSQL server with its databases in a private directory. See :func:`running_cluster`."""
 
     def __init__(self, directory: Path, programs: Path) -> None:
         self.directory = directory
@@ -44,7 +44,7 @@ class Cluster:
         self._run("initdb", *options, "--no-instructions", "--pgdata=data")
 
     def start(self) -> None:
-        """Begin to serve; returns when it does."""
+        """Start the server and return when it answers."""
         settings = {"listen_addresses": "", "unix_socket_directories": str(self.directory), **QUICK}
         options = [f"-c{name}={value}" for name, value in settings.items()]
         with (self.directory / "log").open("ab") as log:
@@ -63,37 +63,40 @@ class Cluster:
         until(serves, "PostgreSQL answers")
 
     def stop(self) -> None:
-        """Close all connections and end, as for a restart of the service."""
+        """Close all connections and stop the server, as for a restart of the service."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(DEADLINE)
             self._process = None
 
     def restart(self) -> None:
-        """Stop and start."""
+        """Stop the server and start it again."""
         self.stop()
         self.start()
 
     def ask(self, query: str, *parameters: Any, database: str = OWNER) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """Run a query and return its rows."""
         address = {"host": str(self.directory), "user": OWNER, "dbname": database}
         with psycopg.connect(**address, autocommit=True) as connection:
             cursor = connection.execute(query.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
 
     def create(self, database: str) -> dict[str, str]:
-        """A new database; the environment in which ``tests.settings`` and ``tests.shop.settings`` use it."""
+        """Create a database.
+
+        Return the environment variables with which ``tests.settings`` and ``tests.shop.settings`` use it.
+        """
         self.ask(f'CREATE DATABASE "{database}"')
         return {"TEST_POSTGRESQL": str(self.directory), "TEST_POSTGRESQL_NAME": database}
 
     def connections(self, database: str) -> int:
-        """How many connections clients have to a database."""
+        """Return the number of open connections to a database."""
         [(count,)] = self.ask("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", database)
         return int(count)
 
     @property
     def log(self) -> str:
-        """What the server has printed."""
+        """The output of the server."""
         return (self.directory / "log").read_text("utf-8", "replace")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -104,7 +107,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    """A server of its own with nothing in it. Its directory's name is short, as those of sockets must be."""
+    """Run a new, empty server. The name of its directory is short, because paths of sockets must be short."""
     programs = postgresql_programs()
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
@@ -119,7 +122,7 @@ def running_cluster() -> Iterator[Cluster]:
 
 
 def main(command: list[str]) -> int:
-    """Run a command on a server of its own; its exit code."""
+    """Run a command with a new server, and return the command's exit code."""
     try:
         with running_cluster() as cluster:
             return subprocess.run(command, env=os.environ | cluster.create("tests"), check=False).returncode

@@ -1,4 +1,4 @@
-"""A Redis server of the tests' own: on a Unix socket, with nothing on the disk, gone at the end."""
+"""A temporary Redis server for tests: on a Unix socket, without files for its data."""
 
 import shutil
 import subprocess
@@ -13,7 +13,10 @@ from .requirements import redis_server
 
 @contextmanager
 def running_redis() -> Iterator[str]:
-    """A server with nothing in it; its address as Django's cache takes it. The name of its directory is short."""
+    """Run a new, empty server, and yield its location for Django's cache.
+
+    The name of its directory is short, because paths of sockets must be short.
+    """
     directory = Path(tempfile.mkdtemp(prefix="redis-"))
     socket = directory / "s"
     command = [redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"]

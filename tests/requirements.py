@@ -1,4 +1,4 @@
-"""Programs that some tests need: where they are, and what happens where they are missing."""
+"""Programs that some tests need: find them, and skip or fail the test if they are missing."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def missing(what: str) -> NoReturn:
-    """Fail in CI, where everything must run; elsewhere skip and say what is missing."""
+    """Fail the test in CI, where everything must run, or skip it elsewhere. ``what`` is the message."""
     if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
         pytest.fail(what, pytrace=False)
     pytest.skip(what)
 
 
 def program(*names: str) -> str:
-    """The path of the first of these programs that is installed."""
+    """Return the path of the first of these programs that is installed."""
     for name in names:
         if path := shutil.which(name):
             return path
@@ -27,17 +27,17 @@ def program(*names: str) -> str:
 
 
 def node() -> str:
-    """The path of Node.js."""
+    """Return the path of Node.js."""
     return program("node", "nodejs")
 
 
 def chromium() -> str:
-    """The path of Chromium."""
+    """Return the path of Chromium."""
     return program(*CHROMIUM_NAMES)
 
 
 def postgresql_programs() -> Path:
-    """The directory of PostgreSQL's server programs, of the newest version that is installed."""
+    """Return the directory of PostgreSQL's server programs. If several versions are installed, return the newest."""
     if path := shutil.which("postgres"):
         return Path(path).resolve().parent
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
@@ -47,12 +47,12 @@ def postgresql_programs() -> Path:
 
 
 def redis_server() -> str:
-    """The path of the Redis server."""
+    """Return the path of the Redis server."""
     return program("redis-server", "valkey-server")
 
 
 def javascript_packages() -> Path:
-    """Where npm has put the packages of ``tests/js/package.json``."""
+    """Return the directory in which npm has installed the packages of ``tests/js/package.json``."""
     packages = JAVASCRIPT / "node_modules"
     for name in ("autobahn", "autobahn-browser", "wampy", "ws"):
         if not (packages / name / "package.json").exists():

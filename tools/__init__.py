@@ -1,1 +1,1 @@
-"""Programs for the maintainers of the project. None is part of the tests or of the package."""
+"""Programs for the maintainers of the project. They are not part of the tests or the package."""

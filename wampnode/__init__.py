@@ -1,1 +1,1 @@
-"""A Django project that runs the app: settings, ASGI entry and URLs, no logic."""
+"""A Django project that runs the app. It contains settings, the ASGI entry point, URLs and a demo page."""

@@ -32,7 +32,7 @@ class DemoPage(TemplateView):
         )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Return the response with a policy that allows the page to load from and connect to its own server only."""
+        """Add a Content-Security-Policy: the page may load from, and connect to, only its own server."""
         response = super().dispatch(request, *args, **kwargs)
         response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response

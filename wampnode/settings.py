@@ -6,11 +6,11 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = os.environ.get("WAMPNODE_DEBUG", "1") == "1"
-# Without DEBUG there is no default: Django refuses to start with an empty key.
+# Without DEBUG there is no default, so that Django refuses to start if the key is not set.
 SECRET_KEY = os.environ.get("WAMPNODE_SECRET_KEY", "for-development-only" if DEBUG else "")
 ALLOWED_HOSTS = [host for host in os.environ.get("WAMPNODE_ALLOWED_HOSTS", "").split(",") if host]
 
-# The order matters: wamp_transport's runserver replaces daphne's, and daphne's that of staticfiles.
+# The order matters: wamp_transport's runserver replaces Daphne's, which replaces the one of staticfiles.
 INSTALLED_APPS = [
     "wamp_transport",
     "daphne",
@@ -55,12 +55,12 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("WAMPNODE_DATABASE", BASE_DIR / "db.sqlite3"),
-        # Several threads and processes share the file: wait for the lock, and let readers go on.
+        # Several threads and processes share the file: writers wait for the lock, and do not block readers.
         "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
     }
 }
 if CACHE := os.environ.get("WAMPNODE_CACHE"):
-    # Such as redis://localhost:6379/1. Several processes count failed logins together where they share a cache.
+    # Such as redis://localhost:6379/1. Processes that share a cache count failed logins together.
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

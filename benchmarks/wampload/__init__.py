@@ -1,6 +1,6 @@
 """A light WAMP v2 load generator for WebSocket routers.
 
-Every message on the hot path is assembled from a pre-encoded template and
-only the first elements of what comes back are parsed, so that one core of
-load generator is enough to saturate one core of router.
+On the hot path, messages are assembled from pre-encoded templates, and only
+the first elements of received messages are parsed. So one core for the load
+generator is enough to saturate a router on another core.
 """

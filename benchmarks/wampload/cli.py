@@ -15,10 +15,10 @@ from .options import Options
 from .scenarios import SCENARIOS
 from .session import JoinError, LoadError, Monitor
 
-# Exit codes. 2 is argparse's own.
+# Exit codes. argparse uses 2.
 OK, BAD_RESULT, NO_SESSION, FAILED = 0, 1, 3, 4
 
-# Above this share of a core the generator, not the server, may be the limit.
+# If the generator uses more than this share of a core, it may be the limit instead of the server.
 BUSY_PERCENT = 90.0
 
 
@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def raise_file_limit() -> None:
-    """Thousands of connections need more open files than the usual 1024."""
+    """Raise the limit of open files: the usual 1,024 is not enough for thousands of connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -71,7 +71,7 @@ def run_once(options: Options, args: argparse.Namespace) -> dict[str, Any]:
             await monitor.drop_connections()
 
     gc.collect()
-    gc.disable()  # no pauses of our own in the latencies
+    gc.disable()  # the latencies must not contain pauses of the generator
     try:
         return uvloop.run(limited())
     finally:

@@ -1,4 +1,4 @@
-"""One WebSocket connection, with or without a WAMP session on it."""
+"""WebSocket connections, with or without a WAMP session."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,11 +24,11 @@ MAX_FRAME = 64 * 1024 * 1024
 
 
 class LoadError(Exception):
-    """The server did not do its part: refused, dropped or answered nonsense."""
+    """Raised if the server refused a request, closed a connection or sent an invalid message."""
 
 
 class JoinError(LoadError):
-    """No session: the connection, the WebSocket or the WAMP handshake failed."""
+    """Raised if no session could be opened: the connection, the WebSocket or the WAMP handshake failed."""
 
 
 class Monitor:
@@ -37,14 +37,16 @@ class Monitor:
     def __init__(self) -> None:
         self.connections: list[Connection] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._failed.add_done_callback(lambda future: future.exception())  # never "unretrieved"
+        self._failed.add_done_callback(
+            lambda future: future.exception()
+        )  # prevents asyncio's warning "never retrieved"
 
     def fail(self, error: Exception) -> None:
         if not self._failed.done():
             self._failed.set_exception(error)
 
     async def wait(self, seconds: float, done: asyncio.Event | None = None) -> bool:
-        """Sleep, or until `done` is set (True). Raises as soon as something failed."""
+        """Sleep until the time is over or `done` is set. Return whether `done` is set. Raises the first failure."""
         waiters: set[asyncio.Future[Any]] = {self._failed}
         waiter = asyncio.ensure_future(done.wait()) if done else None
         if waiter:
@@ -69,7 +71,7 @@ class Monitor:
 
 
 class Connection(WSListener):
-    """A WebSocket connection that gives every whole message to `receive`."""
+    """A WebSocket connection that passes each complete message to `receive`."""
 
     def __init__(self, monitor: Monitor, frame_type: WSMsgType) -> None:
         self.monitor = monitor
@@ -79,12 +81,12 @@ class Connection(WSListener):
         self.transport: WSTransport = None
         self.lost = asyncio.Event()
         self.lost_reason = ""
-        # True: losing this connection is not a failure of the run.
+        # If true, the loss of this connection is not a failure of the run.
         self.may_be_lost = False
         self._closing = False
         self._parts: list[bytes] = []
 
-    # What picows calls.
+    # Methods that picows calls.
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
@@ -110,7 +112,7 @@ class Connection(WSListener):
             return
         try:
             self.receive(data)
-        except Exception as error:  # noqa: BLE001 - whatever it is ends the run, and is reported
+        except Exception as error:  # noqa: BLE001 - any exception ends the run and is reported
             self.monitor.fail(LoadError(f"cannot handle {data[:120]!r}: {error!r}"))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -119,7 +121,7 @@ class Connection(WSListener):
         if not self._closing and not self.may_be_lost:
             self.monitor.fail(LoadError(self.lost_reason))
 
-    # What the scenarios call.
+    # Methods that the scenarios call.
 
     def send(self, data: bytes) -> None:
         self.transport.send(self.frame_type, data)
@@ -140,8 +142,8 @@ class Connection(WSListener):
 class Session(Connection):
     """A joined WAMP session.
 
-    `request` is the slow, complete way (used for set-up); a scenario replaces
-    `receive` for its hot path.
+    `request` decodes whole messages, which is slow, and is used for setup. For
+    the hot path, a scenario replaces `receive`.
     """
 
     def __init__(self, monitor: Monitor, options: Options) -> None:
@@ -184,7 +186,7 @@ class Session(Connection):
         return reply
 
     def receive_reply(self, data: bytes) -> None:
-        """The default `receive` once joined: resolve what `request` waits for."""
+        """Resolve the future for which `request` waits. This is the default `receive` of a joined session."""
         message = self.wire.decode(data)
         kind = message[0]
         if kind == w.ERROR:
@@ -251,16 +253,16 @@ async def _open(listener: Connection, options: Options, subprotocol: str | None)
 
 
 async def connect(options: Options, monitor: Monitor, frame_type: WSMsgType) -> Connection:
-    """A bare WebSocket connection."""
+    """Open a WebSocket connection without a session."""
     connection = Connection(monitor, frame_type)
     await _open(connection, options, options.subprotocol)
     return connection
 
 
 async def join(options: Options, monitor: Monitor) -> Session:
-    """A connection with an anonymous WAMP session joined to the realm."""
+    """Open a connection and join the realm anonymously."""
     session = Session(monitor, options)
-    session.may_be_lost = True  # until WELCOME: a loss before that raises JoinError
+    session.may_be_lost = True  # until WELCOME, because an earlier loss raises JoinError
     await _open(session, options, options.subprotocol or session.wire.subprotocol)
     try:
         await asyncio.wait_for(session.joined, options.timeout)
@@ -274,7 +276,7 @@ async def join(options: Options, monitor: Monitor) -> Session:
 
 
 async def join_many(options: Options, monitor: Monitor, count: int, at_once: int = 32) -> list[Session]:
-    """`count` sessions, `at_once` at a time."""
+    """Open `count` sessions, `at_once` at the same time."""
     sessions: list[Session] = []
     for start in range(0, count, at_once):
         batch = min(at_once, count - start)

@@ -1,4 +1,4 @@
-// Autobahn|JS: a procedure, a call, a topic, an event.
+// Autobahn|JS: register and call a procedure, subscribe to a topic and publish an event.
 import autobahn from "autobahn";
 
 const connection = new autobahn.Connection({ url: process.argv[2], realm: "realm1" });

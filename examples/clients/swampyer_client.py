@@ -1,4 +1,4 @@
-"""swampyer (threads): a procedure, a call, a topic, an event."""
+"""swampyer (threads): register and call a procedure, subscribe to a topic and publish an event."""
 
 import sys
 

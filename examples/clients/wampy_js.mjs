@@ -1,7 +1,7 @@
-// wampy.js over MessagePack: a procedure, a call, a topic, an event.
+// wampy.js with MessagePack: register and call a procedure, subscribe to a topic and publish an event.
 import { Wampy } from "wampy";
 import { MsgpackSerializer } from "wampy/MsgpackSerializer.js";
-import { WebSocket } from "ws"; // in a page: leave `ws` out
+import { WebSocket } from "ws"; // not needed in a browser
 
 const wampy = new Wampy(process.argv[2], { realm: "realm1", ws: WebSocket, serializer: new MsgpackSerializer() });
 await wampy.connect();

@@ -1,4 +1,4 @@
-"""xconn (asyncio): a procedure, a call, a topic, an event."""
+"""xconn (asyncio): register and call a procedure, subscribe to a topic and publish an event."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The tests of the core run without Django, Twisted or Daphne, and load none of them."""
+"""The tests of the core run without Django, Twisted and Daphne, and load none of them."""
 
 import subprocess
 import sys

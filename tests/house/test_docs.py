@@ -1,4 +1,4 @@
-"""The documentation is true: generated pages are current, links and file names lead to files."""
+"""The documentation is correct: generated pages are up to date, and links and file names lead to existing files."""
 
 import importlib.util
 import re
@@ -14,7 +14,7 @@ assert _spec.loader is not None
 generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
-from tools.differences.page import names_in, rendered_again  # noqa: E402 - beside the other generator
+from tools.differences.page import names_in, rendered_again  # noqa: E402 - next to the other generator
 from tools.differences.scenarios import SCENARIOS  # noqa: E402
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -49,4 +49,4 @@ def test_differing_scenarios_say_what_it_means() -> None:
 def test_contributing_names_existing_files() -> None:
     names = re.findall(r"`([\w./]+(?:\.py|/))`", (ROOT / "CONTRIBUTING.md").read_text())
     found = {name for name in names for place in (ROOT, ROOT / "wamp_transport") if (place / name).exists()}
-    assert set(names) - found == {"conftest.py", "wamp.py"}  # of any package, of a project's app
+    assert set(names) - found == {"conftest.py", "wamp.py"}  # a file of any package, and one of a project's app

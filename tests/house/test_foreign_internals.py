@@ -1,4 +1,4 @@
-"""Internals of other libraries are used in ``compat/`` alone, where they are checked; the versions are declared."""
+"""Private names of other libraries are used only in ``compat/``, where they are checked, in declared versions."""
 
 import ast
 import tomllib
@@ -19,13 +19,13 @@ FILES = [path for path in sorted(APP.rglob("*.py")) if not {"compat", "migration
 
 OF_OTHERS = {
     "_meta", "_state", "_default_manager", "_base_manager",  # documented by Django for models
-    "_should_delete_form", "_raw_ipv6",  # Django, whose versions are bounded by its own deprecations
+    "_should_delete_form", "_raw_ipv6",  # Django, which announces changes as deprecations
     "_exit", "_getframe", "_create_unverified_context",  # Python's own: documented in its manual, or a PEP
 }  # fmt: skip
-"""Private names of libraries that these rules are not about."""
+"""Private names of libraries to which these rules do not apply."""
 
 OWN_TOO = {"management": {"_command"}}
-"""Names of attributes that a package has for itself, though Twisted has them as well."""
+"""Attribute names, by package, that the package uses for its own objects although Twisted uses them too."""
 
 
 def members() -> Iterator[Members]:
@@ -66,13 +66,13 @@ OWN = {name for names in SCANNED.values() for name in names.defined}
 
 
 def test_private_attributes_are_our_own() -> None:
-    """Others get a public name in ``wamp_transport/compat/``, where they are checked."""
+    """Those of libraries get a public name in ``wamp_transport/compat/``, where they are checked."""
     foreign = {path: names.used - OWN - OF_OTHERS for path, names in SCANNED.items()}
     assert {path: found for path, found in foreign.items() if found} == {}
 
 
 def test_checked_private_names_stand_in_compat_alone() -> None:
-    """Neither as an attribute, nor overridden, nor in a string for ``getattr``."""
+    """Other modules use them neither as attributes, nor for overriding methods, nor as strings for ``getattr``."""
     found = {path: (names.defined | names.used | names.strings) & PRIVATE for path, names in SCANNED.items()}
     foreign = {path: names - OWN_TOO.get(path.partition("/")[0], set()) for path, names in found.items()}
     assert {path: names for path, names in foreign.items() if names} == {}
@@ -91,7 +91,10 @@ def test_private_names_stand_in_one_module_each() -> None:
 
 
 def test_dependencies_are_the_tested_versions() -> None:
-    """Daphne and Autobahn have upper bounds. No others: a project could not install security updates of Twisted."""
+    """Only Daphne and Autobahn have upper bounds.
+
+    With a bound for Twisted, for example, a project could not install its security updates.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {entry.replace("[tls]", "") for entry in project["dependencies"]}
     for library in LIBRARIES:

@@ -1,4 +1,4 @@
-"""No test can leave an error of wamp_transport in the log unnoticed."""
+"""A test fails if it leaves an unexpected error of wamp_transport in the log."""
 
 import subprocess
 import sys

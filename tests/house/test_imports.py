@@ -1,4 +1,4 @@
-"""The import contracts hold, and the core runs without any framework."""
+"""The import contracts are kept, and the core can be imported without any framework."""
 
 import subprocess
 import sys

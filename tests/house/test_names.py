@@ -1,4 +1,4 @@
-"""A class has one name everywhere, and no other class of its package has it."""
+"""Each class has the same name everywhere, and the name is unique within its package."""
 
 import ast
 from collections import defaultdict
@@ -18,12 +18,12 @@ CONVENTIONAL = {"Command", "Media", "Meta"}
 
 
 def is_class_name(name: str) -> bool:
-    """Return whether a name is written as names of classes are, unlike constants and functions."""
+    """Return whether a name is capitalized like that of a class, unlike constants and functions."""
     return name[:1].isupper() and (not name.isupper() or len(name) == 1)
 
 
 def aliases(path: Path) -> Iterator[str]:
-    """Yield each import of a class of ours under another name."""
+    """Yield each import that gives one of the project's classes another name."""
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue

@@ -1,4 +1,4 @@
-"""The wheel builds, and installed in an empty project it works."""
+"""The wheel can be built, and it works when it is installed in an empty project."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("wheel")
-    # The build backend is installed with the tests' other needs: nothing is fetched here.
+    # The build backend is one of the test dependencies, so nothing is downloaded here.
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

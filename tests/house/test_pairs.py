@@ -1,4 +1,4 @@
-"""Each module has its test file, and each announced feature its protocol file."""
+"""Each module has a test file, and each announced feature has a protocol test file."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ PAIRED = (
     "handlers",
     "model_events",
 )
-"""Packages whose modules have a test file each."""
+"""Packages in which each module has a test file."""
 
 SMALL = 60
 """Modules with fewer lines are tested with the modules that use them."""
@@ -42,7 +42,7 @@ MODULES = [
 
 
 def places_of_tests(module: Path) -> list[Path]:
-    """Return the places of a module's test file. For the router, a protocol file counts as well."""
+    """Return the possible paths of a module's test file. For the router, a protocol test file is accepted too."""
     name = f"test_{module.name}"
     places = [ROOT / "tests" / "unit" / module.parent / name]
     if module.parts[0] == "router":

@@ -1,4 +1,4 @@
-"""Functions, classes and files stay small; over a limit means that a concept is missing."""
+"""Functions, classes and files stay small. Split one that exceeds a limit: it usually contains several concepts."""
 
 import ast
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def problems(path: Path) -> Iterator[str]:
-    """What is too large in one file."""
+    """Yield a message for each function, class or file that is too large."""
     text = path.read_text()
     lines = text.count("\n")
     if lines > FILE_LINES:

@@ -1,4 +1,4 @@
-"""The public API in the eyes of a user's type checker: Pyright at its strictest. Mypy sees it with the product."""
+"""A user's type checker accepts the public API: Pyright in strict mode. Mypy checks the API with the product."""
 
 import json
 import subprocess
@@ -14,8 +14,8 @@ SAMPLES = ROOT / "tests" / "user_typing"
 
 
 def checked(directory: Path) -> list[str]:
-    """What Pyright has to say of a directory with a configuration of its own."""
-    # basedpyright is Pyright as a wheel, with its own node: nothing is fetched. "Strict" is Pyright's own mode.
+    """Return Pyright's messages on a directory that contains a configuration of Pyright."""
+    # The wheel of basedpyright contains Pyright and Node.js, so nothing is downloaded. "strict" is a mode of Pyright.
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
     result = subprocess.run(
         [*command, "--project", str(directory)], cwd=ROOT, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""The same scenarios on the wire against Crossbar.io and against this router: ``make differences``.
+"""Play the same scenarios, message by message, against Crossbar.io and this router: ``make differences``.
 
-The outcome is a page, ``docs/differences.md``. Crossbar runs in a virtual environment of its own.
+The result is the page ``docs/differences.md``. Crossbar runs in a separate virtual environment.
 """

@@ -12,7 +12,7 @@ from .scenarios import SCENARIOS
 
 
 def main(environment: Path, wanted: str = "") -> int:
-    """Play the scenarios whose names contain ``wanted`` and print their outcome, or play all and write the page.
+    """Play the scenarios whose names contain ``wanted`` and print their outcomes, or play all and write the page.
 
     Return 1 if this router does not do what the specification requires.
     """

@@ -48,7 +48,7 @@ def decided(
     path: str = "login-dynamic",
     **login: Any,
 ) -> None:
-    """Add a scenario of a login that an authenticator decides on."""
+    """Add a scenario of a login whose outcome an authenticator decides."""
 
     def steps(stage: Stage) -> str:
         return asked(stage, answer, path, method, **login)[0]
@@ -57,7 +57,7 @@ def decided(
 
 
 def joins(authid: str = "joe") -> str:
-    """Return the observation of a client that joins as a frontend."""
+    """Return the observation of a client that joins with the role ``frontend``."""
     return f"WELCOME {authid} as frontend in {REALM}, dynamic"
 
 

@@ -16,7 +16,7 @@ SECONDS = 30.0
 
 
 class Autobahn:
-    """The process. It carries out logins in order."""
+    """A process that runs Autobahn|Python. It carries out logins one after the other."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-u", "-m", "tests.integration.drivers.autobahn_logins"]
@@ -62,7 +62,7 @@ class Autobahn:
 
 
 def words(outcome: Mapping[str, Any]) -> str:
-    """Describe how a login ended. The messages of ABORT are for people and are not compared."""
+    """Describe how a login ended, without the message of ABORT, because its text is not compared."""
     if "reason" in outcome:
         return f"ABORT {outcome['reason']}"
     if "fault" in outcome:

@@ -23,7 +23,7 @@ def pair(stage: Stage, callee_roles: Any = ROLES, **connection: Any) -> tuple[Pe
 
 
 def without_text(heard: str) -> str:
-    """Return an error without its arguments, which are for people."""
+    """Remove the arguments of an error, because its text is not compared."""
     return "; ".join(one.partition(" [")[0] if one.startswith("ERROR") else one for one in heard.split("; "))
 
 

@@ -23,7 +23,7 @@ def asked(
     means: str = "",
     subprotocol: str | None = "wamp.2.json",
 ) -> None:
-    """Add a scenario of a handshake and its status."""
+    """Add a scenario of a handshake. It observes the status of the response."""
 
     def steps(stage: Stage) -> str:
         return stage.upgrade(path, *headers, subprotocol=subprotocol)
@@ -208,7 +208,7 @@ def request(
     more: str = "",
     **headers: str,
 ) -> None:
-    """Add a scenario of a request written by hand."""
+    """Add a scenario of a handshake request with an unusual request line or unusual headers."""
 
     def steps(stage: Stage) -> str:
         given = {

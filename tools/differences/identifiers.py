@@ -73,7 +73,7 @@ def subscription_ids(stage: Stage) -> str:
 
 
 def invalid(name: str, code: int, uri: str, options: dict | None = None, *, keeps: str = INVALID, **more: str) -> None:
-    """Add a scenario of one request with a URI, which may hold the scenario's own prefix as ``{}``."""
+    """Add a scenario of one request with a URI. ``{}`` in the URI stands for the scenario's own prefix."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join()

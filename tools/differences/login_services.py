@@ -1,4 +1,4 @@
-"""Services for logins, configured as in Crossbar's documentation, with our own values."""
+"""Services for logins. They are configured as in Crossbar's documentation, with other values."""
 
 import hashlib
 import ssl
@@ -94,7 +94,7 @@ CLIENTS = ("client_0", "lost", "stranger")
 
 
 def certificates(directory: Path) -> None:
-    """Write the certificates of an authority, the server and the clients to files with their names."""
+    """Write the certificates of an authority, the server and the clients to files, which are named after them."""
     authority = Authority()
     authority.write(directory / "ca.pem")
     for name in ("server", *CLIENTS):
@@ -102,7 +102,7 @@ def certificates(directory: Path) -> None:
 
 
 def secure(port: int, directory: Path) -> dict[str, Any]:
-    """Return a transport with TLS that requests client certificates. Some certificates are configured."""
+    """Return a transport with TLS that requests client certificates, with the fingerprints of some of them."""
     principals = {
         name: {"certificate-sha1": fingerprint(directory / f"{name}.pem"), "role": role}
         for name, role in (("client_0", "backend"), ("lost", "nowhere"))

@@ -34,7 +34,7 @@ def tried(
     means: str = "",
     **login: Any,
 ) -> None:
-    """Add a scenario of one login by Autobahn."""
+    """Add a scenario of one login with Autobahn."""
 
     def steps(stage: Stage) -> str:
         return stage.login(path, method, **login)
@@ -56,13 +56,13 @@ NO_SUCH_ROLE = "A login with a role that does not exist ends with wamp.error.no_
 
 
 def elsewhere(title: str, section: str, path: str, name: str, authid: str, secret: str) -> None:
-    """Add a scenario of a realm that does not exist."""
+    """Add a scenario of a login to a realm that does not exist."""
     where = {"realm": NOWHERE, "authid": authid, "secret": secret}
     tried(f"{title}: an unknown realm", section, path, name, NO_REALM, NO_SUCH_REALM, **where)
 
 
 def lost(title: str, section: str, path: str, name: str, secret: str) -> None:
-    """Add a scenario of a principal whose role the realm does not have."""
+    """Add a scenario of a login as a principal whose role does not exist in the realm."""
     who = {"authid": "lost", "secret": secret}
     tried(f"{title}: an unknown role", section, path, name, NO_ROLE, NO_SUCH_ROLE, **who)
 
@@ -233,7 +233,7 @@ def keyless(stage: Stage) -> str:
 
 
 def _hello(stage: Stage, method: str, *, authid: str | None = None, **extra: Any) -> tuple[str, Any]:
-    """Return the answer to HELLO, described and unchanged."""
+    """Send HELLO. Return a description of the answer, and the answer itself."""
     peer = stage.connect(f"/login-{method}")
     who = {} if authid is None else {"authid": authid}
     peer.send(1, REALM, {"roles": ROLES, "authmethods": [method], "authextra": extra, **who})
@@ -294,7 +294,7 @@ COOKIE = "Logins with cookies are not specified."
 
 
 def visit(stage: Stage, cookie: str | None, *methods: str, answer: str | None = None) -> tuple[str, str]:
-    """Connect with a cookie and these methods. Return the answer, described, and the cookie afterwards."""
+    """Connect with a cookie and these methods. Return a description of the answer, and the cookie afterwards."""
     peer = stage.connect("/login-cookie", headers=[] if cookie is None else [f"Cookie: {cookie}"])
     if cookie is None:
         lines = [line for line in peer.head.split("\r\n") if line.lower().startswith("set-cookie:")]

@@ -17,7 +17,7 @@ UNACCEPTABLE = "wamp.error.invalid_argument means that the procedure does not ac
 def refused(
     name: str, section: str, demands: str, keeps: str, procedure: str, *args: Any, means: str = "", **kwargs: Any
 ) -> None:
-    """Add a scenario of one meta call; "me" and "other" in the arguments are session ids."""
+    """Add a scenario of one meta call. "me" and "other" in the arguments stand for session IDs."""
 
     def steps(stage: Stage) -> str:
         peer, other = stage.join(), stage.join()
@@ -143,7 +143,7 @@ def killed(stage: Stage) -> str:
 
 
 def many(procedure: str, returned: str, *args: str) -> None:
-    """Add a scenario of killing several sessions: three guests, one of which kills."""
+    """Add a scenario in which one of three guests kills several sessions."""
 
     def steps(stage: Stage) -> str:
         killer, *others = (stage.join("/guest", realm="realm1") for _ in range(3))
@@ -177,7 +177,7 @@ def kill_all(stage: Stage) -> str:
 
 
 def left(name: str, *, lost: bool) -> None:
-    """Add a scenario of a session that ends and what on_leave tells."""
+    """Add a scenario of a session that ends. It observes the event ``wamp.session.on_leave``."""
 
     def steps(stage: Stage) -> str:
         watcher, leaver = stage.join(), stage.join()
@@ -218,7 +218,7 @@ def lost_subscription(stage: Stage) -> str:
 
 
 def lived(name: str, section: str, noun: str, verb: str, codes: tuple[int, int]) -> None:
-    """Add a scenario of the events of a subscription or registration that is made and ended."""
+    """Add a scenario of the meta events when a subscription or registration is created and deleted."""
     kinds = ("on_create", f"on_{verb}", f"on_un{verb}", "on_delete")
 
     def steps(stage: Stage) -> str:
@@ -253,7 +253,7 @@ def forced_events(stage: Stage) -> str:
 
 
 def patterns(name: str, kind: str, code: int, section: str) -> None:
-    """Add a scenario of a list that should hold an id of each way of matching."""
+    """Add a scenario of a ``list`` procedure, whose result should contain an ID for each match policy."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join()

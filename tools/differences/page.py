@@ -1,7 +1,7 @@
 """Write the page of differences from the observations.
 
-``python -m tools.differences.page`` writes the page again with the observations that are in it. Use it after a change
-of texts. ``make differences`` makes new observations.
+``python -m tools.differences.page`` writes the page again with the observations that it contains. Use this if only
+texts have changed. ``make differences`` collects new observations.
 """
 
 import re
@@ -35,7 +35,7 @@ ALIKE = "| scenario | section | both |\n|---|---|---|\n"
 def rendered(
     scenarios: Sequence[Scenario], theirs: Mapping[str, str], ours: Mapping[str, str], versions: tuple[str, str]
 ) -> str:
-    """Return the page: a table of differences for each group of scenarios, then the scenarios that end alike."""
+    """Return the page: a table of differences for each group of scenarios, then the scenarios without a difference."""
     differing = [one for one in scenarios if theirs[one.name] != ours[one.name]]
     alike = [one for one in scenarios if one not in differing]
     crossbar, own = versions
@@ -66,10 +66,10 @@ def names_in(page: str) -> list[str]:
 
 
 def rendered_again(page: str, scenarios: Sequence[Scenario]) -> str:
-    """Return the page for the observations in ``page``, with the present texts of the scenarios."""
+    """Return the page for the observations in ``page``, with the current texts of the scenarios."""
     theirs, ours = {}, {}
     for name, *cells in _cells(page):
-        # A row of a difference has a requirement before the observations, and two of them. Other rows have one.
+        # The row of a difference has a requirement and then two observations. Other rows end with one observation.
         theirs[name], ours[name] = (_observation(cell) for cell in (cells[1:3] if len(cells) > 2 else cells[-1:] * 2))
     versions = VERSIONS.search(page)
     assert versions is not None
@@ -90,7 +90,7 @@ def _kept_by(scenario: Scenario, theirs: str, ours: str) -> str:
 
 
 def _cells(page: str) -> Iterator[list[str]]:
-    """Yield the cells of each row of the page's tables, without the heads."""
+    """Yield the cells of each row of the page's tables, without the headings."""
     for line in page.splitlines():
         if line.startswith("| ") and not line.startswith("| scenario |"):
             yield [cell.replace("&#124;", "|") for cell in line[2:-2].split(" | ")]

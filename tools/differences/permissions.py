@@ -33,7 +33,7 @@ ruled("Rules: no rule matches", "nowhere.at.all")
 
 
 def widened(name: str, pattern: str, match: str, topic: str) -> None:
-    """Add a scenario of a pattern that covers a topic its subscriber may not have."""
+    """Add a scenario of a pattern subscription that covers a topic to which the subscriber may not subscribe."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(realm="rules"), stage.join(realm="rules")
@@ -83,7 +83,7 @@ def denied_publish(stage: Stage) -> str:
 
 
 def covered(name: str, realm: str) -> None:
-    """Add a scenario of killing a session where a rule covers all URIs, or wamp. ones."""
+    """Add a scenario of killing a session in a realm with a rule that covers ``wamp.session.kill``."""
 
     def steps(stage: Stage) -> str:
         killer, victim = stage.join(realm=realm), stage.join(realm=realm)

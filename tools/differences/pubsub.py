@@ -13,7 +13,7 @@ WHITELIST = "If there is a whitelist, only its members receive the event. An emp
 
 
 def listed(name: str, demands: str, keeps: str, means: str = "", **lists: Any) -> None:
-    """Add a scenario of one event, with lists, to one subscriber; "it" in a list is the subscriber's session id."""
+    """Add a scenario of an event with lists of receivers. "it" in a list stands for the subscriber's session ID."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(), stage.join()
@@ -135,7 +135,7 @@ def not_cleared(stage: Stage) -> str:
 
 
 def disclosed(name: str, realm: str, demands: str, keeps: str, means: str = "", **options: Any) -> None:
-    """Add a scenario of one event and what it tells of its publisher."""
+    """Add a scenario of one event. It observes the details of the publisher."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(realm=realm), stage.join(realm=realm)

@@ -31,7 +31,7 @@ def twice(
     same: bool = False,
     section: str = URIS,
 ) -> None:
-    """Add a scenario of two REGISTER for one procedure."""
+    """Add a scenario of two REGISTER messages for the same procedure."""
 
     def steps(stage: Stage) -> str:
         one = stage.join()

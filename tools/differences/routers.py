@@ -25,7 +25,7 @@ def rule(uri: str, match: str, *actions: str, **more: Any) -> dict[str, Any]:
 
 
 def realm(name: str, *rules: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """Return a realm with these rules for anonymous clients, and with other roles."""
+    """Return a realm with these rules for anonymous clients, and with the roles in ``others``."""
     return {"name": name, "roles": [{"name": "anonymous", "permissions": list(rules)}, *others]}
 
 

@@ -1,4 +1,4 @@
-"""Define what a scenario is, and keep the list of all scenarios."""
+"""The class of scenarios, and the list of all scenarios."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Steps = Callable[[Stage], str]
 class Scenario:
     """The steps of a scenario, its requirement, and the observations that meet it.
 
-    ``section`` and ``demands`` give the requirement of the specification. ``keeps`` has the observations that conform
-    to it; it is empty if the specification leaves the outcome open. ``means`` tells users of Crossbar what a difference
-    means for them.
+    ``section`` and ``demands`` contain the requirement of the specification. ``keeps`` contains the observations that
+    conform to it, or is empty if the specification leaves the outcome open. ``means`` explains to users of Crossbar
+    what a difference means for them.
     """
 
     name: str

@@ -55,7 +55,7 @@ violation("A negative request id", 32, -1, {}, "com.example.it", means=SAYS_WHY)
 
 
 def hello(name: str, details: dict[str, Any]) -> None:
-    """Add a scenario of a HELLO whose roles are not as they should be."""
+    """Add a scenario of a HELLO with missing or invalid roles."""
     violation(name, 1, "realm1", details, joined=False, means=SAYS_WHY, section=ESTABLISHMENT)
 
 
@@ -65,7 +65,7 @@ hello("HELLO with an unknown role", {"roles": {"wizard": {}}})
 
 
 def raw(name: str, data: bytes, *, binary: bool = False) -> None:
-    """Add a scenario of one frame that holds no message."""
+    """Add a scenario of one frame that does not contain a valid message."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join()

@@ -16,13 +16,13 @@ from .autobahn import Autobahn, words
 from .routers import Place
 
 ANSWER = 4.0
-"""Seconds to wait for an answer."""
+"""The time limit for an answer, in seconds."""
 
 LONGEST_LOGIN = 30.0
-"""Seconds to wait for the outcome of a login with Autobahn."""
+"""The time limit for a login with Autobahn, in seconds."""
 
 SILENCE = 0.4
-"""Seconds without a frame, after a ping was answered, after which no more frames are expected."""
+"""The time to wait for further frames after a ping was answered, in seconds."""
 
 NAMES = {1: "HELLO", 2: "WELCOME", 3: "ABORT", 4: "CHALLENGE", 6: "GOODBYE", 8: "ERROR", 17: "PUBLISHED"}
 NAMES |= {33: "SUBSCRIBED", 35: "UNSUBSCRIBED", 36: "EVENT", 50: "RESULT", 65: "REGISTERED", 67: "UNREGISTERED"}
@@ -49,11 +49,11 @@ SHOWN = ("progress", "retained", "mode")
 
 
 class Unexpected(Exception):
-    """A scenario cannot continue. The unexpected messages are the observation."""
+    """Raised if a scenario cannot continue. The unexpected messages are the observation."""
 
 
 class Ended(NamedTuple):
-    """The router has closed the connection, or sends nothing."""
+    """The result of a read without a message, because the connection has ended or nothing arrives, for example."""
 
     how: str
 
@@ -74,7 +74,7 @@ class Peer:
         self.send_bytes(json.dumps(message).encode() if self.serializer == "json" else msgpack.packb(message))
 
     def send_bytes(self, data: bytes) -> None:
-        """Send one frame, text or binary as the serializer needs."""
+        """Send one frame, which is text or binary depending on the serializer."""
         with suppress(OSError):
             self.wire.send(frame(TEXT if self.serializer == "json" else BINARY, data))
 
@@ -173,7 +173,7 @@ class Peer:
                     return heard
 
     def heard(self, *shown: str) -> str:
-        """Describe all messages that arrive, with these details in addition to the usual ones."""
+        """Describe all messages that arrive. ``shown`` names details to include in addition to the usual ones."""
         return told(*self.messages(), shown=shown)
 
     def invocation(self) -> list[Any]:
@@ -252,7 +252,7 @@ class Stage:
         return peer
 
     def answer(self, request: bytes | str) -> str:
-        """Send an HTTP request and return the status, or that there is no answer."""
+        """Send an HTTP request and return the status, or a text if there is no answer."""
         wire = self.wire()
         wire.socket.settimeout(ANSWER)
         wire.send(request.encode("latin-1") if isinstance(request, str) else request)
@@ -290,7 +290,7 @@ class Stage:
 
 
 def told(*messages: Any, shown: Iterable[str] = ()) -> str:
-    """Describe messages without ids and with the relevant details only."""
+    """Describe messages without IDs, and only with the relevant details."""
     return "; ".join(_told(message, (*SHOWN, *shown)) for message in messages) or "nothing"
 
 
@@ -314,6 +314,6 @@ def _payload(parts: Sequence[Any]) -> str:
 
 
 def text(value: Any) -> str:
-    """Return a value as JSON, without the parts that differ in each run."""
+    """Return a value as JSON, without anything that differs in each run."""
     written = json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
     return re.sub(r"\b\d{8,}\b", "id", written)

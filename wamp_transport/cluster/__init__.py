@@ -1,1 +1,1 @@
-"""Connects several processes so that they act as one router."""
+"""A cluster of several processes that act as one router."""

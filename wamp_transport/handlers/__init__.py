@@ -1,4 +1,4 @@
-"""Decorators that declare procedures and subscribers in Django code. An app's ``wamp.py`` imports this.
+"""Decorators that declare procedures and subscribers in Django code. Use them in an app's ``wamp.py``.
 
     from wamp_transport.handlers import Caller, register, subscribe
 

@@ -16,9 +16,10 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A declaration, made by one use of a decorator.
+    """The declaration of a handler, made by a decorator.
 
-    ``realms`` is None for all realms. ``owner`` is the class of a method.
+    ``realms`` is None if the handler is for all realms. For a method of a decorated class, ``owner`` is the class and
+    ``attribute`` the name of the method.
     """
 
     kind: Kind
@@ -66,13 +67,13 @@ class Declaration:
 
 
 class Registry:
-    """The declarations of this process, in order."""
+    """The declarations of this process, in the order in which they were made."""
 
     def __init__(self) -> None:
         self.declarations: list[Declaration] = []
 
     def add(self, declaration: Declaration) -> None:
-        """Add a declaration. It replaces an earlier one if its module was imported again."""
+        """Add a declaration. If its module was imported again, it replaces the one from the earlier import."""
         key = _key(declaration)
         self.declarations = [one for one in self.declarations if _key(one) != key] + [declaration]
 
@@ -132,8 +133,8 @@ def subscribe(
 ) -> Callable[[Target], Target]:
     """Subscribe a function to a topic, or the public methods of a class to topics ``<topic>.<method>``.
 
-    Events are handled one after the other, in order. With ``concurrency``, that number of events can be handled at the
-    same time. ``realm`` is one or several realms; by default, the function is subscribed in all realms.
+    By default, events are handled one after the other, in order. Up to ``concurrency`` events are handled at the same
+    time. ``realm`` is one or several realms; by default, the function is subscribed in all realms.
 
     Advanced Profile, "Pattern-based Subscriptions".
     """

@@ -1,4 +1,4 @@
-"""Discovery of handlers. It imports the ``wamp.py`` module of each installed app and collects handlers and faults."""
+"""Discovery of handlers: import the ``wamp.py`` module of each installed app, and collect its handlers and faults."""
 
 import logging
 from dataclasses import dataclass, field

@@ -38,7 +38,7 @@ Parts = Generator[Any, None, Any]
 
 
 class UnusableHandler(Exception):
-    """A declaration is faulty. ``faults`` contains sentences."""
+    """Raised for a faulty declaration. ``faults`` describes each fault in a sentence."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -60,7 +60,7 @@ class UserLookup(Protocol):
 
 
 class Handler:
-    """A valid declaration that can be run. The constructor raises UnusableHandler."""
+    """A handler that can be run. The constructor raises UnusableHandler if the declaration is faulty."""
 
     def __init__(self, declaration: Declaration) -> None:
         faults = declaration.faults()
@@ -187,7 +187,8 @@ class HandlerExecutor:
     ) -> Result:
         """Run a generator.
 
-        Its items are sent as progressive results or, if the caller does not accept these, collected as result.
+        Its items are sent as progressive results. If the caller does not accept these, the list of all items is the
+        result, unless the generator returns a value.
         """
         collected: list[Any] = []
         sends_progress = _sends_progress(message)

@@ -39,14 +39,14 @@ class Caller:
 
 
 class UnusableParameter(TypeError):
-    """A parameter has an annotation to which no payload can be converted. The message names the parameter."""
+    """Raised if an annotation cannot be used. The message contains the reason and, if known, the parameter."""
 
 
 class Parameters:
     """The parameters of a function. The constructor raises UnusableParameter.
 
-    ``sources`` contains the parameters that are not filled from the payload, by name. They are annotated with
-    Invocation, Event, :class:`Caller` or a user model.
+    ``sources`` maps the names of parameters that are not filled from the payload to their sources. These parameters
+    are annotated with Invocation, Event, :class:`Caller` or a user model.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str) -> None:

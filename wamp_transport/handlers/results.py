@@ -15,14 +15,14 @@ from ..node.payload_values import to_payload
 from ..wamp.errors import PayloadError
 
 MAX_DEPTH: Final = 100
-"""The maximum nesting depth of values, which is the limit of the node."""
+"""The maximum nesting depth of values. It is the same as the limit of the node."""
 
 
 def to_result(outcome: Any) -> Result:
-    """Return the result for a function's return value. A Result is returned unchanged; any other value becomes its only
-    value.
+    """Return the result for a function's return value, converted to types that can be sent.
 
-    Raises PayloadError, which names the value that cannot be sent and its place.
+    A value that is not a Result becomes the only positional value of a new Result. Raises PayloadError, which names the
+    value that cannot be sent and its place.
     """
     if isinstance(outcome, Result):
         args = [to_plain_value(one, f"result.args[{index}]") for index, one in enumerate(outcome.args)]
@@ -31,7 +31,10 @@ def to_result(outcome: Any) -> Result:
 
 
 def to_plain_value(value: Any, place: str = "result", depth_left: int = MAX_DEPTH) -> Any:
-    """Return ``value`` as lists, dictionaries and scalars that can be sent. Raises PayloadError."""
+    """Convert ``value`` to lists, dictionaries and scalars that can be sent.
+
+    Raises PayloadError, whose message begins with ``place``, the position of the value.
+    """
     if isinstance(value, str) and not isinstance(value, Enum):
         return str.__str__(value)  # subclasses, such as Django's SafeString, become plain strings
     if value is None or isinstance(value, bytes | int | float):

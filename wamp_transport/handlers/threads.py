@@ -39,7 +39,8 @@ class HandlerThreads:
         """Call ``work`` in a thread and return its result. ``turns`` limits the number of concurrent calls.
 
         If the caller is canceled, its turn is released when the thread is free. Raises WorkersBusy, WorkersClosed and
-        any exception of ``work``. If that is not an ordinary exception, raises ProjectCodeError.
+        any exception of ``work``. An exception that is not an ``Exception``, such as SystemExit, is raised as
+        ProjectCodeError.
         """
         turns = turns or asyncio.Semaphore(1)
         await turns.acquire()

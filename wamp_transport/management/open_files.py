@@ -15,8 +15,8 @@ def raise_open_file_limit() -> None:
     """Raise the soft limit of open files to the hard limit, and enlarge the kernel's file table.
 
     The usual soft limit is 1,024, although the hard limit is much higher. The kernel doubles the file table of a
-    process when 256, 512, 1,024, ... files are open. In a process with several threads, this causes a pause of about 10
-    ms each time. So call this function before threads are started. It does nothing on systems without such limits.
+    process when 256, 512, 1,024, ... files are open. In a process with several threads, each doubling causes a pause
+    of about 10 ms: call this function before threads are started. It does nothing on systems without such limits.
     """
     try:
         import fcntl  # noqa: PLC0415 - missing on some systems

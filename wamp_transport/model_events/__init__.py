@@ -1,11 +1,11 @@
-"""Publish events when rows are created, updated or deleted. An app's ``wamp.py`` imports this.
+"""Publish events when rows are created, updated or deleted. Use it in an app's ``wamp.py``.
 
     from wamp_transport.model_events import publish_model_events
 
     publish_model_events(Product, "com.shop.product", fields=["sku", "price"])
 
-The declaration stands beside the handlers and not in the model. So it works for models of other apps too, and models
-need not know about WAMP.
+The events are declared beside the handlers, not in the model. This works for models of other apps too, and models need
+not know about WAMP.
 """
 
 from .changes import Change, EventName

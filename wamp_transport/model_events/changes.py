@@ -11,7 +11,9 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Row]):
-    """A row that was created or updated, or is about to be deleted. It is passed to the hooks of a declaration.
+    """A row that was created or updated, or is about to be deleted.
+
+    It is the argument of the functions that are passed to ``publish_model_events()``.
 
     ``using`` is the database alias. ``update_fields`` contains the names of the saved fields if they are known, as
     after ``save(update_fields=...)``. None means that all fields may have been saved.

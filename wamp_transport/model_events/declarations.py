@@ -63,7 +63,7 @@ class ModelEventPublisher(Generic[Row]):
 
     @property
     def topic_name(self) -> str:
-        """The topic without its last component, or the name of the function that returns the topic."""
+        """The topic without the name of the event, or the name of the function that returns the topic."""
         return self.topic if isinstance(self.topic, str) else f"{self.topic.__module__}.{self.topic.__qualname__}()"
 
     def publish(
@@ -74,9 +74,9 @@ class ModelEventPublisher(Generic[Row]):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """Publish the event for a change without a Django signal, such as a queryset's ``update()``.
+        """Publish the event for a change that sends no Django signal, such as a queryset's ``update()``.
 
-        The event is sent after the commit, and a failure is logged, as for all events of models.
+        As with all model events, the event is sent after the commit, and failures are logged.
         """
         database = using or instance._state.db or DEFAULT_DB_ALIAS
         self.handle_change(
@@ -99,7 +99,10 @@ class ModelEventPublisher(Generic[Row]):
             event.send_after_commit(change.using)
 
     def _savepoint(self, using: str) -> AbstractContextManager[None]:
-        """Return a savepoint if hooks can query the database: a failed query must not break the transaction."""
+        """Return a savepoint if building the event can query the database.
+
+        A failed query must not break the transaction.
+        """
         hooks = (self._when, self._serialize, self.topic, self._options)
         has_only_columns = all(is_column(self.model, name) for name in self.fields)
         if (has_only_columns and not any(map(callable, hooks))) or not connections[using].in_atomic_block:
@@ -150,10 +153,10 @@ def publish_model_events(
     ``topic`` can be a function, for topics that depend on the row. ``serialize`` returns additional keyword arguments.
     ``when`` returns whether to publish an event. ``options``, or a function that returns them, can limit who receives
     the event, for example with ``eligible_authrole``. All these functions are called with a :class:`Change` when the
-    row is saved. If ``update_fields``, the event lists the saved fields if they are known.
+    row is saved. If ``update_fields`` is true, the event lists the saved fields, provided that they are known.
 
     Rows of child and proxy models are included. A declaration replaces an earlier one with the same model, topic,
-    events and realm. Raises ImproperlyConfigured.
+    events and realm. Raises ImproperlyConfigured if an argument is invalid.
     """
     caller = sys._getframe(1)
     where = f"{caller.f_code.co_filename}:{caller.f_lineno}"

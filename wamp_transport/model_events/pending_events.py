@@ -18,7 +18,7 @@ from ..wamp.errors import CallTimeout
 logger = logging.getLogger(__name__)
 
 MAX_COMMIT_SECONDS: Final = 5.0
-"""The maximum time, in seconds, that a commit waits for the router. It is less if the setting TIMEOUT is less."""
+"""The maximum time, in seconds, that a commit waits for the router. A lower ``TIMEOUT`` of the API takes precedence."""
 
 
 class Commit:

@@ -10,7 +10,7 @@ from .changes import Change, EventName
 
 RAW_ATTRIBUTE: Final = "_wamp_is_raw"
 CLEARED_ROWS_ATTRIBUTE: Final = "_wamp_cleared"
-"""The attributes of an instance that store state between two signals of the same action."""
+"""Attributes that are set on an instance to keep state between two signals of the same action."""
 
 
 class Publisher(Protocol):
@@ -31,7 +31,7 @@ _publishers: dict[tuple[object, ...], Publisher] = {}
 
 
 def add_publisher(publisher: Publisher) -> None:
-    """Pass changes of the publisher's model to the publisher. An equal publisher that was added before is replaced."""
+    """Pass changes of the model's rows to the publisher. It replaces an equal publisher that was added before."""
     _publishers[_key(publisher)] = publisher
     for model in _with_descendants(publisher.model):
         _connect(model)
@@ -66,7 +66,7 @@ def _with_descendants(model: type[Model]) -> set[type[Model]]:
 def _connect(model: type[Model]) -> None:
     """Connect the receivers for one model.
 
-    Other models stay without receivers, because Django deletes their rows faster.
+    Models without a publisher get no receivers, because Django deletes rows faster if none is connected.
     """
     if model._meta.abstract:
         return

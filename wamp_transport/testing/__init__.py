@@ -1,4 +1,4 @@
-"""Tools for tests of code that uses WAMP: a router in memory, clients of it, assertions, a live server.
+"""Tools for tests of code that uses WAMP: a router in memory, clients, assertions and a live server.
 
     class OrderTests(WampTestCase):
         def test_order_is_published(self):

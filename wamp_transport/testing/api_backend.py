@@ -124,7 +124,7 @@ class RecordedSession(Session):
 
 
 class InMemoryBackend(InProcessBackend):
-    """The sessions of ``wamp_transport.api`` on a test's router.
+    """A backend that opens the sessions of ``wamp_transport.api`` on a test's router.
 
     ``prepare`` is awaited with the realm and the role before a session opens.
     """

@@ -17,7 +17,7 @@ from ..compat.twisted import loop_of
 from ..transports.daphne.server import WampServer
 
 MAX_SECONDS: Final = 30.0
-"""The time limit for starting and for stopping a server."""
+"""The time limit for starting and for stopping a server, in seconds."""
 
 _starting = threading.Lock()
 _thread: threading.Thread | None = None
@@ -32,7 +32,7 @@ class BackgroundServer(WampServer):
         super().__init__(*arguments, signal_handlers=False, ready_callable=self._on_ready, **options)
 
     def launch(self) -> None:
-        """Start the server and return when it listens. If it cannot start, raise the exception that prevents it."""
+        """Start the server and return when it listens. If the start fails, raise the exception that caused this."""
         start_reactor()
         in_reactor(self._launch())
         self._is_ready.result(MAX_SECONDS)
@@ -42,7 +42,7 @@ class BackgroundServer(WampServer):
         in_reactor(self._halt())
 
     def stop(self) -> None:
-        """Record that the server cannot start. Daphne's server calls this method."""
+        """Make :meth:`launch` raise an exception. Daphne's server calls this method if it cannot start."""
         if not self._is_ready.done():
             self._is_ready.set_exception(self.failure or RuntimeError("the server has stopped"))
 

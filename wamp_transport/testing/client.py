@@ -1,4 +1,4 @@
-"""A WAMP client in memory. It calls, publishes, subscribes and registers on the router of a test."""
+"""A WAMP client in memory, which is connected to the router of a test."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from .router import OPEN_ROLE, InMemoryRouter, active_router
 Outcome = TypeVar("Outcome")
 
 USER_ROLE: Final = "user"
-"""The default role of users, if there is no configuration and neither the admin's table nor a hook gives one."""
+"""The role of users if there is no configuration, and neither the admin nor the setting ``USER_ROLE`` sets a role."""
 
 
 class NoEventReceived(AssertionError):
@@ -44,9 +44,9 @@ class WampClient:
     a user, the client has the given ``authid`` and ``role``, or is ``anonymous``. ``realm`` defaults to the only realm,
     or to the setting ``REALM``.
 
-    Each method has an async variant with the prefix ``a``. Times refer to the test's clock. When a method returns, the
-    router is idle. If a handler of the project has failed during the method, :meth:`call` raises the error with its
-    cause, and :meth:`publish` raises the exception of the handler. To disable this, set ``raises_failures`` to False.
+    Each method has an async variant with the prefix ``a``. Timeouts use the test's clock. When a method returns, the
+    router is idle. If a handler of the project fails in the meantime, :meth:`call` raises the error with its cause, and
+    :meth:`publish` raises the exception of the handler. To disable this, set ``raises_failures`` to False.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class WampClient:
         timeout: Timeout = DEFAULT_TIMEOUT,
         options: CallOptions | None = None,
     ) -> Any:
-        """Call a procedure. The result and the exceptions are those of ``api.call``."""
+        """Call a procedure. The result and the exceptions are the same as for ``api.call``."""
         return self._wait(self._call(procedure, args, kwargs, timeout, options))
 
     async def acall(

@@ -27,9 +27,10 @@ def run_on_commit() -> Iterator[None]:
 
 @contextmanager
 def run_on_handler_commit() -> Iterator[None]:
-    """Run the on-commit callbacks of a handler, which has separate transactions outside of tests.
+    """When the block ends, run the on-commit callbacks of a handler, and remove them.
 
-    The callbacks are removed, so that :func:`run_on_commit` does not run them again.
+    Outside of tests, a handler has its own transactions, which are committed when it ends. In a test it shares the
+    transaction of the test. The callbacks are removed so that :func:`run_on_commit` does not run them again.
     """
     before = {one: len(one.run_on_commit) for one in connections.all(initialized_only=True) if one.in_atomic_block}
     try:

@@ -1,8 +1,8 @@
 """An in-memory event loop for one test. It has no sockets and threads, and the test advances its clock.
 
 The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (synchronous
-handlers, the ORM in coroutines) runs in the same thread, between two iterations of the loop. So it uses the database
-connection and the transaction of the test.
+handlers, the ORM in coroutines) runs in the same thread, between two iterations of the loop, and therefore in the
+transaction of the test.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ MAX_WAIT_SECONDS: Final = 10.0
 
 
 class StalledError(AssertionError):
-    """A test waits for a result that can never arrive."""
+    """Raised if a test waits for a result that can never arrive."""
 
 
 class _NoSockets:
@@ -96,7 +96,7 @@ class _InlineExecutor(Executor):
 class MemoryLoop(LoopWithoutSockets):
     """The in-memory event loop.
 
-    If ``auto_advance``, the clock advances when a caller waits and nothing else can run.
+    If ``auto_advance`` is true, the clock advances when a caller waits and nothing else can run.
     """
 
     def __init__(self) -> None:
@@ -110,11 +110,11 @@ class MemoryLoop(LoopWithoutSockets):
         self._inline_work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._turn = threading.Condition(threading.RLock())
         self._busy: list[int] = []
-        """The IDs of the threads that run inline work, one for each piece of work."""
+        """The IDs of the threads that run inline work. A thread appears once for each job that it runs."""
         self._waiters: set[int] = set()
         """The IDs of the busy threads that wait for other threads."""
         self._version = 0
-        """A number that is incremented with each event for which a thread may wait."""
+        """A number that increases whenever something happens that a waiting thread must know."""
         self._depth: dict[int, int] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
 
@@ -160,7 +160,7 @@ class MemoryLoop(LoopWithoutSockets):
         """Return the result of ``work``. Call this from a coroutine on another loop.
 
         The loop runs in the thread in which Django runs synchronous code for this coroutine. The clock advances
-        automatically only if no other task could act first.
+        automatically only if the coroutine's loop has no other task, because that task might act first.
         """
         future = self._begin(work)
         changed = asyncio.Event()
@@ -222,7 +222,7 @@ class MemoryLoop(LoopWithoutSockets):
             self._drive(lambda: False, lambda: True)
 
     def drive(self, is_done: Callable[[], bool]) -> None:
-        """Run the loop until ``is_done()``, then until it is idle. Raises StalledError."""
+        """Run the loop until ``is_done()`` returns true, then until it is idle. Raises StalledError."""
         self.forbid_in_coroutine()
         self._drive(is_done, self._advance_or_raise)
         self.run_until_idle()
@@ -241,7 +241,7 @@ class MemoryLoop(LoopWithoutSockets):
 
         self.forbid_in_coroutine()
         self._drive(lambda: False, reach_next_timer)
-        self.run_until_idle()  # timers due at the end itself
+        self.run_until_idle()  # run the timers that are due exactly at the end
 
     def next_due(self) -> float | None:
         """Return the time until the next timer, in seconds; None if there is no timer."""
@@ -256,7 +256,7 @@ class MemoryLoop(LoopWithoutSockets):
             )
 
     def _drive(self, is_done: Callable[[], bool], when_idle: Callable[[], bool]) -> None:
-        """Run the loop until ``is_done()``.
+        """Run the loop until ``is_done()`` returns true.
 
         When nothing can run, call ``when_idle()``, which returns whether to stop.
         """

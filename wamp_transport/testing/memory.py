@@ -1,4 +1,4 @@
-"""A router and its peers in memory, for tests of the product itself: bytes in, bytes out, immediately.
+"""A router and its peers in memory, for tests of the product itself. They exchange bytes without any delay.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
@@ -212,9 +212,9 @@ class MemoryNode:
 class MemoryPeer:
     """The client's end of a transport.
 
-    ``inbox`` contains the messages that have not been read, as bytes. ``close_reason`` is the URI with which the router
-    closed the transport; None while it is open. ``unread`` contains the messages that were sent while ``is_paused`` was
-    true.
+    ``inbox`` contains the messages that the test has not read yet, as bytes. ``close_reason`` is the URI with which the
+    router closed the transport; None while it is open. ``unread`` contains the messages that the router has not read
+    yet, because the test sent them while ``is_paused`` was true.
     """
 
     def __init__(self, node: MemoryNode, serializer: str, service: ServiceOptions) -> None:

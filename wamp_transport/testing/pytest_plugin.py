@@ -1,7 +1,7 @@
 """The pytest plugin with fixtures for tests of code that uses WAMP.
 
-pytest loads the plugin in all projects of the environment. So it imports nothing of Django or of this package until a
-test requests a fixture. It works with and without pytest-django.
+The plugin works with and without pytest-django. Because pytest loads it in all projects of the environment, it imports
+Django and this package only when a test requests a fixture.
 """
 
 from collections.abc import Callable, Iterator

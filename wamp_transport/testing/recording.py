@@ -18,7 +18,9 @@ from .records import (
 
 
 class Recording:
-    """The records of the API's use by the code under test. As a sequence, it contains the publications.
+    """The publications and calls of the code under test, and the failures of handlers.
+
+    As a sequence, the recording contains the publications.
 
     ``run_until_idle`` is called before the records are read.
     """

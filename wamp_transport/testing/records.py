@@ -140,7 +140,7 @@ def numbered(title: str, records: Sequence[object], nothing: str) -> list[str]:
 
 
 def times(count: int) -> str:
-    """Return a phrase for a number of times."""
+    """Return a number of times as text, such as "twice" or "3 times"."""
     return {0: "not once", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
@@ -150,7 +150,7 @@ def in_one_line(uri: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None)
 
 
 def as_received(value: Any) -> Any:
-    """Return ``value`` in the form in which it is received.
+    """Convert a value to the form in which other clients receive it.
 
     Values that cannot be sent, such as ``mock.ANY``, are unchanged.
     """

@@ -208,7 +208,7 @@ class InMemoryRouter:
         return replace(options, realms={name: replace(options.realms[OPEN_REALM], name=name)})
 
     def _open(self, realm: str, role: str) -> None:
-        """If there is no configuration, create a realm and a role that may do everything."""
+        """If there is no configuration, create the realm and the role. The role may do everything."""
         if not self._is_open or role == TRUSTED:
             return
         realms = dict(self._options.realms)

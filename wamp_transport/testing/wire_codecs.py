@@ -1,4 +1,4 @@
-"""Encoding and decoding of values for test peers, with other libraries than the serializers use if possible.
+"""Encode and decode values for test peers, where possible with libraries that the serializers do not use.
 
 A test peer may send values that are not WAMP messages, so this module does not depend on messages.
 """

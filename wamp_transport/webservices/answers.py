@@ -35,13 +35,13 @@ class UnsupportedScope(Exception):
 
 
 def require_http(service: object, scope: Scope) -> None:
-    """Raise UnsupportedScope unless the scope is that of an HTTP request."""
+    """Raise UnsupportedScope if the scope is not an HTTP request."""
     if scope["type"] != "http":
         raise UnsupportedScope(service, scope["type"])
 
 
 def encode_headers(headers: HeaderList) -> list[tuple[bytes, bytes]]:
-    """Return headers in ASGI's form.
+    """Encode headers as ASGI expects them: as pairs of bytes, with lower-case names.
 
     Raises ValueError for a name that is not a token, and for a value with a line break or another control character,
     which could inject headers.
@@ -65,7 +65,7 @@ async def send_answer(
 ) -> None:
     """Send a complete answer. For HEAD, send the same headers without the body.
 
-    Raises ValueError, before anything is sent, for a header that `encode_headers` refuses.
+    If `encode_headers` rejects a header, raises ValueError before anything is sent.
     """
     lines = [("X-Content-Type-Options", "nosniff"), *headers]
     if status in _WITHOUT_BODY:
@@ -85,5 +85,5 @@ async def refuse_method(scope: Scope, send: Send, allowed: Iterable[str] = READ_
 
 
 async def send_redirect(scope: Scope, send: Send, location: str) -> None:
-    """Send a 302 answer with a location, which must be a valid, encoded URL reference."""
+    """Send a 302 redirect. `location` must be a valid, percent-encoded URL reference."""
     await send_answer(scope, send, 302, b"Found elsewhere.\n", headers=[("Location", location)])

@@ -1,4 +1,4 @@
-"""Decide which files of a directory may be served: none that are hidden, excluded or outside the directory."""
+"""Decide which files of a directory may be served. Hidden and excluded files, and files outside it, are not."""
 
 import os
 import stat
@@ -12,8 +12,8 @@ PUBLIC_DOT_DIRECTORY = ".well-known"
 """The only name with a leading dot that is served, and only at the top level of a directory (RFC 8615)."""
 
 _MAX_LINKS = 4
-"""Maximum number of links to directories in one path. Without it, directories that contain links to each other would
-take unlimited time and memory."""
+"""The maximum number of symbolic links to directories in one path. Without this limit, scanning directories that
+contain links to each other would take unlimited time and memory."""
 
 _FORBIDDEN = frozenset({"/", "\\", "\x7f", *map(chr, range(32))})
 
@@ -28,12 +28,12 @@ class StaticDirectoryError(Exception):
 
 
 def is_public(segments: Sequence[str]) -> bool:
-    """Return whether decoded path segments can name a file that is served.
+    """Return whether a path, given as decoded segments, may be served.
 
-    Only the last one may be empty (a directory).
+    Only the last segment may be empty; the path then names a directory.
 
-    Names with a leading dot, such as `.` and `..`, and names with a separator of any system, NUL or another control
-    character are refused, so that they never reach the file system.
+    Segments with a leading dot, such as `.` and `..`, are rejected. So are segments that contain a path separator of
+    any operating system, NUL or another control character. Such names never reach the file system.
     """
     for position, segment in enumerate(segments):
         if not segment and position < len(segments) - 1:
@@ -46,14 +46,18 @@ def is_public(segments: Sequence[str]) -> bool:
 
 
 class _Identity(NamedTuple):
-    """The identity of a file. It is equal for two forms of the same path, even on case-insensitive file systems."""
+    """The identity of a file: the same for all spellings of its path, even on case-insensitive file systems."""
 
     device: int
     inode: int
 
 
 class _Pending(NamedTuple):
-    """A directory that has not been read yet: its location, its name below the root, and the links that led to it."""
+    """A directory that `scan` has not read yet.
+
+    `segments` are its names below the root. `ancestors` are the directories on the way to it, itself included. `links`
+    is the number of symbolic links on that way.
+    """
 
     path: str
     segments: tuple[str, ...]
@@ -66,9 +70,11 @@ def _identity(info: os.stat_result) -> _Identity:
 
 
 class Boundary:
-    """A directory and the rules for its files that may be served. All methods access the disk: call them in a thread.
+    """A directory, with the rules that decide which of its files may be served.
 
-    `excluded` are directories or files that are never served; relative paths start at the directory. Raises
+    All methods access the disk: call them in a thread.
+
+    `excluded` are directories or files that are never served; relative paths are relative to the directory. Raises
     StaticDirectoryError if the directory does not exist, cannot be read, is excluded or inside an excluded one, or is a
     node's `.crossbar` directory.
     """
@@ -90,7 +96,7 @@ class Boundary:
             raise StaticDirectoryError(directory, "it is, or lies in, an excluded directory")
 
     def allows(self, path: str) -> bool:
-        """Return whether a path below `root` exists and may be served, with all links followed.
+        """Return whether a path below `root` exists and may be served, after all links are resolved.
 
         No link in the path may lead out of the directory, even if a later link leads back.
         """
@@ -108,7 +114,7 @@ class Boundary:
         return self._is_inside(path, excluded)
 
     def _is_inside(self, path: str, excluded: frozenset[_Identity]) -> bool:
-        """Return whether a path, with all links followed, is the root or a public file below it."""
+        """Return whether a path resolves to the root or to a public, not excluded file below it."""
         try:
             real = os.path.realpath(path, strict=True)
         except (OSError, ValueError):
@@ -157,7 +163,7 @@ class Boundary:
             return []
 
     def _identities(self) -> frozenset[_Identity]:
-        """Return the excluded paths that exist now. Others can be created while the node runs."""
+        """Return the identities of the excluded paths that exist now. The others may be created while the node runs."""
         found = set()
         for path in self._excluded:
             try:

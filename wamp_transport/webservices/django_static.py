@@ -47,7 +47,7 @@ def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
 
 
 def has_hashed_name(path: str, name: str) -> bool:
-    """Return whether the name of a file contains a hash of its content, as Django's static files storage adds."""
+    """Return whether a file name contains a hash of the content, added by Django's static files storage."""
     stem, extension = splitext(name)
     plain = splitext(stem)[0] + extension
     if plain == name:
@@ -76,9 +76,9 @@ class FinderFiles:
         return describe_on_disk(self._types, path, name) if path and self.allows(path) else None
 
     def allows(self, path: str) -> bool:
-        """Return whether a file below a finder's directory is still inside when all links are followed.
+        """Return whether a file in a finder's directory is still in it after all links are resolved.
 
-        Files of a finder without a directory are not checked.
+        Files that are in no finder's directory are not checked.
         """
         path = os.path.abspath(path)
         homes = [root for root in _finder_roots() if path.startswith(root.rstrip(os.sep) + os.sep)]

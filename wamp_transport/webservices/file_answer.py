@@ -1,7 +1,7 @@
-"""Answer a request with a file: choose variant and range, read the file in a thread, and send it in chunks.
+"""Answer a request with a file: choose the variant and the range, read the file in a thread, and send it in chunks.
 
-A FileSource finds the file. The file stays open from the first stat to the last byte. So length and entity tag match
-the bytes that are sent, even if the file is replaced during the answer.
+A FileSource finds the file. The file stays open from the first stat to the last byte. Its length and entity tag
+therefore match the bytes that are sent, even if the file is replaced in the meantime.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ from wamp_transport.webservices.request_headers import (
 logger = getLogger(__name__)
 
 CHUNK_SIZE = 64 * 1024
-"""Bytes that are read and sent at a time. This limits the memory for an answer, regardless of the size of the file."""
+"""The number of bytes that are read and sent at a time. It limits the memory for an answer, however large the file."""
 
 _YEAR_10000 = 253_402_300_800
 _NOT_IN_304 = frozenset({"content-type", "content-encoding"})
 _QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 
-# Without it, opening a named pipe would wait for a writer.
+# Without this flag, opening a named pipe would wait for a writer.
 _NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
 
 
@@ -74,12 +74,13 @@ async def serve_file(
     *,
     default: Sequence[str] | None = None,
 ) -> bool:
-    """Answer a GET or HEAD request for the segments below a service.
+    """Answer a GET or HEAD request with the file for `rest`, the path segments after the path of the service.
 
     Return False, without sending anything, if no file matches.
 
-    `default` names the file to send if no other exists. Returns when the file was sent, when the client disconnects, or
-    when reading the file fails. In the last case the answer stays incomplete, so that the server closes the connection.
+    `default` names the file to send if there is no file for `rest`. The function returns when the file has been sent,
+    the client disconnects, or reading the file fails. In the last case the answer is incomplete, so that the server
+    closes the connection.
     """
 
     def prepare() -> FileAnswer | Elsewhere | None:
@@ -190,8 +191,8 @@ def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
 def _with_slash(scope: Scope) -> str:
     """Return the location of the requested directory with a trailing slash.
 
-    The location is relative to the last segment. So it is also correct behind a proxy that changes the path, and cannot
-    redirect to another host.
+    The location is relative to the last segment. It is therefore correct behind a proxy that changes the path, and
+    cannot redirect to another host.
     """
     path = segments_of(raw_path(scope)) or ("",)
     query = quote(bytes(scope.get("query_string", b"")), safe=_QUERY_SAFE)

@@ -1,4 +1,4 @@
-"""Map the paths of requests to files of a directory, indexed at the start or looked up for each request.
+"""Map request paths to the files of a directory, with an index or with a lookup on disk for each request.
 
 WhiteNoise determines media types, compressed variants and caching. `boundary` decides which files may be served, and
 `file_answer` sends them.
@@ -37,7 +37,7 @@ _VOLATILE = frozenset({"content-length", "last-modified", "etag"})
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A file on disk that can be sent as the content of a served file. `encoding` is empty for the file itself."""
+    """A served file itself (`encoding` is empty), or a compressed copy of it on disk."""
 
     encoding: str
     path: str
@@ -53,7 +53,7 @@ class ServedFile:
 
 
 class Elsewhere(Enum):
-    """The results of a lookup other than a file."""
+    """Results of a lookup that are answered with a redirect instead of a file."""
 
     WITH_SLASH = "a directory with an index file, named without its trailing slash"
 
@@ -136,9 +136,9 @@ class FileTypes:
 class DirectoryFiles:
     """The files of one directory, a FileSource.
 
-    With `autorefresh`, for development, each request looks for its file on disk. Otherwise the files are those that
-    existed at construction or at the last `rescan`, which read the whole directory: call both in a thread. Raises
-    StaticDirectoryError as `Boundary` does.
+    With `autorefresh`, for development, each request looks for its file on disk. Otherwise only files that existed at
+    construction or at the last `rescan` are found. The constructor and `rescan` then read the whole directory: call
+    them in a thread. Raises StaticDirectoryError as `Boundary` does.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ OWN_PATHS = ((), ("",))
 
 
 class JsonValue:
-    """An ASGI application that answers GET and HEAD for the path of the service, and sends 404 for paths below.
+    """An ASGI application that answers GET and HEAD requests with a JSON value. Requests for paths below get a 404.
 
     Raises ValueError or TypeError if JSON cannot represent the value (NaN, infinities, other types).
     """

@@ -17,7 +17,7 @@ _PAGE = b"""<!doctype html>
 
 async def send_not_found(scope: Scope, send: Send) -> None:
     """Send a 404 answer in the form that the client prefers."""
-    # HTML only if the client names it: tools send */*, and get a short text.
+    # Send HTML only if the client names it. Command-line tools send */* and get the short text.
     wants_page = "text/html" in accepted(header(scope, b"accept"))
     body, content_type = (_PAGE, HTML) if wants_page else (_TEXT, TEXT)
     await send_answer(scope, send, 404, body, content_type=content_type, headers=[("Vary", "Accept")])

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote_to_bytes
 T = TypeVar("T")
 
 REST = "wamp_transport.rest"
-"""The key in the ASGI scope for the decoded segments after the path of the service, a tuple.
+"""A key in the ASGI scope. Its value is a tuple of the decoded segments after the path of the service.
 
 For a service at `/docs`, the value is `()` for the path `/docs`, and `("",)` for `/docs/`.
 """

@@ -1,6 +1,6 @@
 """Parse request headers: acceptable types and encodings, conditions and ranges (RFC 9110).
 
-As the RFC requires, invalid headers are ignored and are no error.
+Invalid headers are ignored, as the RFC requires.
 """
 
 import re
@@ -22,9 +22,9 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
 
 
 def accepted(value: str | None) -> frozenset[str]:
-    """Return the lower-case items of an Accept or Accept-Encoding header that are not refused with a weight of 0.
+    """Return the items of an Accept or Accept-Encoding header, in lower case.
 
-    Items with an invalid weight are refused.
+    Items with a weight of 0, which the client does not accept, are left out, and so are items with an invalid weight.
     """
     items = set()
     for item in (value or "").split(","):
@@ -41,8 +41,8 @@ def is_not_modified(
 ) -> bool:
     """Return whether the client's copy is still valid (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
 
-    `modified` is in seconds since 1970, None if unknown. If the request has a list of entity tags, only this list is
-    used.
+    `modified` is in seconds since 1970, or None if unknown. If the request has an If-None-Match header,
+    If-Modified-Since is ignored.
     """
     if if_none_match is not None:
         if if_none_match.strip() == "*":

@@ -28,19 +28,19 @@ DEFAULT_CACHE_TIMEOUT = 43200
 
 
 class StaticFiles:
-    """An ASGI application for the files of a directory.
+    """An ASGI application that serves the files of a directory.
 
-    The remaining segments in the scope (see `paths`) name the file.
+    The segments after the path of the service (see `paths`) name the file.
 
-    - `autorefresh`: look for the file on disk for each request, for development. Otherwise the files are those that
-      existed at construction or at the last `rescan`.
-    - `cache_timeout`: seconds, None for no Cache-Control.
+    - `autorefresh`: look for the file on disk for each request, for development. Otherwise only files that existed at
+      construction or at the last `rescan` are served.
+    - `cache_timeout`: the time, in seconds, for which browsers may cache files. None sends no Cache-Control.
     - `mime_types`: additional media types by extension, for this service only.
-    - `default_file`: the file, as a path below the directory, to send with status 200 if no other exists.
+    - `default_file`: a path below the directory. This file is sent, with status 200, if there is no file for a request.
     - `allow_cross_origin`: allow pages of all origins to read the files, without credentials.
     - `excluded`: directories and files below the directory that are never served.
 
-    Construction reads the whole directory unless `autorefresh` is on: call it in a thread. Raises
+    The constructor reads the whole directory unless `autorefresh` is on: call it in a thread. Raises
     StaticDirectoryError for a directory that cannot be served and ValueError for an invalid option.
     """
 

@@ -22,9 +22,10 @@ _JSON = "application/json"
 
 
 class WebSocketStatus:
-    """An ASGI application that answers HTTP requests to a WAMP path with a page, or with 426 if not ``is_shown``.
+    """An ASGI application that answers HTTP requests to a WAMP path with a page that explains it.
 
-    ``url`` is the address in the configuration. The page contains no data of the request or the machine.
+    If ``is_shown`` is false, it answers with status 426 instead. ``url`` is the configured address of the service,
+    which the page shows. The page contains nothing from the request and nothing about the machine.
     """
 
     def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:

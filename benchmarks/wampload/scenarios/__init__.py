@@ -1,10 +1,11 @@
 """The scenarios by name.
 
-Each is a module with
+Each scenario is a module with
+
 - NAME and HELP,
-- METRICS: the figures a comparison looks at, each "higher" or "lower" is better,
+- METRICS: the figures to compare, each with "higher" or "lower", whichever is better,
 - add_arguments(parser),
-- async run(options, monitor, args) -> dict with at least "errors" and "lost".
+- async run(options, monitor, args), which returns a dict with at least "errors" and "lost".
 """
 
 from . import connect, echo, idle, pubsub, rpc, slow, subs

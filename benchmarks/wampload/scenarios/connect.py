@@ -1,4 +1,4 @@
-"""Sessions joined as fast as possible."""
+"""Open sessions as fast as possible."""
 
 import argparse
 import asyncio
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def open_sessions(
     options: Options, monitor: Monitor, count: int, at_once: int
 ) -> tuple[list[Session], list[float], list[str]]:
-    """Sessions, the seconds each join took, and the failures."""
+    """Return the opened sessions, the seconds that each join took, and the failures."""
     sessions: list[Session] = []
     seconds: list[float] = []
     failures: list[str] = []

@@ -1,9 +1,9 @@
-"""What `pubsub`, `slow` and `subs` share: publishers, subscribers, flow control.
+"""The publishers and subscribers of the scenarios `pubsub`, `slow` and `subs`, with flow control.
 
-Load is closed-loop. A publisher may be ahead by at most `window` publications
-of (a) its acknowledgements, if it asks for them, and (b) their delivery to
-all the subscribers it counts on. So neither side's buffers overrun, and a lost
-event shows as a stall.
+The load is closed-loop: at most `window` publications of a publisher are
+(a) not acknowledged, if it requests acknowledgments, or (b) not delivered to
+all counted subscribers. Therefore no buffer overflows, and a lost event stops
+the publisher.
 """
 
 import time
@@ -14,7 +14,7 @@ from ..session import Session
 
 
 class Publisher:
-    """Publishes as fast as its window allows once `start`ed."""
+    """A publisher. After `start`, it publishes as fast as its window allows."""
 
     def __init__(
         self,
@@ -81,16 +81,16 @@ class Publisher:
 
     @property
     def settled(self) -> bool:
-        """All is acknowledged and delivered."""
+        """Whether all publications are acknowledged and delivered."""
         return self.delivered >= self.sent * self.subscribers and (
             not self.acknowledge or self.acknowledged >= self.sent
         )
 
 
 class Subscriber:
-    """Counts events and checks the sequence per publisher.
+    """A subscriber that counts events and checks the sequence of each publisher.
 
-    `counted`: the publishers wait for this subscriber.
+    If `counted`, the publishers wait for this subscriber.
     """
 
     def __init__(self, session: Session, publishers: list[Publisher], counted: bool = True) -> None:
@@ -128,5 +128,5 @@ class Subscriber:
 
 
 def now() -> int:
-    """Microseconds on a clock that all parts of this process share."""
+    """Return the time of a monotonic clock, in microseconds."""
     return time.monotonic_ns() // 1000

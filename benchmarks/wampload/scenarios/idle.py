@@ -1,4 +1,4 @@
-"""What an idle session costs the server in memory."""
+"""Measure the server's memory per idle session."""
 
 import argparse
 from typing import Any
@@ -12,7 +12,7 @@ NAME = "idle"
 HELP = "memory per idle session (needs --server-pid)"
 METRICS = {"bytes_per_session": "lower"}
 
-# Joined and closed first, so that what the server loads or allocates once does not count.
+# These sessions are opened and closed first, so that memory that the server allocates only once is not counted.
 WARM_UP_SESSIONS = 50
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, depth: int = 32) -> None:
 
 
 class Tally:
-    """What all peers of a run count together."""
+    """The counters that all peers of a run share."""
 
     def __init__(self) -> None:
         self.running = True
@@ -90,7 +90,7 @@ class Peer:
 
 
 async def _register(sessions: list[Session], invoke: str) -> list[str]:
-    """Register one procedure per session, or one for all; gives one URI per session."""
+    """Register a procedure for each session, or a shared one for all. Return the URI for each session."""
     names = []
     for number, session in enumerate(sessions):
         name = PROCEDURE if invoke != "single" else f"{PROCEDURE}.{number}"
@@ -110,7 +110,7 @@ async def run(options: Options, monitor: Monitor, args: argparse.Namespace) -> d
     peers = {session: Peer(session, tally, payload) for session in everyone}
     for session, peer in peers.items():
         session.receive = peer.receive
-    # With --shared, one step on from its own procedure.
+    # With --shared, each session calls the procedure of the next session, not its own.
     for number, session in enumerate(callers):
         peers[session].call_with(procedures[(number + 1) % len(procedures)], args.depth)
 
@@ -144,7 +144,7 @@ async def run(options: Options, monitor: Monitor, args: argparse.Namespace) -> d
     }
 
 
-# The same with one call at a time.
+# The scenario with one call at a time.
 latency = SimpleNamespace(
     NAME="rpc-latency",
     HELP="one call at a time per caller",

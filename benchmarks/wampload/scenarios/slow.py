@@ -1,4 +1,4 @@
-"""One of the subscribers stops reading. What happens to the others?"""
+"""Measure how the other subscribers are affected if one subscriber stops reading."""
 
 import argparse
 import time
@@ -32,7 +32,7 @@ def _mebibytes(count: int | None) -> float | None:
 async def _phase(
     monitor: Monitor, options: Options, subscribers: list[Subscriber], publishers: list[Publisher], limit: int
 ) -> dict[str, Any]:
-    """Load for options.duration seconds; memory is looked at twice a second."""
+    """Publish for options.duration seconds. Read the server's memory twice a second."""
     for subscriber in subscribers:
         subscriber.take_latencies()
     sent = sum(publisher.sent for publisher in publishers)
@@ -82,7 +82,7 @@ async def run(options: Options, monitor: Monitor, args: argparse.Namespace) -> d
     after = rss_bytes(options.server_pid)
     await pubsub.drain(monitor, publishers, options.timeout)
 
-    # Read again: does the server still hold the session, and its events?
+    # Resume reading, to see whether the server has kept the session and its events.
     if not stalled_session.lost.is_set():
         stalled_session.transport.underlying_transport.resume_reading()
     deadline = time.perf_counter() + options.timeout

@@ -1,4 +1,4 @@
-"""Many subscriptions: how fast they are made and what they do to publishing."""
+"""Measure how fast many subscriptions are made, and how they affect publishing."""
 
 import argparse
 import asyncio
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def pattern(match: str, number: int) -> str:
-    """The topic to subscribe to. Each matches exactly one `topic`."""
+    """Return the topic or pattern to subscribe to. Each matches exactly one `topic`."""
     if match == "wildcard":
         return f"com.wampload..k{number:07d}.event"
     return f"com.wampload.{number % 100:02d}.k{number:07d}" + (".event" if match == "exact" else "")
@@ -45,7 +45,7 @@ def topic(number: int) -> str:
 
 
 async def _subscribe(options: Options, args: argparse.Namespace, session: Any, count: int) -> tuple[int, float]:
-    """Subscribe `count` times; how many were made until --give-up, in how long."""
+    """Subscribe `count` times, until --give-up. Return the number of subscriptions and the seconds they took."""
     details = {} if args.match == "exact" else {"match": args.match}
     numbers = iter(range(count))
     started = time.perf_counter()
@@ -84,7 +84,7 @@ async def _one(options: Options, monitor: Monitor, args: argparse.Namespace, cou
     latencies = subscriber.take_latencies()
     await drain(monitor, [publisher], options.timeout)
 
-    # How long is the router deaf to others while it forgets the subscriber?
+    # Measure how long the router does not respond to others while it removes the subscriptions.
     publisher_session.receive = publisher_session.receive_reply
     await subscriber_session.close(goodbye=False)
     started = time.perf_counter()

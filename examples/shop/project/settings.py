@@ -22,7 +22,7 @@ INSTALLED_APPS = [
 ]
 
 # --- WAMP -------------------------------------------------------------------------------------------------------------
-# You can also edit this in the admin, or keep it in a config.json. Everything that no rule allows is forbidden.
+# You can also edit the configuration in the admin, or keep it in a config.json. Only what a rule allows is permitted.
 
 SHOP = "com.example.shop."
 
@@ -60,7 +60,7 @@ WAMP_TRANSPORT = {
                             "ws": {
                                 "type": "websocket",
                                 "auth": {
-                                    # Logged-in users are customers; the table "Roles of Django users" makes keepers.
+                                    # Logged-in users are customers. Keepers are in the table "Roles of Django users".
                                     "django-session": {"default-role": "customer"},
                                     "anonymous": {"type": "static", "role": "visitor"},
                                 },

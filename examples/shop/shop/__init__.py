@@ -1,1 +1,1 @@
-"""The app: products, orders, and what is told of them."""
+"""The app: products, orders, and their events and procedures."""

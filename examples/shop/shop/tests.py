@@ -12,7 +12,7 @@ from .models import Order, Product
 
 
 class ShopTests(WampTestCase):
-    """Ann buys, Joe is another customer, Kim keeps the shop."""
+    """Ann and Joe are customers, and Kim is the shopkeeper."""
 
     @classmethod
     def setUpTestData(cls) -> None:

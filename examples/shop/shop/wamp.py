@@ -15,7 +15,7 @@ from wamp_transport.model_events import Change, publish_model_events
 
 
 def for_its_customer(change: Change[Order]) -> api.PublishOptions:
-    """Only the customer of the order receives its events, whoever subscribes."""
+    """Return options with which only the customer of the order receives its events, whoever subscribes."""
     return api.PublishOptions(eligible_authid=[change.instance.customer_name])
 
 
@@ -23,7 +23,7 @@ ORDER = ["customer_name", "product_name", "quantity", "status"]
 
 publish_model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
 publish_model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
-# Only the role "keeper" may subscribe to this one; see the settings.
+# Only the role "keeper" may subscribe to this topic; see the settings.
 publish_model_events(Order, "com.example.shop.order", fields=ORDER)
 
 
@@ -32,7 +32,7 @@ publish_model_events(Order, "com.example.shop.order", fields=ORDER)
 
 @register("com.example.shop.catalogue")
 def catalogue() -> list[dict[str, object]]:
-    """Return all products. Pages call this when they connect, because they missed the events before."""
+    """Return all products. Pages call this when they connect, because they missed earlier events."""
     return list(Product.objects.values("pk", "sku", "name", "price", "stock"))
 
 
@@ -54,7 +54,7 @@ def buy(user: User, sku: str, quantity: int = 1) -> int:
 
 @register("com.example.shop.orders")
 def orders(user: User) -> list[dict[str, object]]:
-    """Return the latest orders: those of the customer, or for a keeper all of them."""
+    """Return the latest orders: those of the customer, or of all customers if the user is a keeper."""
     found = Order.objects.select_related("product", "customer")
     if not user.has_perm("shop.change_order"):
         found = found.filter(customer=user)
@@ -74,10 +74,10 @@ def ship(number: int) -> bool:
 
 @register("com.example.shop.restock", permission="shop.change_product")
 def restock(up_to: int = 12) -> Generator[dict[str, object], None, int]:
-    """Fill the shelves, one product after the other, with a progressive result for each. Return how many there are."""
+    """Restock the products, with a progressive result for each. Return the number of products."""
     products = list(Product.objects.all())
     for count, product in enumerate(products, 1):
-        time.sleep(0.1)  # stands for the work
+        time.sleep(0.1)  # simulates the work
         with transaction.atomic():
             current = Product.objects.select_for_update().get(pk=product.pk)
             current.stock = max(current.stock, up_to)

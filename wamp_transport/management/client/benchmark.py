@@ -106,7 +106,7 @@ async def measure(
 ) -> Measure:
     """Run exchanges for ``seconds``, with up to ``concurrency`` at the same time.
 
-    ``tell`` is called with the elapsed seconds.
+    ``tell`` is called with the elapsed seconds while the measurement runs.
     """
     await exchange()  # warm up the caches
     latencies: list[float] = []

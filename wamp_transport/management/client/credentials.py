@@ -58,7 +58,7 @@ def credential_given(options: Mapping[str, Any]) -> Credential | None:
 
 
 def credential_of_environment(authid: str | None) -> Credential:
-    """Return the credential from environment variables. Without any, return an anonymous one. Raises Failure."""
+    """Return the credential in environment variables, or an anonymous one if none is set. Raises Failure."""
     authid = authid or os.environ.get("WAMP_AUTHID") or None
     found = [kind for kind in KINDS if os.environ.get(f"WAMP_{kind.upper()}")]
     if len(found) > 1:
@@ -70,7 +70,7 @@ def credential_of_environment(authid: str | None) -> Credential:
 
 
 def make_credential(kind: str, authid: str | None, text: str) -> Credential:
-    """Build a credential of this kind. Raises Failure."""
+    """Build a credential of the given kind from ``text``. Raises Failure."""
     return MAKERS[kind](authid, text)
 
 

@@ -25,7 +25,10 @@ BROKEN_PIPE: Final = 141
 
 
 class Failure(CommandError):
-    """A failed subcommand. It has a message for users, and an error URI with ``values`` and ``named`` for programs."""
+    """A failure of a subcommand, with a message for users.
+
+    For programs, it has the error's URI, positional arguments (``values``) and keyword arguments (``named``).
+    """
 
     def __init__(
         self,
@@ -47,7 +50,10 @@ class Failure(CommandError):
 
 
 def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
-    """Return the failure for an exception of a session."""
+    """Convert an exception of a session to a Failure.
+
+    ``is_joining`` is whether the exception was raised during the login.
+    """
     if isinstance(fault, ApplicationError):
         details = "".join(f"\n  {one}" for one in format_arguments(fault.args, fault.kwargs))
         return Failure(f"{fault.uri}{details}", FAILED, fault.uri, fault.args, fault.kwargs)

@@ -1,4 +1,4 @@
-"""Calls of the meta API for many IDs, and output of the results as lists."""
+"""Call the meta API for many IDs, and print the results as lists."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from wamp_transport.wamp import errors
 from wamp_transport.wamp.errors import ApplicationError
 
 CONCURRENT_CALLS: Final = 100
-"""The maximum number of calls that are sent before their results are awaited."""
+"""The maximum number of calls that wait for their results at the same time."""
 GONE_ERRORS: Final = frozenset({errors.NO_SUCH_SESSION, errors.NO_SUCH_REGISTRATION, errors.NO_SUCH_SUBSCRIPTION})
 
 

@@ -23,7 +23,7 @@ TERMINATED: Final = 143
 
 
 class Interrupted(Failure):
-    """The user stopped the command with Ctrl-C or SIGTERM."""
+    """Raised if the command was stopped with Ctrl-C or SIGTERM."""
 
     def __init__(self, returncode: int) -> None:
         super().__init__("", returncode)

@@ -1,4 +1,4 @@
-"""A procedure that runs a program for each call. The arguments are its input in JSON; its output is the result.
+"""A procedure that runs a program for each call. The program reads the arguments as JSON and writes the result.
 
 The callers' arguments never reach a shell. A program is terminated, together with its child processes, if it times out,
 its call is canceled, or the session closes.

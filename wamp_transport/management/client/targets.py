@@ -74,7 +74,7 @@ def add_target_arguments(parser: ArgumentParser) -> None:
 def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Target:
     """Return the target from the options, the environment and the settings. Raises Failure.
 
-    ``given`` is the credential of an earlier attempt, because some credentials can be read only once.
+    ``given`` is the credential of an earlier attempt. It is used again, because some credentials can be read only once.
     """
     if not options["join_timeout"] > 0:
         raise Failure("--join-timeout must be more than 0", USAGE)

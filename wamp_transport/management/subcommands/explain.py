@@ -94,7 +94,7 @@ def _role_of(name: str, realm: str, configuration: Configuration) -> str:
 
 
 def _rows(explanation: Explanation) -> dict[str, int]:
-    """Return the primary keys of the permission rows for the rules in an explanation, by path."""
+    """Map the path of each rule in an explanation to the primary key of the permission row that contains it."""
     rendered = to_document(Rows.stored())
     rows: dict[str, int] = {}
     for rule in (explanation.rule, *explanation.beaten):

@@ -1,4 +1,4 @@
-"""``wamp hash-secret``: create the hash or keys of a password, which a configuration contains in its place."""
+"""``wamp hash-secret``: derive the hash or the keys that a configuration contains instead of a password."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
-"""The names of credential attributes in a configuration."""
+"""The attributes of a configuration, by the names of the same values in stored credentials."""
 
 
 class HashSecretCommand:

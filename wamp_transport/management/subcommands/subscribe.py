@@ -20,10 +20,10 @@ MAX_QUEUED_EVENTS: Final = 1_000
 
 
 class SubscribeCommand:
-    """The subcommand ``subscribe``. It prints events until Ctrl-C (exit code 0) or until ``--count`` events were
-    printed.
+    """The subcommand ``subscribe``.
 
-    After a lost connection, it reconnects.
+    It prints events until Ctrl-C (exit code 0) or until it has printed ``--count`` events. After a lost connection, it
+    reconnects.
     """
 
     name = "subscribe"

@@ -6,10 +6,10 @@
  *     connection.open();
  *     const result = await connection.call("com.example.add2", [2, 3]);
  *
- * Permanent errors (wrong realm, not authorized, session killed by an administrator) are not retried until `open()` is
- * called again. `change` events are fired whenever `state` changes. A subscription that fails fires a
- * `subscriptionerror` event with `topic` and `error`, which is also written to the console unless the event's default
- * is prevented.
+ * After a permanent error (wrong realm, not authorized, session killed by an administrator), the connection stays
+ * closed until `open()` is called again. A `change` event is fired whenever `state` changes. If a subscription fails, a
+ * `subscriptionerror` event with `topic` and `error` is fired. The error is also written to the console, unless a
+ * listener calls `preventDefault()`.
  */
 
 import { Session, WampError } from "./wamp.js";
@@ -38,7 +38,7 @@ export class Connection extends EventTarget {
     this.#options = options;
   }
 
-  /** Connect now, also while waiting for the next attempt. */
+  /** Connect now, even if the next attempt is due later. */
   open() {
     this.#shouldBeOpen = true;
     if (["offline", "waiting"].includes(this.state.name)) this.#attempt();
@@ -54,7 +54,7 @@ export class Connection extends EventTarget {
 
   /**
    * Subscribe to a topic in the current session and in every later one. See `Session.subscribe`.
-   * @returns {() => void} unsubscribes
+   * @returns {() => void} a function that unsubscribes
    */
   subscribe(topic, handler, options = {}) {
     const subscription = { topic, handler, options, receipt: null };
@@ -123,7 +123,7 @@ export class Connection extends EventTarget {
       return this.#setState({ name: "offline", reason, message });
     }
     const limit = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts++);
-    const delay = limit * (0.7 + 0.3 * Math.random()); // spread, so that many clients do not come back at once
+    const delay = limit * (0.7 + 0.3 * Math.random()); // jitter, so that clients do not all reconnect at the same time
     this.#timer = setTimeout(() => this.#attempt(), delay);
     this.#setState({ name: "waiting", reason, message, retryAt: Date.now() + delay });
   }

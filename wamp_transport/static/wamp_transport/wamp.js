@@ -8,9 +8,9 @@
  *     const result = await session.call("com.example.add2", [2, 3]);   // result.args[0] === 5
  *     await session.close();
  *
- * It takes all four client roles. It joins as anonymous, or as the user whom the server knows by a cookie, with the
- * option `authmethods: ["django-session"]`; it answers no challenge. It does not reconnect: a session is over when its
- * connection is; `connection.js` opens the next one.
+ * The client implements all four roles. It joins anonymously or, with the option `authmethods: ["django-session"]`, as
+ * the logged-in user of the Django site. It does not support authentication methods that send a challenge. It does not
+ * reconnect: a session ends with its connection. `connection.js` opens a new session after a lost connection.
  */
 
 export const SUBPROTOCOL = "wamp.2.json";
@@ -21,7 +21,7 @@ const SUBSCRIBE = 32, SUBSCRIBED = 33, UNSUBSCRIBE = 34, UNSUBSCRIBED = 35, EVEN
 const CALL = 48, CANCEL = 49, RESULT = 50;
 const REGISTER = 64, REGISTERED = 65, UNREGISTER = 66, UNREGISTERED = 67, INVOCATION = 68, INTERRUPT = 69, YIELD = 70;
 
-/** What this client can do, told to the router in HELLO. */
+/** The roles and features of this client, which HELLO announces to the router. */
 const ROLES = {
   publisher: { features: { publisher_exclusion: true, publisher_identification: true, subscriber_blackwhite_listing: true } },
   subscriber: { features: { pattern_based_subscription: true, publisher_identification: true } },
@@ -39,15 +39,15 @@ const ROLES = {
   },
 };
 
-/** How long `close()` waits for the router's GOODBYE before it hangs up. */
+/** The time for which `close()` waits for the router's GOODBYE before it closes the connection. */
 const GOODBYE_TIMEOUT_MS = 5000;
 
-/** Any failure WAMP can name: an ERROR or ABORT from the router, a callee's own error, or a lost connection. */
+/** An error with a WAMP URI: ERROR or ABORT from the router, an error of a callee, or a lost connection. */
 export class WampError extends Error {
   /**
-   * @param {string} uri what went wrong, e.g. `wamp.error.no_such_procedure`
-   * @param {Array} args positional detail; a leading string is the text for people
-   * @param {Object} kwargs detail by name
+   * @param {string} uri the error, e.g. `wamp.error.no_such_procedure`
+   * @param {Array} args positional details; if the first one is a string, it becomes the message
+   * @param {Object} kwargs keyword details
    */
   constructor(uri, args = [], kwargs = {}) {
     super(typeof args[0] === "string" ? args[0] : uri);
@@ -58,7 +58,7 @@ export class WampError extends Error {
   }
 }
 
-/** A call's outcome. A procedure returns one to answer with several values or with named ones. */
+/** The result of a call. A procedure returns a `Result` if it has several values or keyword values. */
 export class Result {
   constructor(args = [], kwargs = {}, details = {}) {
     this.args = args;
@@ -67,31 +67,31 @@ export class Result {
   }
 }
 
-/** Application payload as the end of a message: what is empty is left out. */
+/** Return the last elements of a message, which contain the payload. Empty elements are omitted. */
 function payload(args = [], kwargs = {}) {
   if (Object.keys(kwargs).length) return [args, kwargs];
   return args.length ? [args] : [];
 }
 
-/** One session on one realm, over one WebSocket. Made by `Session.open`. */
+/** A session on a realm, over its own WebSocket. Create it with `Session.open`. */
 export class Session {
-  /** The session id the router gave, once open. */
+  /** The session ID; null until the session is open. */
   id = null;
   /** The router's details from WELCOME: `authid`, `authrole`, `roles`, ... */
   details = {};
-  /** Resolves once, with `{reason, message, byRouter}`, when the session has ended for any cause. Never rejects. */
+  /** A promise that resolves with `{reason, message, byRouter}` when the session has ended. It never rejects. */
   closed;
 
   #socket;
   #onTraffic;
-  #state = "joining"; // joining -> open -> leaving -> closed, or straight to closed
-  #ending = null; // what `closed` will say
-  #settle = {}; // resolvers of the promises `open` and `closed`
+  #state = "joining"; // joining -> open -> leaving -> closed; each state can also change directly to closed
+  #ending = null; // the value with which `closed` resolves
+  #settle = {}; // the functions that settle the promises of `Session.open` and `closed`
   #lastRequestId = 0;
-  #running = new Map(); // invocation's request id -> AbortController
-  #requests = new Map(); // request id -> {resolve, reject, onReply, onProgress}
-  #subscriptions = new Map(); // subscription id -> Set of handlers
-  #registrations = new Map(); // registration id -> procedure
+  #running = new Map(); // request ID of an INVOCATION -> AbortController
+  #requests = new Map(); // request ID -> {resolve, reject, onReply, onProgress}
+  #subscriptions = new Map(); // subscription ID -> Set of handlers
+  #registrations = new Map(); // registration ID -> {uri, procedure}
   #goodbyeTimer;
 
   /**
@@ -100,10 +100,10 @@ export class Session {
    * @param {string} url `ws://` or `wss://` address of the router's WebSocket path
    * @param {string} realm realm to join
    * @param {Object} [options]
-   * @param {string[]} [options.authmethods] how to join, in this order: `django-session`, `cookie`, `anonymous`
-   * @param {(direction: "sent"|"received", text: string) => void} [options.onTraffic] sees each message as it travels
-   * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. that of `ws` in Node.js
-   * @throws {WampError} with the ABORT's reason, or `wamp.close.transport_lost` when there is no connection
+   * @param {string[]} [options.authmethods] the methods to try, in order: `django-session`, `cookie`, `anonymous`
+   * @param {(direction: "sent"|"received", text: string) => void} [options.onTraffic] called with each message
+   * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. the one of `ws` in Node.js
+   * @throws {WampError} with the reason of ABORT, or `wamp.close.transport_lost` if there is no connection
    */
   static open(url, realm, { authmethods, onTraffic = () => {}, WebSocket = globalThis.WebSocket } = {}) {
     const details = { agent: "wampnode-page", roles: ROLES, ...(authmethods ? { authmethods } : {}) };
@@ -112,7 +112,7 @@ export class Session {
     });
   }
 
-  /** @private use `Session.open` */
+  /** @private Use `Session.open` instead. */
   constructor(socket, hello, onTraffic, opening) {
     this.#socket = socket;
     this.#onTraffic = onTraffic;
@@ -121,22 +121,22 @@ export class Session {
     socket.onopen = () => this.#send(hello);
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#finish(event);
-    socket.onerror = () => {}; // `close` follows, and says more
+    socket.onerror = () => {}; // a `close` event with more details follows
   }
 
   get isOpen() {
     return this.#state === "open";
   }
 
-  /** The serializer in use, as negotiated: `json`. */
+  /** The negotiated serializer: `json`. */
   get serializer() {
     return this.#socket.protocol.split(".").pop();
   }
 
   /**
-   * Receive the events of a topic: `handler(args, kwargs, details)`, where `details.topic` is always set.
+   * Subscribe to a topic. Events are passed to `handler(args, kwargs, details)`; `details.topic` is always set.
    * @param {Object} [options] e.g. `{match: "prefix"}`
-   * @returns {Promise<{id: number, topic: string, handler: Function}>} the receipt that `unsubscribe` takes
+   * @returns {Promise<{id: number, topic: string, handler: Function}>} the argument for `unsubscribe`
    */
   subscribe(topic, handler, options = {}) {
     const deliver = (args, kwargs, details) => handler(args, kwargs, { topic, ...details });
@@ -147,7 +147,7 @@ export class Session {
     });
   }
 
-  /** Stop one handler; the router hears of it when no other handler of this session wants the same events. */
+  /** Remove a handler. The last handler of a subscription also removes the subscription from the router. */
   async unsubscribe({ id, handler }) {
     const handlers = this.#subscriptions.get(id);
     if (!handlers?.delete(handler) || handlers.size) return;
@@ -156,8 +156,9 @@ export class Session {
   }
 
   /**
-   * Publish an event. With `{acknowledge: true}` the promise waits for the router and gives the publication id;
-   * without, it resolves with nothing as soon as the message is on its way and an error is not reported.
+   * Publish an event. With `{acknowledge: true}`, the promise resolves with the publication ID when the router has
+   * acknowledged the event. Otherwise it resolves with `undefined` as soon as the message is sent, and errors of the
+   * router are not reported.
    */
   async publish(topic, args = [], kwargs = {}, options = {}) {
     const message = [PUBLISH, options, topic, ...payload(args, kwargs)];
@@ -166,11 +167,12 @@ export class Session {
   }
 
   /**
-   * Offer a procedure: `procedure(args, kwargs, details)` returns a value, a `Result` or a promise of either.
-   * A `WampError` it throws reaches the caller as it is, anything else as `wamp.error.runtime_error`.
-   * When the caller wants progressive results, `details.progress(args, kwargs)` sends one. `details.signal` (an
-   * AbortSignal) tells when the call was canceled: it has been answered then, whatever the procedure does.
-   * @returns {Promise<{id: number, procedure: string}>} the receipt that `unregister` takes
+   * Register a procedure: `procedure(args, kwargs, details)` returns a value, a `Result` or a promise of either.
+   * A thrown `WampError` is sent to the caller unchanged; any other error is sent as `wamp.error.runtime_error`.
+   * If the caller accepts progressive results, `details.progress(args, kwargs)` sends one. `details.signal` is an
+   * AbortSignal that is aborted when the call is canceled. The caller then gets `wamp.error.canceled`, and the result
+   * of the procedure is discarded.
+   * @returns {Promise<{id: number, procedure: string}>} the argument for `unregister`
    */
   register(uri, procedure, options = {}) {
     return this.#request([REGISTER, options, uri], ([, , id]) => {
@@ -179,15 +181,16 @@ export class Session {
     });
   }
 
-  /** Withdraw a procedure. Calls that are already here are still answered. */
+  /** Unregister a procedure. Calls that are already running are still answered. */
   unregister({ id }) {
     return this.#request([UNREGISTER, id], () => void this.#registrations.delete(id));
   }
 
   /**
    * Call a procedure.
-   * @param {Object} [options] WAMP's own, e.g. `{timeout: 1000}`, `onProgress(result)` for progressive results, and
-   *   `signal`, an AbortSignal that cancels the call: `abort("skip")` or `abort("killnowait")` in that mode, else "kill"
+   * @param {Object} [options] the options of CALL, e.g. `{timeout: 1000}`, and two more: `onProgress(result)` is called
+   *   with progressive results; `signal` is an AbortSignal that cancels the call. The reason of the abort, if it is a
+   *   string, is the mode: "skip", "killnowait" or "kill". The default is "kill".
    * @returns {Promise<Result>}
    */
   async call(procedure, args = [], kwargs = {}, { onProgress, signal, ...options } = {}) {
@@ -206,7 +209,7 @@ export class Session {
     }
   }
 
-  /** Leave in good manners: GOODBYE both ways, then hang up. Resolves like `closed`. */
+  /** Leave the realm: exchange GOODBYE messages, then close the connection. Return the promise `closed`. */
   close(reason = "wamp.close.normal") {
     if (this.#state === "open") {
       this.#state = "leaving";
@@ -226,7 +229,7 @@ export class Session {
     this.#socket.send(text);
   }
 
-  /** Send a request with the next id, in second place. Where a value is not JSON it throws, and no id is used up. */
+  /** Send a request, with the next ID inserted after the code. If JSON cannot represent it, throw, and use no ID. */
   #sendRequest([code, ...rest]) {
     if (!this.isOpen) throw new WampError("wamp.close.transport_lost", ["The session is not open."]);
     const requestId = this.#lastRequestId + 1;
@@ -291,7 +294,7 @@ export class Session {
         try {
           deliver(args, kwargs, { publication, ...details });
         } catch (error) {
-          queueMicrotask(() => { throw error; }); // reported as uncaught; the other handlers get their event
+          queueMicrotask(() => { throw error; }); // reported as uncaught, so that the other handlers still get the event
         }
       }
     },
@@ -349,7 +352,7 @@ export class Session {
     this.#end("wamp.error.protocol_violation", message, false);
   }
 
-  /** The session is over by word; the connection goes next, and `#finish` tells everybody. */
+  /** Record why the session ended, and close the connection. Then `#finish` settles all promises. */
   #end(reason, message, byRouter) {
     this.#ending = { reason, message, byRouter };
     this.#socket.close();
@@ -365,7 +368,7 @@ export class Session {
     };
     const error = new WampError(this.#ending.reason, this.#ending.message ? [this.#ending.message] : []);
     this.#state = "closed";
-    this.#settle.open.reject(error); // does nothing if the session had been opened
+    this.#settle.open.reject(error); // has no effect if the session was open
     for (const request of this.#requests.values()) request.reject(error);
     this.#requests.clear();
     this.#settle.closed(this.#ending);

@@ -18,7 +18,7 @@ PASSWORD = "shop"
 
 
 class Command(BaseCommand):
-    """Create what is missing. It is safe to run this again."""
+    """Create the data of the example, except what exists already."""
 
     help = "Create products and the users ann and joe (customers) and kim (shopkeeper), password: shop"
 
