@@ -29,9 +29,9 @@ from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noq
 
 CLIENTS_HEAD = """# Client libraries
 
-The tests run these libraries against the router, each with itself and with the others, in every serializer that it
+The tests connect these libraries through the router, each with itself and with the others, in all serializers that it
 supports. They cover joining, leaving and joining again, topics, patterns, calls, errors with arguments, shared
-registrations, Unicode, binary values, integers up to 2^53 (64 bits if the language has them), payloads of half a
+registrations, Unicode, binary values, integers up to 2^53 (64 bits if the language supports them), payloads of half a
 megabyte, and options that are `null` or `undefined`.
 
 ## What to watch for
@@ -40,11 +40,11 @@ For all libraries:
 
 - A publisher does not receive its own event unless it publishes with `exclude_me: false`.
 - Call timeouts are in milliseconds, as in the specification.
-- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation. The session ends with
-  ABORT, and its message names the option: a message that cannot be read ends the session (specification, "Protocol
-  Errors"), and the specification's test vectors treat such options in the same way. The values `null` and `undefined`
-  are allowed and mean that the option is not given. An invalid URI fails only its own request.
-- Canceling with mode `kill` waits for the procedure and passes its answer on to the caller.
+- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation (specification, "Protocol
+  Errors"; its test vectors treat such options in the same way). The session ends with ABORT, whose message names the
+  option. The values `null` and `undefined` are allowed and mean that the option is not given. An invalid URI is not a
+  violation: only the request fails.
+- A call that is canceled with mode `kill` ends when the procedure answers, and the caller receives this answer.
 - Progressive results need a callee that announces call canceling. The realm option `lenient_progress` removes this
   condition: the router then asks every callee for progressive results and passes them on to callers that want them.
   A callee without call canceling cannot be stopped when its caller has left.
@@ -54,24 +54,27 @@ For all libraries:
 
 For one library:
 
-- Autobahn|Python: its documentation gives timeouts in seconds, but it sends the number unchanged. Pass milliseconds.
-- Autobahn|Python: a procedure that is canceled with mode `kill` should turn `CancelledError` into
+- Autobahn|Python: pass timeouts in milliseconds. The library's documentation says seconds, but it sends the number
+  unchanged.
+- Autobahn|Python: if calls of a procedure are canceled with mode `kill`, convert `CancelledError` in the procedure to
   `ApplicationError("wamp.error.canceled")`. Otherwise the caller gets `wamp.error.runtime_error`.
-- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
-  protocol violation and closes the connection.
+- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes the library forgets the call, takes the router's answer
+  for a protocol violation and closes the connection.
 - Autobahn|JS and wampy.js: unless `lenient_progress` is set, the router does not ask them for progressive results, and
-  wampy.js must not send any. Autobahn|JS does not announce call canceling; wampy.js announces neither feature.
-- wampy.js: it raises an exception when you unsubscribe from a subscription that was made with options, even `{}`.
-- wampy.js: it can send progressive call invocations but does not announce them, so sending them is a violation.
-- xconn: it accepts messages up to one megabyte, and ends the session at a larger one.
-- wampy for Python (1.1.0): not tested, because its requirements are pinned to old versions of packages.
+  wampy.js must not send any. Autobahn|JS does not announce call canceling; wampy.js announces neither call canceling
+  nor progressive results.
+- wampy.js: the library raises an exception when you unsubscribe from a subscription that was made with options, even
+  with `{}`.
+- wampy.js: do not send progressive call invocations. The library does not announce them, so they are a violation.
+- xconn: the library accepts messages up to one megabyte. A larger message ends the session.
+- wampy for Python (1.1.0) is not tested, because it requires old versions of other packages.
 """
 
 LOGINS_HEAD = """
 ## Authentication methods
 
-Each method is tested with right and wrong credentials and with an unknown authid. If a library accepts a function that
-answers the challenge, you can add further methods yourself.
+Each method is tested with correct and wrong credentials and with an unknown authid. If a library accepts a function
+that answers the challenge, you can add other methods yourself.
 
 | library | built-in methods |
 |---|---|
@@ -87,8 +90,8 @@ EXAMPLES = {
 
 FEATURES_HEAD = """# Features of the WAMP specification
 
-The basic profile is complete. Of the advanced profile, the router announces the features in this table in WELCOME, and
-no others. Each feature has a test file that checks it at the level of bytes, in every serializer.
+The basic profile is complete. Of the advanced profile, the router supports the features in this table and announces
+them in WELCOME. Each feature has a test file that checks the bytes on the wire, in every serializer.
 
 | feature | broker | dealer | section | test |
 |---|---|---|---|---|
@@ -118,14 +121,14 @@ def clients() -> str:
     for library in libraries:
         text += f"| {library} | {', '.join(('anonymous', *METHODS[library]))} |\n"
     text += "\n## What each can do\n\n"
-    text += "*Yes* means: in every serializer above, and also between different libraries and serializers.\n\n"
+    text += "*Yes* means that it works in every serializer above, and between different libraries and serializers.\n\n"
     text += f"| | {' | '.join(libraries)} |\n|---|{'---|' * len(libraries)}\n"
     for feature, meaning in FEATURES.items():
         text += f"| {meaning} | {' | '.join('no' if feature in LACKS[name] else 'yes' for name in libraries)} |\n"
     for library in libraries:
         text += f"\n### What {library} lacks\n\n"
         text += "".join(f"- {FEATURES[feature]}: {reason}\n" for feature, reason in LACKS[library].items())
-    text += "\n## Examples\n\nEach takes a URL, such as `ws://localhost:8000/ws`, as its argument.\n"
+    text += "\n## Examples\n\nEach example takes a URL, such as `ws://localhost:8000/ws`, as its argument.\n"
     for library, name in EXAMPLES.items():
         language = "python" if name.endswith(".py") else "js"
         code = (ROOT / "examples" / "clients" / name).read_text()
@@ -139,7 +142,7 @@ MIGRATING_HEAD = """# Coming from Crossbar.io
     python manage.py runserver --config path/to/node  # run config.json unchanged
     python manage.py wamp import path/to/node       # or load it into the database, to edit it in the admin
 
-`check` names every attribute by its path in the file. If an attribute is *refused*, the configuration cannot be used,
+`check` reports every attribute with its path in the file. A configuration with a *refused* attribute cannot be used,
 because running without the attribute would be unsafe or pointless. *Ignored* attributes are reported and have no
 effect.
 
@@ -147,22 +150,22 @@ effect.
 
 [Where Crossbar.io and wampnode differ](differences.md) lists every observed difference. The most important ones:
 
-| what | wampnode | what to do |
+| subject | wampnode | what to do |
 |---|---|---|
 | URIs | only `a-z`, `0-9` and `_` | realm option `uri_check: "loose"`, Crossbar's default |
 | call timeouts | milliseconds; the error is `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
-| protocol violations | ABORT, then close code 1002; Crossbar does not notice all of them | correct the client |
-| ABORT | closes the connection | connect again for another attempt |
+| protocol violations | ABORT, then close code 1002; Crossbar does not detect all of them | correct the client |
+| ABORT | closes the connection | connect again before another attempt |
 | denied logins | `wamp.error.authentication_denied` instead of `not_authorized` | check for the new URI |
 | authenticators that fail or do not exist | `wamp.error.authentication_failed` | check for the new URI |
-| `wamp.session.on_leave` | three arguments: session, authid, authrole | use the first |
+| `wamp.session.on_leave` | three arguments: session, authid, authrole | use the first argument |
 | progressive results | only for callers that ask with `receive_progress` | set the option |
 | progressive results of Autobahn JS and wampy.js | not requested | realm option `lenient_progress: true` |
-| `disclose_me` | discloses the caller or publisher | realm option `allow_disclose_me: false` refuses it |
-| RESULT | does not name the callee | let the callee put its name in the result |
+| `disclose_me` | discloses the caller or publisher | to forbid this, set the realm option `allow_disclose_me: false` |
+| RESULT | does not name the callee | include the name in the result |
 | empty `eligible` lists | nobody receives the event | omit the list |
 | permissions | the exact rule decides, then the longest prefix, then a wildcard | review overlapping rules |
-| pattern subscriptions | never receive topics that the role may not subscribe to | allow the topics |
+| pattern subscriptions | receive no events of topics to which the role may not subscribe | allow the topics |
 | refused origins | status 403; a pattern without a port means the default port of the scheme | |
 | session details | no `x_cb_*` keys; `agent` names the router | |
 
@@ -170,7 +173,7 @@ effect.
 
 Everything else in Crossbar's `config.json` is supported; see the [configuration reference](configuration.md).
 
-| where | keys | | reason, or what to do |
+| location | keys | effect | reason, or what to do |
 |---|---|---|---|
 """
 
@@ -186,8 +189,8 @@ def migrating() -> str:
 
 COMMANDS_HEAD = """# manage.py wamp
 
-All subcommands with their arguments. [command-line.md](command-line.md) is a guide to those that connect to a router.
-Put Django's own options (`--settings`, `--traceback`, `-v`) before the subcommand.
+This page lists all subcommands with their arguments. [command-line.md](command-line.md) is a guide to those that
+connect to a router. Put Django's own options (`--settings`, `--traceback`, `-v`) before the subcommand.
 """
 
 SHARED = "Arguments of every command that connects to a router"
