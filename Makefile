@@ -20,7 +20,7 @@ SHORT_TESTS := tests/django tests/property tests/fuzz tests/protocol tests/unit
 
 .PHONY: soak-router fuzz bench-permissions bench-matching help run test check lint types contracts docs format clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
@@ -60,17 +60,17 @@ test-latest: ## Run the tests of the wire path with the newest versions of all d
 soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for SECONDS=60
 	$(BIN)/python -m tests.property.soak $(SECONDS)
 
-fuzz: $(VENV)/.installed-dev ## Throw damaged messages at decoders and connections for SECONDS=60
+fuzz: $(VENV)/.installed-dev ## Send damaged messages to decoders and connections for SECONDS=60
 	$(BIN)/python -m tests.fuzz.run $(SECONDS)
 
-bench-permissions: $(VENV)/.installed-dev ## Measure what a permission check costs a call
+bench-permissions: $(VENV)/.installed-dev ## Measure the cost of a permission check for each call
 	$(BIN)/python -m benchmarks.permissions
 
 bench-matching: $(VENV)/.installed-dev ## Measure look-ups among many patterns, and memory
 	$(BIN)/python -m benchmarks.matching
 
 .PHONY: bench-logins
-bench-logins: $(VENV)/.installed-dev ## Measure what storms of logins do to a session that runs (some four minutes)
+bench-logins: $(VENV)/.installed-dev ## Measure the effect of login storms on an open session (some four minutes)
 	$(BIN)/python -m benchmarks.login_storm
 
 ROUNDS ?= 5
@@ -87,7 +87,7 @@ bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,00
 	$(BIN)/python -m benchmarks.growth
 
 .PHONY: bench-graphs
-bench-graphs: $(VENV)/.installed-dev ## Draw the graphs of docs/performance.md from what was measured last
+bench-graphs: $(VENV)/.installed-dev ## Draw the graphs of docs/performance.md from the last measurement
 	$(BIN)/python -m benchmarks.graphs --into docs
 
 lint: $(VENV)/.installed-dev
@@ -104,7 +104,7 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed-dev ## Write the generated pages of the documentation anew
+docs: $(VENV)/.installed-dev ## Regenerate the generated pages of the documentation
 	$(BIN)/python docs/generate.py
 
 .PHONY: js
@@ -120,7 +120,7 @@ autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn Test
 	$(BIN)/python -m tests.conformance.run .venv-testsuite/bin/kosoku build/autobahn-testsuite docs/websocket-conformance.md
 
 .PHONY: differences
-differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Crossbar.io on the wire (installs it beside) and write docs/differences.md
+differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Crossbar.io on the wire (installs it) and write docs/differences.md
 	$(BIN)/python -m tools.differences .venv-crossbar
 
 .venv-crossbar/.installed:
@@ -136,10 +136,10 @@ differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Cr
 	@touch $@
 
 .PHONY: soak
-soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 shows most) and watch its memory
+soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 is best) and watch its memory
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
 
-clean: ## Remove what was made, but not the database
+clean: ## Remove generated files and environments, but not the database
 	rm -rf $(VENV) .venv-latest .venv-testsuite .venv-crossbar .venv-xconn build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:

@@ -69,12 +69,13 @@ class Comparison:
 
     def run(self, rounds: int) -> None:
         """Measure all rounds. Raises LoadFailed."""
-        for number in range(rounds if self.row.is_fresh else 1):
+        numbers = range(rounds)
+        for batch in [[number] for number in numbers] if self.row.is_fresh else [numbers]:
             with ExitStack() as stack:
                 running = {} if self.row.is_fresh else {name: self._start(stack, name) for name in self.names}
                 plain = stack.enter_context(bare(self._place("bare"), {})) if self.row.bare else None
-                for _ in range(1 if self.row.is_fresh else rounds):
-                    # Alternate the order of fresh servers, so that none is always the first of a round.
+                for number in batch:
+                    # Alternate the order, so that no server is always the first of a round.
                     for name in self.names if number % 2 == 0 else self.names[::-1]:
                         self.results[name].append(self._measure(name, running.get(name)))
                     if plain is not None:

@@ -9,7 +9,7 @@ from wamp_transport.config.realm import RealmSection
 from wamp_transport.config.section import Section, Unoffered, identifier, setting
 from wamp_transport.config.transport import TransportSection
 
-_ONE_PROCESS = "the router runs inside the Django process; set this where that is started"
+_ONE_PROCESS = "the router runs inside the Django process; set this for that process"
 
 Switch = Annotated[bool, BeforeValidator(switch_from_environment, json_schema_input_type=bool | str)]
 
@@ -56,7 +56,7 @@ class OtherWorker(Section, extra="allow"):
         ..., "A type of worker that is not offered."
     )
     unoffered: ClassVar[Unoffered | None] = Unoffered(
-        'workers of type "{type}" are not offered; nothing of this one runs',
+        'workers of type "{type}" are not supported; this worker is ignored',
         "start its components as programs of their own",
     )
 

@@ -187,12 +187,21 @@ LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
 
 
 def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
-    """Return whether the new options of a service change who may join, so that its open sessions must end.
+    """Return whether some open sessions of a service could not join with its new options, so that they must end.
 
-    Added methods, other limits and another HELLO timeout do not count. Any other change does.
+    Added methods, realms and an added anonymous login do not count, nor do other limits or another HELLO timeout. Any
+    other change does.
     """
-    rest = replace(before, authmethods=after.authmethods, limits=after.limits, hello_timeout=after.hello_timeout)
-    return rest != after or bool(before.authmethods - after.authmethods)
+    widened = replace(
+        before,
+        anonymous=before.anonymous or after.anonymous,
+        realms=after.realms,
+        authmethods=after.authmethods,
+        limits=after.limits,
+        hello_timeout=after.hello_timeout,
+    )
+    lost_realms = after.realms is not None and (before.realms is None or not before.realms <= after.realms)
+    return widened != after or lost_realms or not before.authmethods <= after.authmethods
 
 
 def for_same_client(before: ServiceOptions, after: ServiceOptions) -> ServiceOptions:

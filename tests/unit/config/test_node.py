@@ -31,7 +31,7 @@ def test_unknown_key_of_the_controller_is_refused(node, read):
 def test_worker_that_is_no_router_is_left_out_and_told(node, read, kind):
     node["workers"].append({"type": kind, "components": [{"type": "class"}]})
     outcome = read(node)
-    assert "nothing of this one runs" in outcome.notices["workers[1]"].message
+    assert "this worker is ignored" in outcome.notices["workers[1]"].message
     assert len(outcome.configuration.transports) == 1
 
 

@@ -1,4 +1,4 @@
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
@@ -6,11 +6,13 @@ from wamp_transport.router.options import (
     ACTIONS,
     AnonymousLogin,
     HistoryOptions,
+    Limits,
     Permission,
     RealmOptions,
     RoleOptions,
     RouterOptions,
     ServiceOptions,
+    is_narrowed,
 )
 
 
@@ -46,3 +48,37 @@ def test_nothing_that_grows_by_itself_is_without_a_limit():
     assert RealmOptions("realm").max_retained > 0
     assert HistoryOptions("com.x").limit > 0
     assert not HistoryOptions("com.x").is_durable
+
+
+SERVICE = ServiceOptions("key", AnonymousLogin("guest"), frozenset({"realm1"}), frozenset({"ticket"}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"realms": frozenset({"realm1", "realm2"})},
+        {"realms": None},
+        {"authmethods": frozenset({"ticket", "scram"})},
+        {"hello_timeout": 1.0},
+        {"limits": Limits(calls=1)},
+    ],
+)
+def test_more_ways_to_join_narrow_no_service(changes):
+    assert not is_narrowed(SERVICE, replace(SERVICE, **changes))
+    assert not is_narrowed(replace(SERVICE, anonymous=None), replace(SERVICE, **changes))
+
+
+@pytest.mark.parametrize(
+    ("before", "changes"),
+    [
+        (SERVICE, {"realms": frozenset({"realm2"})}),
+        (SERVICE, {"realms": frozenset()}),
+        (replace(SERVICE, realms=None), {"realms": frozenset({"realm1"})}),
+        (SERVICE, {"authmethods": frozenset({"scram"})}),
+        (SERVICE, {"anonymous": None}),
+        (SERVICE, {"anonymous": AnonymousLogin("member")}),
+        (SERVICE, {"anonymous": AnonymousLogin("guest", "fixed")}),
+    ],
+)
+def test_fewer_or_other_ways_to_join_narrow_a_service(before, changes):
+    assert is_narrowed(before, replace(before, **changes))
