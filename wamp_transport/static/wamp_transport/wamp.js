@@ -313,9 +313,9 @@ export class Session {
     clearTimeout(this.#timer);
     const { heartbeatInterval } = this.#options;
     if (!heartbeatInterval || !this.isOpen) return;
-    const rest = heartbeatInterval - (Date.now() - this.#receivedAt);
-    if (rest <= 0) this.probe();
-    else this.#startTimer(Math.min(rest, heartbeatInterval), () => this.#watch()); // the clock may have been set back
+    const silence = Date.now() - this.#receivedAt; // negative after the clock was set back
+    if (silence < 0 || silence >= heartbeatInterval) this.probe();
+    else this.#startTimer(heartbeatInterval - silence, () => this.#watch());
   }
 
   // --- receiving ---------------------------------------------------------------------------------------------
