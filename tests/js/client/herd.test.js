@@ -3,18 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { advance, clock, CODES, Router } from "./world.js";
+import { advance, clock, CODES, Router, seeded } from "./world.js";
 
-
-/** Random numbers that are the same in each run. */
-function seeded(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 for (const [count, downtime] of [[10_000, 200], [2_000, 2_000], [2_000, 10_000], [2_000, 60_000]]) {
   test(`${count} pages come back spread after ${downtime / 1000} s without a server`, async (context) => {

@@ -10,6 +10,18 @@ import { loadClient } from "./load.js";
 
 const flush = globalThis.setImmediate; // runs after all microtasks
 
+/** Random numbers that are the same in each run. */
+export function seeded(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+Math.random = seeded(1);
+
 class Clock {
   now = 1_700_000_000_000;
   #timers = new Map(); // millisecond -> timers, in the order in which they were set
@@ -68,6 +80,7 @@ export const { Connection } = await loadClient();
 const CODES = { HELLO: 1, WELCOME: 2, ABORT: 3, CHALLENGE: 4, AUTHENTICATE: 5, GOODBYE: 6, ERROR: 8, SUBSCRIBE: 32, CALL: 48 };
 Object.assign(CODES, { UNSUBSCRIBE: 34, CANCEL: 49, RESULT: 50, REGISTER: 64, UNREGISTER: 66, INVOCATION: 68, YIELD: 70 });
 export { CODES };
+const AND_OUT = "wamp.close.goodbye_and_out";
 
 /** A router, and the network in front of it. Replace entries of `answers`, by code of message, to change what it does. */
 export class Router {
@@ -77,7 +90,9 @@ export class Router {
   joins = 0;
   answers = {
     [CODES.HELLO]: (socket) => socket.deliver([CODES.WELCOME, ++this.joins, { roles: {} }]),
-    [CODES.GOODBYE]: (socket) => socket.deliver([CODES.GOODBYE, {}, "wamp.close.goodbye_and_out"]),
+    [CODES.GOODBYE]: (socket, [, , reason]) => {
+      if (reason !== AND_OUT) socket.deliver([CODES.GOODBYE, {}, AND_OUT]);
+    },
     [CODES.SUBSCRIBE]: (socket, [, id]) => socket.deliver([33, id, id]),
     [CODES.UNSUBSCRIBE]: (socket, [, id]) => socket.deliver([CODES.ERROR, 34, id, {}, "wamp.error.no_such_subscription"]),
     [CODES.REGISTER]: (socket, [, id]) => socket.deliver([65, id, id]),
@@ -104,9 +119,11 @@ export class Router {
         if (!router.isSilent) queueMicrotask(() => router.answers[message[0]]?.(this, message));
       }
 
-      /** As with a silent peer, `close` never fires. */
+      /** The closing handshake needs an answer, so with a silent peer `close` does not fire. */
       close() {
+        if (this.isClosed) return;
         this.isClosed = true;
+        if (!router.isSilent) queueMicrotask(() => this.onclose?.({ code: 1000, reason: "" }));
       }
 
       deliver(message) {
