@@ -51,10 +51,10 @@ def redis_server() -> str:
     return program("redis-server", "valkey-server")
 
 
-def javascript_packages() -> Path:
-    """Return the directory in which npm has installed the packages of ``tests/js/package.json``."""
+def javascript_packages(*names: str) -> Path:
+    """Return the directory in which npm has installed the packages: all client libraries, or only ``names``."""
     packages = JAVASCRIPT / "node_modules"
-    for name in ("autobahn", "autobahn-browser", "wampy", "ws"):
+    for name in names or ("autobahn", "autobahn-browser", "wampy", "ws"):
         if not (packages / name / "package.json").exists():
             missing(f"the package {name} is not installed: run 'npm install' in tests/js")
     return packages

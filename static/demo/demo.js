@@ -168,9 +168,6 @@ byId("connect").addEventListener("click", () => {
   if (["offline", "waiting"].includes(connection.state.name)) connection.open();
   else connection.close();
 });
-addEventListener("online", () => {
-  if (connection.state.name === "waiting") connection.open();
-});
 
 // --- publish and subscribe -------------------------------------------------------------------------------------
 

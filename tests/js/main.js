@@ -1,29 +1,14 @@
 /** `node main.js LIBRARY`: any number of clients in a process; commands on stdin, answers on stdout, one JSON a line. */
 
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 
 import { WebSocket } from "ws";
 
+import { loadClient } from "./client/load.js";
 import { Driver } from "./driver.js";
 
-/** The page's module: no package.json says that it is one, so it is imported under a name that does. */
-async function demoModule() {
-  const directory = await mkdtemp(join(tmpdir(), "wampnode-"));
-  try {
-    const copy = join(directory, "wamp.mjs");
-    await copyFile(new URL("../../wamp_transport/static/wamp_transport/wamp.js", import.meta.url), copy);
-    return await import(pathToFileURL(copy));
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}
-
 const LIBRARIES = {
-  demo: async () => ["demo", await demoModule(), { WebSocket }],
+  demo: async () => ["demo", await loadClient(), { WebSocket }],
   "autobahn-js": async () => ["autobahn", (await import("autobahn")).default, {}],
   wampy: async () => {
     const { Wampy } = await import("wampy");

@@ -6,17 +6,44 @@
  *     connection.open();
  *     const result = await connection.call("com.example.add2", [2, 3]);
  *
- * After a permanent error (wrong realm, not authorized, session killed by an administrator), the connection stays
- * closed until `open()` is called again. A `change` event is fired whenever `state` changes. If a subscription fails, a
- * `subscriptionerror` event with `topic` and `error` is fired. The error is also written to the console, unless a
- * listener calls `preventDefault()`.
+ * Permanent errors (wrong realm, not authorized, session killed by an administrator) are not retried until `open()` is
+ * called again. `change` events are fired whenever `state` changes. A subscription that fails fires a
+ * `subscriptionerror` event with `topic` and `error`, and a registration that fails a `registrationerror` event with
+ * `procedure` and `error`. Both are also written to the console unless the event's default is prevented.
  */
 
 import { Session, WampError } from "./wamp.js";
 
-const FIRST_DELAY_MS = 500;
-const MAX_DELAY_MS = 15000;
-const RETRYABLE_REASONS = ["wamp.close.transport_lost", "wamp.close.system_shutdown", "wamp.error.unavailable"];
+/** The first delay is random as well: the pages of a server that restarts must not come back at the same time. */
+const FIRST_DELAY_MS = 2000;
+const MAX_DELAY_MS = 20000;
+const SLOW_DELAY_MS = 60000;
+/** A session of this length shows that the server is well: the delays start again from the first. */
+const HEALTHY_AFTER_MS = 10000;
+const REGISTER_AGAIN_MS = 10000;
+
+const LOGOUT = "wamp.close.logout";
+/** Problems that pass: retried with increasing delays. */
+const TRANSIENT_REASONS = [
+  "wamp.close.transport_lost",
+  "wamp.close.system_shutdown",
+  "wamp.error.unavailable",
+  "wamp.error.slow_consumer",
+];
+/** The router ended an open session because the user or the configuration changed: the next session may be allowed. */
+const RENEWABLE_REASONS = [
+  LOGOUT,
+  "wamp.close.close_realm",
+  "wamp.error.no_such_role",
+  "wamp.error.no_such_principal",
+  "wamp.error.authentication_failed",
+];
+
+/** For each method of a session that Connection repeats in later sessions: its counterpart, and the event for errors. */
+const KINDS = {
+  subscribe: { undo: "unsubscribe", event: "subscriptionerror", key: "topic", failure: "Not subscribed to" },
+  register: { undo: "unregister", event: "registrationerror", key: "procedure", failure: "Not registered:" },
+};
 
 export class Connection extends EventTarget {
   /** `name` is one of offline, connecting, online, waiting; `session` is set while online. */
@@ -25,10 +52,11 @@ export class Connection extends EventTarget {
   #url;
   #realm;
   #options;
-  #shouldBeOpen = false;
-  #attempts = 0;
+  #attempt = new AbortController(); // aborted: its session must not change the state any more
+  #failures = 0; // since the last healthy session
+  #isRenewing = false; // after one of RENEWABLE_REASONS, until a session is healthy
   #timer;
-  #subscriptions = new Set();
+  #entries = new Set(); // what every session subscribes to and registers
 
   /** `url` may be a path on the page's own server; for `options` see `Session.open`. */
   constructor(url, realm, options = {}) {
@@ -40,16 +68,20 @@ export class Connection extends EventTarget {
 
   /** Connect now, even if the next attempt is due later. */
   open() {
-    this.#shouldBeOpen = true;
-    if (["offline", "waiting"].includes(this.state.name)) this.#attempt();
+    this.#listen("addEventListener");
+    if (["offline", "waiting"].includes(this.state.name)) this.#connect();
   }
 
-  /** Close the session and do not reconnect until `open()`. */
+  /** Close the session, or stop connecting, and do not reconnect until `open()`. The state is offline immediately. */
   async close() {
-    this.#shouldBeOpen = false;
+    const { name, session } = this.state;
+    this.#attempt.abort();
+    this.#listen("removeEventListener");
     clearTimeout(this.#timer);
-    if (this.state.session) await this.state.session.close();
-    else if (this.state.name === "waiting") this.#setState({ name: "offline" });
+    this.#failures = 0;
+    this.#isRenewing = false;
+    if (name !== "offline") this.#setState({ name: "offline" });
+    await session?.close();
   }
 
   /**
@@ -57,13 +89,15 @@ export class Connection extends EventTarget {
    * @returns {() => void} a function that unsubscribes
    */
   subscribe(topic, handler, options = {}) {
-    const subscription = { topic, handler, options, receipt: null };
-    this.#subscriptions.add(subscription);
-    if (this.state.session) this.#subscribe(this.state.session, subscription);
-    return () => {
-      this.#subscriptions.delete(subscription);
-      if (subscription.receipt && this.state.session?.isOpen) this.state.session.unsubscribe(subscription.receipt);
-    };
+    return this.#add({ method: "subscribe", uri: topic, handler, options });
+  }
+
+  /**
+   * Register a procedure in the current session and in every later one. See `Session.register`.
+   * @returns {() => void} unregisters
+   */
+  register(uri, procedure, options = {}) {
+    return this.#add({ method: "register", uri, handler: procedure, options });
   }
 
   /** Call a procedure: see `Session.call`. Rejects immediately while there is no session. */
@@ -81,50 +115,106 @@ export class Connection extends EventTarget {
     throw new WampError("wamp.close.transport_lost", [this.state.message || "There is no connection to the router."]);
   }
 
-  async #subscribe(session, subscription) {
-    subscription.receipt = null;
+  // --- subscriptions and registrations -----------------------------------------------------------------------
+
+  #add(entry) {
+    this.#entries.add(entry);
+    if (this.state.session) this.#establish(this.state.session, entry);
+    return () => {
+      if (this.#entries.delete(entry) && entry.receipt) this.#withdraw(entry);
+    };
+  }
+
+  async #establish(session, entry) {
+    const { method, uri, handler, options } = entry;
+    const { event, key, failure } = KINDS[method];
+    entry.receipt = null;
     try {
-      const receipt = await session.subscribe(subscription.topic, subscription.handler, subscription.options);
-      if (this.#subscriptions.has(subscription)) subscription.receipt = receipt;
-      else session.unsubscribe(receipt);
+      entry.receipt = await session[method](uri, handler, options);
+      entry.session = session;
+      if (!this.#entries.has(entry)) this.#withdraw(entry);
     } catch (error) {
-      if (!session.isOpen) return; // the next session subscribes again
-      const failed = Object.assign(new Event("subscriptionerror", { cancelable: true }), { topic: subscription.topic, error });
-      if (this.dispatchEvent(failed)) console.error(`Not subscribed to ${subscription.topic}:`, error);
+      if (!session.isOpen) return; // the next session does it again
+      const failed = Object.assign(new Event(event, { cancelable: true }), { [key]: uri, error });
+      if (this.dispatchEvent(failed)) console.error(failure, uri, error);
+      // The router may not have noticed yet that our last session is gone, and still have its registration.
+      const isOurs = entry.session && error.uri === "wamp.error.procedure_already_exists";
+      if (isOurs) setTimeout(() => this.#establishAgain(session, entry), REGISTER_AGAIN_MS);
     }
   }
+
+  #establishAgain(session, entry) {
+    if (session.isOpen && this.#entries.has(entry)) this.#establish(session, entry);
+  }
+
+  #withdraw({ method, session, receipt }) {
+    session[KINDS[method].undo](receipt).catch(() => {}); // a session that has ended has no subscriptions
+  }
+
+  // --- connecting --------------------------------------------------------------------------------------------
+
+  /** Events that tell that the network or the page is back. */
+  #listen(how) {
+    for (const name of ["online", "pageshow"]) globalThis[how]?.(name, this.#wake);
+    globalThis.document?.[how]("visibilitychange", this.#wake);
+  }
+
+  #wake = () => {
+    if (globalThis.document?.visibilityState === "hidden") return;
+    this.state.session?.probe();
+    if (this.state.name === "waiting") this.#connect();
+  };
 
   #setState(change) {
     this.state = { session: null, reason: "", message: "", retryAt: 0, ...change };
     this.dispatchEvent(new Event("change"));
   }
 
-  async #attempt() {
+  async #connect() {
     clearTimeout(this.#timer);
+    const { signal } = (this.#attempt = new AbortController());
+    let ending, session, openedAt;
     this.#setState({ name: "connecting" });
-    let ending;
     try {
-      const session = await Session.open(this.#url, this.#realm, this.#options);
-      if (!this.#shouldBeOpen) session.close();
-      this.#attempts = 0;
-      for (const subscription of this.#subscriptions) this.#subscribe(session, subscription);
+      session = await Session.open(this.#url, this.#realm, { ...this.#options, signal });
+      if (signal.aborted) return session.close();
+      openedAt = Date.now();
+      for (const entry of this.#entries) this.#establish(session, entry);
       this.#setState({ name: "online", session });
       ending = await session.closed;
     } catch (error) {
       ending = { reason: error.uri ?? "", message: error.message };
     }
-    this.#scheduleRetry(ending);
+    if (signal.aborted) return;
+    if (session && Date.now() - openedAt >= HEALTHY_AFTER_MS) {
+      this.#failures = 0;
+      this.#isRenewing = false;
+    }
+    this.#retry(ending, Boolean(session));
   }
 
-  #scheduleRetry({ reason, message }) {
-    if (!this.#shouldBeOpen) return this.#setState({ name: "offline", reason });
-    if (!RETRYABLE_REASONS.includes(reason)) {
-      this.#shouldBeOpen = false;
+  /** Wait for the next attempt, or stay offline, after a session or an attempt to open one ended. */
+  #retry({ reason, message }, wasOpen) {
+    const delay = this.#delay(reason, wasOpen);
+    if (delay === undefined) {
+      this.#listen("removeEventListener");
       return this.#setState({ name: "offline", reason, message });
     }
-    const limit = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts++);
-    const delay = limit * (0.7 + 0.3 * Math.random()); // jitter, so that clients do not all reconnect at the same time
-    this.#timer = setTimeout(() => this.#attempt(), delay);
+    this.#timer = setTimeout(() => this.#connect(), delay);
     this.#setState({ name: "waiting", reason, message, retryAt: Date.now() + delay });
+  }
+
+  /** Return the milliseconds until the next attempt; undefined to give up. */
+  #delay(reason, wasOpen) {
+    if (TRANSIENT_REASONS.includes(reason)) {
+      return Math.random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures++);
+    }
+    const slowDelay = SLOW_DELAY_MS * (0.5 + 0.5 * Math.random());
+    if (!wasOpen) return this.#isRenewing ? slowDelay : undefined;
+    if (!RENEWABLE_REASONS.includes(reason)) return undefined;
+    if (this.#isRenewing) return slowDelay;
+    this.#isRenewing = true;
+    // A logout ends the sessions of one user. The other reasons may end those of all pages.
+    return reason === LOGOUT ? 0 : Math.random() * FIRST_DELAY_MS;
   }
 }

@@ -8,20 +8,20 @@
  *     const result = await session.call("com.example.add2", [2, 3]);   // result.args[0] === 5
  *     await session.close();
  *
- * The client implements all four roles. It joins anonymously or, with the option `authmethods: ["django-session"]`, as
- * the logged-in user of the Django site. It does not support authentication methods that send a challenge. It does not
- * reconnect: a session ends with its connection. `connection.js` opens a new session after a lost connection.
+ * It supports all four client roles. It joins as anonymous, as the user of a cookie (`authmethods: ["django-session"]`),
+ * with a signed token (`token`), or with any other method (`onChallenge`). It does not reconnect: a session ends with
+ * its connection, and `connection.js` opens the next one.
  */
 
 export const SUBPROTOCOL = "wamp.2.json";
 
-const HELLO = 1, WELCOME = 2, ABORT = 3, CHALLENGE = 4, GOODBYE = 6, ERROR = 8;
+const HELLO = 1, WELCOME = 2, ABORT = 3, CHALLENGE = 4, AUTHENTICATE = 5, GOODBYE = 6, ERROR = 8;
 const PUBLISH = 16, PUBLISHED = 17;
 const SUBSCRIBE = 32, SUBSCRIBED = 33, UNSUBSCRIBE = 34, UNSUBSCRIBED = 35, EVENT = 36;
 const CALL = 48, CANCEL = 49, RESULT = 50;
 const REGISTER = 64, REGISTERED = 65, UNREGISTER = 66, UNREGISTERED = 67, INVOCATION = 68, INTERRUPT = 69, YIELD = 70;
 
-/** The roles and features of this client, which HELLO announces to the router. */
+/** The features that this client announces in HELLO. */
 const ROLES = {
   publisher: { features: { publisher_exclusion: true, publisher_identification: true, subscriber_blackwhite_listing: true } },
   subscriber: { features: { pattern_based_subscription: true, publisher_identification: true } },
@@ -39,15 +39,22 @@ const ROLES = {
   },
 };
 
-/** The time for which `close()` waits for the router's GOODBYE before it closes the connection. */
+/** How long `close()` waits for the router's GOODBYE before it closes the connection. */
 const GOODBYE_TIMEOUT_MS = 5000;
+/** How long a heartbeat waits for any message before the connection counts as lost. */
+const HEARTBEAT_TIMEOUT_MS = 10000;
+/** The highest id of WAMP. Routers count up from 1 or draw ids at random, so no subscription has it. */
+const UNUSED_ID = Number.MAX_SAFE_INTEGER;
 
-/** An error with a WAMP URI: ERROR or ABORT from the router, an error of a callee, or a lost connection. */
+const TRANSPORT_LOST = "wamp.close.transport_lost";
+const CANNOT_AUTHENTICATE = "wamp.error.cannot_authenticate";
+
+/** An error with a URI: an ERROR or ABORT from the router, an error of a callee, or a lost connection. */
 export class WampError extends Error {
   /**
-   * @param {string} uri the error, e.g. `wamp.error.no_such_procedure`
-   * @param {Array} args positional details; if the first one is a string, it becomes the message
-   * @param {Object} kwargs keyword details
+   * @param {string} uri the reason, e.g. `wamp.error.no_such_procedure`
+   * @param {Array} args positional details; a leading string is the text for people
+   * @param {Object} kwargs details by name
    */
   constructor(uri, args = [], kwargs = {}) {
     super(typeof args[0] === "string" ? args[0] : uri);
@@ -58,7 +65,7 @@ export class WampError extends Error {
   }
 }
 
-/** The result of a call. A procedure returns a `Result` if it has several values or keyword values. */
+/** The result of a call. A procedure returns one to answer with several values or with named ones. */
 export class Result {
   constructor(args = [], kwargs = {}, details = {}) {
     this.args = args;
@@ -67,61 +74,79 @@ export class Result {
   }
 }
 
-/** Return the last elements of a message, which contain the payload. Empty elements are omitted. */
+/** Return the payload as the end of a message, without its empty parts. */
 function payload(args = [], kwargs = {}) {
   if (Object.keys(kwargs).length) return [args, kwargs];
   return args.length ? [args] : [];
 }
 
-/** A session on a realm, over its own WebSocket. Create it with `Session.open`. */
+/** A session on one realm, over one WebSocket. `Session.open` creates it. */
 export class Session {
-  /** The session ID; null until the session is open. */
+  /** The session id, once the session is open. */
   id = null;
   /** The router's details from WELCOME: `authid`, `authrole`, `roles`, ... */
   details = {};
-  /** A promise that resolves with `{reason, message, byRouter}` when the session has ended. It never rejects. */
+  /** A promise of `{reason, message, byRouter}` that resolves when the session has ended. It never rejects. */
   closed;
 
   #socket;
-  #onTraffic;
-  #state = "joining"; // joining -> open -> leaving -> closed; each state can also change directly to closed
-  #ending = null; // the value with which `closed` resolves
-  #settle = {}; // the functions that settle the promises of `Session.open` and `closed`
+  #options;
+  #state = "joining"; // joining -> open -> leaving -> closed; any state can go to closed
+  #resolvers = {}; // of the promises `open` and `closed`
   #lastRequestId = 0;
-  #running = new Map(); // request ID of an INVOCATION -> AbortController
-  #requests = new Map(); // request ID -> {resolve, reject, onReply, onProgress}
-  #subscriptions = new Map(); // subscription ID -> Set of handlers
-  #registrations = new Map(); // registration ID -> {uri, procedure}
-  #goodbyeTimer;
+  #running = new Map(); // invocation's request id -> AbortController
+  #requests = new Map(); // request id -> {resolve, reject, onReply, onProgress}
+  #subscriptions = new Map(); // subscription id -> Set of handlers
+  #registrations = new Map(); // registration id -> procedure
+  #timer; // one at a time: the limit for joining, the next heartbeat or its limit, the limit for leaving
+  #receivedAt = 0;
+  #isProbing = false;
 
   /**
-   * Connect, join `realm`, and resolve with the open session.
+   * Connect, join `realm`, and resolve with the open session. All times are in milliseconds.
    *
    * @param {string} url `ws://` or `wss://` address of the router's WebSocket path
    * @param {string} realm realm to join
    * @param {Object} [options]
-   * @param {string[]} [options.authmethods] the methods to try, in order: `django-session`, `cookie`, `anonymous`
-   * @param {(direction: "sent"|"received", text: string) => void} [options.onTraffic] called with each message
-   * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. the one of `ws` in Node.js
-   * @throws {WampError} with the reason of ABORT, or `wamp.close.transport_lost` if there is no connection
+   * @param {string[]} [options.authmethods] methods to offer, in this order: `django-session`, `cookie`, `anonymous`, ...
+   * @param {string|(() => string|Promise<string>)} [options.token] signed token, or a function that fetches one for each
+   *   session; it answers challenges of the methods `token` and `ticket`, which are the default of `authmethods` then
+   * @param {(method: string, extra: Object) => string|Object|Promise} [options.onChallenge] answers other challenges with
+   *   a signature, or with `{signature, extra}`
+   * @param {string} [options.authid] authid to ask for
+   * @param {Object} [options.authextra] details that some methods need in HELLO
+   * @param {number} [options.openTimeout] limit for connecting and joining
+   * @param {number} [options.heartbeatInterval] time without messages until a heartbeat is sent; 0 sends none
+   * @param {number} [options.callTimeout] limit for calls that do not set `timeout` themselves; 0 sets none
+   * @param {AbortSignal} [options.signal] cancels the opening
+   * @param {(direction: "sent"|"received", text: string) => void} [options.onTraffic] receives each message as text
+   * @param {typeof WebSocket} [options.WebSocket] another implementation, e.g. that of `ws` in Node.js
+   * @throws {WampError} with the ABORT's reason, or `wamp.close.transport_lost` if there is no connection
    */
-  static open(url, realm, { authmethods, onTraffic = () => {}, WebSocket = globalThis.WebSocket } = {}) {
-    const details = { agent: "wampnode-page", roles: ROLES, ...(authmethods ? { authmethods } : {}) };
+  static async open(url, realm, options = {}) {
+    const { WebSocket = globalThis.WebSocket, signal } = options;
+    signal?.throwIfAborted();
+    const socket = new WebSocket(url, [SUBPROTOCOL]);
     return new Promise((resolve, reject) => {
-      new Session(new WebSocket(url, [SUBPROTOCOL]), [HELLO, realm, details], onTraffic, { resolve, reject });
+      const session = new Session(socket, realm, options, { resolve, reject });
+      signal?.addEventListener("abort", () => session.#state === "joining" && session.close());
     });
   }
 
-  /** @private Use `Session.open` instead. */
-  constructor(socket, hello, onTraffic, opening) {
+  /** @private use `Session.open` */
+  constructor(socket, realm, options, opening) {
     this.#socket = socket;
-    this.#onTraffic = onTraffic;
-    this.#settle.open = opening;
-    this.closed = new Promise((resolve) => (this.#settle.closed = resolve));
-    socket.onopen = () => this.#send(hello);
+    const { openTimeout = 10000, heartbeatInterval = 20000, callTimeout = 30000 } = options;
+    this.#options = { ...options, heartbeatInterval, callTimeout };
+    this.#resolvers.open = opening;
+    this.closed = new Promise((resolve) => (this.#resolvers.closed = resolve));
+    const { token, authmethods = token && ["token", "ticket"], authid, authextra } = options;
+    const details = { agent: "wampnode-page", roles: ROLES, authmethods, authid, authextra };
+    socket.onopen = () => this.#send([HELLO, realm, details]);
     socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = (event) => this.#finish(event);
-    socket.onerror = () => {}; // a `close` event with more details follows
+    socket.onclose = (event) => this.#onClose(event);
+    socket.onerror = () => {}; // `close` follows with the details; `ws` raises errors that have no listener
+    this.#startTimer(openTimeout, () => this.#lose("The router did not answer in time."));
   }
 
   get isOpen() {
@@ -136,7 +161,7 @@ export class Session {
   /**
    * Subscribe to a topic. Events are passed to `handler(args, kwargs, details)`; `details.topic` is always set.
    * @param {Object} [options] e.g. `{match: "prefix"}`
-   * @returns {Promise<{id: number, topic: string, handler: Function}>} the argument for `unsubscribe`
+   * @returns {Promise<{id: number, topic: string, handler: Function}>} a receipt for `unsubscribe`
    */
   subscribe(topic, handler, options = {}) {
     const deliver = (args, kwargs, details) => handler(args, kwargs, { topic, ...details });
@@ -147,7 +172,7 @@ export class Session {
     });
   }
 
-  /** Remove a handler. The last handler of a subscription also removes the subscription from the router. */
+  /** Remove a handler. The last handler of a subscription ends it at the router. */
   async unsubscribe({ id, handler }) {
     const handlers = this.#subscriptions.get(id);
     if (!handlers?.delete(handler) || handlers.size) return;
@@ -156,9 +181,8 @@ export class Session {
   }
 
   /**
-   * Publish an event. With `{acknowledge: true}`, the promise resolves with the publication ID when the router has
-   * acknowledged the event. Otherwise it resolves with `undefined` as soon as the message is sent, and errors of the
-   * router are not reported.
+   * Publish an event. With `{acknowledge: true}` the promise waits for the router and resolves with the publication id.
+   * Otherwise it resolves as soon as the message is sent, and errors are not reported.
    */
   async publish(topic, args = [], kwargs = {}, options = {}) {
     const message = [PUBLISH, options, topic, ...payload(args, kwargs)];
@@ -168,11 +192,10 @@ export class Session {
 
   /**
    * Register a procedure: `procedure(args, kwargs, details)` returns a value, a `Result` or a promise of either.
-   * A thrown `WampError` is sent to the caller unchanged; any other error is sent as `wamp.error.runtime_error`.
-   * If the caller accepts progressive results, `details.progress(args, kwargs)` sends one. `details.signal` is an
-   * AbortSignal that is aborted when the call is canceled. The caller then gets `wamp.error.canceled`, and the result
-   * of the procedure is discarded.
-   * @returns {Promise<{id: number, procedure: string}>} the argument for `unregister`
+   * The caller receives a `WampError` that it throws as it is, and any other error as `wamp.error.runtime_error`.
+   * If the caller wants progressive results, `details.progress(args, kwargs)` sends one. `details.signal` (an
+   * AbortSignal) is aborted when the call is canceled. The call has been answered then: the return value is ignored.
+   * @returns {Promise<{id: number, procedure: string}>} a receipt for `unregister`
    */
   register(uri, procedure, options = {}) {
     return this.#request([REGISTER, options, uri], ([, , id]) => {
@@ -181,42 +204,65 @@ export class Session {
     });
   }
 
-  /** Unregister a procedure. Calls that are already running are still answered. */
+  /** Unregister a procedure. Calls that have arrived already are still answered. */
   unregister({ id }) {
     return this.#request([UNREGISTER, id], () => void this.#registrations.delete(id));
   }
 
   /**
-   * Call a procedure.
-   * @param {Object} [options] the options of CALL, e.g. `{timeout: 1000}`, and two more: `onProgress(result)` is called
-   *   with progressive results; `signal` is an AbortSignal that cancels the call. The reason of the abort, if it is a
-   *   string, is the mode: "skip", "killnowait" or "kill". The default is "kill".
+   * Call a procedure. Without an answer within `timeout` or `callTimeout` (for progressive results: since the last one)
+   * the call is canceled and fails with `wamp.error.timeout`.
+   * @param {Object} [options] WAMP's own, e.g. `{timeout: 1000}`, `onProgress(result)` for progressive results, and
+   *   `signal`, an AbortSignal that cancels the call: `abort("skip")` or `abort("killnowait")` in that mode, else "kill"
    * @returns {Promise<Result>}
    */
   async call(procedure, args = [], kwargs = {}, { onProgress, signal, ...options } = {}) {
     signal?.throwIfAborted();
     if (onProgress) options.receive_progress = true;
-    const message = [CALL, options, procedure, ...payload(args, kwargs)];
-    const reply = this.#request(message, ([, , details, ...data]) => new Result(data[0], data[1], details), onProgress);
+    const limit = options.timeout ?? this.#options.callTimeout;
+    let timer;
+    const restartTimer = () => {
+      clearTimeout(timer);
+      if (limit) timer = setTimeout(() => this.#onCallTimeout(requestId, procedure, limit), limit);
+    };
+    const toResult = ([, , details, ...data]) => new Result(data[0], data[1], details);
+    const reply = this.#request([CALL, options, procedure, ...payload(args, kwargs)], toResult, (result) => {
+      restartTimer();
+      onProgress?.(result);
+    });
     const requestId = this.#lastRequestId;
-    const mode = () => (typeof signal.reason === "string" ? signal.reason : "kill");
-    const cancel = () => this.#send([CANCEL, requestId, { mode: mode() }]);
+    const cancel = () => this.#cancel(requestId, typeof signal.reason === "string" ? signal.reason : "kill");
     signal?.addEventListener("abort", cancel);
+    restartTimer();
     try {
       return await reply;
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener("abort", cancel);
     }
   }
 
-  /** Leave the realm: exchange GOODBYE messages, then close the connection. Return the promise `closed`. */
+  /**
+   * Find out whether the router still answers: send a heartbeat now, without waiting for `heartbeatInterval`.
+   * If nothing arrives within 10 s, the session ends with `wamp.close.transport_lost`.
+   */
+  probe() {
+    if (!this.isOpen || this.#isProbing) return;
+    this.#isProbing = true;
+    // A request that needs no permission. The router answers with an error, and any message counts as an answer.
+    this.#request([UNSUBSCRIBE, UNUSED_ID], () => {}).catch(() => {});
+    this.#startTimer(HEARTBEAT_TIMEOUT_MS, () => this.#lose("The router no longer answers."));
+  }
+
+  /** Send GOODBYE, wait for the router's, and close the connection. Before the session is open, only close it. */
   close(reason = "wamp.close.normal") {
     if (this.#state === "open") {
       this.#state = "leaving";
+      this.#isProbing = false; // an answer to a heartbeat must not stop the timer for GOODBYE
       this.#send([GOODBYE, {}, reason]);
-      this.#goodbyeTimer = setTimeout(() => this.#socket.close(), GOODBYE_TIMEOUT_MS);
+      this.#startTimer(GOODBYE_TIMEOUT_MS, () => this.#lose("The router did not answer GOODBYE."));
     } else if (this.#state === "joining") {
-      this.#socket.close();
+      this.#end(reason, "", false);
     }
     return this.closed;
   }
@@ -225,13 +271,13 @@ export class Session {
 
   #send(message) {
     const text = JSON.stringify(message);
-    this.#onTraffic("sent", text);
+    this.#options.onTraffic?.("sent", text);
     this.#socket.send(text);
   }
 
-  /** Send a request, with the next ID inserted after the code. If JSON cannot represent it, throw, and use no ID. */
+  /** Send a request with the next id in second place. If a value is not JSON this throws, and the id stays unused. */
   #sendRequest([code, ...rest]) {
-    if (!this.isOpen) throw new WampError("wamp.close.transport_lost", ["The session is not open."]);
+    if (!this.isOpen) throw new WampError(TRANSPORT_LOST, ["The session is not open."]);
     const requestId = this.#lastRequestId + 1;
     this.#send([code, requestId, ...rest]);
     this.#lastRequestId = requestId;
@@ -245,10 +291,42 @@ export class Session {
     });
   }
 
+  #cancel(requestId, mode) {
+    if (this.isOpen) this.#send([CANCEL, requestId, { mode }]);
+  }
+
+  #onCallTimeout(requestId, procedure, limit) {
+    this.#cancel(requestId, "killnowait");
+    const text = `${procedure} did not answer within ${limit / 1000} s.`;
+    this.#take(requestId)?.reject(new WampError("wamp.error.timeout", [text]));
+  }
+
+  // --- time --------------------------------------------------------------------------------------------------
+
+  #startTimer(delay, action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, delay);
+  }
+
+  /** Wait until nothing arrived for `heartbeatInterval`. Messages only note their time: a timer for each would be slow. */
+  #watch() {
+    clearTimeout(this.#timer);
+    const { heartbeatInterval } = this.#options;
+    if (!heartbeatInterval || !this.isOpen) return;
+    const silence = Date.now() - this.#receivedAt; // negative after the clock was set back
+    if (silence < 0 || silence >= heartbeatInterval) this.probe();
+    else this.#startTimer(heartbeatInterval - silence, () => this.#watch());
+  }
+
   // --- receiving ---------------------------------------------------------------------------------------------
 
   #receive(text) {
-    this.#onTraffic("received", text);
+    this.#options.onTraffic?.("received", text);
+    this.#receivedAt = Date.now();
+    if (this.#isProbing) {
+      this.#isProbing = false;
+      this.#watch();
+    }
     let message;
     try {
       message = JSON.parse(text);
@@ -264,14 +342,11 @@ export class Session {
     [WELCOME]: ([, id, details]) => {
       Object.assign(this, { id, details });
       this.#state = "open";
-      this.#settle.open.resolve(this);
+      this.#watch();
+      this.#resolvers.open.resolve(this);
     },
     [ABORT]: (message) => this.#onAbort(message),
-    [CHALLENGE]: ([, method]) => {
-      const text = `The router asks for authentication (${method}); this client has no answer.`;
-      this.#send([ABORT, { message: text }, "wamp.error.cannot_authenticate"]);
-      this.#end("wamp.error.cannot_authenticate", text, true);
-    },
+    [CHALLENGE]: (message) => this.#authenticate(message),
   };
 
   #whenJoined = {
@@ -294,7 +369,7 @@ export class Session {
         try {
           deliver(args, kwargs, { publication, ...details });
         } catch (error) {
-          queueMicrotask(() => { throw error; }); // reported as uncaught, so that the other handlers still get the event
+          queueMicrotask(() => { throw error; }); // reported as uncaught; the other handlers still get the event
         }
       }
     },
@@ -306,6 +381,25 @@ export class Session {
     [REGISTERED]: (message) => this.#reply(message),
     [UNREGISTERED]: (message) => this.#reply(message),
   };
+
+  async #authenticate([, method, challenge]) {
+    const { token, onChallenge } = this.#options;
+    try {
+      let answer;
+      if (token && ["token", "ticket"].includes(method)) answer = typeof token === "function" ? await token() : token;
+      else answer = await onChallenge?.(method, challenge);
+      const { signature, extra = {} } = typeof answer === "string" ? { signature: answer } : answer ?? {};
+      if (typeof signature !== "string") {
+        throw new WampError(CANNOT_AUTHENTICATE, [`The router asks for authentication (${method}); there is no answer.`]);
+      }
+      if (this.#state === "joining") this.#send([AUTHENTICATE, signature, extra]);
+    } catch (error) {
+      if (this.#state !== "joining") return;
+      this.#send([ABORT, {}, CANNOT_AUTHENTICATE]);
+      // Other errors are those of the project's function, e.g. of a request for the token while its server restarts.
+      this.#end(error instanceof WampError ? error.uri : "wamp.error.unavailable", error.message, false);
+    }
+  }
 
   #take(requestId) {
     const request = this.#requests.get(requestId);
@@ -352,25 +446,27 @@ export class Session {
     this.#end("wamp.error.protocol_violation", message, false);
   }
 
-  /** Record why the session ended, and close the connection. Then `#finish` settles all promises. */
-  #end(reason, message, byRouter) {
-    this.#ending = { reason, message, byRouter };
-    this.#socket.close();
+  #lose(message) {
+    this.#end(TRANSPORT_LOST, message, false);
   }
 
-  #finish({ code, reason }) {
-    clearTimeout(this.#goodbyeTimer);
+  #onClose({ code, reason }) {
     const lost = this.#state === "joining" ? "There is no connection to the router" : "The connection was lost";
-    this.#ending ??= {
-      reason: "wamp.close.transport_lost",
-      message: `${lost} (${[`code ${code}`, reason].filter(Boolean).join(": ")}).`,
-      byRouter: false,
-    };
-    const error = new WampError(this.#ending.reason, this.#ending.message ? [this.#ending.message] : []);
+    this.#lose(`${lost} (${[`code ${code}`, reason].filter(Boolean).join(": ")}).`);
+  }
+
+  /** End the session now. The closing handshake of a WebSocket takes long with a silent peer, so do not wait for it. */
+  #end(reason, message, byRouter) {
+    clearTimeout(this.#timer);
     this.#state = "closed";
-    this.#settle.open.reject(error); // has no effect if the session was open
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    const error = new WampError(reason, message ? [message] : []);
+    this.#resolvers.open.reject(error); // does nothing if the session was open
     for (const request of this.#requests.values()) request.reject(error);
     this.#requests.clear();
-    this.#settle.closed(this.#ending);
+    for (const running of this.#running.values()) running.abort();
+    this.#resolvers.closed({ reason, message, byRouter });
   }
 }

@@ -146,6 +146,9 @@ connection.addEventListener("change", () => {
   byId("state").textContent = STATES[name];
   document.body.classList.toggle("away", name !== "online");
   if (name === "online") attempt(refresh);
-  else if (reason === "wamp.close.logout") showNotice("You have logged out. Reload the page to look around.");
+  else if (reason === "wamp.close.logout") {
+    connection.close(); // otherwise it goes on as a visitor, and this page still shows the user's orders
+    showNotice("You have logged out. Reload the page to look around.");
+  }
 });
 connection.open();
