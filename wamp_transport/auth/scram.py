@@ -131,7 +131,8 @@ def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 def _prepared(authid: str) -> str:
     try:
         return saslprep(authid)
-    except ValueError:  # the principal was found under this name, so both sides know it
+    except ValueError:
+        # It is not normalized if it is prohibited or too long. The client sent it in its HELLO, so both sides know it.
         return authid
 
 

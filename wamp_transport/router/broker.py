@@ -32,7 +32,7 @@ from .message_checks import check_announced, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
-from .receivers import ReceiverFilter, receiver_filter, receivers
+from .receivers import ReceiverFilter, receiver_filter, receivers, stored_filter
 from .records import Peer, Publication, Session, Subscription
 
 NO_DETAILS = EventDetails()
@@ -223,7 +223,7 @@ class Broker:
 
     def may_see(self, peer: Peer, publication: Publication) -> bool:
         """Return whether a session may get a stored publication, by its lists and by the permissions of the role."""
-        accepts = receiver_filter(publication.message.options)
+        accepts = stored_filter(publication)
         if accepts is not None and not accepts(peer):
             return False
         return self._roles[peer.authrole].covers("subscribe", publication.message.topic)

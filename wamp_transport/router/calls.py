@@ -27,7 +27,7 @@ from .effects import Effect, Send
 from .environment import Environment
 from .message_checks import check_announced, check_sizes
 from .options import RealmOptions
-from .records import Callee, CallPeer, CallRecord, Registration, Session
+from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -60,14 +60,14 @@ class Calls:
         peer = callee.peer
         invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
-        caller.calls[call.request_id] = record
+        caller.calls[call.request_id ^ REQUEST_KEY] = record
         peer.invocations[invocation_id] = record
         callee.in_flight += 1
         return record
 
     def end(self, record: CallRecord) -> None:
         """Remove a call from caller and callee. Later messages of the callee about it are ignored."""
-        record.caller.calls.pop(record.request_id, None)
+        record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
         if record.deadline is not None:
@@ -138,7 +138,7 @@ class Calls:
 
         The default mode is ``killnowait``; it is the same as ``skip`` for a callee that cannot be interrupted.
         """
-        record = session.calls.get(message.request_id)
+        record = session.calls.get(message.request_id ^ REQUEST_KEY)
         if record is None or record.is_killed:
             return
         mode = message.options.mode or "killnowait"
@@ -205,7 +205,7 @@ class Calls:
             return
         if isinstance(message, Error) and message.error == fault.uri:
             return  # This is the ERROR about it: answering it with another one would never end.
-        record = session.calls.get(message.request_id)
+        record = session.calls.get(message.request_id ^ REQUEST_KEY)
         if record is not None:  # A progressive result: the call ends here.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))

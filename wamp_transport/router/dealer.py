@@ -35,7 +35,7 @@ from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .records import ACTIVE_STATES, Callee, CallPeer, CallRecord, Registration, Session
+from .records import ACTIVE_STATES, REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
 from .suspension import MessageSuspended
 
 NO_DETAILS = InvocationDetails()
@@ -75,7 +75,7 @@ class Dealer:
 
     def on_call(self, session: Session, message: Call) -> None:
         """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused if there is none."""
-        open_call = session.calls.get(message.request_id)
+        open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
         options = message.options

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from .options import HistoryOptions
-from .receivers import receiver_filter
+from .receivers import stored_filter
 from .records import Publication, Subscription
 
 
@@ -159,4 +159,4 @@ def is_storable(publication: Publication) -> bool:
 
 def is_restricted(publication: Publication) -> bool:
     """Return whether a publication has lists that exclude some subscribers."""
-    return receiver_filter(publication.message.options) is not None
+    return stored_filter(publication) is not None

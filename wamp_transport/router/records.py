@@ -3,15 +3,23 @@
 Records hold ids and each other, never connections.
 """
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from ..wamp.ids import MAX_ID
 from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, RegisterOptions
 from .deadlines import Deadline
 from .limits import NO_LIMITS, SessionLimits
 from .options import Match, ServiceOptions
 from .pending import PendingLogin, PendingMessages
+
+REQUEST_KEY: Final = hash("request id") & MAX_ID - 1
+"""A random number. The key of a call in flight is its request id, XORed with this number.
+
+Clients choose request ids. Without the secret they could choose ids that collide in a dict, and each look-up would take
+as long as there are calls.
+"""
 
 State = Literal["closed", "authenticating", "challenging", "established", "suspended", "closing", "gone"]
 
@@ -43,10 +51,10 @@ class Peer(Protocol):
 class CallPeer(Peer, Protocol):
     """A caller or callee: a peer that calls, invocations and registrations are recorded at.
 
-    ``calls`` maps the peer's request ids to the calls that it made, ``invocations`` its invocation ids to the calls
-    that it was sent. ``last_invocation`` is the last invocation id that was given out. ``ended_streams`` holds the
-    request ids of ended progressive calls of which more parts may come. ``payload_format`` is the format of the raw
-    payload in the message of the peer that is being handled.
+    ``calls`` maps the peer's request ids, XORed with :data:`REQUEST_KEY`, to the calls that it made, ``invocations``
+    its invocation ids to the calls that it was sent. ``last_invocation`` is the last invocation id that was given out.
+    ``ended_streams`` holds the request ids of ended progressive calls of which more parts may come. ``payload_format``
+    is the format of the raw payload in the message of the peer that is being handled.
     """
 
     realm: str
@@ -179,7 +187,8 @@ class RealmStats(NamedTuple):
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``time`` is set when the publication is stored. ``is_plain`` means that its options ask for an acknowledgement at
+    ``time`` and ``receiver_filter`` are set when the publication is stored; ``receiver_filter`` is False if it has no
+    lists. ``is_plain`` means that its options ask for an acknowledgement at
     most. ``is_disclosed`` means that its receivers learn who published it.
     """
 
@@ -193,6 +202,7 @@ class Publication(Struct, gc=False):
     trustlevel: int | None = None
     time: Any = None
     is_plain: bool = False
+    receiver_filter: Any = None
 
 
 class Callee:

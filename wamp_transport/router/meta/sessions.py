@@ -27,7 +27,8 @@ def count(context: Context, caller: Session, arguments: Arguments) -> int:
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
     """Return the ids of the sessions, of certain roles if a list of roles is given."""
-    roles = arguments.get(0, "filter_authroles", list[str])
+    names = arguments.get(0, "filter_authroles", list[str])
+    roles = None if names is None else frozenset(names)
     return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
 
 
