@@ -28,7 +28,7 @@ from .effects import Effect, Record, Send
 from .environment import Announce, Environment
 from .history import History, RetainedEvents, is_storable
 from .matching import PatternIndex
-from .message_checks import check_announced, check_sizes
+from .message_checks import check_announced, check_pattern, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
@@ -140,8 +140,7 @@ class Broker:
         """
         match: Match = message.options.match or "exact"
         topic = message.topic
-        if len(topic) > session.limits.uri_length:
-            raise session.limits.refusal("uri_length")
+        check_pattern(session, topic, match)
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)

@@ -30,7 +30,7 @@ from ..wamp.uris import is_reserved, is_uri
 from .calls import CANCELING, Calls
 from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
-from .message_checks import check_announced, check_sizes
+from .message_checks import check_announced, check_pattern, check_sizes
 from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
@@ -197,8 +197,7 @@ class Dealer:
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
         procedure = message.procedure
-        if len(procedure) > session.limits.uri_length:
-            raise session.limits.refusal("uri_length")
+        check_pattern(session, procedure, match)
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from ..wamp import errors
 from ..wamp.errors import ProtocolViolation, RequestRefused
 from ..wamp.payload import TOO_DEEP, InvalidPayload
+from ..wamp.uris import component_excess
 from .records import Peer, Session
 
 PASSTHRU: Final = "payload_passthru_mode"
@@ -30,6 +31,15 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
         # Each level takes at least one byte: shorter payload cannot be too deep.
         if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
             raise limits.refusal("depth")
+
+
+def check_pattern(session: Session, uri: str, match: str) -> None:
+    """Check the URI or pattern of a request against the limits on length and components. Raises RequestRefused."""
+    if len(uri) > session.limits.uri_length:
+        raise session.limits.refusal("uri_length")
+    excess = component_excess(uri, match)
+    if excess:
+        raise RequestRefused(errors.INVALID_URI, excess)
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:

@@ -9,6 +9,7 @@ from ...wamp import errors
 from ...wamp.errors import RequestRefused
 from ...wamp.messages import RegisterOptions
 from ..dealer import describe
+from ..message_checks import check_pattern
 from ..records import Registration, Session
 from .arguments import Arguments
 from .context import Context, Procedure
@@ -27,13 +28,17 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
     """Return the id of the registration of exactly this procedure or pattern, or null."""
     procedure = arguments.require(0, "procedure", str)
     options = arguments.get(1, "options", RegisterOptions, RegisterOptions())
-    found = context.dealer.lookup(options.match or "exact", procedure)
+    match_policy = options.match or "exact"
+    check_pattern(caller, procedure, match_policy)
+    found = context.dealer.lookup(match_policy, procedure)
     return found.id if found is not None and found.has_active_callee else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
     """Return the id of the registration that a call of this procedure goes to, or null."""
-    found = context.dealer.best_registration(arguments.require(0, "procedure", str))
+    procedure = arguments.require(0, "procedure", str)
+    check_pattern(caller, procedure, "wildcard")
+    found = context.dealer.best_registration(procedure)
     return None if found is None else found.id
 
 

@@ -15,6 +15,7 @@ from ...wamp.payload import ABSENT
 from ..broker import describe, event_details
 from ..environment import rfc3339
 from ..history import Query
+from ..message_checks import check_pattern
 from ..permissions import refusal
 from ..records import ACTIVE_STATES, Publication, Session, Subscription
 from .arguments import Arguments, convert_argument
@@ -37,13 +38,17 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
     """Return the id of the subscription to exactly this topic or pattern, or null."""
     topic = arguments.require(0, "topic", str)
     options = arguments.get(1, "options", SubscribeOptions, SubscribeOptions())
-    found = context.broker.lookup(options.match or "exact", topic)
+    match_policy = options.match or "exact"
+    check_pattern(caller, topic, match_policy)
+    found = context.broker.lookup(match_policy, topic)
     return found.id if found is not None and found.is_in_use else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
     """Return the ids of the subscriptions that get the events of this topic, or null."""
-    found = context.broker.matching_subscriptions(arguments.require(0, "topic", str))
+    topic = arguments.require(0, "topic", str)
+    check_pattern(caller, topic, "wildcard")
+    found = context.broker.matching_subscriptions(topic)
     return [subscription.id for subscription in found if subscription.is_in_use] or None
 
 
