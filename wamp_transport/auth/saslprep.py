@@ -1,4 +1,4 @@
-"""SASLprep: the normal form of user names and passwords in which both ends compute. RFC 4013."""
+"""SASLprep: the normal form in which both sides use user names and passwords. RFC 4013."""
 
 import stringprep
 import unicodedata

@@ -87,7 +87,7 @@ class PatternIndex(Generic[T]):
             self._put_wildcard(uri.split("."), value)
 
     def remove(self, match: Match, uri: str) -> None:
-        """Remove a pattern if it is there."""
+        """Remove a pattern, if present."""
         if match == "exact":
             self.exact.pop(uri, None)
         elif match == "prefix":
@@ -97,7 +97,10 @@ class PatternIndex(Generic[T]):
             self._remove_wildcard(uri.split("."))
 
     def best(self, uri: str) -> T | None:
-        """Return the value for a URI: exact, else the longest prefix, else the wildcard with the foremost literals."""
+        """Return the value for a URI, from the pattern with the highest precedence.
+
+        An exact pattern comes first, then the longest prefix, then the wildcard whose literals come first.
+        """
         value = self.exact.get(uri)
         if value is None and self._lengths:
             value = self._longest_prefix(uri)
@@ -106,20 +109,20 @@ class PatternIndex(Generic[T]):
         return value
 
     def find_all(self, uri: str) -> list[T]:
-        """Return all values that cover ``uri``, the exact one first, then :meth:`patterns`."""
+        """Return the values of all patterns that match ``uri``: the exact one, then those of :meth:`patterns`."""
         exact = self.exact.get(uri)
         patterns = self.patterns(uri)
         return patterns if exact is None else [exact, *patterns]
 
     def patterns(self, uri: str) -> list[T]:
-        """Return all values whose prefix or wildcard covers ``uri``, in order of precedence."""
+        """Return the values of all prefixes and wildcards that match ``uri``, in order of precedence."""
         found = self._matching_prefixes(uri) if self._lengths else []
         if self._wildcard_count:
             found.extend(self._matching_wildcards(uri))
         return found
 
     def find_covering(self, match: Match, pattern: str) -> list[T]:
-        """Return the values of prefixes and wildcards that cover all URIs of ``pattern``, in order of precedence."""
+        """Return the values of prefixes and wildcards that match all URIs of ``pattern``, in order of precedence."""
         if match == "prefix":
             return self._matching_prefixes(pattern)
         components = pattern.split(".")
