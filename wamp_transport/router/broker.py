@@ -5,7 +5,7 @@ Subscription", "Publisher Identification", "Publication Trust Levels", "Event Re
 "Subscription Revocation".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..wamp import errors
@@ -24,7 +24,7 @@ from ..wamp.messages import (
 )
 from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
-from .effects import Effect, Record, Send
+from .effects import Effect, Produce, Record, Send
 from .environment import Announce, Environment
 from .history import History, RetainedEvents, is_storable
 from .matching import PatternIndex
@@ -158,8 +158,9 @@ class Broker:
             self._announce("wamp.subscription.on_create", topic, session.id, describe(subscription))
         if is_joining:
             self._announce("wamp.subscription.on_subscribe", topic, session.id, subscription.id)
-        if message.options.get_retained:
-            self._replay(session, subscription)
+        if message.options.get_retained and len(self.retained):
+            replay = self._replay(session, subscription, self.retained.last_number)
+            self._outbox.append(Produce(session.id, replay))
 
     def on_unsubscribe(self, session: Session, message: Unsubscribe) -> None:
         """Handle UNSUBSCRIBE. Raises RequestRefused if the session does not have the subscription."""
@@ -246,10 +247,11 @@ class Broker:
             if history.options.is_durable:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
-    def _replay(self, session: Session, subscription: Subscription) -> None:
-        """Send the retained events that the session may see.
+    def _replay(self, session: Session, subscription: Subscription, last_number: int) -> Iterator[Send | None]:
+        """Yield the retained events that the session may see, up to the one with ``last_number``; None for the others.
 
-        Include its own only if they did not exclude the publisher.
+        Include its own only if they did not exclude the publisher. Later events of a topic replace the retained one:
+        the session receives them as all subscribers do. The replay ends with the subscription.
         """
 
         def is_visible(publication: Publication) -> bool:
@@ -257,11 +259,16 @@ class Broker:
             return not is_own and self.may_see(session, publication)
 
         is_pattern = subscription.match != "exact"
-        for publication in self.retained.find_latest(subscription, is_visible):
+        for publication in self.retained.find_latest(subscription, is_visible, last_number):
+            if subscription.id not in session.subscriptions:
+                return
+            if publication is None:
+                yield None
+                continue
             details = event_details(publication, is_pattern=is_pattern, is_retained=True)
             message = publication.message
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)
-            self._outbox.append(Send((session.id,), event, publication.payload_format))
+            yield Send((session.id,), event, publication.payload_format)
 
     def _create(self, match: Match, topic: str) -> Subscription:
         created = self._environment.timestamp()

@@ -193,9 +193,9 @@ class RealmStats(NamedTuple):
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``time`` and ``receiver_filter`` are set when the publication is stored; ``receiver_filter`` is False if it has no
-    lists. ``is_plain`` means that its options ask for an acknowledgement at
-    most. ``is_disclosed`` means that its receivers learn who published it.
+    ``is_plain`` means that its options ask for an acknowledgement at most. ``is_disclosed`` means that its receivers
+    learn who published it. The other fields are set when it is stored: ``time``; ``receiver_filter``, False if it has
+    no lists; ``retained_number``, which grows with each retained publication.
     """
 
     id: int
@@ -209,6 +209,7 @@ class Publication(Struct, gc=False):
     time: Any = None
     is_plain: bool = False
     receiver_filter: Any = None
+    retained_number: int = 0
 
 
 class Callee:
