@@ -52,8 +52,9 @@ SIMPLE_KEYS: Final = frozenset({int, float, bool, type(None)})
 """The other types of keys that are accepted in large messages."""
 MAX_UNCHECKED_BYTES: Final = 2 * MAX_OTHER_KEYS
 """A message of so many bytes cannot have a map with too many keys: a key and a value take two bytes at least."""
-LARGE_MAPS: Final = (b"\xde", b"\xdf")
-"""The first bytes of maps with more than 15 keys."""
+MAP_16: Final = 0xDE
+MAP_32: Final = 0xDF
+"""The first bytes of maps with more than 15 keys. A search for a number is much faster than one for bytes."""
 
 
 class MsgPackSerializer(StructSerializer):
@@ -79,7 +80,7 @@ class MsgPackSerializer(StructSerializer):
                 if size > LARGE_MESSAGE_BYTES:
                     if not self._is_simple(data):
                         check_large(data)
-                elif LARGE_MAPS[0] in data or LARGE_MAPS[1] in data:
+                elif MAP_16 in data or MAP_32 in data:
                     check_key_counts(data)
             return super().decode(data)
         except (RecursionError, msgpack.StackError):
