@@ -13,6 +13,7 @@ from random import Random
 from statistics import median
 from time import thread_time_ns
 
+from wamp_transport.router.matching import PatternIndex
 from wamp_transport.router.options import Match
 from wamp_transport.router.records import Session
 from wamp_transport.router.router import Router
@@ -110,6 +111,34 @@ def _nothing(_: str) -> None:
     pass
 
 
+COMPONENTS = (4, 16, 64)
+PATTERNS = 1_000
+
+
+def components() -> None:
+    """The table of look-ups among wildcards with more and more components.
+
+    All patterns agree with the URI in all components but the last. Their wildcards are in the same place, or, for the
+    last row, in as many places as there are patterns: an attack.
+    """
+    print(f"\n{f'{PATTERNS:,} wildcards, ns':<36}" + "".join(f"{count:>10}" for count in COMPONENTS) + "   components")
+    for name, places in (("one arrangement, none matches", False), ("an arrangement each, none matches", True)):
+        times = []
+        for count in COMPONENTS:
+            index: PatternIndex[int] = PatternIndex()
+            for number in range(PATTERNS):
+                wild = number + 1 if places else 1
+                index.put("wildcard", wildcard(count, wild, "z" if places else f"z{number}"), number)
+            topic = ".".join(["a"] * count)
+            times.append(median(nanoseconds(index.find_all, [topic] * 100) for _ in range(ROUNDS)))
+        print(f"{name:<36}" + "".join(f"{time:>10,.0f}" for time in times))
+
+
+def wildcard(count: int, wild: int, last: str) -> str:
+    """A pattern of ``count`` components with wildcards where ``wild`` has a bit that is set."""
+    return ".".join(["" if wild >> place & 1 else "a" for place in range(count - 1)] + [last])
+
+
 def memory() -> None:
     """Measure the memory and print the table of bytes."""
     print(f"\nbytes each, of {MEASURED:,}" + "".join(f"{match:>12}" for match in KINDS))
@@ -139,8 +168,8 @@ def _growth(node: MemoryNode, session: Session, what: str, match: Match) -> int:
     before, _ = tracemalloc.get_traced_memory()
     fill(node.router, session, what, match, MEASURED)
     # The cached decisions, whose number is limited, are not part of a subscription.
-    role.subscribes.clear()
-    role.registers.clear()
+    role.subscriptions.clear()
+    role.registrations.clear()
     gc.collect()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -150,4 +179,5 @@ def _growth(node: MemoryNode, session: Session, what: str, match: Match) -> int:
 if __name__ == "__main__":
     print(f"Python {sys.version.split()[0]}, medians of {ROUNDS} rounds of {LOOK_UPS:,} look-ups")
     look_ups()
+    components()
     memory()

@@ -9,7 +9,7 @@ from wamp_transport.router.broker import Broker
 from wamp_transport.router.calls import Calls
 from wamp_transport.router.deadlines import Deadline, Deadlines
 from wamp_transport.router.dealer import Dealer
-from wamp_transport.router.matching import PatternIndex, _Node
+from wamp_transport.router.matching import PatternIndex, _Shape
 from wamp_transport.router.pattern_registry import PatternRegistry
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.records import Callee, CallRecord, Registration, Session, Subscription
@@ -29,7 +29,7 @@ WALKED = (
     Router,
     SuspendedMessages,
     Tickets,
-    _Node,
+    _Shape,
 )
 TRACES = (Session, Subscription, Registration, Callee, CallRecord, Deadline)
 CONFIGURED = ("_options", "_handlers", "_on_deadline", "roles", "_roles", "_router_procedures")

@@ -47,7 +47,8 @@ class IndexMachine(RuleBasedStateMachine):
     def counts(self):
         assert len(self.index) == len(self.model)
         if not any(match == "wildcard" for match, _ in self.model):
-            assert not self.index._wildcards.children
+            assert not self.index._shapes
+            assert not self.index._shapes_by_mask
 
 
 TestIndex = IndexMachine.TestCase

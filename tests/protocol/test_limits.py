@@ -256,3 +256,31 @@ def test_changed_limits_reach_running_sessions(serializer):
     node.router.configure(options(), {"ws": service(Limits(payload_size=40)), "other": service(key="other")})
     assert peer.request(call)[4] == SIZE_EXCEEDED
     assert peer.request([PUBLISH, 2, {"acknowledge": True}, TOPIC])[0] == PUBLISHED
+
+
+MANY = ".".join(["a", *63 * [""], "b"])
+"""A pattern with one component too many."""
+
+
+@pytest.mark.parametrize("match", ["prefix", "wildcard"])
+@pytest.mark.parametrize("code", [SUBSCRIBE, REGISTER])
+def test_pattern_with_too_many_components_is_refused(node, serializer, code, match):
+    peer = node.join("realm1", serializer)
+    pattern = MANY if match == "wildcard" else "a." * 64
+    error = peer.request([code, 1, {"match": match}, pattern])
+    assert error[:5] == [ERROR, code, 1, {}, INVALID_URI]
+    assert error[5] == ["a pattern may have at most 64 components, not 65"]
+    fitting = "a..b" if match == "wildcard" else "a." * 63
+    assert peer.request([code, 2, {"match": match}, fitting])[1] == 2
+    assert peer.request([code, 3, {}, "a." * 64 + "b"])[0] in (SUBSCRIBED, REGISTERED)
+
+
+@pytest.mark.parametrize("kind", ["subscription", "registration"])
+def test_meta_procedures_refuse_uris_with_too_many_components(node, serializer, kind):
+    peer = node.join("realm1", serializer)
+    for request_id, (name, args) in enumerate(
+        [("lookup", [MANY, {"match": "wildcard"}]), ("match", ["a." * 64 + "b"]), ("match", ["a." * 1_000_000 + "b"])],
+        1,
+    ):
+        error = peer.request([CALL, request_id, {}, f"wamp.{kind}.{name}", args])
+        assert error[:5] == [ERROR, CALL, request_id, {}, INVALID_URI]

@@ -2,6 +2,7 @@
 
 import stringprep
 import unicodedata
+from typing import Final
 
 _PROHIBITED = (
     stringprep.in_table_c12,
@@ -16,11 +17,17 @@ _PROHIBITED = (
 )
 
 
+MAX_CHARACTERS: Final = 1024
+"""Characters of the longest text that is normalized. Python's ``normalize`` takes quadratic time for some text."""
+
+
 def saslprep(text: str) -> str:
     """Return ``text`` normalized as a query: code points that are unassigned in Unicode 3.2 are allowed.
 
-    Raises ValueError for prohibited characters.
+    Raises ValueError for characters that the profile prohibits, and for text that is too long.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"the text has more than {MAX_CHARACTERS} characters")
     mapped = [" " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one)]
     result = unicodedata.normalize("NFKC", "".join(mapped))
     for one in result:

@@ -141,7 +141,8 @@ def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 def _prepared(authid: str) -> str:
     try:
         return saslprep(authid)
-    except ValueError:  # both sides use a name unchanged if it cannot be normalized
+    except ValueError:
+        # It is not normalized if it is prohibited or too long. The client sent it in its HELLO, so both sides know it.
         return authid
 
 

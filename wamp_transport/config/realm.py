@@ -9,7 +9,7 @@ from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
 from wamp_transport.router.permissions import Rules
-from wamp_transport.wamp.uris import is_uri
+from wamp_transport.wamp.uris import component_excess, is_uri
 
 _LOOSE = r"^[^\s#]*$"
 _STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
@@ -66,6 +66,7 @@ class PermissionSection(Section):
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
         """Check that each star is a whole component or at the end, and that `match` and stars are not combined."""
         uri, match = given.get("uri"), given.get("match")
+        yield from _excess(*(_covered(given) or ("", "exact")))
         if not isinstance(uri, str) or "*" not in uri:
             return
         if match is not None:
@@ -236,6 +237,11 @@ class HistorySection(Section):
     limit: int | None = setting(None, "Events to keep, from 1. Null: the limit of the store.", ge=1)
     max_age: int = setting(0, "Time in seconds after which an event is dropped, from 0. 0: never.", unit="s", ge=0)
 
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Check the number of components."""
+        yield from _excess(given.get("uri"), given.get("match", "exact"))
+
 
 class StoreSection(Section):
     """The event store of a realm."""
@@ -343,6 +349,12 @@ def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
     for name in ("authorizer_timeout", "authorizer_cache_time", "authorizer_cache_per_authid"):
         if name in given and not named:
             yield Finding((name,), "has no effect without an authorizer", level="ignored")
+
+
+def _excess(uri: object, match: object) -> Iterator[Finding]:
+    """Yield a finding about a pattern with too many components."""
+    if isinstance(uri, str) and isinstance(match, str) and (excess := component_excess(uri, match)):
+        yield Finding(("uri",), excess)
 
 
 def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, cast, get_args
 
-from ..wamp.uris import is_reserved, is_uri
+from ..wamp.uris import component_excess, is_reserved, is_uri
 
 Match = Literal["exact", "prefix", "wildcard"]
 Invoke = Literal["single", "first", "last", "roundrobin", "random", "queue_least_loaded"]
@@ -54,6 +54,8 @@ class Declaration:
             faults.append(
                 f"{self.uri!r} is not a valid URI{'' if self.match == 'exact' else f' for match={self.match!r}'}"
             )
+        elif excess := component_excess(self.uri, self.match):
+            faults.append(excess)
         elif self.kind == "procedure" and is_reserved(self.uri):
             faults.append(f"{self.uri!r} begins with 'wamp.', which is reserved for the router")
         if self.invoke is not None and self.invoke not in get_args(Invoke):

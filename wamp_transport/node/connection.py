@@ -113,8 +113,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_decode", "_node", "credentials", "encoder", "is_closed", "is_congested", "service", "session_id",
-        "transport", "transport_details",
+        "_decode", "_node", "credentials", "encoder", "is_closed", "is_congested", "is_paused", "service",
+        "session_id", "transport", "transport_details",
     )  # fmt: skip
 
     def __init__(
@@ -136,6 +136,8 @@ class Connection:
         self.credentials: Any = None
         self.is_closed = False
         self.is_congested = False
+        self.is_paused = False
+        """Whether the router has paused reading from the peer."""
 
     def receive(self, data: bytes) -> None:
         """Decode and route a message of the peer, and run its effects. Ignore it if the connection is closed."""
@@ -185,6 +187,14 @@ class Connection:
     def set_congested(self, is_congested: bool) -> None:
         """Stop sending events and calls to the peer, which reads too slowly, or resume."""
         self._node.set_congested(self, is_congested)
+
+    def set_paused(self, is_paused: bool) -> None:
+        """Stop reading from the peer, or read again, as the router asks."""
+        self.is_paused = is_paused
+        if is_paused:
+            self.transport.pause()
+        else:
+            self.transport.resume()
 
     def close_slow_consumer(self, queued_bytes: int) -> None:
         """Close the connection, because the peer reads too slowly and ``queued_bytes`` bytes are queued for it."""

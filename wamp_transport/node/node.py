@@ -23,6 +23,7 @@ from ..router.effects import (
     Close,
     Effect,
     Pause,
+    Produce,
     Record,
     Resume,
     Send,
@@ -43,6 +44,7 @@ from .connection import Connection, ConnectionTransport, MessageEncoder
 from .decision_tasks import DENY_ALL, Authenticator, Authorizer, DecisionTasks
 from .observers import NodeObservers
 from .outbound import Outbound
+from .paced_output import PacedOutput
 from .stats import NodeStats
 
 logger = logging.getLogger(__name__)
@@ -87,6 +89,7 @@ class Node:
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
         self.outbound = Outbound(self.connections, self._on_undeliverable, self._report_refused)
+        self._paced_output = PacedOutput(loop, self.connections, self.outbound.encode_for, self._after_control)
         self._all_closed: asyncio.Future[None] | None = None
         self._services: Mapping[str, ServiceOptions] | None = None
 
@@ -162,6 +165,7 @@ class Node:
     def lost(self, connection: Connection) -> None:
         """Remove the connection, because its transport was closed or lost. Further calls have no effect."""
         connection.is_closed = True
+        self._paced_output.stop(connection, discard=True)
         self.set_congested(connection, False)
         session_id = connection.session_id
         if self.connections.get(session_id) is connection or self._leaving.get(session_id) is connection:
@@ -323,6 +327,7 @@ class Node:
         """Give the connection of an ended session a new session, which waits for the next HELLO."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
+            self._paced_output.stop(connection)
             self.observers.goodbye_received(connection, effect.reason)
             encoder = connection.encoder
             name = encoder.serializer.name
@@ -334,6 +339,7 @@ class Node:
         """Stop sending to a session that has left. Its transport stays open until it is closed."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
+            self._paced_output.stop(connection)
             self._leaving[effect.session_id] = connection
             self._run_cleanup_soon()
 
@@ -347,18 +353,10 @@ class Node:
         self.router.decide(ticket, answer)
         self._after_control()
 
-    def _pause(self, effect: Pause) -> None:
+    def _set_paused(self, effect: Pause | Resume) -> None:
         connection = self.connections.get(effect.session_id)
         if connection is not None:
-            connection.transport.pause()
-
-    def _resume(self, effect: Resume) -> None:
-        connection = self.connections.get(effect.session_id)
-        if connection is not None:
-            connection.transport.resume()
-
-    def _report_recorded(self, effect: Record) -> None:
-        self.observers.event_recorded(effect)
+            connection.set_paused(type(effect) is Pause)
 
     def _close(self, effect: Close) -> None:
         connection = self.connections.get(effect.session_id) or self._leaving.get(effect.session_id)
@@ -410,12 +408,13 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     AwaitNextHello: Node._await_next_hello,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
-    Record: Node._report_recorded,  # type: ignore[dict-item]
+    Record: lambda node, effect: node.observers.event_recorded(effect),  # type: ignore[arg-type]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]
     Withdraw: Node._cancel_decision,  # type: ignore[dict-item]
-    Pause: Node._pause,  # type: ignore[dict-item]
-    Resume: Node._resume,  # type: ignore[dict-item]
+    Pause: Node._set_paused,  # type: ignore[dict-item]
+    Produce: lambda node, effect: node._paced_output.start(effect),  # type: ignore[arg-type]
+    Resume: Node._set_paused,  # type: ignore[dict-item]
 }
 
 

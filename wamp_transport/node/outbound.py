@@ -73,6 +73,22 @@ class Outbound:
             self._receivers = recipients
             self._events.append(effect)
 
+    # End of the hot path.
+
+    def encode_for(self, connection: Connection, effect: Send) -> bytes | None:
+        """Return the bytes of a message for one connection. Return None, and report it, if it cannot be encoded."""
+        session_id, message = connection.session_id, effect.message
+        if effect.payload_format is PYTHON and type(message) is Error:
+            self._on_refused(session_id, message)
+        try:
+            return connection.encoder.encode(message, effect.payload_format)
+        except Exception as fault:  # noqa: BLE001 - a session that waits for this message must get an answer
+            self._on_undeliverable(session_id, message, fault)
+            self.undelivered_events += type(message) is Event
+        return None
+
+    # Hot path.
+
     def flush_events(self) -> None:
         """Write the queued events."""
         # Empty the queue first: writing can end sessions, and the effects of this can queue events and flush again.

@@ -5,7 +5,7 @@ Subscription", "Publisher Identification", "Publication Trust Levels", "Event Re
 "Subscription Revocation".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..wamp import errors
@@ -24,15 +24,15 @@ from ..wamp.messages import (
 )
 from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
-from .effects import Effect, Record, Send
+from .effects import Effect, Produce, Record, Send
 from .environment import Announce, Environment
 from .history import History, RetainedEvents, is_storable
 from .matching import PatternIndex
-from .message_checks import check_announced, check_sizes
+from .message_checks import check_announced, check_pattern, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
-from .receivers import ReceiverFilter, receiver_filter, receivers
+from .receivers import ReceiverFilter, receiver_filter, receivers, stored_filter
 from .records import Peer, Publication, Session, Subscription
 
 NO_DETAILS = EventDetails()
@@ -140,8 +140,7 @@ class Broker:
         """
         match: Match = message.options.match or "exact"
         topic = message.topic
-        if len(topic) > session.limits.uri_length:
-            raise session.limits.refusal("uri_length")
+        check_pattern(session, topic, match)
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
@@ -159,8 +158,9 @@ class Broker:
             self._announce("wamp.subscription.on_create", topic, session.id, describe(subscription))
         if is_joining:
             self._announce("wamp.subscription.on_subscribe", topic, session.id, subscription.id)
-        if message.options.get_retained:
-            self._replay(session, subscription)
+        if message.options.get_retained and len(self.retained):
+            replay = self._replay(session, subscription, self.retained.last_number)
+            self._outbox.append(Produce(session.id, replay))
 
     def on_unsubscribe(self, session: Session, message: Unsubscribe) -> None:
         """Handle UNSUBSCRIBE. Raises RequestRefused if the session does not have the subscription."""
@@ -230,7 +230,7 @@ class Broker:
         The publication's black and white lists must accept the peer, and its role must be allowed to subscribe to the
         topic.
         """
-        accepts = receiver_filter(publication.message.options)
+        accepts = stored_filter(publication)
         if accepts is not None and not accepts(peer):
             return False
         return self._roles[peer.authrole].covers("subscribe", publication.message.topic)
@@ -248,10 +248,11 @@ class Broker:
             if history.options.is_durable:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
-    def _replay(self, session: Session, subscription: Subscription) -> None:
-        """Send the retained events that the session may receive.
+    def _replay(self, session: Session, subscription: Subscription, last_number: int) -> Iterator[Send | None]:
+        """Yield the retained events that the session may see, up to the one with ``last_number``; None for the others.
 
-        Skip events that the session published itself, unless it set ``exclude_me`` to false.
+        Include its own only if they did not exclude the publisher. Later events of a topic replace the retained one:
+        the session receives them as all subscribers do. The replay ends with the subscription.
         """
 
         def is_visible(publication: Publication) -> bool:
@@ -259,11 +260,16 @@ class Broker:
             return not is_own and self.may_see(session, publication)
 
         is_pattern = subscription.match != "exact"
-        for publication in self.retained.find_latest(subscription, is_visible):
+        for publication in self.retained.find_latest(subscription, is_visible, last_number):
+            if subscription.id not in session.subscriptions:
+                return
+            if publication is None:
+                yield None
+                continue
             details = event_details(publication, is_pattern=is_pattern, is_retained=True)
             message = publication.message
             event = Event(subscription.id, publication.id, details, message.args, message.kwargs)
-            self._outbox.append(Send((session.id,), event, publication.payload_format))
+            yield Send((session.id,), event, publication.payload_format)
 
     def _create(self, match: Match, topic: str) -> Subscription:
         created = self._environment.timestamp()

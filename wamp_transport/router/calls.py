@@ -27,7 +27,7 @@ from .effects import Effect, Send
 from .environment import Environment
 from .message_checks import check_announced, check_sizes
 from .options import RealmOptions
-from .records import Callee, CallPeer, CallRecord, Registration, Session
+from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -60,14 +60,14 @@ class Calls:
         peer = callee.peer
         invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
-        caller.calls[call.request_id] = record
+        caller.calls[call.request_id ^ REQUEST_KEY] = record
         peer.invocations[invocation_id] = record
         callee.in_flight += 1
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove a call from its caller and callee. If the callee still answers the call, the answer is ignored."""
-        record.caller.calls.pop(record.request_id, None)
+        """Remove a call from its caller and callee. Later messages of the callee about this call are ignored."""
+        record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
         if record.deadline is not None:
@@ -142,7 +142,7 @@ class Calls:
 
         The default mode is ``killnowait``. If the callee does not support interrupts, all modes act like ``skip``.
         """
-        record = session.calls.get(message.request_id)
+        record = session.calls.get(message.request_id ^ REQUEST_KEY)
         if record is None or record.is_killed:
             return
         mode = message.options.mode or "killnowait"
@@ -208,9 +208,9 @@ class Calls:
                 self.fail(record, fault.uri, str(fault))
             return
         if isinstance(message, Error) and message.error == fault.uri:
-            return  # This ERROR already reports the failure. Answering it with another ERROR could repeat forever.
-        record = session.calls.get(message.request_id)
-        if record is not None:  # The message was a progressive result, so the call is still open.
+            return  # This is the ERROR about it: answering it with another one would never end.
+        record = session.calls.get(message.request_id ^ REQUEST_KEY)
+        if record is not None:  # A progressive result: the call ends here.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 

@@ -30,12 +30,12 @@ from ..wamp.uris import is_reserved, is_uri
 from .calls import CANCELING, Calls
 from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
-from .message_checks import check_announced, check_sizes
+from .message_checks import check_announced, check_pattern, check_sizes
 from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .records import ACTIVE_STATES, Callee, CallPeer, CallRecord, Registration, Session
+from .records import ACTIVE_STATES, REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
 from .suspension import MessageSuspended
 
 NO_DETAILS = InvocationDetails()
@@ -75,7 +75,7 @@ class Dealer:
 
     def on_call(self, session: Session, message: Call) -> None:
         """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused if there is none."""
-        open_call = session.calls.get(message.request_id)
+        open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
         options = message.options
@@ -197,8 +197,7 @@ class Dealer:
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
         procedure = message.procedure
-        if len(procedure) > session.limits.uri_length:
-            raise session.limits.refusal("uri_length")
+        check_pattern(session, procedure, match)
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)

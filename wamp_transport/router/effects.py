@@ -1,6 +1,6 @@
 """Define the effects: the actions that the core puts into its outbox and the node carries out in order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -16,6 +16,18 @@ class Send(Struct, gc=False):
     recipients: Sequence[int]
     message: Message
     payload_format: str
+
+
+class Produce(Struct):
+    """Send messages to a session, and produce each of them only when the peer's buffer has room for it.
+
+    ``messages`` yields a :class:`Send` to this session, or None after a step of work that has no message. Every answer
+    that can be much larger than its request is sent this way. Messages sent later must not overtake these, and requests
+    that are received later must wait for them. Production may end early if the session ends.
+    """
+
+    session_id: int
+    messages: Iterator[Send | None]
 
 
 class AwaitNextHello(Struct, gc=False):
@@ -128,6 +140,7 @@ class Resume(Struct, gc=False):
 
 Effect = (
     Send
+    | Produce
     | SessionJoined
     | SessionLeft
     | AwaitNextHello

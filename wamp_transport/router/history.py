@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from .options import HistoryOptions
-from .receivers import receiver_filter
+from .receivers import stored_filter
 from .records import Publication, Subscription
 
 
@@ -24,6 +24,8 @@ class RetainedEvents:
 
     def __init__(self) -> None:
         self.limit = 0
+        self.last_number = 0
+        """The number of the publication that was retained last. Numbers grow by one."""
         self._by_topic: dict[str, list[Publication]] = {}
 
     def __len__(self) -> int:
@@ -35,6 +37,8 @@ class RetainedEvents:
 
     def keep(self, publication: Publication) -> None:
         """Retain a publication and remove the earlier ones that it replaces."""
+        self.last_number += 1
+        publication.retained_number = self.last_number
         topic = publication.message.topic
         older = [each for each in self._by_topic.get(topic, ()) if not is_restricted(each)]
         self._by_topic[topic] = [publication, *older[:1]] if is_restricted(publication) else [publication]
@@ -43,28 +47,32 @@ class RetainedEvents:
         """Delete the retained events of a topic."""
         self._by_topic.pop(topic, None)
 
-    def find_latest(self, subscription: Subscription, may_see: Callable[[Publication], bool]) -> Iterator[Publication]:
-        """Yield, for each topic of a subscription, the latest retained publication that ``may_see`` accepts."""
-        if subscription.match == "exact":
-            topics = [subscription.topic]
-        else:
-            covers = _covers(subscription)
-            topics = [topic for topic in self._by_topic if covers(topic)]
+    def find_latest(
+        self, subscription: Subscription, may_see: Callable[[Publication], bool], last_number: int
+    ) -> Iterator[Publication | None]:
+        """Yield the latest retained publication that ``may_see`` accepts for each topic of a subscription, or None.
+
+        Publications after the one with ``last_number`` do not count. There may be any time between two steps, and
+        nothing is kept of a publication that was replaced in the meantime.
+        """
+        covers = _covers(subscription)
+        topics = [subscription.topic] if subscription.match == "exact" else list(self._by_topic)
         for topic in topics:
-            latest = next((each for each in self._by_topic.get(topic, ()) if may_see(each)), None)
-            if latest is not None:
-                yield latest
+            found = self._by_topic.get(topic, ()) if covers(topic) else ()
+            yield next((each for each in found if each.retained_number <= last_number and may_see(each)), None)
 
 
 def _covers(subscription: Subscription) -> Callable[[str], bool]:
+    if subscription.match == "exact":
+        return subscription.topic.__eq__
     if subscription.match == "prefix":
         return lambda topic: topic.startswith(subscription.topic)
     pattern = subscription.topic.split(".")
 
     def covers(topic: str) -> bool:
-        components = topic.split(".")
-        return len(components) == len(pattern) and all(
-            component in ("", found) for component, found in zip(pattern, components, strict=True)
+        # The number comes first: a topic may have far more components than any pattern.
+        return topic.count(".") == len(pattern) - 1 and all(
+            component in ("", found) for component, found in zip(pattern, topic.split("."), strict=True)
         )
 
     return covers
@@ -166,4 +174,4 @@ def is_storable(publication: Publication) -> bool:
 
 def is_restricted(publication: Publication) -> bool:
     """Return whether a publication is restricted to some subscribers."""
-    return receiver_filter(publication.message.options) is not None
+    return stored_filter(publication) is not None

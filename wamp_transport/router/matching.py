@@ -1,42 +1,65 @@
 """Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
 
-Exact matches are found with one lookup, prefixes with one lookup for each length in use, and wildcards with a walk
-through a tree of components. More patterns of the same length and shape do not make the search slower.
+An exact match is one look-up. Prefixes take one look-up for each length that occurs, wildcards one for each arrangement
+of wildcards that occurs among patterns with as many components; neither depends on the number of patterns. What a
+look-up costs depends on the URI alone, not on the patterns.
 Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
 """
 
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 
 from .options import Match
 
 T = TypeVar("T")
 
 
-class _Node(Generic[T]):
-    """A node in the tree of wildcard patterns. The path to the node consists of the first components of a pattern.
+class _Shape(Generic[T]):
+    """The wildcard patterns that have the same number of components and their wildcards in the same places.
 
-    ``children`` are the nodes for the next component. ``value`` belongs to the pattern that ends here, None if none
-    does.
+    ``literals`` returns the components of a URI in the other places. ``values`` holds the values by these components.
+    They are never empty, so an empty component of a URI or pattern equals none of them.
     """
 
-    __slots__ = ("children", "value")
+    __slots__ = ("literals", "values")
 
-    def __init__(self) -> None:
-        self.children: dict[str, _Node[T]] = {}
-        self.value: T | None = None
+    def __init__(self, mask: str) -> None:
+        places = [place for place, kind in enumerate(mask) if kind == LITERAL]
+        self.literals: Callable[[Sequence[str]], Any] = itemgetter(*places) if places else _nothing
+        self.values: dict[Any, T] = {}
+
+
+LITERAL, WILDCARD = "01"
+"""The characters of a mask, which has one for each component. Masks are text, because clients choose them: the hashes
+of numbers can be made to collide. Sorted masks are in the order of precedence.
+"""
+
+
+def _mask(components: Sequence[str]) -> str:
+    return "".join([LITERAL if component else WILDCARD for component in components])
+
+
+def _nothing(components: Sequence[str]) -> tuple[()]:
+    return ()
 
 
 class PatternIndex(Generic[T]):
-    """An index of values by pattern. Each pattern, a pair of match policy and URI, has one value."""
+    """Values by pattern. Each (match, URI) has one value.
 
-    __slots__ = ("_lengths", "_prefixes", "_wildcard_count", "_wildcards", "exact")
+    ``_shapes`` holds the shapes of wildcard patterns by number of components, each with its mask in the order of
+    precedence. ``_shapes_by_mask`` holds the same shapes by mask. Neither keeps a shape without values.
+    """
+
+    __slots__ = ("_lengths", "_prefixes", "_shapes", "_shapes_by_mask", "_wildcard_count", "exact")
 
     def __init__(self) -> None:
         self.exact: dict[str, T] = {}
         self._prefixes: dict[str, T] = {}
         self._lengths: dict[int, int] = {}
-        self._wildcards: _Node[T] = _Node()
+        self._shapes: dict[int, list[tuple[str, _Shape[T]]]] = {}
+        self._shapes_by_mask: dict[str, _Shape[T]] = {}
         self._wildcard_count = 0
 
     def __len__(self) -> int:
@@ -48,12 +71,9 @@ class PatternIndex(Generic[T]):
             return self.exact.get(uri)
         if match == "prefix":
             return self._prefixes.get(uri)
-        node = self._wildcards
-        for component in uri.split("."):
-            if component not in node.children:
-                return None
-            node = node.children[component]
-        return node.value
+        components = uri.split(".")
+        shape = self._shapes_by_mask.get(_mask(components))
+        return None if shape is None else shape.values.get(shape.literals(components))
 
     def put(self, match: Match, uri: str, value: T) -> None:
         """Set the value of a pattern."""
@@ -64,14 +84,7 @@ class PatternIndex(Generic[T]):
                 self._count_length(len(uri), 1)
             self._prefixes[uri] = value
         else:
-            node = self._wildcards
-            for component in uri.split("."):
-                child = node.children.get(component)
-                if child is None:
-                    child = node.children[component] = _Node()
-                node = child
-            self._wildcard_count += node.value is None
-            node.value = value
+            self._put_wildcard(uri.split("."), value)
 
     def remove(self, match: Match, uri: str) -> None:
         """Remove a pattern, if present."""
@@ -93,7 +106,7 @@ class PatternIndex(Generic[T]):
         if value is None and self._lengths:
             value = self._longest_prefix(uri)
         if value is None and self._wildcard_count:
-            value = next(_walk(self._wildcards, uri.split(".")), None)
+            value = next(self._matching_wildcards(uri), None)
         return value
 
     def find_all(self, uri: str) -> list[T]:
@@ -106,7 +119,7 @@ class PatternIndex(Generic[T]):
         """Return the values of all prefixes and wildcards that match ``uri``, in order of precedence."""
         found = self._matching_prefixes(uri) if self._lengths else []
         if self._wildcard_count:
-            found.extend(_walk(self._wildcards, uri.split(".")))
+            found.extend(self._matching_wildcards(uri))
         return found
 
     def find_covering(self, match: Match, pattern: str) -> list[T]:
@@ -121,7 +134,7 @@ class PatternIndex(Generic[T]):
             literal += component + "."
         else:
             literal = pattern
-        return [*self._matching_prefixes(literal), *_walk(self._wildcards, components, is_pattern=True)]
+        return [*self._matching_prefixes(literal), *self._matching_wildcards(pattern, is_pattern=True)]
 
     def _longest_prefix(self, uri: str) -> T | None:
         size = len(uri)
@@ -145,42 +158,43 @@ class PatternIndex(Generic[T]):
             # Longest first, so that the first prefix that matches has the highest precedence.
             self._lengths = dict(sorted(lengths.items(), reverse=True))
 
+    def _matching_wildcards(self, uri: str, *, is_pattern: bool = False) -> Iterator[T]:
+        """Yield the values of wildcards that cover ``uri``, literals before wildcards at each component.
+
+        ``is_pattern``: it is a pattern itself, and every URI that it covers must be covered. Without it, an empty
+        component is covered by nothing: a wildcard stands for exactly one component that is not empty.
+        """
+        # Before the URI is split: a client may ask for one of any length.
+        shapes = self._shapes.get(uri.count(".") + 1)
+        if shapes is None:
+            return
+        components = uri.split(".")
+        if "" in components and not is_pattern:
+            return
+        for _, shape in shapes:
+            value = shape.values.get(shape.literals(components))
+            if value is not None:
+                yield value
+
+    def _put_wildcard(self, components: list[str], value: T) -> None:
+        mask = _mask(components)
+        shape = self._shapes_by_mask.get(mask)
+        if shape is None:
+            shape = self._shapes_by_mask[mask] = _Shape(mask)
+            insort(self._shapes.setdefault(len(mask), []), (mask, shape))
+        literals = shape.literals(components)
+        self._wildcard_count += literals not in shape.values
+        shape.values[literals] = value
+
     def _remove_wildcard(self, components: list[str]) -> None:
-        path = [self._wildcards]
-        for component in components:
-            node = path[-1].children.get(component)
-            if node is None:
-                return
-            path.append(node)
-        node = path.pop()
-        self._wildcard_count -= node.value is not None
-        node.value = None
-        while path and node.value is None and not node.children:
-            node = path.pop()
-            del node.children[components[len(path)]]
-
-
-def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) -> Iterator[T]:
-    """Yield the values below ``root`` whose patterns match, at each component literals before wildcards.
-
-    If ``is_pattern``, the components are themselves a pattern: yield only the values of patterns that match all of its
-    URIs. The walk is iterative, because clients choose the number of components.
-    """
-    depths = len(components)
-    stack = [(root, 0)]
-    while stack:
-        node, depth = stack.pop()
-        if depth == depths:
-            if node.value is not None:
-                yield node.value
-            continue
-        component = components[depth]
-        # An empty component in a pattern matches exactly one component that is not empty.
-        if component or is_pattern:
-            children = node.children
-            wildcard = children.get("")
-            if wildcard is not None:
-                stack.append((wildcard, depth + 1))
-            literal = children.get(component) if component else None
-            if literal is not None:
-                stack.append((literal, depth + 1))
+        mask = _mask(components)
+        shape = self._shapes_by_mask.get(mask)
+        if shape is None or shape.values.pop(shape.literals(components), None) is None:
+            return
+        self._wildcard_count -= 1
+        if not shape.values:
+            del self._shapes_by_mask[mask]
+            shapes = self._shapes[len(mask)]
+            del shapes[bisect_left(shapes, mask, key=itemgetter(0))]
+            if not shapes:
+                del self._shapes[len(mask)]

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..wamp.errors import ProtocolViolation
-from ..wamp.payload import TOO_DEEP
+from ..wamp import errors
+from ..wamp.errors import ProtocolViolation, RequestRefused
+from ..wamp.payload import TOO_DEEP, InvalidPayload
+from ..wamp.uris import component_excess
 from .records import Peer, Session
 
 PASSTHRU: Final = "payload_passthru_mode"
@@ -21,12 +23,23 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
     args, kwargs = message.args, message.kwargs
     if args is TOO_DEEP:
         raise limits.refusal("depth")
+    if type(args) is InvalidPayload:
+        raise RequestRefused(errors.INVALID_PAYLOAD, f"invalid payload: {args.reason}")
     if len(args) + len(kwargs) > limits.payload_size:
         raise limits.refusal("payload_size")
     for part in (args, kwargs):
         # Each level takes at least one byte, so a shorter payload cannot be too deep.
         if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
             raise limits.refusal("depth")
+
+
+def check_pattern(session: Session, uri: str, match: str) -> None:
+    """Check the URI or pattern of a request against the limits on length and components. Raises RequestRefused."""
+    if len(uri) > session.limits.uri_length:
+        raise session.limits.refusal("uri_length")
+    excess = component_excess(uri, match)
+    if excess:
+        raise RequestRefused(errors.INVALID_URI, excess)
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:

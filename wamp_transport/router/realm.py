@@ -37,7 +37,7 @@ from .meta.procedures import bind_procedures
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
 from .pending import PendingMessages
 from .permissions import ALLOWED, Role
-from .records import ACTIVE_STATES, RealmStats, Session, session_details
+from .records import ACTIVE_STATES, REQUEST_KEY, RealmStats, Session, session_details
 from .suspension import MessageSuspended
 from .testaments import take_testaments
 
@@ -307,8 +307,8 @@ class Realm:
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:
-            return  # The id was checked before the suspension.
-        if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
+            return  # It was counted before it was suspended.
+        if type(message) is Call and (request_id ^ REQUEST_KEY in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1
         if request_id != expected:

@@ -12,6 +12,12 @@ from .records import ACTIVE_STATES, Peer, Publication, Subscription
 
 ReceiverFilter = Callable[[Peer], bool]
 
+MAX_INTEGER_SET = 100
+"""Session ids of a list that are compared as numbers. More are compared as text.
+
+A publisher chooses the ids. The hashes of numbers can be made to collide, and building a set then takes quadratic time.
+"""
+
 
 def receivers(subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> Sequence[int]:
     """Return the ids of the subscribers that receive the event.
@@ -41,23 +47,26 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
     An empty white list accepts no peer. Black lists take precedence over white lists.
     """
     tests: list[ReceiverFilter] = []
-    for eligible, attribute in (
-        (options.eligible, "id"),
-        (options.eligible_authid, "authid"),
-        (options.eligible_authrole, "authrole"),
-    ):
+    if options.eligible is not None:
+        tests.append(_has_id(options.eligible))
+    for eligible, attribute in ((options.eligible_authid, "authid"), (options.eligible_authrole, "authrole")):
         if eligible is not None:
             tests.append(_includes(attribute, frozenset(eligible)))
-    for excluded, attribute in (
-        (options.exclude, "id"),
-        (options.exclude_authid, "authid"),
-        (options.exclude_authrole, "authrole"),
-    ):
+    if options.exclude:
+        tests.append(_not(_has_id(options.exclude)))
+    for excluded, attribute in ((options.exclude_authid, "authid"), (options.exclude_authrole, "authrole")):
         if excluded:
-            tests.append(_excludes(attribute, frozenset(excluded)))
+            tests.append(_not(_includes(attribute, frozenset(excluded))))
     if not tests:
         return None
     return lambda peer: all(test(peer) for test in tests)
+
+
+def stored_filter(publication: Publication) -> ReceiverFilter | None:
+    """Return the :func:`receiver_filter` of a stored publication. It is built once: its lists may be long."""
+    if publication.receiver_filter is None:
+        publication.receiver_filter = receiver_filter(publication.message.options) or False
+    return publication.receiver_filter or None
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
@@ -71,9 +80,17 @@ def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) 
     return [session_id for session_id in to if session_id not in keys or session_id == one]
 
 
-def _includes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
+def _has_id(session_ids: list[int]) -> ReceiverFilter:
+    if len(session_ids) <= MAX_INTEGER_SET:
+        few = frozenset(session_ids)
+        return lambda peer: peer.id in few
+    many = frozenset(map(str, session_ids))
+    return lambda peer: str(peer.id) in many
+
+
+def _includes(attribute: str, values: frozenset[str]) -> ReceiverFilter:
     return lambda peer: getattr(peer, attribute) in values
 
 
-def _excludes(attribute: str, values: frozenset[int | str]) -> ReceiverFilter:
-    return lambda peer: getattr(peer, attribute) not in values
+def _not(test: ReceiverFilter) -> ReceiverFilter:
+    return lambda peer: not test(peer)

@@ -3,15 +3,23 @@
 Records hold ids and each other, never connections.
 """
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from ..wamp.ids import MAX_ID
 from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, RegisterOptions
 from .deadlines import Deadline
 from .limits import NO_LIMITS, SessionLimits
 from .options import Match, ServiceOptions
 from .pending import PendingLogin, PendingMessages
+
+REQUEST_KEY: Final = hash("request id") & MAX_ID - 1
+"""A random number. The key of a call in flight is its request id, XORed with this number.
+
+Clients choose request ids. Without the secret they could choose ids that collide in a dict, and each look-up would take
+as long as there are calls.
+"""
 
 State = Literal["closed", "authenticating", "challenging", "established", "suspended", "closing", "gone"]
 
@@ -46,10 +54,10 @@ class Peer(Protocol):
 class CallPeer(Peer, Protocol):
     """A caller or callee: a peer with records of its calls, invocations and registrations.
 
-    ``calls`` maps request ids to the calls that the peer made. ``invocations`` maps invocation ids to the calls that
-    the peer received. ``last_invocation`` is the last invocation id that was assigned. ``ended_streams`` holds the
-    request ids of ended progressive calls for which the peer can still send parts. ``payload_format`` is the format of
-    the raw payload in the peer's current message.
+    ``calls`` maps request ids, XORed with :data:`REQUEST_KEY`, to the calls that the peer made. ``invocations`` maps
+    invocation ids to the calls that the peer received. ``last_invocation`` is the last invocation id that was assigned.
+    ``ended_streams`` holds the request ids of ended progressive calls that may receive more parts. ``payload_format``
+    is the format of the raw payload in the peer's current message.
     """
 
     realm: str
@@ -186,8 +194,9 @@ class RealmStats(NamedTuple):
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``time`` is set when the publication is stored. ``is_plain`` means that no option except ``acknowledge`` is set.
-    ``is_disclosed`` means that the receivers learn the publisher's identity.
+    ``is_plain`` means that its options ask for an acknowledgement at most. ``is_disclosed`` means that its receivers
+    learn who published it. The other fields are set when it is stored: ``time``; ``receiver_filter``, False if it has
+    no lists; ``retained_number``, which grows with each retained publication.
     """
 
     id: int
@@ -200,6 +209,8 @@ class Publication(Struct, gc=False):
     trustlevel: int | None = None
     time: Any = None
     is_plain: bool = False
+    receiver_filter: Any = None
+    retained_number: int = 0
 
 
 class Callee:

@@ -24,6 +24,7 @@ from ..router.effects import (
     Close,
     Effect,
     Pause,
+    Produce,
     Record,
     Resume,
     Send,
@@ -175,6 +176,8 @@ class MemoryNode:
             for session_id in effect.recipients:
                 if session_id in self.peers:
                     self._send(self.peers[session_id], effect.message, effect.payload_format)
+        elif isinstance(effect, Produce):
+            self._produce(effect)
         elif isinstance(effect, AwaitNextHello):
             self.open_session(self.peers.pop(effect.session_id))
         elif isinstance(effect, StopSending):
@@ -189,6 +192,12 @@ class MemoryNode:
             self._close(effect)
         elif isinstance(effect, Pause | Resume):
             self._pause(effect)
+
+    def _produce(self, effect: Produce) -> None:
+        """Send all messages now: a peer in memory has room for any number."""
+        for send in effect.messages:
+            if send is not None:
+                self._run(send)
 
     def _pause(self, effect: Pause | Resume) -> None:
         peer = self.peers.get(effect.session_id)

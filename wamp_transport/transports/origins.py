@@ -10,6 +10,12 @@ from urllib.parse import urlsplit
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAME_ORIGIN = "same-origin"
 
+MAX_ORIGIN_CHARACTERS = 512
+"""Characters of the longest origin that is matched: a scheme, a host name of at most 253 characters and a port.
+
+A pattern with several ``*`` takes more than linear time for some text.
+"""
+
 _NO_ORIGIN = re.compile(r"[\s,@]")
 """Characters that are not valid in an origin. They indicate several origins, or credentials."""
 
@@ -37,6 +43,8 @@ class OriginPolicy:
         """
         if origin is None:
             return self._allow_missing
+        if len(origin) > MAX_ORIGIN_CHARACTERS:
+            return False
         origin = origin.strip().lower()
         if origin == "null" or origin.startswith("file:"):
             return self._allow_null

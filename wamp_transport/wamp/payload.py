@@ -22,15 +22,23 @@ ABSENT: Final = Raw(b"")
 """The value of args or kwargs that are absent from a message. Compare it by identity."""
 
 
-class _TooDeep:
-    """The type of :data:`TOO_DEEP`. Its length exceeds any limit, so that size checks inspect the payload."""
+class InvalidPayload:
+    """Stands for the args of a message whose payload cannot be accepted: the request fails, and the session goes on.
+
+    ``reason`` is for people. The size is larger than any limit, so size checks fail and look at the payload itself.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
     def __len__(self) -> int:
         return maxsize
 
 
-TOO_DEEP: Final[Any] = _TooDeep()
-"""The args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
+TOO_DEEP: Final[Any] = InvalidPayload("nested too deeply")
+"""Marks the args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
 
 PYTHON: Final = "python"
 """The format of payload that consists of Python values (a list, a dict) instead of bytes, as in messages that the

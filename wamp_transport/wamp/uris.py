@@ -5,6 +5,10 @@ Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-
 """
 
 import re
+from typing import Final
+
+MAX_PATTERN_COMPONENTS: Final = 64
+"""Components of the longest pattern. Each takes memory, and time whenever a URI is matched."""
 
 STRICT = {
     "exact": re.compile(r"([0-9a-z_]+\.)*[0-9a-z_]+"),
@@ -25,6 +29,14 @@ def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
     has no empty component. A prefix may end with an empty component. A wildcard may have empty components anywhere.
     """
     return (LOOSE if loose else STRICT)[match].fullmatch(uri) is not None
+
+
+def component_excess(uri: str, match: str) -> str:
+    """Return a sentence on the limit that a pattern exceeds with its number of components; empty if it does not."""
+    count = uri.count(".") + 1
+    if match == "exact" or count <= MAX_PATTERN_COMPONENTS:
+        return ""
+    return f"a pattern may have at most {MAX_PATTERN_COMPONENTS} components, not {count}"
 
 
 def is_reserved(uri: str) -> bool:

@@ -19,3 +19,9 @@ def test_examples_of_the_profile_are_mapped(given, result):
 def test_what_the_profile_prohibits_is_refused(given):
     with pytest.raises(ValueError, match=r"not allowed|right to left"):
         saslprep(given)
+
+
+def test_text_that_would_take_long_to_normalize_is_refused():
+    assert len(saslprep("a" * 1024)) == 1024
+    with pytest.raises(ValueError, match="1024 characters"):
+        saslprep("a" + "\u0345" * 600 + "\u0300" * 600)

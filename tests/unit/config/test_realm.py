@@ -83,6 +83,9 @@ def test_star_beside_match_is_told_to_have_no_meaning(worker, node, read):
         ({"uri": "a", "cache": 1}, "cache", "true or false"),
         ({"uri": "a", "validate": {"call": "x"}}, "validate", "let any payload pass"),
         ("a", "", "an object"),
+        ({"uri": "." * 64, "match": "wildcard"}, "uri", "at most 64 components, not 65"),
+        ({"uri": "a." * 64, "match": "prefix"}, "uri", "at most 64 components, not 65"),
+        ({"uri": "*." * 64 + "a"}, "uri", "at most 64 components, not 65"),
     ],
 )
 def test_bad_permission_is_refused(worker, problems, given, path, words):
@@ -298,6 +301,7 @@ def test_history_takes_the_limit_of_its_store_unless_it_has_its_own(worker, node
         ({"event-history": [{"uri": "a b"}]}, "store.event-history[0].uri"),
         ({"event-history": [{"match": "exact"}]}, "store.event-history[0].uri"),
         ({"event-history": [{"uri": "a", "limit": 0}]}, "store.event-history[0].limit"),
+        ({"event-history": [{"uri": "." * 64, "match": "wildcard"}]}, "store.event-history[0].uri"),
     ],
 )
 def test_bad_store_is_refused(worker, problems, store, place):

@@ -104,3 +104,11 @@ def test_faults_of_arguments_are_told(registry, declare, fault):
 def test_patterns_and_meta_events_are_heard(registry, uri, match):
     subscribe(uri, match=match)(lambda: None)
     assert registry.declarations[0].faults() == []
+
+
+def test_pattern_with_too_many_components_is_a_fault(registry):
+    subscribe("." * 64, match="wildcard")(lambda: None)
+    subscribe("." * 63, match="wildcard")(lambda: None)
+    many, few = registry.declarations
+    assert many.faults() == ["a pattern may have at most 64 components, not 65"]
+    assert few.faults() == []

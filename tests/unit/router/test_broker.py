@@ -2,7 +2,7 @@ import pytest
 
 from wamp_transport.router import pattern_registry
 from wamp_transport.router.broker import Broker
-from wamp_transport.router.effects import Record, Send
+from wamp_transport.router.effects import Produce, Record, Send
 from wamp_transport.router.limits import SessionLimits
 from wamp_transport.router.options import HistoryOptions, Limits, RealmOptions
 from wamp_transport.wamp.errors import ProtocolViolation, RequestRefused
@@ -36,6 +36,14 @@ def subscribe(broker, outbox):
         return sent.message.subscription_id
 
     return subscribe
+
+
+def sent(outbox):
+    """The effects, with those messages that are produced one by one."""
+    effects = []
+    for effect in outbox:
+        effects += [each for each in effect.messages if each] if isinstance(effect, Produce) else [effect]
+    return effects
 
 
 def publish(broker, session, topic, **options):
@@ -281,28 +289,52 @@ class TestRetained:
         broker.on_subscribe(session, Subscribe(1, SubscribeOptions(), "com.x"))
         broker.on_subscribe(session, Subscribe(2, SubscribeOptions(get_retained=True), "com.x"))
         subscription_id = broker.lookup("exact", "com.x").id
-        assert [type(each.message) for each in outbox] == [Subscribed, Subscribed, Event]
+        effects = sent(outbox)
+        assert [type(each.message) for each in effects] == [Subscribed, Subscribed, Event]
         event = Event(subscription_id, 1001, EventDetails(retained=True))
-        assert outbox[-1] == Send((session.id,), event, "json")
+        assert effects[-1] == Send((session.id,), event, "json")
 
     def test_event_is_replayed_to_a_pattern_with_its_topic(self, broker, outbox, new_session):
         publish(broker, new_session(), "com.x", retain=True)
         broker.on_subscribe(new_session(), Subscribe(1, SubscribeOptions(match="prefix", get_retained=True), "com."))
-        assert outbox[-1].message.details == EventDetails(retained=True, topic="com.x")
+        assert sent(outbox)[-1].message.details == EventDetails(retained=True, topic="com.x")
 
     def test_event_is_not_replayed_to_who_may_not_see_it(self, broker, outbox, new_session):
         session = new_session("some")
         publish(broker, new_session(), "com.secret", retain=True)
         publish(broker, new_session(), "com.x", retain=True, eligible=[99])
         broker.on_subscribe(session, Subscribe(1, SubscribeOptions(match="prefix", get_retained=True), "com."))
-        assert [type(each.message) for each in outbox] == [Subscribed]
+        assert [type(each.message) for each in sent(outbox)] == [Subscribed]
+
+    def test_replay_is_made_step_by_step_from_what_is_retained_then(self, broker, outbox, new_session):
+        publisher, session = new_session(), new_session()
+        for name in "abcd":
+            publish(broker, publisher, f"com.{name}", retain=True)
+        broker.on_subscribe(session, Subscribe(1, SubscribeOptions(match="prefix", get_retained=True), "com."))
+        messages = outbox.pop().messages
+        assert next(messages).message.details.topic == "com.a"
+        # A later event is sent as all events are, and must not be followed by the one that it has replaced.
+        publish(broker, publisher, "com.b", retain=True)
+        publish(broker, publisher, "com.e", retain=True)
+        broker.retained.clear("com.c")
+        assert [each and each.message.details.topic for each in messages] == [None, None, "com.d"]
+
+    def test_replay_ends_with_its_subscription(self, broker, outbox, new_session):
+        publisher, session = new_session(), new_session()
+        for name in "ab":
+            publish(broker, publisher, f"com.{name}", retain=True)
+        broker.on_subscribe(session, Subscribe(1, SubscribeOptions(match="prefix", get_retained=True), "com."))
+        messages = outbox.pop().messages
+        assert next(messages)
+        broker.remove_subscriber(session, broker.lookup("prefix", "com."))
+        assert list(messages) == []
 
     @pytest.mark.parametrize(("exclude_me", "replayed"), [(None, 0), (True, 0), (False, 1)])
     def test_own_event_is_replayed_only_if_it_was_wanted(self, broker, outbox, new_session, exclude_me, replayed):
         session = new_session()
         publish(broker, session, "com.x", retain=True, exclude_me=exclude_me)
         broker.on_subscribe(session, Subscribe(1, SubscribeOptions(get_retained=True), "com.x"))
-        assert len(outbox) == 1 + replayed
+        assert len(sent(outbox)) == 1 + replayed
 
 
 class TestHistory:

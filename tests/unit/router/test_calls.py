@@ -4,7 +4,7 @@ from wamp_transport.router import calls as calls_module
 from wamp_transport.router.calls import Calls
 from wamp_transport.router.effects import Send
 from wamp_transport.router.options import RealmOptions
-from wamp_transport.router.records import Callee, Registration
+from wamp_transport.router.records import REQUEST_KEY, Callee, Registration
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.ids import MAX_ID
 from wamp_transport.wamp.messages import (
@@ -81,10 +81,32 @@ def sent(outbox):
     return taken
 
 
+class Colliding(int):
+    """A request id that collides with all others, and counts how often it is compared."""
+
+    compared = 0
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        Colliding.compared += 1
+        return int(self) == other
+
+
+def test_calls_whose_ids_are_made_to_collide_take_linear_time(calls, open_call, caller, callee):
+    Colliding.compared = 0
+    records = [open_call(caller, Colliding(number + 1), callee) for number in range(500)]
+    for record in records:
+        calls.on_cancel(caller, Cancel(Colliding(record.request_id), CancelOptions(mode="skip")))
+    assert not caller.calls
+    assert not Colliding.compared
+
+
 class TestOpening:
     def test_call_is_known_at_both_ends(self, open_call, caller, callee):
         record = open_call(caller, 7, callee)
-        assert caller.calls == {7: record}
+        assert caller.calls == {7 ^ REQUEST_KEY: record}
         assert callee.invocations == {1: record}
         assert record.callee.in_flight == 1
 
@@ -140,13 +162,13 @@ class TestYield:
         open_call(caller, 7, callee, receive_progress=True)
         calls.on_yield(callee, Yield(1, YieldOptions(progress=True), b"[1]"))
         assert sent(outbox) == [(caller.id, Result(7, ResultDetails(progress=True), b"[1]"))]
-        assert 7 in caller.calls
+        assert 7 ^ REQUEST_KEY in caller.calls
 
     def test_unrequested_progress_is_dropped(self, calls, open_call, caller, callee, outbox):
         open_call(caller, 7, callee)
         calls.on_yield(callee, Yield(1, YieldOptions(progress=True)))
         assert outbox == []
-        assert 7 in caller.calls
+        assert 7 ^ REQUEST_KEY in caller.calls
 
     def test_progress_without_the_feature_is_a_violation(self, calls, open_call, caller, simple):
         open_call(caller, 7, simple, receive_progress=True)
@@ -245,7 +267,7 @@ class TestCancel:
         self.cancel(calls, caller, "kill")
         assert sent(outbox) == [(callee.id, interrupt("kill", "wamp.error.canceled"))]
         assert record.is_killed
-        assert caller.calls == {7: record}
+        assert caller.calls == {7 ^ REQUEST_KEY: record}
         self.cancel(calls, caller, "skip")
         assert outbox == []
 

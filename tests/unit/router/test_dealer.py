@@ -5,7 +5,7 @@ from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Send
 from wamp_transport.router.limits import SessionLimits
 from wamp_transport.router.options import Limits, RealmOptions
-from wamp_transport.router.records import Callee
+from wamp_transport.router.records import REQUEST_KEY, Callee
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import (
     Call,
@@ -81,7 +81,7 @@ def test_call_becomes_an_invocation(dealer, register, outbox, new_session):
     registration = register(callee, "com.x")
     call(dealer, caller, "com.x")
     assert outbox == [Send((callee.id,), Invocation(1, registration, InvocationDetails()), "json")]
-    assert caller.calls[7] is callee.invocations[1]
+    assert caller.calls[7 ^ REQUEST_KEY] is callee.invocations[1]
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ class TestDetails:
         call(dealer, caller, "com.y", 8, receive_progress=True)
         call(dealer, new_session(), "com.x", receive_progress=True)
         assert [each.message.details.receive_progress for each in outbox] == [True, None, None]
-        assert [caller.calls[each].wants_progress for each in (7, 8)] == [True, False]
+        assert [caller.calls[each ^ REQUEST_KEY].wants_progress for each in (7, 8)] == [True, False]
 
 
 class TestProgressiveCalls:
@@ -356,7 +356,7 @@ class TestProgressiveCalls:
             Invocation(1, streaming, InvocationDetails(progress=True)),
             Invocation(1, streaming, InvocationDetails()),
         ]
-        assert not caller.calls[7].is_streaming
+        assert not caller.calls[7 ^ REQUEST_KEY].is_streaming
         with pytest.raises(ProtocolViolation, match="7"):
             call(dealer, caller, "com.x")
 
@@ -677,7 +677,7 @@ def test_call_is_sent_to_a_callee_of_another_node(dealer, outbox, remote_callee,
     (sent,) = outbox
     assert (sent.recipients, sent.message.request_id) == ((remote_callee.id,), 1)
     assert sent.message.details.caller == caller.id
-    assert remote_callee.invocations[1] is caller.calls[7]
+    assert remote_callee.invocations[1] is caller.calls[7 ^ REQUEST_KEY]
 
 
 def test_callee_of_another_node_that_left_gets_no_calls(dealer, remote_callee, new_session):

@@ -45,7 +45,8 @@ def test_all_removed_leaves_nothing(index):
     for pattern in PATTERNS:
         index.remove(*pattern)
     assert len(index) == 0
-    assert not index._wildcards.children
+    assert not index._shapes
+    assert not index._shapes_by_mask
     assert not index._lengths
     assert index.best("a.b") is None
     assert index.patterns("a.b") == []
@@ -73,6 +74,25 @@ def test_patterns_are_all_that_cover_in_order_of_precedence(index):
 def test_empty_component_in_a_uri_is_matched_by_no_wildcard(index):
     assert ("wildcard", "a.") not in index.patterns("a.")
     assert ("wildcard", ".") not in index.patterns(".b")
+
+
+def test_work_does_not_depend_on_the_number_of_patterns_or_their_components():
+    """All patterns agree with the URI in all components but the last."""
+    index = PatternIndex()
+    for count in (2, 64):
+        for number in range(1000):
+            index.put("wildcard", ".".join([*["a"] * (count - 2), "", f"z{number}"]), number)
+    assert [len(shapes) for shapes in index._shapes.values()] == [1, 1]
+    assert index.patterns(".".join(["a"] * 63 + ["z7"])) == [7]
+    assert index.patterns(".".join(["a"] * 64)) == []
+
+
+def test_uri_with_other_numbers_of_components_is_not_taken_apart(index):
+    class Unsplittable(str):
+        def split(self, *args):
+            raise AssertionError
+
+    assert index.patterns(Unsplittable("a" * 3 + "." * 100)) == [("prefix", "")]
 
 
 def test_prefixes_alone_are_enough():

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.receivers import receiver_filter, receivers
+from wamp_transport.router.receivers import receiver_filter, receivers, stored_filter
 from wamp_transport.router.records import Publication, Subscription
 from wamp_transport.wamp.messages import Publish, PublishOptions
 
@@ -98,3 +98,32 @@ def test_lists_apply_to_a_subscriber_of_another_node(subscription, new_session, 
     subscription.add(peer, None)
     assert chosen(subscription, new_session(), eligible_authrole=["admin"]) == ["carl", peer.authid]
     assert chosen(subscription, new_session(), exclude=[peer.id]) == ["anna", "ben", "carl"]
+
+
+class Colliding(int):
+    """A number that collides with all others, and counts how often it is compared."""
+
+    compared = 0
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        Colliding.compared += 1
+        return int(self) == other
+
+
+@pytest.mark.parametrize("name", ["eligible", "exclude"])
+def test_long_list_of_ids_takes_linear_time(new_session, name):
+    peer = new_session()
+    ids = [Colliding(number + 10) for number in range(1000)]
+    Colliding.compared = 0
+    accepts = receiver_filter(PublishOptions(**{name: [*ids, peer.id]}))
+    assert accepts(peer) is (name == "eligible")
+    assert not Colliding.compared
+
+
+def test_filter_of_a_stored_publication_is_built_once(new_session):
+    stored = publication(new_session(), exclude=[1])
+    assert stored_filter(stored) is stored_filter(stored)
+    assert stored_filter(publication(new_session())) is None

@@ -113,3 +113,9 @@ def test_client_without_an_origin_is_let_in_by_policy() -> None:
         policy = OriginPolicy(["*"], allow_null=True, allow_missing=allow)
         assert policy.allows(None, "here", is_secure=False) is allow
         assert policy.allows("http://there", "here", is_secure=False)
+
+
+def test_origin_that_would_take_long_to_match_is_refused() -> None:
+    pattern = "http://*.example.*.test.*:8080"
+    assert allows("http://a.example.b.test.c:8080", pattern)
+    assert not allows("http://" + ".example" * 70 + ".test.c:8080", pattern)

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.wamp.uris import is_reserved, is_uri
+from wamp_transport.wamp.uris import component_excess, is_reserved, is_uri
 
 MATCHES = ("exact", "prefix", "wildcard")
 
@@ -41,3 +41,11 @@ def test_check_takes_no_long_time(uri):
 @pytest.mark.parametrize(("uri", "reserved"), [("wamp", True), ("wamp.x", True), ("wampx", False), ("a.wamp", False)])
 def test_first_component_wamp_is_reserved(uri, reserved):
     assert is_reserved(uri) is reserved
+
+
+@pytest.mark.parametrize("match", ["exact", "prefix", "wildcard"])
+def test_number_of_components_is_limited_in_patterns_alone(match):
+    most = ".".join("a" * 64)
+    assert component_excess(most, match) == ""
+    expected = "" if match == "exact" else "a pattern may have at most 64 components, not 65"
+    assert component_excess(most + ".", match) == expected

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..broker import Broker
 from ..dealer import Dealer
@@ -25,7 +25,16 @@ class Context:
     leave: Callable[..., None]
 
 
+class LargeResult(NamedTuple):
+    """A result that may be much larger than its CALL. It is computed when the caller's buffer has room for it.
+
+    ``compute`` changes nothing. It may raise RequestRefused, but not suspend the call.
+    """
+
+    compute: Callable[[], Any]
+
+
 Procedure = Callable[[Context, Session, Arguments], Any]
-"""A meta procedure. It takes the context, the caller and the arguments, and returns the only positional value of the
-RESULT. Raises RequestRefused.
+"""A meta procedure. It is called with context, caller and arguments, and returns the single positional result, or a
+LargeResult of it. Raises RequestRefused.
 """

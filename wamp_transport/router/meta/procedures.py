@@ -1,18 +1,18 @@
 """Collect the meta procedures, and adapt them for the dealer: decode the payload of the CALL and send the RESULT."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from ...wamp.errors import PayloadError, RequestRefused
-from ...wamp.messages import Call, Result, ResultDetails
+from ...wamp.messages import CODES, Call, Error, ErrorDetails, Result, ResultDetails
 from ...wamp.payload import ABSENT, PYTHON, positional
-from ..effects import Effect, Send
+from ..effects import Effect, Produce, Send
 from ..environment import RouterProcedure
 from ..records import Session
 from . import registrations, sessions, subscriptions
 from .arguments import Arguments
-from .context import Context, Procedure
+from .context import Context, LargeResult, Procedure
 
 PROCEDURES: Mapping[str, Procedure] = {
     **sessions.PROCEDURES,
@@ -32,8 +32,22 @@ def _answer(context: Context, outbox: list[Effect], procedure: Procedure, caller
         _values(context, caller, call.kwargs, {}),
     )
     value = procedure(context, caller, arguments)
-    result = Result(call.request_id, ResultDetails(), positional(value))
-    outbox.append(Send((caller.id,), result, PYTHON))
+    if type(value) is LargeResult:
+        outbox.append(Produce(caller.id, _produce(value, caller, call)))
+    else:
+        outbox.append(_result(value, caller, call))
+
+
+def _produce(large: LargeResult, caller: Session, call: Call) -> Iterator[Send]:
+    try:
+        yield _result(large.compute(), caller, call)
+    except RequestRefused as refused:
+        error = Error(CODES[Call], call.request_id, ErrorDetails(), refused.uri, positional(str(refused)))
+        yield Send((caller.id,), error, PYTHON)
+
+
+def _result(value: Any, caller: Session, call: Call) -> Send:
+    return Send((caller.id,), Result(call.request_id, ResultDetails(), positional(value)), PYTHON)
 
 
 def _values(context: Context, caller: Session, raw: Any, absent: Any) -> Any:

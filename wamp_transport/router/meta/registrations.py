@@ -9,31 +9,41 @@ from ...wamp import errors
 from ...wamp.errors import RequestRefused
 from ...wamp.messages import RegisterOptions
 from ..dealer import describe
+from ..message_checks import check_pattern
+from ..options import Match
 from ..records import Registration, Session
 from .arguments import Arguments
-from .context import Context, Procedure
+from .context import Context, LargeResult, Procedure
 
 
-def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
+def list_(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the ids of all registrations, by match policy."""
-    ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
-    for registration in context.dealer.registrations.values():
-        if registration.has_active_callee:
-            ids[registration.match].append(registration.id)
-    return ids
+
+    def compute() -> dict[str, list[int]]:
+        ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
+        for registration in context.dealer.registrations.values():
+            if registration.has_active_callee:
+                ids[registration.match].append(registration.id)
+        return ids
+
+    return LargeResult(compute)
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
     """Return the id of the registration of exactly this procedure or pattern, or null if there is none."""
     procedure = arguments.require(0, "procedure", str)
     options = arguments.get(1, "options", RegisterOptions, RegisterOptions())
-    found = context.dealer.lookup(options.match or "exact", procedure)
+    match_policy: Match = options.match or "exact"
+    check_pattern(caller, procedure, match_policy)
+    found = context.dealer.lookup(match_policy, procedure)
     return found.id if found is not None and found.has_active_callee else None
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
     """Return the id of the registration that handles calls of this procedure, or null if there is none."""
-    found = context.dealer.best_registration(arguments.require(0, "procedure", str))
+    procedure = arguments.require(0, "procedure", str)
+    check_pattern(caller, procedure, "wildcard")
+    found = context.dealer.best_registration(procedure)
     return None if found is None else found.id
 
 
@@ -42,15 +52,15 @@ def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, An
     return describe(_registration(context, arguments))
 
 
-def list_callees(context: Context, caller: Session, arguments: Arguments) -> list[int]:
+def list_callees(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the session ids of the callees of a registration."""
-    callees = _registration(context, arguments).callees
-    return [session_id for session_id, callee in callees.items() if callee.is_active]
+    registration = _registration(context, arguments)
+    return LargeResult(lambda: _active_callees(registration))
 
 
 def count_callees(context: Context, caller: Session, arguments: Arguments) -> int:
     """Return the number of callees of a registration."""
-    return len(list_callees(context, caller, arguments))
+    return len(_active_callees(_registration(context, arguments)))
 
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -62,6 +72,10 @@ def remove_callee(context: Context, caller: Session, arguments: Arguments) -> No
     if session is None or session_id not in registration.callees:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this registration")
     context.dealer.revoke(session, registration, reason)
+
+
+def _active_callees(registration: Registration) -> list[int]:
+    return [session_id for session_id, callee in registration.callees.items() if callee.is_active]
 
 
 def _registration(context: Context, arguments: Arguments) -> Registration:

@@ -17,18 +17,21 @@ from ..permissions import refusal
 from ..records import Session, session_details
 from ..testaments import add_testament, flush_testaments, validate_scope
 from .arguments import Arguments
-from .context import Context, Procedure
+from .context import Context, LargeResult, Procedure
 
 
 def count(context: Context, caller: Session, arguments: Arguments) -> int:
-    """Return the number of sessions. If a list of roles is given, count only sessions with these roles."""
-    return len(list_(context, caller, arguments))
+    """Return the number of sessions; if a list of roles is given, only of these roles."""
+    roles = _roles(arguments)
+    return sum(roles is None or session.authrole in roles for session in context.sessions.values())
 
 
-def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """Return the ids of the sessions. If a list of roles is given, include only sessions with these roles."""
-    roles = arguments.get(0, "filter_authroles", list[str])
-    return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
+def list_(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
+    """Return the ids of the sessions; if a list of roles is given, only of these roles."""
+    roles = _roles(arguments)
+    return LargeResult(
+        lambda: [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
+    )
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
@@ -87,6 +90,11 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
 def flush(context: Context, caller: Session, arguments: Arguments) -> None:
     """Delete the testaments of a scope."""
     flush_testaments(caller, arguments.get_keyword("scope", str, "destroyed"))
+
+
+def _roles(arguments: Arguments) -> frozenset[str] | None:
+    names = arguments.get(0, "filter_authroles", list[str])
+    return None if names is None else frozenset(names)
 
 
 def _session(context: Context, session_id: int) -> Session:

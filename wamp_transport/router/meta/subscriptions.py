@@ -14,37 +14,49 @@ from ...wamp.messages import SubscribeOptions
 from ...wamp.payload import ABSENT
 from ..broker import describe, event_details
 from ..environment import rfc3339
-from ..history import Query
+from ..history import History, Query
+from ..message_checks import check_pattern
+from ..options import Match
 from ..permissions import refusal
 from ..records import ACTIVE_STATES, Publication, Session, Subscription
 from .arguments import Arguments, convert_argument
-from .context import Context, Procedure
+from .context import Context, LargeResult, Procedure
 
 TIMES = ("from_time", "after_time", "before_time", "until_time")
+MAX_EVENTS_BYTES = 4 * 1024 * 1024
+"""Payload of the past events in one answer, in bytes as received. Decoding it takes many times as much memory."""
 PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "until_publication")
 
 
-def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, list[int]]:
+def list_(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the ids of all subscriptions, by match policy."""
-    ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
-    for subscription in context.broker.subscriptions.values():
-        if subscription.is_in_use:
-            ids[subscription.match].append(subscription.id)
-    return ids
+
+    def compute() -> dict[str, list[int]]:
+        ids: dict[str, list[int]] = {"exact": [], "prefix": [], "wildcard": []}
+        for subscription in context.broker.subscriptions.values():
+            if subscription.is_in_use:
+                ids[subscription.match].append(subscription.id)
+        return ids
+
+    return LargeResult(compute)
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
     """Return the id of the subscription to exactly this topic or pattern, or null if there is none."""
     topic = arguments.require(0, "topic", str)
     options = arguments.get(1, "options", SubscribeOptions, SubscribeOptions())
-    found = context.broker.lookup(options.match or "exact", topic)
+    match_policy: Match = options.match or "exact"
+    check_pattern(caller, topic, match_policy)
+    found = context.broker.lookup(match_policy, topic)
     return found.id if found is not None and found.is_in_use else None
 
 
-def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
+def match(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the ids of the subscriptions that match this topic, or null if there are none."""
-    found = context.broker.matching_subscriptions(arguments.require(0, "topic", str))
-    return [subscription.id for subscription in found if subscription.is_in_use] or None
+    topic = arguments.require(0, "topic", str)
+    check_pattern(caller, topic, "wildcard")
+    find = context.broker.matching_subscriptions
+    return LargeResult(lambda: [subscription.id for subscription in find(topic) if subscription.is_in_use] or None)
 
 
 def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, Any]:
@@ -52,15 +64,15 @@ def get(context: Context, caller: Session, arguments: Arguments) -> dict[str, An
     return describe(_subscription(context, arguments))
 
 
-def list_subscribers(context: Context, caller: Session, arguments: Arguments) -> list[int]:
+def list_subscribers(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the session ids of the subscribers of a subscription."""
-    subscribers = _subscription(context, arguments).subscribers
-    return [session.id for session in subscribers.values() if session.state in ACTIVE_STATES]
+    subscription = _subscription(context, arguments)
+    return LargeResult(lambda: _active_subscribers(subscription))
 
 
 def count_subscribers(context: Context, caller: Session, arguments: Arguments) -> int:
     """Return the number of subscribers of a subscription."""
-    return len(list_subscribers(context, caller, arguments))
+    return len(_active_subscribers(_subscription(context, arguments)))
 
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -74,7 +86,7 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
     context.broker.revoke(session, subscription, reason)
 
 
-def get_events(context: Context, caller: Session, arguments: Arguments) -> list[dict[str, Any]]:
+def get_events(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the past events of a subscription with event history, oldest first unless reversed."""
     subscription = _subscription(context, arguments)
     topic, match = subscription.topic, subscription.match
@@ -85,12 +97,18 @@ def get_events(context: Context, caller: Session, arguments: Arguments) -> list[
     if history is None:
         text = f"no history is kept of {subscription.topic!r} ({subscription.match})"
         raise RequestRefused(errors.HISTORY_UNAVAILABLE, text)
+    query = _query(context, arguments)
+    return LargeResult(lambda: _events(context, caller, history, query))
+
+
+def _events(context: Context, caller: Session, history: History, query: Query) -> list[dict[str, Any]]:
     events = history.events(
-        _query(context, arguments),
-        context.environment.utc_now(),
-        lambda publication: context.broker.may_see(caller, publication),
+        query, context.environment.utc_now(), lambda publication: context.broker.may_see(caller, publication)
     )
-    found = (_event(context, subscription, publication) for publication in events)
+    if sum(len(each.message.args) + len(each.message.kwargs) for each in events) > MAX_EVENTS_BYTES:
+        text = f"these {len(events)} events have more than {MAX_EVENTS_BYTES} bytes: ask for fewer, with a limit"
+        raise RequestRefused(errors.PAYLOAD_SIZE_EXCEEDED, text)
+    found = (_event(context, history.subscription, publication) for publication in events)
     return [event for event in found if event is not None]
 
 
@@ -140,6 +158,10 @@ def _time(context: Context, name: str, text: str) -> Any:
     if time is None or time.tzinfo is None:
         raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: not an RFC 3339 time: {text!r}")
     return time
+
+
+def _active_subscribers(subscription: Subscription) -> list[int]:
+    return [session.id for session in subscription.subscribers.values() if session.state in ACTIVE_STATES]
 
 
 def _subscription(context: Context, arguments: Arguments) -> Subscription:

@@ -10,7 +10,7 @@ from wamp_transport.router.dealer import Dealer
 from wamp_transport.router.effects import Effect
 from wamp_transport.router.environment import Environment
 from wamp_transport.router.meta.arguments import Arguments
-from wamp_transport.router.meta.context import Context
+from wamp_transport.router.meta.context import Context, LargeResult
 from wamp_transport.router.meta.procedures import PROCEDURES
 from wamp_transport.router.options import RealmOptions
 from wamp_transport.router.permissions import Role
@@ -65,7 +65,12 @@ def caller(join: Callable[..., Session]) -> Session:
 @pytest.fixture
 def ask(context: Context, caller: Session) -> Callable[..., Any]:
     """Calls a procedure by its URI without ``wamp.``."""
-    return lambda uri, *args, **kwargs: PROCEDURES[f"wamp.{uri}"](context, caller, Arguments(args, kwargs))
+
+    def ask(uri: str, *args: Any, **kwargs: Any) -> Any:
+        result = PROCEDURES[f"wamp.{uri}"](context, caller, Arguments(args, kwargs))
+        return result.compute() if isinstance(result, LargeResult) else result
+
+    return ask
 
 
 @pytest.fixture

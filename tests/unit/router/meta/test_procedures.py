@@ -1,9 +1,12 @@
+from functools import partial
+
 import pytest
 
 from wamp_transport.router.effects import Send
-from wamp_transport.router.meta.procedures import PROCEDURES, bind_procedures
+from wamp_transport.router.meta.context import LargeResult
+from wamp_transport.router.meta.procedures import PROCEDURES, _answer, bind_procedures
 from wamp_transport.wamp.errors import RequestRefused
-from wamp_transport.wamp.messages import Call, CallOptions, Result, ResultDetails
+from wamp_transport.wamp.messages import Call, CallOptions, Error, ErrorDetails, Result, ResultDetails
 
 
 @pytest.fixture
@@ -47,3 +50,21 @@ def test_payload_that_cannot_be_read_is_refused(call, outbox):
         call("wamp.session.count", b'["\\u0000no base64!"]')
     assert caught.value.uri == "wamp.error.invalid_payload"
     assert outbox == []
+
+
+def test_large_result_is_made_when_it_is_sent(call, caller, join, outbox):
+    call("wamp.session.list")
+    (produce,) = outbox
+    assert produce.session_id == caller.id
+    other = join()
+    assert list(produce.messages) == [Send((caller.id,), Result(7, ResultDetails(), [[caller.id, other.id]]), "python")]
+
+
+def test_large_result_that_cannot_be_made_is_an_error(context, caller, outbox):
+    def compute():
+        raise RequestRefused("com.error", "too large")
+
+    bound = partial(_answer, context, outbox, lambda *_: LargeResult(compute))
+    bound(caller, Call(7, CallOptions(), "com.x"))
+    (send,) = outbox.pop().messages
+    assert send == Send((caller.id,), Error(48, 7, ErrorDetails(), "com.error", ["too large"]), "python")

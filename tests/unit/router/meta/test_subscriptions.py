@@ -117,6 +117,13 @@ class TestEvents:
         publish("com.x", b"[1]")
         assert [event["publication"] for event in events()] == [1002]
 
+    def test_events_that_are_too_large_together_are_refused(self, publish, events, refused, context):
+        for _ in range(5):
+            publish("com.x", b'["' + b"x" * 1_000_000 + b'"]')
+        subscription = context.broker.lookup("exact", "com.x").id
+        assert refused("subscription.get_events", subscription) == "payload_size_exceeded"
+        assert len(events(limit=4)) == 4
+
     def test_event_of_a_pattern_is_returned_with_its_topic(self, publish, ask, context):
         publish("com.y", disclose_me=True)
         (event,) = ask("subscription.get_events", context.broker.lookup("prefix", "com.").id)
