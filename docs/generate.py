@@ -47,16 +47,15 @@ options.
   are no fault: the option counts as not given. A URI that is invalid fails its request alone.
 - Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
   violation and closes the connection.
-- Progressive results need a callee that announces call canceling. Autobahn|JS does not, wampy.js announces neither:
-  the router does not ask them for progressive results, and wampy.js must not send any. The realm option
-  `lenient_progress` changes both: every callee is asked, and what it sends is passed on to callers that want it. Such a
-  callee cannot be told to stop when its caller has left.
+- Progressive results work with callees that do not announce them or call canceling (Autobahn|JS, wampy.js). Such a
+  callee cannot be told to stop when its caller has left. The realm option `strict_progress` demands the announcements.
 - wampy.js throws an exception when it unsubscribes from what it subscribed to with options, even `{}`.
 - Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python turns them into
   bytes.
 - xconn takes messages of a megabyte at most and ends the session at a larger one.
-- Progressive call invocations: no callee of these libraries announces them. wampy.js can send them and does not
-  announce that either, which is a violation.
+- Progressive call invocations: wampy.js sends and takes them without announcing it, which is accepted. A callee that
+  announces call canceling but not these, such as Autobahn|Python, is not sent any: it closes its connection at a
+  second INVOCATION with the same id.
 - Not tried: wampy for Python (1.1.0), whose requirements are pinned to old versions of packages.
 """
 
@@ -141,7 +140,6 @@ running without them would be unsafe or pointless; *ignored* ones are reported a
 
 | what | here | to have it as before |
 |---|---|---|
-| URIs | `a-z`, `0-9` and `_` only | realm option `uri_check: "loose"`, Crossbar's default |
 | timeouts of calls | milliseconds, `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
 | protocol violations | ABORT with the reason, then close 1002; faults that went unnoticed count | mend the client |
 | ABORT | ends the connection | connect again for another try |
@@ -149,7 +147,6 @@ running without them would be unsafe or pointless; *ignored* ones are reported a
 | authenticators that fail or are not there | `wamp.error.authentication_failed` | |
 | `wamp.session.on_leave` | three arguments: session, authid, authrole | take the first |
 | progressive results | only for callers that ask with `receive_progress` | ask |
-| such results of Autobahn JS and wampy.js | not asked for | realm option `lenient_progress: true` |
 | `disclose_me` | honoured | realm option `allow_disclose_me: false` refuses it |
 | RESULT | does not name the callee | let the callee tell it in the result |
 | empty `eligible` lists | nobody receives the event | leave the list out |

@@ -115,8 +115,6 @@ invalid(
     keeps="",
     section=URIS,
     demands="The loose rules must be kept; the strict ones, with a-z, 0-9 and _ only, are recommended.",
-    means="Crossbar's default for `uri_check` is loose, here it is strict: set `loose` where capitals, `-` and the "
-    "like are in use.",
 )
 invalid(
     "A prefix with an empty last component",

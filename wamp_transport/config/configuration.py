@@ -329,7 +329,7 @@ def _realm_options(realm: RealmSection) -> RealmOptions:
         loose_uris=options.uri_check == "loose",
         strict_request_ids=options.strict_request_ids,
         timeouts_in_seconds=options.timeouts_in_seconds,
-        lenient_progress=options.lenient_progress,
+        strict_progress=options.is_progress_strict,
         enable_meta_api=options.enable_meta_api,
         allow_disclose_me=options.allow_disclose_me,
         max_call_timeout=options.max_call_timeout / 1000,

@@ -12,7 +12,7 @@ from wamp_transport.router.permissions import Rules
 from wamp_transport.wamp.uris import is_uri
 
 _LOOSE = r"^[^\s#]*$"
-_STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
+_PROCEDURE = r"^[^\s#.:]+(\.[^\s#.:]+)*$"
 
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
@@ -112,7 +112,7 @@ class RoleSection(LimitsSection):
         None,
         "Procedure that decides on every action instead of `permissions`. It is called with the session's details, the "
         "URI, the action and the options, and answers with true, false or a dictionary.",
-        pattern=_STRICT,
+        pattern=_PROCEDURE,
         expected="the URI of a procedure",
     )
     authorizer_function: str | None = setting(
@@ -189,9 +189,8 @@ class RealmOptionsSection(RealmLimitsSection):
     """Options of a realm."""
 
     uri_check: Literal["strict", "loose"] = setting(
-        "strict",
-        "strict: URI components of a-z, 0-9 and _ only. loose: anything but blanks, # and dots. "
-        "Crossbar's default is loose; here it is strict.",
+        "loose",
+        "loose: URI components of anything but blanks, # and dots. strict: of a-z, 0-9 and _ only.",
     )
     event_dispatching_chunk_size: int = setting(
         100,
@@ -214,10 +213,13 @@ class RealmOptionsSection(RealmLimitsSection):
     timeouts_in_seconds: bool = setting(
         False, "Take the timeout of a call as seconds, as Crossbar does, instead of milliseconds."
     )
-    lenient_progress: bool = setting(
+    strict_progress: bool = setting(
         False,
-        "Ask every callee for the progressive results that a caller wants, and accept them. False: only callees that "
-        "announced both these and call canceling, as specified; Autobahn|JS and wampy.js do not.",
+        "Require clients to announce progressive results, progressive calls and call canceling before they use or "
+        "get these, as specified. Autobahn|JS and wampy.js do not announce them.",
+    )
+    lenient_progress: bool | None = setting(
+        None, "The former name of `strict_progress`, with the opposite meaning. Use that one."
     )
     max_call_timeout: int = setting(
         0,
@@ -226,6 +228,25 @@ class RealmOptionsSection(RealmLimitsSection):
         ge=0,
     )
     max_retained: int = setting(10_000, "Topics whose last event is retained, from 0. 0: no limit.", ge=0)
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Report the former name of an option."""
+        lenient = given.get("lenient_progress")
+        if not isinstance(lenient, bool):
+            return
+        if "strict_progress" in given:
+            yield Finding(("lenient_progress",), "has no effect if `strict_progress` is given", level="ignored")
+        else:
+            hint = "remove it, as this is the default now" if lenient else "write `strict_progress: true`"
+            yield Finding(("lenient_progress",), "is the former name of an option", hint, "ignored")
+
+    @property
+    def is_progress_strict(self) -> bool:
+        """Whether clients must announce progressive results and calls. ``lenient_progress`` is the former option."""
+        if self.lenient_progress is None or "strict_progress" in self.model_fields_set:
+            return self.strict_progress
+        return not self.lenient_progress
 
 
 class HistorySection(Section):
@@ -286,7 +307,7 @@ class RealmSection(Section):
         """Check that role names are unique, and that permissions cover URIs that the realm accepts."""
         roles = given.get("roles")
         options = given.get("options")
-        loose = isinstance(options, dict) and options.get("uri_check") == "loose"
+        loose = not (isinstance(options, dict) and options.get("uri_check") == "strict")
         seen: dict[str, int] = {}
         for index, role in enumerate(roles if isinstance(roles, tuple) else ()):
             yield from _in_vain(role, loose, ("roles", index, "permissions"))

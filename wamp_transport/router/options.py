@@ -109,17 +109,17 @@ class RealmOptions:
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
     - ``strict_request_ids``: the request ids of a session must count 1, 2, 3
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
-    - ``lenient_progress``: callees may send progressive results without having announced them or call canceling
+    - ``strict_progress``: progressive results and progressive calls need clients that announced them
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     """
 
     name: str
     roles: Mapping[str, RoleOptions] = field(default_factory=dict)
-    loose_uris: bool = False
+    loose_uris: bool = True
     strict_request_ids: bool = False
     timeouts_in_seconds: bool = False
-    lenient_progress: bool = False
+    strict_progress: bool = False
     enable_meta_api: bool = True
     allow_disclose_me: bool = True
     max_call_timeout: float = 0.0

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.wamp.uris import is_reserved, is_uri
+from wamp_transport.wamp.uris import describe_fault, is_reserved, is_uri
 
 MATCHES = ("exact", "prefix", "wildcard")
 
@@ -41,3 +41,26 @@ def test_check_takes_no_long_time(uri):
 @pytest.mark.parametrize(("uri", "reserved"), [("wamp", True), ("wamp.x", True), ("wampx", False), ("a.wamp", False)])
 def test_first_component_wamp_is_reserved(uri, reserved):
     assert is_reserved(uri) is reserved
+
+
+@pytest.mark.parametrize(
+    ("uri", "match", "text"),
+    [
+        ("com.example.getUser", "exact", "invalid URI 'com.example.getUser': capital letters need `uri_check: loose`"),
+        ("com.my-app", "exact", "invalid URI 'com.my-app': dashes need `uri_check: loose`"),
+        ("com.My-App.", "prefix", "invalid URI 'com.My-App.': capital letters and dashes need `uri_check: loose`"),
+        (
+            "com..\u00e4/b",
+            "wildcard",
+            "invalid URI 'com..\u00e4/b': characters such as '/' '\u00e4' need `uri_check: loose`",
+        ),
+        ("com..A", "exact", "invalid URI 'com..A'"),
+        ("com.A b", "exact", "invalid URI 'com.A b'"),
+    ],
+)
+def test_error_names_the_option_that_would_accept_a_uri(uri, match, text):
+    assert describe_fault(uri, match, loose=False) == text
+
+
+def test_error_names_no_option_that_does_not_help():
+    assert describe_fault("com.A b", loose=True) == "invalid URI 'com.A b'"
