@@ -207,6 +207,13 @@ class RealmOptionsSection(RealmLimitsSection):
     allow_disclose_me: bool = setting(
         True, "Honor a client's wish to be disclosed to receivers. False: such a request is an error."
     )
+    dialect: Literal["crossbar", "specification"] | None = setting(
+        None,
+        "crossbar: the answer to GOODBYE repeats the client's reason, wamp.session.on_leave has the session id as its "
+        "only argument, and event history has Crossbar's form: newest first, 10 events unless a limit is given, with "
+        "the publisher's session, authid and authrole. specification: as specified. "
+        "Null: crossbar in a file, specification elsewhere.",
+    )
     strict_request_ids: bool = setting(
         False, "Require each session's request ids to count 1, 2, 3 and so on. Some clients do not."
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from .environment import to_reported_precision
 from .options import HistoryOptions
 from .receivers import receiver_filter
 from .records import Publication, Subscription
@@ -70,7 +71,10 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
 
 
 class Query(Struct, forbid_unknown_fields=True):
-    """The filters of ``wamp.subscription.get_events``; an event must pass all given ones. Times have a time zone."""
+    """The filters of ``wamp.subscription.get_events``; an event must pass all given ones.
+
+    Times have a time zone and the precision in which events report theirs: an event is not after its own timestamp.
+    """
 
     limit: int | None = None
     reverse: bool = False
@@ -86,7 +90,7 @@ class Query(Struct, forbid_unknown_fields=True):
 
     def admits(self, publication: Publication) -> bool:
         """Return whether topic and time of a publication pass the filters."""
-        time = publication.time
+        time = to_reported_precision(publication.time)
         return (
             (self.topic is None or publication.message.topic == self.topic)
             and (self.from_time is None or time >= self.from_time)

@@ -140,7 +140,7 @@ class AuthorizerSuspension:
             ticket,
             session.id,
             session.realm,
-            {**session_details(session), "authextra": session.authextra},
+            session_details(session),
             self._authorizer.name,
             self.key.action,
             self.key.uri,

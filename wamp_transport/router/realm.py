@@ -26,7 +26,7 @@ from ..wamp.messages import (
     Yield,
 )
 from ..wamp.payload import PYTHON, positional
-from ..wamp.uris import is_reserved
+from ..wamp.uris import is_reserved, is_uri
 from .broker import Broker
 from .dealer import Dealer
 from .effects import Effect, Send
@@ -133,6 +133,11 @@ class Realm:
         """Publish that a session has joined. Call it after WELCOME was sent: the session may receive its own event."""
         self._announce("wamp.session.on_join", "", session_details(session))
 
+    def goodbye_reason(self, reason: str) -> str:
+        """Return the reason for the answer to GOODBYE. Crossbar repeats the client's, which must be a URI here."""
+        is_repeated = self.options.dialect == "crossbar" and is_uri(reason, loose=True)
+        return reason if is_repeated else errors.CLOSE_GOODBYE_AND_OUT
+
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session of the realm.
 
@@ -179,7 +184,8 @@ class Realm:
         if not is_quiet:
             for publish in testaments:
                 self._publish_testament(session, publish)
-            self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
+            identity = () if self.options.dialect == "crossbar" else (session.authid, session.authrole)
+            self._announce("wamp.session.on_leave", "", session.id, *identity)
         self._leaving.append(self._teardown_steps(session))
         if not self.sessions:
             self._limits.clear()

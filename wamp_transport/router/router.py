@@ -233,7 +233,7 @@ class Router:
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """Handle GOODBYE of the client: answer it, and wait for another HELLO on the same transport."""
         self._suspended_messages.cancel(session)
-        self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
+        self._send(session, Goodbye(NO_REASON, self.realms[session.realm].goodbye_reason(message.reason)))
         # Before the effects of leaving: the session is still a receiver of those, and must not get them.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
