@@ -1,10 +1,11 @@
-"""Writes the generated pages of the documentation: ``python docs/generate.py``.
+"""Write the generated pages of the documentation: ``python docs/generate.py``.
 
-``features.md`` comes from the announced features and the protocol test of each; ``configuration.md`` and what
-``migrating.md`` says of configurations from the schema;
-``commands.md`` from the subcommands of ``manage.py wamp``;
-``clients.md`` from the table that the tests of client libraries run by, and the examples.
-(``differences.md`` needs Crossbar: ``make differences``.)
+- ``features.md``: the announced features, with the protocol test of each
+- ``configuration.md``, and the list of unsupported keys in ``migrating.md``: the configuration schema
+- ``commands.md``: the argument parsers of the subcommands of ``manage.py wamp``
+- ``clients.md``: the table that also controls the tests of client libraries, and the examples
+
+``differences.md`` is not among them because it needs Crossbar: ``make differences`` writes it.
 """
 
 import argparse
@@ -28,44 +29,49 @@ from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noq
 
 CLIENTS_HEAD = """# Client libraries
 
-These libraries are tried against the router in its tests, each with itself and with others, in every serializer it has:
-joining, leaving and joining again, topics, patterns, calls, errors with arguments, shared procedures, unicode, binary
-values, integers up to 2^53 (64 bits where the language has them), half a megabyte at once, `null` and `undefined`
-options.
+The tests run these libraries against the router, each with itself and with the others, in every serializer that it
+supports. They cover joining, leaving and joining again, topics, patterns, calls, errors with arguments, shared
+registrations, Unicode, binary values, integers up to 2^53 (64 bits if the language has them), payloads of half a
+megabyte, and options that are `null` or `undefined`.
 
 ## What to watch for
 
-- A publisher does not receive its own event unless it says `exclude_me: false`.
-- Timeouts of calls are milliseconds, as the specification has it. Autobahn|Python's documentation says seconds; what
-  it sends is the number it was given.
-- Cancelling with mode `kill` waits for the procedure and passes on what that answers. In Autobahn|Python let the
-  procedure turn `CancelledError` into `ApplicationError("wamp.error.canceled")`;
-  else the caller gets `wamp.error.runtime_error`.
-- An option of a wrong type, or with a value that its list does not have (`match: "regex"`), is a protocol violation:
-  the session ends with ABORT, which names the option. A message that cannot be read ends the session by the
-  specification ("Protocol Errors"), and its own test vectors count such options among those. `null` and `undefined`
-  are no fault: the option counts as not given. A URI that is invalid fails its request alone.
-- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
-  violation and closes the connection.
-- Progressive results work with callees that do not announce them or call canceling (Autobahn|JS, wampy.js). Such a
-  callee cannot be told to stop when its caller has left. The realm option `strict_progress` demands the announcements.
-- wampy.js throws an exception when it unsubscribes from what it subscribed to with options, even `{}`.
-- Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python turns them into
+For all libraries:
+
+- A publisher does not receive its own event unless it publishes with `exclude_me: false`.
+- Call timeouts are in milliseconds, as in the specification.
+- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation. The session ends with
+  ABORT, and its message names the option: a message that cannot be read ends the session (specification, "Protocol
+  Errors"), and the specification's test vectors treat such options in the same way. The values `null` and `undefined`
+  are allowed and mean that the option is not given. An invalid URI fails only its own request.
+- Canceling with mode `kill` waits for the procedure and passes its answer on to the caller.
+- Progressive results work with callees that announce neither them nor call canceling. A callee without call canceling
+  cannot be stopped when its caller has left. The realm option `strict_progress` requires the announcements.
+- Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python converts them to
   bytes.
-- xconn takes messages of a megabyte at most and ends the session at a larger one.
-- Progressive call invocations: wampy.js sends and takes them without announcing it, which is accepted. A callee that
-  announces call canceling but not these, such as Autobahn|Python, is not sent any: it closes its connection at a
-  second INVOCATION with the same id.
-- Not tried: wampy for Python (1.1.0), whose requirements are pinned to old versions of packages.
+
+For one library:
+
+- Autobahn|Python: its documentation gives timeouts in seconds, but it sends the number unchanged. Pass milliseconds.
+- Autobahn|Python: a procedure that is canceled with mode `kill` should turn `CancelledError` into
+  `ApplicationError("wamp.error.canceled")`. Otherwise the caller gets `wamp.error.runtime_error`.
+- Autobahn|Python: the router sends it no progressive call invocations. It announces call canceling but not these, and
+  closes its connection at a second INVOCATION with the same id.
+- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
+  protocol violation and closes the connection.
+- wampy.js: it raises an exception when you unsubscribe from a subscription that was made with options, even `{}`.
+- wampy.js: it sends and accepts progressive call invocations without announcing them. The router accepts this.
+- xconn: it accepts messages up to one megabyte, and ends the session at a larger one.
+- wampy for Python (1.1.0): not tested, because its requirements are pinned to old versions of packages.
 """
 
 LOGINS_HEAD = """
-## How each logs in
+## Authentication methods
 
-Each method is tried with right and wrong credentials and with an authid that nobody has. A function of your own that
-answers the challenge adds further ones where a library takes one.
+Each method is tested with right and wrong credentials and with an unknown authid. If a library accepts a function that
+answers the challenge, you can add further methods yourself.
 
-| library | methods it has |
+| library | built-in methods |
 |---|---|
 """
 
@@ -79,8 +85,8 @@ EXAMPLES = {
 
 FEATURES_HEAD = """# Features of the WAMP specification
 
-The basic profile is complete. Of the advanced profile the router announces in WELCOME what this table lists, and
-nothing else. Each feature has a test file that shows it to work, bytes in and bytes out, in every serializer.
+The basic profile is complete. Of the advanced profile, the router announces the features in this table in WELCOME, and
+no others. Each feature has a test file that checks it at the level of bytes, in every serializer.
 
 | feature | broker | dealer | section | test |
 |---|---|---|---|---|
@@ -88,7 +94,7 @@ nothing else. Each feature has a test file that shows it to work, bytes in and b
 
 
 def features() -> str:
-    """The table of announced features."""
+    """Return the page of announced features."""
     rows = []
     for feature in sorted({*BROKER_FEATURES, *DEALER_FEATURES}):
         test = ROOT / "tests" / "protocol" / f"test_{feature}.py"
@@ -100,7 +106,7 @@ def features() -> str:
 
 
 def clients() -> str:
-    """What each client library can do, why it cannot do the rest, and an example of each."""
+    """Return the page of client libraries: what each can do, why it cannot do the rest, and an example."""
     libraries = [library for library in LIBRARIES if library != "demo"]
     text = CLIENTS_HEAD + "\n## Versions and serializers\n\n| library | version tried | serializers |\n|---|---|---|\n"
     for library in libraries:
@@ -110,14 +116,14 @@ def clients() -> str:
     for library in libraries:
         text += f"| {library} | {', '.join(('anonymous', *METHODS[library]))} |\n"
     text += "\n## What each can do\n\n"
-    text += "Where nothing is said otherwise it works in every serializer above, also between different libraries and\n"
-    text += f"serializers.\n\n| | {' | '.join(libraries)} |\n|---|{'---|' * len(libraries)}\n"
+    text += "*Yes* means: in every serializer above, and also between different libraries and serializers.\n\n"
+    text += f"| | {' | '.join(libraries)} |\n|---|{'---|' * len(libraries)}\n"
     for feature, meaning in FEATURES.items():
         text += f"| {meaning} | {' | '.join('no' if feature in LACKS[name] else 'yes' for name in libraries)} |\n"
     for library in libraries:
         text += f"\n### What {library} lacks\n\n"
         text += "".join(f"- {FEATURES[feature]}: {reason}\n" for feature, reason in LACKS[library].items())
-    text += "\n## Examples\n\nEach takes the address, say `ws://localhost:8000/ws`, as its argument.\n"
+    text += "\n## Examples\n\nEach takes a URL, such as `ws://localhost:8000/ws`, as its argument.\n"
     for library, name in EXAMPLES.items():
         language = "python" if name.endswith(".py") else "js"
         code = (ROOT / "examples" / "clients" / name).read_text()
@@ -127,76 +133,79 @@ def clients() -> str:
 
 MIGRATING_HEAD = """# Coming from Crossbar.io
 
-    python manage.py wamp check path/to/node        # what is understood, what is ignored, what must change
-    python manage.py runserver --config path/to/node  # run config.json as it is
-    python manage.py wamp import path/to/node       # or take it into the database, to be edited in the admin
+    python manage.py wamp check path/to/node        # report what is supported, ignored and refused
+    python manage.py runserver --config path/to/node  # run config.json unchanged
+    python manage.py wamp import path/to/node       # or load it into the database, to edit it in the admin
 
-`check` names every attribute by its path in the file. *Refused* ones keep the configuration from being used, because
-running without them would be unsafe or pointless; *ignored* ones are reported and have no effect.
+`check` names every attribute by its path in the file. If an attribute is *refused*, the configuration cannot be used,
+because running without the attribute would be unsafe or pointless. *Ignored* attributes are reported and have no
+effect.
 
 ## What behaves differently
 
-[Where Crossbar.io and wampnode differ](differences.md) tells it all, by scenario, as observed. What is met first:
+[Where Crossbar.io and wampnode differ](differences.md) lists every observed difference. The most important ones:
 
-| what | here | to have it as before |
+| what | wampnode | what to do |
 |---|---|---|
-| timeouts of calls | milliseconds, `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
-| protocol violations | ABORT with the reason, then close 1002; faults that went unnoticed count | mend the client |
-| ABORT | ends the connection | connect again for another try |
-| denied logins | `wamp.error.authentication_denied`, not `not_authorized` | |
-| authenticators that fail or are not there | `wamp.error.authentication_failed` | |
-| `wamp.session.on_leave` | three arguments: session, authid, authrole | take the first |
-| progressive results | only for callers that ask with `receive_progress` | ask |
-| `disclose_me` | honoured | realm option `allow_disclose_me: false` refuses it |
-| RESULT | does not name the callee | let the callee tell it in the result |
-| empty `eligible` lists | nobody receives the event | leave the list out |
-| permissions | exact before longest prefix before wildcard, of those that match | look at overlapping rules |
-| pattern subscriptions | never deliver what the role may not subscribe to | allow the topics |
-| refused origins | 403; a pattern without port means the scheme's own | |
+| call timeouts | milliseconds; the error is `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
+| protocol violations | ABORT, then close code 1002; Crossbar does not notice all of them | correct the client |
+| ABORT | closes the connection | connect again for another attempt |
+| denied logins | `wamp.error.authentication_denied` instead of `not_authorized` | check for the new URI |
+| authenticators that fail or do not exist | `wamp.error.authentication_failed` | check for the new URI |
+| `wamp.session.on_leave` | in the dialect `specification`: three arguments: session, authid, authrole | realm option `dialect: "crossbar"`, the default of configurations in files |
+| progressive results | only for callers that ask with `receive_progress` | set the option |
+| `disclose_me` | discloses the caller or publisher | realm option `allow_disclose_me: false` refuses it |
+| RESULT | does not name the callee | let the callee put its name in the result |
+| empty `eligible` lists | nobody receives the event | omit the list |
+| permissions | the exact rule decides, then the longest prefix, then a wildcard | review overlapping rules |
+| pattern subscriptions | never receive topics that the role may not subscribe to | allow the topics |
+| refused origins | status 403; a pattern without a port means the default port of the scheme | |
 | session details | no `x_cb_*` keys; `agent` names the router | |
 
-## What of a configuration is not carried out
+## Unsupported parts of a configuration
 
-Everything else of Crossbar's `config.json` is; see the [configuration reference](configuration.md).
+Everything else in Crossbar's `config.json` is supported; see the [configuration reference](configuration.md).
 
-| where | keys | | why, or what to do |
+| where | keys | | reason, or what to do |
 |---|---|---|---|
 """
 
 
 def migrating() -> str:
-    """How to come from Crossbar, and what of its configuration is not carried out."""
+    """Return the page on migrating from Crossbar, with the unsupported parts of its configuration."""
     rows = []
     for place, keys, refused, instead in unoffered():
-        named = ", ".join(f"`{key}`" for key in keys) or "all of it"
+        named = ", ".join(f"`{key}`" for key in keys) or "everything"
         rows.append(f"| `{place}` | {named} | {'refused' if refused else 'ignored'} | {instead} |\n")
     return MIGRATING_HEAD + "".join(sorted(rows, key=lambda row: "| refused |" not in row))
 
 
 COMMANDS_HEAD = """# manage.py wamp
 
-Every subcommand with its arguments. How to use those that speak to a router: [command-line.md](command-line.md).
-Options of Django itself (`--settings`, `--traceback`, `-v`) stand before the subcommand.
+All subcommands with their arguments. [command-line.md](command-line.md) is a guide to those that connect to a router.
+Put Django's own options (`--settings`, `--traceback`, `-v`) before the subcommand.
 """
 
-SHARED = "Those of every command that speaks to a router"
+SHARED = "Arguments of every command that connects to a router"
 
 
 def commands() -> str:
-    """From the subcommands' own parsers."""
+    """Return the page of commands, from their argument parsers."""
     shared = [group for group in _groups(next(one for one in SUBCOMMANDS if one.name == "call")) if group.description]
     text = [COMMANDS_HEAD]
     for subcommand in SUBCOMMANDS:
         groups = _groups(subcommand)
         own = [group for group in groups if not group.description]
         text.append(f"\n## {subcommand.name}\n\n{subcommand.help}\n\n")
-        text += [f"- {_told(action)}\n" for group in own for action in group._group_actions if action.dest != "help"]
+        text += [
+            f"- {_described(action)}\n" for group in own for action in group._group_actions if action.dest != "help"
+        ]
         if len(own) < len(groups):
-            text.append(f"- {SHARED.lower()}\n")
+            text.append(f"- the [{SHARED[0].lower()}{SHARED[1:]}](#{SHARED.lower().replace(' ', '-')})\n")
     text.append(f"\n## {SHARED}\n")
     for group in shared:
         text.append(f"\n**{str(group.title).capitalize()}.** {group.description}\n\n")
-        text += [f"- {_told(action)}\n" for action in group._group_actions]
+        text += [f"- {_described(action)}\n" for action in group._group_actions]
     return "".join(text)
 
 
@@ -206,8 +215,8 @@ def _groups(subcommand: Subcommand) -> list[argparse._ArgumentGroup]:
     return parser._action_groups
 
 
-def _told(action: argparse.Action) -> str:
-    """An argument as it is written, and what it does."""
+def _described(action: argparse.Action) -> str:
+    """Return an argument as it is written, with its help text."""
     value = action.metavar or (None if action.choices is None else "{" + ",".join(map(str, action.choices)) + "}")
     value = value or (None if action.nargs == 0 else action.dest.upper())
     name = ", ".join(action.option_strings)
@@ -220,7 +229,7 @@ def _told(action: argparse.Action) -> str:
 
 
 def pages() -> dict[str, str]:
-    """The generated pages by file name."""
+    """Return the generated pages by file name."""
     return {
         "features.md": features(),
         "configuration.md": markdown(),

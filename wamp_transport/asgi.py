@@ -1,4 +1,4 @@
-"""``wamp_application()`` for a project's ``asgi.py``: the same as in :mod:`wamp_transport.routing`."""
+"""The entry point for a project's ``asgi.py``: ``wamp_application()``, imported from :mod:`wamp_transport.routing`."""
 
 from .routing import WampApplication, wamp_application
 

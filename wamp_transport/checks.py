@@ -1,4 +1,4 @@
-"""System checks with stable ids; each names its mend."""
+"""The system checks of this app. Their ids are stable, and each message has a hint with the solution."""
 
 import os
 import socket
@@ -23,7 +23,8 @@ from .handlers.discovery import discover
 from .stores import nodes
 from .transports.unsupported_options import describe_unsupported
 
-OLDEST_SAFE_DAPHNE = "4.2.2"
+MIN_SAFE_DAPHNE = "4.2.2"
+"""The first version of Daphne without known vulnerabilities."""
 
 UNSHARED_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
@@ -36,7 +37,7 @@ Apps = Sequence[AppConfig] | None
 
 @register()
 def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """``wamp_transport`` comes before ``daphne``, which comes before ``django.contrib.staticfiles``."""
+    """Check that ``wamp_transport`` comes before ``daphne`` in INSTALLED_APPS."""
     names = [config.name for config in apps.get_app_configs()]
     if "daphne" not in names:
         return [
@@ -59,16 +60,16 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """For deployment: which options depend on the server that runs."""
+    """List the options that only some servers enforce. For deployment."""
     configuration = _configuration()
     names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
         return []
     return [
         Info(
-            f"Only this app's own server carries out these WebSocket options: {names}.",
-            hint="Serve with 'manage.py runnode'; plain daphne, uvicorn and hypercorn leave them out; of the "
-            "bounds for slow peers (outgoing_*, max_outgoing_size) plain daphne alone.",
+            f"Only this app's own server enforces these WebSocket options: {names}.",
+            hint="Serve with 'manage.py runnode'. Plain daphne, uvicorn and hypercorn ignore these options. The limits "
+            "for slow peers (outgoing_*, max_outgoing_size) are ignored by plain daphne alone.",
             id="wamp_transport.I009",
         )
     ]
@@ -76,14 +77,14 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 
 @register(Tags.security)
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Older versions of Daphne can be harmed by one client (CVE-2026-44545, CVE-2026-44546)."""
+    """Check for versions of Daphne that one client can disrupt (CVE-2026-44545, CVE-2026-44546)."""
     installed = DAPHNE.installed
-    if not installed or release(installed) >= release(OLDEST_SAFE_DAPHNE):
+    if not installed or release(installed) >= release(MIN_SAFE_DAPHNE):
         return []
     return [
         Error(
-            f"Daphne {installed} is installed; versions before {OLDEST_SAFE_DAPHNE} have known security faults.",
-            hint=f"pip install 'daphne>={OLDEST_SAFE_DAPHNE}'",
+            f"Daphne {installed} is installed; versions before {MIN_SAFE_DAPHNE} have known vulnerabilities.",
+            hint=f"Run pip install 'daphne>={MIN_SAFE_DAPHNE}'.",
             id="wamp_transport.E003",
         )
     ]
@@ -93,21 +94,22 @@ def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
 def check_internals(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that the installed libraries have the internals that serving depends on.
 
-    A warning: an error would stop ``migrate`` and other commands as well. The commands that serve refuse to start.
+    This is only a warning, because an error would also stop ``migrate`` and other commands. The commands that serve
+    refuse to start.
     """
-    # Without Daphne's app another server runs, and importing Daphne would install its reactor.
+    # Without Daphne's app another server is used, and importing Daphne would install its reactor.
     problems = find_problems(with_server=apps.is_installed("daphne"))
     return [Warning(problem, id="wamp_transport.W015") for problem in problems]
 
 
 @register()
 def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the libraries whose internals are used have versions that were tested."""
+    """Check that libraries whose internals are used have tested versions."""
     return [
         Warning(
             f"{library.name} {library.installed} was not tested with this version of wampnode.",
-            hint=f"Tested are the versions '{library.requirement}'. Other versions probably work: what depends on "
-            "internals is checked when the server starts.",
+            hint=f"The tested versions are '{library.requirement}'. Other versions probably work: the internals in use "
+            "are checked when the server starts.",
             id="wamp_transport.W016",
         )
         for library in LIBRARIES
@@ -117,12 +119,12 @@ def check_tested_versions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
 
 @register()
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """``settings.WAMP_TRANSPORT`` holds what it may, and a project that uses Channels names its ASGI application."""
+    """Check ``settings.WAMP_TRANSPORT``, and that a project with Channels sets ASGI_APPLICATION."""
     messages: list[CheckMessage] = [Error(fault, id="wamp_transport.E005") for fault in app_settings().faults]
     if not getattr(settings, "ASGI_APPLICATION", None) and apps.is_installed("channels"):
         messages.append(
             Warning(
-                "ASGI_APPLICATION is not set: runserver and runnode serve plain Django beside WAMP.",
+                "ASGI_APPLICATION is not set: runserver and runnode serve WAMP and plain Django.",
                 hint="Set ASGI_APPLICATION = '<project>.asgi.application' and, for other servers, wrap the application "
                 "there with wamp_transport.routing.wamp_application().",
                 id="wamp_transport.W004",
@@ -133,7 +135,7 @@ def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The configuration named in the settings is free of faults."""
+    """Check the configuration that the settings name. The one in the database is checked when it is edited."""
     source = choose_source()
     if isinstance(source, DatabaseSource):
         return []
@@ -149,7 +151,7 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Without DEBUG there is no built-in default: what nobody has configured is closed."""
+    """Check that a transport is configured, because there is no default without DEBUG."""
     if settings.DEBUG:
         return []
     configuration = _configuration()
@@ -157,7 +159,7 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
         return []
     return [
         Warning(
-            "No WAMP transport is configured: nothing is open.",
+            "No WAMP transport is configured, so no client can connect.",
             hint="Add a transport in the admin, import one with 'manage.py wamp import', or set "
             "WAMP_TRANSPORT = {'CONFIG': ...}.",
             id="wamp_transport.W008",
@@ -167,7 +169,7 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
 
 @register()
 def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The functions that the configuration names are there."""
+    """Check that the functions named in the configuration can be imported."""
     configuration = _configuration()
     if configuration is None:
         return []
@@ -176,7 +178,7 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return [
             Error(
                 fault,
-                hint="Give the dotted path of a function, with its module on the Python path.",
+                hint="Use the dotted path of a function whose module is on the Python path.",
                 id="wamp_transport.E010",
             )
             for fault in functions.faults(configuration)
@@ -187,28 +189,28 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_handlers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The ``wamp.py`` modules of the apps can be imported, and what they declare can be carried out."""
+    """Check that the ``wamp.py`` modules of the apps can be imported and that their declarations are valid."""
     return [Error(f"{problem}.", id="wamp_transport.E013") for problem in discover().problems]
 
 
 @register(Tags.security)
 def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Where several processes serve, they count failed logins together."""
+    """Check that several serving processes share the cache in which failed logins are counted."""
     backend = settings.CACHES["default"]["BACKEND"]
     if backend not in UNSHARED_CACHES or not (reason := _several_processes()):
         return []
     return [
         Warning(
-            f"Failed logins are counted in each process for itself, and {reason}: CACHES['default'] is not shared.",
-            hint="Let CACHES['default'] be a cache that all processes share, such as "
-            "'django.core.cache.backends.redis.RedisCache'. Tokens that are good for one login need it as well.",
+            f"Failed logins are counted separately in each process, and {reason}: CACHES['default'] is not shared.",
+            hint="Set CACHES['default'] to a cache that all processes share, such as "
+            "'django.core.cache.backends.redis.RedisCache'. Tokens for a single login need it as well.",
             id="wamp_transport.W014",
         )
     ]
 
 
 def _several_processes() -> str:
-    """What says that this project is served by several processes; empty where nothing does."""
+    """Return the evidence that several processes serve this project; an empty text if there is none."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"
@@ -220,28 +222,28 @@ def _several_processes() -> str:
 
 
 def _is_alive(status: nodes.NodeStatus) -> bool:
-    """Whether a node that has reported is still there, as far as can be told from here."""
+    """Return whether a node that has reported its state is still running, as far as this process can check."""
     if status.is_stale or status.node.host != socket.gethostname():
         return not status.is_stale
     try:
         os.kill(status.node.pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's, or of another machine with this name
+    except OSError:  # a process of another user, or of another machine with the same host name
         pass
     return True
 
 
 @register(Tags.security, deploy=True)
 def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """For deployment: nothing is open to everybody by mistake."""
+    """Check that no realm is completely open to anonymous clients. For deployment."""
     configuration = _configuration()
     if configuration is None:
         return []
     return [
         Warning(
-            f"Anonymous clients may {', '.join(actions)} everything in realm {realm!r}.",
-            hint=f"Narrow the permissions of role {role!r}, or remove anonymous authentication from the service.",
+            f"Anonymous clients may use every URI in realm {realm!r} ({', '.join(actions)}).",
+            hint=f"Restrict the permissions of role {role!r}, or remove anonymous authentication from the service.",
             id="wamp_transport.W007",
         )
         for realm, role, actions in open_roles(configuration)
@@ -249,7 +251,7 @@ def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _configuration() -> Configuration | None:
-    """What would run; None where it has faults, which another check tells, or the database cannot be asked yet."""
+    """Return the configuration; None if it has faults, which another check reports, or without a database."""
     try:
         return choose_source().load()
     except (ConfigError, DatabaseError):
@@ -257,7 +259,7 @@ def _configuration() -> Configuration | None:
 
 
 def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
-    """Realm, role and actions where anonymous clients may do something with every URI."""
+    """Yield each realm and role in which anonymous clients may use every URI, with their actions."""
     logins = [
         anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
     ]

@@ -1,30 +1,30 @@
-"""``settings.WAMP_TRANSPORT``, read once, and again when a test changes it.
+"""The project's ``settings.WAMP_TRANSPORT``. It is read once, and again if a test overrides it.
 
 ``CONFIG``
-    The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping of
-    the same form. Without it the configuration is in the database.
+    The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping with
+    the same structure. Without it, the configuration is read from the database.
 ``USER_AUTHID``, ``USER_ROLE``, ``TOKEN_VERIFIER``
-    Hooks, each a callable or its dotted path, called in a thread. A login that takes longer than eight seconds in them
-    is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of the username.
+    Hooks, each a callable or its dotted path. They are called in a thread. If they take longer than eight seconds, the
+    login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user, instead of the username.
     ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
     ``TOKEN_VERIFIER(token, details)`` gets each token that is not one of :mod:`wamp_transport.tokens`, such as a JWT.
     It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``, and
     optionally ``realm`` and ``extra``.
 ``LOCAL_OPERATORS``
-    Whether ``manage.py wamp`` may connect to the nodes on its host with no other credential than this project's
+    Whether ``manage.py wamp`` may connect to nodes on the same host with no other credential than this project's
     settings and database. True by default.
 ``AUDIT_DAYS``
-    How many days the audit trail is kept: 90 by default, 0 to keep none.
+    The number of days that entries of the audit trail are kept: 90 by default, 0 for no audit trail.
 ``HANDLER_THREADS``
-    How many threads run the synchronous handlers of the apps' ``wamp.py`` modules: 8 by default.
+    The number of threads for synchronous handlers of the apps' ``wamp.py`` modules: 8 by default.
 ``BUSY_POLL_MICROSECONDS``
-    How long a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100 by default. It polls only
-    while messages follow each other that quickly.
+    The time in microseconds for which a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100
+    by default. It polls only while messages arrive at such short intervals.
 ``API``
-    A mapping with the settings of :mod:`wamp_transport.api`. ``REALM``: the realm to use; without it, the only one that
-    exists. ``ROLE``: the role in the serving process, by default ``trusted``, which may do everything. ``AUTHID``:
+    A mapping with the settings of :mod:`wamp_transport.api`. ``REALM``: the realm to use; not needed if there is only
+    one. ``ROLE``: the role in the serving process, by default ``trusted``, which may do everything. ``AUTHID``:
     ``django`` by default. ``TIMEOUT``: seconds to wait for an answer, 30 by default, None to wait forever. ``URL``: the
-    router (``ws:`` or ``wss:``) that a process without a node of its own connects to: as ``AUTHID`` with ``TICKET`` or
+    router (``ws:`` or ``wss:``) that a process without a node connects to. It logs in as ``AUTHID`` with ``TICKET``, or
     with ``SECRET`` for WAMP-CRA, else anonymously.
 """
 
@@ -40,24 +40,32 @@ from django.utils.module_loading import import_string
 
 from .project_code import call_guarded
 
-SETTING = "WAMP_TRANSPORT"
-HOOKS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
-KEYS = ("CONFIG", *HOOKS, "LOCAL_OPERATORS", "AUDIT_DAYS", "HANDLER_THREADS", "BUSY_POLL_MICROSECONDS", "API")
+SETTING_NAME = "WAMP_TRANSPORT"
+HOOK_KEYS = ("USER_AUTHID", "USER_ROLE", "TOKEN_VERIFIER")
+SETTING_KEYS = (
+    "CONFIG",
+    *HOOK_KEYS,
+    "LOCAL_OPERATORS",
+    "AUDIT_DAYS",
+    "HANDLER_THREADS",
+    "BUSY_POLL_MICROSECONDS",
+    "API",
+)
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
 API_KEYS = (*API_TEXTS, "TIMEOUT")
-RENAMED = {
+RENAMED_KEYS = {
     "OPERATORS": "'LOCAL_OPERATORS'",
     "BUSY_POLL": "'BUSY_POLL_MICROSECONDS'",
     **{key: f"{key!r} in the mapping 'API'" for key in API_KEYS},
 }
-"""Keys of earlier versions, and what replaces each."""
+"""The keys of earlier versions, and the replacement of each."""
 
 Hook = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """The settings of :mod:`wamp_transport.api`. ``timeout`` is in seconds; None waits forever."""
+    """The settings of :mod:`wamp_transport.api`. ``timeout`` is in seconds; None means no limit."""
 
     realm: str | None = None
     role: str | None = None
@@ -70,7 +78,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """The project's settings for this app. ``faults`` are sentences for a system check."""
+    """The project's settings for this app. ``faults`` are the messages of a system check."""
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
@@ -82,61 +90,63 @@ class AppSettings:
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
-        """Return a hook of the project, or None. Raises ImportError if its path leads nowhere."""
-        given = self.hooks.get(name)
-        return call_guarded(import_string, given) if isinstance(given, str) else given
+        """Return a hook of the project, or None. Raises ImportError if its path cannot be imported."""
+        hook = self.hooks.get(name)
+        return call_guarded(import_string, hook) if isinstance(hook, str) else hook
 
 
 @cache
 def app_settings() -> AppSettings:
     """Return the current settings. Faults are collected in the result, not raised."""
-    given = getattr(settings, SETTING, {})
-    if not isinstance(given, Mapping):
-        return AppSettings(faults=(f"settings.{SETTING} must be a dictionary, not {type(given).__name__}",))
-    faults = [_unknown_key(key) for key in given if key not in KEYS]
-    config = given.get("CONFIG")
+    values = getattr(settings, SETTING_NAME, {})
+    if not isinstance(values, Mapping):
+        return AppSettings(faults=(f"settings.{SETTING_NAME} must be a dictionary, not {type(values).__name__}",))
+    faults = [_unknown_key(key) for key in values if key not in SETTING_KEYS]
+    config = values.get("CONFIG")
     if config is not None and not isinstance(config, str | os.PathLike | Mapping):
-        faults.append(f"settings.{SETTING}['CONFIG'] must be a path or a dictionary, not {type(config).__name__}")
+        faults.append(f"settings.{SETTING_NAME}['CONFIG'] must be a path or a dictionary, not {type(config).__name__}")
         config = None
-    hooks = {name: given[name] for name in HOOKS if given.get(name) is not None}
+    hooks = {name: values[name] for name in HOOK_KEYS if values.get(name) is not None}
     for name, hook in list(hooks.items()):
         if not callable(hook) and not (isinstance(hook, str) and "." in hook):
-            faults.append(f"settings.{SETTING}[{name!r}] must be a callable or its dotted path")
+            faults.append(f"settings.{SETTING_NAME}[{name!r}] must be a callable or its dotted path")
             del hooks[name]
-    local_operators = given.get("LOCAL_OPERATORS", True)
+    local_operators = values.get("LOCAL_OPERATORS", True)
     if not isinstance(local_operators, bool):
-        faults.append(f"settings.{SETTING}['LOCAL_OPERATORS'] must be True or False")
-        local_operators = False  # a mistake must not let anybody in
-    audit_days = _number(given, "AUDIT_DAYS", 90, range(2**31), "days, 0 for none", faults)
-    handler_threads = _number(given, "HANDLER_THREADS", 8, range(1, 2**31), "threads, 1 or more", faults)
-    microseconds = _number(given, "BUSY_POLL_MICROSECONDS", 100, range(1001), "microseconds from 0 to 1000", faults)
-    api = _api_settings(given.get("API"), faults)
+        faults.append(f"settings.{SETTING_NAME}['LOCAL_OPERATORS'] must be True or False")
+        local_operators = False  # a mistake must not admit operators
+    audit_days = _number(values, "AUDIT_DAYS", 90, range(2**31), "days, 0 for no audit trail", faults)
+    handler_threads = _number(values, "HANDLER_THREADS", 8, range(1, 2**31), "threads, 1 or more", faults)
+    microseconds = _number(values, "BUSY_POLL_MICROSECONDS", 100, range(1001), "microseconds from 0 to 1000", faults)
+    api = _api_settings(values.get("API"), faults)
     return AppSettings(config, tuple(faults), hooks, local_operators, audit_days, handler_threads, microseconds, api)
 
 
 def _unknown_key(key: object) -> str:
-    if isinstance(key, str) and key in RENAMED:
-        return f"settings.{SETTING}[{key!r}] is now {RENAMED[key]}"
-    return f"settings.{SETTING} has no key {key!r}; it knows {', '.join(KEYS)}"
+    if isinstance(key, str) and key in RENAMED_KEYS:
+        return f"settings.{SETTING_NAME}[{key!r}] is now {RENAMED_KEYS[key]}"
+    return f"settings.{SETTING_NAME} has no key {key!r}; the keys are {', '.join(SETTING_KEYS)}"
 
 
-def _number(given: Mapping[str, Any], key: str, default: int, allowed: range, unit: str, faults: list[str]) -> int:
-    value = given.get(key, default)
+def _number(values: Mapping[str, Any], key: str, default: int, allowed: range, unit: str, faults: list[str]) -> int:
+    value = values.get(key, default)
     if isinstance(value, int) and not isinstance(value, bool) and value in allowed:
         return value
-    faults.append(f"settings.{SETTING}[{key!r}] must be a number of {unit}")
+    faults.append(f"settings.{SETTING_NAME}[{key!r}] must be a number of {unit}")
     return default
 
 
-def _api_settings(given: object, faults: list[str]) -> ApiSettings:
-    name = f"settings.{SETTING}['API']"
-    if given is None:
+def _api_settings(values: object, faults: list[str]) -> ApiSettings:
+    name = f"settings.{SETTING_NAME}['API']"
+    if values is None:
         return ApiSettings()
-    if not isinstance(given, Mapping):
-        faults.append(f"{name} must be a dictionary, not {type(given).__name__}")
+    if not isinstance(values, Mapping):
+        faults.append(f"{name} must be a dictionary, not {type(values).__name__}")
         return ApiSettings()
-    faults += [f"{name} has no key {key!r}; it knows {', '.join(API_KEYS)}" for key in given if key not in API_KEYS]
-    texts = {key: given[key] for key in API_TEXTS if given.get(key) is not None}
+    faults += [
+        f"{name} has no key {key!r}; the keys are {', '.join(API_KEYS)}" for key in values if key not in API_KEYS
+    ]
+    texts = {key: values[key] for key in API_TEXTS if values.get(key) is not None}
     for key, value in list(texts.items()):
         if not isinstance(value, str) or not value:
             faults.append(f"{name}[{key!r}] must be a non-empty string")
@@ -148,7 +158,7 @@ def _api_settings(given: object, faults: list[str]) -> ApiSettings:
         faults.append(f"{name} has both TICKET and SECRET; a session logs in with one of them")
     elif ("TICKET" in texts or "SECRET" in texts) and "AUTHID" not in texts:
         faults.append(f"{name} has a TICKET or a SECRET, but not the AUTHID that it belongs to")
-    timeout = given.get("TIMEOUT", 30.0)
+    timeout = values.get("TIMEOUT", 30.0)
     if timeout is not None and (not isinstance(timeout, int | float) or isinstance(timeout, bool) or timeout <= 0):
         faults.append(f"{name}['TIMEOUT'] must be a number of seconds, or None to wait forever")
         timeout = 30.0
@@ -156,7 +166,7 @@ def _api_settings(given: object, faults: list[str]) -> ApiSettings:
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting == SETTING:
+    if setting == SETTING_NAME:
         app_settings.cache_clear()
 
 

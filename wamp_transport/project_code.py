@@ -1,14 +1,14 @@
-"""The guard around code of the project: handlers, hooks, authenticators, authorizers, signal receivers, views.
+"""The guard around the project's code: handlers, hooks, authenticators, authorizers, signal receivers and views.
 
-Project code may raise anything. Most exceptions end the request that they belong to, but some do more:
+Project code may raise anything. Most exceptions end only the request that they belong to. Others do more harm:
 
-- ``SystemExit`` and ``KeyboardInterrupt`` leave the event loop through any task, and end the process.
-- ``StopIteration`` cannot be set on a future before Python 3.13: whoever waits for the future waits forever.
-- ``GeneratorExit``, ``CancelledError`` and other exceptions that are no ``Exception`` pass every ``except Exception``.
+- ``SystemExit`` and ``KeyboardInterrupt`` pass through any task, stop the event loop and end the process.
+- ``StopIteration`` cannot be set on a future before Python 3.13, so a task that awaits the future waits forever.
+- ``GeneratorExit``, ``CancelledError`` and other subclasses of ``BaseException`` pass every ``except Exception``.
 
-Call project code with :func:`call_guarded` or :func:`run_guarded`. They turn all of these into a
-:class:`ProjectCodeError`, which is an ordinary failure. :class:`~.worker_threads.WorkerThreads` does so for its jobs.
-:func:`guard_loop` is the second line: it protects a loop of this product from tasks that project code starts itself.
+Call project code with :func:`call_guarded` or :func:`run_guarded`. They convert all of these to a
+:class:`ProjectCodeError`, which is an ordinary exception. :class:`~.worker_threads.WorkerThreads` does so for its jobs.
+In addition, :func:`guard_loop` protects an event loop from tasks that project code starts itself.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ Outcome = TypeVar("Outcome")
 
 
 class ProjectCodeError(Exception):
-    """Project code raised something that would have ended more than its request. That is the ``__cause__``."""
+    """Project code raised an exception that would have ended more than its request. It is the ``__cause__``."""
 
 
 def contain(fault: BaseException) -> Exception:
-    """Return what project code raised as an ordinary exception: itself, or a ProjectCodeError.
+    """Convert an exception of project code to an ordinary one: return it unchanged, or as a ProjectCodeError.
 
-    A real Ctrl-C is raised again: it is no fault of the code that it interrupts.
+    A real Ctrl-C is raised again, because it is not an error of the code that it interrupts.
     """
     if isinstance(fault, Exception) and not isinstance(fault, StopIteration):
         return fault
@@ -77,30 +77,31 @@ def _comes_from_outside(fault: BaseException) -> bool:
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
     if isinstance(fault, GeneratorExit):
-        # Python closes what a coroutine awaits first, and then raises in the coroutine itself.
+        # Python first closes the object that the coroutine awaits, and then raises in the coroutine itself.
         return fault.__traceback__ is None or fault.__traceback__.tb_next is None
     return False
 
 
 def _can_be_interrupted() -> bool:
-    """Return whether Ctrl-C raises KeyboardInterrupt in this thread: not where a server handles the signal itself."""
+    """Return whether Ctrl-C raises KeyboardInterrupt in this thread. It does not if a server handles the signal."""
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 # --- loops -------------------------------------------------------------------------------------------------------
 
-GUARDED: Final = "_wamp_transport_is_guarded"
-"""Attribute of a loop that is guarded already."""
+GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
+"""The attribute that marks a guarded loop."""
 
 
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     """Keep ``loop`` running whatever a task or callback raises, as long as ``is_wanted`` returns True.
 
-    Project code can start tasks of its own; Django runs each request in one. Also, what such code runs in threads
-    (with ``sync_to_async`` or ``asyncio.to_thread``) can then raise StopIteration without blocking its caller forever.
+    Project code can start its own tasks, and Django runs each request in a task. The guard also covers functions that
+    such code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``): a StopIteration does not block the
+    caller forever.
     """
-    if getattr(loop, GUARDED, False):
+    if getattr(loop, GUARDED_ATTRIBUTE, False):
         return
     run_forever, run_in_executor = loop.run_forever, loop.run_in_executor
 
@@ -110,15 +111,19 @@ def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
                 return run_forever()
             except (SystemExit, KeyboardInterrupt) as fault:
                 contained = contain(fault)
-                # The loop is intact: asyncio has taken the callback that raised off its queue, and kept the others.
-                logger.error("A task or callback failed, and the event loop goes on: %s", contained, exc_info=fault)
-                if not is_wanted():  # the exception has made the loop forget that it was to stop
+                # The loop is intact: asyncio has removed only the callback that raised from its queue.
+                logger.error("A task or callback failed; the event loop continues: %s", contained, exc_info=fault)
+                if not is_wanted():  # because of the exception, the loop no longer knows that it was stopped
                     return None
 
     def run_guarded_in_executor(executor: Executor | None, function: Callable[..., Any], *args: Any) -> Any:
         return run_in_executor(executor, partial(_call_in_executor, function, *args))
 
-    for name, value in (("run_forever", run_on), ("run_in_executor", run_guarded_in_executor), (GUARDED, True)):
+    for name, value in (
+        ("run_forever", run_on),
+        ("run_in_executor", run_guarded_in_executor),
+        (GUARDED_ATTRIBUTE, True),
+    ):
         setattr(loop, name, value)
 
 
@@ -126,6 +131,6 @@ def _call_in_executor(function: Callable[..., Outcome], *args: Any) -> Outcome:
     try:
         return call_guarded(function, *args)
     except ProjectCodeError as fault:
-        if isinstance(fault.__cause__, CancelledError):  # of a coroutine that the function waited for
+        if isinstance(fault.__cause__, CancelledError):  # raised by a coroutine that the function awaited
             raise fault.__cause__ from None
         raise

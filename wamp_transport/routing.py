@@ -1,7 +1,7 @@
-"""WAMP and the other configured paths in front of a project's own ASGI application.
+"""An ASGI application that serves WAMP and the other configured paths in front of the project's own application.
 
-In ``asgi.py``: ``application = wamp_application(get_asgi_application())``. Or, within a Channels
-``ProtocolTypeRouter``, around each of its values.
+In ``asgi.py``: ``application = wamp_application(get_asgi_application())``. With a Channels ``ProtocolTypeRouter``, wrap
+each of its values.
 """
 
 import asyncio
@@ -72,9 +72,10 @@ class WampApplication:
         await run_guarded((await self._fallback())(scope, receive, send))
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Start the node under another ASGI server; our own server starts it before the first request.
+        """Start the node under another ASGI server. Our own server starts it before the first request.
 
-        ``waits``: whether the server waits for clients that read slowly. Raises IncompatibleLibraryError, ConfigError.
+        ``waits``: the server applies back-pressure to clients that read slowly. Raises IncompatibleLibraryError,
+        ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()

@@ -1,12 +1,12 @@
-"""Django signals of the process that serves: sessions, failed logins, slow peers and applied configurations.
+"""The Django signals of a serving process: sessions, failed logins, slow peers and applied configurations.
 
     from wamp_transport.signals import SessionInfo, session_joined
 
     @receiver(session_joined)
     def on_joined(session: SessionInfo, **kwargs: object) -> None: ...
 
-Receivers run one after the other in a thread of their own, and may use the ORM. Coroutine functions run there too, on
-an event loop of their own. Exceptions of receivers are logged.
+Receivers run one after the other in a separate thread, and may use the ORM. Coroutine functions run there as well, on a
+separate event loop. Exceptions of receivers are logged.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from django.dispatch import Signal
 class SessionInfo:
     """A session of a router.
 
-    ``is_local``: the session belongs to code in the router's process. Known only in that process are ``service``, the
-    key of the path service that the session came through; ``address``, the peer's address as in the audit trail, None
-    for local sockets; and ``user_pk``, the primary key, as text, of the Django user who logged in with Django's session
-    or a token.
+    ``is_local`` is True if the session belongs to code in the router's process. The following attributes are only known
+    in that process: ``service``, the key of the path that the client connected to; ``address``, the peer's address as
+    in the audit trail, None for local sockets; and ``user_pk``, the primary key, as text, of the Django user who logged
+    in with Django's session or a token.
     """
 
     id: int
@@ -40,8 +40,8 @@ class SessionInfo:
 class LoginFailure:
     """A login that was refused.
 
-    ``realm`` and ``authid`` are what the peer asked for: any text at all. ``reason`` is the URI that the peer got.
-    ``is_locked_out``: the login was not checked, because too many had failed before.
+    ``realm`` and ``authid`` are as the peer sent them, so they can contain any text. ``reason`` is the URI that was
+    sent to the peer. ``is_locked_out`` is True if the login was not checked, because too many had failed before.
     """
 
     realm: str | None
@@ -58,9 +58,9 @@ class LoginFailure:
 class AppliedConfiguration:
     """A configuration that a node has applied.
 
-    ``apply_count`` counts the configurations that this process has applied, from 1. ``source`` is the file, the setting
-    or the database that the configuration comes from, ``node`` the name of the process. ``revision`` is the database's
-    number of this configuration, None if it comes from a file or a setting.
+    ``apply_count`` is the number of configurations that this process has applied, from 1. ``source`` is the file, the
+    setting or the database that the configuration comes from. ``node`` is the name of the process. ``revision`` is the
+    revision in the database, None if the configuration comes from a file or a setting.
     """
 
     apply_count: int
@@ -73,14 +73,14 @@ session_joined = Signal()
 """Sent when a session has joined its realm. ``session``: a :class:`SessionInfo`."""
 
 session_left = Signal()
-"""Sent when a session has left. ``session``: a :class:`SessionInfo`; ``reason``: a URI."""
+"""Sent when a session has left its realm. ``session``: a :class:`SessionInfo`; ``reason``: a URI."""
 
 login_failed = Signal()
 """Sent when a login was refused. ``failure``: a :class:`LoginFailure`."""
 
 slow_consumer_detected = Signal()
-"""Sent when a peer reads too slowly. ``session``: a :class:`SessionInfo`; ``queued_bytes``: how many bytes were queued
-when the session was closed for it, or None if the session stays open and misses events until it has caught up."""
+"""Sent when a peer reads too slowly. ``session``: a :class:`SessionInfo`; ``queued_bytes``: the number of queued bytes
+if the session is closed, or None if it stays open and misses events until it has caught up."""
 
 configuration_applied = Signal()
 """Sent when a configuration was applied, at the start and after each change. ``configuration``: an

@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 SALT: Final = "wamp_transport.token"
 
-LIFETIME: Final = 60.0
+DEFAULT_LIFETIME_SECONDS: Final = 60.0
 """Seconds."""
 
 MAX_TOKEN_LENGTH: Final = 4096
@@ -53,7 +53,7 @@ def make_token(
     realm: str | None = None,
     role: str | None = None,
     *,
-    lifetime: float = LIFETIME,
+    lifetime: float = DEFAULT_LIFETIME_SECONDS,
     once: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> str:

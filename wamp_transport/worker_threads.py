@@ -1,8 +1,8 @@
-"""Named pools of threads for what must not run on the event loop: hashes, handlers, hooks, the database, files.
+"""Named pools of threads for work that must not block the event loop: hashes, handlers, hooks, database, files.
 
-Each kind of work has a pool of its own, so that slow hashes never starve handlers. A pool has a bounded queue, runs
-``around`` each job (the owner of a pool knows about database connections, this module does not), turns whatever project
-code raises into an ordinary failure (:mod:`.project_code`), and counts what it does.
+Each kind of work has a separate pool, so that slow hashes never starve handlers. A pool has a bounded queue. It calls
+``around`` with each job; the owner of the pool can manage database connections there. It converts exceptions of project
+code to ordinary ones (:mod:`.project_code`), and has gauges for metrics.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from .project_code import call_guarded
 Outcome = TypeVar("Outcome")
 
 Around = Callable[[Callable[[], Any]], Any]
-"""Calls a job and returns what it returns, with something before and after it."""
+"""A function that calls a job and returns its result. It can do work before and after the job."""
 
-MAX_QUEUED: Final = 10_000
-"""Jobs that wait in a queue without a limit of its own; as many events may wait for a session of Django code."""
+DEFAULT_MAX_QUEUED_JOBS: Final = 10_000
+"""The default limit of a queue. As many events may be queued for a session of Django code."""
 
 
 def _call(work: Callable[[], Any]) -> Any:
@@ -34,16 +34,16 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 class WorkersBusy(Exception):
-    """A pool's queue is full, or a job has waited there for longer than the pool's patience. It was not begun."""
+    """A pool's queue is full, or a job has waited too long in it. The job was not begun."""
 
 
 class WorkersClosed(RuntimeError):
-    """A pool takes no jobs: it was closed, or the interpreter ends."""
+    """A pool accepts no jobs, because it was closed or the interpreter exits."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """What a pool does at one moment. ``longest_seconds`` is the age of its oldest running job."""
+    """The gauges of a pool at one moment. ``longest_seconds`` is the age of its oldest running job."""
 
     name: str
     size: int
@@ -53,7 +53,7 @@ class PoolStats:
 
 
 class _Job:
-    """A call that is queued, then running; or dropped before it began."""
+    """A job: queued, then running, or dropped before it began. The pool's mutex guards its attributes."""
 
     __slots__ = ("begun_at", "context", "is_late", "is_queued", "work")
 
@@ -66,9 +66,9 @@ class _Job:
 
 
 class WorkerThreads:
-    """A pool of up to ``size`` threads, which start when they are needed.
+    """A pool of up to ``size`` threads, which are started on demand.
 
-    ``max_queued`` jobs may wait for a thread, each for up to ``patience`` seconds (None: forever).
+    Up to ``max_queued`` jobs may wait for a thread, each for up to ``max_wait_seconds``; None means no limit.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class WorkerThreads:
         name: str,
         size: int,
         *,
-        max_queued: int = MAX_QUEUED,
-        patience: float | None = None,
+        max_queued: int = DEFAULT_MAX_QUEUED_JOBS,
+        max_wait_seconds: float | None = None,
         around: Around = _call,
     ) -> None:
         self.name = name
         self.size = size
         self.max_queued = max_queued
-        self.patience = patience
+        self.max_wait_seconds = max_wait_seconds
         self._around = around
         self._start()
         _pools.add(self)
@@ -95,26 +95,32 @@ class WorkerThreads:
         self._executor = ThreadPoolExecutor(self.size, self.name)
 
     async def run(self, function: Callable[..., Outcome], *args: Any) -> Outcome:
-        """Call a function in a thread, in the caller's context, and return what it returns.
+        """Call a function in a thread, in the caller's context, and return its result.
 
-        When the caller is canceled, a job that runs goes on; one that waits is dropped. Raises WorkersBusy,
-        WorkersClosed, and what the function raises, as :func:`~.project_code.call_guarded` does.
+        If the caller is canceled, a running job continues and a queued job is dropped. Raises WorkersBusy,
+        WorkersClosed and the exceptions of the function, as converted by :func:`~.project_code.call_guarded`.
         """
         job = self._admit(partial(function, *args))
         loop = asyncio.get_running_loop()
         try:
-            # By way of the loop: that of the test tools has no threads.
+            # Through the loop, because the event loop of the test tools runs jobs without threads.
             outcome: asyncio.Future[Outcome] = loop.run_in_executor(self._executor, self._do, job)
         except RuntimeError as error:
             self._drop(job)
-            raise WorkersClosed(f"{self.name} takes no jobs") from error
-        timer = None if self.patience is None else loop.call_later(self.patience, self._expire, job, outcome)
+            raise WorkersClosed(f"{self.name} accepts no jobs") from error
+        timer = (
+            None
+            if self.max_wait_seconds is None
+            else loop.call_later(self.max_wait_seconds, self._expire, job, outcome)
+        )
         try:
             return await outcome
         except asyncio.CancelledError:
             self._drop(job)
             if job.is_late:
-                raise WorkersBusy(f"no thread of {self.name} was free within {self.patience:g} seconds") from None
+                raise WorkersBusy(
+                    f"no thread of {self.name} was free within {self.max_wait_seconds:g} seconds"
+                ) from None
             task = asyncio.current_task()
             if outcome.cancelled() and task is not None and not task.cancelling():
                 raise WorkersClosed(f"{self.name} was closed") from None
@@ -124,13 +130,13 @@ class WorkerThreads:
                 timer.cancel()
 
     def submit(self, function: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
-        """Queue a call, from any thread, and return its future. Raises WorkersBusy, WorkersClosed."""
+        """Queue a call and return its future. Any thread may call this. Raises WorkersBusy and WorkersClosed."""
         job = self._admit(partial(function, *args))
         try:
             future = self._executor.submit(self._do, job)
         except RuntimeError as error:
             self._drop(job)
-            raise WorkersClosed(f"{self.name} takes no jobs") from error
+            raise WorkersClosed(f"{self.name} accepts no jobs") from error
         future.add_done_callback(lambda _: self._drop(job))
         return future
 
@@ -142,31 +148,31 @@ class WorkerThreads:
             return PoolStats(self.name, self.size, len(self._running), self._queued, longest)
 
     def close(self, last: Callable[[], Any] | None = None) -> None:
-        """Take no more jobs. Those that run go on; those that wait are dropped.
+        """Stop accepting jobs. Running jobs continue, and queued ones are dropped.
 
-        With ``last``, those that wait are still done, and ``last`` after them, even with a full queue.
+        With ``last``, queued jobs are still run, and ``last`` after them, even if the queue is full.
         """
         if last is not None:
-            with suppress(RuntimeError):  # the interpreter ends, or it is closed already
+            with suppress(RuntimeError):  # the interpreter exits, or the pool is closed already
                 self._executor.submit(call_guarded, last)
         self._executor.shutdown(wait=False, cancel_futures=last is None)
 
     async def finish(self, seconds: float) -> None:
-        """Take no more jobs, and wait up to ``seconds`` for those that there are. They go on afterwards."""
+        """Stop accepting jobs, and wait up to ``seconds`` for the accepted ones. They continue after a timeout."""
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self._executor.shutdown), seconds)
 
     def _admit(self, work: Callable[[], Any]) -> _Job:
         job = _Job(work)
         with self._mutex:
-            # A queue for no jobs still takes those for which there is a free thread.
+            # A queue of size 0 still accepts a job if a thread is free.
             if self._queued >= self.max_queued + max(0, self.size - len(self._running)):
-                raise WorkersBusy(f"{self._queued} jobs wait for {self.name} already")
+                raise WorkersBusy(f"{self._queued} jobs are queued for {self.name} already")
             self._queued += 1
         return job
 
     def _drop(self, job: _Job) -> None:
-        """Forget a job that waits. A job that has begun is left alone."""
+        """Remove a queued job. A job that has begun is not affected."""
         with self._mutex:
             if job.is_queued:
                 job.is_queued = False
@@ -198,14 +204,14 @@ _pools: WeakSet[WorkerThreads] = WeakSet()
 
 
 def all_stats() -> list[PoolStats]:
-    """Return the gauges of every pool of this process, by name."""
+    """Return the gauges of all pools of this process, ordered by name."""
     return sorted((pool.stats() for pool in list(_pools)), key=lambda stats: stats.name)
 
 
-def _start_anew() -> None:
-    """Give all pools new threads in a forked process: those of its parent are not there, and its locks may be held."""
+def _reset_after_fork() -> None:
+    """Reset all pools in a forked process, in which the parent's threads do not exist and its locks may be held."""
     for pool in list(_pools):
         pool._start()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+os.register_at_fork(after_in_child=_reset_after_fork)

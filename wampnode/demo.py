@@ -17,7 +17,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 class DemoPage(TemplateView):
-    """The page at `/`; where it connects is given in the URLconf: `DemoPage.as_view(realm="realm2")`."""
+    """The page at `/`. Set the path and realm of its connection in the URLconf: `DemoPage.as_view(realm="realm2")`."""
 
     template_name = "demo.html"
     http_method_names = ["get", "head", "options"]
@@ -32,7 +32,7 @@ class DemoPage(TemplateView):
         )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """The response, under a policy that lets the page load and reach its own server and nothing else."""
+        """Return the response with a policy that allows the page to load from and connect to its own server only."""
         response = super().dispatch(request, *args, **kwargs)
         response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response

@@ -10,20 +10,20 @@ const byId = (id) => document.getElementById(id);
 const { websocketPath, realm } = document.body.dataset;
 const websocketUrl = new URL(websocketPath, location.href.replace(/^http/, "ws")).href;
 
-// --- words for people ------------------------------------------------------------------------------------------
+// --- texts for people ------------------------------------------------------------------------------------------
 
 const STATE_TEXT = { offline: "Offline", connecting: "Connecting", online: "Connected", waiting: "Waiting to reconnect" };
 
-/** Sentences for what goes wrong most; `subject` is the topic or procedure in question. */
+/** Sentences for the most common errors; `subject` is the topic or procedure. */
 const ERROR_TEXT = {
   "wamp.error.no_such_procedure": (subject) =>
     `Nobody has registered ${subject}. Register it in this tab or another one, then call again.`,
   "wamp.error.procedure_already_exists": (subject) => `Another client has already registered ${subject}.`,
-  "wamp.error.invalid_uri": (subject) => `“${subject}” is not a valid WAMP address: no spaces, no # and no empty parts.`,
-  "wamp.error.not_authorized": (subject) => `This session is not allowed to do that with ${subject}.`,
+  "wamp.error.invalid_uri": (subject) => `“${subject}” is not a valid URI: no spaces, no # and no empty components.`,
+  "wamp.error.not_authorized": (subject) => `This session is not authorized to do that with ${subject}.`,
   "wamp.error.no_such_realm": () => `The router has no realm named “${realm}”.`,
   "wamp.error.timeout": (subject) => `${subject} took too long to answer.`,
-  "wamp.error.canceled": (subject) => `The call of ${subject} was cancelled: its callee has left.`,
+  "wamp.error.canceled": (subject) => `The call of ${subject} was canceled because its callee has left.`,
 };
 
 function explain(error, subject) {
@@ -44,7 +44,7 @@ function showProblem(box, text) {
 
 const fromTemplate = (id) => byId(id).content.firstElementChild.cloneNode(true);
 
-/** Put an entry on top of a list and drop what is older than the list keeps. */
+/** Add an entry at the top of a list and remove the oldest entries above the limit. */
 function addEntry(list, kept, { kind, label, text, testId }) {
   const entry = fromTemplate("entry-template");
   const now = new Date();
@@ -67,7 +67,7 @@ const showPayload = (args, kwargs) =>
 
 // --- forms -----------------------------------------------------------------------------------------------------
 
-/** The value of a JSON field, or an error that says which field is wrong and marks it. */
+/** Return the value of a JSON field. Otherwise mark the field and throw an error that names it. */
 function readJson(field, name, empty, isRightKind, example) {
   field.setAttribute("aria-invalid", "false");
   try {
@@ -87,7 +87,7 @@ const isObject = (value) => typeof value === "object" && value !== null && !Arra
 function readPayload({ args, kwargs }) {
   return [
     readJson(args, "Arguments", [], Array.isArray, 'a JSON list, for example [1, "two"]'),
-    readJson(kwargs, "Named arguments", {}, isObject, 'a JSON object, for example {"colour": "green"}'),
+    readJson(kwargs, "Keyword arguments", {}, isObject, 'a JSON object, for example {"color": "green"}'),
   ];
 }
 
@@ -99,7 +99,7 @@ function readUri(field, name) {
   throw new Error(`${name} is missing.`);
 }
 
-/** Run `action(fields)` on submit; what it throws is shown in the form in words. */
+/** Run `action(fields)` on submit, and show its errors in the form. */
 function onSubmit(form, action) {
   const problem = form.querySelector(".problem");
   form.addEventListener("submit", async (event) => {
@@ -174,7 +174,7 @@ addEventListener("online", () => {
 
 // --- publish and subscribe -------------------------------------------------------------------------------------
 
-/** What this tab is subscribed to, by match policy and topic; it outlives a lost connection. */
+/** The subscriptions of this tab, by match policy and topic. They are kept when the connection is lost. */
 const subscriptions = new Map();
 
 function onEvent(args, kwargs, { topic, publisher }) {
@@ -212,7 +212,7 @@ onSubmit(byId("subscribe-form"), async ({ topic: field, match: { value: match } 
   const key = `${match} ${topic}`;
   if (subscriptions.has(key)) throw new Error(`This tab is already subscribed to ${topic} (${match}).`);
   const subscription = { topic, match };
-  subscriptions.set(key, subscription); // from now on, so that a second click does not subscribe twice
+  subscriptions.set(key, subscription); // before waiting, so that a second click does not subscribe twice
   try {
     subscription.receipt = await subscribe(subscription);
     subscription.item = showSubscription(key, subscription);
@@ -244,10 +244,10 @@ byId("clear-wire").addEventListener("click", () => {
 
 function needNumbers(args, names) {
   if (args.length === names.length && args.every((value) => typeof value === "number")) return args;
-  throw new WampError("wamp.error.invalid_argument", [`Needs ${names.length} numbers: ${names.join(" and ")}.`]);
+  throw new WampError("wamp.error.invalid_argument", [`Expected ${names.length} numbers: ${names.join(" and ")}.`]);
 }
 
-/** The procedures this tab can offer: `run(args)` computes here. */
+/** The procedures that this tab can register. `run(args)` runs in the tab. */
 const procedures = [
   {
     uri: "com.example.add2",
@@ -260,16 +260,16 @@ const procedures = [
   },
   {
     uri: "com.example.reverse",
-    text: "turns a text around",
+    text: "reverses a text",
     example: '["Straße"]',
     run([text]) {
-      if (typeof text !== "string") throw new WampError("wamp.error.invalid_argument", ["Needs one text."]);
+      if (typeof text !== "string") throw new WampError("wamp.error.invalid_argument", ["Expected one text."]);
       return [...text].reverse().join("");
     },
   },
   {
     uri: "com.example.divide",
-    text: "divides, and refuses zero with an error of its own",
+    text: "divides two numbers; division by zero is an application error",
     example: "[1, 0]",
     run(args) {
       const [a, b] = needNumbers(args, ["a", "b"]);
@@ -330,7 +330,7 @@ for (const entry of procedures) {
   byId("known-procedures").append(new Option("", entry.uri));
 }
 
-/** Offer arguments that suit a known procedure, unless the visitor has written some. */
+/** Fill in example arguments for a known procedure, unless the visitor has changed them. */
 byId("call-form").elements.procedure.addEventListener("input", ({ target }) => {
   const { args } = byId("call-form").elements;
   const known = procedures.find(({ uri }) => uri === target.value.trim());
@@ -355,7 +355,7 @@ onSubmit(byId("call-form"), async (fields) => {
 
 // --- after a reconnect -----------------------------------------------------------------------------------------
 
-/** A new session knows nothing of the old one: subscribe and register again what this tab had. */
+/** Subscribe and register again what this tab had: a new session starts without them. */
 async function restore() {
   for (const [key, subscription] of subscriptions) {
     try {

@@ -234,7 +234,7 @@ def test_demo_page_unregistered_procedure_is_free_for_another_tab(tabs: Tabs) ->
     [
         ("publish-args", "[1, 2", "Arguments must be a JSON list"),
         ("publish-args", '{"a": 1}', "Arguments must be a JSON list"),
-        ("publish-kwargs", "[1]", "Named arguments must be a JSON object"),
+        ("publish-kwargs", "[1]", "Keyword arguments must be a JSON object"),
         ("publish-topic", "  ", "The topic is missing."),
     ],
 )
@@ -252,7 +252,7 @@ def test_demo_page_bad_input_is_named_and_not_sent(tabs: Tabs, field: str, text:
 def test_demo_page_invalid_topic_is_explained(tabs: Tabs) -> None:
     page = tabs.open()
     publish(page, "com.example.with space#", "[]")
-    expect(page.get_by_test_id("publish-problem")).to_contain_text("is not a valid WAMP address")
+    expect(page.get_by_test_id("publish-problem")).to_contain_text("is not a valid URI")
 
 
 def test_demo_page_shows_the_messages_on_the_wire(tabs: Tabs) -> None:

@@ -33,12 +33,12 @@ class Echo:
 
     def receive(self, data: bytes) -> None:
         """Echo one message."""
-        self.accept(data)
+        self.feed(data)
 
-    def settle(self) -> None:
+    def flush_effects(self) -> None:
         """Do nothing: each message is echoed when it comes."""
 
-    def accept(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         """Echo one of several messages."""
         Echo.messages += 1
         compression = self._direct._protocol._perMessageCompress
@@ -53,12 +53,12 @@ class Echo:
     def lost(self) -> None:
         """Do nothing: the peer has gone."""
 
-    def congested(self, is_congested: bool) -> None:
+    def set_congested(self, is_congested: bool) -> None:
         """Do nothing: a peer that reads slowly gets all its messages nevertheless."""
 
-    def overflowed(self, waiting: int) -> None:
+    def close_slow_consumer(self, queued_bytes: int) -> None:
         """Close a peer that has read too slowly for too long."""
-        self._direct.close("wamp.error.slow_consumer", f"{waiting} bytes wait")
+        self._direct.close("wamp.error.slow_consumer", f"{queued_bytes} bytes wait")
 
 
 class EchoProtocol(WampWebSocketProtocol):

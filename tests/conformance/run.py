@@ -1,4 +1,4 @@
-"""Run the cases of the Autobahn TestSuite against the echo endpoint, and write what came of them into the docs.
+"""Run the cases of the Autobahn TestSuite against the echo endpoint, and write the results to the docs.
 
 ``python -m tests.conformance.run KOSOKU REPORTS PAGE``: the test runner's program, a folder for its reports, the page.
 """
@@ -30,22 +30,22 @@ GOOD = ("OK", "INFORMATIONAL")
 
 PAGE = """# Conformance of the WebSocket protocol
 
-The cases of the Autobahn TestSuite (run by the PyPI package `kosoku` {kosoku}) against an echo endpoint on this
-product's own server, with its own short path for frames and with compression. Made by `make autobahn-testsuite`.
+`make autobahn-testsuite` runs the cases of the Autobahn TestSuite (PyPI package `kosoku` {kosoku}) against an echo
+endpoint. The endpoint uses this product's own server, with its fast path for frames and with compression.
 
-{total} cases, {failed} failed, {lax} not strict, {informational} informational. Of {messages} messages echoed {short}
-came on the short path, the others through Autobahn's parser (autobahn {autobahn}, Daphne {daphne}).
+{total} cases: {failed} failed, {lax} not strict, {informational} informational. Of {messages} echoed messages {short}
+were read by the fast path, the others by Autobahn's parser (autobahn {autobahn}, Daphne {daphne}).
 
 | group | cases | passed | informational | not strict | failed |
 |---|---|---|---|---|---|
 {rows}
 
-Informational cases (the suite leaves the behaviour open): {informational_ids}.
+Informational cases, in which the suite accepts any behavior: {informational_ids}.
 """
 
 
 def run(kosoku: str, reports: Path) -> tuple[int, int]:
-    """Run all cases. Messages echoed, and those of them that came on the short path."""
+    """Run all cases. Return the number of echoed messages, and how many of them the fast path has read."""
     port = free_port()
     reports.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.conformance.echo", str(port)]
@@ -61,7 +61,7 @@ def run(kosoku: str, reports: Path) -> tuple[int, int]:
 
 
 def page(results: dict[str, dict[str, str]], messages: int, short: int, kosoku: str) -> tuple[str, bool]:
-    """The page for the docs, and whether no case failed."""
+    """Return the page for the docs, and whether no case failed."""
     by_group: dict[str, Counter[str]] = {}
     informational: list[str] = []
     for case, result in results.items():
@@ -95,7 +95,7 @@ def page(results: dict[str, dict[str, str]], messages: int, short: int, kosoku: 
 
 
 def main(kosoku: str, reports: Path, target: Path) -> int:
-    """Run, write the page, tell whether all is well."""
+    """Run all cases and write the page. Return the exit code."""
     messages, short = run(kosoku, reports)
     (results,) = json.loads((reports / "index.json").read_text()).values()
     command = [

@@ -93,7 +93,7 @@ def test_argument_that_could_be_an_option_is_refused_unless_the_program_knows_wh
 
 
 def test_output_has_a_bound(monkeypatch):
-    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT_BYTES", 1000)
     assert failed(Program("yes")).uri == "wamp.error.payload_size_exceeded"
 
 
@@ -102,7 +102,7 @@ def open_files():
 
 
 def test_programs_leave_no_pipes_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(subprocess_procedure, "MAX_OUTPUT_BYTES", 1000)
     pid = tmp_path / "pid"
     get_away = f"setsid sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600'"
     detached = Program(f"{get_away} & until [ -e {pid} ]; do :; done; yes", is_shell=True)
@@ -166,7 +166,7 @@ def test_command_must_have_words():
 
 
 def test_calls_take_turns_and_too_many_are_refused(monkeypatch):
-    monkeypatch.setattr("wamp_transport.management.subcommands.register.MAX_WAITING", 1)
+    monkeypatch.setattr("wamp_transport.management.subcommands.register.MAX_QUEUED_CALLS", 1)
     running = []
 
     async def main():

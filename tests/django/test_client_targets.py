@@ -41,9 +41,13 @@ def test_own_node_is_reached_as_its_operator():
     assert (found.url, found.realm) == ("ws://127.0.0.1:8000/ws", "realm1")
     assert isinstance(found.credential, Operator)
     assert found.credential.authid.startswith("operator:")
-    assert (found.credential.role, found.way.uses_proxy, found.pid is not None) == ("trusted", False, True)
+    assert (found.credential.role, found.connect_options.uses_proxy, found.pid is not None) == ("trusted", False, True)
     other = target(authid="eva", role="user", serializer="json")
-    assert (other.credential.authid, other.credential.role, other.way.serializers) == ("eva", "user", ("json",))
+    assert (other.credential.authid, other.credential.role, other.connect_options.serializers) == (
+        "eva",
+        "user",
+        ("json",),
+    )
 
 
 def test_own_node_is_reached_as_somebody_else_with_a_credential(tmp_path):

@@ -40,12 +40,12 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         ({"CONFIG": 1}, "settings.WAMP_TRANSPORT['CONFIG'] must be a path or a dictionary, not int"),
         (
             {"CONFGI": "x"},
-            "settings.WAMP_TRANSPORT has no key 'CONFGI'; it knows CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
+            "settings.WAMP_TRANSPORT has no key 'CONFGI'; the keys are CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
             "LOCAL_OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL_MICROSECONDS, API",
         ),
         ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
         ({"LOCAL_OPERATORS": "no"}, "settings.WAMP_TRANSPORT['LOCAL_OPERATORS'] must be True or False"),
-        ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for none"),
+        ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for no audit trail"),
         (
             {"BUSY_POLL_MICROSECONDS": 1001},
             "settings.WAMP_TRANSPORT['BUSY_POLL_MICROSECONDS'] must be a number of microseconds from 0 to 1000",
@@ -102,7 +102,7 @@ def test_api_settings_say_who_django_code_is(settings):
 
 @pytest.mark.parametrize(("given", "fault"), [
     ("wss://example.com/ws", "a dictionary, not str"),
-    ({"ULR": "wss://example.com/ws"}, "no key 'ULR'; it knows REALM, ROLE"),
+    ({"ULR": "wss://example.com/ws"}, "no key 'ULR'; the keys are REALM, ROLE"),
     ({"REALM": 7}, "['API']['REALM']"),
     ({"URL": "http://example.com/ws"}, "ws://"),
     ({"AUTHID": "a", "TICKET": "t", "SECRET": "s"}, "one of them"),

@@ -67,7 +67,7 @@ def play(scenario):
         node = Node(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}), asyncio.get_running_loop())
         handlers = AppHandlers(node, 4)
         await handlers.start()
-        await handlers.settle(["realm1"])
+        await handlers.register_handlers(["realm1"])
         try:
             await scenario(lambda authid, role="anonymous": join(node, "realm1", authid=authid, authrole=role))
         finally:
@@ -136,6 +136,7 @@ def test_command_without_handlers_says_so(registry):
     assert "No app declares a procedure" in out.getvalue()
 
 
+@pytest.mark.expects_errors("broken_shop.wamp cannot be imported: ModuleNotFoundError: No module named")
 def test_module_that_cannot_be_imported_is_told(broken_app, caplog):
     broken_app("import nothing_of_that_name\n")
     out = io.StringIO()
@@ -170,6 +171,7 @@ def test_declaration_at_fault_is_told_with_its_place(broken_app):
 # --- the database, users and permissions -----------------------------------------------------------------------------
 
 
+@pytest.mark.expects_errors("failed with a call of")
 @pytest.mark.django_db(transaction=True)
 def test_handlers_ask_and_change_the_database(shop):
     Product.objects.create(sku="tea", price="2.50")

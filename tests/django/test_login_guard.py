@@ -91,7 +91,7 @@ def test_failures_lock_the_authid_out_whatever_realm_or_address_is_said():
 
 
 def test_guess_that_cannot_be_counted_does_not_learn_whether_it_was_right(monkeypatch):
-    monkeypatch.setattr(threads, "MAX_DATABASE_JOBS", 0)
+    monkeypatch.setattr(threads, "MAX_QUEUED_DATABASE_JOBS", 0)
     gate, begun = threading.Event(), threading.Semaphore(0)
 
     def work():

@@ -250,6 +250,7 @@ def test_router_that_refuses_does_not_harm_the_save(told, declare, caplog):
     assert Item.objects.count() == 2
 
 
+@pytest.mark.expects_errors("was not published on com.item.created: no WAMP")
 def test_router_that_is_gone_does_not_harm_the_save(declare, settings, caplog):
     settings.WAMP_TRANSPORT = {"API": {"URL": "ws://127.0.0.1:1/ws", "REALM": "realm1", "TIMEOUT": 5}}
     declare(Item, "com.item")
@@ -272,6 +273,7 @@ def silent():
         api.backends.disconnect()
 
 
+@pytest.mark.expects_errors("was not published on")
 def test_commit_has_one_patience_with_a_router_that_is_silent(declare, settings, caplog, silent):
     settings.WAMP_TRANSPORT = {"API": {"URL": silent, "REALM": "realm1", "TIMEOUT": 0.2}}
     declare(Item, "com.item", events=["created"])
@@ -354,6 +356,7 @@ def test_modules_of_apps_are_found_when_django_begins(settings, tmp_path, monkey
     signal_receivers.remove_publisher(eventful.wamp.events)
 
 
+@pytest.mark.expects_errors("created: no event can be made of it")
 def test_hook_that_fails_takes_nothing_of_the_transaction_with_it(told, declare, caplog):
     def serialize(change):
         Tag.objects.create(name="of the hook")

@@ -13,8 +13,6 @@ from types import ModuleType
 
 import pytest
 from django.apps import AppConfig, apps
-from wamp_transport.node.authorizing import Authorizers
-from wamp_transport.node.deciding import Deciding
 
 from tests.catalogue.models import Item
 from tests.django.test_api import serving  # noqa: F401 - a fixture
@@ -22,16 +20,18 @@ from tests.unit.bootstrap.test_handlers import ACKNOWLEDGE, eventually, fails, p
 from wamp_transport import api, model_events
 from wamp_transport.auth.dynamic import FunctionPrincipals
 from wamp_transport.auth.principals import Lookup
-from wamp_transport.bootstrap.authentication import _made
+from wamp_transport.bootstrap.authentication import _create_authenticator
 from wamp_transport.bootstrap.threads import Functions
 from wamp_transport.conf import app_settings
 from wamp_transport.handlers import register, subscribe
 from wamp_transport.handlers.discovery import import_modules
-from wamp_transport.model_events import watching
+from wamp_transport.model_events import signal_receivers
+from wamp_transport.node.decision_tasks import DecisionTasks
+from wamp_transport.node.dynamic_authorizer import DynamicAuthorizer
 from wamp_transport.node.local import ServiceSessions
 from wamp_transport.project_code import ProjectCodeError
 from wamp_transport.router.decisions import Deny
-from wamp_transport.router.effects import Authenticate, Authorize
+from wamp_transport.router.effects import AuthenticationRequest, AuthorizationRequest
 from wamp_transport.stores.identity import users
 from wamp_transport.testing import InMemoryRouter, WampClient
 from wamp_transport.wamp import errors
@@ -40,8 +40,8 @@ from wamp_transport.wamp.messages import Hello, HelloDetails
 SECONDS = 20
 IN_THREADS = [SystemExit, KeyboardInterrupt, StopIteration, GeneratorExit]
 IN_COROUTINES = [SystemExit, KeyboardInterrupt, GeneratorExit]
-LOGIN = Authenticate(1, 7, "service", "ticket", Hello("realm1", HelloDetails()), {})
-ACTION = Authorize(2, 7, "realm1", {}, "com.a", "call", "com.x", "exact", None)
+LOGIN = AuthenticationRequest(1, 7, "service", "ticket", Hello("realm1", HelloDetails()), {})
+ACTION = AuthorizationRequest(2, 7, "realm1", {}, "com.a", "call", "com.x", "exact", None)
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_class_of_handlers_that_cannot_be_made(kind):
     from wamp_transport.handlers.execution import Handler, UnusableHandler
 
     (declaration,) = REGISTRY.declarations
-    with pytest.raises(UnusableHandler, match=f"Shop cannot be made without arguments: .*{kind.__name__}"):
+    with pytest.raises(UnusableHandler, match=f"Shop cannot be instantiated without arguments: .*{kind.__name__}"):
         Handler(declaration)
 
 
@@ -258,8 +258,8 @@ def test_authenticators_and_authorizers_of_a_node(kind, request_, caplog):
     async def main():
         decided = asyncio.get_running_loop().create_future()
         script = Raises(kind)
-        deciding = Deciding(asyncio.get_running_loop(), script, script, lambda *answer: decided.set_result(answer))
-        deciding.ask(request_)
+        deciding = DecisionTasks(asyncio.get_running_loop(), script, script, lambda *answer: decided.set_result(answer))
+        deciding.start(request_)
         return await asyncio.wait_for(decided, SECONDS)
 
     ticket, answer = asyncio.run(main())
@@ -292,7 +292,7 @@ def test_authenticator_that_is_a_function(kind, is_async, settings):
         decided = asyncio.get_running_loop().create_future()
         authenticator = Authenticator()
         loop = asyncio.get_running_loop()
-        Deciding(loop, authenticator, authenticator, lambda *answer: decided.set_result(answer)).ask(LOGIN)
+        DecisionTasks(loop, authenticator, authenticator, lambda *answer: decided.set_result(answer)).start(LOGIN)
         return await asyncio.wait_for(decided, SECONDS)
 
     assert isinstance(asyncio.run(main())[1], Deny)
@@ -311,7 +311,7 @@ def test_maker_of_an_authenticator_and_its_module(kind, caplog, monkeypatch, tmp
     (tmp_path / "rough_module.py").write_text(f"raise {kind.__name__}")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("rough_authenticators.create", "rough_module.create"):
-        assert _made(name, None) is None
+        assert _create_authenticator(name, None) is None
         assert f"Nobody can log in by {name}" in caplog.text
 
 
@@ -328,12 +328,12 @@ def test_authorizer_that_is_a_function(kind, is_async, monkeypatch, caplog):
     module.decide = adecide if is_async else decide
     monkeypatch.setitem(sys.modules, module.__name__, module)
     functions = Functions()
-    authorizers = Authorizers(ServiceSessions(), functions.run)
+    authorizers = DynamicAuthorizer(ServiceSessions(), functions.run)
     from msgspec.structs import replace
 
-    from wamp_transport.config.realm import FUNCTION
+    from wamp_transport.config.realm import FUNCTION_PREFIX
 
-    request = replace(ACTION, authorizer=f"{FUNCTION}rough_authorizers.decide")
+    request = replace(ACTION, authorizer=f"{FUNCTION_PREFIX}rough_authorizers.decide")
     assert asyncio.run(authorizers.authorize(request)).reason == errors.AUTHORIZATION_FAILED
     functions.close()
     assert "it raised ProjectCodeError" in caplog.text
@@ -375,11 +375,11 @@ def test_functions_of_model_events(kind, name, caplog):
         raise kind
 
     functions = {"topic": "com.item", name: fail}
-    declared = model_events.model_events(Item, **functions)
+    declared = model_events.publish_model_events(Item, **functions)
     try:
         with caplog.at_level(logging.ERROR):
             Item.objects.create()
         assert Item.objects.count() == 1
     finally:
-        watching.forget(declared)
+        signal_receivers.remove_publisher(declared)
     assert "no event can be made of it" in caplog.text

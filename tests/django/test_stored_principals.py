@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from wamp_transport.auth.principals import CraKeys, Lookup, PublicKeys, ScramCredential
 from wamp_transport.bootstrap.identity import stored_principals as module
 from wamp_transport.bootstrap.identity.stored_principals import (
-    LEAST_SECONDS,
-    MOST_REALMS,
+    MAX_SAMPLED_REALMS,
+    MIN_LOOKUP_SECONDS,
     HashedTickets,
     StoredPrincipals,
 )
@@ -27,7 +27,7 @@ KEY = "ab" * 32
 
 @pytest.fixture
 def without_delay(monkeypatch):
-    monkeypatch.setattr(module, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(module, "MIN_LOOKUP_SECONDS", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -144,12 +144,12 @@ def test_samples_of_realms_that_peers_invent_do_not_pile_up(without_delay):
     source = StoredPrincipals(WAMPCRA)
 
     async def whole():
-        for number in range(MOST_REALMS + 5):
+        for number in range(MAX_SAMPLED_REALMS + 5):
             await source.find(Lookup("x", f"realm{number}", "joe", {"authmethod": "wampcra"}))
 
     asyncio.run(whole())
     close_kept()
-    assert len(source._models) <= MOST_REALMS
+    assert len(source._models) <= MAX_SAMPLED_REALMS
 
 
 @pytest.mark.parametrize("odd", ["a\0b", "\ud800", "a" * 100_000])
@@ -179,5 +179,5 @@ def test_time_tells_nobody_whether_somebody_was_found(authid):
         await StoredPrincipals(WAMPCRA).find(Lookup("x", "realm1", authid, {"authmethod": "wampcra"}))
         return asyncio.get_running_loop().time() - begin
 
-    assert asyncio.run(whole()) >= LEAST_SECONDS
+    assert asyncio.run(whole()) >= MIN_LOOKUP_SECONDS
     close_kept()

@@ -198,7 +198,7 @@ def test_file_of_another_process_is_refused(path):
 
 
 def test_file_is_written_anew_when_most_lines_count_no_more(path, monkeypatch):
-    monkeypatch.setattr(file_module, "SLACK", 4)
+    monkeypatch.setattr(file_module, "MAX_OUTDATED_LINES", 4)
     store, one = FileCookies(path, 5), record()
     store.add(one)
     for number in range(40):

@@ -113,6 +113,7 @@ def test_client_is_the_user_it_was_made_for(shop_client):
     assert WampClient(authid="joe", role="guest").call("com.shop.me")["authid"] == "joe"
 
 
+@pytest.mark.expects_errors("failed with a call of")
 @pytest.mark.django_db
 def test_exception_of_a_handler_is_the_cause_of_the_error(shop_client):
     with pytest.raises(api.ApplicationError) as caught:
@@ -123,6 +124,7 @@ def test_exception_of_a_handler_is_the_cause_of_the_error(shop_client):
     assert str(failure).startswith("tests.shop.live.wamp.price (com.shop.price): DoesNotExist")
 
 
+@pytest.mark.expects_errors("failed with an event on")
 def test_subscriber_that_fails_fails_the_test(router):
     @subscribe("com.shop.sold")
     def sold(sku: str) -> None:
@@ -134,6 +136,7 @@ def test_subscriber_that_fails_fails_the_test(router):
     assert [str(one.error) for one in router.failures] == ["tea", "ink"]
 
 
+@pytest.mark.expects_errors("Not served:")
 def test_handler_at_fault_is_told_on_first_use(router):
     @register("com.shop.bad", invoke="all")
     def bad() -> None: ...

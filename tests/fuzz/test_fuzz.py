@@ -47,6 +47,7 @@ def decode_often():
         decode_once(random, "json", CORPORA["json"], Counter())
 
 
+@pytest.mark.expects_errors("is closed after an error inside the router")
 def test_bug_behind_a_connection_is_found(monkeypatch):
     monkeypatch.setattr("wamp_transport.router.broker.Broker._dispatch", explode)
     with pytest.raises(Finding, match="after an error inside the router"):

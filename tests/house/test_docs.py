@@ -1,4 +1,4 @@
-"""The documentation is true: generated pages are current, links lead somewhere."""
+"""The documentation is true: generated pages are current, links and file names lead to files."""
 
 import importlib.util
 import re
@@ -14,7 +14,7 @@ assert _spec.loader is not None
 generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
-from tools.differences.page import names_in  # noqa: E402 - beside the other generator
+from tools.differences.page import names_in, rendered_again  # noqa: E402 - beside the other generator
 from tools.differences.scenarios import SCENARIOS  # noqa: E402
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -36,6 +36,17 @@ def test_differences_tell_of_the_present_scenarios() -> None:
     assert sorted(names_in(page)) == sorted(one.name for one in SCENARIOS), "run 'make differences'"
 
 
+def test_differences_have_the_present_texts() -> None:
+    page = (ROOT / "docs" / "differences.md").read_text()
+    assert page == rendered_again(page, SCENARIOS), "run 'python -m tools.differences.page'"
+
+
 def test_differing_scenarios_say_what_it_means() -> None:
     page = (ROOT / "docs" / "differences.md").read_text().partition("## Alike")[0]
     assert [name for name in names_in(page) if not {one.name: one.means for one in SCENARIOS}[name]] == []
+
+
+def test_contributing_names_existing_files() -> None:
+    names = re.findall(r"`([\w./]+(?:\.py|/))`", (ROOT / "CONTRIBUTING.md").read_text())
+    found = {name for name in names for place in (ROOT, ROOT / "wamp_transport") if (place / name).exists()}
+    assert set(names) - found == {"conftest.py", "wamp.py"}  # of any package, of a project's app

@@ -1,10 +1,10 @@
 """What each client library can do: one table for the tests and for `docs/clients.md`.
 
-A scenario says what it needs of either side. A pair that lacks something does not run it, and the page says why.
-Every reason was read in the library's source or seen on the wire.
+A scenario names the features that each side needs. It is not run for a pair that lacks one of them, and the page gives
+the reason. Every reason was found in the library's source or seen on the wire.
 """
 
-#: The libraries with the versions tried and the serializers they have.
+#: The tested versions of the libraries, and their serializers.
 LIBRARIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "autobahn-python": ("26.10.2", ("json", "msgpack", "cbor")),
     "autobahn-js": ("22.11.1", ("json", "msgpack", "cbor")),
@@ -14,7 +14,7 @@ LIBRARIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "demo": ("ours", ("json",)),
 }
 
-#: By library, the methods by which it logs in of itself, beside anonymous; the tests try each, right and wrong.
+#: By library, its built-in authentication methods besides anonymous. The tests try each with right and wrong secrets.
 METHODS: dict[str, tuple[str, ...]] = {
     "autobahn-python": ("ticket", "wampcra", "scram", "cryptosign"),
     "autobahn-js": ("ticket", "wampcra", "cryptosign"),
@@ -24,26 +24,26 @@ METHODS: dict[str, tuple[str, ...]] = {
 }
 
 FEATURES: dict[str, str] = {
-    "goodbye": "the router's GOODBYE is waited for",
+    "goodbye": "waiting for the router's GOODBYE",
     "receives own events": "`exclude_me: false`",
-    "unacknowledged": "publications without acknowledgement",
+    "unacknowledged": "publications without acknowledgment",
     "retains": "`retain`",
     "gets retained": "`get_retained`",
     "discloses publisher": "`disclose_me` of publications",
     "discloses caller": "`disclose_me` of calls",
-    "unacceptable URI": "URIs that the router refuses reach it",
-    "answers at length": "results with several positional, or with keyword arguments",
-    "unsubscribes from patterns": "ending a subscription that was made with options",
-    "unregisters wildcards": "ending a registration by wildcard",
-    "own errors": "procedures answer with errors of their own URI and positional arguments",
+    "unacceptable URI": "sending URIs that the router refuses",
+    "answers at length": "results with several positional arguments or with keyword arguments",
+    "unsubscribes from patterns": "unsubscribing from a subscription that was made with options",
+    "unregisters wildcards": "unregistering a wildcard registration",
+    "own errors": "errors of procedures, with a URI of their own and positional arguments",
     "own errors with kwargs": "such errors with keyword arguments",
     "sees progress": "progressive results, as caller",
     "sends progress": "progressive results, as callee",
-    "cancels": "cancels a call without naming a mode",
+    "cancels": "canceling a call without a mode",
     "cancels by kill": "cancel mode `kill`",
     "cancels by skip": "cancel mode `skip`",
     "cancels by killnowait": "cancel mode `killnowait`",
-    "is interrupted": "INTERRUPT reaches the procedure",
+    "is interrupted": "interrupting a procedure with INTERRUPT",
     "times out": "`timeout` of calls, in milliseconds",
     "has large integers": "integers beyond 2^53",
     "passes payload through": "payload passthru (`ppt_*`)",
@@ -53,20 +53,23 @@ _NO_CANCEL = dict.fromkeys(
     ("cancels", "cancels by kill", "cancels by skip", "cancels by killnowait"), "it has no CANCEL"
 )
 _NO_INTERRUPT = {"is interrupted": "its callee does not announce call canceling"}
-_NUMBERS = {"has large integers": "numbers of JavaScript are not exact there"}
+_NUMBERS = {"has large integers": "numbers in JavaScript are not exact beyond 2^53"}
 _NO_PASSTHRU = {"passes payload through": "it does not announce it"}
-_CLOSES = "it forgets the call, then takes the router's answer for a violation and closes: use `kill`"
+_CLOSES = (
+    "it forgets the call, then takes the router's answer for a protocol violation and closes the connection: use `kill`"
+)
 
-#: By library, what it lacks and why.
+#: By library, the features that it lacks, with the reason.
 LACKS: dict[str, dict[str, str]] = {
     "autobahn-python": {
         "discloses publisher": "`PublishOptions` has no such field",
         "discloses caller": "`CallOptions` has no such field",
-        "unacceptable URI": "it checks them",
+        "unacceptable URI": "it refuses them itself",
         **dict.fromkeys(
-            ("cancels by kill", "cancels by skip", "cancels by killnowait"), "a cancelled future names no mode"
+            ("cancels by kill", "cancels by skip", "cancels by killnowait"),
+            "its API has no way to choose a mode",
         ),
-        "passes payload through": "it has the older `enc_*` instead",
+        "passes payload through": "it supports the older `enc_*` instead",
     },
     "autobahn-js": {
         **dict.fromkeys(("cancels", "cancels by skip", "cancels by killnowait"), _CLOSES),
@@ -75,12 +78,12 @@ LACKS: dict[str, dict[str, str]] = {
         **_NO_PASSTHRU,
     },
     "wampy": {
-        "receives own events": "it sends `exclude_me` only where it is true",
-        "unacknowledged": "it always asks for the acknowledgement",
-        "retains": "it checks the option but does not send it",
-        "unacceptable URI": "it checks them",
+        "receives own events": "it sends `exclude_me` only if it is true",
+        "unacknowledged": "it always asks for an acknowledgment",
+        "retains": "it validates the option but does not send it",
+        "unacceptable URI": "it refuses them itself",
         "unregisters wildcards": "it takes the pattern for an invalid URI",
-        "unsubscribes from patterns": "it throws an exception when the router has agreed",
+        "unsubscribes from patterns": "it raises an exception after the router has confirmed",
         **_NO_INTERRUPT,
         **_NUMBERS,
     },
@@ -92,10 +95,10 @@ LACKS: dict[str, dict[str, str]] = {
         **_NO_INTERRUPT,
     },
     "swampyer": {
-        "goodbye": "it closes at once",
+        "goodbye": "it closes the connection immediately",
         **_NO_PASSTHRU,
-        "gets retained": "it may lose an event that comes right behind SUBSCRIBED, before its handler is in place",
-        "answers at length": "what a procedure returns becomes the one positional argument",
+        "gets retained": "it may lose an event that arrives right after SUBSCRIBED, before its handler is installed",
+        "answers at length": "the value that a procedure returns becomes the only positional argument",
         **dict.fromkeys(("own errors", "own errors with kwargs"), "every error is `error.invoke.failure`"),
         **dict.fromkeys(("sees progress", "sends progress"), "it has no progressive results"),
         **_NO_CANCEL,

@@ -227,7 +227,7 @@ def test_file_of_a_running_node_is_refused_to_another(
         "ws": {"type": "websocket"},
     }
     with node(tmp_path, configuration(web(port, paths)), port) as process:
-        assert "is in use by another process" in process.wait_to_print("A cookie store fails")
+        assert "is in use by another process" in process.wait_to_print("Purging a cookie store failed")
         with Wire(port) as wire:
             assert wire.upgrade("/file").startswith("HTTP/1.1 503 ")
         assert set_by(port, "ws") is None
@@ -239,7 +239,7 @@ def test_database_without_the_table_refuses_with_503(tmp_path: Path) -> None:
     with node(tmp_path, configuration(web(port, PATHS)), port) as process:
         with Wire(port) as wire:
             assert wire.upgrade("/database").startswith("HTTP/1.1 503 ")
-        process.wait_to_print("Nobody can connect to /database")
+        process.wait_to_print("Clients cannot connect to /database")
         assert set_by(port, "memory") is not None
         assert process.stop() == 0
 
@@ -270,7 +270,7 @@ def test_other_servers(tmp_path: Path, module: str, option: str, has_cookies: bo
             assert "; Secure; HttpOnly" in head
         else:
             assert header is None
-            process.wait_to_print("No cookies at /database")
+            process.wait_to_print("No cookies are set at /database")
         process.stop()
         assert_quiet(process.output)
 

@@ -101,7 +101,7 @@ def test_procedure_decides(live: Live) -> None:
         "caller": "trusted",
         "keys": ["authextra", "authid", "authmethod", "authprovider", "authrole", "session", "transport"],
     }
-    assert "Authorizer com.example.authorize of role asked in realm realm1 could not decide" in live.server.output
+    assert "Authorizer com.example.authorize of role asked in realm realm1 failed" in live.server.output
 
 
 def test_order_is_kept_while_a_slow_decision_times_out(live: Live) -> None:

@@ -350,7 +350,7 @@ def test_change_of_who_may_come_ends_the_sessions_that_came_otherwise(running_no
         running_node.change(paths={"ws": {"type": "websocket", "auth": ticket}, "more": WS})
         goodbye = old.message()
         assert goodbye[0] == 6
-        assert "who may use the service" in goodbye[1]["message"]
+        assert "the options for logins at" in goodbye[1]["message"]
 
 
 # --- the database ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 GOODBYE, ERROR, PUBLISH, PUBLISHED, SUBSCRIBE, EVENT, CALL, REGISTER = 6, 8, 16, 17, 32, 36, 48, 64
 LARGE = "x" * 100_000
 MEBIBYTE = 1024 * 1024
-CLOSED = "is closed, as the peer reads too slowly"
+CLOSED = "is closed, because the peer reads too slowly"
 
 PATHS = {
     "ws": websocket(),
@@ -128,7 +128,7 @@ def test_congested_peer_misses_events_and_calls_until_it_has_caught_up(server: P
             assert message[0] == EVENT
             assert message[4][0] == received + 1
             received += 1
-        server.wait_to_print("is congested no longer")
+        server.wait_to_print("is no longer congested")
         publisher.publish()
         assert stalled.message()[4][0] == publisher.count
         caller.send_json([CALL, 2, {}, "com.example.procedure"])
@@ -141,7 +141,7 @@ def test_message_that_dribbles_in_is_not_waited_for(port: int, server: Process) 
         wire.send(frame(TEXT, b'[48,1,{},"com.example"]')[:-1])
         abort = wire.message()
         assert abort[2] == "wamp.error.protocol_violation"
-        assert "not whole within 1 seconds" in abort[1]["message"]
+        assert "not complete within 1 seconds" in abort[1]["message"]
         wire.closed()
 
 

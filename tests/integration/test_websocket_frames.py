@@ -18,7 +18,7 @@ from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, jo
 pytestmark = pytest.mark.integration
 
 GOODBYE, EVENT = 6, 36
-READS_SLOWLY = "is closed, as the peer reads too slowly"
+READS_SLOWLY = "is closed, because the peer reads too slowly"
 MIB = 1024 * 1024
 SUBSCRIBE = b'[32,1,{},"com.topic"]'
 HELLO_MSGPACK = b"\x93\x01\xa6realm1\x81\xa5roles\x81\xaasubscriber\x80"

@@ -259,9 +259,9 @@ def test_service_with_debug_tells_of_its_traffic_and_no_other(server: tuple[int,
         wire.send(frame(TEXT, HELLO.replace(b"caller", secret.encode())), frame(BINARY, b"x"))
         assert wire.read(1) == b"\xc1"
         until(lambda: "< close" in process.output, "the close told")
-    until(lambda: " has gone without a close: 1006" in process.output, "the end told")
+    until(lambda: " disconnected without a close: 1006" in process.output, "the end told")
     output = process.output
-    assert "asks for /told (host: 127.0.0.1" in output
+    assert "requests /told (host: 127.0.0.1" in output
     assert "user-agent: talker" in output
     assert "HTTP/1.1 101 Switching Protocols" in output
     assert "sec-websocket-extensions: permessage-deflate" in output

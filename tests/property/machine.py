@@ -146,7 +146,7 @@ class RouterMachine(RuleBasedStateMachine):
             realms={name: realm_options(name, AT_FIRST, AT_FIRST, 5, {}) for name in ("realm1", "realm2")}
         )
         self.node = MemoryNode(self.options)
-        self.node.works = False
+        self.node.runs_cleanup = False
         self.naive = NaiveRouter(self.options, lambda: self.node.now, lambda: self.node.random)
         self.clients: list[Client] = []
         self.seen_publications: set[int] = set()

@@ -385,7 +385,7 @@ async def scenario(world: World, first: Configuration, later: Later) -> None:
         await finish(client)
     fresh = await started(World(), wanted)
     assert not node.plan.behind
-    await node._handlers.settle()
+    await node._handlers.register_handlers()
     check_sessions(node, clients, await outcomes(fresh))
     assert dict(node.node.router.realms).keys() == router_options(wanted).realms.keys()
     assert await state_of(node) == await state_of(fresh)

@@ -19,7 +19,7 @@ from wamp_transport.transports.consumer import acceptance, refuse
 from wamp_transport.transports.daphne.requests import TransportFactory
 from wamp_transport.transports.daphne.server import WampServer
 from wamp_transport.transports.listener import Listener
-from wamp_transport.transports.negotiation import Refusal, Terms, negotiate
+from wamp_transport.transports.negotiation import HandshakeTerms, Refusal, negotiate
 from wamp_transport.transports.origins import OriginPolicy
 
 from ..effort import examples
@@ -126,7 +126,7 @@ class Attempt:
 
     def __init__(self, websocket: WebSocketOptions, web: WebOptions) -> None:
         self.scopes: list[dict[str, Any]] = []
-        self.terms = Terms(
+        self.terms = HandshakeTerms(
             ("json", "msgpack"),
             OriginPolicy(
                 websocket.allowed_origins,

@@ -536,7 +536,7 @@ def test_other_authorizer_revokes_what_it_did_not_allow(
 
 
 def test_revocation_goes_in_slices(node: MemoryNode, holder: MemoryPeer) -> None:
-    node.works = False
+    node.runs_cleanup = False
     node.configure(static())
     assert not holder.inbox
     for expected in (1, 2, 3, 4):
@@ -548,11 +548,11 @@ def test_revocation_goes_in_slices(node: MemoryNode, holder: MemoryPeer) -> None
 
 
 def test_session_that_leaves_during_the_review_is_cleaned_up_once(node: MemoryNode, holder: MemoryPeer) -> None:
-    node.works = False
+    node.runs_cleanup = False
     node.configure(static())
     node.router.run_cleanup(1)
     holder.lose()
-    node.work()
+    node.run_cleanup()
     assert not node.router.realms["realm1"].broker.subscriptions
     assert not node.router.realms["realm1"].dealer.registrations
 
@@ -560,13 +560,13 @@ def test_session_that_leaves_during_the_review_is_cleaned_up_once(node: MemoryNo
 def test_session_that_unsubscribes_during_the_review_is_not_notified(node: MemoryNode, holder: MemoryPeer) -> None:
     session = node.router.sessions[holder.session_id]
     registrations, subscriptions = list(session.registrations), list(session.subscriptions)
-    node.works = False
+    node.runs_cleanup = False
     node.configure(static())
     node.router.run_cleanup(1)
     holder.send([66, 20, registrations[1]])
     holder.send([34, 21, subscriptions[0]])
     holder.receive_all()
-    node.work()
+    node.run_cleanup()
     node.run_effects()
     assert [each[2]["subscription"] for each in holder.receive_all()] == [subscriptions[1]]
     assert not session.subscriptions

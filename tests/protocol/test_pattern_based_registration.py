@@ -86,7 +86,7 @@ def test_callee_that_is_leaving_hides_no_other(alice, bob, join, node, match, le
     alice.request([REGISTER, 1, {"match": match}, leaving])
     bob.request([REGISTER, 1, {"match": "wildcard"}, "com..procedure"])
     caller = join()
-    node.works = False
+    node.runs_cleanup = False
     alice.lose()
     caller.send([CALL, 1, {}, "com.example.procedure"])
     assert bob.receive()[3] == {"procedure": "com.example.procedure"}

@@ -220,7 +220,7 @@ def test_session_in_cleanup_is_not_active(node, alice, bob, join):
     own = alice.request([REGISTER, 2, {}, "com.example.own"])[2]
     assert bob.request([REGISTER, 1, policy, "com.example.shared"])[2] == shared
     pattern = bob.request([REGISTER, 2, {"match": "prefix"}, "com.example."])[2]
-    node.works = False
+    node.runs_cleanup = False
     leaving = alice.session_id
     alice.lose()
     asked = iter(range(10, 30))

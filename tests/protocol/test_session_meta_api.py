@@ -466,7 +466,7 @@ def test_other_sessions_are_served_during_a_large_cleanup(alice, bob, node):
     for number in range(1, count + 1):
         assert bob.request([SUBSCRIBE, number, {}, f"com.example.topic_{number}"])[0] == SUBSCRIBED
     realm = node.router.realms["realm1"]
-    node.works = False
+    node.runs_cleanup = False
     bob.lose()
     assert call(alice, "list") == [alice.session_id]
     assert len(realm.broker.subscriptions) == count
@@ -477,7 +477,7 @@ def test_other_sessions_are_served_during_a_large_cleanup(alice, bob, node):
     alice.send([PUBLISH, 2, {"exclude_me": False}, f"com.example.topic_{count}"])
     assert alice.receive()[:2] == [EVENT, subscription]
     assert node.router.has_cleanup
-    node.work()
+    node.run_cleanup()
     assert not node.router.has_cleanup
     assert list(realm.broker.subscriptions) == [subscription]
     assert list(realm.broker.subscriptions[subscription].subscribers) == [alice.session_id]

@@ -71,10 +71,10 @@ def test_shard_that_unsubscribes_gets_no_more(alice, shards):
 
 
 def test_shard_of_a_session_in_cleanup_gets_no_events(alice, shards, node):
-    node.works = False
+    node.runs_cleanup = False
     shards[0].lose()
     spread(alice, shards[1:])
-    node.work()
+    node.run_cleanup()
     spread(alice, shards[1:])
 
 

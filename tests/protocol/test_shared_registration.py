@@ -170,19 +170,19 @@ def test_stand_by_takes_over(callees_of, call):
 @pytest.mark.parametrize("policy", POLICIES)
 def test_callee_that_is_leaving_is_passed_over(callees_of, call, node, policy):
     callees = callees_of(policy, 2)
-    node.works = False
+    node.runs_cleanup = False
     callees[0].lose()
     assert call(callees, 3) == [1, 1, 1]
 
 
 def test_registration_of_leaving_callees_only_is_free(alice, bob, node):
     alice.request([REGISTER, 1, {}, PROCEDURE])
-    node.works = False
+    node.runs_cleanup = False
     alice.lose()
     assert bob.request([CALL, 1, {}, PROCEDURE])[4] == NO_SUCH_PROCEDURE
     assert bob.request([REGISTER, 2, {}, PROCEDURE])[0] == REGISTERED
     assert bob.request([CALL, 3, {}, PROCEDURE])[0] == INVOCATION
-    node.work()
+    node.run_cleanup()
     assert bob.request([CALL, 4, {}, PROCEDURE])[0] == INVOCATION
 
 

@@ -307,7 +307,7 @@ def test_session_in_cleanup_is_not_active(node, alice, bob, join):
     shared = alice.request([SUBSCRIBE, 1, {}, "com.example.shared"])[2]
     own = alice.request([SUBSCRIBE, 2, {}, "com.example.own"])[2]
     assert bob.request([SUBSCRIBE, 1, {}, "com.example.shared"])[2] == shared
-    node.works = False
+    node.runs_cleanup = False
     leaving = alice.session_id
     alice.lose()
     asked = iter(range(10, 30))

@@ -62,7 +62,7 @@ def test_full_queue_raises_and_the_pool_goes_on(make):
     async def scenario():
         jobs = [asyncio.ensure_future(pool.run(slow)) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(WorkersBusy, match="wait for test-pool already"):
+        with pytest.raises(WorkersBusy, match="queued for test-pool already"):
             await pool.run(slow)
         with pytest.raises(WorkersBusy):
             pool.submit(slow)
@@ -74,7 +74,7 @@ def test_full_queue_raises_and_the_pool_goes_on(make):
 
 
 def test_job_that_waits_longer_than_the_patience_is_never_begun(make):
-    slow, begun, pool = Slow(), [], make(patience=0.05)
+    slow, begun, pool = Slow(), [], make(max_wait_seconds=0.05)
 
     async def scenario():
         first = asyncio.ensure_future(pool.run(slow))

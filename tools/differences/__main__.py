@@ -12,7 +12,10 @@ from .scenarios import SCENARIOS
 
 
 def main(environment: Path, wanted: str = "") -> int:
-    """Run, tell, write (when all were run). 1 where this router does not do what the specification demands."""
+    """Play the scenarios whose names contain ``wanted`` and print their outcome, or play all and write the page.
+
+    Return 1 if this router does not do what the specification requires.
+    """
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         with (
@@ -31,10 +34,10 @@ def main(environment: Path, wanted: str = "") -> int:
         wrong += departs
         if wanted or departs:
             print(f"{scenario.name}\n  Crossbar  {crossbars[scenario.name]}\n  ours      {own[scenario.name]}")
-            print(f"  demanded  {' | '.join(scenario.keeps)}" if departs else "  as demanded")
+            print(f"  required  {' | '.join(scenario.keeps)}" if departs else "  as required")
     if not wanted:
         PAGE.write_text(rendered(SCENARIOS, crossbars, own, versions(environment)))
-        print(f"{PAGE}: {len(SCENARIOS)} scenarios, {wrong} in which the specification is not kept here")
+        print(f"{PAGE}: {len(SCENARIOS)} scenarios, {wrong} in which wampnode does not conform to the specification")
     return int(wrong > 0)
 
 

@@ -1,4 +1,4 @@
-"""Logins that a procedure decides on: what it is asked, and what its answers do"""
+"""Logins with dynamic authenticators: arguments and results"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,26 +9,26 @@ from .logins import CRA, CRYPTOSIGN, DENIED, METHODS, NO_ROLE, NO_SUCH_ROLE, SCR
 from .scenario import ADVANCED, scenario
 from .stage import LONGEST_LOGIN, Peer, Stage
 
-FREE = "Not specified: authenticators are Crossbar's."
+FREE = "Not specified: dynamic authenticators are a feature of Crossbar."
 URIS = f'{ADVANCED}, "Advanced Profile URIs"'
 FAILED = "ABORT wamp.error.authentication_failed"
-FAILS = "A technical failure, as an authenticator that is not there, ends with wamp.error.authentication_failed."
+FAILS = "A technical failure, for example a missing authenticator, ends with wamp.error.authentication_failed."
 
 Answer = Callable[[Peer, list[Any]], None]
 
 
 def returns(result: Any) -> Answer:
-    """The authenticator returns this."""
+    """Let the authenticator return ``result``."""
     return lambda peer, invocation: peer.send(70, invocation[1], {}, [result])
 
 
 def raises(uri: str, *args: Any) -> Answer:
-    """The authenticator answers with an error."""
+    """Let the authenticator answer with an error."""
     return lambda peer, invocation: peer.send(8, 68, invocation[1], {}, uri, list(args))
 
 
 def asked(stage: Stage, answer: Answer, path: str, method: str, **login: Any) -> tuple[str, list[Any]]:
-    """How a login ended that an authenticator was asked about, and what it was asked with."""
+    """Log in with an authenticator. Return how the login ended and the arguments of the authenticator."""
     authenticator = stage.join("/login-authenticator", realm=REALM)
     authenticator.register(PROCEDURE)
     outcome = stage.start_login(path, method, **login)
@@ -48,7 +48,7 @@ def decided(
     path: str = "login-dynamic",
     **login: Any,
 ) -> None:
-    """A scenario of a login that an authenticator decides on."""
+    """Add a scenario of a login that an authenticator decides on."""
 
     def steps(stage: Stage) -> str:
         return asked(stage, answer, path, method, **login)[0]
@@ -57,13 +57,13 @@ def decided(
 
 
 def joins(authid: str = "joe") -> str:
-    """Let in as a frontend."""
+    """Return the observation of a client that joins as a frontend."""
     return f"WELCOME {authid} as frontend in {REALM}, dynamic"
 
 
 JOE = {"authid": "joe"}
 decided("anonymous, dynamic: a role", METHODS, "anonymous", returns({"role": "frontend", "authid": "joe"}), joins())
-decided("ticket, dynamic: a role as text", TICKET, "ticket", returns("frontend"), joins(), **JOE, secret="x")
+decided("ticket, dynamic: a role as a string", TICKET, "ticket", returns("frontend"), joins(), **JOE, secret="x")
 decided("ticket, dynamic: an object", TICKET, "ticket", returns({"role": "frontend"}), joins(), **JOE, secret="x")
 decided(
     "ticket, dynamic: another authid",
@@ -75,7 +75,7 @@ decided(
     secret="x",
 )
 decided(
-    "ticket, dynamic: an authenticator in another realm, which assigns the realm",
+    "ticket, dynamic: an authenticator in another realm that assigns the realm",
     TICKET,
     "ticket",
     returns({"role": "frontend", "realm": REALM}),
@@ -86,7 +86,7 @@ decided(
     secret="x",
 )
 decided(
-    "ticket, dynamic: an error of its own",
+    "ticket, dynamic: an error with its own URI",
     TICKET,
     "ticket",
     raises("com.example.invalid_ticket", "could not authenticate"),
@@ -95,18 +95,19 @@ decided(
     secret="x",
 )
 decided(
-    "ticket, dynamic: an error of the program",
+    "ticket, dynamic: an exception in the authenticator",
     URIS,
     "ticket",
     raises("wamp.error.runtime_error", "division by zero"),
     FAILED,
     FAILS,
-    "An authenticator that fails, or that is not there, is told as that. Errors of its own URIs are passed on.",
+    "An authenticator that fails or does not exist is reported as a technical failure. Errors with the "
+    "authenticator's own URIs are passed on.",
     **JOE,
     secret="x",
 )
 decided(
-    "ticket, dynamic: a role that is not there",
+    "ticket, dynamic: an unknown role",
     TICKET,
     "ticket",
     returns({"role": "nowhere"}),
@@ -115,7 +116,7 @@ decided(
     **JOE,
     secret="x",
 )
-WRONG = "What returns something else fails, for the client, with wamp.error.authentication_failed."
+WRONG = "If an authenticator returns anything else, the login ends with wamp.error.authentication_failed."
 decided("ticket, dynamic: a number", URIS, "ticket", returns(7), FAILED, FAILS, WRONG, **JOE, secret="x")
 decided("ticket, dynamic: null", URIS, "ticket", returns(None), FAILED, FAILS, WRONG, **JOE, secret="x")
 decided(
@@ -124,7 +125,7 @@ decided(
     "ticket",
     returns({"role": "trusted"}),
     (),
-    means="`trusted` is the router's own: an authenticator cannot give it to clients.",
+    means="`trusted` is the router's own role: an authenticator cannot assign it to clients.",
     **JOE,
     secret="x",
 )
@@ -142,7 +143,7 @@ decided(
     secret="secret1",
 )
 decided(
-    "wampcra, dynamic: nobody",
+    "wampcra, dynamic: an unknown authid",
     CRA,
     "wampcra",
     raises("com.example.no_such_user", "no such user"),
@@ -191,18 +192,19 @@ decided(
     URIS,
     FAILS,
     keeps=FAILED,
-    means="The failure is one of the login; which procedure is missing stands in the log.",
+    means="The error is about the login. The log names the missing procedure.",
 )
 def missing(stage: Stage) -> str:
     return stage.login("login-dynamic-missing", "ticket", authid="joe", secret="x")
 
 
 @scenario(
-    "What an authenticator is called with",
+    "The arguments of an authenticator",
     METHODS,
     FREE,
-    means="`authid`, `authrole` come with every method. Of the transport fewer things are told; documented "
-    "authenticators read `session`, `authextra` and `ticket`, which are the same.",
+    means="`authid` and `authrole` are passed for every method. `transport` has fewer details. The "
+    "authenticators in Crossbar's documentation use `session`, `authextra` and `ticket`, which are the "
+    "same.",
 )
 def called_with(stage: Stage) -> str:
     _, invocation = asked(stage, returns("frontend"), "login-dynamic", "ticket", authid="joe", secret="x")

@@ -1,4 +1,4 @@
-"""Autobahn|Python, which knows both routers, as the client that logs in: a process, one login after the other."""
+"""Log in with Autobahn|Python, which works with both routers: one process, one login after the other."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ SECONDS = 30.0
 
 
 class Autobahn:
-    """The process. Logins are carried out in their order."""
+    """The process. It carries out logins in order."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-u", "-m", "tests.integration.drivers.autobahn_logins"]
@@ -46,7 +46,7 @@ class Autobahn:
             self._reader.join()
 
     def start(self, login: Mapping[str, Any]) -> "Future[dict[str, Any]]":
-        """Begin a login; how it ends. See the driver for what it may say."""
+        """Start a login and return its future outcome. See the driver for the form of outcomes."""
         assert self._process.stdin is not None
         outcome: Future[dict[str, Any]] = Future()
         self._waiting.put(outcome)
@@ -62,7 +62,7 @@ class Autobahn:
 
 
 def words(outcome: Mapping[str, Any]) -> str:
-    """How a login ended. The messages of ABORT are for people, and not compared."""
+    """Describe how a login ended. The messages of ABORT are for people and are not compared."""
     if "reason" in outcome:
         return f"ABORT {outcome['reason']}"
     if "fault" in outcome:

@@ -1,4 +1,4 @@
-"""Calls: results, progress, canceling, timeouts, identification, and payload that not everybody can carry."""
+"""Calls: results, progress, canceling, timeouts, identification, and payload that a serialization cannot express."""
 
 from typing import Any
 
@@ -12,25 +12,25 @@ INVOCATIONS = f'{ADVANCED}, "Progressive Call Invocations"'
 CALLS = f'{BASIC}, "Remote Procedure Calls"'
 URIS = f'{BASIC}, "Basic Profile URIs"'
 CANCELED = "ERROR wamp.error.canceled"
-NO_HANGING = "Canceled calls end; callers need no timer of their own."
+NO_HANGING = "Canceled calls end, so callers need no timer of their own."
 
 
 def pair(stage: Stage, callee_roles: Any = ROLES, **connection: Any) -> tuple[Peer, Peer]:
-    """A callee that has registered, and a caller."""
+    """Return a callee that has registered, and a caller."""
     callee, caller = stage.join(roles=callee_roles), stage.join(**connection)
     callee.register(stage.uri())
     return callee, caller
 
 
 def without_text(heard: str) -> str:
-    """An error without its arguments, which are for people."""
+    """Return an error without its arguments, which are for people."""
     return "; ".join(one.partition(" [")[0] if one.startswith("ERROR") else one for one in heard.split("; "))
 
 
 def canceled(
     name: str, demands: str, keeps: str, options: dict[str, Any], *, roles: Any = ROLES, means: str = ""
 ) -> None:
-    """A scenario of a call in flight and CANCEL, with what the caller and the callee hear then."""
+    """Add a scenario of an open call and CANCEL. It observes what the caller and the callee receive."""
 
     def steps(stage: Stage) -> str:
         callee, caller = pair(stage, roles)
@@ -44,40 +44,40 @@ def canceled(
 
 canceled(
     "CANCEL, mode skip",
-    "The caller gets ERROR wamp.error.canceled at once, the callee nothing.",
+    "The caller receives ERROR wamp.error.canceled immediately; the callee receives nothing.",
     f"caller: {CANCELED} | callee: nothing",
     {"mode": "skip"},
     means=NO_HANGING,
 )
 canceled(
     "CANCEL, mode killnowait",
-    "The caller gets ERROR at once, the callee INTERRUPT.",
+    "The caller receives ERROR immediately, and the callee receives INTERRUPT.",
     f'caller: {CANCELED} | callee: INTERRUPT {{"mode": "killnowait"}}',
     {"mode": "killnowait"},
 )
 canceled(
     "CANCEL, mode kill",
-    "The callee gets INTERRUPT, and the caller waits for its answer.",
+    "The callee receives INTERRUPT, and the caller waits for its answer.",
     'caller: nothing | callee: INTERRUPT {"mode": "kill"}',
     {"mode": "kill"},
 )
 canceled(
     "CANCEL, mode kill, callee without canceling",
-    "The router acts as for skip.",
+    "The router behaves as in mode skip.",
     f"caller: {CANCELED} | callee: nothing",
     {"mode": "kill"},
     roles=PLAIN_ROLES,
     means=NO_HANGING,
 )
-canceled("CANCEL without mode", "No default mode is named.", "", {}, means=NO_HANGING)
+canceled("CANCEL without mode", "The default mode is not specified.", "", {}, means=NO_HANGING)
 
 
 @scenario(
     "A result after CANCEL, mode kill",
     CANCELING,
-    "The caller gets RESULT or ERROR, whichever the callee finishes first.",
+    "The caller receives RESULT or ERROR, whichever the callee sends first.",
     keeps='RESULT ["done"]',
-    means="A result that came in time is not lost.",
+    means="A result that arrives in time is not lost.",
 )
 def result_after_kill(stage: Stage) -> str:
     callee, caller = pair(stage)
@@ -92,9 +92,9 @@ def result_after_kill(stage: Stage) -> str:
 @scenario(
     "The callee's error after CANCEL, mode kill",
     CANCELING,
-    "The caller gets ERROR when the callee has answered; which one is told by a picture: the callee's.",
+    "The caller receives ERROR when the callee has answered. A diagram shows that it is the callee's error.",
     keeps='ERROR com.example.stopped ["half"]',
-    means="The callee's own error arrives.",
+    means="The caller receives the callee's own error.",
 )
 def error_after_kill(stage: Stage) -> str:
     callee, caller = pair(stage)
@@ -106,7 +106,9 @@ def error_after_kill(stage: Stage) -> str:
     return caller.heard()
 
 
-@scenario("CANCEL of a call that does not exist", CANCELING, "Not said; the result may have crossed it.")
+@scenario(
+    "CANCEL of a call that does not exist", CANCELING, "Not specified; the result may have been sent at the same time."
+)
 def cancel_unknown(stage: Stage) -> str:
     caller = stage.join()
     caller.send(49, 1, {"mode": "kill"})
@@ -116,7 +118,7 @@ def cancel_unknown(stage: Stage) -> str:
 @scenario(
     "The caller leaves",
     f'{BASIC}, "Caller Leaving During an RPC Invocation"',
-    "A callee that supports canceling gets INTERRUPT in mode killnowait.",
+    "A callee that supports canceling receives INTERRUPT in mode killnowait.",
     keeps='INTERRUPT {"mode": "killnowait"}',
 )
 def caller_leaves(stage: Stage) -> str:
@@ -130,7 +132,7 @@ def caller_leaves(stage: Stage) -> str:
 @scenario(
     "The callee leaves",
     f'{BASIC}, "Callee Leaving During an RPC Invocation"',
-    "The caller should get ERROR wamp.error.canceled (there with two l, elsewhere with one).",
+    "The caller should receive ERROR wamp.error.canceled (this section spells it with two l, others with one).",
     keeps=(CANCELED, "ERROR wamp.error.cancelled"),
 )
 def callee_leaves(stage: Stage) -> str:
@@ -142,7 +144,7 @@ def callee_leaves(stage: Stage) -> str:
 
 
 def timed(name: str, milliseconds: int, demands: str, keeps: str, means: str = "", caller_roles: Any = ROLES) -> None:
-    """A scenario of a call with a timeout that nobody answers within two seconds."""
+    """Add a scenario of a call with a timeout that is not answered within two seconds."""
 
     def steps(stage: Stage) -> str:
         callee, caller = pair(stage, roles=caller_roles)
@@ -154,33 +156,34 @@ def timed(name: str, milliseconds: int, demands: str, keeps: str, means: str = "
     scenario(name, TIMEOUTS, demands, keeps=keeps, means=means)(steps)
 
 
-IN_MILLISECONDS = "Times are milliseconds; the error is wamp.error.timeout."
+IN_MILLISECONDS = "Timeouts are in milliseconds; the error is wamp.error.timeout."
 timed(
     "A timeout of 300",
     300,
     IN_MILLISECONDS,
     "ERROR wamp.error.timeout",
-    "Timeouts are milliseconds and have an error of their own. `timeouts_in_seconds` of a realm keeps Crossbar's unit.",
+    "Timeouts are in milliseconds and have their own error. The realm option `timeouts_in_seconds` keeps "
+    "Crossbar's unit.",
 )
 timed(
     "A timeout of 1",
     1,
     IN_MILLISECONDS,
     "ERROR wamp.error.timeout",
-    "Clients that think in seconds: set `timeouts_in_seconds`, or multiply.",
+    "If clients send seconds, set `timeouts_in_seconds` or change the clients.",
 )
 timed(
     "A timeout, from a caller without canceling",
     300,
     IN_MILLISECONDS,
     "ERROR wamp.error.timeout",
-    "Timeouts hold for every caller.",
+    "Timeouts apply to every caller.",
     PLAIN_ROLES,
 )
 
 
 def progressive(name: str, demands: str, keeps: str, *, asks: bool, means: str = "") -> None:
-    """A scenario of a callee that sends progress and then its result."""
+    """Add a scenario of a callee that sends progressive results and then its result."""
 
     def steps(stage: Stage) -> str:
         callee, caller = pair(stage)
@@ -195,25 +198,25 @@ def progressive(name: str, demands: str, keeps: str, *, asks: bool, means: str =
 
 progressive(
     "Progress for a caller that asked",
-    "It gets all results in order.",
+    "The caller receives all results in order.",
     'RESULT {"progress": true} ["half"]; RESULT ["done"]',
     asks=True,
 )
 progressive(
     "Progress for a caller that did not ask",
-    "receive_progress says that a caller is prepared for progress; what others get of it is not said.",
+    "receive_progress says that a caller accepts progressive results. What other callers receive is not specified.",
     "",
     asks=False,
-    means="Callers get progress only when they ask with `receive_progress`.",
+    means="Callers receive progressive results only if they set `receive_progress`.",
 )
 
 
 @scenario(
     "A progressive call",
     INVOCATIONS,
-    "Parts of one call reach the callee under one invocation id.",
+    "All parts of one call reach the callee with the same invocation id.",
     keeps='INVOCATION {"progress": true} [1]; INVOCATION [2]; one invocation id',
-    means="Callers may stream arguments.",
+    means="Callers can stream arguments.",
 )
 def progressive_call(stage: Stage) -> str:
     roles = {role: {"features": {"progressive_call_invocations": True, "call_canceling": True}} for role in ROLES}
@@ -227,7 +230,7 @@ def progressive_call(stage: Stage) -> str:
 
 
 def identified(name: str, demands: str, keeps: str, means: str = "", *, realm: str = "realm1", **options: Any) -> None:
-    """A scenario of a call and what the callee learns of the caller."""
+    """Add a scenario of a call. It observes which details of the caller the callee receives."""
 
     def steps(stage: Stage) -> str:
         callee, caller = stage.join(realm=realm), stage.join(realm=realm)
@@ -242,25 +245,27 @@ def identified(name: str, demands: str, keeps: str, means: str = "", *, realm: s
 CALLER = "caller, caller_authid, caller_authrole"
 identified(
     "disclose_me on CALL",
-    "A caller may ask to be disclosed, a dealer may deny it. Where it is allowed, details name the caller.",
+    "A caller may ask to be disclosed, and a dealer may refuse. If it is allowed, the details name the caller.",
     CALLER,
-    "Callers that ask are named. `allow_disclose_me: false` of a realm refuses it with an error.",
+    "Callers that ask are disclosed. The realm option `allow_disclose_me: false` refuses such calls with an error.",
     disclose_me=True,
 )
 identified(
-    "A caller that does not ask",
-    "Callers are disclosed at their wish, a callee's, or by the router's configuration.",
+    "A caller that does not ask to be disclosed",
+    "Callers are disclosed if they or the callee ask for it, or if the router is configured to do so.",
     "nothing of the caller",
 )
-identified("A role whose callers are disclosed", "A router may disclose by configuration.", CALLER, realm="disclosing")
+identified(
+    "A role whose callers are disclosed", "A router may be configured to disclose them.", CALLER, realm="disclosing"
+)
 
 
 @scenario(
     "disclose_caller on REGISTER",
     f'{ADVANCED}, "Caller Identification"',
-    "With disclose_caller the procedure is called with the caller's session id.",
+    "With disclose_caller the invocation contains the caller's session id.",
     keeps=CALLER,
-    means="Callees that ask learn who calls.",
+    means="Callees that ask receive the identity of the caller.",
 )
 def disclose_caller(stage: Stage) -> str:
     callee, caller = stage.join(), stage.join()
@@ -271,11 +276,11 @@ def disclose_caller(stage: Stage) -> str:
 
 
 @scenario(
-    "What RESULT tells of the callee",
+    "Identity of the callee in RESULT",
     f'{BASIC}, "Extensibility"',
-    "Keys of RESULT.Details that are not predefined begin with an underscore; none is predefined for the callee.",
+    "Keys of RESULT.Details that are not predefined begin with an underscore, and no key is predefined for the callee.",
     keeps="nothing of the callee",
-    means="Callers no more learn `callee`, `callee_authid` and `callee_authrole`.",
+    means="Callers no longer receive `callee`, `callee_authid` and `callee_authrole`.",
 )
 def callee_identity(stage: Stage) -> str:
     callee, caller = pair(stage)
@@ -288,7 +293,7 @@ def callee_identity(stage: Stage) -> str:
 @scenario(
     "An error of the callee",
     CALLS,
-    "URI and arguments are passed on.",
+    "The URI and the arguments are passed on.",
     keeps='ERROR com.example.wrong [1] {"a": 2}',
 )
 def error(stage: Stage) -> str:
@@ -299,7 +304,7 @@ def error(stage: Stage) -> str:
 
 
 @scenario(
-    "CALL of nothing",
+    "CALL of a procedure that is not registered",
     URIS,
     "ERROR wamp.error.no_such_procedure.",
     keeps="ERROR wamp.error.no_such_procedure",
@@ -318,7 +323,7 @@ def carried(
     means: str,
     section: str = CALLS,
 ) -> None:
-    """A scenario of an argument that crosses from one serializer to another. ``payload`` may be the bytes of JSON."""
+    """Add a scenario of an argument sent from one serializer to another. ``payload`` may be the bytes of JSON."""
 
     def steps(stage: Stage) -> str:
         callee, caller = stage.join(serializer=receiver), stage.join(serializer=sender)
@@ -332,7 +337,7 @@ def carried(
     scenario(name, section, demands, keeps=keeps, means=means)(steps)
 
 
-ANSWERED = "A call that fails at the dealer, before it is forwarded, is answered with ERROR; which one is not said."
+ANSWERED = "A call that fails at the dealer before it is forwarded is answered with ERROR. The URI is not specified."
 REFUSED = tuple(
     f"callee: nothing | caller: ERROR wamp.error.{name}" for name in ("invalid_payload", "invalid_argument")
 )
@@ -352,14 +357,14 @@ carried(
     float("nan"),
     ANSWERED,
     REFUSED,
-    "JSON clients never get NaN, which is no JSON.",
+    "JSON clients never receive NaN, which is not valid JSON.",
 )
 carried(
     "Bytes, from MessagePack to JSON",
     "msgpack",
     "json",
     b"\x00\xff",
-    "Bytes become a string of U+0000 and base64.",
+    "Bytes are encoded as a string of U+0000 and base64.",
     ('callee: INVOCATION ["\\u0000AP8="] | caller: nothing',),
     "",
     f'{ADVANCED}, "Binary support in JSON"',

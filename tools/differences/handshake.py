@@ -1,4 +1,4 @@
-"""HTTP and WebSocket: the opening handshake, frames, closing."""
+"""HTTP and WebSocket: opening handshake, frames, closing handshake."""
 
 import base64
 import os
@@ -23,7 +23,7 @@ def asked(
     means: str = "",
     subprotocol: str | None = "wamp.2.json",
 ) -> None:
-    """A scenario of a handshake and its status."""
+    """Add a scenario of a handshake and its status."""
 
     def steps(stage: Stage) -> str:
         return stage.upgrade(path, *headers, subprotocol=subprotocol)
@@ -32,66 +32,66 @@ def asked(
 
 
 ORIGIN = "RFC 6455, 10.2"
-FORBIDDEN = "An origin that is not acceptable is refused with a status like 403."
-STATUS = "Refused origins get 403, where it was 400."
+FORBIDDEN = "An origin that is not acceptable is refused with a status such as 403."
+STATUS = "Refused origins receive 403 instead of 400."
 asked(
     "An origin that is not allowed", ORIGIN, FORBIDDEN, "403", "/origins", "Origin: https://elsewhere.org", means=STATUS
 )
 asked(
     "An allowed origin",
     ORIGIN,
-    "It is accepted.",
+    "The connection is accepted.",
     "101",
     "/origins",
     "Origin: https://example.com",
-    means="A pattern without a port means the scheme's own port; patterns written for Crossbar go on working.",
+    means="A pattern without a port means the default port of the scheme. Patterns written for Crossbar still work.",
 )
 asked(
-    "An allowed origin, its port named",
+    "An allowed origin with its port",
     ORIGIN,
-    "It is accepted.",
+    "The connection is accepted.",
     "101",
     "/origins",
     "Origin: https://example.com:443",
-    means="A pattern without a port means the scheme's own port.",
+    means="A pattern without a port means the default port of the scheme.",
 )
 asked(
-    "An origin allowed in capitals",
+    "An allowed origin that is configured in capitals",
     ORIGIN,
-    "Scheme and host know no case.",
+    "Scheme and host are not case-sensitive.",
     "101",
     "/origins",
     "Origin: https://loud.org",
-    means="Patterns are compared without case.",
+    means="Patterns are not case-sensitive.",
 )
 asked("The origin null, not allowed", ORIGIN, FORBIDDEN, "403", "/origins", "Origin: null", means=STATUS)
-asked("No origin", ORIGIN, "Clients that are no browsers need none.", "101", "/origins")
+asked("No origin", ORIGIN, "Clients other than browsers need no origin.", "101", "/origins")
 asked(
-    "An origin that is no origin",
+    "A malformed origin",
     ORIGIN,
     FORBIDDEN,
     ("403", "400"),
     "/ws",
     "Origin: foo",
-    means="It is refused or accepted as any text, by the patterns.",
+    means="The patterns decide on it as on any other text.",
 )
 asked(
-    "A subprotocol that nobody speaks",
+    "An unknown subprotocol",
     TRANSPORT,
-    "No common subprotocol: no WAMP; how it fails is not said.",
+    "WAMP needs a common subprotocol. How the handshake fails is not specified.",
     "",
     "/ws",
     subprotocol="soap",
-    means="The status differs.",
+    means="Only the status differs.",
 )
 asked(
     "No subprotocol",
     TRANSPORT,
-    "No common subprotocol: no WAMP; how it fails is not said.",
+    "WAMP needs a common subprotocol. How the handshake fails is not specified.",
     "",
     "/ws",
     subprotocol=None,
-    means="`require_websocket_subprotocol: false` lets such clients in, as JSON.",
+    means="`require_websocket_subprotocol: false` accepts such clients and uses JSON.",
 )
 asked(
     "The same subprotocol twice",
@@ -101,12 +101,18 @@ asked(
     "/ws",
     subprotocol="wamp.2.json, wamp.2.json",
 )
-asked("A path below the service", TRANSPORT, "Not specified.", "", "/ws/below/it")
-asked("A path that only begins like the service", TRANSPORT, "Not specified.", "", "/wsx")
-asked("A service's path in percent signs", "RFC 3986, 6.2.2.2", "Escaped letters are the letters.", "101", "/%77s")
-asked("A query", TRANSPORT, "It is the application's.", "101", "/ws?token=1")
+asked("A path below the service's path", TRANSPORT, "Not specified.", "", "/ws/below/it")
+asked("A path that only begins with the service's path", TRANSPORT, "Not specified.", "", "/wsx")
+asked(
+    "A service's path, percent-encoded",
+    "RFC 3986, 6.2.2.2",
+    "Percent-encoded letters are equivalent to the letters.",
+    "101",
+    "/%77s",
+)
+asked("A query", TRANSPORT, "The query belongs to the application.", "101", "/ws?token=1")
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate"
-DECLINES = "An offer with an unknown or invalid parameter is declined, not the connection."
+DECLINES = "An offer with an unknown or invalid parameter is declined; the connection is accepted."
 asked(
     "Deflate with an unknown parameter",
     DEFLATE,
@@ -114,7 +120,7 @@ asked(
     "101",
     "/deflate",
     f"{OFFER}; colour=red",
-    means="Clients with newer extensions connect, uncompressed.",
+    means="Clients with newer extensions can connect, without compression.",
 )
 asked(
     "Deflate with a window of 8 bits",
@@ -123,7 +129,7 @@ asked(
     "101",
     "/deflate",
     f"{OFFER}; server_max_window_bits=8",
-    means="Such clients connect.",
+    means="Such clients can connect.",
 )
 asked(
     "Deflate with a window of 99 bits",
@@ -132,30 +138,30 @@ asked(
     "101",
     "/deflate",
     f"{OFFER}; server_max_window_bits=99",
-    means="Such clients connect, uncompressed.",
+    means="Such clients can connect, without compression.",
 )
 asked(
-    "No takeover asked for, no_context_takeover false",
+    "A client that asks for no context takeover, with no_context_takeover false",
     DEFLATE,
-    "The server accepts what is asked or declines.",
+    "The server accepts the offered parameter or declines the offer.",
     "101",
     "/taking",
     f"{OFFER}; server_no_context_takeover",
-    means="The handshake is answered.",
+    means="The handshake is completed.",
 )
 asked(
-    "A window narrower than max_window_bits",
+    "A window smaller than max_window_bits",
     DEFLATE,
-    "The server accepts what is asked or declines.",
+    "The server accepts the offered parameter or declines the offer.",
     "101",
     "/narrow",
     f"{OFFER}; server_max_window_bits=10",
-    means="The handshake is answered.",
+    means="The handshake is completed.",
 )
 asked(
-    "An extension that nobody knows",
+    "An unknown extension",
     HANDSHAKE,
-    "It is not taken up.",
+    "The extension is not used.",
     "101",
     "/ws",
     "Sec-WebSocket-Extensions: x-magic",
@@ -167,7 +173,7 @@ asked(
     "RFC 6455, 11.3.4",
     "Several Sec-WebSocket-Protocol lines are one list.",
     keeps="101 wamp.2.msgpack",
-    means="Both ways of writing the list are understood.",
+    means="The list may be sent in one header line or in several.",
 )
 def two_lines(stage: Stage) -> str:
     head = stage.head("/ws", "Sec-WebSocket-Protocol: wamp.2.msgpack", subprotocol="soap")
@@ -202,7 +208,7 @@ def request(
     more: str = "",
     **headers: str,
 ) -> None:
-    """A scenario of a request written by hand."""
+    """Add a scenario of a request written by hand."""
 
     def steps(stage: Stage) -> str:
         given = {
@@ -222,44 +228,73 @@ def request(
 
 request(
     "An upgrade in HTTP/1.0",
-    "It must be HTTP/1.1 or higher.",
+    "The HTTP version must be 1.1 or higher.",
     ("400", "505", "426"),
-    "Proxies that speak HTTP/1.0 to the node must be told to speak 1.1 (nginx: `proxy_http_version 1.1`).",
+    "Configure proxies to use HTTP/1.1 to the node (nginx: `proxy_http_version 1.1`).",
     line="GET /ws HTTP/1.0",
 )
 request(
     "An upgrade by POST",
-    "It must be GET.",
+    "The method must be GET.",
     ("400", "405"),
-    "Refused either way.",
+    "Both routers refuse it.",
     line="POST /ws HTTP/1.1",
     Content_Length="0",
 )
 request(
-    "A version that does not exist",
-    "Refused, with the versions that are spoken.",
+    "A WebSocket version that does not exist",
+    "The handshake is refused with a list of the supported versions.",
     ("400", "426"),
-    "Refused either way.",
+    "Both routers refuse it.",
     Sec_WebSocket_Version="99",
 )
-request("Version 8, of the draft", "Not in the RFC.", "", "`enable_hybi10` decides.", Sec_WebSocket_Version="8")
-request("No version", "Refused.", ("400", "426"), "Refused either way.", without="Sec-WebSocket-Version")
-request("No key", "Refused.", "400", "Refused either way.", without="Sec-WebSocket-Key")
-request("A key that is too short", "Refused.", "400", "Refused either way.", Sec_WebSocket_Key="c2hvcnQ=")
-request("No Host", "Refused.", "400", "Refused either way.", without="Host")
-request("Two Hosts", "Refused (RFC 9112, 3.2).", "400", "Refused either way.", more="Host: elsewhere.org")
 request(
-    "An Upgrade to something else",
-    "No WebSocket comes of it.",
+    "Version 8, of the draft", "Not in the RFC.", "", "The option `enable_hybi10` decides.", Sec_WebSocket_Version="8"
+)
+request(
+    "No WebSocket version",
+    "The handshake is refused.",
+    ("400", "426"),
+    "Both routers refuse it.",
+    without="Sec-WebSocket-Version",
+)
+request(
+    "No Sec-WebSocket-Key", "The handshake is refused.", "400", "Both routers refuse it.", without="Sec-WebSocket-Key"
+)
+request(
+    "A Sec-WebSocket-Key that is too short",
+    "The handshake is refused.",
+    "400",
+    "Both routers refuse it.",
+    Sec_WebSocket_Key="c2hvcnQ=",
+)
+request("No Host header", "The handshake is refused.", "400", "Both routers refuse it.", without="Host")
+request(
+    "Two Host headers",
+    "The request is refused (RFC 9112, 3.2).",
+    "400",
+    "Both routers refuse it.",
+    more="Host: elsewhere.org",
+)
+request(
+    "An Upgrade header for another protocol",
+    "No WebSocket connection is opened.",
     ("400", "426", "200", "404"),
-    "It is read as a plain GET.",
+    "The request is handled as a plain GET.",
     Upgrade="telnet",
 )
 PLAIN = "Upgrade Connection Sec-WebSocket-Version Sec-WebSocket-Key Sec-WebSocket-Protocol"
-request("A plain GET of a service", "Not specified.", "", "A page for people.", without=PLAIN, section=TRANSPORT)
+request(
+    "A plain GET of a WebSocket service",
+    "Not specified.",
+    "",
+    "The response is a page for people.",
+    without=PLAIN,
+    section=TRANSPORT,
+)
 request(
     "A plain GET, enable_webstatus false",
-    "An upgrade is required.",
+    "The status says that an upgrade is required.",
     "426",
     "",
     line="GET /quiet HTTP/1.1",
@@ -276,8 +311,8 @@ request(
     section="RFC 9110, 15.5.5",
 )
 request(
-    "A plain GET of nothing",
-    "404.",
+    "A plain GET of an unknown path",
+    "The status is 404.",
     "404",
     "",
     line="GET /static/nothing HTTP/1.1",
@@ -286,16 +321,16 @@ request(
 )
 request(
     "A zero byte in a static path",
-    "An error of the client's.",
+    "The status reports a client error.",
     ("400", "404"),
-    "Strange paths are no error of the server.",
+    "Malformed paths are not reported as server errors.",
     line="GET /static/a%00b HTTP/1.1",
     without=PLAIN,
     section="RFC 9110, 15.5",
 )
 request(
-    "A way out of a static directory",
-    "Nothing outside is served.",
+    "A path that leads out of a static directory",
+    "Files outside the directory are not served.",
     ("400", "404", "403"),
     "",
     line="GET /static/../.crossbar/config.json HTTP/1.1",
@@ -303,8 +338,8 @@ request(
     section="RFC 9110, 17.3",
 )
 request(
-    "The same in percent signs",
-    "Nothing outside is served.",
+    "The same path, percent-encoded",
+    "Files outside the directory are not served.",
     ("400", "404", "403"),
     "",
     line="GET /static/%2e%2e/.crossbar/config.json HTTP/1.1",
@@ -316,8 +351,8 @@ request(
 @scenario(
     "A static file",
     "WHATWG Fetch, nosniff",
-    "Not demanded: X-Content-Type-Options keeps browsers from guessing.",
-    means="Static answers carry `X-Content-Type-Options: nosniff`.",
+    "Not required. X-Content-Type-Options prevents browsers from guessing the content type.",
+    means="Responses for static files have `X-Content-Type-Options: nosniff`.",
 )
 def static(stage: Stage) -> str:
     wire = stage.wire()
@@ -336,7 +371,7 @@ def framed(
     means: str = "",
     section: str = "RFC 6455, 5",
 ) -> None:
-    """A scenario of bytes sent within a session."""
+    """Add a scenario of bytes sent within a session."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join(path)
@@ -347,41 +382,52 @@ def framed(
 
 
 SMALL = b'[32, 1, {}, "com.example.small"]'
-framed("A frame without mask", "Fails with 1002.", ("close 1002",), frame(TEXT, SMALL, mask=None))
-framed("Reserved bits", "Fails with 1002.", "close 1002", frame(TEXT, SMALL, rsv=2))
-framed("A reserved opcode", "Fails with 1002.", "close 1002", frame(3, SMALL))
-framed("A continuation of nothing", "Fails with 1002.", "close 1002", frame(CONTINUATION, SMALL))
-framed("Text that is not UTF-8", "Fails with 1007.", "close 1007", frame(TEXT, b'["\xff"]'), section="RFC 6455, 8.1")
+framed("A frame without a mask", "The connection is closed with 1002.", ("close 1002",), frame(TEXT, SMALL, mask=None))
+framed("Reserved bits", "The connection is closed with 1002.", "close 1002", frame(TEXT, SMALL, rsv=2))
+framed("A reserved opcode", "The connection is closed with 1002.", "close 1002", frame(3, SMALL))
 framed(
-    "A message above max_message_size",
-    "Fails with 1009.",
+    "A continuation frame without a message",
+    "The connection is closed with 1002.",
+    "close 1002",
+    frame(CONTINUATION, SMALL),
+)
+framed(
+    "Text that is not UTF-8",
+    "The connection is closed with 1007.",
+    "close 1007",
+    frame(TEXT, b'["\xff"]'),
+    section="RFC 6455, 8.1",
+)
+framed(
+    "A message larger than max_message_size",
+    "The connection is closed with 1009.",
     "close 1009",
     frame(TEXT, b'["' + b"x" * 5000 + b'"]'),
     path="/small",
-    means="The limit holds, and the client is told.",
+    means="The limit is enforced, and the close code tells the client why.",
     section="RFC 6455, 7.4.1",
 )
 framed(
     "A message in two frames",
-    "It is one message.",
+    "Both frames are one message.",
     "SUBSCRIBED",
     frame(TEXT, SMALL[:9], fin=False) + frame(CONTINUATION, SMALL[9:]),
 )
-CLOSED = "The close is answered."
-framed("A close", CLOSED, "close 1000", frame(CLOSE, b"\x03\xe8"), section="RFC 6455, 5.5.1")
+CLOSED = "The close frame is answered."
+framed("A close frame", CLOSED, "close 1000", frame(CLOSE, b"\x03\xe8"), section="RFC 6455, 5.5.1")
 framed(
-    "A close with a code of one's own",
+    "A close frame with an application code",
     CLOSED,
     ("close 1000", "close 3001"),
     frame(CLOSE, b"\x0b\xb9"),
     section="RFC 6455, 5.5.1",
-    means="The code is answered back, or 1000.",
+    means="The answer has the same code, or 1000.",
 )
 framed(
-    "A close with a code that is not allowed",
-    "The connection fails.",
+    "A close frame with an invalid code",
+    "The WebSocket connection is failed.",
     ("close 1002", "the connection drops"),
     frame(CLOSE, b"\x03\xed"),
     section="RFC 6455, 7.4.1",
-    means="The close code says what was wrong.",
+    means="The close code gives the reason.",
 )

@@ -1,4 +1,4 @@
-"""Ids and URIs."""
+"""IDs and URIs."""
 
 from .scenario import ADVANCED, BASIC, scenario
 from .stage import Stage, told
@@ -6,16 +6,18 @@ from .stage import Stage, told
 IDS = f'{BASIC}, "IDs"'
 URIS = f'{BASIC}, "URIs"'
 PREDEFINED = f'{BASIC}, "Basic Profile URIs"'
-RESERVED = "Application URIs must not begin with wamp; an incorrect URI is answered with wamp.error.invalid_uri."
+RESERVED = "Application URIs must not begin with wamp. An invalid URI is answered with wamp.error.invalid_uri."
 INVALID = "ERROR wamp.error.invalid_uri"
-LIVES = "The session lives on; the client is told which request was wrong."
+LIVES = "The session stays open, and ERROR names the invalid request."
 
 
 @scenario(
-    "Request ids that leave numbers out",
+    "Request ids with gaps",
     IDS,
-    "Ids in the session scope count 1, 2, 3; a broken sequence is a protocol error (though its own examples break it).",
-    means="Accepted, as some clients in use send random ids. `strict_request_ids` of a realm keeps the specification.",
+    "Ids in the session scope are 1, 2, 3 and so on. A broken sequence is a protocol error (although the "
+    "specification's own examples break it).",
+    means="Gaps are accepted, because some existing clients send random ids. The realm option "
+    "`strict_request_ids` enforces the specification.",
 )
 def gaps(stage: Stage) -> str:
     peer = stage.join()
@@ -24,11 +26,11 @@ def gaps(stage: Stage) -> str:
 
 
 @scenario(
-    "CALL with the id of a call in flight",
+    "CALL with the id of an open call",
     IDS,
-    "Ids in the session scope count 1, 2, 3: one that comes again is a protocol error.",
+    "Ids in the session scope are 1, 2, 3 and so on. A repeated id is a protocol error.",
     keeps="ABORT wamp.error.protocol_violation; close 1002",
-    means="Clients that reuse ids are told; before, one of both calls was lost.",
+    means="Clients that reuse ids receive an error. With Crossbar, one of the two calls is lost.",
 )
 def reused(stage: Stage) -> str:
     callee, caller = stage.join(), stage.join()
@@ -41,7 +43,7 @@ def reused(stage: Stage) -> str:
 @scenario(
     "Invocation ids of a callee",
     IDS,
-    "They belong to the callee's session and count 1, 2, 3.",
+    "They belong to the callee's session and are 1, 2, 3 and so on.",
     keeps="first 1, then 2",
     means="Callees that check the sequence work.",
 )
@@ -61,7 +63,7 @@ def invocation_ids(stage: Stage) -> str:
 @scenario(
     "Subscription ids",
     f'{ADVANCED}, "Pattern-based Subscription"',
-    "All subscribers of the same subscription are given the same id.",
+    "All subscribers of the same subscription receive the same id.",
     keeps="the same",
 )
 def subscription_ids(stage: Stage) -> str:
@@ -71,21 +73,21 @@ def subscription_ids(stage: Stage) -> str:
 
 
 def invalid(name: str, code: int, uri: str, options: dict | None = None, *, keeps: str = INVALID, **more: str) -> None:
-    """A scenario of one request with a URI, which may hold the scenario's own prefix as ``{}``."""
+    """Add a scenario of one request with a URI, which may hold the scenario's own prefix as ``{}``."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join()
         first = told(peer.request(code, options or {}, uri.format(stage.prefix)))
         return first if first.startswith("close") or "drops" in first else f"{first.partition(' [')[0]}"
 
-    demands = more.pop("demands", "An incorrect URI is answered with ERROR wamp.error.invalid_uri.")
+    demands = more.pop("demands", "An invalid URI is answered with ERROR wamp.error.invalid_uri.")
     section = more.pop("section", PREDEFINED)
     scenario(name, section, demands, keeps=keeps, **{"means": LIVES, **more})(steps)
 
 
 invalid("CALL of a URI with an empty component", 48, "{}..it")
 invalid("CALL of an empty URI", 48, "")
-invalid("CALL of a URI with white space", 48, "{}.a b")
+invalid("CALL of a URI with whitespace", 48, "{}.a b")
 invalid("PUBLISH to a URI with an empty component", 16, "{}..it", {"acknowledge": True})
 invalid("SUBSCRIBE to a URI with an empty component", 32, "{}..it")
 invalid("REGISTER of a URI with an empty component", 64, "{}..it")
@@ -109,12 +111,12 @@ invalid(
     demands=RESERVED,
 )
 invalid(
-    "A URI of letters that the strict rules do not know",
+    "A URI with letters that the strict rules do not allow",
     32,
     "{}.Grüße-7",
     keeps="",
     section=URIS,
-    demands="The loose rules must be kept; the strict ones, with a-z, 0-9 and _ only, are recommended.",
+    demands="The loose rules must be followed; the strict rules, which allow only a-z, 0-9 and _, are recommended.",
 )
 invalid(
     "A prefix with an empty last component",
@@ -123,7 +125,8 @@ invalid(
     {"match": "prefix"},
     keeps="",
     section=URIS,
-    demands="Empty components are allowed for some messages of the advanced profile; whether in a prefix is not said.",
+    demands="Some messages of the advanced profile allow empty components. Whether a prefix may have them is not "
+    "specified.",
 )
 invalid(
     "The empty prefix",
@@ -132,14 +135,15 @@ invalid(
     {"match": "prefix"},
     keeps="",
     section=URIS,
-    demands="Empty components are allowed for some messages of the advanced profile; whether in a prefix is not said.",
+    demands="Some messages of the advanced profile allow empty components. Whether a prefix may have them is not "
+    "specified.",
 )
 
 
 @scenario(
-    "PUBLISH without acknowledgement to an invalid URI",
+    "PUBLISH without acknowledgment to an invalid URI",
     f'{BASIC}, "Publish and Subscribe"',
-    "To a PUBLISH without acknowledge the broker does not respond, whether it was successful or not.",
+    "The broker does not respond to a PUBLISH without acknowledge, whether it was successful or not.",
     keeps="nothing; SUBSCRIBED",
     means=LIVES,
 )
@@ -151,11 +155,12 @@ def silent(stage: Stage) -> str:
 
 
 @scenario(
-    "A matching rule that does not exist",
+    "An unknown match policy",
     f'{BASIC}, "Protocol Errors"',
-    "A protocol-incompatible message ends the session with ABORT; the specification's test vectors name this one.",
+    "A message that is incompatible with the protocol ends the session with ABORT. The specification's "
+    "test vectors include this one.",
     keeps="ABORT wamp.error.protocol_violation; close 1002",
-    means="ABORT says what is wrong.",
+    means="ABORT gives the reason.",
 )
 def unknown_match(stage: Stage) -> str:
     peer = stage.join()

@@ -1,4 +1,4 @@
-"""Services that clients log in at: blocks of the forms that Crossbar's documentation shows, with values of our own."""
+"""Services for logins, configured as in Crossbar's documentation, with our own values."""
 
 import hashlib
 import ssl
@@ -94,7 +94,7 @@ CLIENTS = ("client_0", "lost", "stranger")
 
 
 def certificates(directory: Path) -> None:
-    """An authority, the server's certificate and those of clients, in files that are named after them."""
+    """Write the certificates of an authority, the server and the clients to files with their names."""
     authority = Authority()
     authority.write(directory / "ca.pem")
     for name in ("server", *CLIENTS):
@@ -102,7 +102,7 @@ def certificates(directory: Path) -> None:
 
 
 def secure(port: int, directory: Path) -> dict[str, Any]:
-    """A transport with TLS that asks for certificates of clients, some of which are known."""
+    """Return a transport with TLS that requests client certificates. Some certificates are configured."""
     principals = {
         name: {"certificate-sha1": fingerprint(directory / f"{name}.pem"), "role": role}
         for name, role in (("client_0", "backend"), ("lost", "nowhere"))
@@ -121,5 +121,5 @@ def secure(port: int, directory: Path) -> dict[str, Any]:
 
 
 def fingerprint(certificate: Path) -> str:
-    """The SHA-1 fingerprint of a certificate, with colons."""
+    """Return the SHA-1 fingerprint of a certificate, with colons."""
     return hashlib.sha1(ssl.PEM_cert_to_DER_cert(certificate.read_text())).digest().hex(":").upper()

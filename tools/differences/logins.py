@@ -1,4 +1,4 @@
-"""Logins as the configuration has them: each method, right and wrong"""
+"""Logins with static principals: each method, with right and wrong credentials"""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ URIS = f'{ADVANCED}, "Advanced Profile URIs"'
 DENIED = "ABORT wamp.error.authentication_denied"
 NO_REALM = "ABORT wamp.error.no_such_realm"
 NO_ROLE = "ABORT wamp.error.no_such_role"
-JOINS = "It joins as the principal, under its role."
-DENIES = "A login that is denied, as for a wrong secret, ends with wamp.error.authentication_denied."
-URI = "The URI to look for is the specification's. Crossbar's tells denied logins and denied actions alike."
+JOINS = "The client joins as the principal, with the principal's role."
+DENIES = "A denied login, for example with a wrong secret, ends with wamp.error.authentication_denied."
+URI = "Check for the specification's URI. Crossbar's URI does not distinguish denied logins from denied actions."
 NOWHERE = "nowhere.at.all"
 
 
@@ -34,7 +34,7 @@ def tried(
     means: str = "",
     **login: Any,
 ) -> None:
-    """A scenario of one login by Autobahn."""
+    """Add a scenario of one login by Autobahn."""
 
     def steps(stage: Stage) -> str:
         return stage.login(path, method, **login)
@@ -44,62 +44,62 @@ def tried(
 
 
 def method(title: str, section: str, path: str, name: str, authid: str, secret: str, wrong: str) -> None:
-    """The scenarios that every method with a challenge has."""
+    """Add the scenarios that every method with a challenge has."""
     welcome = f"WELCOME {authid} as frontend in {REALM}, static"
     tried(f"{title}: right", section, path, name, welcome, authid=authid, secret=secret)
     tried(f"{title}: wrong", section, path, name, DENIED, authid=authid, secret=wrong)
-    tried(f"{title}: an authid that nobody has", section, path, name, DENIED, authid="nobody", secret=wrong)
+    tried(f"{title}: an unknown authid", section, path, name, DENIED, authid="nobody", secret=wrong)
 
 
-NO_SUCH_REALM = "A login at a realm that does not exist ends with wamp.error.no_such_realm."
-NO_SUCH_ROLE = "A login under a role that does not exist ends with wamp.error.no_such_role."
+NO_SUCH_REALM = "A login to a realm that does not exist ends with wamp.error.no_such_realm."
+NO_SUCH_ROLE = "A login with a role that does not exist ends with wamp.error.no_such_role."
 
 
 def elsewhere(title: str, section: str, path: str, name: str, authid: str, secret: str) -> None:
-    """The scenario of a realm that does not exist."""
+    """Add a scenario of a realm that does not exist."""
     where = {"realm": NOWHERE, "authid": authid, "secret": secret}
-    tried(f"{title}: a realm that is not there", section, path, name, NO_REALM, NO_SUCH_REALM, **where)
+    tried(f"{title}: an unknown realm", section, path, name, NO_REALM, NO_SUCH_REALM, **where)
 
 
 def lost(title: str, section: str, path: str, name: str, secret: str) -> None:
-    """The scenario of a principal whose role the realm does not have."""
+    """Add a scenario of a principal whose role the realm does not have."""
     who = {"authid": "lost", "secret": secret}
-    tried(f"{title}: a role that is not there", section, path, name, NO_ROLE, NO_SUCH_ROLE, **who)
+    tried(f"{title}: an unknown role", section, path, name, NO_ROLE, NO_SUCH_ROLE, **who)
 
 
 tried(
     "anonymous: joins", METHODS, "login-anonymous", "anonymous", f"WELCOME a random authid as public in {REALM}, static"
 )
 tried(
-    "anonymous: an authid in the configuration",
+    "anonymous: a configured authid",
     METHODS,
     "login-anonymous-authid",
     "anonymous",
     f"WELCOME visitor as public in {REALM}, static",
 )
 tried(
-    "anonymous: an authid of the client's own",
+    "anonymous: an authid chosen by the client",
     METHODS,
     "login-anonymous",
     "anonymous",
     f"WELCOME a random authid as public in {REALM}, static",
-    "Not specified; what nobody has proved should not count.",
+    "Not specified; an authid without proof should not be accepted.",
     authid="root",
 )
 elsewhere("anonymous", METHODS, "login-anonymous", "anonymous", "", "")
 tried(
-    "anonymous: a role that is not there",
+    "anonymous: an unknown role",
     METHODS,
     "login-anonymous-lost",
     "anonymous",
     NO_ROLE,
     NO_SUCH_ROLE,
-    "A missing role shows at login, not as an error of every request.",
+    "A missing role is reported at login instead of in an error for every request.",
 )
 
 method("ticket", TICKET, "login-ticket", "ticket", "joe", "secret!!!", "secret")
 method(
-    "ticket of the environment",
+    "ticket from an environment variable",
     TICKET,
     "login-ticket",
     "ticket",
@@ -118,8 +118,8 @@ tried(
     "login-wampcra",
     "wampcra",
     (),
-    "Crossbar's documentation shows this configuration; its code derives once more.",
-    "A key that is derived is given as `derived_key` here; then the password logs in.",
+    "Crossbar's documentation shows this configuration, but its code derives the key again.",
+    "Configure a derived key as `derived_key`. Then the client can log in with the password.",
     authid="derived",
     secret="secret1",
 )
@@ -134,7 +134,7 @@ CLIENT = "client01@example.com"
 SIGNER = f"WELCOME {CLIENT} as frontend in {REALM}, static"
 method("cryptosign", CRYPTOSIGN, "login-cryptosign", "cryptosign", CLIENT, PRIVATE.hex(), STRANGER.hex())
 tried(
-    "cryptosign: no authid, a key that one principal has",
+    "cryptosign: no authid, and a key that belongs to one principal",
     CRYPTOSIGN,
     "login-cryptosign",
     "cryptosign",
@@ -143,12 +143,13 @@ tried(
     secret=PRIVATE.hex(),
 )
 tried(
-    "cryptosign: a principal with a realm of its own, another asked for",
+    "cryptosign: a principal with a configured realm, and a client that asks for another",
     CRYPTOSIGN,
     "login-cryptosign",
     "cryptosign",
     SIGNER,
-    "The router admits the client to a realm by its key; whose word counts is not said.",
+    "The router chooses a realm by the client's key. Whether the configured or the requested realm is "
+    "used is not specified.",
     realm=NOWHERE,
     authid=CLIENT,
     secret=PRIVATE.hex(),
@@ -160,7 +161,7 @@ tried(
     "login-bound",
     "cryptosign",
     SIGNER,
-    means="Clients of TLS 1.2 are served; Crossbar 26.10 speaks TLS 1.3 alone.",
+    means="Clients with TLS 1.2 can connect; Crossbar 26.10 supports only TLS 1.3.",
     authid=CLIENT,
     secret=PRIVATE.hex(),
     channel_binding="tls-unique",
@@ -194,9 +195,9 @@ tried(
 
 
 @scenario(
-    "cryptosign: a binding to a channel that has no TLS",
+    "cryptosign: channel binding without TLS",
     CRYPTOSIGN,
-    "The router may go on without; a client must then notice.",
+    "The router may continue without channel binding; the client must then detect it.",
     keeps=(DENIED, "CHALLENGE"),
     means=URI,
 )
@@ -208,8 +209,8 @@ def unbound(stage: Stage) -> str:
 @scenario(
     "cryptosign: the router's signature for a client's challenge",
     f'{CRYPTOSIGN}, "Router Authentication"',
-    "CHALLENGE holds the router's public key, and its signature of the challenge that the client has sent.",
-    keeps="a signature by the key that is told",
+    "CHALLENGE contains the router's public key and its signature of the challenge that the client has sent.",
+    keeps="a signature by the announced key",
 )
 def proof(stage: Stage) -> str:
     asked = b"\x07" * 32
@@ -218,21 +219,21 @@ def proof(stage: Stage) -> str:
     if not {"pubkey", "signature"} <= extra.keys():
         return "none"
     is_right = cryptosign.is_answer(extra["pubkey"], asked, extra["signature"])
-    return "a signature by the key that is told" if is_right else "a wrong signature"
+    return "a signature by the announced key" if is_right else "a wrong signature"
 
 
 @scenario(
     "cryptosign: no public key in authextra",
     CRYPTOSIGN,
-    "It is required; what comes of its absence is not said.",
-    means="The message of ABORT says what is missing.",
+    "The public key is required; the reaction to a missing key is not specified.",
+    means="The message of ABORT names what is missing.",
 )
 def keyless(stage: Stage) -> str:
     return _hello(stage, "cryptosign", authid=CLIENT)[0].partition(";")[0]
 
 
 def _hello(stage: Stage, method: str, *, authid: str | None = None, **extra: Any) -> tuple[str, Any]:
-    """The answer to HELLO, in words and as it came."""
+    """Return the answer to HELLO, described and unchanged."""
     peer = stage.connect(f"/login-{method}")
     who = {} if authid is None else {"authid": authid}
     peer.send(1, REALM, {"roles": ROLES, "authmethods": [method], "authextra": extra, **who})
@@ -242,9 +243,9 @@ def _hello(stage: Stage, method: str, *, authid: str | None = None, **extra: Any
 
 # --- certificates ----------------------------------------------------------------------------------------------------
 
-TLS = "Not specified: a login by TLS client certificate."
+TLS = "Logins with TLS client certificates are not specified."
 tried(
-    "tls: a certificate that is known",
+    "tls: a configured certificate",
     METHODS,
     "login-tls",
     "tls",
@@ -254,7 +255,7 @@ tried(
     client="client_0",
 )
 tried(
-    "tls: a certificate that is not known",
+    "tls: an unknown certificate",
     METHODS,
     "login-tls",
     "tls",
@@ -269,13 +270,13 @@ tried(
     "tls",
     (),
     TLS,
-    "Clients without a certificate connect, and cannot log in by it; `require_client_certificate: true` of the "
-    "endpoint refuses their connections.",
+    "Clients without a certificate can connect, but not log in with this method. "
+    "`require_client_certificate: true` of the endpoint refuses their connections.",
     tls="1.3",
 )
-tried("tls: a role that is not there", METHODS, "login-tls", "tls", NO_ROLE, NO_SUCH_ROLE, tls="1.3", client="lost")
+tried("tls: an unknown role", METHODS, "login-tls", "tls", NO_ROLE, NO_SUCH_ROLE, tls="1.3", client="lost")
 tried(
-    "tls: a realm that is not there",
+    "tls: an unknown realm",
     METHODS,
     "login-tls",
     "tls",
@@ -289,11 +290,11 @@ tried(
 
 # --- cookies ---------------------------------------------------------------------------------------------------------
 
-COOKIE = "Not specified: a login by a cookie."
+COOKIE = "Logins with cookies are not specified."
 
 
 def visit(stage: Stage, cookie: str | None, *methods: str, answer: str | None = None) -> tuple[str, str]:
-    """A connection with a cookie that offers these methods; what it hears, and the cookie that it has."""
+    """Connect with a cookie and these methods. Return the answer, described, and the cookie afterwards."""
     peer = stage.connect("/login-cookie", headers=[] if cookie is None else [f"Cookie: {cookie}"])
     if cookie is None:
         lines = [line for line in peer.head.split("\r\n") if line.lower().startswith("set-cookie:")]
@@ -313,39 +314,41 @@ def visit(stage: Stage, cookie: str | None, *methods: str, answer: str | None = 
 
 
 @scenario(
-    "cookie: who has logged in before",
+    "cookie: a client that has logged in before",
     METHODS,
     COOKIE,
-    means="WELCOME names the method that was used, `cookie`, not the one of the first login.",
+    means="WELCOME names the method that was used, `cookie`, and not the method of the first login.",
 )
 def cookie_again(stage: Stage) -> str:
     first, cookie = visit(stage, None, "ticket", answer="secret!!!")
     return f"{first} | {visit(stage, cookie, 'cookie', 'ticket')[0]}"
 
 
-@scenario("cookie: who has not logged in before", METHODS, f"{COOKIE} The next method is tried.", keeps="CHALLENGE")
+@scenario(
+    "cookie: a client that has not logged in before", METHODS, f"{COOKIE} The next method is tried.", keeps="CHALLENGE"
+)
 def cookie_first(stage: Stage) -> str:
     return visit(stage, None, "cookie", "ticket")[0]
 
 
 @scenario(
-    "cookie: nothing else is offered",
+    "cookie: the client offers no other method",
     URIS,
-    "Where no method fits: wamp.error.no_matching_auth_method.",
+    "If no method matches: wamp.error.no_matching_auth_method.",
     keeps="ABORT wamp.error.no_matching_auth_method",
-    means="The URI to look for is the specification's.",
+    means="Check for the specification's URI.",
 )
 def cookie_alone(stage: Stage) -> str:
     return visit(stage, None, "cookie")[0]
 
 
-@scenario("cookie: a value made up by the client", METHODS, f"{COOKIE} The next method is tried.", keeps="CHALLENGE")
+@scenario("cookie: a value invented by the client", METHODS, f"{COOKIE} The next method is tried.", keeps="CHALLENGE")
 def cookie_made_up(stage: Stage) -> str:
     return visit(stage, "cbtid=AAAAAAAAAAAAAAAAAAAAAAAA", "cookie", "ticket")[0]
 
 
 @scenario(
-    "cookie: after a login that failed",
+    "cookie: after a failed login",
     METHODS,
     f"{COOKIE} A failed login is not remembered.",
     keeps="ABORT wamp.error.authentication_denied | CHALLENGE",

@@ -1,4 +1,4 @@
-"""The meta API: sessions, registrations, subscriptions, testaments, history."""
+"""Meta API: sessions, registrations, subscriptions, testaments, event history."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ SUBSCRIPTIONS = f'{ADVANCED}, "Subscriptions Meta API"'
 TESTAMENTS = f'{ADVANCED}, "Session Testament"'
 HISTORY = f'{ADVANCED}, "Event History"'
 ARGUMENTS = f'{BASIC}, "Basic Profile URIs"'
-UNACCEPTABLE = "wamp.error.invalid_argument is for arguments that are not acceptable to the procedure."
+UNACCEPTABLE = "wamp.error.invalid_argument means that the procedure does not accept the arguments."
 
 
 def refused(
     name: str, section: str, demands: str, keeps: str, procedure: str, *args: Any, means: str = "", **kwargs: Any
 ) -> None:
-    """A scenario of one meta call; "me" and "other" in the arguments are session ids."""
+    """Add a scenario of one meta call; "me" and "other" in the arguments are session ids."""
 
     def steps(stage: Stage) -> str:
         peer, other = stage.join(), stage.join()
@@ -31,17 +31,17 @@ def refused(
 
 NO_SESSION = "ERROR wamp.error.no_such_session"
 refused(
-    "wamp.session.get of nobody",
+    "wamp.session.get of an unknown session",
     SESSIONS,
     f"{NO_SESSION}.",
     NO_SESSION,
     "wamp.session.get",
     4711,
-    means="The URI to look for is the specification's.",
+    means="Check for the specification's URI.",
 )
-refused("wamp.session.kill of nobody", SESSIONS, f"{NO_SESSION}.", NO_SESSION, "wamp.session.kill", 4711)
+refused("wamp.session.kill of an unknown session", SESSIONS, f"{NO_SESSION}.", NO_SESSION, "wamp.session.kill", 4711)
 refused(
-    "wamp.session.kill of oneself",
+    "wamp.session.kill of the caller itself",
     SESSIONS,
     f"{NO_SESSION}: a session cannot kill itself.",
     NO_SESSION,
@@ -50,7 +50,7 @@ refused(
     means="To leave, send GOODBYE.",
 )
 refused(
-    "wamp.session.kill with a reason that is no URI",
+    "wamp.session.kill with a reason that is not a URI",
     SESSIONS,
     "ERROR wamp.error.invalid_uri.",
     "ERROR wamp.error.invalid_uri",
@@ -65,19 +65,19 @@ refused(
     UNACCEPTABLE,
     "ERROR wamp.error.invalid_argument",
     "wamp.session.get",
-    means="One URI for all wrong arguments.",
+    means="All wrong arguments have the same error URI.",
 )
 refused(
-    "wamp.session.get of a text",
+    "wamp.session.get with a string",
     ARGUMENTS,
     UNACCEPTABLE,
     "ERROR wamp.error.invalid_argument",
     "wamp.session.get",
     "text",
-    means="One URI for all wrong arguments.",
+    means="All wrong arguments have the same error URI.",
 )
 refused(
-    "wamp.registration.get of nothing",
+    "wamp.registration.get of an unknown id",
     REGISTRATIONS,
     "ERROR wamp.error.no_such_registration.",
     "ERROR wamp.error.no_such_registration",
@@ -85,7 +85,7 @@ refused(
     4711,
 )
 refused(
-    "wamp.subscription.get of nothing",
+    "wamp.subscription.get of an unknown id",
     SUBSCRIPTIONS,
     "ERROR wamp.error.no_such_subscription.",
     "ERROR wamp.error.no_such_subscription",
@@ -93,33 +93,33 @@ refused(
     4711,
 )
 refused(
-    "wamp.registration.lookup of nothing",
+    "wamp.registration.lookup without a match",
     REGISTRATIONS,
-    "null.",
+    "The result is null.",
     "RESULT [null]",
     "wamp.registration.lookup",
     "com.example.nothing",
 )
 refused(
-    "wamp.registration.match of nothing",
+    "wamp.registration.match without a match",
     REGISTRATIONS,
-    "null.",
+    "The result is null.",
     "RESULT [null]",
     "wamp.registration.match",
     "com.example.nothing",
 )
 refused(
-    "wamp.subscription.match of nothing",
+    "wamp.subscription.match without a match",
     SUBSCRIPTIONS,
-    "null.",
+    "The result is null.",
     "RESULT [null]",
     "wamp.subscription.match",
     "com.example.nothing",
 )
 refused(
-    "A testament of a scope that does not exist",
+    "A testament with an unknown scope",
     TESTAMENTS,
-    "The scopes are detached and destroyed; no error is named for others.",
+    "The scopes are detached and destroyed. The error for others is not specified.",
     "",
     "wamp.session.add_testament",
     "com.example.it",
@@ -130,11 +130,11 @@ refused(
 
 
 @scenario(
-    "GOODBYE of a killed session",
+    "GOODBYE to a killed session",
     SESSIONS,
-    "The reason is wamp.close.killed where none is given.",
+    "The reason is wamp.close.killed if none is given.",
     keeps=("GOODBYE wamp.close.killed", "GOODBYE wamp.close.killed; close 1000"),
-    means="Clients can tell being killed from a usual end.",
+    means="Clients can distinguish being killed from a normal close.",
 )
 def killed(stage: Stage) -> str:
     killer, victim = stage.join(), stage.join()
@@ -143,7 +143,7 @@ def killed(stage: Stage) -> str:
 
 
 def many(procedure: str, returned: str, *args: str) -> None:
-    """A scenario of killing several sessions: three guests, one of which kills."""
+    """Add a scenario of killing several sessions: three guests, one of which kills."""
 
     def steps(stage: Stage) -> str:
         killer, *others = (stage.join("/guest", realm="realm1") for _ in range(3))
@@ -154,7 +154,7 @@ def many(procedure: str, returned: str, *args: str) -> None:
         return f"{result}; {gone} of 2 others gone; the caller {alive}"
 
     demands = f"All but the caller are killed; {returned}."
-    means = "The caller is spared; the result is the specification's."
+    means = "The caller is not killed, and the result is as specified."
     kept = "RESULT [2]" if "number" in returned else "RESULT, a list of ids"
     keeps = f"{kept}; 2 of 2 others gone; the caller lives"
     scenario(procedure, SESSIONS, demands, keeps=keeps, means=means)(steps)
@@ -177,7 +177,7 @@ def kill_all(stage: Stage) -> str:
 
 
 def left(name: str, *, lost: bool) -> None:
-    """A scenario of a session that ends and what on_leave tells."""
+    """Add a scenario of a session that ends and what on_leave tells."""
 
     def steps(stage: Stage) -> str:
         watcher, leaver = stage.join(), stage.join()
@@ -192,7 +192,7 @@ def left(name: str, *, lost: bool) -> None:
         return f"{len(args)} arguments, the first {first}"
 
     demands = "The event carries session, authid and authrole."
-    means = "Subscribers that take just one argument need to take three."
+    means = "Subscribers that accept only one argument must accept three."
     scenario(name, SESSIONS, demands, keeps="3 arguments, the first the session", means=means)(steps)
 
 
@@ -205,7 +205,7 @@ left("wamp.session.on_leave after a lost connection", lost=True)
     SUBSCRIPTIONS,
     "on_unsubscribe and on_delete carry the session that left.",
     keeps="on_unsubscribe: the session; on_delete: the session",
-    means="The events tell whose subscription it was.",
+    means="The events name the session whose subscription it was.",
 )
 def lost_subscription(stage: Stage) -> str:
     watcher, leaver = stage.join(), stage.join()
@@ -218,7 +218,7 @@ def lost_subscription(stage: Stage) -> str:
 
 
 def lived(name: str, section: str, noun: str, verb: str, codes: tuple[int, int]) -> None:
-    """A scenario of the events of a subscription or registration that is made and ended."""
+    """Add a scenario of the events of a subscription or registration that is made and ended."""
     kinds = ("on_create", f"on_{verb}", f"on_un{verb}", "on_delete")
 
     def steps(stage: Stage) -> str:
@@ -239,9 +239,9 @@ lived("Registration events", REGISTRATIONS, "registration", "register", (64, 66)
 @scenario(
     "Registration events of force_reregister",
     REGISTRATIONS,
-    "on_unregister and on_delete are fired when a callee is removed, and when the last one was.",
+    "on_unregister is published when a callee is removed, and on_delete when it was the last one.",
     keeps="on_unregister, on_delete, on_create, on_register",
-    means="Watchers see every change.",
+    means="Subscribers see every change.",
 )
 def forced_events(stage: Stage) -> str:
     watcher, old, new = stage.join(), stage.join(), stage.join()
@@ -253,7 +253,7 @@ def forced_events(stage: Stage) -> str:
 
 
 def patterns(name: str, kind: str, code: int, section: str) -> None:
-    """A scenario of a list that should hold an id of each way of matching."""
+    """Add a scenario of a list that should hold an id of each way of matching."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join()
@@ -264,9 +264,13 @@ def patterns(name: str, kind: str, code: int, section: str) -> None:
         lists = peer.call(f"wamp.{kind}.list")[3][0]
         return ", ".join(match for match, one in ids.items() if one in lists[match])
 
-    means = "Wildcards are listed."
+    means = "Wildcards are included."
     scenario(
-        name, section, "The list has ids by exact, prefix and wildcard.", keeps="exact, prefix, wildcard", means=means
+        name,
+        section,
+        "The result has lists of ids for exact, prefix and wildcard.",
+        keeps="exact, prefix, wildcard",
+        means=means,
     )(steps)
 
 
@@ -274,7 +278,7 @@ patterns("wamp.subscription.list", "subscription", 32, SUBSCRIPTIONS)
 patterns("wamp.registration.list", "registration", 64, REGISTRATIONS)
 
 
-@scenario("wamp.session.count and list by role", SESSIONS, "They can be restricted to roles.", keeps="1, the session")
+@scenario("wamp.session.count and list by role", SESSIONS, "They can be limited to roles.", keeps="1, the session")
 def by_role(stage: Stage) -> str:
     peer, guest = stage.join(), stage.join("/guest")
     count = peer.call("wamp.session.count", ["guest"])
@@ -284,7 +288,7 @@ def by_role(stage: Stage) -> str:
     return f"{count[3][0]}, {'the session' if ids[3][0] == [guest.session_id] else ids[3][0]}"
 
 
-@scenario("A testament", TESTAMENTS, "It is published when the session ends.", keeps='EVENT ["gone"]')
+@scenario("A testament", TESTAMENTS, "The testament is published when the session ends.", keeps='EVENT ["gone"]')
 def testament(stage: Stage) -> str:
     watcher, leaver = stage.join(), stage.join()
     watcher.subscribe(stage.uri())
@@ -294,11 +298,11 @@ def testament(stage: Stage) -> str:
 
 
 @scenario(
-    "What adding and flushing testaments return",
+    "The results of adding and flushing testaments",
     TESTAMENTS,
-    "Neither returns a value.",
+    "Neither procedure returns a value.",
     keeps="RESULT; RESULT",
-    means="Do not rely on what Crossbar returned.",
+    means="Do not rely on the values that Crossbar returns.",
 )
 def testament_results(stage: Stage) -> str:
     peer = stage.join()
@@ -311,9 +315,10 @@ def testament_results(stage: Stage) -> str:
 @scenario(
     "Event history",
     HISTORY,
-    "In order of occurrence, each with timestamp, subscription, publication and details; args may be omitted.",
+    "Events are in order of occurrence, each with timestamp, subscription, publication and details; args "
+    "may be omitted.",
     keeps="1, 2; details, publication, subscription, timestamp",
-    means="The order and the keys are the specification's; `reverse` turns it round.",
+    means="The order and the keys are as specified; `reverse` reverses the order.",
 )
 def history(stage: Stage) -> str:
     publisher, reader = stage.join(), stage.join()

@@ -1,19 +1,20 @@
-"""What a role may do, where several rules of its configuration touch a URI."""
+"""Permissions: which of several rules decides on a URI."""
 
 from .scenario import ADVANCED, BASIC, scenario
 from .stage import Stage, told
 
 SECURITY = f'{ADVANCED}, "Authorization"'
 DENIAL = f'{BASIC}, "Basic Profile URIs"'
-FREE = "An action on a URI or pattern is allowed or denied to a principal; by which rules is not said."
+FREE = "A principal is allowed or denied an action on a URI or pattern. The precedence of rules is not specified."
 NOT_AUTHORIZED = "ERROR wamp.error.not_authorized"
 RULES = (
-    "Rules are found by exact URI, then longest prefix, then wildcard; one that does not match hides none that does."
+    "The exact URI comes first, then the longest prefix, then wildcards. A rule that does not match does "
+    "not hide one that does."
 )
 
 
 def ruled(name: str, uri: str, means: str = RULES) -> None:
-    """A scenario of one SUBSCRIBE under the rules of the realm "rules"."""
+    """Add a scenario of one SUBSCRIBE under the rules of the realm "rules"."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join(realm="rules")
@@ -28,11 +29,11 @@ ruled("Rules: wildcard w..c allows, wildcard w..d does not; w.b.c", "w.b.c")
 ruled("Rules: wildcard w..c allows, wildcard w..d does not; w.b.d", "w.b.d")
 ruled("Rules: wildcard .tail allows; any.tail", "any.tail")
 ruled("Rules: prefix deny. denies, wildcard deny..c allows; deny.b.c", "deny.b.c")
-ruled("Rules: none that matches", "nowhere.at.all")
+ruled("Rules: no rule matches", "nowhere.at.all")
 
 
 def widened(name: str, pattern: str, match: str, topic: str) -> None:
-    """A scenario of a pattern that covers a topic its subscriber may not have."""
+    """Add a scenario of a pattern that covers a topic its subscriber may not have."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(realm="rules"), stage.join(realm="rules")
@@ -40,21 +41,24 @@ def widened(name: str, pattern: str, match: str, topic: str) -> None:
         publisher.publish(topic, 1)
         return f"{answer}; {subscriber.heard()}"
 
-    demands = "Patterns are subscribed to like topics; what one means that covers more than is allowed is not said."
-    means = "Pattern subscribers no more receive what their role may not."
+    demands = (
+        "Patterns are subscribed to like topics. What a pattern means that covers more than the role may "
+        "subscribe to is not specified."
+    )
+    means = "Subscribers with patterns no longer receive topics that their role may not subscribe to."
     scenario(name, SECURITY, demands, means=means)(steps)
 
 
 widened("A prefix subscription under a rule for an exact URI", "com", "prefix", "com.secret")
-widened("A prefix subscription over a topic that is denied", "open.", "prefix", "open.secret")
+widened("A prefix subscription that covers a denied topic", "open.", "prefix", "open.secret")
 
 
 @scenario(
-    "REGISTER that is denied, of a procedure that exists",
+    "A denied REGISTER of a procedure that exists",
     DENIAL,
-    "What is not allowed is answered with wamp.error.not_authorized.",
+    "A request that is not allowed is answered with wamp.error.not_authorized.",
     keeps=NOT_AUTHORIZED,
-    means="Clients do not learn which procedures exist where they may not register.",
+    means="Clients do not learn which procedures exist if they may not register them.",
 )
 def existence(stage: Stage) -> str:
     stage.join("/guest", realm="rules").register(stage.uri())
@@ -62,13 +66,13 @@ def existence(stage: Stage) -> str:
     return told(peer.request(64, {}, stage.uri())).partition(" [")[0]
 
 
-@scenario("CALL that is denied", DENIAL, f"{NOT_AUTHORIZED}.", keeps=NOT_AUTHORIZED)
+@scenario("A denied CALL", DENIAL, f"{NOT_AUTHORIZED}.", keeps=NOT_AUTHORIZED)
 def denied_call(stage: Stage) -> str:
     return told(stage.join(realm="rules").call("nowhere.at.all")).partition(" [")[0]
 
 
 @scenario(
-    "PUBLISH that is denied, with nobody subscribed",
+    "A denied PUBLISH without subscribers",
     DENIAL,
     f"With acknowledge: {NOT_AUTHORIZED}.",
     keeps=NOT_AUTHORIZED,
@@ -79,13 +83,13 @@ def denied_publish(stage: Stage) -> str:
 
 
 def covered(name: str, realm: str) -> None:
-    """A scenario of killing a session where a rule covers all URIs, or wamp. ones."""
+    """Add a scenario of killing a session where a rule covers all URIs, or wamp. ones."""
 
     def steps(stage: Stage) -> str:
         killer, victim = stage.join(realm=realm), stage.join(realm=realm)
         return told(killer.call("wamp.session.kill", victim.session_id)).partition(" [")[0]
 
-    scenario(name, f'{ADVANCED}, "Session Meta API"', "Who may kill is not said.")(steps)
+    scenario(name, f'{ADVANCED}, "Session Meta API"', "Who may kill sessions is not specified.")(steps)
 
 
 covered('wamp.session.kill under a rule for prefix ""', "realm1")

@@ -1,4 +1,4 @@
-"""Scenarios played on one router: what comes of them."""
+"""Play scenarios on one router and collect the observations."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from .stage import Stage, Unexpected
 
 
 def observation(scenario: Scenario, place: Place, number: int, autobahn: Autobahn) -> str:
-    """What comes of a scenario on a router."""
+    """Play a scenario on a router and return the observation."""
     stage = Stage(place, number, autobahn)
     try:
         seen = scenario.steps(stage)
@@ -23,7 +23,7 @@ def observation(scenario: Scenario, place: Place, number: int, autobahn: Autobah
 
 
 def observations(place: Place, scenarios: Iterable[Scenario]) -> dict[str, str]:
-    """All observations of one router, by the scenario's name."""
+    """Play scenarios on one router and return the observations by the scenario's name."""
     seen = {}
     with Autobahn() as autobahn:
         for number, scenario in enumerate(scenarios):

@@ -9,11 +9,11 @@ LISTS = f'{ADVANCED}, "Subscriber Black- and Whitelisting"'
 RETENTION = f'{ADVANCED}, "Event Retention"'
 PATTERNS = f'{ADVANCED}, "Pattern-based Subscription"'
 IDENTIFICATION = f'{ADVANCED}, "Publisher Identification"'
-WHITELIST = "Where a white list is present, only its members get the event; an empty one has none."
+WHITELIST = "If there is a whitelist, only its members receive the event. An empty whitelist has no members."
 
 
 def listed(name: str, demands: str, keeps: str, means: str = "", **lists: Any) -> None:
-    """A scenario of one event, with lists, to one subscriber; "it" in a list is the subscriber's session id."""
+    """Add a scenario of one event, with lists, to one subscriber; "it" in a list is the subscriber's session id."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(), stage.join()
@@ -25,17 +25,17 @@ def listed(name: str, demands: str, keeps: str, means: str = "", **lists: Any) -
     scenario(name, LISTS, demands, keeps=keeps, means=means)(steps)
 
 
-EMPTY = "An empty white list reaches nobody, where it reached everybody."
+EMPTY = "With an empty whitelist nobody receives the event; with Crossbar everybody does."
 listed("An empty list of eligible sessions", WHITELIST, "nothing", EMPTY, eligible=[])
 listed("An empty list of eligible authids", WHITELIST, "nothing", EMPTY, eligible_authid=[])
 listed("An empty list of eligible roles", WHITELIST, "nothing", EMPTY, eligible_authrole=[])
-listed("A session that is eligible", WHITELIST, "EVENT [1]", eligible=["it"])
+listed("An eligible session", WHITELIST, "EVENT [1]", eligible=["it"])
 listed("A session both eligible and excluded", "Exclusion wins.", "nothing", eligible=["it"], exclude=["it"])
-listed("An excluded session", "It does not get the event.", "nothing", exclude=["it"])
-listed("An excluded role", "Its sessions do not get the event.", "nothing", exclude_authrole=["anonymous"])
+listed("An excluded session", "The session does not receive the event.", "nothing", exclude=["it"])
+listed("An excluded role", "Its sessions do not receive the event.", "nothing", exclude_authrole=["anonymous"])
 listed(
-    "Eligible by session, not by role",
-    "Of several lists all must let a session through.",
+    "A session that is eligible by id, but not by role",
+    "A session must pass all of the lists.",
     "nothing",
     eligible=["it"],
     eligible_authrole=["guest"],
@@ -45,7 +45,7 @@ listed(
 @scenario(
     "The publisher's own event",
     f'{ADVANCED}, "Publisher Exclusion"',
-    "Not to the publisher, unless exclude_me is false.",
+    "The publisher does not receive the event unless exclude_me is false.",
     keeps="EVENT [2]",
 )
 def own_event(stage: Stage) -> str:
@@ -57,7 +57,7 @@ def own_event(stage: Stage) -> str:
 
 
 def retained(name: str, topic: str, pattern: str, match: str, keeps: str, means: str = "", **options: Any) -> None:
-    """A scenario of a retained event and a later subscription."""
+    """Add a scenario of a retained event and a later subscription."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(), stage.join()
@@ -65,12 +65,15 @@ def retained(name: str, topic: str, pattern: str, match: str, keeps: str, means:
         subscriber.subscribe(stage.uri(pattern), match=match, get_retained=True)
         return subscriber.heard("topic")
 
-    demands = "The most recent retained event that the subscriber would have received then, and no other."
+    demands = (
+        "The subscriber receives the most recent retained event that it would have received when it was "
+        "published, and no other."
+    )
     scenario(name, RETENTION, demands, keeps=keeps, means=means)(steps)
 
 
-TO_PATTERNS = "Pattern subscribers with `get_retained` receive retained events: one per topic."
-LEAK = "Black and white lists hold for retained events too."
+TO_PATTERNS = "Subscribers with patterns and `get_retained` receive retained events, one per topic."
+LEAK = "Blacklists and whitelists apply to retained events, too."
 retained("Retained event, exact", "it", "it", "exact", 'EVENT {"retained": true} [1]')
 retained(
     "Retained event, prefix",
@@ -96,7 +99,7 @@ retained(
     "it",
     "exact",
     'EVENT {"retained": true} [1]',
-    "Such a subscription fails no more.",
+    "Such a subscription no longer fails.",
     exclude=[1],
 )
 retained("Retained event for nobody", "it", "it", "exact", "nothing", LEAK, eligible=[])
@@ -105,9 +108,9 @@ retained("Retained event for nobody", "it", "it", "exact", "nothing", LEAK, elig
 @scenario(
     "The publication id of a retained event",
     f'{BASIC}, "Publish and Subscribe"',
-    "EVENT has the id of the publication of the published event.",
+    "EVENT has the publication id of the published event.",
     keeps="as published",
-    means="Events can be recognised by publication id.",
+    means="Events can be recognized by their publication id.",
 )
 def retained_id(stage: Stage) -> str:
     publisher, subscriber = stage.join(), stage.join()
@@ -120,7 +123,7 @@ def retained_id(stage: Stage) -> str:
 @scenario(
     "An event that is not retained after one that is",
     RETENTION,
-    "What is retained is what was published with retain, even if other events are being delivered.",
+    "The retained event is the last one that was published with retain, even if others were published afterwards.",
     keeps='EVENT {"retained": true} [1]',
 )
 def not_cleared(stage: Stage) -> str:
@@ -132,7 +135,7 @@ def not_cleared(stage: Stage) -> str:
 
 
 def disclosed(name: str, realm: str, demands: str, keeps: str, means: str = "", **options: Any) -> None:
-    """A scenario of one event and what it tells of its publisher."""
+    """Add a scenario of one event and what it tells of its publisher."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(realm=realm), stage.join(realm=realm)
@@ -148,16 +151,17 @@ ALL_KEYS = "publisher, publisher_authid, publisher_authrole"
 disclosed(
     "disclose_me on PUBLISH",
     "realm1",
-    "A publisher may ask to be disclosed, a broker may deny it.",
+    "A publisher may ask to be disclosed, and a broker may refuse.",
     ALL_KEYS,
-    "Publishers that ask are named. `allow_disclose_me: false` of a realm refuses it with an error.",
+    "Publishers that ask are disclosed. The realm option `allow_disclose_me: false` refuses such "
+    "publications with an error.",
     disclose_me=True,
 )
-disclosed("A role whose publishers are disclosed", "disclosing", "A router may disclose by configuration.", ALL_KEYS)
+disclosed("A role whose publishers are disclosed", "disclosing", "A router may be configured so.", ALL_KEYS)
 disclosed(
-    "A publisher that does not ask",
+    "A publisher that does not ask to be disclosed",
     "realm1",
-    "Publishers are disclosed at their wish or by configuration.",
+    "Publishers are disclosed if they ask for it or by configuration.",
     "nothing of the publisher",
 )
 
@@ -165,7 +169,7 @@ disclosed(
 @scenario(
     "Overlapping subscriptions",
     PATTERNS,
-    "One event for each, with the same publication id.",
+    "The subscriber receives one event for each subscription, with the same publication id.",
     keeps="events: 2, publication ids: 1",
 )
 def overlapping(stage: Stage) -> str:
@@ -178,7 +182,7 @@ def overlapping(stage: Stage) -> str:
 
 
 def matching(name: str, topic: str, pattern: str, match: str, demands: str, keeps: str) -> None:
-    """A scenario of one event and one pattern."""
+    """Add a scenario of one event and one pattern."""
 
     def steps(stage: Stage) -> str:
         publisher, subscriber = stage.join(), stage.join()
@@ -194,7 +198,7 @@ matching(
     "topic",
     "to",
     "prefix",
-    "Prefixes match by characters.",
+    "Prefixes are matched by characters.",
     'EVENT {"topic": "com.example.topic"} [1]',
 )
 matching(
@@ -202,7 +206,7 @@ matching(
     "a.x.c",
     "a..c",
     "wildcard",
-    "An empty component stands for any one, and details name the topic.",
+    "An empty component matches any component, and the details name the topic.",
     'EVENT {"topic": "com.example.a.x.c"} [1]',
 )
 matching(
@@ -218,13 +222,13 @@ matching(
     "a.x",
     "a.",
     "wildcard",
-    "An empty component stands for any one.",
+    "An empty component matches any component.",
     'EVENT {"topic": "com.example.a.x"} [1]',
 )
 
 
 @scenario(
-    "UNSUBSCRIBE of what one does not have",
+    "UNSUBSCRIBE with an unknown id",
     f'{BASIC}, "Publish and Subscribe"',
     "ERROR wamp.error.no_such_subscription.",
     keeps="ERROR wamp.error.no_such_subscription",
@@ -234,9 +238,9 @@ def no_subscription(stage: Stage) -> str:
 
 
 @scenario(
-    "A subscription taken away, from a client that did not announce revocation",
+    "A revoked subscription of a client that did not announce revocation",
     f'{ADVANCED}, "Subscription Revocation"',
-    "A client that did not announce it must not be sent UNSUBSCRIBED.",
+    "The router must not send UNSUBSCRIBED to a client that did not announce revocation.",
     keeps="nothing",
 )
 def revoked_silently(stage: Stage) -> str:
@@ -247,9 +251,9 @@ def revoked_silently(stage: Stage) -> str:
 
 
 @scenario(
-    "A subscription taken away",
+    "A revoked subscription",
     f'{ADVANCED}, "Subscription Revocation"',
-    "The subscriber gets UNSUBSCRIBED with request 0, the subscription and, optionally, the reason.",
+    "The subscriber receives UNSUBSCRIBED with request 0, the subscription and, optionally, the reason.",
     keeps="request 0, reason com.example.why, subscription",
 )
 def revoked(stage: Stage) -> str:
@@ -266,11 +270,11 @@ def revoked(stage: Stage) -> str:
 
 
 @scenario(
-    "Payload passed through (ppt_*), announced",
+    "Payload passthru (ppt_*), announced",
     f'{ADVANCED}, "Payload Passthru Mode"',
-    "The attributes are handed on with the event.",
+    "The attributes are passed on with the event.",
     keeps='EVENT {"ppt_scheme": "x_own", "ppt_serializer": "native"} ["sealed"]',
-    means="The specification's form works, beside `enc_*`.",
+    means="The specification's attributes work as well as `enc_*`.",
 )
 def passthru(stage: Stage) -> str:
     roles = {role: {"features": {"payload_passthru_mode": True}} for role in PLAIN_ROLES}
@@ -283,7 +287,7 @@ def passthru(stage: Stage) -> str:
 @scenario(
     "Private options of PUBLISH",
     f'{BASIC}, "Extensibility"',
-    "Attributes unknown to an implementation must be ignored.",
+    "An implementation must ignore unknown attributes.",
     keeps="EVENT [1]",
 )
 def private(stage: Stage) -> str:
@@ -296,8 +300,8 @@ def private(stage: Stage) -> str:
 @scenario(
     "A sharded subscription",
     f'{ADVANCED}, "Sharded Subscription"',
-    "rkey names a resource, nkey a node; who gets the event is not said.",
-    means="`rkey` and `nkey` take effect.",
+    "rkey names a resource and nkey a node. Who receives the event is not specified.",
+    means="`rkey` and `nkey` have an effect.",
 )
 def sharded(stage: Stage) -> str:
     publisher, subscribers = stage.join(), [stage.join(), stage.join()]

@@ -1,4 +1,4 @@
-"""Registrations: who may have one, which is called, how it is taken away."""
+"""Registrations: conflicts, the choice of a callee, revocation."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ REVOCATION = f'{ADVANCED}, "Registration Revocation"'
 
 
 def called(stage: Stage, caller: Peer, procedure: str, **callees: Peer) -> str:
-    """Who is invoked by a call, or what the caller is told."""
+    """Return which callee is invoked by a call, or the error that the caller receives."""
     caller.start_call(stage.uri(procedure))
     heard = caller.heard()
     if heard != "nothing":
@@ -31,7 +31,7 @@ def twice(
     same: bool = False,
     section: str = URIS,
 ) -> None:
-    """A scenario of two REGISTER for one procedure."""
+    """Add a scenario of two REGISTER for one procedure."""
 
     def steps(stage: Stage) -> str:
         one = stage.join()
@@ -43,27 +43,27 @@ def twice(
 
 
 EXISTS = "ERROR wamp.error.procedure_already_exists"
-twice("A procedure that somebody has", {}, {}, f"{EXISTS}.", EXISTS)
-twice("A procedure that one has oneself", {}, {}, f"{EXISTS}.", EXISTS, same=True)
+twice("A procedure that another session has registered", {}, {}, f"{EXISTS}.", EXISTS)
+twice("A procedure that the same session has registered", {}, {}, f"{EXISTS}.", EXISTS, same=True)
 twice(
-    "A shared procedure, the same policy",
+    "A shared procedure, with the same policy",
     {"invoke": "roundrobin"},
     {"invoke": "roundrobin"},
     "The callee is added.",
     "REGISTERED",
 )
 twice(
-    "A shared procedure, another policy",
+    "A shared procedure, with another policy",
     {"invoke": "roundrobin"},
     {"invoke": "random"},
-    "The attempt must fail; with which error is not said.",
+    "The attempt must fail. The error is not specified.",
     ("ERROR wamp.error.procedure_exists_with_different_invocation_policy", EXISTS),
 )
 twice(
-    "A prefix like an existing exact procedure",
+    "A prefix that equals an existing exact procedure",
     {},
     {"match": "prefix"},
-    "A call may match an exact and a prefix registration.",
+    "A call may match an exact registration and a prefix registration.",
     "REGISTERED",
     section=PATTERNS,
 )
@@ -72,8 +72,8 @@ twice(
 @scenario(
     "force_reregister with three callees",
     SHARED,
-    "Not in the specification: an option of Autobahn's.",
-    means="All former callees go, not every second one.",
+    "Not in the specification: an option of Autobahn.",
+    means="All previous callees are removed, and not only every second one.",
 )
 def force(stage: Stage) -> str:
     callees = [stage.join() for _ in range(3)]
@@ -87,7 +87,7 @@ def force(stage: Stage) -> str:
 
 
 @scenario(
-    "UNREGISTER of what one does not have",
+    "UNREGISTER with an unknown id",
     URIS,
     "ERROR wamp.error.no_such_registration.",
     keeps="ERROR wamp.error.no_such_registration",
@@ -99,7 +99,7 @@ def no_registration(stage: Stage) -> str:
 def precedence(
     name: str, patterns: dict[str, tuple[str, str]], procedure: str, demands: str, keeps: str, means: str = ""
 ) -> None:
-    """A scenario of registrations that all match one call."""
+    """Add a scenario of registrations that all match one call."""
 
     def steps(stage: Stage) -> str:
         callees = {}
@@ -115,23 +115,30 @@ precedence(
     "Exact before prefix and wildcard",
     {"wildcard": ("a..c", "wildcard"), "prefix": ("a.b", "prefix"), "exact": ("a.b.c", "exact")},
     "a.b.c",
-    "Exact first.",
+    "The exact registration is called.",
     "exact",
 )
 precedence(
     "Prefix before wildcard",
     {"wildcard": ("a..c", "wildcard"), "prefix": ("a", "prefix")},
     "a.b.c",
-    "Prefix before wildcard.",
+    "The prefix registration is called.",
     "prefix",
 )
-precedence("The longest prefix", {"short": ("a", "prefix"), "long": ("a.b", "prefix")}, "a.b.c", "The longest.", "long")
-BY_RUNS = (
-    "The longest portion of components before the first wildcard; of equal ones the longer second portion, and on."
-)
-RANKED = "Overlapping wildcards are told apart as specified, whatever the order of registration."
 precedence(
-    "The wildcard that begins with more",
+    "The longest prefix",
+    {"short": ("a", "prefix"), "long": ("a.b", "prefix")},
+    "a.b.c",
+    "The registration with the longest prefix is called.",
+    "long",
+)
+BY_RUNS = (
+    "The pattern with the most components before the first wildcard is chosen; if they are equal, the one"
+    " with the longer second portion, and so on."
+)
+RANKED = "The choice among overlapping wildcards is as specified and does not depend on the order of registration."
+precedence(
+    "The wildcard with the longer beginning",
     {"early": ("a..c.d", "wildcard"), "late": ("a.b..d", "wildcard")},
     "a.b.c.d",
     BY_RUNS,
@@ -139,7 +146,7 @@ precedence(
     RANKED,
 )
 precedence(
-    "The wildcard that begins with more, registered first",
+    "The wildcard with the longer beginning, registered first",
     {"late": ("a.b..d", "wildcard"), "early": ("a..c.d", "wildcard")},
     "a.b.c.d",
     BY_RUNS,
@@ -147,7 +154,7 @@ precedence(
     RANKED,
 )
 precedence(
-    "Wildcards that differ in the second run",
+    "Wildcards that differ in the second portion",
     {"short": ("a..c..e", "wildcard"), "long": ("a..c.d.", "wildcard")},
     "a.b.c.d.e",
     BY_RUNS,
@@ -157,9 +164,9 @@ precedence(
 
 
 @scenario(
-    "A registration taken away",
+    "A revoked registration",
     REVOCATION,
-    "The callee gets UNREGISTERED with request 0, the registration and, optionally, the reason.",
+    "The callee receives UNREGISTERED with request 0, the registration and, optionally, the reason.",
     keeps="request 0, reason com.example.why, registration",
     means="`wamp.registration.remove_callee` works.",
 )
@@ -176,11 +183,11 @@ def revoked(stage: Stage) -> str:
 
 
 @scenario(
-    "A callee that answers unavailable",
+    "A callee that answers with wamp.error.unavailable",
     f'{ADVANCED}, "Call Re-Routing"',
-    "The call goes to the next callee; the caller learns nothing of it.",
+    "The call is sent to the next callee, and the caller does not notice.",
     keeps='RESULT ["second"]',
-    means="A shared procedure survives callees that are busy.",
+    means="A shared procedure keeps working if some callees are busy.",
 )
 def reroute(stage: Stage) -> str:
     roles = {role: {"features": {"call_reroute": True, "shared_registration": True}} for role in ("caller", "callee")}
@@ -199,7 +206,7 @@ def reroute(stage: Stage) -> str:
 @scenario(
     "Round robin",
     SHARED,
-    "Callees are picked subsequently, in the order of registration.",
+    "Callees are called in turn, in the order of registration.",
     keeps="first, second, first",
 )
 def roundrobin(stage: Stage) -> str:
@@ -213,8 +220,8 @@ def roundrobin(stage: Stage) -> str:
     "More calls than concurrency allows",
     SHARED,
     "Not in the specification: an option of Crossbar.",
-    means="Crossbar queues calls in a realm with a store (as here), without limit, and else answers an error of its "
-    "own. Here they are refused.",
+    means="In a realm with a store, as in this scenario, Crossbar queues such calls without a limit; otherwise "
+    "it answers with an error of its own. wampnode refuses them.",
 )
 def concurrency(stage: Stage) -> str:
     callee, caller = stage.join(), stage.join()

@@ -1,4 +1,4 @@
-"""Both routers, started with one and the same configuration."""
+"""Start both routers with the same configuration."""
 
 import json
 import os
@@ -20,12 +20,12 @@ OPEN = {"call": True, "register": True, "publish": True, "subscribe": True}
 
 
 def rule(uri: str, match: str, *actions: str, **more: Any) -> dict[str, Any]:
-    """A permission."""
+    """Return a permission."""
     return {"uri": uri, "match": match, "allow": dict.fromkeys(OPEN, False) | dict.fromkeys(actions, True), **more}
 
 
 def realm(name: str, *rules: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """A realm whose anonymous clients are under these rules, and with other roles."""
+    """Return a realm with these rules for anonymous clients, and with other roles."""
     return {"name": name, "roles": [{"name": "anonymous", "permissions": list(rules)}, *others]}
 
 
@@ -61,7 +61,7 @@ REALMS = [
 
 @dataclass(frozen=True)
 class Place:
-    """Where a router is: its port, that with TLS, and the directory of the certificates."""
+    """The address of a router: its port, its port with TLS, and the directory of the certificates."""
 
     port: int
     secure: int
@@ -69,7 +69,7 @@ class Place:
 
 
 def configuration(place: Place) -> dict[str, Any]:
-    """What both are given; only the ports differ, and the certificates that are named."""
+    """Return the configuration of both routers. Only the ports and the paths of the certificates differ."""
     service = {"type": "websocket", "auth": {"anonymous": {"type": "static"}}}
     guest = {"type": "static", "role": "guest", "authid": "guest"}
     paths = {
@@ -107,7 +107,7 @@ def _prepared(directory: Path) -> Place:
 
 @contextmanager
 def ours(directory: Path) -> Iterator[Place]:
-    """This project's router."""
+    """Run this project's router."""
     place = _prepared(directory)
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **logins.ENVIRONMENT}
     migrate(directory / "db.sqlite3")
@@ -119,7 +119,7 @@ def ours(directory: Path) -> Iterator[Place]:
 
 @contextmanager
 def crossbar(directory: Path, environment: Path) -> Iterator[Place]:
-    """Crossbar from its virtual environment."""
+    """Run Crossbar from its virtual environment."""
     place = _prepared(directory)
     command = [str(environment / "bin" / "crossbar"), "start", "--loglevel", "warn"]
     command += ["--cbdir", str(directory / ".crossbar")]
@@ -132,13 +132,13 @@ def crossbar(directory: Path, environment: Path) -> Iterator[Place]:
 
 
 def _is_serving(port: int) -> bool:
-    """Crossbar listens before it has its paths, which come in the order of their names; ``ws`` is the last."""
+    """Return whether Crossbar serves its last path. It listens before it adds its paths, in alphabetical order."""
     with Wire(port) as wire:
         return " 101 " in wire.upgrade("/ws")
 
 
 def versions(environment: Path) -> tuple[str, str]:
-    """The versions of Crossbar and of this project."""
+    """Return the versions of Crossbar and of this project."""
     program = "import importlib.metadata as m; print(m.version('crossbar'))"
     python = str(environment / "bin" / "python")
     found = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()

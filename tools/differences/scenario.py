@@ -1,4 +1,4 @@
-"""What a scenario is, and the list of all."""
+"""Define what a scenario is, and keep the list of all scenarios."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ Steps = Callable[[Stage], str]
 
 @dataclass(frozen=True)
 class Scenario:
-    """Steps on the wire and what is to be seen.
+    """The steps of a scenario, its requirement, and the observations that meet it.
 
-    ``section`` and ``demands``: what the specification says. ``keeps``: the observations that carry it out; empty
-    where the specification leaves it open. ``means``: what a difference means to users who come from Crossbar.
+    ``section`` and ``demands`` give the requirement of the specification. ``keeps`` has the observations that conform
+    to it; it is empty if the specification leaves the outcome open. ``means`` tells users of Crossbar what a difference
+    means for them.
     """
 
     name: str
@@ -31,7 +32,7 @@ SCENARIOS: list[Scenario] = []
 
 
 def scenario(name: str, section: str, demands: str, *, keeps: str | tuple[str, ...] = (), means: str = "") -> Callable:
-    """Add the decorated steps, which return what was observed, to the list."""
+    """Add the decorated function to the list. It plays the steps and returns the observation."""
     kept = (keeps,) if isinstance(keeps, str) and keeps else tuple(keeps)
 
     def add(steps: Steps) -> Steps:

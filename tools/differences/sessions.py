@@ -1,4 +1,4 @@
-"""Opening and ending sessions, and what breaks the protocol."""
+"""Opening and closing sessions, and protocol violations."""
 
 from typing import Any
 
@@ -12,16 +12,18 @@ LIFETIME = f'{BASIC}, "Transport and Session Lifetime"'
 EXTENSIBILITY = f'{BASIC}, "Extensibility"'
 
 ABORTED = "ABORT wamp.error.protocol_violation; close 1002"
-DEMAND = "ABORT wamp.error.protocol_violation must be sent and the session aborted; the connection should be dropped."
-ROLES_DEMAND = "A client must announce at least one of the four roles; what follows an invalid HELLO is ABORT."
-SAYS_WHY = "Clients are told what they did wrong before the connection closes."
-NOTICED = "A report_error client that went unnoticed is told, and loses its session."
+DEMAND = (
+    "The router must send ABORT wamp.error.protocol_violation and abort the session; it should close the connection."
+)
+ROLES_DEMAND = "A client must announce at least one of the four roles. The router answers an invalid HELLO with ABORT."
+SAYS_WHY = "Clients receive the reason before the connection closes."
+NOTICED = "A faulty client that Crossbar tolerates receives the reason and loses its session."
 
 
 def violation(
     name: str, *message: object, joined: bool = True, means: str = NOTICED, section: str = VIOLATIONS
 ) -> None:
-    """A scenario of one message that is not allowed."""
+    """Add a scenario of one message that is not allowed."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join() if joined else stage.connect()
@@ -38,14 +40,14 @@ violation("CALL before HELLO", 48, 1, {}, "com.example.it", joined=False)
 violation("GOODBYE before HELLO", 6, {}, "wamp.close.normal", joined=False)
 violation("ERROR before HELLO", 8, 68, 1, {}, "com.example.error", joined=False)
 violation("AUTHENTICATE without a challenge", 5, "secret", {}, joined=False)
-violation("AUTHENTICATE in a session", 5, "secret", {})
-violation("A message type that does not exist", 99, 1, {}, means=SAYS_WHY)
+violation("AUTHENTICATE in an established session", 5, "secret", {})
+violation("An unknown message type", 99, 1, {}, means=SAYS_WHY)
 violation("A message with an element of the wrong type", 32, 1, [], "com.example.it", means=SAYS_WHY)
 violation("A message that is too short", 32, 1, means=SAYS_WHY)
 violation("An option of the wrong type", 16, 1, {"acknowledge": "yes"}, "com.example.it", means=SAYS_WHY)
 violation("EVENT from a client", 36, 1, 1, {})
 violation("WELCOME from a client", 2, 1, {})
-violation("ERROR for a request that is no INVOCATION", 8, 48, 1, {}, "com.example.error", means=SAYS_WHY)
+violation("ERROR for a request that is not an INVOCATION", 8, 48, 1, {}, "com.example.error", means=SAYS_WHY)
 violation("YIELD for an invocation that was never sent", 70, 4711, {})
 violation("Request id 0", 32, 0, {}, "com.example.it", means=SAYS_WHY)
 violation("A request id above 2^53", 32, 2**53 + 1, {}, "com.example.it", means=SAYS_WHY)
@@ -53,17 +55,17 @@ violation("A negative request id", 32, -1, {}, "com.example.it", means=SAYS_WHY)
 
 
 def hello(name: str, details: dict[str, Any]) -> None:
-    """A scenario of a HELLO whose roles are not as they should be."""
+    """Add a scenario of a HELLO whose roles are not as they should be."""
     violation(name, 1, "realm1", details, joined=False, means=SAYS_WHY, section=ESTABLISHMENT)
 
 
 hello("HELLO without roles", {})
-hello("HELLO with no role in roles", {"roles": {}})
-hello("HELLO with a role that does not exist", {"roles": {"wizard": {}}})
+hello("HELLO with empty roles", {"roles": {}})
+hello("HELLO with an unknown role", {"roles": {"wizard": {}}})
 
 
 def raw(name: str, data: bytes, *, binary: bool = False) -> None:
-    """A scenario of one frame that holds no message."""
+    """Add a scenario of one frame that holds no message."""
 
     def steps(stage: Stage) -> str:
         peer = stage.join()
@@ -76,7 +78,7 @@ def raw(name: str, data: bytes, *, binary: bool = False) -> None:
     scenario(name, VIOLATIONS, DEMAND, keeps=ABORTED, means=SAYS_WHY)(steps)
 
 
-raw("A frame that is not JSON", b"hello there")
+raw("A frame that is not valid JSON", b"hello there")
 raw("A frame with a JSON object", b'{"a": 1}')
 raw("An empty frame", b"")
 raw("A frame with an empty list", b"[]")
@@ -101,9 +103,9 @@ def foreign_yield(stage: Stage) -> str:
 @scenario(
     "An unknown realm",
     ESTABLISHMENT,
-    "The router may create the realm, or deny with ABORT; the example has wamp.error.no_such_realm.",
+    "The router may create the realm or refuse with ABORT. The example uses wamp.error.no_such_realm.",
     keeps=("ABORT wamp.error.no_such_realm; close 1000", "ABORT wamp.error.no_such_realm"),
-    means="After ABORT the connection closes: a client that tries another realm opens a new one.",
+    means="The connection closes after ABORT: a client opens a new one to try another realm.",
 )
 def unknown_realm(stage: Stage) -> str:
     peer = stage.connect()
@@ -114,8 +116,8 @@ def unknown_realm(stage: Stage) -> str:
 @scenario(
     "A second HELLO after ABORT",
     LIFETIME,
-    "Whether a connection may serve another session is the implementation's choice.",
-    means="One attempt to log in per connection; credentials cannot be guessed over one connection.",
+    "An implementation may choose whether a connection can carry another session.",
+    means="Each connection allows one attempt to log in, so a client cannot guess credentials over one connection.",
 )
 def hello_after_abort(stage: Stage) -> str:
     peer = stage.connect()
@@ -125,7 +127,7 @@ def hello_after_abort(stage: Stage) -> str:
 
 
 def login(name: str, section: str, demands: str, methods: list[str], keeps: str | tuple[str, ...], means: str) -> None:
-    """A scenario of one HELLO with these authentication methods."""
+    """Add a scenario of one HELLO with these authentication methods."""
 
     def steps(stage: Stage) -> str:
         peer = stage.connect()
@@ -138,27 +140,27 @@ def login(name: str, section: str, demands: str, methods: list[str], keeps: str 
 login(
     "An unknown authentication method before a known one",
     f'{ADVANCED}, "Challenge Response Authentication"',
-    "A server that cannot perform a method may skip forward to the others announced, or ABORT.",
+    "A server that does not support a method may try the other announced methods, or send ABORT.",
     ["hologram", "anonymous"],
     "",
-    "Clients may offer newer methods first and fall back.",
+    "Clients can offer newer methods first and fall back to others.",
 )
 login(
     "Only authentication methods that are not configured",
     f'{ADVANCED}, "Advanced Profile URIs"',
-    "wamp.error.no_matching_auth_method, where no method that the client offered is accepted.",
+    "If none of the offered methods is accepted: wamp.error.no_matching_auth_method.",
     ["ticket"],
     "ABORT wamp.error.no_matching_auth_method; close 1000",
-    "The URI to look for is the specification's; the connection closes.",
+    "Check for the specification's URI. The connection closes.",
 )
 
 
 @scenario(
     "A role that the realm does not have",
     f'{BASIC}, "Basic Profile URIs"',
-    "wamp.error.no_such_role, where a peer was to be authenticated under a role that does not exist.",
+    "If a peer would get a role that does not exist: wamp.error.no_such_role.",
     keeps="ABORT wamp.error.no_such_role; close 1000",
-    means="A missing role shows at login, not as an error of every request.",
+    means="A missing role is reported at login instead of in an error for every request.",
 )
 def missing_role(stage: Stage) -> str:
     peer = stage.connect()
@@ -167,11 +169,11 @@ def missing_role(stage: Stage) -> str:
 
 
 @scenario(
-    "WELCOME names the router's software",
+    "The software in WELCOME",
     ESTABLISHMENT,
-    "The router may name its software as agent. Keys that are not predefined begin with an underscore.",
+    "The router may give its software as agent. Keys that are not predefined begin with an underscore.",
     keeps=("agent, no private keys", "no agent, no private keys"),
-    means="`agent` can be shown in clients. Crossbar's `x_cb_node`, `x_cb_worker` and `x_cb_pid` are not sent.",
+    means="Clients can show `agent`. Crossbar's `x_cb_node`, `x_cb_worker` and `x_cb_pid` are not sent.",
 )
 def agent(stage: Stage) -> str:
     peer = stage.connect()
@@ -182,10 +184,10 @@ def agent(stage: Stage) -> str:
 
 
 @scenario(
-    "Features that WELCOME announces",
+    "The features in WELCOME",
     f'{ADVANCED}, "Feature Announcement"',
     "Support for advanced features must be announced.",
-    means="Clients that look at the announcement may use more features.",
+    means="Clients that check the announced features can use more of them.",
 )
 def announced(stage: Stage) -> str:
     peer = stage.connect()
@@ -200,9 +202,9 @@ def announced(stage: Stage) -> str:
 @scenario(
     "The answer to GOODBYE",
     CLOSING,
-    "GOODBYE must be replied to; wamp.close.goodbye_and_out is the reason of a reply.",
+    "The router must answer GOODBYE; the reason of an answer is wamp.close.goodbye_and_out.",
     keeps=("GOODBYE wamp.close.goodbye_and_out", "GOODBYE wamp.close.goodbye_and_out; close 1000"),
-    means="Clients that look at the reason see the specification's.",
+    means="Clients that check the reason receive the specification's.",
 )
 def goodbye(stage: Stage) -> str:
     peer = stage.join()
@@ -213,7 +215,7 @@ def goodbye(stage: Stage) -> str:
 @scenario(
     "A new session on the same connection after GOODBYE",
     LIFETIME,
-    "Whether a connection may serve another session is the implementation's choice.",
+    "An implementation may choose whether a connection can carry another session.",
 )
 def rejoin(stage: Stage) -> str:
     peer = stage.join()
@@ -224,11 +226,11 @@ def rejoin(stage: Stage) -> str:
 
 
 @scenario(
-    "What a killed session still sends",
+    "Messages of a session after it was killed",
     f'{BASIC}, "Sessions"',
-    "A peer that has sent GOODBYE ignores all but the answer.",
+    "A peer that has sent GOODBYE ignores all messages except the answer.",
     keeps="nothing",
-    means="Killing works at once.",
+    means="A session is killed immediately.",
 )
 def killed(stage: Stage) -> str:
     killer, victim, listener = stage.join(), stage.join(), stage.join()
@@ -240,9 +242,9 @@ def killed(stage: Stage) -> str:
 
 
 @scenario(
-    "A message of a role that was not announced",
+    "A message that belongs to a role that was not announced",
     ESTABLISHMENT,
-    "A client announces its roles; what follows from a message of another role is not said.",
+    "A client announces its roles. The reaction to a message of another role is not specified.",
 )
 def unannounced_role(stage: Stage) -> str:
     peer = stage.join(roles={"publisher": {}})
@@ -250,10 +252,11 @@ def unannounced_role(stage: Stage) -> str:
 
 
 @scenario(
-    "Options that are null",
+    "Options with the value null",
     EXTENSIBILITY,
-    "Unknown attributes are ignored; what null means for a known one is not said (WAMP itself does not use null).",
-    means="Clients that send null for options not given work (wampy.js does).",
+    "Unknown attributes are ignored. The meaning of null for a known one is not specified (WAMP itself "
+    "does not use null).",
+    means="Clients that send null for omitted options work (wampy.js does so).",
 )
 def null_option(stage: Stage) -> str:
     peer = stage.join()
@@ -261,9 +264,9 @@ def null_option(stage: Stage) -> str:
 
 
 @scenario(
-    "Options that nobody knows",
+    "Unknown options",
     EXTENSIBILITY,
-    "Attributes unknown to an implementation must be ignored.",
+    "An implementation must ignore unknown attributes.",
     keeps="SUBSCRIBED",
 )
 def unknown_option(stage: Stage) -> str:
@@ -271,11 +274,11 @@ def unknown_option(stage: Stage) -> str:
 
 
 @scenario(
-    "A payload passed through without having announced it",
+    "Payload passthru without announcing it",
     f'{ADVANCED}, "Payload Passthru Mode"',
     "Using ppt_scheme without announcing payload_passthru_mode is a protocol violation.",
     keeps=ABORTED,
-    means="Clients that encrypt announce the feature first.",
+    means="Clients that encrypt payload must announce the feature.",
 )
 def unannounced_passthru(stage: Stage) -> str:
     peer = stage.join()

@@ -1,4 +1,4 @@
-"""Where a scenario plays: a running router, its peers, and words for what they hear."""
+"""Provide scenarios with a running router and its peers, and describe the messages that they receive."""
 
 import json
 import re
@@ -16,13 +16,13 @@ from .autobahn import Autobahn, words
 from .routers import Place
 
 ANSWER = 4.0
-"""Seconds after which an answer counts as never given."""
+"""Seconds to wait for an answer."""
 
 LONGEST_LOGIN = 30.0
-"""Seconds after which a login has failed that Autobahn tells nothing of."""
+"""Seconds to wait for the outcome of a login with Autobahn."""
 
 SILENCE = 0.4
-"""Seconds without a frame, after a ping was answered, that count as the end."""
+"""Seconds without a frame, after a ping was answered, after which no more frames are expected."""
 
 NAMES = {1: "HELLO", 2: "WELCOME", 3: "ABORT", 4: "CHALLENGE", 6: "GOODBYE", 8: "ERROR", 17: "PUBLISHED"}
 NAMES |= {33: "SUBSCRIBED", 35: "UNSUBSCRIBED", 36: "EVENT", 50: "RESULT", 65: "REGISTERED", 67: "UNREGISTERED"}
@@ -49,17 +49,17 @@ SHOWN = ("progress", "retained", "mode")
 
 
 class Unexpected(Exception):
-    """A scenario cannot go on; what was heard instead is the observation."""
+    """A scenario cannot continue. The unexpected messages are the observation."""
 
 
 class Ended(NamedTuple):
-    """The router has closed the connection, or says nothing."""
+    """The router has closed the connection, or sends nothing."""
 
     how: str
 
 
 class Peer:
-    """A WAMP client of bytes."""
+    """A WAMP client that sends and receives frames."""
 
     def __init__(self, wire: Wire, serializer: str = "json") -> None:
         self.wire = wire
@@ -70,21 +70,21 @@ class Peer:
         self.head = ""
 
     def send(self, *message: Any) -> None:
-        """Send a message, whatever it is."""
+        """Send any message."""
         self.send_bytes(json.dumps(message).encode() if self.serializer == "json" else msgpack.packb(message))
 
     def send_bytes(self, data: bytes) -> None:
-        """Send one frame of the serializer's kind."""
+        """Send one frame, text or binary as the serializer needs."""
         with suppress(OSError):
             self.wire.send(frame(TEXT if self.serializer == "json" else BINARY, data))
 
     def next_id(self) -> int:
-        """The next request id."""
+        """Return the next request id."""
         self.request_id += 1
         return self.request_id
 
     def read(self, seconds: float = ANSWER) -> Any:
-        """The next message, or how it ended."""
+        """Return the next message, or how the connection ended."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self.wire.socket.settimeout(left)
@@ -110,13 +110,13 @@ class Peer:
         return Ended("nothing")
 
     def request(self, code: int, *rest: Any) -> Any:
-        """Send a request with the next id; its answer. Other messages are kept for ``heard``."""
+        """Send a request with the next id and return its answer. Other messages are kept for ``heard``."""
         request_id = self.next_id()
         self.send(code, request_id, *rest)
         return self.answer(request_id)
 
     def answer(self, request_id: int) -> Any:
-        """The answer to a request; how it ended where there is none."""
+        """Return the answer to a request, or how the connection ended."""
         deadline = time.monotonic() + ANSWER
         while isinstance(message := self.read(max(0.01, deadline - time.monotonic())), list):
             if message[0] == 8 and message[2] == request_id and message[1] != 68:
@@ -127,25 +127,25 @@ class Peer:
         return Ended("no answer") if message.how == "nothing" else message
 
     def id_from(self, message: Any, code: int) -> int:
-        """The id that a positive answer gives."""
+        """Return the id in a positive answer."""
         if not isinstance(message, list) or message[0] != code:
             raise Unexpected(told(message))
         return int(message[2])
 
     def subscribe(self, topic: str, **options: Any) -> int:
-        """Subscribe; the subscription id."""
+        """Subscribe and return the subscription id."""
         return self.id_from(self.request(32, options, topic), 33)
 
     def register(self, procedure: str, **options: Any) -> int:
-        """Register; the registration id."""
+        """Register and return the registration id."""
         return self.id_from(self.request(64, options, procedure), 65)
 
     def publish(self, topic: str, *args: Any, **options: Any) -> int:
-        """Publish, acknowledged; the publication id."""
+        """Publish with acknowledgment and return the publication id."""
         return self.id_from(self.request(16, {"acknowledge": True, **options}, topic, list(args)), 17)
 
     def start_call(self, procedure: str, *args: Any, **options: Any) -> int:
-        """Send a CALL; its request id."""
+        """Send a CALL and return its request id."""
         request_id = self.next_id()
         self.send(48, request_id, options, procedure, list(args))
         return request_id
@@ -155,7 +155,7 @@ class Peer:
         return self.request(48, {}, procedure, list(args), kwargs)
 
     def messages(self) -> list[Any]:
-        """Everything that comes until nothing more does; the end of the connection is the last."""
+        """Return all messages until no more arrive. If the connection ends, that is the last item."""
         heard: list[Any] = [*self.inbox]
         self.inbox.clear()
         with suppress(OSError):
@@ -173,11 +173,11 @@ class Peer:
                     return heard
 
     def heard(self, *shown: str) -> str:
-        """Everything that comes, in words, with these details beside the usual ones."""
+        """Describe all messages that arrive, with these details in addition to the usual ones."""
         return told(*self.messages(), shown=shown)
 
     def invocation(self) -> list[Any]:
-        """The next INVOCATION."""
+        """Return the next INVOCATION."""
         for index, message in enumerate(self.inbox):
             if message[0] == 68:
                 return self.inbox.pop(index)
@@ -188,7 +188,7 @@ class Peer:
         raise Unexpected(f"no INVOCATION, {told(message)}")
 
     def close(self) -> None:
-        """Leave, with the closing handshake, so that what follows meets nothing of this peer."""
+        """Close with the closing handshake, so that nothing of this peer is left for the next scenario."""
         with suppress(OSError):
             self.wire.socket.settimeout(ANSWER)
             self.wire.send(frame(CLOSE, b"\x03\xe8"))
@@ -197,7 +197,7 @@ class Peer:
 
 
 class Stage:
-    """A router, names that no other scenario uses, and a client that logs in."""
+    """A router, URIs that no other scenario uses, and an Autobahn client for logins."""
 
     def __init__(self, place: Place, number: int, autobahn: Autobahn) -> None:
         self.place = place
@@ -207,11 +207,11 @@ class Stage:
         self.peers: list[Peer] = []
 
     def uri(self, name: str = "it") -> str:
-        """A URI of this scenario's own."""
+        """Return a URI that only this scenario uses."""
         return f"{self.prefix}.{name}"
 
     def start_login(self, path: str, method: str, **login: Any) -> "Future[dict[str, Any]]":
-        """Let Autobahn log in at a service; how it ends. ``client`` names whose certificate is shown over TLS."""
+        """Start a login with Autobahn and return its future outcome. ``client`` names the certificate for TLS."""
         url = f"ws://localhost:{self.place.port}/{path}"
         if "tls" in login:
             url = f"wss://localhost:{self.place.secure}/{path}"
@@ -222,17 +222,17 @@ class Stage:
         return self.autobahn.start({"url": url, "realm": "logins", "method": method, **login})
 
     def login(self, path: str, method: str, **login: Any) -> str:
-        """Let Autobahn log in at a service; in words, how it ended."""
+        """Log in with Autobahn and describe the outcome."""
         return words(self.start_login(path, method, **login).result(LONGEST_LOGIN))
 
     def wire(self) -> Wire:
-        """A TCP connection."""
+        """Open a TCP connection."""
         peer = Peer(Wire(self.port))
         self.peers.append(peer)
         return peer.wire
 
     def connect(self, path: str = "/ws", serializer: str = "json", **options: Any) -> Peer:
-        """An open WebSocket without a session."""
+        """Open a WebSocket without a session."""
         peer = Peer(Wire(self.port), serializer)
         self.peers.append(peer)
         peer.head = peer.wire.upgrade(path, subprotocol=f"wamp.2.{serializer}", **options)
@@ -242,7 +242,7 @@ class Stage:
         return peer
 
     def join(self, path: str = "/ws", *, realm: str = "realm1", roles: Any = ROLES, serializer: str = "json") -> Peer:
-        """A session."""
+        """Open a session."""
         peer = self.connect(path, serializer)
         peer.send(1, realm, {"roles": roles})
         welcome = peer.read()
@@ -252,7 +252,7 @@ class Stage:
         return peer
 
     def answer(self, request: bytes | str) -> str:
-        """What an HTTP request is answered with: the status, or that there is no answer."""
+        """Send an HTTP request and return the status, or that there is no answer."""
         wire = self.wire()
         wire.socket.settimeout(ANSWER)
         wire.send(request.encode("latin-1") if isinstance(request, str) else request)
@@ -260,7 +260,7 @@ class Stage:
 
     @staticmethod
     def status(wire: Wire) -> str:
-        """The status that comes."""
+        """Read the response and return its status."""
         try:
             return wire.head().split()[1]
         except TimeoutError:
@@ -269,11 +269,11 @@ class Stage:
             return "the connection drops"
 
     def upgrade(self, path: str = "/ws", *headers: str, **options: Any) -> str:
-        """Ask for a WebSocket; the status."""
+        """Request a WebSocket and return the status."""
         return self.head(path, *headers, **options).split(" ")[1]
 
     def head(self, path: str = "/ws", *headers: str, **options: Any) -> str:
-        """Ask for a WebSocket; the head of the answer, or an imitation that tells there is none."""
+        """Request a WebSocket and return the head of the response, or a substitute if there is no response."""
         wire = self.wire()
         wire.socket.settimeout(ANSWER)
         try:
@@ -284,13 +284,13 @@ class Stage:
             return "- dropped"
 
     def close(self) -> None:
-        """Let all peers leave."""
+        """Close all peers."""
         for peer in self.peers:
             peer.close()
 
 
 def told(*messages: Any, shown: Iterable[str] = ()) -> str:
-    """Messages in words: no ids, and of the details only those that matter."""
+    """Describe messages without ids and with the relevant details only."""
     return "; ".join(_told(message, (*SHOWN, *shown)) for message in messages) or "nothing"
 
 
@@ -314,6 +314,6 @@ def _payload(parts: Sequence[Any]) -> str:
 
 
 def text(value: Any) -> str:
-    """A value as JSON, with what differs from run to run left out."""
+    """Return a value as JSON, without the parts that differ in each run."""
     written = json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
     return re.sub(r"\b\d{8,}\b", "id", written)

@@ -1,4 +1,4 @@
-"""The admin: the configuration in forms made from its schema, and the state of the running nodes."""
+"""The admin pages for the configuration, whose forms are built from its schema, and for the running nodes."""
 
 from wamp_transport.admin.audit import AuditEntryAdmin
 from wamp_transport.admin.cookies import TrackedCookieAdmin

@@ -1,6 +1,6 @@
-"""Form fields for attributes of the schema: the text for a value, and the value for a text.
+"""Form fields for attributes of the schema. They convert values to text and text to values.
 
-Text that is not a valid value is passed on unchanged. The schema's check reports it and says what was expected.
+Text that is not a valid value is returned unchanged. The schema's validation then reports it with the expected type.
 """
 
 import json
@@ -20,7 +20,7 @@ from wamp_transport.config.auth_methods import SCRAM, WAMPCRA
 PREFIX: Final = "attr_"
 
 ABSENT: Final = object()
-"""Marks an attribute that is not given."""
+"""The marker for an attribute that is not given."""
 
 _LABELS = {"auth.anonymous.type": _("Anonymous login"), "options.enable_webstatus": _("Status page")}
 _SPELLINGS = {
@@ -60,7 +60,7 @@ def label_of(attribute: Attribute) -> str:
 
 
 def to_text(attribute: Attribute, value: Any) -> str:
-    """Return a value as shown in the form; empty if it is not given."""
+    """Return the text that the form shows for a value; empty if the value is not given."""
     if value is ABSENT or (value is None and attribute.default is None and not attribute.required):
         return ""
     if attribute.kind == "list[str]" and isinstance(value, list | tuple) and value:
@@ -72,7 +72,7 @@ def to_text(attribute: Attribute, value: Any) -> str:
 
 
 def from_text(attribute: Attribute, text: str) -> Any:
-    """Return the value that a text stands for, of any type that it can be parsed as."""
+    """Return the value of any allowed type that the text represents."""
     if not text.strip():
         return ABSENT
     if attribute.kind == "str":
@@ -102,7 +102,7 @@ def _json(text: str) -> Any:
 
 
 class AttributeField(forms.CharField):
-    """The field for one attribute. If empty, the attribute is not given and the default applies."""
+    """The form field for an attribute. If the field is empty, the attribute is not given and its default applies."""
 
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
@@ -115,14 +115,14 @@ class AttributeField(forms.CharField):
         )
 
     def validate(self, value: Any) -> None:
-        """Do nothing: the schema's check reports missing values."""
+        """Do nothing. The schema's validation reports missing values."""
 
     def to_python(self, value: Any) -> str:
-        """Return the text with plain line ends."""
+        """Return the text with normalized line endings."""
         return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Return whether the submitted text differs."""
+        """Return whether the submitted text differs from the initial one."""
         return self.to_python(initial) != self.to_python(data)
 
 
@@ -153,7 +153,7 @@ def _choices(attribute: Attribute) -> list[tuple[str, str]]:
 
 
 def _shown(attribute: Attribute) -> str:
-    """Return the default in words; empty if there is none."""
+    """Return a description of the attribute's default; empty if there is none."""
     default = attribute.default
     if isinstance(default, bool):
         return gettext("yes") if default else gettext("no")

@@ -1,4 +1,7 @@
-"""The read-only page for the audit trail. Changes made in the admin are in the admin's own history."""
+"""The read-only page for the audit trail.
+
+It does not contain changes made in the admin, which have a separate history.
+"""
 
 from typing import Any
 
@@ -11,7 +14,7 @@ from wamp_transport.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(AnyModelAdmin):
-    """The admin of logins, failed logins and refused actions."""
+    """The admin of audit entries: logins, failed logins and denied actions."""
 
     list_display = ("created_at", "kind", "authid", "authrole", "authmethod", "address", "realm", "reason", "count")
     list_filter = ("kind", "created_at", "authmethod", "realm")
@@ -20,7 +23,7 @@ class AuditEntryAdmin(AnyModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False: nodes add entries."""
+        """Return False: only nodes add entries."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -28,5 +31,5 @@ class AuditEntryAdmin(AnyModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: entries are purged by age."""
+        """Return False: entries are deleted only by age and number."""
         return False

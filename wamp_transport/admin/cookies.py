@@ -1,4 +1,4 @@
-"""The page for clients with a cookie in the database. They can be deleted, not edited."""
+"""The page for clients with a cookie in the database. Clients can be deleted, but not edited."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from wamp_transport.models import TrackedCookie
 
 @admin.register(TrackedCookie)
 class TrackedCookieAdmin(AnyModelAdmin):
-    """The admin of clients with a cookie. A client whose row is deleted gets a new cookie when it reconnects."""
+    """The admin of clients with a cookie. If you delete a client, it gets a new cookie when it reconnects."""
 
     list_display = ("id", "name", "created_at", "expires_at", "authid", "realm", "service")
     list_filter = ("name", "realm", "expires_at")
@@ -24,16 +24,19 @@ class TrackedCookieAdmin(AnyModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False: handshakes add cookies."""
+        """Return False: records are created only in handshakes."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: a cookie is kept or deleted."""
+        """Return False: records cannot be edited."""
         return False
 
     @admin.action(description=_("Delete those of the selected cookies that have expired"), permissions=["delete"])
     def purge(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete expired cookies. Running nodes do so every minute; this is for databases without a node."""
+        """Delete expired cookies.
+
+        Running nodes do this every minute, so the action is only needed without a running node.
+        """
         count = queryset.filter(expires_at__lte=timezone.now()).delete()[0]
         text = ngettext("%d expired cookie was deleted.", "%d expired cookies were deleted.", count) % count
         self.message_user(request, text, messages.SUCCESS)

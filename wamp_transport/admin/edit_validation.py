@@ -1,4 +1,4 @@
-"""Validation of an edit against the whole configuration as it would be stored: it must not cause new faults."""
+"""Validation of an edit in the admin. The edit must not cause new faults in the whole configuration."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from wamp_transport.stores.config_document import ConfigDocument, Rows, to_docum
 
 @dataclass(frozen=True, slots=True)
 class LocatedProblem:
-    """A problem, the row it concerns (None for the whole), and the JSON path below that row."""
+    """A problem with its row and the JSON path within the row.
+
+    The row is None for a problem of the whole configuration.
+    """
 
     row: ConfigurationRow | None
     path: str
@@ -22,14 +25,17 @@ class LocatedProblem:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """A value that stays the same if the problem only moves within the document."""
+        """A value that identifies the problem, even if its location in the document changes."""
         return type(self.row), self.row and self.row.pk, self.path, self.problem.message
 
 
 def faults_caused(
     changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()
 ) -> list[LocatedProblem]:
-    """Return the faults that this edit would cause in the configuration. Concurrent edits wait for its transaction."""
+    """Return the faults that this edit would cause in the configuration.
+
+    Concurrent edits wait until this transaction ends.
+    """
     _wait_for_other_edits()
     stored = Rows.stored()
     after = list(_problems(stored.edited(changed, removed), "fault"))
@@ -38,7 +44,7 @@ def faults_caused(
 
 
 def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
-    """Return the notices about these rows in the report on the stored configuration."""
+    """Return the notices about these rows from a report on the stored configuration."""
     wanted = {(type(row), row.pk) for row in rows}
     return [
         each for each in _problems(Rows.stored(), "ignored") if (type(each.row), each.row and each.row.pk) in wanted
@@ -76,7 +82,7 @@ def _report(rows: Rows) -> tuple[ConfigDocument | None, Report]:
 
 
 def _wait_for_other_edits() -> None:
-    """Lock out other edits until the transaction ends: two valid edits together could be invalid."""
+    """Block other edits until the transaction ends. Two edits that are valid separately can be invalid together."""
     using = router.db_for_write(ConfigurationState)
     if connections[using].in_atomic_block:
         ConfigurationState.objects.using(using).select_for_update().filter(pk=ConfigurationState.ONLY).first()

@@ -1,4 +1,4 @@
-"""The page that explains whether and why a role may do something."""
+"""The page that explains whether a role may perform an action, and why."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An autho
 
 
 class ExplainForm(forms.Form):
-    """The action to explain."""
+    """The form for the action to explain."""
 
     action = forms.ChoiceField(label=_("Action"), choices=[(action, action) for action in ACTIONS])
     uri = forms.CharField(label=_("URI"), required=False, strip=True)
@@ -41,7 +41,7 @@ class ExplainForm(forms.Form):
 
 
 def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> HttpResponse:
-    """Return the form and, if it was submitted, the answer."""
+    """Return the page with the form and, if it was submitted, the explanations."""
     form = ExplainForm(request.GET if "action" in request.GET else None)
     answers: list[Answer] = []
     problem = ""
@@ -62,7 +62,10 @@ def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> Http
 
 
 def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
-    """Return the answer for the page's role, or one for each role of the named principal; and a problem, if any."""
+    """Return the explanations and a problem, if any.
+
+    There is one explanation for the page's role or, if a principal was named, one for each of its roles.
+    """
     try:
         configuration = store.load(base_directory())
     except ConfigError as error:
@@ -92,17 +95,17 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An explanation for the page. ``who`` names the role's owners if a principal was given."""
+    """An explanation on the page. If a principal was named, ``who`` describes the source of the role."""
 
     explanation: Explanation
     who: str
 
     @property
     def outcome(self) -> Any:
-        """The outcome in words."""
+        """The outcome as text."""
         return OUTCOMES[self.explanation.outcome]
 
     @property
     def rules(self) -> list[Any]:
-        """The rule that decides, followed by those that it beats."""
+        """The rule that decides, followed by the rules that it overrides."""
         return [] if self.explanation.rule is None else [self.explanation.rule, *self.explanation.beaten]

@@ -1,4 +1,4 @@
-"""Django's classes with their type arguments, which only a type checker sees."""
+"""Django's generic classes with type arguments. Only type checkers see the arguments."""
 
 from typing import TYPE_CHECKING, Any
 

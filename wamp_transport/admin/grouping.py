@@ -1,4 +1,4 @@
-"""The groups of attributes in forms. Attributes without a group are shown under "More"."""
+"""The groups of attributes in forms. Attributes that belong to no group are shown under "More"."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ Fieldset = tuple[Any, dict[str, Any]]
 
 
 def _decided(method: AuthMethod) -> tuple[str, ...]:
-    """Return the attributes that say who decides on a login, and the role that it gets otherwise."""
+    """Return the attributes that configure logins with this method, including its default role."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
     return _login(method, *names)
 
@@ -34,7 +34,7 @@ def _login(method: AuthMethod, *names: str) -> tuple[str, ...]:
     return tuple(f"auth.{method.name}.{name}" for name in names)
 
 
-# Title, attributes, and whether the group is rarely used.
+# Each group has a title, attributes, and a flag for rarely used groups.
 _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
     (
         _("General"),
@@ -159,8 +159,9 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
 
 
 def fieldsets_for(attributes: Iterable[Attribute], settings: Mapping[str, Any]) -> list[Fieldset]:
-    """Return the groups that contain any of these attributes, in order. Rare ones are collapsed unless something is
-    set.
+    """Return the groups that contain any of these attributes, in order.
+
+    Rarely used groups are collapsed unless one of their attributes is set.
     """
     left = {attribute.path: field_name(attribute) for attribute in attributes if attribute.offered}
     groups: list[Fieldset] = []

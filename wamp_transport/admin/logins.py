@@ -1,4 +1,4 @@
-"""The common part of forms for WebSocket services on a path and on a port of their own."""
+"""The base class of forms for WebSocket services, at a path or on a separate port."""
 
 from typing import Any
 
@@ -9,10 +9,13 @@ _TYPES = {"authenticator": "dynamic", "create": "function"}
 
 
 class WebSocketForm(RowForm):
-    """The form of a row that may be a WebSocket service."""
+    """The form of a row that can be a WebSocket service."""
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Add the ``type`` of each authentication method that follows from its other attributes."""
+        """Return the settings with the ``type`` of each authentication method added.
+
+        The other attributes determine the type.
+        """
         auth = settings.get("auth")
         with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}
         for name, method in auth.items() if isinstance(auth, dict) else ():

@@ -1,4 +1,4 @@
-"""Masking of secrets in forms: they are shown as stars, and submitted stars stand for the stored secret."""
+"""Masking of secrets in forms. Secrets are displayed as asterisks; submitted asterisks keep the stored secret."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from wamp_transport.config.secret import is_reference
 MASK: Final = "********"
 
 SECRETS: Final = frozenset({"ticket", "ticket_hash", "secret", "derived_key", "stored-key", "server-key", "router_key"})
-"""Keys whose text values are secrets, in any section."""
+"""The keys whose text values are secrets, in any section."""
 
 
 def masked(value: Any) -> Any:
@@ -21,7 +21,7 @@ def masked(value: Any) -> Any:
 
 
 def unmasked(value: Any, stored: Any) -> Any:
-    """Return ``value`` with stored secrets in place of stars. Raises ValidationError if none is stored."""
+    """Return ``value`` with the stored secrets instead of asterisks. Raises ValidationError if no secret is stored."""
     if not isinstance(value, dict):
         return value
     old = stored if isinstance(stored, dict) else {}

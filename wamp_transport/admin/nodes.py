@@ -1,4 +1,4 @@
-"""The page for running nodes: each node with its configuration, compared to the stored one."""
+"""The page for running nodes. It shows whether each node has applied the stored configuration."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ from wamp_transport.stores.configuration import is_empty
 
 @admin.register(RunningNode)
 class RunningNodeAdmin(AnyModelAdmin):
-    """The read-only admin of running nodes, which report their own state."""
+    """The read-only admin of running nodes. Nodes report their state to the database."""
 
     class Media:
         css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False: nodes add themselves."""
+        """Return False: only nodes add themselves."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: nodes report their own state."""
+        """Return False: only nodes report their state."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: nodes delete themselves when they end."""
+        """Return False: a node deletes its row when it ends."""
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Read-only views of rows beside their forms: the row as JSON, and its attributes that are not offered."""
+"""Read-only views of a row next to its form: the row as JSON, and its unsupported attributes."""
 
 import copy
 import json
@@ -25,7 +25,10 @@ def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) ->
 
 
 def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) -> SafeString:
-    """Return the attributes that are known but not offered: the stored ones with their values, else their names."""
+    """Return the attributes that are known but not supported.
+
+    Stored attributes are shown with values, others by name.
+    """
     others = [attribute for attribute in attributes if not attribute.offered]
     stored = [
         (attribute, "********" if attribute.secret else json.dumps(value, ensure_ascii=False))
@@ -39,7 +42,7 @@ def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) ->
 
 
 def _topmost(path: str, offered: list[str]) -> str:
-    """Return the shortest part of a path below which nothing is offered: ``cookie``, not each of its attributes."""
+    """Return the shortest unsupported prefix of a path, for example ``cookie`` instead of each of its attributes."""
     steps = path.split(".")
     for length in range(1, len(steps)):
         part = ".".join(steps[:length])

@@ -1,4 +1,4 @@
-"""The pages for principals: a secret is entered once, stored as a hash or derived key, and never shown again."""
+"""The pages for principals. A secret is entered once, stored as a hash or derived key, and never shown again."""
 
 from typing import Any
 
@@ -17,22 +17,22 @@ from wamp_transport.models import Credential, Principal
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores.identity.credentials import keep, public
 
-MOST_VALID = 2
-"""Secrets of one method that may be valid at the same time: the old one and the new one."""
+MAX_VALID_SECRETS = 2
+"""The maximum number of valid secrets of one method: the old and the new one."""
 
 
 class PrincipalForm(AnyModelForm):
-    """The form of a principal, which cannot have the router's own role."""
+    """The form of a principal. It refuses the role that is reserved for the router."""
 
     def clean_role(self) -> str:
-        """Check that the role is not the router's own."""
+        """Return the role, after checking that it is not reserved for the router."""
         role: str = self.cleaned_data["role"]
         if role == TRUSTED:
             raise ValidationError(gettext("The role trusted is the router's own."))
         return role
 
     def clean_authextra(self) -> Any:
-        """Check that the value is an object or empty."""
+        """Return the value, after checking that it is an object or empty."""
         extra = self.cleaned_data["authextra"]
         if extra is not None and not isinstance(extra, dict):
             raise ValidationError(gettext("Enter an object, such as {}."))
@@ -40,7 +40,10 @@ class PrincipalForm(AnyModelForm):
 
 
 class CredentialForm(AnyModelForm):
-    """The form of a credential. A new one takes the secret; of a stored one only label and expiry can change."""
+    """The form of a credential.
+
+    A new credential needs a secret. Of a stored one, only the label and the expiry can change.
+    """
 
     secret = forms.CharField(
         label=_("secret, key or fingerprint"),
@@ -62,11 +65,11 @@ class CredentialForm(AnyModelForm):
             self.fields["secret"].disabled = True
 
     def has_changed(self) -> bool:
-        """Return whether a new line has a secret or a label. Browsers always send the method."""
+        """Return whether a new line has a secret or a label. The method is ignored, because browsers always send it."""
         return super().has_changed() and (self.instance.pk is not None or self.changed_data != ["method"])
 
     def clean(self) -> None:
-        """Check that a new credential has a secret that suits its method."""
+        """Check that a new credential has a secret that is valid for its method."""
         super().clean()
         method, secret = self.cleaned_data.get("method"), self.cleaned_data.get("secret")
         if self.instance.pk is not None or not method:
@@ -81,10 +84,10 @@ class CredentialForm(AnyModelForm):
 
 
 class CredentialFormSet(AnyInlineFormSet):
-    """The credentials of a principal. At most two secrets of a method may be valid at the same time."""
+    """The credentials of a principal. At most two secrets of each method can be valid at the same time."""
 
     def clean(self) -> None:
-        """Derive what is stored of new secrets, once everything else is valid, since that is slow."""
+        """Validate the forms, and derive the stored data of new secrets. This is slow, so it comes last."""
         super().clean()
         if any(self.errors):
             return
@@ -100,7 +103,7 @@ class CredentialFormSet(AnyInlineFormSet):
                 self._derive(form, others[-1] if others else None)
             if row.expires_at is None or row.expires_at > now:
                 others.append(row)
-            if not CREDENTIAL_KINDS[method].is_public and len(others) > MOST_VALID:
+            if not CREDENTIAL_KINDS[method].is_public and len(others) > MAX_VALID_SECRETS:
                 raise ValidationError(
                     gettext("At most two secrets of a method may be valid at a time. Delete one or let it expire: %s.")
                     % row.get_method_display()
@@ -117,7 +120,7 @@ class CredentialFormSet(AnyInlineFormSet):
 
 
 class CredentialInline(AnyTabularInline):
-    """The credentials of a principal."""
+    """The inline for the credentials of a principal."""
 
     model = Credential
     form = CredentialForm
@@ -129,7 +132,7 @@ class CredentialInline(AnyTabularInline):
 
 @admin.register(Principal)
 class PrincipalAdmin(AnyModelAdmin):
-    """The admin of principals that log in with credentials in the database."""
+    """The admin of principals that log in with credentials from the database."""
 
     form = PrincipalForm
     fields = ("realm", "authid", "role", "user", "is_active", "expires_at", "authextra", "created_at", "last_used_at")
@@ -141,7 +144,7 @@ class PrincipalAdmin(AnyModelAdmin):
     inlines = (CredentialInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Principal]:
-        """Return the rows with their credentials, which the list shows."""
+        """Return the rows with prefetched credentials, for the list."""
         rows: QuerySet[Principal] = super().get_queryset(request).prefetch_related("credentials")
         return rows
 

@@ -1,4 +1,4 @@
-"""The admin of realms, with their roles."""
+"""The admin of realms and their roles."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class RealmForm(RowForm):
     columns = {"name": "name"}
 
     def problems(self) -> list[Problem]:
-        """Check the realm against the schema."""
+        """Return the problems of the realm with the schema."""
         return check_realm(join_columns(self.instance))
 
 
@@ -51,12 +51,12 @@ class RoleForm(RowForm):
         self.initial["allow_by_default"] = "" if given is None else str(given).lower()
 
     def problems(self) -> list[Problem]:
-        """Check the role against the schema."""
+        """Return the problems of the role with the schema."""
         return check_role(join_columns(self.instance))
 
 
 class RoleInline(AnyTabularInline):
-    """The roles of a realm. Their permissions are on their own pages."""
+    """The inline for the roles of a realm. Permissions are edited on the page of each role."""
 
     model = Role
     form = RoleForm
@@ -89,11 +89,11 @@ class RealmAdmin(RowAdmin):
         return tuple(attribute for attribute in fields_of("realm") if attribute.path not in ("name", "roles"))
 
     def mapping_of(self, row: Realm) -> dict[str, Any]:
-        """Return the realm as in a config.json, with its roles."""
+        """Return the realm as in a config.json, including its roles."""
         return realm_mapping(row)
 
     def get_queryset(self, request: Any) -> Any:
-        """Return the rows with their roles, which the list shows."""
+        """Return the rows with prefetched roles, for the list."""
         return super().get_queryset(request).prefetch_related("roles")
 
     @admin.display(description=_("Roles"))

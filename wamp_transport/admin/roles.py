@@ -1,4 +1,4 @@
-"""The admin of roles, with their permissions."""
+"""The admin of roles and their permissions."""
 
 from typing import Any
 
@@ -31,16 +31,16 @@ FLAGS = (
     "disclose_caller",
     "disclose_publisher",
 )
-"""The flags with a checkbox. ``cache`` has no effect here and stays unchanged."""
+"""The permission flags that have a checkbox. ``cache`` has no effect here and is left unchanged."""
 
 
 class PermissionForm(RowForm):
-    """The form of a permission in one line: a URI and checkboxes."""
+    """The one-line form of a permission: a URI and checkboxes."""
 
     columns = {".".join(column.keys): column.name for column in PERMISSION}
 
     def clean(self) -> dict[str, Any] | None:
-        """Leave flags that were not given absent while their box is empty."""
+        """If a checkbox is still empty, keep the flag unset instead of storing False."""
         cleaned = super().clean()
         for name in FLAGS:
             if self.cleaned_data.get(name) is False and self.initial.get(name) is None:
@@ -48,12 +48,12 @@ class PermissionForm(RowForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """Check the permission against the schema."""
+        """Return the problems of the permission with the schema."""
         return check_permission(join_columns(self.instance))
 
 
 class PermissionInline(AnyTabularInline):
-    """The permissions of a role."""
+    """The inline for the permissions of a role."""
 
     model = PermissionRule
     form = PermissionForm
@@ -62,7 +62,7 @@ class PermissionInline(AnyTabularInline):
     extra = 1
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Use checkboxes, and a single line for the URI."""
+        """Use checkboxes for flags, and a single line for the URI."""
         if db_field.name in FLAGS:
             return forms.BooleanField(required=False, label=db_field.verbose_name, help_text=db_field.help_text)
         if db_field.name == "uri":
@@ -84,17 +84,17 @@ class RoleAdmin(RowAdmin):
     search_fields = ("name",)
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Return all attributes except the permissions and those with columns."""
+        """Return all attributes except the permissions and those stored in columns."""
         others = ("name", "permissions", "allow-by-default")
         return tuple(attribute for attribute in fields_of("role") if attribute.path not in others)
 
     def mapping_of(self, row: Role) -> dict[str, Any]:
-        """Return the role as in a config.json, with its permissions."""
+        """Return the role as in a config.json, including its permissions."""
         permissions = [join_columns(permission) for permission in row.permissions.order_by("pk")]
         return {**join_columns(row), **({"permissions": permissions} if permissions else {})}
 
     def get_urls(self) -> list[Any]:
-        """Add the URL of the page that explains."""
+        """Return the URLs, including the page that explains permissions."""
         view = self.admin_site.admin_view(self.explain_view)
         return [path("<path:object_id>/explain/", view, name="wamp_transport_role_explain"), *super().get_urls()]
 
@@ -111,5 +111,5 @@ class RoleAdmin(RowAdmin):
         return row.permissions_count  # type: ignore[attr-defined, no-any-return]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Return the rows with the number of their permissions, which the list shows."""
+        """Return the rows with the number of permissions, for the list."""
         return super().get_queryset(request).annotate(permissions_count=models.Count("permissions"))

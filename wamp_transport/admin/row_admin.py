@@ -1,4 +1,4 @@
-"""The common part of the admin pages of all rows: forms made from the schema, and notices after saving."""
+"""The base classes of admin pages for rows. Forms are built from the schema, and notices are shown after saving."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -19,13 +19,14 @@ from wamp_transport.admin.row_form import RowForm, form_for
 from wamp_transport.config.attributes import Attribute
 from wamp_transport.models import ConfigurationRow
 
-MOST_NOTICES = 5
+MAX_NOTICES = 5
 
 
 class RowAdmin(AnyModelAdmin):
-    """The admin of a kind of row. Its form has a field for each attribute in the row's settings.
+    """The admin of a model of configuration rows. The form has a field for each attribute that is stored in
+    ``settings``.
 
-    ``own_fields`` are the fields of its columns.
+    ``own_fields`` lists the form fields of database columns.
     """
 
     form = RowForm
@@ -36,15 +37,15 @@ class RowAdmin(AnyModelAdmin):
         css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Return the attributes of a row of this type that have no column."""
+        """Return the attributes of rows of type ``kind`` that are not stored in columns."""
         raise NotImplementedError
 
     def mapping_of(self, row: Any) -> dict[str, Any]:
-        """Return the row as a mapping, for display."""
+        """Return the row as a config.json mapping, for display."""
         raise NotImplementedError
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """Return the type of the row to show or add; empty if rows have no types."""
+        """Return the type of the row that is shown or added; empty if rows of this model have no type."""
         return ""
 
     def get_form(
@@ -57,7 +58,7 @@ class RowAdmin(AnyModelAdmin):
         return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return columns, the groups of attributes, attributes that are not offered, and the JSON."""
+        """Return the fieldsets for columns, groups of attributes, unsupported attributes, and JSON."""
         own: Fieldset = (None, {"fields": [*self.own_fields], "classes": ["wamp-own"]})
         json: Fieldset = (_("As JSON"), {"fields": ["as_json"], "classes": ["wamp-json-group", *self.json_classes]})
         if obj is not None and not self.has_change_permission(request, obj):
@@ -71,7 +72,7 @@ class RowAdmin(AnyModelAdmin):
         return [own, *fieldsets_for(attributes, obj.settings if obj else {}), *rest, json]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Add the fields that are only shown."""
+        """Return the read-only fields, including the JSON and the unsupported attributes."""
         return [*super().get_readonly_fields(request, obj), "as_json", "not_offered_yet"]
 
     @admin.display(description=_("In config.json"))
@@ -81,40 +82,40 @@ class RowAdmin(AnyModelAdmin):
 
     @admin.display(description=_("Attributes"))
     def not_offered_yet(self, row: Any) -> SafeString:
-        """Return the attributes without a field."""
+        """Return the unsupported attributes."""
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save as Django does, then show notices about saved rows that have no effect."""
+        """Save the rows, then show notices about settings that have no effect."""
         super().save_related(request, form, formsets, change)
         self.show_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
 
     def show_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:
-        """Show the notices about rows above the next page."""
+        """Show notices about the rows as messages on the next page."""
         if is_without_realms():
             messages.warning(request, gettext("There is no realm yet, so nobody can join. Add one."))
         notices = notices_on(rows)
-        for notice in notices[:MOST_NOTICES]:
+        for notice in notices[:MAX_NOTICES]:
             text = f"{notice.path}: {notice.problem.message}" if notice.path else notice.problem.message
             messages.warning(request, f"{notice.row}: {text}")
-        if len(notices) > MOST_NOTICES:
-            messages.warning(request, gettext("… and %d more notices.") % (len(notices) - MOST_NOTICES))
+        if len(notices) > MAX_NOTICES:
+            messages.warning(request, gettext("… and %d more notices.") % (len(notices) - MAX_NOTICES))
 
 
 class TypedRowAdmin(RowAdmin):
-    """The admin of rows that have a type. It is chosen before a row is added, and never changes."""
+    """The admin of rows that have a type. You choose the type before you add a row, and cannot change it later."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """Return the row's type, or the one chosen in the URL."""
+        """Return the type of the row or, for a new row, the type in the URL."""
         if row is not None and row.type:
             return str(row.type)
         chosen = request.GET.get("type", "")
         return chosen if chosen in dict(self.types) else ""
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Return the form for a new row of the chosen type, or the page for choosing it."""
+        """Return the form for a new row of the chosen type, or a page for choosing the type."""
         if self.kind_of(request, None):
             return super().add_view(request, form_url, extra_context)
         if not self.has_add_permission(request):
@@ -133,10 +134,10 @@ class TypedRowAdmin(RowAdmin):
         return TemplateResponse(request, "admin/wamp_transport/choose_type.html", context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Add the type."""
+        """Return the read-only fields, including the type."""
         return ["type_shown", *super().get_readonly_fields(request, obj)]
 
     @admin.display(description=_("Type"))
     def type_shown(self, row: Any) -> str:
-        """Return the type in words."""
+        """Return the display name of the type."""
         return f"{row.type}: {dict(self.types).get(row.type) or gettext('not offered yet')}"

@@ -1,4 +1,4 @@
-"""The form of a row: fields for its columns and for each attribute in its settings, all validated with the schema."""
+"""The form of a row. It has fields for the row's columns and attributes, and is validated with the schema."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -16,10 +16,10 @@ from wamp_transport.config.report import Problem
 
 
 class RowForm(AnyModelForm):
-    """The form of any row of the configuration.
+    """The form of a configuration row.
 
-    ``attributes`` are those with a field, by the field's name. ``columns`` are the form fields of keys that have a
-    column, by JSON path. ``type`` is the type of a new row, for rows that have types.
+    ``attributes`` maps the names of form fields to attributes. ``columns`` maps the JSON paths of keys that have a
+    column to form fields. ``type`` is the type of a new row, for rows that have types.
     """
 
     attributes: ClassVar[Mapping[str, Attribute]] = {}
@@ -27,7 +27,7 @@ class RowForm(AnyModelForm):
     type: ClassVar[str] = ""
 
     is_among_others = False
-    """Whether the form is part of a form set, which then validates the whole configuration for all its forms."""
+    """Whether the form is part of a form set. The form set then validates the whole configuration, not the form."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -39,11 +39,11 @@ class RowForm(AnyModelForm):
             self.initial[name] = to_text(attribute, masked({key: value_at(self.stored, attribute.path)})[key])
 
     def problems(self) -> list[Problem]:
-        """Return the schema's problems with the row by itself. Paths are relative to it."""
+        """Return the problems of this row with the schema, ignoring other rows. Paths are relative to the row."""
         return []
 
     def clean(self) -> dict[str, Any] | None:
-        """Put the entered values into the row's settings. Unchanged fields keep the stored value."""
+        """Write the submitted values to the row's settings. Unchanged fields keep the stored value."""
         cleaned = super().clean()
         settings = copy.deepcopy(self.stored)
         for name, attribute in self.attributes.items():
@@ -60,11 +60,11 @@ class RowForm(AnyModelForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings, with values added that follow from others."""
+        """Return the settings, including values that are derived from other values."""
         return settings
 
     def _post_clean(self) -> None:
-        """Validate the row with the schema, and then the whole configuration, after Django's own validation."""
+        """After Django's validation, validate the row with the schema, and then the whole configuration."""
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":
@@ -74,11 +74,11 @@ class RowForm(AnyModelForm):
                 self.show_fault(fault)
 
     def show_fault(self, fault: LocatedProblem) -> None:
-        """Show a fault of the whole configuration, at its field if it concerns this row."""
+        """Show a fault of the whole configuration. If it belongs to this row, show it at its field."""
         self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
     def show(self, problem: Problem, path: str | None) -> None:
-        """Show a problem at the field for ``path``, unless that field has an error already."""
+        """Show a problem at the field for ``path``, unless the field already has an error."""
         name = None if path is None else self.field_at(path)
         if name in self.errors:
             return
@@ -87,7 +87,7 @@ class RowForm(AnyModelForm):
         self.add_error(name, forms.ValidationError("%(text)s", code="config", params={"text": f"{place}{text}"}))
 
     def field_at(self, path: str) -> str | None:
-        """Return the form field for a JSON path of the row; None if there is none."""
+        """Return the name of the form field for a JSON path of the row; None if there is none."""
         known = {**self.columns, **{attribute.path: name for name, attribute in self.attributes.items()}}
         fitting = [key for key in known if path == key or path.startswith((f"{key}.", f"{key}["))]
         name = known[max(fitting, key=len)] if fitting else None
@@ -95,15 +95,18 @@ class RowForm(AnyModelForm):
 
 
 class RowFormSet(AnyInlineFormSet):
-    """Rows below another row. They are validated together with it, once each is valid by itself."""
+    """The form set of child rows.
+
+    When all rows are valid separately, the whole configuration is validated with them.
+    """
 
     def add_fields(self, form: Any, index: int | None) -> None:
-        """Add the fields as Django does, and mark the form as part of a set."""
+        """Add the form's fields, and mark the form as part of a form set."""
         super().add_fields(form, index)
         form.is_among_others = True
 
     def clean(self) -> None:
-        """Show faults of the whole configuration at the rows that they concern."""
+        """Show the faults of the whole configuration at the rows that they belong to."""
         super().clean()
         if any(self.errors):
             return
@@ -128,7 +131,7 @@ class RowFormSet(AnyInlineFormSet):
 
 
 def form_for(base: type[RowForm], attributes: Iterable[Attribute], kind: str = "") -> type[RowForm]:
-    """Return ``base`` with a field for each attribute that is offered."""
+    """Return a subclass of ``base`` with a field for each supported attribute."""
     offered = {field_name(attribute): attribute for attribute in attributes if attribute.offered}
     fields: dict[str, Any] = {name: AttributeField(attribute) for name, attribute in offered.items()}
     content = {**fields, "attributes": offered, "type": kind, "__module__": base.__module__}
@@ -146,7 +149,7 @@ def value_at(settings: Mapping[str, Any], path: str) -> Any:
 
 
 def put_at(settings: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path or, for ``ABSENT``, remove it and objects that become empty."""
+    """Set the value at a dotted path. ``ABSENT`` removes the value, and objects that become empty."""
     *above, key = path.split(".")
     inside = [settings]
     for step in above:

@@ -50,20 +50,20 @@ class WebPathForm(WebSocketForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """Check a service of this type at this path against the schema."""
+        """Return the problems of a service of this type at this path with the schema."""
         path = self.instance.full_path if "path" in self.cleaned_data else None
         return check_service(self.instance.type, mapping_of(self.instance), path)
 
 
 def mapping_of(service: WebPath) -> dict[str, Any]:
-    """Return the service as in a config.json, without services that other rows add to a branch."""
+    """Return the service as in a config.json. A branch does not contain the services of other rows."""
     branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
     return {"type": service.type, **service.settings, **branch}
 
 
 @admin.register(WebPath)
 class WebPathAdmin(TypedRowAdmin):
-    """The admin of the services at paths."""
+    """The admin of path services."""
 
     form = WebPathForm
     types: ClassVar[list[tuple[str, Any]]] = [
@@ -77,7 +77,7 @@ class WebPathAdmin(TypedRowAdmin):
     search_fields = ("path", "type")
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Return the attributes of the type, except the paths of a branch; none for a type that is not offered."""
+        """Return the attributes of the type, except the paths of a branch. An unsupported type has no attributes."""
         attributes = fields_of(kind) if kind in service_types() else ()
         return tuple(attribute for attribute in attributes if attribute.path != "paths")
 

@@ -30,7 +30,7 @@ class TransportForm(WebSocketForm):
     columns = {**_COLUMNS, "endpoint": "endpoint_type"}
 
     def clean(self) -> dict[str, Any] | None:
-        """Check that fields of other kinds of endpoint are empty."""
+        """Check that the fields of other endpoint kinds are empty."""
         cleaned = super().clean()
         if "endpoint_type" not in self.fields:
             return cleaned
@@ -44,7 +44,7 @@ class TransportForm(WebSocketForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings without endpoint attributes of its former kind, unless they were changed now."""
+        """Return the settings without attributes of the former endpoint kind, unless these were submitted now."""
         settings = super().completed(settings)
         endpoint = settings.get("endpoint")
         kind = self.cleaned_data.get("endpoint_type", "")
@@ -57,11 +57,11 @@ class TransportForm(WebSocketForm):
         return settings
 
     def problems(self) -> list[Problem]:
-        """Check a transport of this type with this endpoint against the schema."""
+        """Return the problems of a transport of this type and endpoint with the schema."""
         return check_transport(mapping_of(self.instance))
 
     def field_at(self, path: str) -> str | None:
-        """Return the form field for a path. Problems with the whole endpoint appear at the field that chooses it."""
+        """Return the form field for a path. Problems of the whole endpoint are shown at the field for its kind."""
         if path in ("", "endpoint"):
             return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")
         return super().field_at(path)
@@ -96,7 +96,7 @@ class TransportAdmin(TypedRowAdmin):
     list_filter = ("enabled", "type")
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Return the attributes of the transport and of its endpoint that have no column."""
+        """Return the attributes of the transport and its endpoint that are not stored in columns."""
         if kind not in dict(self.types):
             return ()
         own = [one for one in fields_of(kind) if one.path not in ("endpoint", "paths")]
@@ -105,7 +105,10 @@ class TransportAdmin(TypedRowAdmin):
         return (*own, *(one for one in of_endpoint if one.path not in _COLUMNS))
 
     def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
-        """Add the list of services for web transports. Transports that are not offered show only known attributes."""
+        """Return the fieldsets, including the services of a web transport.
+
+        For unsupported transports, they show only known attributes.
+        """
         kind = self.kind_of(request, obj)
         fieldsets = super().get_fieldsets(request, obj)
         if kind not in dict(self.types):
@@ -116,11 +119,11 @@ class TransportAdmin(TypedRowAdmin):
         return fieldsets
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
-        """Add the services."""
+        """Return the read-only fields, including the services."""
         return ["services", *super().get_readonly_fields(request, obj)]
 
     def mapping_of(self, row: Transport) -> dict[str, Any]:
-        """Return the transport as in a config.json, with its services unless two exclude each other."""
+        """Return the transport as in a config.json. Services are included unless two of them conflict."""
         try:
             return transport_mapping(row)
         except ConfigError:
@@ -128,7 +131,7 @@ class TransportAdmin(TypedRowAdmin):
 
     @admin.display(description=_("Endpoint"), ordering="port")
     def endpoint_shown(self, row: Transport) -> str:
-        """Return the address to listen on."""
+        """Return the address on which the transport listens."""
         return str(row)
 
     @admin.display(description=_("Paths"))
@@ -137,12 +140,12 @@ class TransportAdmin(TypedRowAdmin):
         return ", ".join(service.full_path for service in row.services.all()) or "-"
 
     def get_queryset(self, request: Any) -> Any:
-        """Return the rows with their services, which the list shows."""
+        """Return the rows with prefetched services, for the list."""
         return super().get_queryset(request).prefetch_related("services")
 
     @admin.display(description=_("Services"))
     def services(self, row: Transport) -> SafeString:
-        """Return the services with links to their pages, and links for adding more."""
+        """Return the services as links to their pages, and links for adding services."""
         context = {
             "transport": row,
             "services": sorted(row.services.all(), key=lambda service: service.path),

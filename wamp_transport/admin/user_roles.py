@@ -1,4 +1,4 @@
-"""The admin of the table with the roles of Django users."""
+"""The admin of the table of roles of Django users."""
 
 from typing import Any
 
@@ -12,14 +12,17 @@ from wamp_transport.router.options import TRUSTED
 
 
 class UserRoleForm(AnyModelForm):
-    """The form of a line of the table. A group or a permission is given only if the kind of users needs it."""
+    """The form of a line of the table.
+
+    Depending on the kind of users, the line needs a group, a permission, or neither.
+    """
 
     class Meta:
         model = UserRole
         fields = ("order", "realm", "kind", "group", "permission", "role")
 
     def clean(self) -> None:
-        """Check that the value needed by the kind is there, and remove others."""
+        """Check that the value for the kind of users is given, and remove the others."""
         super().clean()
         kind = self.cleaned_data.get("kind")
         for name, text in (
@@ -33,7 +36,7 @@ class UserRoleForm(AnyModelForm):
                 self.add_error(name, text)
 
     def clean_role(self) -> str:
-        """Check that the role is not the router's own."""
+        """Return the role, after checking that it is not reserved for the router."""
         role: str = self.cleaned_data["role"]
         if role == TRUSTED:
             raise ValidationError(gettext("The role trusted is the router's own."))
@@ -42,7 +45,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(AnyModelAdmin):
-    """The admin of the table. Lines are listed in the order in which they are tried."""
+    """The admin of the table of roles. Lines are shown in the order in which they are tried."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")

@@ -1,6 +1,6 @@
-"""Backends own the sessions of Django code: at the node of this process, or at a router elsewhere.
+"""Backends, which own the sessions of Django code: on the node of this process, or on a remote router.
 
-A node that starts calls :func:`serve`. A process without a node has a thread with an event loop, where its sessions
+A starting node calls :func:`serve`. A process without a node has a thread with an event loop, where its sessions
 connect to the router at ``settings.WAMP_TRANSPORT["API"]["URL"]``.
 """
 
@@ -46,7 +46,7 @@ class ApiBackend(Protocol):
 
     @property
     def bridge(self) -> LoopBridge:
-        """The way to the event loop that owns all of its sessions."""
+        """The bridge to the event loop that owns all sessions of this backend."""
         ...
 
     @property
@@ -61,13 +61,13 @@ class ApiBackend(Protocol):
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
         """Return ``handler`` as a coroutine function that does not block the loop.
 
-        With ``in_order`` it handles one message after the other, in the order in which they come.
+        With ``in_order`` it handles one message at a time, in the order of arrival.
         """
         ...
 
 
 class InProcessBackend:
-    """The sessions of Django code at the node of this process."""
+    """The backend for a process with a node. The sessions run on that node."""
 
     is_local = True
 
@@ -90,11 +90,11 @@ class InProcessBackend:
         return await join(self.node, realm, authid=authid, authrole=role)
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Run sync handlers in a thread."""
+        """Return ``handler`` as a coroutine function. Sync handlers run in a thread."""
         return awaitable(handler, in_order=in_order)
 
     def close(self) -> None:
-        """Let no session reconnect. The node itself ends those that are open."""
+        """Stop all sessions from reconnecting. The node itself closes the open ones."""
         for session in self._sessions.values():
             with suppress(RuntimeError):  # the loop is closed, and its sessions with it
                 self.bridge.loop.call_soon_threadsafe(session.stop)
@@ -104,7 +104,7 @@ class InProcessBackend:
 
 
 class RemoteBackend:
-    """The sessions of Django code at a router elsewhere, in a thread of their own that starts on first use."""
+    """The backend for a remote router. The sessions run in a separate thread, which starts on first use."""
 
     is_local = False
 
@@ -122,7 +122,7 @@ class RemoteBackend:
         self._thread.start()
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm; None means the default one. Raises NotConfigured, also for any role."""
+        """Return the session for a realm; None means the default one. Raises NotConfigured, also if a role is given."""
         if role is not None:
             raise NotConfigured(
                 "The router at WAMP_TRANSPORT['API']['URL'] chooses the role of this process by its credential; role="
@@ -136,7 +136,7 @@ class RemoteBackend:
         return self._sessions[name]
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Run sync handlers in a thread."""
+        """Return ``handler`` as a coroutine function. Sync handlers run in a thread."""
         return awaitable(handler, in_order=in_order)
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ def only_realm(realms: list[str]) -> str:
 
 
 def credential_of(settings: ApiSettings) -> Credential:
-    """Return the credential that this process uses at a router elsewhere."""
+    """Return the credential that this process uses to log in to a remote router."""
     if settings.authid and settings.secret:
         return SharedSecret(settings.authid, settings.secret)
     if settings.authid and settings.ticket:
@@ -190,13 +190,13 @@ _inherited: list[InProcessBackend | RemoteBackend] = []
 
 
 def serve(node: Node, loop: asyncio.AbstractEventLoop) -> None:
-    """Use a node for the sessions of this process, from now on."""
+    """Use this node for the sessions of this process from now on."""
     global _process_backend  # noqa: PLW0603 - one node a process is the design
     _process_backend = InProcessBackend(node, LoopBridge(loop))
 
 
 def leave(node: Node) -> None:
-    """Stop using a node, because it stops."""
+    """Stop using a node that is shutting down."""
     global _process_backend  # noqa: PLW0603 - as above
     if _process_backend is not None and _process_backend.node is node:
         _process_backend.close()
@@ -205,7 +205,7 @@ def leave(node: Node) -> None:
 
 @contextmanager
 def override_backend(backend: ApiBackend) -> Iterator[None]:
-    """Use ``backend`` for the API within the block, whatever this process is configured for."""
+    """Use ``backend`` for the API within the block, regardless of the configuration."""
     _overrides.append(backend)
     try:
         yield
@@ -214,7 +214,7 @@ def override_backend(backend: ApiBackend) -> Iterator[None]:
 
 
 def current_backend() -> ApiBackend:
-    """Return the backend for the API in this process now. Raises NotConfigured."""
+    """Return the current backend of the API in this process. Raises NotConfigured."""
     global _remote_backend  # noqa: PLW0603 - as above
     if _overrides:
         return _overrides[-1]
@@ -235,7 +235,7 @@ def current_backend() -> ApiBackend:
 
 
 def disconnect() -> None:
-    """Close the sessions at a router elsewhere. The next use of the API connects again."""
+    """Close the sessions on a remote router. The next use of the API reconnects."""
     global _remote_backend
     with _changing:
         backend, _remote_backend = _remote_backend, None

@@ -29,7 +29,7 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> O
 
 
 class LoopBridge:
-    """The way from other threads and event loops to the loop that owns the sessions."""
+    """Gives other threads and event loops access to the loop that owns the sessions."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -43,13 +43,13 @@ class LoopBridge:
             raise TransportError("the router of this process has stopped") from fault
 
     async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """Return the result of ``work``, from a coroutine on any loop."""
+        """Run ``work`` on the loop and return its result. Call this from a coroutine on any loop."""
         if asyncio.get_running_loop() is self.loop:
             return await work
         return await asyncio.wrap_future(self.run_on_loop(work))
 
     def forbid_on_loop(self, name: str) -> None:
-        """Raise SynchronousOnlyOperation on the loop itself: the blocking function ``name`` would wait for itself."""
+        """Raise SynchronousOnlyOperation if called on the loop, where the blocking function ``name`` would deadlock."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
@@ -60,9 +60,9 @@ class LoopBridge:
             )
 
     def wait(self, work: Coroutine[Any, Any, Outcome], seconds: float | None) -> Outcome:
-        """Return the result of ``work``, from a thread that runs no loop, or another one.
+        """Run ``work`` on the loop and return its result. Call this from a thread that runs no loop or another loop.
 
-        ``work`` has to keep to ``seconds`` itself; here they only bound the wait for a loop that has stopped running.
+        ``work`` must enforce ``seconds`` itself. Here they only limit the wait for a loop that has stopped.
         """
         future = self.run_on_loop(work)
         try:
@@ -77,7 +77,10 @@ class LoopBridge:
             raise
 
     def iterate(self, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
-        """Yield the items of a generator that runs on the loop, in a thread. Closing the iterator closes it there."""
+        """Yield, in a thread, the items of an async generator that runs on the loop.
+
+        Closing this one closes that one.
+        """
         try:
             while (item := self.wait(_next(parts), None)) is not None:
                 yield item[0]
@@ -85,7 +88,10 @@ class LoopBridge:
             self.run_on_loop(_close(parts))
 
     async def aiterate(self, parts: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:
-        """Yield the items of a generator that runs on the loop, on any loop. Closing the iterator closes it there."""
+        """Yield, on any loop, the items of an async generator that runs on the loop.
+
+        Closing this one closes that one.
+        """
         if asyncio.get_running_loop() is self.loop:
             async with aclosing(parts):
                 async for part in parts:

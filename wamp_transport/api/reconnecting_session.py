@@ -1,4 +1,4 @@
-"""A session that reconnects: opened on first use, opened again when lost, with its subscriptions and registrations."""
+"""A session that opens on first use, and reconnects with its subscriptions and registrations when it is lost."""
 
 import asyncio
 import logging
@@ -59,12 +59,12 @@ class ReconnectingSession:
             raise
 
     def discard(self, handler: "PersistentHandler") -> None:
-        """Do not establish a handler again."""
+        """Forget a handler, so that it is not established after the next reconnect."""
         if handler in self._handlers:
             self._handlers.remove(handler)
 
     async def close(self) -> None:
-        """Leave the realm for good."""
+        """Leave the realm and stop reconnecting."""
         self.stop()
         if self._session is not None:
             await self._session.leave()
@@ -137,7 +137,7 @@ class PersistentHandler:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is established at the moment."""
+        """Whether the handler is currently established."""
         return self._current is not None and self._current.is_active
 
     async def establish(self, session: node_session.Session) -> None:
@@ -145,7 +145,7 @@ class PersistentHandler:
         raise NotImplementedError
 
     async def withdraw(self) -> None:
-        """Unsubscribe or unregister, for good. Runs on the loop of the session."""
+        """Unsubscribe or unregister permanently. Runs on the loop of the session."""
         self._owner.discard(self)
         if isinstance(self._current, node_session.Subscription):
             await self._current.unsubscribe()
@@ -176,11 +176,11 @@ class Subscription(PersistentHandler):
         self._current = await session.subscribe(self.topic, self._handler, options=self._options)
 
     def unsubscribe(self) -> None:
-        """Receive no more events."""
+        """Stop receiving events."""
         self._withdraw_and_wait("unsubscribe")
 
     async def aunsubscribe(self) -> None:
-        """Receive no more events."""
+        """Stop receiving events."""
         await self._awithdraw()
 
 
@@ -200,9 +200,9 @@ class Registration(PersistentHandler):
         self._current = await session.register(self.procedure, self._handler, options=self._options)
 
     def unregister(self) -> None:
-        """Take no more calls."""
+        """Stop receiving calls."""
         self._withdraw_and_wait("unregister")
 
     async def aunregister(self) -> None:
-        """Take no more calls."""
+        """Stop receiving calls."""
         await self._awithdraw()

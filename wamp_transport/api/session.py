@@ -33,7 +33,7 @@ class Session:
     """A session of Django code. The functions of :mod:`wamp_transport.api` are the methods of a default session.
 
     ``realm`` and ``role`` default to the settings ``REALM`` and ``ROLE``; ``timeout``, in seconds, defaults to the
-    setting ``TIMEOUT``, and None waits forever. Each operation can override all three. A session object costs nothing:
+    setting ``TIMEOUT``, and None waits forever. Each operation can override all three. Session objects are cheap:
     objects for the same realm and role share one session of the process, which opens on first use and reconnects.
 
     All operations raise NotConfigured if no router is configured, TransportError if it cannot be reached, and
@@ -68,10 +68,11 @@ class Session:
     ) -> int | None:
         """Publish an event. If a transaction is open, publish it after the commit; a rollback discards it.
 
-        ``on_commit=False`` publishes now, whatever happens to the transaction. ``using`` is the database whose
-        transaction counts. Values are copied now, not at the commit. Subscribers in this process get the event as well,
-        unless ``options`` have ``exclude_me``. With ``acknowledge`` among the options the publication's id is returned,
-        or None if the event waits for the commit. Raises PayloadError if a value cannot be sent.
+        ``on_commit=False`` publishes immediately, even if the transaction is rolled back later. ``using`` is the
+        database whose transaction to wait for. Values are copied immediately, not at the commit. Subscribers in this
+        process get the event too, unless ``options`` has ``exclude_me``. With ``acknowledge`` in the options, return
+        the id of the publication, or None if the event waits for the commit. Raises PayloadError if a value cannot be
+        sent.
         """
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
         if on_commit and run_after_commit(publication.send, using):
@@ -90,7 +91,7 @@ class Session:
         role: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in publish
     ) -> int | None:
-        """Publish an event. The transaction is that of sync code that called this coroutine by ``async_to_sync``."""
+        """Publish an event. The transaction is that of sync code that called this coroutine with ``async_to_sync``."""
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
         if on_commit and await arun_after_commit(publication.send, using):
             return None
@@ -109,8 +110,8 @@ class Session:
     ) -> Subscription:
         """Call ``handler``, a function or coroutine function, with each :class:`Event` of a topic or pattern.
 
-        Functions run in a thread, for one event after the other. Coroutine functions run on the event loop of the
-        sessions, where one event does not wait for another.
+        Functions run in a thread and handle one event at a time. Coroutine functions run on the event loop of the
+        sessions and can handle several events at the same time.
         """
         target = self._target(realm, role, timeout, blocking="subscribe")
         return target.wait(target.subscribe(topic, handler, match, options))
@@ -264,7 +265,7 @@ class Session:
         return await target.bridge.await_on_loop(target.session_info())
 
     def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
-        """Return this session with what one operation overrides."""
+        """Return a session with the values that one operation overrides."""
         if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
             return self
         timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout

@@ -1,4 +1,4 @@
-"""The threads of synchronous handlers of the API: a pool of their own, with clean database connections."""
+"""A thread pool for the API's synchronous handlers. It cleans up database connections."""
 
 import asyncio
 import inspect
@@ -10,7 +10,7 @@ from ..stores.connections import with_clean_connections
 from ..worker_threads import WorkerThreads
 
 MAX_THREADS: Final = 8
-"""Synchronous handlers that run at the same time; others wait."""
+"""The number of synchronous handlers that run at the same time; others wait."""
 
 Message = TypeVar("Message")
 
@@ -21,10 +21,11 @@ _pool: Final = WorkerThreads("wamp-api", MAX_THREADS, around=with_clean_connecti
 def awaitable(
     handler: Callable[[Message], object], *, in_order: bool = False, clean: bool = True
 ) -> Callable[[Message], Awaitable[Any]]:
-    """Return ``handler`` as a coroutine function: as it is if it is one, else one that calls it in a thread.
+    """Return ``handler`` unchanged if it is a coroutine function, and otherwise a coroutine function that calls it in a
+    thread.
 
-    With ``in_order`` it takes one message after the other, as they arrive; else several at the same time. ``clean``:
-    whether database connections are cleaned around each call; in a test they belong to the test.
+    With ``in_order`` a sync handler handles one message at a time, in the order of arrival; otherwise several at the
+    same time. ``clean``: close old database connections around each call. Tests turn this off.
     """
     call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have it as a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):

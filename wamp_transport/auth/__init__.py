@@ -1,1 +1,1 @@
-"""The authentication methods: their computations and steps, and the sources of principals. No I/O, no clock."""
+"""The authentication methods and the sources of principals. This package does no I/O and uses no clock."""

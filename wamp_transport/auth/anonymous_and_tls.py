@@ -1,4 +1,4 @@
-"""The methods without a challenge: anonymous, if an authenticator decides on it, and TLS client certificates."""
+"""The methods without a challenge: anonymous logins with a source of principals, and TLS client certificates."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .principals import Principals, World, admission, lookup_of
 
 
 class AnonymousMethod:
-    """Login without credentials. The router ignores the authid that the client asks for."""
+    """Login without credentials. The authid in HELLO is ignored."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -19,7 +19,7 @@ class AnonymousMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Admit the peer if the source of principals accepts it."""
+        """Admit the client if the source of principals accepts it."""
         principal = await self._principals.find(lookup_of(request, ANONYMOUS.name))
         if principal is None:
             return Deny()
@@ -28,12 +28,12 @@ class AnonymousMethod:
         return admission(request, principal, self._principals.provider, self._default_role, authid=authid)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Deny: this method has no challenge."""
+        """Deny the login: this method sends no challenge."""
         return Deny()
 
 
 class TlsMethod:
-    """Login with a known TLS client certificate. The router ignores the authid that the client asks for."""
+    """Login with a known TLS client certificate. The authid in HELLO is ignored."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -50,5 +50,5 @@ class TlsMethod:
         return admission(request, principal, self._principals.provider, self._default_role)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Deny: this method has no challenge."""
+        """Deny the login: this method sends no challenge."""
         return Deny()

@@ -1,4 +1,4 @@
-"""The results of authenticators (WAMP procedures or Python functions): principals in Crossbar's forms."""
+"""Conversion of the results of authenticators (WAMP procedures or Python functions) to principals."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,18 +9,18 @@ from .cryptosign import public_key
 from .principals import CraKeys, CraPassword, Credential, Principal, PublicKeys, ScramCredential
 from .scram import Derivation, ScramKeys
 
-MOST_ITERATIONS: Final = 10_000_000
-"""The limit for one login, computed here or by a client."""
+MAX_ITERATIONS: Final = 10_000_000
+"""The maximum number of key derivation rounds for a login. The router or the client computes them."""
 
-MOST_KEYLEN: Final = 1024
+MAX_KEYLEN: Final = 1024
 
 
 class BadAnswer(Exception):
-    """An authenticator returned something that is not a principal. The message names the fault, without values."""
+    """The result of an authenticator is invalid. The message describes the fault without values."""
 
 
 def principal_from(method: str, answer: object) -> Principal:
-    """Return the principal that an authenticator's result means: a mapping with ``role`` and so on, or just the role.
+    """Return the principal for the result of an authenticator: a role, or a mapping with ``role`` and other keys.
 
     Raises BadAnswer.
     """
@@ -60,8 +60,8 @@ def _number(answer: Mapping[Any, Any], key: str, most: int) -> int | None:
 
 def _cra(answer: Mapping[Any, Any]) -> Credential:
     secret, derived = _text(answer, "secret"), _text(answer, "derived_key")
-    iterations = _number(answer, "iterations", MOST_ITERATIONS)
-    salting = salting_of(_text(answer, "salt"), iterations, _number(answer, "keylen", MOST_KEYLEN))
+    iterations = _number(answer, "iterations", MAX_ITERATIONS)
+    salting = salting_of(_text(answer, "salt"), iterations, _number(answer, "keylen", MAX_KEYLEN))
     if derived is not None and secret is None and salting is not None:
         return CraKeys((derived,), salting)
     if secret is None or derived is not None:
@@ -71,7 +71,7 @@ def _cra(answer: Mapping[Any, Any]) -> Credential:
 
 def _scram(answer: Mapping[Any, Any]) -> Credential:
     kdf = _text(answer, "kdf")
-    iterations = _number(answer, "iterations", MOST_ITERATIONS)
+    iterations = _number(answer, "iterations", MAX_ITERATIONS)
     if kdf not in ("argon2id13", "argon2id-13", "pbkdf2") or iterations is None:
         raise BadAnswer("expected `kdf` (argon2id13, argon2id-13 or pbkdf2) and `iterations`")
     memory = _number(answer, "memory", 2**32)

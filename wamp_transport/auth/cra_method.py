@@ -1,4 +1,4 @@
-"""The steps of WAMP-CRA. Its computations are in :mod:`.wampcra`."""
+"""The messages of WAMP-CRA. The cryptography is in :mod:`.wampcra`."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,12 @@ from .principals import CraKeys, CraPassword, Principal, Principals, World, admi
 from .wampcra import Salting, challenge_text, derive_key, is_signature
 
 NONCE_SIZE: Final = 48
-"""Octets: 64 characters of base64, the length of Crossbar's nonce."""
+"""The size of a nonce in bytes. It results in 64 base64 characters, as in Crossbar."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingCra:
-    """A login that waits for its signature. ``principal`` is None for an unknown peer."""
+    """A login that waits for the client's signature. ``principal`` is None if the client is unknown."""
 
     principal: Principal | None
     challenge: str
@@ -26,7 +26,7 @@ class PendingCra:
 
 
 class CraMethod:
-    """WAMP-CRA. Unknown peers get a challenge that looks like a principal's, and are denied at the end."""
+    """The method WAMP-CRA. An unknown client gets a realistic challenge, and is denied only after its response."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -34,7 +34,7 @@ class CraMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Send CHALLENGE with the text to sign."""
+        """Send CHALLENGE with the text that the client must sign."""
         asked = request.hello.details.authid
         found = await self._principals.find(lookup_of(request, WAMPCRA.name))
         credential = found.credential if found is not None else None
@@ -60,8 +60,9 @@ class CraMethod:
         return ChallengePeer(WAMPCRA.name, extra, PendingCra(principal, text, keys))
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit the peer if its signature is right."""
-        # Compare an unknown peer's signature as well, with one that nobody can know, so that both take the same time.
+        """Admit the client if its signature is valid."""
+        # Also compare the signature of an unknown client, with one that nobody can know. So both cases take the same
+        # time.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)
         is_right = is_signature(keys, pending.challenge, message.signature)
         if not is_right or pending.principal is None:
@@ -69,7 +70,7 @@ class CraMethod:
         return admission(request, pending.principal, self._principals.provider, self._default_role)
 
     def _decoy(self, authid: str, realm: str | None) -> Principal:
-        """Return a made-up principal, modeled on a real one."""
+        """Return a fictitious principal for a challenge, modeled on a real one."""
         key = self._world.secret_key
         model = self._principals.model(decoy_challenges.choice(key, WAMPCRA.name, authid), realm) or Principal()
         credential = model.credential
@@ -80,7 +81,7 @@ class CraMethod:
 
 
 def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
-    """Return the salting, if all of its parameters are given."""
+    """Return the salting parameters; None if they are incomplete."""
     if salt is None or iterations is None or keylen is None:
         return None
     return Salting(salt, iterations, keylen)

@@ -1,4 +1,4 @@
-"""The kinds of credentials that the database keeps of principals, and the authentication methods that use them."""
+"""The kinds of credentials that the database stores, and the authentication methods that use them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from .scram import DIALECT, STANDARD, Kdf
 
 @dataclass(frozen=True, slots=True)
 class CredentialKind:
-    """A kind of credential. ``name`` is the value of its column, ``wire_names`` the methods that it serves."""
+    """A kind of credential. ``name`` is its value in the database. ``wire_names`` are the authmethods that use it."""
 
     name: str
     wire_names: tuple[str, ...]
 
     is_public: bool = False
-    """It is a public key or a fingerprint, not a secret."""
+    """Whether the credential is a public key or a fingerprint, not a secret."""
 
     min_length: int = 1
-    """Characters that a secret must have."""
+    """The minimum length of a secret, in characters."""
 
     kdf: Kdf | None = None
-    """The key derivation function, for SCRAM."""
+    """The key derivation function of SCRAM; None for other kinds."""
 
 
-# A ticket is sent as it is and may be made by a machine; the others are passwords.
+# A ticket is sent in plain text and can be machine-generated; the other secrets are passwords.
 CREDENTIAL_KINDS: Final[Mapping[str, CredentialKind]] = {
     kind.name: kind
     for kind in (
@@ -38,9 +38,9 @@ CREDENTIAL_KINDS: Final[Mapping[str, CredentialKind]] = {
         CredentialKind(TLS.name, TLS.wire_names, is_public=True),
     )
 }
-"""The kinds by name. A kind that stands earlier is preferred to a later one that serves the same method."""
+"""The kinds by name. If several kinds suit a method, earlier ones are preferred."""
 
 
 def kinds_for(wire_name: str) -> tuple[str, ...]:
-    """Return the names of the kinds that serve a method, the preferred ones first."""
+    """Return the names of the kinds for an authmethod, the preferred kind first."""
     return tuple(kind.name for kind in CREDENTIAL_KINDS.values() if wire_name in kind.wire_names)

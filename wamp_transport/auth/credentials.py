@@ -1,4 +1,4 @@
-"""Credentials of the project's own clients: how they answer challenges of a router.
+"""Credentials of the project's clients. They respond to a router's challenges.
 
 Sections of the specification: Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
 """
@@ -13,29 +13,29 @@ from .wampcra import Salting
 
 
 class UnusableChallenge(Exception):
-    """This credential cannot answer the router's challenge. The message says why."""
+    """The credential cannot respond to the router's challenge. The message contains the reason."""
 
 
 class Credential(Protocol):
-    """The identity of a client, and its proof."""
+    """The identity of a client, and the secret or key that proves it."""
 
     @property
     def authid(self) -> str | None:
-        """The authid to ask for; None if the router is to choose one."""
+        """The authid for HELLO; None if the router chooses one."""
         ...
 
     @property
     def authmethod(self) -> str:
-        """The method to offer."""
+        """The authmethod for HELLO."""
         ...
 
     @property
     def authextra(self) -> dict[str, Any] | None:
-        """Further details for HELLO."""
+        """The additional details for HELLO."""
         ...
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Return the signature for a challenge with this ``extra``. May be slow. Raises UnusableChallenge."""
+        """Return the signature for a challenge with this ``extra``. It can be slow. Raises UnusableChallenge."""
         ...
 
 
@@ -48,13 +48,13 @@ class Anonymous:
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Raise UnusableChallenge: there is no credential to answer with."""
+        """Raise UnusableChallenge, because there is no credential."""
         raise UnusableChallenge("the router asks for a credential, and none is configured")
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, which is sent as it is, so it needs TLS. With the method ``token`` it is a signed token."""
+    """A ticket, or a signed token with the method ``token``. It is sent in plain text, so use TLS."""
 
     authid: str | None
     ticket: str = field(repr=False)
@@ -68,7 +68,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:
-    """The secret for WAMP-CRA, salted if the router asks for it. It is never sent."""
+    """A shared secret for WAMP-CRA. It is never sent. It is salted if the router requests this."""
 
     authid: str
     secret: str = field(repr=False)
@@ -76,7 +76,7 @@ class SharedSecret:
     authextra: dict[str, Any] | None = None
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Sign the challenge."""
+        """Return the signature of the challenge."""
         challenge, key = extra.get("challenge"), self.secret
         if not isinstance(challenge, str):
             raise UnusableChallenge("the router's challenge for wampcra has no text to sign")
@@ -93,7 +93,10 @@ class SharedSecret:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key for cryptosign: 32 octets, never sent. If ``authid`` is None, the key identifies its owner."""
+    """A private key for cryptosign: 32 bytes, never sent.
+
+    If ``authid`` is None, the router identifies the client by the key.
+    """
 
     authid: str | None
     private_key: bytes = field(repr=False)
@@ -101,15 +104,15 @@ class SigningKey:
 
     @property
     def authextra(self) -> dict[str, Any]:
-        """The public key."""
+        """The details for HELLO, which contain the public key."""
         return {"pubkey": cryptosign.public_key_of(self.private_key)}
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Sign the challenge."""
+        """Return the signature of the challenge."""
         try:
             challenge = bytes.fromhex(str(extra.get("challenge")))
         except ValueError:
             challenge = b""
-        if len(challenge) != cryptosign.SIZE:
+        if len(challenge) != cryptosign.KEY_BYTES:
             raise UnusableChallenge("the router's challenge for cryptosign is not 32 octets in hex")
         return cryptosign.sign(self.private_key, challenge)

@@ -1,4 +1,4 @@
-"""The steps of WAMP-cryptosign. Its computations are in :mod:`.cryptosign`.
+"""The messages of WAMP-cryptosign. The cryptography is in :mod:`.cryptosign`.
 
 Sections of the specification: Advanced Profile, "Cryptosign-based Authentication", with its "Router Authentication".
 """
@@ -10,13 +10,13 @@ from ..config.auth_methods import CRYPTOSIGN
 from ..router.decisions import Admit, ChallengePeer, Deny
 from ..router.effects import AuthenticationRequest
 from ..wamp.messages import Authenticate
-from .cryptosign import SIZE, challenge_of, is_answer, message_of, public_key, public_key_of, sign
+from .cryptosign import KEY_BYTES, challenge_of, is_answer, message_of, public_key, public_key_of, sign
 from .principals import Principal, Principals, PublicKeys, World, admission, lookup_of
 
 
 @dataclass(frozen=True, slots=True)
 class PendingCryptosign:
-    """A login that waits for its signature. ``principal`` is None for an unknown peer."""
+    """A login that waits for the client's signature. ``principal`` is None if the client is unknown."""
 
     principal: Principal | None
     key: str
@@ -24,7 +24,10 @@ class PendingCryptosign:
 
 
 class CryptosignMethod:
-    """WAMP-cryptosign. Unknown keys are challenged as well and denied at the end. The router can prove itself too."""
+    """The method WAMP-cryptosign. A client with an unknown key is challenged too, and denied only after its response.
+
+    The router can prove its identity to the client as well.
+    """
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -32,7 +35,7 @@ class CryptosignMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Send CHALLENGE with the octets to sign."""
+        """Send CHALLENGE with the bytes that the client must sign."""
         extra = request.hello.details.authextra or {}
         key = public_key(extra.get("pubkey"))
         if key is None:
@@ -56,7 +59,7 @@ class CryptosignMethod:
         credential = principal.credential if principal is not None else None
         if not isinstance(credential, PublicKeys) or key not in credential.keys:
             principal = None
-        challenge = self._world.random_bytes(SIZE)
+        challenge = self._world.random_bytes(KEY_BYTES)
         pending = PendingCryptosign(principal, key, message_of(challenge, channel))
         answer = {"challenge": challenge.hex(), "channel_binding": binding}
         if to_sign is not None:
@@ -65,7 +68,7 @@ class CryptosignMethod:
         return ChallengePeer(CRYPTOSIGN.name, answer, pending)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit the peer if its signature is right."""
+        """Admit the client if its signature is valid."""
         is_right = is_answer(pending.key, pending.message, message.signature)
         if not is_right or pending.principal is None:
             return Deny()

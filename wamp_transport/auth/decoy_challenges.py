@@ -1,6 +1,6 @@
-"""Challenges for unknown peers. They look like those of principals, and are the same each time a peer asks.
+"""Challenges for unknown clients. They look like those for principals, and are always the same for the same authid.
 
-Otherwise one challenge, or two of them, would reveal whether a principal exists.
+Otherwise an attacker could use one or two challenges to find out whether a principal exists.
 """
 
 import hmac
@@ -14,11 +14,11 @@ _TEXT: Final = ascii_letters + digits
 _HEX: Final = "0123456789abcdef"
 
 SHORTEST_BASE64: Final = 16
-"""Characters from which on text that could be base64 is taken for it."""
+"""The minimum length of a text that is recognized as base64."""
 
 
 def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
-    """Return octets that look random and are the same for the same key, purpose and authid."""
+    """Return pseudorandom bytes that depend only on the key, the purpose and the authid."""
     made = b""
     while len(made) < size:
         made += hmac.digest(key, f"{purpose}\0{len(made)}\0{authid}".encode("utf-8", "replace"), "sha256")
@@ -26,15 +26,14 @@ def octets(key: bytes, purpose: str, authid: str, size: int) -> bytes:
 
 
 def choice(key: bytes, purpose: str, authid: str) -> int:
-    """Return a number that looks random, from 0 to 2^64 - 1, for a key, purpose and authid."""
+    """Return a pseudorandom number from 0 to 2^64 - 1 that depends only on the key, the purpose and the authid."""
     return int.from_bytes(octets(key, f"{purpose} choice", authid, 8), "big")
 
 
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
-    """Return text of the same kind as ``model``: random hex or base64, else characters of the same class in each place.
+    """Return pseudorandom text of the same kind as ``model``: hexadecimal, base64, or the same character classes.
 
-    Principals with random salts of their own have digits in different places, so a decoy must not copy those of its
-    model.
+    The digits of random salts are in different positions, so a decoy must not copy the positions from its model.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]
@@ -52,7 +51,7 @@ _STANDARD: Final = str.maketrans("-_", "+/")
 
 
 def _base64_size(model: str) -> int | None:
-    """Return the number of octets that a text encodes in base64, in either alphabet; None for other text."""
+    """Return the number of bytes that a base64 text encodes, in either alphabet; None for other text."""
     plain = model.translate(_STANDARD).rstrip("=")
     if len(plain) < SHORTEST_BASE64:
         return None

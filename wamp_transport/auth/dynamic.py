@@ -1,4 +1,4 @@
-"""Principals that a WAMP procedure or a Python function knows: dynamic authenticators."""
+"""Dynamic authenticators: a WAMP procedure or a Python function returns the principal of a login."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,9 +15,12 @@ from .providers import AuthProvider
 logger = logging.getLogger(__name__)
 
 Call = Callable[[str, str | None, str, list[Any]], Awaitable[Any]]
-"""Calls a procedure: realm, role (None for the router's own), URI, arguments. Raises ApplicationError."""
+"""A function that calls a procedure with realm, role (None for the router), URI and arguments.
 
-BROKEN: Final = frozenset(
+It raises ApplicationError.
+"""
+
+BROKEN_AUTHENTICATOR_ERRORS: Final = frozenset(
     {
         errors.NO_SUCH_PROCEDURE,
         errors.NO_AVAILABLE_CALLEE,
@@ -32,11 +35,11 @@ BROKEN: Final = frozenset(
         "wamp.error.runtime_error",
     }
 )
-"""Errors that mean that the authenticator is missing or has failed, not that it refuses the login."""
+"""The errors that mean that the authenticator is missing or has failed. Any other error denies the login."""
 
 
 class DynamicPrincipals:
-    """The principals of a WAMP procedure, which is called as ``(realm, authid, details)``."""
+    """The principals that a WAMP procedure returns. It is called with ``(realm, authid, details)``."""
 
     provider = AuthProvider.DYNAMIC.value
 
@@ -47,7 +50,10 @@ class DynamicPrincipals:
         self._role = role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal that the procedure returns. An error that it raises is the reason of the refusal."""
+        """Return the principal that the procedure returns.
+
+        If the procedure raises an error, the login is denied with that error.
+        """
         realm = self._realm or lookup.realm
         if realm is None:
             raise LoginDenied(errors.NO_SUCH_REALM, "HELLO names no realm")
@@ -55,21 +61,21 @@ class DynamicPrincipals:
             arguments = [lookup.realm, lookup.authid, dict(lookup.details)]
             answer = await self._call(realm, self._role, self._procedure, arguments)
         except ApplicationError as error:
-            if error.uri not in BROKEN:
+            if error.uri not in BROKEN_AUTHENTICATOR_ERRORS:
                 raise _denied(error.uri, error) from error
             logger.error("A login is denied because the authenticator %s cannot be asked: %s", self._procedure, error)
             raise _failed() from error
         return _read(lookup.method, answer, self._procedure)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None: the procedure's principals are not known in advance."""
+        """Return None, because the principals are not known in advance."""
         return None
 
 
 class FunctionPrincipals:
-    """The principals of a Python function, sync (in a thread) or async, called as ``(realm, authid, details)``.
+    """The principals that a Python function returns. It is called with ``(realm, authid, details)``.
 
-    ``function`` is None if it could not be created. Then every login fails.
+    A synchronous function runs in a thread. ``function`` is None if it could not be created; every login then fails.
     """
 
     provider = AuthProvider.FUNCTION.value
@@ -82,8 +88,8 @@ class FunctionPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal that the function returns.
 
-        An error with a URI that it raises (``ApplicationError``, of this package or Autobahn's) is the reason of the
-        refusal. Any other error propagates.
+        If the function raises an ``ApplicationError`` (of this package or of Autobahn), the login is denied with that
+        error. Other exceptions are raised to the caller.
         """
         function = self._function
         if function is None:
@@ -97,7 +103,7 @@ class FunctionPrincipals:
                 if isawaitable(answer):
                     answer = await answer
         except Exception as error:
-            # ApplicationError has a ``uri`` here, and an ``error`` in client libraries.
+            # Our ApplicationError has a ``uri``; those of client libraries have an ``error``.
             uri = getattr(error, "uri", None) or getattr(error, "error", None)
             if not isinstance(uri, str):
                 raise
@@ -105,7 +111,7 @@ class FunctionPrincipals:
         return _read(lookup.method, answer, self._name)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None: the function's principals are not known in advance."""
+        """Return None, because the principals are not known in advance."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints of TLS client certificates, in the form that is compared."""
+"""Fingerprints of TLS client certificates, in a normalized form for comparison."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ _FINGERPRINT: Final = {
 
 
 def fingerprint(algorithm: str, text: str) -> str:
-    """Return ``sha1:`` or ``sha256:`` and the digits in upper case, from a text with or without colons.
+    """Return the fingerprint as ``sha1:`` or ``sha256:`` and uppercase digits. Colons in ``text`` are optional.
 
-    Raises ValueError for text that is not a fingerprint.
+    Raises ValueError if ``text`` is not a fingerprint.
     """
     digits = text.replace(":", "").upper()
     if not _FINGERPRINT[algorithm].fullmatch(digits):
@@ -22,7 +22,7 @@ def fingerprint(algorithm: str, text: str) -> str:
 
 
 def fingerprints_of(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """Return the fingerprints in session details of a client's certificate; none without a certificate."""
+    """Return the fingerprints of a client's certificate, given as in session details; empty without a certificate."""
     return frozenset(
         fingerprint(name, certificate[name]) for name in _FINGERPRINT if certificate and name in certificate
     )

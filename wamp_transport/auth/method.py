@@ -1,4 +1,4 @@
-"""The interface of authentication methods: the answers to HELLO and to AUTHENTICATE."""
+"""The interface of authentication methods: the responses to HELLO and to AUTHENTICATE."""
 
 from typing import Any, Protocol
 
@@ -8,15 +8,15 @@ from ..wamp.messages import Authenticate
 
 
 class Method(Protocol):
-    """An authentication method of one service. ``Deny()`` without arguments is the neutral answer.
+    """An authentication method of a service. ``Deny()`` without arguments does not reveal a reason.
 
-    Both methods may raise LoginDenied, which comes from the source of principals.
+    Both methods may raise LoginDenied, which the source of principals raises.
     """
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the answer to HELLO."""
+        """Return the response to HELLO."""
         ...
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Return the answer to AUTHENTICATE. ``pending`` was stored with the challenge."""
+        """Return the response to AUTHENTICATE. ``pending`` was stored with the challenge."""
         ...

@@ -1,9 +1,9 @@
-"""The login of operators from another process: both sides prove that they have the node's key.
+"""The login of operators from another process. Operator and node prove to each other that they have the node's key.
 
-The key is never sent, and the answer to one challenge is valid for no other. ``HELLO.details.authextra`` has the
-operator's ``nonce`` and the ``role`` wanted. CHALLENGE has a text with both nonces, and the node's proof. AUTHENTICATE
-has the operator's proof. A client without a key learns nothing about the node. Only ``manage.py wamp`` and the nodes of
-the same project use this method.
+The key is never sent, and a response to one challenge is not valid for another. ``HELLO.details.authextra`` contains
+the operator's ``nonce`` and the requested ``role``. CHALLENGE contains a text with both nonces, and the node's proof.
+AUTHENTICATE contains the operator's proof. A client without a key learns nothing about the node. Only ``manage.py
+wamp`` and nodes of the same project use this method.
 """
 
 import hmac
@@ -23,40 +23,41 @@ from .principals import World
 from .providers import AuthProvider
 
 NONCE_SIZE: Final = 32
-"""Octets."""
-LONGEST: Final = 200
-"""Characters of an authid, a role and a nonce."""
+"""The size of a nonce in bytes."""
+MAX_TEXT_LENGTH: Final = 200
+"""The maximum length of an authid, a role and a nonce, in characters."""
 ROUTER_SIDE: Final = "router"
 OPERATOR_SIDE: Final = "operator"
 
 
 def proof(key: str, side: str, text: str) -> str:
-    """Return the proof that one side has the key: HMAC-SHA256 in hex. It contains the side's name, so that neither side
-    can reuse the proof of the other.
+    """Return one side's proof that it has the key: an HMAC-SHA256 in hexadecimal.
+
+    The proof includes the name of the side, so that neither side can reuse the proof of the other.
     """
     return hmac.digest(key.encode(), f"{side}:{text}".encode(), "sha256").hex()
 
 
 def is_proof(key: str, side: str, text: str, given: object) -> bool:
-    """Return whether ``given`` is the proof of that side, in constant time."""
+    """Return whether ``given`` is the proof of this side. The comparison takes constant time."""
     return isinstance(given, str) and hmac.compare_digest(
         proof(key, side, text).encode(), given.encode("utf-8", "replace")
     )
 
 
 class OperatorMethod:
-    """The node's side of the method. ``key`` is the node's own."""
+    """The node's side of the method. ``key`` is the operator key of the node."""
 
     def __init__(self, key: str, world: World) -> None:
         self._key = key
         self._world = world
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Deny:
-        """Send CHALLENGE with the node's own proof."""
+        """Send CHALLENGE with the node's proof."""
         details = request.hello.details
         extra = details.authextra or {}
         given = {"authid": details.authid, "role": extra.get("role", TRUSTED), "nonce": extra.get("nonce")}
-        if not all(isinstance(text, str) and 0 < len(text) <= LONGEST for text in given.values()):
+        if not all(isinstance(text, str) and 0 < len(text) <= MAX_TEXT_LENGTH for text in given.values()):
             return Deny()
         text = json.dumps(
             {
@@ -71,7 +72,7 @@ class OperatorMethod:
         return ChallengePeer(OPERATOR.name, shown, text)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit an operator who has the key, with the role asked for."""
+        """Admit an operator who has the key, with the requested role."""
         if not is_proof(self._key, OPERATOR_SIDE, pending, message.signature):
             return Deny()
         given = json.loads(pending)
@@ -79,7 +80,7 @@ class OperatorMethod:
 
 
 def _read(text: str) -> dict[str, Any]:
-    """Return the content of a challenge, empty if it is not a JSON object."""
+    """Return the content of a challenge; empty if it is not a JSON object."""
     try:
         given = json.loads(text)
     except ValueError:
@@ -89,7 +90,7 @@ def _read(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The operator's side of the method. ``keys`` are the keys of all nodes that may answer."""
+    """The operator's side of the method. ``keys`` are the keys of all nodes to which it may connect."""
 
     authid: str
     keys: tuple[str, ...] = field(repr=False)
@@ -103,7 +104,7 @@ class Operator:
         return {"nonce": self.nonce, "role": self.role}
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Return the operator's proof, if the node has proved itself. Raises UnusableChallenge."""
+        """Return the operator's proof, after checking the node's proof. Raises UnusableChallenge."""
         text = extra.get("challenge")
         own = {"authid": self.authid, "nonce": self.nonce, "role": self.role}
         if not isinstance(text, str) or not own.items() <= _read(text).items():

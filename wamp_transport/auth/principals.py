@@ -1,4 +1,4 @@
-"""Principals: the data of a login, the principal found for it, and the interface of sources of principals."""
+"""Principals: the login data, the principal found for it, and the interface of sources of principals."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class LoginDenied(Exception):
-    """A source of principals refuses a login: with a URI for programs and a sentence for people."""
+    """A source of principals denies a login. The exception contains a URI and a user-friendly message."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -24,11 +24,11 @@ class LoginDenied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The data of a login with which a principal is looked up.
+    """The login data that is used to look up a principal.
 
-    ``method`` is the name in the configuration: ``scram`` for both of its forms. ``details`` are what Crossbar passes
-    to authenticators. ``public_key`` is in lower case hex, ``fingerprints`` have the form of :mod:`.fingerprints`.
-    ``ticket`` is set once the peer has sent one.
+    ``method`` is the name in the configuration: ``scram`` for both variants. ``details`` are those that Crossbar passes
+    to authenticators. ``public_key`` is in lowercase hexadecimal. ``fingerprints`` have the form of
+    :mod:`.fingerprints`. ``ticket`` is set when the client has sent one.
     """
 
     method: str
@@ -41,21 +41,21 @@ class Lookup:
 
 
 class TicketCheck(Protocol):
-    """A check of tickets."""
+    """A checker for tickets."""
 
     @property
     def is_slow(self) -> bool:
-        """Whether to run it in a thread."""
+        """Whether the check must run in a thread."""
         ...
 
     def accepts(self, ticket: str) -> bool:
-        """Return whether the ticket is right, in constant time."""
+        """Return whether the ticket is valid. The comparison takes constant time."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CraKeys:
-    """Keys for WAMP-CRA, any of which is valid: the secrets themselves or, with ``salting``, keys derived from them."""
+    """Keys for WAMP-CRA, all of which are valid. They are the secrets or, with ``salting``, derived keys."""
 
     keys: tuple[str, ...] = field(repr=False)
     salting: Salting | None = None
@@ -63,7 +63,7 @@ class CraKeys:
 
 @dataclass(frozen=True, slots=True)
 class CraPassword:
-    """A password from which the key for WAMP-CRA is derived on demand, in a thread."""
+    """A password from which the WAMP-CRA key is derived in a thread when it is needed."""
 
     password: str = field(repr=False)
     salting: Salting
@@ -71,7 +71,7 @@ class CraPassword:
 
 @dataclass(frozen=True, slots=True)
 class ScramCredential:
-    """Keys for SCRAM, any of which is valid, all derived in the same way."""
+    """Keys for SCRAM, all of which are valid and derived with the same parameters."""
 
     derivation: Derivation
     keys: tuple[ScramKeys, ...]
@@ -79,7 +79,7 @@ class ScramCredential:
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """Public keys for cryptosign, any of which is valid, in lower case hex."""
+    """Public keys for cryptosign, all of which are valid, in lowercase hexadecimal."""
 
     keys: tuple[str, ...]
 
@@ -89,9 +89,10 @@ Credential = TicketCheck | CraKeys | CraPassword | ScramCredential | PublicKeys
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The identity that a peer gets once it has proved it. The peer's HELLO or the method's default replaces None.
+    """The identity that a client gets after authentication. None is replaced with a value from HELLO or a default.
 
-    ``credential`` is what the peer has to prove; None if the source has checked that itself.
+    ``credential`` is the credential that the client must prove. It is None if the source has checked the client
+    already.
     """
 
     role: str | None = None
@@ -104,30 +105,30 @@ class Principal:
 class Principals(Protocol):
     """A source of principals for a method.
 
-    ``provider`` is the authprovider that sessions show, such as ``static``.
+    ``provider`` is the authprovider in session details, such as ``static``.
     """
 
     provider: str
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal; None if there is none. Raises LoginDenied to refuse with a reason of its own."""
+        """Return the principal; None if there is none. Raises LoginDenied to give a reason."""
         ...
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return some principal of a realm, as a model for challenges to unknown peers.
+        """Return a principal of a realm as a model for challenges to unknown clients.
 
-        The same ``choice`` gives the same principal.
+        The same ``choice`` returns the same principal.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The services that methods need from outside.
+    """The external services that authentication methods need.
 
-    ``random_bytes(n)`` are unguessable. ``timestamp()`` is the time of day in UTC as RFC 3339 text.
-    ``offload(function)`` runs a slow function elsewhere and waits for it. ``secret_key`` makes challenges to unknown
-    peers the same each time. ``router_key`` is the private key, 32 octets, with which the router proves its identity.
+    ``random_bytes(n)`` returns unguessable bytes. ``timestamp()`` returns the current time in UTC as RFC 3339 text.
+    ``offload(function)`` runs a slow function in a thread and waits for it. ``secret_key`` makes challenges to unknown
+    clients repeatable. ``router_key`` is the private key (32 bytes) with which the router proves its identity.
     """
 
     random_bytes: Callable[[int], bytes]
@@ -138,7 +139,7 @@ class World:
 
 
 def lookup_of(request: AuthenticationRequest, method: str, **more: Any) -> Lookup:
-    """Return the lookup for a login."""
+    """Return the lookup data for a login."""
     hello, ticket = request.hello, more.get("ticket")
     details: dict[str, Any] = {
         "session": request.session_id,
@@ -162,9 +163,10 @@ def admission(
     authid: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Admit | Deny:
-    """Return the session of a peer that is this principal. ``authid`` applies if neither principal nor peer has one.
+    """Return the admission of a client as this principal.
 
-    ``extra`` holds details that the method itself sends in WELCOME.
+    ``authid`` applies if neither the principal nor the client has one. ``extra`` contains additional details for
+    WELCOME.
     """
     role = principal.role or default_role
     if role is None:

@@ -1,4 +1,4 @@
-"""The sources of principals, as sessions show them in ``authprovider``, and the rules that hold for them."""
+"""The sources of principals, as shown in ``authprovider``, and their properties."""
 
 from enum import StrEnum
 from typing import Final
@@ -19,8 +19,13 @@ class AuthProvider(StrEnum):
 
 
 WATCHED: Final = frozenset({AuthProvider.DATABASE, AuthProvider.TOKEN, AuthProvider.DJANGO})
-"""Sources in the database. Their sessions end when the user or principal changes, and no cookie outlives that."""
+"""The sources in the database.
+
+Their sessions end when the user or principal changes, and their logins are not remembered by cookies.
+"""
 
 NAMES_USERS: Final = frozenset({AuthProvider.DJANGO, AuthProvider.LOCAL})
-"""Sources whose authid is a Django username: Django's own login, and code of the project. Another source's authid may
-equal a username by chance or on purpose, and is not that user."""
+"""The sources whose authid is a Django username: Django's login, and code of the project.
+
+An authid from another source can equal a username, but does not identify that user.
+"""

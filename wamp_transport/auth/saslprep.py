@@ -1,4 +1,4 @@
-"""SASLprep: the normal form of user names and passwords in which both ends compute. RFC 4013."""
+"""SASLprep: the normal form in which both sides use user names and passwords. RFC 4013."""
 
 import stringprep
 import unicodedata
@@ -19,7 +19,7 @@ _PROHIBITED = (
 def saslprep(text: str) -> str:
     """Return ``text`` normalized as a query: code points that are unassigned in Unicode 3.2 are allowed.
 
-    Raises ValueError for characters that the profile prohibits.
+    Raises ValueError for prohibited characters.
     """
     mapped = [" " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one)]
     result = unicodedata.normalize("NFKC", "".join(mapped))

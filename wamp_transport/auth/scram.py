@@ -1,9 +1,9 @@
-"""The computations of SCRAM, in the form of the specification and in the dialect of Autobahn and Crossbar.
+"""The cryptography of SCRAM, as specified and in the dialect of Autobahn and Crossbar.
 
-The method's name distinguishes them: ``wamp-scram`` is the specification's, ``scram`` the dialect. The dialect differs
-in these points: server nonces are joined as octets, ``c=`` stays empty, user names are not escaped, and with Argon2 the
-key is the base64 text of the hash. A principal's keys therefore serve only one of the two, shown by the name of the key
-derivation function: ``argon2id13`` or ``argon2id-13``. Keys derived with ``pbkdf2`` serve both.
+The authmethod selects the variant: ``wamp-scram`` is the specification's, ``scram`` is the dialect. The dialect differs
+as follows: server nonces are joined as bytes, ``c=`` is empty, user names are not escaped, and with Argon2 the key is
+the base64 text of the hash. So keys derived with Argon2 are valid for only one variant. The name of the key derivation
+function shows which: ``argon2id13`` or ``argon2id-13``. Keys derived with ``pbkdf2`` are valid for both.
 
 Section of the specification: Advanced Profile, "Salted Challenge Response Authentication"; RFC 5802, RFC 7677.
 """
@@ -25,16 +25,16 @@ DIALECT: Final = SCRAM.name
 STANDARD: Final = SCRAM.aliases[0]
 
 KDFS: Final[dict[str, tuple[Kdf, ...]]] = {STANDARD: ("argon2id13", "pbkdf2"), DIALECT: ("argon2id-13", "pbkdf2")}
-"""The key derivation functions by method."""
+"""The key derivation functions for each authmethod."""
 
 KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 16
-"""Octets of a server nonce, as the specification recommends."""
+"""The size of a server nonce in bytes, as the specification recommends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """The way keys are derived from a password. ``memory`` is in KiB, and None for PBKDF2."""
+    """The parameters for deriving keys from a password. ``memory`` is in KiB; it is None for PBKDF2."""
 
     kdf: Kdf
     salt: bytes
@@ -51,8 +51,9 @@ class ScramKeys:
 
 
 def salted_password(password: str, derivation: Derivation) -> bytes:
-    """Return the key that all others are derived from. Slow on purpose. Raises ValueError for characters that SASLprep
-    prohibits.
+    """Return the key from which all other keys are derived. This is slow on purpose.
+
+    Raises ValueError for characters that SASLprep prohibits.
     """
     secret = (password if derivation.kdf == "argon2id-13" else saslprep(password)).encode()
     if derivation.kdf == "pbkdf2":
@@ -71,7 +72,7 @@ def salted_password(password: str, derivation: Derivation) -> bytes:
 
 
 def keys_of(salted: bytes) -> ScramKeys:
-    """Return the keys that a server stores, from the result of :func:`salted_password`."""
+    """Return the keys that a server stores, given the result of :func:`salted_password`."""
     return ScramKeys(sha256(client_key(salted)).digest(), hmac.digest(salted, b"Server Key", "sha256"))
 
 
@@ -110,18 +111,18 @@ def auth_message(
 
 
 def client_proof(salted: bytes, message: bytes) -> bytes:
-    """Return the client's answer to a challenge."""
+    """Return the client's proof, which is its response to a challenge."""
     key = client_key(salted)
     return _xor(key, hmac.digest(sha256(key).digest(), message, "sha256"))
 
 
 def server_signature(keys: ScramKeys, message: bytes) -> bytes:
-    """Return the proof of the server's identity."""
+    """Return the signature with which the server proves its identity."""
     return hmac.digest(keys.server_key, message, "sha256")
 
 
 def is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
-    """Return whether a client's proof shows that it has the key that belongs to ``keys``."""
+    """Return whether a client's proof is valid for ``keys``."""
     if len(proof) != KEY_SIZE:
         return False
     recovered = _xor(proof, hmac.digest(keys.stored_key, message, "sha256"))

@@ -1,4 +1,4 @@
-"""The steps of SCRAM, in both forms. Its computations are in :mod:`.scram`."""
+"""The messages of SCRAM, in both variants. The cryptography is in :mod:`.scram`."""
 
 from base64 import b64decode, b64encode
 from binascii import Error
@@ -25,21 +25,21 @@ from .scram import (
     server_signature,
 )
 
-LONGEST_NONCE: Final = 512
+MAX_NONCE_LENGTH: Final = 512
 
-MOST_MODELS: Final = 50
-"""Principals that are tried as a model for a decoy."""
+MAX_MODELS: Final = 50
+"""The maximum number of principals that are tried as a model for a decoy."""
 
-DEFAULT: Final = {
+DEFAULT_CREDENTIALS: Final = {
     STANDARD: Derivation("argon2id13", b"\0" * 16, 3, 64 * 1024),
     DIALECT: Derivation("argon2id-13", b"\0" * 16, 4096, 512),
 }
-"""The model of a decoy if there is no principal."""
+"""The parameters of a decoy if there is no principal to serve as a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingScram:
-    """A login that waits for its proof. ``principal`` is None for an unknown peer."""
+    """A login that waits for the client's proof. ``principal`` is None if the client is unknown."""
 
     principal: Principal | None
     keys: tuple[ScramKeys, ...]
@@ -49,7 +49,7 @@ class PendingScram:
 
 
 class ScramMethod:
-    """SCRAM. Unknown peers get a challenge that looks like a principal's, and are denied at the end."""
+    """The method SCRAM. An unknown client gets a realistic challenge, and is denied only after its response."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -61,7 +61,7 @@ class ScramMethod:
         method, authid = request.method, request.hello.details.authid or ""
         extra = request.hello.details.authextra or {}
         client_nonce = extra.get("nonce")
-        if not isinstance(client_nonce, str) or len(client_nonce) > LONGEST_NONCE:
+        if not isinstance(client_nonce, str) or len(client_nonce) > MAX_NONCE_LENGTH:
             return Deny(message="authextra must hold a nonce, which is base64 text")
         try:
             nonce = joined_nonce(method, client_nonce, self._world.random_bytes(NONCE_SIZE))
@@ -80,7 +80,7 @@ class ScramMethod:
         )
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit the peer, with the server's own signature, if its proof is right."""
+        """Admit the client and send the server's signature, if the client's proof is valid."""
         if request.method == STANDARD and not _repeats(message.extra, pending):
             return Deny()
         try:
@@ -98,16 +98,16 @@ class ScramMethod:
         )
 
     def _decoy(self, method: str, authid: str, realm: str | None) -> Derivation:
-        """Return a made-up key derivation, modeled on that of a real principal."""
+        """Return the parameters of a decoy challenge, modeled on a real principal."""
         key = self._world.secret_key
         first = decoy_challenges.choice(key, SCRAM.name, authid)
-        like = next(self._models(method, first, realm), DEFAULT[method])
+        like = next(self._models(method, first, realm), DEFAULT_CREDENTIALS[method])
         salt = decoy_challenges.octets(key, SCRAM.name, authid, len(like.salt))
         return Derivation(like.kdf, salt, like.iterations, like.memory)
 
     def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:
-        """Yield the key derivations of principals that can log in with a method."""
-        for number in range(MOST_MODELS):
+        """Yield the key derivation parameters of principals that can log in with a method."""
+        for number in range(MAX_MODELS):
             model = self._principals.model(first + number, realm)
             if model is None:
                 return
@@ -122,14 +122,14 @@ def _extra(method: str, nonce: str, derivation: Derivation) -> dict[str, Any]:
         "kdf": derivation.kdf,
         "iterations": derivation.iterations,
     }
-    # Clients of the dialect read the memory as a number if it is present at all.
+    # Clients of the dialect parse the memory as a number, so it must be absent rather than null.
     if method == STANDARD or derivation.memory is not None:
         extra["memory"] = derivation.memory
     return extra
 
 
 def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Return name and data of the channel binding asked for. Raises ValueError if it is not offered here."""
+    """Return the name and data of the requested channel binding. Raises ValueError if it is not supported here."""
     if binding is None or (binding == "" and method == DIALECT):
         return None
     if method == STANDARD and isinstance(binding, str) and binding in SCRAM.channel_bindings:
@@ -140,7 +140,7 @@ def _channel(method: str, binding: object, transport: Mapping[str, Any]) -> tupl
 
 
 def _repeats(extra: Mapping[str, Any], pending: PendingScram) -> bool:
-    """Return whether AUTHENTICATE repeats the nonce, the channel binding and its data."""
+    """Return whether AUTHENTICATE repeats the nonce and the channel binding with its data."""
     name, data = pending.channel or (None, b"")
     given = extra.get("cbind_data")
     expected = b64encode(data).decode() if name is not None else None

@@ -1,7 +1,7 @@
-"""Sealing of secrets in a stored configuration: they are replaced with hashes or derived keys.
+"""Sealing of secrets in a stored configuration: clear-text secrets are replaced with hashes or derived keys.
 
-The functions work on ``auth`` mappings as given. Values of an unknown form stay, for the checks to report; so do
-references to environment variables.
+The functions accept unvalidated ``auth`` mappings. Invalid values are kept, so that the validation can report them.
+References to environment variables are kept as well.
 """
 
 import copy
@@ -9,36 +9,36 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ..config.auth_methods import TICKET, WAMPCRA
-from ..config.principals import MOST_ITERATIONS, MOST_KEYLEN
+from ..config.principals import MAX_ITERATIONS, MAX_KEYLEN
 from ..config.secret import is_reference
 from .wampcra import Salting, derive_key
 
 ITERATIONS: Final = 100_000
-"""Rounds of PBKDF2 unless configured. Each login costs its client as many, in browsers as well."""
+"""The default number of PBKDF2 rounds. Clients, including browsers, compute them for each login."""
 
 KEYLEN: Final = 32
-"""Octets."""
+"""The length of a derived key in bytes."""
 
-PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
-"""Method, the key of its list of principals, and the attribute that holds a secret in clear text."""
+SECRET_PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
+"""The method, the key of its list of principals, and the attribute with the clear-text secret."""
 
 Place = tuple[str, str, str, str]
-"""Method, list, authid, attribute: the keys that lead to a secret from ``auth``."""
+"""The keys that lead from ``auth`` to a secret: method, list, authid and attribute."""
 
 
 def in_the_clear(auth: object) -> Iterator[Place]:
-    """Yield the places of clear-text secrets that can be sealed."""
-    for method, listed, attribute in PLACES:
+    """Yield the places of the clear-text secrets that can be sealed."""
+    for method, listed, attribute in SECRET_PLACES:
         for authid, principal in _principals(auth, method, listed).items():
             if isinstance(principal, Mapping) and _is_clear(principal.get(attribute)):
                 yield method, listed, authid, attribute
 
 
 def sealed(auth: Any, hash_ticket: Callable[[str], str], new_salt: Callable[[], str]) -> Any:
-    """Return ``auth`` with each clear-text secret replaced with a hash or a derived key. Slow on purpose.
+    """Return ``auth`` with each clear-text secret replaced with a hash or a derived key. This is slow on purpose.
 
-    A principal's own salt, iterations and keylen are used for derived keys, otherwise new ones. The challenge sends
-    them to clients.
+    If a principal has a salt, iterations and keylen, they are used for its derived key. Otherwise, new ones are
+    generated. The challenge sends these parameters to clients.
     """
     kept = copy.deepcopy(auth)
     for method, listed, authid, attribute in in_the_clear(auth):
@@ -69,11 +69,11 @@ def _is_clear(value: object) -> bool:
 
 
 def _derived(secret: str, principal: Mapping[str, Any], new_salt: Callable[[], str]) -> dict[str, Any] | None:
-    """Return the attributes that replace a secret for WAMP-CRA; None if the principal's own salting is invalid."""
+    """Return the attributes that replace a WAMP-CRA secret; None if the principal's salting parameters are invalid."""
     salt, iterations, keylen = (principal.get(name) for name in ("salt", "iterations", "keylen"))
     if salt is None or iterations is None or keylen is None:
         salting = Salting(new_salt(), ITERATIONS, KEYLEN)
-    elif isinstance(salt, str) and _is_number(iterations, MOST_ITERATIONS) and _is_number(keylen, MOST_KEYLEN):
+    elif isinstance(salt, str) and _is_number(iterations, MAX_ITERATIONS) and _is_number(keylen, MAX_KEYLEN):
         salting = Salting(salt, iterations, keylen)
     else:
         return None

@@ -1,4 +1,4 @@
-"""Principals in the configuration."""
+"""The principals in the configuration, as a source for authentication methods."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,11 +19,11 @@ from .scram import Derivation, ScramKeys
 from .ticket import DelayedTickets, PlainTickets
 
 Hashed = Callable[[tuple[str, ...]], TicketCheck]
-"""Makes a check of tickets from their hashes. Without hashes it takes as long and accepts nothing."""
+"""A function that returns a ticket checker for hashes. Without hashes, the check is as slow and accepts no ticket."""
 
 
 class StaticPrincipals:
-    """The principals of one method of one service, in memory. ``hashed`` makes the checks of hashed tickets."""
+    """The configured principals of a method of a service. ``hashed`` creates the checkers for hashed tickets."""
 
     provider = AuthProvider.STATIC.value
 
@@ -44,7 +44,7 @@ class StaticPrincipals:
         }
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return a principal by certificate or authid, or by a key that only one principal has."""
+        """Return a principal by certificate, by authid, or by a key that only one principal has."""
         authid = lookup.authid
         if lookup.fingerprints:
             known = [self._by_fingerprint[one] for one in lookup.fingerprints if one in self._by_fingerprint]
@@ -58,7 +58,7 @@ class StaticPrincipals:
         return self._principals[self._names[choice % len(self._names)]] if self._names else None
 
     def has(self, authid: str, role: str) -> bool:
-        """Return whether a principal's sessions have this authid and role."""
+        """Return whether a principal exists whose sessions have this authid and role."""
         return (authid, role) in self._identities
 
 

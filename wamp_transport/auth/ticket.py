@@ -1,4 +1,4 @@
-"""The ticket method: the client sends a password or token as it is.
+"""Ticket-based authentication: the client sends a password or token in plain text.
 
 Section of the specification: Advanced Profile, "Ticket-based Authentication".
 """
@@ -26,7 +26,7 @@ from .principals import (
 
 @dataclass(frozen=True, slots=True)
 class PlainTickets:
-    """Tickets known in clear text, any of which is valid."""
+    """Clear-text tickets, all of which are valid."""
 
     tickets: tuple[str, ...] = field(repr=False)
     is_slow: bool = False
@@ -38,9 +38,9 @@ class PlainTickets:
 
 @dataclass(frozen=True, slots=True)
 class DelayedTickets:
-    """Clear-text tickets beside hashed ones. The check takes as long for both, so the time reveals nothing.
+    """Clear-text tickets of principals when other principals have hashed ones.
 
-    ``delay`` accepts nothing.
+    A check takes as long as with hashes, so its duration reveals nothing. ``delay`` is a check that accepts no ticket.
     """
 
     tickets: TicketCheck
@@ -53,7 +53,7 @@ class DelayedTickets:
 
 
 class TicketMethod:
-    """Ticket-based authentication. A principal is looked up once the ticket has arrived."""
+    """The ticket method. The principal is looked up when the ticket has arrived."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -65,7 +65,7 @@ class TicketMethod:
         return ChallengePeer(request.method, {})
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit the peer if its ticket is right."""
+        """Admit the client if its ticket is valid."""
         principal = await self._principals.find(lookup_of(request, TICKET.name, ticket=message.signature))
         if principal is None:
             return Deny()

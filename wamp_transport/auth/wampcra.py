@@ -1,4 +1,4 @@
-"""The computations of WAMP-CRA: the challenge, the key, the signature.
+"""The cryptography of WAMP-CRA: the challenge, the key and the signature.
 
 Section of the specification: Advanced Profile, "Challenge Response Authentication".
 """
@@ -15,7 +15,7 @@ from ..config.auth_methods import WAMPCRA
 
 @dataclass(frozen=True, slots=True)
 class Salting:
-    """The parameters for deriving a key from a password with PBKDF2-HMAC-SHA256. ``keylen`` is in octets.
+    """The parameters for deriving a key from a password with PBKDF2-HMAC-SHA256. ``keylen`` is in bytes.
 
     The salt is text and is encoded in UTF-8.
     """
@@ -30,7 +30,7 @@ class Salting:
 
 
 def derive_key(password: str, salting: Salting) -> str:
-    """Return the key of a salted password: the output of PBKDF2 in base64. Slow on purpose."""
+    """Return the key for a salted password: the output of PBKDF2 in base64. This is slow on purpose."""
     key = pbkdf2_hmac("sha256", password.encode(), salting.salt.encode(), salting.iterations, salting.keylen)
     return b64encode(key).decode()
 
@@ -38,7 +38,10 @@ def derive_key(password: str, salting: Salting) -> str:
 def challenge_text(
     session_id: int, authid: str, authrole: str, authprovider: str, *, nonce: str, timestamp: str
 ) -> str:
-    """Return the text for the client to sign. ``nonce`` is random, ``timestamp`` the time of day (RFC 3339, UTC)."""
+    """Return the text for the client to sign.
+
+    ``nonce`` is random; ``timestamp`` is the current time (RFC 3339, UTC).
+    """
     return json.dumps(
         {
             "authid": authid,
@@ -58,6 +61,6 @@ def sign(key: str, challenge: str) -> str:
 
 
 def is_signature(keys: tuple[str, ...], challenge: str, signature: str) -> bool:
-    """Return whether any of the keys made the signature, in constant time."""
+    """Return whether any of the keys made the signature. The comparison takes constant time."""
     given = signature.encode("utf-8", "replace")
     return any([hmac.compare_digest(sign(key, challenge).encode(), given) for key in keys])

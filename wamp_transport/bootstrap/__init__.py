@@ -1,1 +1,4 @@
-"""The one place that wires configuration, stores, router, node and services together."""
+"""The wiring of a process.
+
+Only these modules connect the configuration, the stores, the router, the node and the services.
+"""

@@ -1,4 +1,4 @@
-"""The authenticator of a node: built from the configuration, and updated with it."""
+"""The authentication of a node's clients. It follows the configuration."""
 
 import importlib
 import logging
@@ -52,15 +52,15 @@ from .cookie_logins import CookieLogins
 from .identity.django_methods import SessionMethod, TokenPrincipals
 from .identity.identity_services import IdentityServices
 from .identity.stored_principals import HashedTickets, StoredPrincipals
-from .threads import LOGIN_PATIENCE, MAX_LOGINS
+from .threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS
 
 logger = logging.getLogger(__name__)
 
 HASH_THREADS: Final = 2
-"""Slow hashes that are computed at the same time."""
+"""The maximum number of slow password hashes that are computed at the same time."""
 
 FUNCTION_THREADS: Final = 8
-"""Functions that decide on logins and run at the same time."""
+"""The maximum number of the project's login functions that run at the same time."""
 
 METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method]]] = {
     ANONYMOUS.name: AnonymousMethod,
@@ -73,16 +73,18 @@ METHOD_CLASSES: Final[dict[str, Callable[[Principals, World, str | None], Method
 
 
 def _login_threads(name: str, size: int) -> WorkerThreads:
-    return WorkerThreads(name, size, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_clean_connections)
+    return WorkerThreads(
+        name, size, max_queued=MAX_QUEUED_LOGINS, max_wait_seconds=MAX_LOGIN_WAIT_SECONDS, around=with_clean_connections
+    )
 
 
 def router_key() -> bytes:
-    """Return the router's default private key, derived from SECRET_KEY and thus the same in all processes."""
+    """Return the router's default private key, derived from SECRET_KEY so that all processes use the same key."""
     return salted_hmac("wamp_transport.auth.router_key", "", algorithm="sha256").digest()
 
 
 class Authentication:
-    """The authenticator of a node, for all its services."""
+    """The authenticator for all WAMP services of a node."""
 
     def __init__(self, cookies: CookieLogins, sessions: ServiceSessions, identities: IdentityServices) -> None:
         self._cookies = cookies
@@ -96,26 +98,34 @@ class Authentication:
             random_bytes=os.urandom,
             timestamp=lambda: rfc3339(datetime.now(UTC)),
             offload=self._hashing.run,
-            # The same in all processes, which must not send different challenges to an unknown peer.
+            # All processes use the same key. Challenges that differ between them would reveal that a principal does not
+            # exist.
             secret_key=salted_hmac("wamp_transport.auth.decoys", "", algorithm="sha256").digest(),
             router_key=router_key(),
         )
 
-    def let_in_operators(self, key: str) -> None:
-        """Admit whoever has ``key`` to every service, with any role of the realm or ``trusted``."""
+    def admit_operators(self, key: str) -> None:
+        """Let operators log in to all services, with any role or ``trusted``.
+
+        Operators prove that they know ``key``.
+        """
         self._operators = OperatorMethod(key, self.world)
 
     def configure(self, services: Mapping[str, PathService]) -> None:
-        """Prepare and use these services. Raises the first error of a service that could not be built."""
+        """Build the methods of ``services`` and use them.
+
+        Raises the first error of a service whose methods cannot be built.
+        """
         prepared = self.prepare(services)
         self.use(prepared)
         for error in prepared.failures.values():
             raise error
 
     def prepare(self, services: Mapping[str, PathService]) -> "PreparedLogins":
-        """Build the methods of services, by key, and change nothing. Those of unchanged services are kept.
+        """Build the authentication methods of ``services`` without using them yet. Unchanged services keep their
+        methods.
 
-        Call it in a thread: it imports modules.
+        Call this method in a thread, because it imports modules.
         """
         prepared = PreparedLogins({}, {})
         for key, service in services.items():
@@ -125,25 +135,25 @@ class Authentication:
             try:
                 if known is None or known.service != service:
                     known = ServiceLogins(service, self._sources(service), self._django_method)
-            except Exception as error:  # noqa: BLE001 - the other services must not keep their old principals for it
+            except Exception as error:  # noqa: BLE001 - one failure must not leave the other services with outdated principals
                 prepared.failures[key] = error
             else:
                 prepared.services[key] = known
         return prepared
 
     def use(self, prepared: "PreparedLogins") -> set[str]:
-        """Use what was prepared. Return the keys of the services whose methods are replaced or gone."""
+        """Use prepared methods. Return the keys of the services whose methods were replaced or removed."""
         before, self._services = self._services, prepared.services
         return {key for key, known in before.items() if prepared.services.get(key) is not known}
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login."""
+        """Return the next step of a login: a challenge, or the decision to admit, skip or deny."""
         service = self._services.get(request.service)
         if service is None:
             return Deny(errors.AUTHENTICATION_FAILED, "this service no longer exists")
         kind = BY_WIRE_NAME[request.method]
         if kind is COOKIE:
-            return await self._cookies.admit(request, service.may_be)
+            return await self._cookies.admit(request, service.is_still_allowed)
         method = self._operators if kind is OPERATOR else service.methods.get(kind.name)
         if method is None:
             return Skip()
@@ -161,16 +171,16 @@ class Authentication:
         return answer
 
     def is_stale(self, session: Session) -> bool:
-        """Return whether the static principal of a session no longer exists or has another role."""
+        """Return whether a session's principal was removed from the configuration or given another role."""
         service = self._services.get(session.service.key)
         if service is None:
             return False
         if not BY_WIRE_NAME[session.authmethod].ends_with_principal:
             return False
-        return not service.may_be(session.authmethod, session.authprovider, session.authid, session.authrole)
+        return not service.is_still_allowed(session.authmethod, session.authprovider, session.authid, session.authrole)
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads that compute hashes and run functions."""
         self._hashing.close()
         self._functions.close()
         self._identities.close()
@@ -178,8 +188,12 @@ class Authentication:
     def _sources(self, service: PathService) -> Callable[[str, MethodAuth], tuple[Principals, Method]]:
         def source(name: str, settings: MethodAuth) -> tuple[Principals, Method]:
             principals = self._principals(name, settings)
-            given = settings.router_key if isinstance(settings, CryptosignAuth) else None
-            world = self.world if given is None else replace(self.world, router_key=bytes.fromhex(given.reveal()))
+            router_key_hex = settings.router_key if isinstance(settings, CryptosignAuth) else None
+            world = (
+                self.world
+                if router_key_hex is None
+                else replace(self.world, router_key=bytes.fromhex(router_key_hex.reveal()))
+            )
             return principals, METHOD_CLASSES[name](principals, world, settings.default_role)
 
         return source
@@ -202,11 +216,11 @@ class Authentication:
         if settings.type == "function":
             create = settings.create or ""
             world = replace(self.world, offload=self._functions.run)
-            return FunctionPrincipals(world, create, _made(create, settings.config))
-        return StaticPrincipals(settings, _hashed)
+            return FunctionPrincipals(world, create, _create_authenticator(create, settings.config))
+        return StaticPrincipals(settings, _hashed_tickets)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
-        """Call a procedure as the router and return its first result. Raises ApplicationError."""
+        """Call a procedure as the router and return its result. Raises ApplicationError."""
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
@@ -218,7 +232,7 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLogins:
-    """The methods of each service, by the service's key, and the errors of those that could not be built."""
+    """The authentication methods built for each service, and the errors of services whose build failed."""
 
     services: dict[str, "ServiceLogins"]
     failures: dict[str, Exception]
@@ -236,50 +250,59 @@ class ServiceLogins:
         self.service = service
         settings = service.settings
         auth = settings.auth if isinstance(settings, WebSocketSection) else None
-        asked = service_options(service).authmethods
+        enabled = service_options(service).authmethods
         found = auth.methods() if auth is not None else {}
-        made = {name: source(name, each) for name, each in found.items() if name in asked}
-        self.methods = {name: method for name, (_, method) in made.items()}
+        built = {name: source(name, each) for name, each in found.items() if name in enabled}
+        self.methods = {name: method for name, (_, method) in built.items()}
         self._django = auth.django_methods() if auth is not None else {}
         self.methods |= {name: django(name, each) for name, each in self._django.items()}
-        self._principals = {name: principals for name, (principals, _) in made.items()}
+        self._principals = {name: principals for name, (principals, _) in built.items()}
 
-    def may_be(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether this login would still be allowed. Sources that must be asked are assumed to agree."""
+    def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
+        """Return whether the current methods would still allow this login. Only the configuration is checked."""
         if authmethod in self._django:
-            return True  # the session watch ends these
+            return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:
-            return any(may_have(each, authid, authrole) for each in self._principals.values())
+            return any(may_exist(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
-            return False  # principals of another source may have this name
-        return may_have(principals, authid, authrole)
+            return False  # a principal of another source may have the same name
+        return may_exist(principals, authid, authrole)
 
 
-def may_have(principals: Principals, authid: str, authrole: str) -> bool:
-    """Return whether there is such a principal, as far as is known without asking the source."""
+def may_exist(principals: Principals, authid: str, authrole: str) -> bool:
+    """Return whether a principal with this authid and role may exist.
+
+    Sources that cannot be checked here return True.
+    """
     return not isinstance(principals, StaticPrincipals) or principals.has(authid, authrole)
 
 
-def _hashed(hashes: tuple[str, ...]) -> HashedTickets:
-    """Return the check of tickets for hashes in the configuration. A hash of an unknown algorithm accepts nothing."""
+def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
+    """Return a checker for tickets with these hashes from the configuration.
+
+    With an unknown algorithm, no ticket matches.
+    """
     for each in hashes:
         try:
             identify_hasher(each)
         except ValueError:
-            logger.error("A ticket_hash accepts no login: its algorithm is not in PASSWORD_HASHERS")
+            logger.error("A ticket_hash accepts no ticket: its algorithm is not in PASSWORD_HASHERS")
     return HashedTickets(tuple((None, each) for each in hashes))
 
 
-def _made(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
-    """Return the function that ``create`` makes; None if that fails, which is logged."""
+def _create_authenticator(name: str, config: dict[str, Any] | None) -> Callable[..., Any] | None:
+    """Return the authenticator that the function named ``name`` creates from ``config``; None if that fails.
+
+    A failure is logged.
+    """
     module, _, attribute = name.rpartition(".")
     try:
         create = getattr(call_guarded(importlib.import_module, module), attribute)
         function = call_guarded(create, config, None)
         if callable(function):
             return function  # type: ignore[no-any-return]
-        logger.error("No login with %s is possible: it did not return a callable", name)
+        logger.error("Logins with %s are not possible: it did not return a callable", name)
     except Exception:
-        logger.exception("No login with %s is possible: it failed", name)
+        logger.exception("Logins with %s are not possible: it failed", name)
     return None

@@ -1,4 +1,4 @@
-"""One way to write what happens on the event loop somewhere slow: queued, bounded, in batches, tried again."""
+"""A queue whose items are written to slow storage in batches, so that the event loop never waits."""
 
 import asyncio
 import logging
@@ -13,17 +13,17 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-LOG_SECONDS: Final = 60.0
-"""How often the same trouble is logged."""
+LOG_INTERVAL_SECONDS: Final = 60.0
+"""The minimum interval between two log messages about the same problem."""
 
 
 class BatchWriter(Generic[Item]):
-    """A queue of items, and the task that writes them in batches, in order. It belongs to one event loop.
+    """A queue of items and the task that writes them, in batches and in order. It belongs to one event loop.
 
-    ``name`` says what the items are, for the log ("events of histories"). ``write`` writes a batch. If it raises
-    DatabaseError the batch is tried again at the next :meth:`flush`; with any other exception it is dropped. Up to
-    ``max_items`` items of ``max_bytes`` together may wait; newer ones are dropped, counted, and logged.
-    ``is_eager``: write as soon as there is something, instead of at each :meth:`flush`.
+    ``name`` describes the items in the log ("events of histories"). ``write`` writes a batch. If it raises
+    DatabaseError, the batch is retried at the next :meth:`flush`. After any other exception, the batch is dropped. The
+    queue holds up to ``max_items`` items with a total of ``max_bytes``. Further items are dropped, counted and logged.
+    If ``is_eager``, items are written as soon as they are queued, not only at each :meth:`flush`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BatchWriter(Generic[Item]):
         return len(self._waiting)
 
     def put(self, item: Item, size: int = 0) -> bool:
-        """Queue an item of ``size`` bytes. Never waits. Returns whether there was room."""
+        """Queue an item of ``size`` bytes without waiting. Return False if the item was dropped."""
         if self._is_closed or len(self._waiting) >= self.max_items or self._bytes + size > self.max_bytes:
             self._drop(1)
             return False
@@ -65,16 +65,16 @@ class BatchWriter(Generic[Item]):
         return True
 
     async def flush(self) -> None:
-        """Write what waits. What a database that does not answer cannot take goes on waiting."""
+        """Write the queued items. If the database fails, the items stay in the queue."""
         if self._writing is None and self._waiting:
             self._start()
         if self._writing is not None:
-            # Not canceled with whoever waits for it: a batch would be lost.
+            # Shielded: if the caller is canceled, the writing task must continue, or its batch would be lost.
             await asyncio.shield(self._writing)
         self._report_dropped()
 
     async def close(self, seconds: float) -> None:
-        """Write what waits, for up to ``seconds``, and take nothing more. What is left is dropped."""
+        """Refuse new items and write the queued ones. After ``seconds``, drop the rest."""
         self._is_closed = True
         try:
             async with asyncio.timeout(seconds):
@@ -105,7 +105,7 @@ class BatchWriter(Generic[Item]):
                     self._waiting.extendleft(reversed(batch))
                     self._bytes += sum(size for _, size in batch)
                     if self._may_log("failure"):
-                        text = "%d %s cannot be written now and are tried again: %s"
+                        text = "Writing %d %s failed, and is retried: %s"
                         logger.error(text, len(batch), self._name, error)
                     return
                 except Exception:
@@ -123,12 +123,12 @@ class BatchWriter(Generic[Item]):
     def _report_dropped(self) -> None:
         if self._unreported and self._may_log("dropped"):
             count, self._unreported = self._unreported, 0
-            text = "%d %s are lost: %d wait already, and they are not written fast enough"
+            text = "%d %s are lost: %d are queued already, and they are not written fast enough"
             logger.error(text, count, self._name, len(self._waiting))
 
     def _may_log(self, trouble: str) -> bool:
         now = monotonic()
-        if now - self._logged_at.get(trouble, -LOG_SECONDS) < LOG_SECONDS:
+        if now - self._logged_at.get(trouble, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
             return False
         self._logged_at[trouble] = now
         return True

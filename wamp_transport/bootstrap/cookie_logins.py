@@ -1,4 +1,4 @@
-"""Logins that a cookie stands for: stored with its record, used by later connections, and deleted at logout."""
+"""Logins that are stored with a cookie. Later connections with the cookie reuse the login, and a logout deletes it."""
 
 import asyncio
 import logging
@@ -19,12 +19,12 @@ from .cookies import CookieStores
 
 logger = logging.getLogger(__name__)
 
-MayBe = Callable[[str, str, str, str], bool]
-"""Returns whether a login with this method and provider, as this authid and role, would still be allowed."""
+IsStillAllowed = Callable[[str, str, str, str], bool]
+"""A function that returns whether the configuration still allows a login: ``(method, provider, authid, role)``."""
 
 
 class CookieLogins(NodeObserver):
-    """The logins in the cookie stores of the services."""
+    """The logins in the cookie stores of a node's services. It also observes the node for clients that log out."""
 
     def __init__(self, stores: CookieStores) -> None:
         self._stores = stores
@@ -33,16 +33,16 @@ class CookieLogins(NodeObserver):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Set the services. Logins are stored for those that have the method cookie."""
+        """Set the services. Logins are stored only for services that have the authentication method ``cookie``."""
         self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Observe ``node``, to log out its clients when they say so."""
+        """Observe ``node`` for clients that log out with GOODBYE."""
         self._connections = node.connections
         node.observers.add(self)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """Delete the login of a client that logs out with GOODBYE, and close its other connections."""
+        """If a client logs out with GOODBYE, delete its stored login and close its other connections."""
         tracker = self._stores.trackers.get(connection.service.key)
         if reason == CLOSE_LOGOUT and tracker is not None:
             others = list(self._connections.values())
@@ -50,24 +50,24 @@ class CookieLogins(NodeObserver):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def admit(self, request: AuthenticationRequest, may_be: MayBe) -> Admit | Skip | Deny:
-        """Return the session for a client with a stored login. Without such a login the next method is tried."""
+    async def admit(self, request: AuthenticationRequest, is_still_allowed: IsStillAllowed) -> Admit | Skip | Deny:
+        """Admit a client that has a stored login which is still allowed. Otherwise, skip to the next method."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed:
             return Skip()
         try:
             login = await tracker.store.login(id, request.service)
         except CookieStoreError as error:
-            logger.error("A login cannot be read from the cookie store: %s", error)
+            logger.error("Reading a login from the cookie store failed: %s", error)
             return Skip()
         if login is None or request.hello.realm not in (None, login.realm):
             return Skip()
-        if not may_be(login.authmethod, login.authprovider, login.authid, login.authrole):
+        if not is_still_allowed(login.authmethod, login.authprovider, login.authid, login.authrole):
             return Skip()
         return Admit(login.realm, login.authid, login.authrole, COOKIE.name, AuthProvider.COOKIE.value, login.authextra)
 
     async def remember(self, request: AuthenticationRequest, admitted: Admit) -> None:
-        """Store the login of a client with its cookie."""
+        """Store a client's login with its cookie."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
             return
@@ -83,10 +83,10 @@ class CookieLogins(NodeObserver):
         try:
             await tracker.store.remember(id, login)
         except CookieStoreError as error:
-            logger.error("A login cannot be stored with its cookie: %s", error)
+            logger.error("Storing a login with its cookie failed: %s", error)
 
     async def _log_out(self, logging_out: Awaitable[None]) -> None:
         try:
             await logging_out
         except CookieStoreError as error:
-            logger.error("A cookie cannot be deleted, and still stands for its login: %s", error)
+            logger.error("Deleting a cookie failed, so it is still accepted as a login: %s", error)

@@ -1,4 +1,4 @@
-"""The cookie stores of this process: one for each place in the configuration, shared by its services."""
+"""The cookie stores of this process: one for each file, one for the database, and one in memory for each service."""
 
 import asyncio
 import logging
@@ -20,13 +20,16 @@ from .plan import ConfigurationPart
 logger = logging.getLogger(__name__)
 
 PURGE_SECONDS: Final = 60.0
-"""Interval at which expired records are deleted."""
+"""The interval between deletions of expired records."""
 
 
 class CookieStores(ConfigurationPart):
-    """The open cookie stores. Stores are opened when services need them, purged, and closed when no service uses them.
+    """The open cookie stores.
 
-    ``trackers`` holds the trackers of services with a cookie, by the service's key.
+    A store is opened when the first service needs it, and closed when no service uses it. Expired records are deleted
+    at intervals.
+
+    ``trackers`` maps the key of each service with a cookie to its tracker.
     """
 
     name = "cookies"
@@ -34,13 +37,19 @@ class CookieStores(ConfigurationPart):
     def __init__(self) -> None:
         self._stores: dict[Hashable, AsyncCookieStore] = {}
         self._prepared: dict[Hashable, AsyncCookieStore] = {}
-        """Stores of a configuration that may still be refused. No service uses them, so they open no file."""
+        """The stores for a configuration that may still be refused.
+
+        They are not used yet, so they do not open their files.
+        """
         self.trackers: dict[str, CookieTracker] = {}
-        self._fresh: list[AsyncCookieStore] = []
-        self._troubled: set[Hashable] = set()
+        self._unpurged: list[AsyncCookieStore] = []
+        self._failing: set[Hashable] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
-        """Return the tracker for the clients of a service, to be used from :meth:`use` on; None without a cookie."""
+        """Build the cookie tracker of a service, to be passed to :meth:`use`.
+
+        Return None if the service has no cookie.
+        """
         cookie = _cookie(service)
         if cookie is None:
             return None
@@ -49,11 +58,11 @@ class CookieStores(ConfigurationPart):
         if store is None:
             store = self._prepared[place] = AsyncCookieStore(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
-                self._fresh.append(store)
+                self._unpurged.append(store)
         return CookieTracker(cookie, store, service.path)
 
     def use(self, trackers: Mapping[str, CookieTracker]) -> None:
-        """Use these trackers from now on. Close the stores that none of them uses."""
+        """Replace the trackers with ``trackers``, and close the stores that are no longer used."""
         self.trackers = dict(trackers)
         used = [one.store for one in trackers.values()]
         known, self._stores, self._prepared = {**self._stores, **self._prepared}, {}, {}
@@ -64,15 +73,15 @@ class CookieStores(ConfigurationPart):
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Open and purge the stores that are new."""
+        """Open the new stores and delete their expired records."""
         for place, store in list(self._stores.items()):
-            if store in self._fresh:
+            if store in self._unpurged:
                 await self._purge(place, store)
-                self._fresh.remove(store)
-        self._fresh = [store for store in self._fresh if store in self._stores.values()]
+                self._unpurged.remove(store)
+        self._unpurged = [store for store in self._unpurged if store in self._stores.values()]
 
     async def run(self) -> None:
-        """Purge regularly, until canceled."""
+        """Delete expired records at intervals, until canceled."""
         while True:
             await asyncio.sleep(PURGE_SECONDS)
             await self.purge()
@@ -86,11 +95,11 @@ class CookieStores(ConfigurationPart):
         try:
             await store.purge()
         except CookieStoreError as error:
-            if place not in self._troubled:
-                logger.error("A cookie store fails: %s", error)
-            self._troubled.add(place)
+            if place not in self._failing:
+                logger.error("Purging a cookie store failed: %s", error)
+            self._failing.add(place)
         else:
-            self._troubled.discard(place)
+            self._failing.discard(place)
 
     def close(self) -> None:
         """Close all stores."""
@@ -102,7 +111,10 @@ def _cookie(service: PathService) -> Cookie | None:
 
 
 def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
-    """Return the key that distinguishes stores: memory belongs to one service, a file or the database is shared."""
+    """Return the key that identifies a service's store.
+
+    Services share a store if they use the same file or the database.
+    """
     section: CookieStoreSection = cookie.store
     if section.type == "memory":
         return "memory", service.key, section.max_cookies

@@ -1,4 +1,4 @@
-"""The handlers of the project's apps on a running node: a session in each realm that they are for."""
+"""The registration of the apps' handlers on a running node. The node opens a session for them in each realm."""
 
 import asyncio
 import logging
@@ -22,20 +22,21 @@ from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
 
-AUTHID: Final = "django"
-"""The authid of the sessions."""
+SESSION_AUTHID: Final = "django"
+"""The authid of the sessions that register the handlers."""
 
-RETRY_SECONDS: Final = 5.0
-"""How often it is looked whether all handlers are where they belong."""
+CHECK_INTERVAL_SECONDS: Final = 5.0
+"""The interval between checks for missing registrations and subscriptions."""
 
 UserKey = Callable[[int], str | None]
-"""From the id of a session to the primary key of its Django user, where its login has kept that."""
+"""A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
 
 
 class AppHandlers(ConfigurationPart):
-    """Puts the handlers where they belong, and keeps them there.
+    """The part that registers the apps' handlers in each realm and restores lost registrations and subscriptions.
 
-    ``threads``: how many run synchronous handlers, or who does. ``failed`` is told what handlers do not mean to raise.
+    ``threads`` is the number of threads for synchronous handlers, or an existing thread pool. ``on_failure`` is called
+    when a handler raises an unexpected exception.
     """
 
     name = "handlers"
@@ -45,24 +46,24 @@ class AppHandlers(ConfigurationPart):
         node: Node,
         threads: int | HandlerThreads,
         user_key: UserKey = lambda _: None,
-        failed: OnFailure = lambda *_: None,
+        on_failure: OnFailure = lambda *_: None,
     ) -> None:
         self._node = node
         self._user_key = user_key
         self._threads = HandlerThreads(threads) if isinstance(threads, int) else threads
-        self._failed = failed
+        self._on_failure = on_failure
         self._running: dict[Handler, HandlerExecutor] = {}
         self._realms: list[str] = []
         self._sessions: dict[str, Session] = {}
-        self._held: dict[tuple[str, Handler], Registration | Subscription] = {}
+        self._active: dict[tuple[str, Handler], Registration | Subscription] = {}
         self._problems: dict[tuple[str, Handler | None], str] = {}
-        self._settling = asyncio.Lock()
+        self._registering = asyncio.Lock()
 
     async def start(self, find: Callable[[], Discovery] = discover) -> Discovery:
-        """Import the apps' modules; what is wrong with them is logged, and the rest works. Returns what was found."""
+        """Import the apps' modules and return the handlers that were found. Faulty handlers are logged and skipped."""
         discovery = await asyncio.to_thread(find)
         self._running = {
-            one: HandlerExecutor(one, self._threads, self._users, self._failed) for one in discovery.handlers
+            one: HandlerExecutor(one, self._threads, self._users, self._on_failure) for one in discovery.handlers
         }
         for broken in discovery.broken:
             logger.error("%s", broken, exc_info=broken.error)
@@ -72,12 +73,12 @@ class AppHandlers(ConfigurationPart):
         return discovery
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Register the handlers in the realms that exist from now on. What cannot be registered is retried later."""
-        await self.settle([realm.name for realm in new.realms])
+        """Register the handlers in the realms of ``new``. Failed registrations are logged and retried later."""
+        await self.register_handlers([realm.name for realm in new.realms])
 
-    async def settle(self, realms: Iterable[str] | None = None) -> None:
-        """Register and subscribe what is not; ``realms`` are those that exist from now on."""
-        async with self._settling:
+    async def register_handlers(self, realms: Iterable[str] | None = None) -> None:
+        """Register and subscribe all inactive handlers, in ``realms`` or, by default, in the configured realms."""
+        async with self._registering:
             if realms is not None:
                 self._realms = list(realms)
                 self._forget_missing_realms()
@@ -86,16 +87,20 @@ class AppHandlers(ConfigurationPart):
                 session = await self._session(realm) if wanted else None
                 if session is not None:
                     for handler in wanted:
-                        await self._put(session, handler)
+                        await self._register(session, handler)
 
     async def run(self) -> None:
-        """Look again regularly, until cancelled: sessions are killed, and others give up procedures."""
+        """Restore lost registrations at intervals, until canceled.
+
+        A registration is lost, for example, if the session is killed. One that failed can succeed later, when another
+        callee unregisters the procedure.
+        """
         while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            await self.settle()
+            await asyncio.sleep(CHECK_INTERVAL_SECONDS)
+            await self.register_handlers()
 
     def close(self) -> None:
-        """The process ends."""
+        """Stop the threads of the handlers."""
         self._threads.close()
 
     async def _session(self, realm: str) -> Session | None:
@@ -103,26 +108,26 @@ class AppHandlers(ConfigurationPart):
         if session is not None and session.is_open:
             return session
         try:
-            session = await join(self._node, realm, authid=AUTHID, authrole=TRUSTED)
+            session = await join(self._node, realm, authid=SESSION_AUTHID, authrole=TRUSTED)
         except WampError as fault:
-            self._tell(realm, None, f"The handlers of the apps cannot join realm {realm!r}: {fault}")
+            self._report_problem(realm, None, f"The handlers of the apps cannot join realm {realm!r}: {fault}")
             return None
         self._problems.pop((realm, None), None)
         self._sessions[realm] = session
         return session
 
-    async def _put(self, session: Session, handler: Handler) -> None:
+    async def _register(self, session: Session, handler: Handler) -> None:
         key = session.realm, handler
-        held = self._held.get(key)
-        if held is not None and held.is_active:
+        current = self._active.get(key)
+        if current is not None and current.is_active:
             return
         one = handler.declaration
         match = None if one.match == "exact" else one.match
         running = self._running[handler]
         try:
             if one.kind == "subscriber":
-                heard = SubscribeOptions(match=match)
-                self._held[key] = await session.subscribe(one.uri, running.subscriber, options=heard)
+                subscribe_options = SubscribeOptions(match=match)
+                self._active[key] = await session.subscribe(one.uri, running.subscriber, options=subscribe_options)
             else:
                 options = RegisterOptions(
                     match=match,
@@ -130,33 +135,36 @@ class AppHandlers(ConfigurationPart):
                     concurrency=one.concurrency,
                     disclose_caller=True if handler.wants_caller else None,
                 )
-                self._held[key] = await session.register(one.uri, running.procedure, options=options)
+                self._active[key] = await session.register(one.uri, running.procedure, options=options)
         except WampError as fault:
-            done = "registered" if one.kind == "procedure" else "subscribed"
-            text = f"{one.uri} is not {done} in realm {session.realm!r}, for {one.name} ({one.where}): {fault}"
-            self._tell(session.realm, handler, text)
+            action = "registered" if one.kind == "procedure" else "subscribed"
+            text = f"{one.uri} is not {action} in realm {session.realm!r}, for {one.name} ({one.where}): {fault}"
+            self._report_problem(session.realm, handler, text)
         else:
             self._problems.pop(key, None)
 
-    def _tell(self, realm: str, handler: Handler | None, text: str) -> None:
-        """Log a problem once, as long as it is the same."""
+    def _report_problem(self, realm: str, handler: Handler | None, text: str) -> None:
+        """Log a problem if it is new or has changed."""
         if self._problems.get((realm, handler)) != text:
             self._problems[realm, handler] = text
-            logger.error("%s; it is tried again", text)
+            logger.error("%s; this is retried", text)
 
     def _forget_missing_realms(self) -> None:
-        """The router has ended the sessions there. Handlers that are for a realm that is not are told of."""
+        """Forget the sessions in removed realms, which the router has closed.
+
+        Log handlers whose realm does not exist.
+        """
         for realm in self._sessions.keys() - set(self._realms):
             del self._sessions[realm]
-            self._held = {key: one for key, one in self._held.items() if key[0] != realm}
+            self._active = {key: one for key, one in self._active.items() if key[0] != realm}
         for handler in self._running:
             for realm in handler.declaration.realms or ():
                 if realm not in self._realms:
                     name = handler.declaration.name
-                    self._tell(realm, handler, f"{name} is for realm {realm!r}, which is not there")
+                    self._report_problem(realm, handler, f"{name} is for realm {realm!r}, which does not exist")
 
     def _users(self, caller: Caller) -> Callable[[], Any]:
-        """See :class:`~..handlers.execution.UserLookup`."""
+        """Return a function that loads the Django user of a caller; see :class:`~..handlers.execution.UserLookup`."""
         session = None if caller.session is None else self._node.router.sessions.get(caller.session)
         if session is None:
             return lambda: None

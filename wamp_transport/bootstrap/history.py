@@ -1,4 +1,4 @@
-"""Durable event history: write what the node records in batches, and read it back at the start."""
+"""Durable event history. Events are written to the database in batches, and loaded when a history is created."""
 
 import asyncio
 import logging
@@ -22,30 +22,30 @@ from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-WRITE_SECONDS: Final = 0.25
-"""How long recorded events may wait to be written together."""
+WRITE_INTERVAL_SECONDS: Final = 0.25
+"""The interval between two writes of queued events."""
 
-TRIM_EVERY: Final = 200
-"""Batches between two looks for rows that no history keeps any more."""
+BATCHES_PER_TRIM: Final = 200
+"""The number of batches between deletions of events that exceed a history's limits."""
 
-MAX_WAITING: Final = 100_000
-"""Events that may wait for a database that does not answer; newer ones are then lost, and that is logged."""
+MAX_QUEUED_EVENTS: Final = 100_000
+"""The maximum number of queued events. Further events are dropped, counted and logged."""
 
-MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of payload that may wait so."""
+MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
+"""The maximum size of the queued events."""
 
-MAX_BATCH: Final = 1_000
-"""Events that are written in one transaction."""
+MAX_BATCH_EVENTS: Final = 1_000
+"""The maximum number of events that are written in one transaction."""
 
-LAST_SECONDS: Final = 2.0
-"""How long a node that stops waits for the last events to be written."""
+CLOSE_SECONDS: Final = 2.0
+"""The time limit for writing the queued events when the node stops."""
 
-EVENT_BYTES: Final = 500
-"""What an event takes besides its payload, about."""
+EVENT_OVERHEAD_BYTES: Final = 500
+"""The approximate size of an event without its payload."""
 
 
 class DurableHistory(ConfigurationPart, NodeObserver):
-    """Connects a node's recorded events with the database."""
+    """The part that stores events of durable histories in the database and restores them."""
 
     name = "history"
 
@@ -54,19 +54,19 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         self._writer: BatchWriter[Record] = BatchWriter(
             "events of histories",
             self._write,
-            max_items=MAX_WAITING,
-            max_bytes=MAX_WAITING_BYTES,
-            max_batch=MAX_BATCH,
+            max_items=MAX_QUEUED_EVENTS,
+            max_bytes=MAX_QUEUED_BYTES,
+            max_batch=MAX_BATCH_EVENTS,
         )
         self._batches = 0
         self._restored: list[History] = []
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Fill the durable histories that were not filled yet with what is stored of them.
+        """Load the stored events into new durable histories.
 
-        The router makes a new history where one is new or has other options; that is what counts here, not how the
-        configurations differ.
+        The router creates a new history object if a history is new or its options have changed. Therefore this method
+        compares the objects, not the configurations.
         """
         present = [(realm, each) for realm, each in self._node.router.histories() if each.options.is_durable]
         self._restored = [each for _, each in present if any(each is one for one in self._restored)]
@@ -76,23 +76,23 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 self._restored.append(each)
 
     async def run(self) -> None:
-        """Write what is recorded, until cancelled."""
+        """Write queued events at intervals, until canceled."""
         while True:
-            await asyncio.sleep(WRITE_SECONDS)
+            await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits. What a database that does not answer cannot take is tried again."""
+        """Write the queued events. If the database fails, the events stay in the queue."""
         await self._writer.flush()
 
     async def stop(self) -> None:
-        """Write the queued events, as the process ends."""
-        await self._writer.close(LAST_SECONDS)
+        """Write the queued events before the process ends."""
+        await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[Record]) -> None:
         await in_thread(history.keep, batch)
         self._batches += 1
-        if self._batches % TRIM_EVERY == 0:
+        if self._batches % BATCHES_PER_TRIM == 0:
             await self._trim()
 
     async def _trim(self) -> None:
@@ -101,17 +101,17 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 if each.options.is_durable:
                     await in_thread(history.trim, realm, each.options)
         except DatabaseError:
-            logger.exception("Old events could not be dropped; it is tried again later")
+            logger.exception("Deleting old events failed; it is retried later")
 
     def event_recorded(self, record: Record) -> None:
-        """Queue an event to be written."""
+        """Queue an event for writing."""
         self._writer.put(record, size_of(record.publication))
 
 
 def size_of(publication: Publication) -> int:
     """Return the approximate size of a publication in bytes."""
     message = publication.message
-    size = EVENT_BYTES
+    size = EVENT_OVERHEAD_BYTES
     for part in (message.args, message.kwargs):
         with suppress(TypeError, ValueError, OverflowError):  # such an event is skipped when it is written
             size += len(encode(part)) if publication.payload_format == PYTHON and part is not ABSENT else len(part)

@@ -1,8 +1,8 @@
-"""The addresses at which programs on the same host reach the WAMP services of this process."""
+"""The addresses at which programs on the same host can reach the WAMP services of this process."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from ..config.configuration import Configuration, Transport
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
@@ -11,14 +11,14 @@ from ..stores.operators import WampService
 from ..transports.listener import Listener
 from ..transports.origins import SAME_ORIGIN
 
-EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
+LOOPBACK_ADDRESSES: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
 
 def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
-    """Return the services, each with the fields of :class:`~..stores.operators.WampService`, for JSON.
+    """Return the services as JSON data with the fields of :class:`~..stores.operators.WampService`.
 
-    ``listeners`` are by transport; a key that is no transport's is the first one's. Services that ask their clients
-    for a certificate are left out.
+    The keys of ``listeners`` are the keys of transports. A listener with any other key serves the first transport.
+    Listeners that require a client certificate are left out.
     """
     transports = {one.key: one for one in configuration.transports}
     first = next(iter(configuration.transports), None)
@@ -48,13 +48,13 @@ def _services(configuration: Configuration, transport: Transport, listener: List
 
 
 def _authority(listener: Listener) -> str:
-    assert isinstance(listener.endpoint, TcpEndpoint)  # noqa: S101 - looked at before
-    host = EVERY_ADDRESS.get(listener.interface, listener.interface)
+    assert isinstance(listener.endpoint, TcpEndpoint)  # noqa: S101 - the caller has checked the type
+    host = LOOPBACK_ADDRESSES.get(listener.interface, listener.interface)
     return f"[{host}]:{listener.endpoint.port}" if ":" in host else f"{host}:{listener.endpoint.port}"
 
 
 def _origin(options: WebSocketOptions, own: str) -> str | None:
-    """What a service wants to hear that is for browsers only."""
+    """Return an origin that the service allows; None if the service does not check origins."""
     if options.allow_missing_origin:
         return None
     plain = (one for one in options.allowed_origins if one != SAME_ORIGIN and "*" not in one)

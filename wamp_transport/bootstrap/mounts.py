@@ -1,4 +1,4 @@
-"""What answers at each configured path, from services to applications."""
+"""The applications that handle requests at the configured paths."""
 
 import asyncio
 import logging
@@ -30,15 +30,15 @@ from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
 
-MAIN: Final = "main"
-"""Key of the listener whose address the command line gives; it serves the first transport."""
+MAIN_LISTENER: Final = "main"
+"""The key of the listener whose address is set on the command line. It serves the first transport."""
 
 Application = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """What answers at a path: an HTTP application, and for WAMP services a WebSocket one."""
+    """The applications for a path: one for HTTP and, if the service is a WAMP service, one for WebSocket."""
 
     service: PathService
     http: Application
@@ -48,9 +48,9 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one configuration, by the service's key, and by transport and path.
+    """The mounts of one configuration, by service key and by transport and path.
 
-    ``failures`` are the errors of services that could not be built; such a service answers 404.
+    ``failures`` contains the errors of services that could not be built. Their paths return 404.
     """
 
     base: object = None
@@ -59,14 +59,14 @@ class MountTable:
     transports: Mapping[str, PathTable[Mount]] = field(default_factory=dict)
 
     def resolve(self, transport: str, path: str) -> tuple[Mount, tuple[str, ...]] | None:
-        """Return what answers at a path of a transport, and the path segments left to it; None if nothing does."""
+        """Return the mount for a path and the remaining path segments; None if there is no mount."""
         first = next(iter(self.transports.values()), None)
-        table = first if transport == MAIN else self.transports.get(transport)
+        table = first if transport == MAIN_LISTENER else self.transports.get(transport)
         return None if table is None else table.resolve(path)
 
 
 class Mounts(ConfigurationPart):
-    """What answers at the paths of a node. Services that have not changed keep their applications."""
+    """The part that mounts services at their paths. Unchanged services keep their applications."""
 
     name = "paths"
 
@@ -78,15 +78,18 @@ class Mounts(ConfigurationPart):
 
     @property
     def by_key(self) -> Mapping[str, Mount]:
-        """The mounts by the service's key."""
+        """The mounts, by service key."""
         return self.table.by_key
 
     async def prepare(self, new: Configuration) -> None:
-        """Build what is new or has changed, in a thread: directories are read."""
+        """Build the applications of new and changed services. This runs in a thread, because it reads directories."""
         self._prepared = await asyncio.to_thread(self._build, new)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Replace everything in one turn of the loop. Services that could not be built answer 404 until they can."""
+        """Replace all mounts without an await in between.
+
+        Services that could not be built return 404 until a retry succeeds.
+        """
         self.table = self._prepared
         self._cookies.use({key: one.cookies for key, one in self.by_key.items() if one.cookies is not None})
         for error in self.table.failures.values():
@@ -94,18 +97,18 @@ class Mounts(ConfigurationPart):
 
     def _build(self, new: Configuration) -> MountTable:
         base = new.base_dir, new.source
-        kept = self.table.by_key if base == self.table.base else {}
+        reusable = self.table.by_key if base == self.table.base else {}
         mounts: dict[str, Mount] = {}
         failures: dict[str, Exception] = {}
         for service in new.services:
-            before = kept.get(service.key)
+            before = reusable.get(service.key)
             has_failed = service.key in self.table.failures
             if before is not None and not has_failed and is_same_service(before.service, service):
                 mounts[service.key] = before
                 continue
             try:
                 mounts[service.key] = mount(service, new, self._node, self._cookies)
-            except Exception as error:  # noqa: BLE001 - the paths of the others must not stay as they were for it
+            except Exception as error:  # noqa: BLE001 - one failure must not leave the other paths outdated
                 failures[service.key] = error
                 mounts[service.key] = Mount(service, NotFound())
         transports = {
@@ -116,9 +119,10 @@ class Mounts(ConfigurationPart):
 
 
 def mount(service: PathService, configuration: Configuration, node: Node, cookies: CookieStores) -> Mount:
-    """Make what answers at a path. Reads directories: call it in a thread.
+    """Build the mount of a service. Call it in a thread, because it can read directories.
 
-    A service that cannot be made (a directory that is missing, say) answers 404; why is logged.
+    If the service cannot be built, for example because its directory is missing, its path returns 404 and the reason is
+    logged.
     """
     config = service.settings
     if isinstance(config, WebSocketSection):
@@ -162,7 +166,7 @@ def _static(config: StaticService, configuration: Configuration) -> Application:
         mime_types=options.mime_types,
         default_file=options.default_file,
         allow_cross_origin=options.allow_cross_origin,
-        # The configuration may hold secrets, wherever it lies.
+        # The configuration file, which contains secrets, can be in this directory.
         excluded=[configuration.source] if Path(configuration.source).is_file() else [],
     )
 

@@ -1,4 +1,4 @@
-"""The parts of a node that follow the configuration and have no module of their own."""
+"""The parts of a node that follow the configuration and are too small for a separate module."""
 
 import asyncio
 import logging
@@ -17,12 +17,12 @@ from .threads import Functions
 
 logger = logging.getLogger(__name__)
 
-CHANGED_PRINCIPAL: Final = "who this principal is has changed: log in again"
-CHANGED_LOGINS: Final = "who may log in here has changed: log in again"
+CHANGED_PRINCIPAL: Final = "this principal was removed or has another role now: log in again"
+CHANGED_LOGINS: Final = "the logins of this service have changed: log in again"
 
 
 class LoginsPart(ConfigurationPart):
-    """Who may log in at which service. Sessions whose login is no longer valid end, logins in progress begin anew."""
+    """The part for logins. It closes sessions and pending logins that the new configuration does not allow."""
 
     name = "logins"
 
@@ -37,13 +37,13 @@ class LoginsPart(ConfigurationPart):
         self._replaced: set[str] = set()
 
     async def prepare(self, new: Configuration) -> None:
-        """Build the methods of each service, in a thread: modules are imported."""
+        """Build the authentication methods of each service. This runs in a thread, because it imports modules."""
         services = {service.key: service for service in new.services}
         self._prepared = await asyncio.to_thread(self._authentication.prepare, services)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Use what was prepared, in one turn of the loop. A service whose methods could not be built admits nobody."""
-        # Kept until the sessions have been looked at: after a failure in between, the next attempt has to know them.
+        """Use the prepared methods. A service whose methods could not be built denies all logins."""
+        # Kept until all sessions have been checked: if the check fails, the next attempt must repeat it.
         self._replaced |= self._authentication.use(self._prepared)
         self._cookie_logins.configure(new.services)
         self._identities.configure(new.services)
@@ -53,7 +53,7 @@ class LoginsPart(ConfigurationPart):
             raise error
 
     def close(self) -> None:
-        """Stop the threads in which logins are checked."""
+        """Stop the threads that check logins."""
         self._authentication.close()
 
     def _end_outdated_logins(self) -> None:
@@ -64,12 +64,12 @@ class LoginsPart(ConfigurationPart):
             elif (
                 session.state in JOINING_STATES and session.login is not None and session.service.key in self._replaced
             ):
-                # Its secret is being checked against what is valid no longer.
+                # The client's secret is being checked against principals that are no longer valid.
                 self._node.leave(session.id, AUTHENTICATION_FAILED, CHANGED_LOGINS)
 
 
 class RouterPart(ConfigurationPart):
-    """Realms, roles, permissions and limits, and which services sessions may come through."""
+    """The part for the router: realms, roles, permissions, limits and service options."""
 
     name = "router"
 
@@ -77,13 +77,13 @@ class RouterPart(ConfigurationPart):
         self._node = node
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Apply the options in one turn of the loop, and end the sessions that they do not allow."""
+        """Apply the router options, and close sessions that the options do not allow."""
         services = {service.key: service_options(service) for service in new.services}
         self._node.configure(router_options(new), services)
 
 
 class FunctionsPart(ConfigurationPart):
-    """The authorizer functions that roles name."""
+    """The part for functions that serve as authorizers of roles."""
 
     name = "functions"
 
@@ -91,17 +91,17 @@ class FunctionsPart(ConfigurationPart):
         self._functions = functions
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Log which functions cannot be used. Their roles may do nothing."""
+        """Log the functions that cannot be used. Roles with such an authorizer are denied everything."""
         for fault in await asyncio.to_thread(lambda: list(self._functions.faults(new))):
             logger.error("%s", fault)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Stop the threads of the functions."""
         self._functions.close()
 
 
 class ServerPart(ConfigurationPart):
-    """What the server does with a configuration: open and close its ports, change the options of connections."""
+    """The part for the server. The server opens and closes ports and changes the options of connections."""
 
     name = "server"
 
@@ -109,5 +109,5 @@ class ServerPart(ConfigurationPart):
         self._follow = follow
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Let the server follow."""
+        """Pass the configuration to the server."""
         await self._follow(new)

@@ -1,4 +1,4 @@
-"""Apply a configuration as a plan: a list of parts, each applied, retried and compared on its own."""
+"""The plan for applying a configuration: a list of parts that are applied and retried independently."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ from ..config.report import ConfigError
 logger = logging.getLogger(__name__)
 
 PREPARE_SECONDS: Final = 120.0
-"""How long a part may prepare. Static files are indexed meanwhile."""
+"""The time limit for preparing a part. Preparation can include slow work, such as indexing static files."""
 
 APPLY_SECONDS: Final = 30.0
-"""How long a part may take to apply a configuration, so that one that hangs cannot hold up the next configuration."""
+"""The time limit for applying a configuration to a part. A part that hangs must not block the next configuration."""
 
 
 class ConfigurationPart(Protocol):
@@ -35,46 +35,51 @@ class ConfigurationPart(Protocol):
             ]
         )
 
-    Order: parts that *restrict* come first (who may log in, permissions, sessions that must end). A part that waits
-    for a database, a disk or a network comes after them, so that its failure cannot keep alive what is no longer
-    allowed.
+    The order matters. Parts that *restrict* come first: logins, permissions, and sessions that must end. A part that
+    waits for a database, a disk or a network comes after them, so that its failure cannot keep sessions open that are
+    no longer allowed.
     """
 
     name: str
-    """What the log and the admin call the part, such as ``history``."""
+    """The name of the part in the log and in the admin, such as ``history``."""
 
     async def prepare(self, new: Configuration) -> None:
-        """Build what ``new`` needs, without any visible change. What is slow or may fail belongs here.
+        """Build everything that ``new`` needs, without any visible change. Do slow work and work that may fail here.
 
-        It is called before each :meth:`apply`. A ConfigError refuses the whole configuration, and nothing is changed;
-        any other exception leaves this part alone behind, and it is retried.
+        This method is called before each :meth:`apply`. If it raises ConfigError, the whole configuration is refused
+        and nothing changes. After any other exception, this part is retried later and the other parts are applied.
         """
-        return  # a part without anything to prepare inherits this
+        return  # parts that need no preparation inherit this
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Apply ``new``.
 
-        ``applied`` is the last configuration that *this part* applied completely, None at the start. An attempt after
-        it may have failed half-way, so compare ``new`` with what the part really has, and take ``applied`` for what
-        cannot be seen there. It must be idempotent: after an exception it is called again until it succeeds, with a
-        newer configuration if one has arrived meanwhile; and once more when a part before it has recovered.
+        ``applied`` is the last configuration that *this part* applied completely; it is None at the start. A later
+        attempt may have failed halfway. So compare ``new`` with the actual state of the part, and use ``applied`` only
+        for differences that the state does not show.
+
+        The method must be idempotent. If it raises an exception, it is called again until it succeeds, with the latest
+        configuration. It is also called again when an earlier part of the list has recovered.
         """
         ...
 
     def close(self) -> None:
-        """Release what the part holds, as the process ends."""
-        return  # a part that holds nothing inherits this
+        """Release resources before the process ends."""
+        return  # parts without resources inherit this
 
 
 class PartsBehind(Exception):
-    """Parts could not apply a configuration. The others have; these are retried."""
+    """Some parts failed to apply a configuration and will be retried. The other parts have applied it."""
 
     def __init__(self, failures: Iterable[tuple[ConfigurationPart, Exception]]) -> None:
         super().__init__("; ".join(f"{part.name}: {text_of(error)}" for part, error in failures))
 
 
 class PlanRunner:
-    """Apply configurations to a list of parts, and remember which of them is behind."""
+    """The runner that applies configurations to a list of parts and records which parts are behind.
+
+    The order of the list matters; see :class:`ConfigurationPart`.
+    """
 
     def __init__(self, parts: Sequence[ConfigurationPart]) -> None:
         self.parts = list(parts)
@@ -85,13 +90,13 @@ class PlanRunner:
 
     @property
     def behind(self) -> list[ConfigurationPart]:
-        """The parts that could not apply the configuration that is wanted."""
+        """The parts that have not applied the latest configuration."""
         return [part for part in self.parts if id(part) in self._failed]
 
     async def apply(self, new: Configuration) -> None:
-        """Apply ``new``: first all parts prepare, then each applies it, whatever happens to the others.
+        """Prepare all parts for ``new``, then apply it to each part. A failure of one part does not stop the others.
 
-        Raises ConfigError if a part refuses ``new``; nothing has changed then. Raises PartsBehind if parts failed.
+        Raises ConfigError if a part refuses ``new``, and then changes nothing. Raises PartsBehind if parts failed.
         """
         failures = await self._prepare(self.parts, new)
         refusal = next((error for error in failures.values() if isinstance(error, ConfigError)), None)
@@ -103,10 +108,10 @@ class PlanRunner:
         self._finish(failures)
 
     async def retry(self) -> None:
-        """Let the parts that are behind try again. Raises PartsBehind if some still fail.
+        """Retry the parts that are behind. Raises PartsBehind if some still fail.
 
-        A part may rest on those before it, as histories rest on the realms of the router: what comes after a part that
-        has recovered is applied once more.
+        A part can depend on earlier parts, as histories depend on the router's realms. So when a part recovers, all
+        later parts are applied again.
         """
         if self._wanted is None or not self.behind:
             return
@@ -119,16 +124,16 @@ class PlanRunner:
                 await self._apply(part, self._wanted, failures)
                 has_recovered = has_recovered or part not in failures
             else:
-                failures.pop(part, None)  # it has applied the configuration all the same
+                failures.pop(part, None)  # only the unneeded preparation failed; the configuration is applied already
         self._finish(failures)
 
     def close(self) -> None:
-        """Close all parts, the last one first."""
+        """Close all parts in reverse order."""
         for part in reversed(self.parts):
             try:
                 part.close()
             except Exception:
-                logger.exception("The part %s could not be closed", part.name)
+                logger.exception("Closing the part %s failed", part.name)
 
     async def _prepare(
         self, parts: Iterable[ConfigurationPart], new: Configuration
@@ -143,7 +148,7 @@ class PlanRunner:
     async def _apply(
         self, part: ConfigurationPart, new: Configuration, failures: dict[ConfigurationPart, Exception]
     ) -> None:
-        """Let a part that could prepare apply ``new``. What it raises goes to ``failures``."""
+        """Apply ``new`` to a part if its preparation succeeded. Add an exception to ``failures``."""
         if part not in failures:
             applied = self._applied.get(id(part))
             error = await failure_of(lambda: part.apply(new, applied), APPLY_SECONDS)
@@ -162,28 +167,28 @@ class PlanRunner:
             raise PartsBehind(failures.items())
 
     def _report(self, part: ConfigurationPart, error: Exception) -> None:
-        """Log a failure, once for as long as it is the same. Only what is not foreseen has a traceback."""
+        """Log a failure if it is new or has changed. Unexpected exceptions are logged with a traceback."""
         text = text_of(error)
         if self._reported.get(id(part)) != text:
             self._reported[id(part)] = text
             is_foreseen = isinstance(error, ConfigError | OSError)
-            message = "The new configuration is not applied to the %s, it is tried again: %s"
+            message = "Applying the new configuration to the %s failed; it is retried: %s"
             logger.error(message, part.name, text, exc_info=None if is_foreseen else error)
 
 
 async def failure_of(work: Callable[[], Awaitable[None]], seconds: float) -> Exception | None:
-    """Do ``work`` and return what it raises; a TimeoutError if it takes longer than ``seconds``."""
+    """Await ``work()`` and return its exception, or None. Return a TimeoutError after ``seconds``."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
             await work()
-    except Exception as error:  # noqa: BLE001 - one part that fails must not harm the others
+    except Exception as error:  # noqa: BLE001 - a failing part must not affect the others
         if isinstance(error, TimeoutError) and limit.expired():
-            return TimeoutError(f"it has not ended within {seconds:g} seconds")
+            return TimeoutError(f"it did not finish within {seconds:g} seconds")
         return error
     return None
 
 
 def text_of(error: Exception) -> str:
-    """Return what an exception says; its type if it says nothing."""
+    """Return the message of an exception, or its type's name if the message is empty."""
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The node of this process: its start and end, what answers a request, and what is reported of it."""
+"""The runtime of this process. It starts and stops the node, finds the mount for a request, and reports its state."""
 
 import asyncio
 import logging
@@ -19,25 +19,25 @@ from ..stores.operators import operator_key
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path
 from .local_endpoints import local_endpoints
-from .mounts import MAIN, Mount
+from .mounts import MAIN_LISTENER, Mount
 from .sources import Source, choose_source
 from .started_node import OnApplied, Snapshot, StartedNode
-from .threads import finished, in_thread
+from .threads import in_thread, wait_for_jobs
 from .watcher import ConfigurationWatcher
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 10.0
-"""How often a node writes down that it is alive."""
+"""The interval between two reports of the node's state to the database."""
 
 FORGET_SECONDS: Final = 1.0
-"""How long the process then waits for what it still does with the database, and to be forgotten by it."""
+"""The time limit for each step of deleting the node's report from the database when the process stops."""
 
 
 class Runtime:
-    """The node of this process. Everything runs on one event loop but what reads the configuration.
+    """The runtime of the node in this process. Call its methods on the event loop. Threads read the configuration.
 
-    ``on_applied`` lets the server follow each configuration after the first.
+    ``on_applied`` is called with each configuration after the first, so that the server can apply it.
     """
 
     def __init__(self, source: Source, on_applied: OnApplied | None = None) -> None:
@@ -48,51 +48,54 @@ class Runtime:
         self._watcher: ConfigurationWatcher | None = None
         self._operator_salt = secrets.token_hex(32)
         self._listeners: Mapping[str, Listener] = {}
-        self._has_news = asyncio.Event()
+        self._must_report = asyncio.Event()
         self._reporting = asyncio.Lock()
-        self._is_silent = False
+        self._is_failure_logged = False
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[StartedNode] | None = None
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The configuration that is applied; None before the start."""
+        """The applied configuration; None before the start."""
         return None if self.started is None else self.started.snapshot
 
     @property
     def problem(self) -> str:
-        """Why the newest configuration, or a part of it, is not applied; empty if it is."""
+        """The reason why the newest configuration is not completely applied; empty if it is."""
         return "" if self._watcher is None else self._watcher.problem
 
     async def start(self) -> StartedNode:
-        """Read the configuration and begin. Safe to call again. Raises ConfigError."""
+        """Read the configuration and start the node. Later calls return the started node. Raises ConfigError."""
         if self._starting is None or (self._starting.done() and self.started is None):
             self._starting = asyncio.ensure_future(self._start())
         return await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
-        """Say GOODBYE to all sessions, wait a little, end."""
+        """Send GOODBYE to all sessions, wait up to a few seconds for their replies, and stop the node."""
         ending = [task for task in (self._starting, *self._tasks) if task is not None and not task.done()]
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         if self.started is not None:
             await self.started.stop()
-        await finished(FORGET_SECONDS)  # a report that came after would be remembered
+        await wait_for_jobs(FORGET_SECONDS)  # a report after the next step would stay in the database
         if self._tasks:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._tell(nodes.forget, self.name), FORGET_SECONDS)
-        await finished(FORGET_SECONDS)
+                await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)
+        await wait_for_jobs(FORGET_SECONDS)
         await asyncio.to_thread(close_kept)
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[Mount, tuple[str, ...]] | None:
-        """What answers a request, and the path segments left to it; None where that is Django's."""
+        """Return the mount for a request and the remaining path segments; None if Django handles the request."""
         if self.started is None:
             return None
-        return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN), raw_path(scope))
+        return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN_LISTENER), raw_path(scope))
 
     def find_service(self, key: str, path: bytes) -> PathService | None:
-        """The WAMP service at a path, for the server before the handshake."""
+        """Return the WAMP service at a path; None if there is none.
+
+        The server calls this before the opening handshake.
+        """
         found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
         return None if found is None or found[0].websocket is None else found[0].service
 
@@ -118,24 +121,24 @@ class Runtime:
 
     async def _report_regularly(self) -> None:
         while True:
-            self._has_news.clear()
+            self._must_report.clear()
             await self._report()
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._has_news.wait()
+                    await self._must_report.wait()
 
     def announce(self, listeners: Mapping[str, Listener]) -> None:
-        """This is where the process is reached from now on: it is written down soon."""
+        """Set the addresses on which the process listens, and schedule a report to the database."""
         self._listeners = listeners
-        self._has_news.set()
+        self._must_report.set()
 
     async def _report(self) -> None:
-        async with self._reporting:  # a later report must not be overtaken
+        async with self._reporting:  # an older report must not overwrite a newer one
             snapshot = self.snapshot
             if snapshot is None:
                 return
             has_operators = app_settings().local_operators
-            await self._tell(
+            await self._store_report(
                 nodes.report,
                 self.name,
                 snapshot.apply_count,
@@ -146,35 +149,38 @@ class Runtime:
                 operator_salt=self._operator_salt if has_operators else "",
             )
 
-    async def _tell(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Write something down for the admin. A node works without, so where that fails it is only told, once."""
+    async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
+        """Write to the database's report of this node. A failure is logged once and otherwise ignored."""
         try:
             await in_thread(function, *args, **kwargs)
         except DatabaseError as error:
-            if not self._is_silent:
-                logger.warning("This node cannot tell the database how it is: %s", error)
-            self._is_silent = True
+            if not self._is_failure_logged:
+                logger.warning("Reporting the state of this node to the database failed: %s", error)
+            self._is_failure_logged = True
         else:
-            self._is_silent = False
+            self._is_failure_logged = False
 
 
 _runtime: Runtime | None = None
 
 
 def install(runtime: Runtime) -> Runtime:
-    """Make ``runtime`` the one of this process."""
-    global _runtime  # noqa: PLW0603 - one node a process is the design
+    """Set the runtime of this process, and return it."""
+    global _runtime  # noqa: PLW0603 - a process has one node by design
     _runtime = runtime
     return runtime
 
 
 def uninstall() -> Runtime | None:
-    """Remove the runtime of this process and return it. The next use makes another one from the settings."""
+    """Remove the runtime of this process and return it.
+
+    :func:`current_runtime` then creates a new one from the settings.
+    """
     global _runtime
     removed, _runtime = _runtime, None
     return removed
 
 
 def current_runtime() -> Runtime:
-    """Return the runtime of this process. The first use makes it from the settings."""
+    """Return the runtime of this process. Create it from the settings if there is none."""
     return _runtime or install(Runtime(choose_source()))

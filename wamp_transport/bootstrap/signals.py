@@ -1,6 +1,6 @@
-"""Send what happens on the node as Django signals. Receivers run one after the other in a thread, in order.
+"""The Django signals of a node. Receivers run in a thread, one after the other.
 
-Without receivers nothing is made or kept.
+A signal without receivers is not queued, so it costs nothing.
 """
 
 import logging
@@ -33,30 +33,30 @@ from .identity.throttle import address_of
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 10_000
-"""Signals that may wait for receivers. Others are dropped and counted, and that is logged."""
+MAX_QUEUED_SIGNALS: Final = 10_000
+"""The maximum number of queued signals. Further signals are dropped, counted and logged."""
 
-MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
-"""Bytes that these may have: authids are as long as peers like."""
+MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
+"""The maximum size of the queued signals. Clients can send authids of any length."""
 
-MAX_BATCH: Final = 100
-"""Signals that are sent with the same database connections, before these are looked after."""
+MAX_BATCH_SIGNALS: Final = 100
+"""The maximum number of signals that are sent before old database connections are closed."""
 
-SIGNAL_BYTES: Final = 1_000
-"""What a signal takes besides its texts, about."""
+SIGNAL_OVERHEAD_BYTES: Final = 1_000
+"""The approximate size of a signal without its texts."""
 
-SLOW_SECONDS: Final = 1.0
-"""How long the receivers of one signal may take without being named in the log."""
+SLOW_RECEIVER_SECONDS: Final = 1.0
+"""A warning is logged if the receivers of one signal take longer than this."""
 
-LAST_SECONDS: Final = 2.0
-"""How long receivers have when the process stops."""
+CLOSE_SECONDS: Final = 2.0
+"""The time limit for running the receivers of queued signals when the process stops."""
 
 UserKey = Callable[[int], str | None]
-"""From the id of a session to the primary key of its Django user, where its login has kept that."""
+"""A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
 
 
 class Signals(NodeObserver):
-    """The signals of one process."""
+    """The sender of a process's signals. Call its methods on the event loop of the node; none of them waits."""
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None
@@ -64,51 +64,54 @@ class Signals(NodeObserver):
         self._writer: BatchWriter[tuple[Signal, dict[str, Any]]] = BatchWriter(
             "signals",
             self._write,
-            max_items=MAX_WAITING,
-            max_bytes=MAX_WAITING_BYTES,
-            max_batch=MAX_BATCH,
+            max_items=MAX_QUEUED_SIGNALS,
+            max_bytes=MAX_QUEUED_BYTES,
+            max_batch=MAX_BATCH_SIGNALS,
             is_eager=True,
         )
 
     def watch(self, node: Node, user_key: UserKey) -> None:
-        """Tell of the sessions of ``node``. ``user_key`` knows the Django user behind each."""
+        """Send signals for the sessions of ``node``.
+
+        ``user_key`` returns the primary key of a session's Django user.
+        """
         self._user_key = user_key
         node.observers.add(self)
 
-    def failed(self, failure: LoginFailure) -> None:
-        """A login has failed."""
+    def send_login_failed(self, failure: LoginFailure) -> None:
+        """Send ``login_failed``."""
         if login_failed.has_listeners():
             self._send(login_failed, failure=failure)
 
-    def applied(self, configuration: AppliedConfiguration) -> None:
-        """A configuration runs."""
+    def send_configuration_applied(self, configuration: AppliedConfiguration) -> None:
+        """Send ``configuration_applied``."""
         if configuration_applied.has_listeners():
             self._send(configuration_applied, configuration=configuration)
 
     async def close(self) -> None:
-        """The process ends; receivers still hear what was sent until now."""
-        await self._writer.close(LAST_SECONDS)
+        """Wait for the receivers of queued signals before the process ends."""
+        await self._writer.close(CLOSE_SECONDS)
         self._threads.close()
 
     def _send(self, signal: Signal, **named: Any) -> None:
-        """Let the receivers have a signal, after all that was sent before. Never waits."""
-        self._writer.put((signal, named), SIGNAL_BYTES + sum(map(_text_size, named.values())))
+        """Queue a signal. Receivers run in the order in which the signals were queued."""
+        self._writer.put((signal, named), SIGNAL_OVERHEAD_BYTES + sum(map(_text_size, named.values())))
 
     async def _write(self, batch: list[tuple[Signal, dict[str, Any]]]) -> None:
         await self._threads.run(_send_all, batch)
 
     def session_joined(self, session: Session) -> None:
-        """See :class:`~..node.observers.NodeObserver`."""
+        """Send ``session_joined``."""
         if session_joined.has_listeners():
             self._send(session_joined, session=self._info(session))
 
     def session_left(self, session: Session, reason: str) -> None:
-        """See :class:`~..node.observers.NodeObserver`."""
+        """Send ``session_left``."""
         if session_left.has_listeners():
             self._send(session_left, session=self._info(session), reason=reason)
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """See :class:`~..node.observers.NodeObserver`."""
+        """Send ``slow_consumer_detected``."""
         if slow_consumer_detected.has_listeners():
             self._send(slow_consumer_detected, session=self._info(session), queued_bytes=queued_bytes)
 
@@ -131,16 +134,16 @@ def _send_all(batch: list[tuple[Signal, dict[str, Any]]]) -> None:
     for signal, named in batch:
         began_at = time.monotonic()
         try:
-            call_guarded(signal.send_robust, None, **named)  # Django logs what a receiver raises
+            call_guarded(signal.send_robust, None, **named)  # Django logs ordinary exceptions of receivers
         except ProjectCodeError:
-            logger.exception("A receiver of a signal failed; those after it have not got the signal")
+            logger.exception("A receiver of a signal failed; the receivers after it were not called")
         seconds = time.monotonic() - began_at
-        if seconds > SLOW_SECONDS:
+        if seconds > SLOW_RECEIVER_SECONDS:
             logger.warning("The receivers of a signal of %s took %.1f seconds", ", ".join(named), seconds)
 
 
 def _text_size(value: Any) -> int:
-    """Return the length of the texts of what a signal carries."""
+    """Return the total length of the text in a signal's argument."""
     texts = (
         [getattr(value, field.name) for field in fields(value)] if hasattr(value, "__dataclass_fields__") else [value]
     )

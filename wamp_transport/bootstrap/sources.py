@@ -1,4 +1,4 @@
-"""Where the configuration comes from: a file, a setting or the database; read in a thread, never on the loop."""
+"""The sources of a configuration: a file, a setting or the database. Sources are read in a thread."""
 
 import os
 from collections.abc import Hashable, Mapping
@@ -16,22 +16,22 @@ from ..stores import configuration as rows
 
 
 class Source(Protocol):
-    """A place to read the configuration from."""
+    """A source of the configuration."""
 
     has_endpoint: bool
-    """Whether what it says of ports was said by somebody; else the command's own default holds."""
+    """Whether endpoints are configured explicitly. If not, commands use their default address."""
 
     def revision(self) -> Hashable:
-        """A value that differs when there is something new to read. Cheap."""
+        """Return a value that changes when the configuration changes. It is polled, so it must be cheap."""
         ...
 
     def load(self) -> Configuration:
-        """The configuration as it is now. Raises ConfigError."""
+        """Read the current configuration. Raises ConfigError."""
         ...
 
 
 class FileSource:
-    """A Crossbar node directory, ``.crossbar`` directory or configuration file."""
+    """A configuration in a Crossbar node directory, a ``.crossbar`` directory or a file."""
 
     has_endpoint = True
 
@@ -39,7 +39,7 @@ class FileSource:
         self.path = Path(path)
 
     def revision(self) -> Hashable:
-        """Time and size of the file; None while it is missing."""
+        """Return the time, size and inode of the file; None if the file does not exist."""
         try:
             status = find_file(self.path).stat()
         except (ConfigError, OSError):
@@ -47,12 +47,12 @@ class FileSource:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def load(self) -> Configuration:
-        """See :class:`Source`."""
+        """Read the file. Raises ConfigError."""
         return read_file(self.path)
 
 
 class MappingSource:
-    """A mapping in the settings; it changes only with the code."""
+    """A configuration in Django's settings. It does not change while the process runs."""
 
     has_endpoint = True
 
@@ -60,25 +60,28 @@ class MappingSource:
         self.mapping = mapping
 
     def revision(self) -> Hashable:
-        """See :class:`Source`."""
+        """Return a constant."""
         return "settings"
 
     def load(self) -> Configuration:
-        """See :class:`Source`."""
+        """Read the mapping. Raises ConfigError."""
         return read_mapping(self.mapping, base_directory(), source="settings.WAMP_TRANSPORT['CONFIG']")
 
 
 class DatabaseSource:
-    """What the admin edits. With nothing in it a development server serves a default, any other nothing."""
+    """The configuration in the database.
+
+    An empty database means a default if DEBUG is on; otherwise no path is served.
+    """
 
     has_endpoint = False
 
     def revision(self) -> Hashable:
-        """See :class:`Source`."""
+        """Return the revision number of the configuration in the database."""
         return rows.revision()
 
     def load(self) -> Configuration:
-        """See :class:`Source`."""
+        """Read the configuration from the database. Raises ConfigError."""
         if rows.is_empty():
             self.has_endpoint = False
             return development_default() if settings.DEBUG else Configuration("database", base_directory(), (), ())
@@ -87,7 +90,7 @@ class DatabaseSource:
 
 
 def choose_source(node: str | None = None) -> Source:
-    """The source to use: the path given, else what the settings say, else the database."""
+    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database."""
     if node is not None:
         return FileSource(node)
     config = app_settings().config
@@ -99,5 +102,5 @@ def choose_source(node: str | None = None) -> Source:
 
 
 def base_directory() -> Path:
-    """The directory that relative paths start from where no file gives one."""
+    """Return the base directory for relative paths in a configuration that does not come from a file."""
     return Path(getattr(settings, "BASE_DIR", None) or Path.cwd())

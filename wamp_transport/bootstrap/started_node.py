@@ -1,4 +1,4 @@
-"""A node with everything that belongs to it, from its start to its end."""
+"""A running node and the parts that follow its configuration."""
 
 import asyncio
 import logging
@@ -30,16 +30,18 @@ from .threads import Functions
 logger = logging.getLogger(__name__)
 
 GOODBYE_SECONDS: Final = 4.0
-"""How long sessions have to say goodbye when the process stops."""
+"""The time limit for clients to reply to GOODBYE when the process stops."""
 
 OnApplied = Callable[[Configuration], Awaitable[None]]
+"""A function that applies a configuration to the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The configuration that is applied: immutable, replaced as a whole.
+    """The applied configuration. A snapshot is immutable; a new configuration gets a new snapshot.
 
-    ``apply_count`` counts the configurations of this process from 1. ``revision`` is the source's number or mark of it.
+    ``apply_count`` counts the configurations that this process has applied, from 1. ``revision`` is the revision of the
+    source.
     """
 
     configuration: Configuration
@@ -48,11 +50,12 @@ class Snapshot:
 
 
 class StartedNode:
-    """The node of a process, and the parts around it that follow the configuration.
+    """The node of a process and the parts that follow its configuration.
 
-    Make it on the event loop; :meth:`begin`, then :meth:`apply` for each newer configuration, at last :meth:`stop`.
-    ``name`` is the process's. ``follow`` lets the server follow each configuration. ``operator_key`` is shown by
-    those who may join with any role; None if there are none.
+    Create the object on the event loop. Call :meth:`begin`, then :meth:`apply` for each newer configuration, and
+    finally :meth:`stop`. ``name`` is the name of the process. ``follow`` applies a configuration to the server.
+    Operators prove that they know ``operator_key`` and may join with any role; if the key is None, operators cannot log
+    in.
     """
 
     def __init__(self, name: str, follow: OnApplied, operator_key: str | None = None) -> None:
@@ -62,10 +65,10 @@ class StartedNode:
         cookie_logins = CookieLogins(cookies := CookieStores())
         self._name = name
         self._signals = Signals()
-        self._identities = IdentityServices(name, self._signals.failed)
+        self._identities = IdentityServices(name, self._signals.send_login_failed)
         authentication = Authentication(cookie_logins, services, self._identities)
         if operator_key is not None:
-            authentication.let_in_operators(operator_key)
+            authentication.admit_operators(operator_key)
         guard = self._identities.guard(authentication)
         self.node = services.node = Node(RouterOptions(), loop, guard, DynamicAuthorizer(services, functions.run))
         self._identities.attach(self.node)
@@ -75,8 +78,10 @@ class StartedNode:
         self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.session_watch.user_of)
         self._cookies = cookies
         self.mounts = Mounts(self.node, cookies)
-        # The first three work in one turn of the loop each, and take away what is no longer allowed. What waits for a
-        # disk, the database or the network comes after them.
+        # The order matters. Parts that restrict come first: logins, permissions and paths, each applied in one turn of
+        # the loop. Parts that wait for a disk, the database or the network follow, since their failure or delay must
+        # not keep sessions open that are no longer allowed. A part comes after those that it depends on: cookie stores
+        # after the mounts that use them, histories and handlers after the router's realms.
         self.plan = PlanRunner(
             [
                 LoginsPart(self.node, authentication, cookie_logins, self._identities),
@@ -93,9 +98,9 @@ class StartedNode:
         self._is_announced = False
 
     async def begin(self, configuration: Configuration, revision: Hashable) -> None:
-        """Apply the first configuration, and let the code of the process use the node.
+        """Apply the first configuration, and make the node available to the API in this process.
 
-        Raises ConfigError, with nothing begun, and PartsBehind, as :meth:`apply` does.
+        Raises ConfigError and PartsBehind, as :meth:`apply` does.
         """
         await self._handlers.start()
         try:
@@ -105,30 +110,30 @@ class StartedNode:
                 backends.serve(self.node, asyncio.get_running_loop())
 
     async def apply(self, configuration: Configuration, revision: Hashable) -> None:
-        """Apply a configuration in place of the one that is applied; sessions it does not touch go on.
+        """Apply a new configuration. Sessions that it does not affect stay open.
 
-        Raises ConfigError if it is refused; nothing has changed then. Raises PartsBehind if parts of it could not be
-        applied; :meth:`retry` them.
+        Raises ConfigError if the configuration is refused; nothing has changed then. Raises PartsBehind if some parts
+        failed; call :meth:`retry` later.
         """
         try:
             await self.plan.apply(configuration)
         except PartsBehind:
-            self._take(configuration, revision)
+            self._set_snapshot(configuration, revision)
             raise
-        self._take(configuration, revision)
+        self._set_snapshot(configuration, revision)
         self._announce()
 
     async def retry(self) -> None:
-        """Let parts that are behind try again. Raises PartsBehind if some still fail."""
+        """Retry the parts that are behind. Raises PartsBehind if some still fail."""
         await self.plan.retry()
         self._announce()
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the node until it is canceled."""
+        """Return the background tasks of the parts as coroutines. They run until they are canceled."""
         return [self._history.run(), self._handlers.run(), self._cookies.run(), self._identities.run()]
 
     async def stop(self) -> None:
-        """Say GOODBYE to all sessions, wait a little, and write what is not written yet."""
+        """Send GOODBYE to all sessions, wait a few seconds for replies, write all queued data, and close the parts."""
         backends.leave(self.node)
         await self.node.stop(GOODBYE_SECONDS)
         try:
@@ -138,17 +143,20 @@ class StartedNode:
         finally:
             self.plan.close()
 
-    def _take(self, configuration: Configuration, revision: Hashable) -> None:
+    def _set_snapshot(self, configuration: Configuration, revision: Hashable) -> None:
         self.snapshot = Snapshot(configuration, revision, self.snapshot.apply_count + 1)
         self._is_announced = False
 
     def _announce(self) -> None:
-        """Report, once, that the whole configuration is applied."""
+        """When a configuration is completely applied, log it and send the signal.
+
+        Do this once for each configuration.
+        """
         if self._is_announced:
             return
         self._is_announced = True
         count, source, revision = self.snapshot.apply_count, self.snapshot.configuration.source, self.snapshot.revision
-        self._signals.applied(
+        self._signals.send_configuration_applied(
             AppliedConfiguration(count, source, self._name, revision if isinstance(revision, int) else None)
         )
         logger.info("Configuration %d of this process is applied (%s)", count, source)

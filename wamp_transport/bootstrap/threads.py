@@ -1,4 +1,4 @@
-"""Work of a node in threads beside its event loop: what waits for the database, and functions of the project."""
+"""The worker threads of a node, for database jobs and for functions of the project."""
 
 import asyncio
 import inspect
@@ -16,68 +16,72 @@ from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Result = TypeVar("Result")
 
-MAX_THREADS: Final = 2
-"""Jobs for the database at the same time; others wait. It is also how many connections a node keeps to each database.
+DATABASE_THREADS: Final = 2
+"""The number of database threads. Each keeps one connection to each database.
 
-More would take the interpreter from the event loop, not get more done: with 8 a storm of logins by principals of the
-database made other sessions' calls take 50 ms instead of 2, at the same number of logins (``make bench-logins``).
+More threads would take time from the event loop without doing more work. With 8 threads, a storm of logins by stored
+principals slowed calls of other sessions from 2 to 50 ms, at the same rate of logins (``make bench-logins``).
 """
 
-MAX_DATABASE_JOBS: Final = 2_000
-"""Jobs that may wait for the database; further ones fail immediately."""
+MAX_QUEUED_DATABASE_JOBS: Final = 2_000
+"""The maximum number of queued database jobs. Further jobs fail immediately."""
 
-DATABASE_PATIENCE: Final = 10.0
-"""Seconds that a job may wait for a thread while the database does not answer those before it."""
+MAX_DATABASE_WAIT_SECONDS: Final = 10.0
+"""The maximum time that a database job stays in the queue, for example while the database does not respond."""
 
-MAX_LOGINS: Final = 200
-"""Logins that may wait for a thread; further ones fail immediately."""
+MAX_QUEUED_LOGINS: Final = 200
+"""The maximum number of logins that are queued for a thread. Further logins fail immediately."""
 
-LOGIN_PATIENCE: Final = 5.0
-"""Seconds that a login may wait for a thread: less than all of it may take, so that the client learns why it fails."""
+MAX_LOGIN_WAIT_SECONDS: Final = 5.0
+"""The maximum time that a login stays in the queue.
+
+It is shorter than the login timeout, so the client gets a reason.
+"""
 
 FUNCTION_THREADS: Final = 8
-"""Functions of the project that are no coroutine functions and run at the same time; others wait for their turn."""
+"""The maximum number of the project's synchronous functions that run at the same time."""
 
-MAX_FUNCTIONS: Final = 1_000
-"""Calls of such functions that may wait for a thread; further ones fail immediately."""
+MAX_QUEUED_FUNCTIONS: Final = 1_000
+"""The maximum number of queued calls of such functions. Further calls fail immediately."""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
-"""The threads of each event loop; they end with it."""
+"""The database threads of each event loop."""
 
 
 class DatabaseBusy(DatabaseError):
-    """Too much waits for the database already."""
+    """The database queue is full, or a job has waited in it for too long."""
 
 
 def with_database(work: Callable[[], Result]) -> Result:
-    """Do ``work`` with the connections that this thread keeps. Raises DatabaseError for all trouble with them."""
+    """Call ``work`` with this thread's database connections. A failure of a connection raises DatabaseError."""
     try:
         return with_kept_connections(work)
-    except InterfaceError as error:  # what some drivers raise for a lost connection
+    except InterfaceError as error:  # some drivers raise it for a lost connection
         raise DatabaseError(*error.args) from error
 
 
 async def in_thread(function: Callable[..., Result], *args: object, **kwargs: object) -> Result:
-    """Call ``function`` in a worker thread that keeps its database connection, and return what it returns.
+    """Call ``function`` in a worker thread with a database connection, and return its result.
 
-    If the connection breaks the function is called once more. Raises what the function raises; DatabaseError for all
-    trouble with the database, DatabaseBusy among it. Once the interpreter ends, the calling task is canceled.
+    If the connection is lost, the function is called a second time. Raises the exceptions of the function,
+    DatabaseError if the database fails, and DatabaseBusy if too many jobs are queued. If the interpreter exits, the
+    calling task is canceled.
     """
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)
     if pool is None:
         pool = _pools[loop] = WorkerThreads(
             "wamp-node",
-            MAX_THREADS,
-            max_queued=MAX_DATABASE_JOBS,
-            patience=DATABASE_PATIENCE,
+            DATABASE_THREADS,
+            max_queued=MAX_QUEUED_DATABASE_JOBS,
+            max_wait_seconds=MAX_DATABASE_WAIT_SECONDS,
             around=with_database,
         )
     try:
         return await pool.run(lambda: function(*args, **kwargs))
     except WorkersBusy as error:
         raise DatabaseBusy(*error.args) from error
-    except WorkersClosed as error:  # the interpreter ends, as it does for a reload in development
+    except WorkersClosed as error:  # the interpreter exits, for example for a reload in development
         task = asyncio.current_task()
         if task is not None:
             task.cancel()  # a task that nobody canceled would be taken for one that failed
@@ -85,17 +89,17 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
         raise asyncio.CancelledError from error
 
 
-async def finished(seconds: float) -> None:
-    """Wait up to ``seconds`` for what runs in the threads of this loop. It goes on when its task is canceled."""
+async def wait_for_jobs(seconds: float) -> None:
+    """Close the database threads of this event loop. Wait up to ``seconds`` for running jobs."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
         await pool.finish(seconds)
 
 
 class Functions:
-    """Functions that the configuration names by their dotted path.
+    """The functions that the configuration names by dotted path.
 
-    Coroutine functions run on the event loop, others in threads of their own.
+    Coroutine functions run on the event loop. Other functions run in a thread pool for functions.
     """
 
     def __init__(self) -> None:
@@ -103,15 +107,15 @@ class Functions:
         self._threads = WorkerThreads(
             "wamp-function",
             FUNCTION_THREADS,
-            max_queued=MAX_FUNCTIONS,
-            patience=LOGIN_PATIENCE,
+            max_queued=MAX_QUEUED_FUNCTIONS,
+            max_wait_seconds=MAX_LOGIN_WAIT_SECONDS,
             around=with_clean_connections,
         )
 
     def find(self, path: str) -> Callable[..., Any]:
-        """Return the function at a dotted path; this can import its module.
+        """Return the function at a dotted path. Call it in a thread, because it can import a module.
 
-        Raises ImportError, TypeError for other things than functions, and what the module raises.
+        Raises ImportError, TypeError if the object is not a function, and any exception that the module raises.
         """
         function = self._found.get(path)
         if function is None:
@@ -122,7 +126,7 @@ class Functions:
         return function
 
     async def run(self, path: str, *arguments: Any) -> Any:
-        """Call a function and return what it returns. Raises what it raises, and WorkersBusy."""
+        """Call a function and return its result. Raises WorkersBusy and any exception of the function."""
         function = self._found.get(path)
         if function is None:
             function = await self._threads.run(self.find, path)
@@ -132,7 +136,10 @@ class Functions:
         return await run_guarded(outcome) if inspect.isawaitable(outcome) else outcome
 
     def faults(self, configuration: Configuration) -> Iterator[str]:
-        """Yield a sentence for each function of a configuration that cannot be used. This can import modules."""
+        """Yield a message for each function in a configuration that cannot be used.
+
+        Call it in a thread: it can import modules.
+        """
         for realm in configuration.realms:
             for role in realm.roles:
                 path = role.authorizer_function
@@ -146,11 +153,11 @@ class Functions:
                     )
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Stop accepting calls. Running calls continue."""
         self._threads.close()
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Return whether a call of the function returns a coroutine."""
+    """Return whether calling the function returns a coroutine."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)

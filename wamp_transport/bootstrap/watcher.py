@@ -1,4 +1,4 @@
-"""Follow the source of the configuration: apply what is new, and retry what failed until it is applied."""
+"""The watcher of a configuration source. It applies each new revision and retries after failures."""
 
 import asyncio
 import logging
@@ -15,17 +15,17 @@ from .threads import in_thread
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
-"""How often the source is asked for a new revision."""
+"""The interval between checks for a new revision."""
 
 RETRY_SECONDS: Final = 1.0
-"""How long after a failure it is retried. The delay doubles with each failure that follows."""
+"""The delay of the first retry. It doubles with each further failure."""
 
 MAX_RETRY_SECONDS: Final = 30.0
-"""The longest delay. A new revision of the source is applied without any."""
+"""The maximum delay of a retry. A new revision is applied without delay."""
 
 
 class ConfigurationWatcher:
-    """Keeps a node at the newest configuration of a source. ``on_change`` is called when there is news to report."""
+    """The watcher that keeps a node up to date. ``on_change`` is called after each attempt to apply a configuration."""
 
     def __init__(self, source: Source, started: StartedNode, on_change: Callable[[], Awaitable[None]]) -> None:
         self._source = source
@@ -40,18 +40,22 @@ class ConfigurationWatcher:
 
     @property
     def problem(self) -> str:
-        """Why the newest configuration, or a part of it, is not applied; empty if it is."""
+        """The reason why the newest configuration is not completely applied; empty if it is."""
         return self._problem or self._source_problem
 
     async def begin(self) -> None:
-        """Apply the first configuration. Raises ConfigError, and what the source raises. Other failures are retried."""
+        """Apply the first configuration.
+
+        Raises ConfigError and the source's exceptions. Parts that fail are retried later.
+        """
+        # The revision is read first: a change between the two calls is then detected as a new revision.
         revision = await in_thread(self._source.revision)
         configuration = await in_thread(self._source.load)
         self._seen = revision
         await self._apply(lambda: self._started.begin(configuration, revision))
 
     async def run(self) -> None:
-        """Follow the source until canceled."""
+        """Apply new revisions of the source until canceled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             await self._look()
@@ -61,7 +65,7 @@ class ConfigurationWatcher:
             revision = await in_thread(self._source.revision)
         except Exception as error:
             if str(error) != self._source_problem:
-                logger.error("Looking for a new configuration failed; it is tried again", exc_info=error)
+                logger.error("Checking for a new configuration failed; it is retried", exc_info=error)
             self._source_problem = text_of(error)
             return
         self._source_problem = ""
@@ -77,14 +81,14 @@ class ConfigurationWatcher:
         return must_retry and asyncio.get_running_loop().time() >= self._retry_at
 
     async def _load(self, revision: Hashable) -> None:
-        """Load a new configuration and apply it, or keep the one that is applied and say why."""
+        """Load and apply a new configuration. If this fails, log the reason and keep the old configuration."""
         try:
             configuration: Configuration = await in_thread(self._source.load)
             await self._apply(lambda: self._started.apply(configuration, revision))
         except ConfigError as error:
-            self._failed(error, "The new configuration is not used, the old one still runs. %s")
-        except Exception as error:  # noqa: BLE001 - whatever a source raises, what runs goes on
-            self._failed(error, "A new configuration cannot be loaded, it is tried again: %s")
+            self._retry_later(error, "The new configuration is not used; the old one still runs. %s")
+        except Exception as error:  # noqa: BLE001 - a failing source must not stop the node
+            self._retry_later(error, "Loading a new configuration failed; it is retried: %s")
         else:
             self._must_load = False
 
@@ -95,12 +99,15 @@ class ConfigurationWatcher:
         try:
             await work()
         except PartsBehind as error:
-            self._failed(error)
+            self._retry_later(error)
         else:
             self._problem, self._delay = "", 0.0
 
-    def _failed(self, error: Exception, message: str | None = None) -> None:
-        """Retry later. Log the failure, once for as long as it is the same; the plan has logged those of parts."""
+    def _retry_later(self, error: Exception, message: str | None = None) -> None:
+        """Schedule a retry.
+
+        Log ``message`` if the failure differs from the last one. The plan logs failures of parts itself.
+        """
         self._delay = min(self._delay * 2 or RETRY_SECONDS, MAX_RETRY_SECONDS)
         self._retry_at = asyncio.get_running_loop().time() + self._delay
         text = text_of(error)

@@ -1,1 +1,1 @@
-"""Node-to-node links that make several processes one router."""
+"""The links between nodes that combine several processes into one router."""

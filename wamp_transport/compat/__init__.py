@@ -1,5 +1,5 @@
-"""Internals of other libraries that this product uses: one module for each library.
+"""Private and undocumented members of other libraries that this product uses, with one module for each library.
 
-Each module lists what it needs, checks at import that it is there in the expected form, and gives it a public name.
-Nothing outside this package uses a private name of these libraries.
+Each module lists the members, checks at import that they exist in the expected form, and gives them public names. No
+code outside this package uses a private name of these libraries.
 """

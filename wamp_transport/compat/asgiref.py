@@ -1,4 +1,4 @@
-"""What is used of asgiref beyond its documentation: which code called a coroutine, and its thread for the database."""
+"""Undocumented members of asgiref: who called a coroutine, and the threads and main loop of synchronous code."""
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
@@ -20,8 +20,8 @@ MEMBERS: Final = (
 )
 
 PROBLEM: Final = ASGIREF.problem(MEMBERS)
-"""Why this module cannot be relied on; empty if it can. The module is imported by commands that serve nothing as well,
-so it does not raise."""
+"""Why this module cannot be used; empty if it can. The import raises no error, because commands that do not serve also
+import this module."""
 
 
 def is_called_by_sync_code() -> bool:
@@ -39,7 +39,7 @@ def has_thread(context: Any) -> bool:
 
 @contextmanager
 def kept_main_loop() -> Iterator[None]:
-    """Restore at the end of the block which loop asgiref takes for this thread's main loop."""
+    """Restore asgiref's main event loop of this thread at the end of the block."""
     outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What is used of asyncio's event loop beyond its documentation: the selector, and a loop without sockets for tests."""
+"""Undocumented members of asyncio's event loop: its selector, and a base for event loops without sockets."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,8 +20,8 @@ MEMBERS: Final = (
 )
 
 PROBLEM: Final = PYTHON.problem(MEMBERS)
-"""Why this module cannot be relied on; empty if it can. The module is imported by commands that serve nothing as well,
-so it does not raise."""
+"""Why this module cannot be used; empty if it can. The import raises no error, because commands that do not serve also
+import this module."""
 
 running_loop: Final[Callable[[], asyncio.AbstractEventLoop | None]] = getattr(
     asyncio, "_get_running_loop", asyncio.get_running_loop
@@ -30,7 +30,7 @@ running_loop: Final[Callable[[], asyncio.AbstractEventLoop | None]] = getattr(
 
 
 def selector_of(loop: Any) -> BaseSelector | None:
-    """Return the selector of ``loop``; None for a loop without one, which cannot be hooked into."""
+    """Return the selector of ``loop``; None if it has none, so that it cannot be hooked."""
     selector = getattr(loop, "_selector", None)
     return selector if isinstance(selector, BaseSelector) else None
 
@@ -41,14 +41,14 @@ class LoopWithoutSockets(asyncio.BaseEventLoop):
     def __init__(self, selector: Any) -> None:
         super().__init__()
         self._selector = selector
-        # The clock can stand still: without this, asyncio would run timers that are almost due.
+        # The clock of a subclass may stand still. With a resolution, asyncio would run timers that are not due yet.
         self._clock_resolution = 0.0
 
     def _write_to_self(self) -> None:
         self.wake_up()
 
     def wake_up(self) -> None:
-        """Called from any thread when the loop has got something to do."""
+        """Wake the loop because it has new work. Called from any thread; subclasses override it."""
 
     def _process_events(self, event_list: list[Any]) -> None:
         """Do nothing: there are no sockets and so no events."""

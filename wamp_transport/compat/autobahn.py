@@ -1,4 +1,4 @@
-"""What is used of Autobahn's WebSocket protocol beyond its documentation: its parser, its timers, its state."""
+"""Undocumented members of Autobahn's WebSocket protocol: its parser, its timers and its state."""
 
 from operator import attrgetter
 from typing import Any, Final
@@ -69,19 +69,19 @@ with AUTOBAHN.imports():
 
 
 class AutobahnMembers:
-    """A mix-in that gives public names to what Autobahn's protocol has for itself.
+    """A mix-in that gives public names to private members of Autobahn's protocol.
 
-    The methods are aliases: to call them costs what it cost before.
+    The methods are aliases, so they are as fast as the originals.
     """
 
     cancel_ping_timeout: Any = WebSocketProtocol._cancelAutoPingTimeoutCall
-    """Cancel the timeout of a ping: the peer has been heard."""
+    """Cancel the timeout of a ping, because the peer has sent something."""
 
     fail_with_invalid_payload: Any = WebSocketProtocol._invalid_payload
-    """Close because of a payload that cannot be decoded, for this reason."""
+    """Close the connection because a payload cannot be decoded; called with the reason."""
 
     fail_with_large_message: Any = WebSocketProtocol._max_message_size_exceeded
-    """Close because of the size of a message, given that size, the limit and the reason."""
+    """Close the connection because a message is too large; called with its size, the limit and the reason."""
 
     send_ping: Any = WebSocketProtocol._sendAutoPing
     """Send a ping now, and start its timeout."""
@@ -90,22 +90,22 @@ class AutobahnMembers:
     """Whether the message that Autobahn is reading is compressed."""
 
     compression: Any = None
-    """The compression that was agreed; None without. Set it with :meth:`use_compression`."""
+    """The agreed compression; None if messages are not compressed. Set it with :meth:`use_compression`."""
 
     def use_compression(self, compression: Any) -> None:
-        """Let Autobahn's parser inflate messages with ``compression``."""
+        """Use ``compression`` for messages that Autobahn's parser reads."""
         self.compression = self._perMessageCompress = compression
 
 
 set_initial_state: Final[Any] = WebSocketProtocol._connectionMade
-"""Set the attributes of a protocol whose connection is new."""
+"""Set the attributes of a protocol for a new connection."""
 
 
 def timer_of(factory: Any) -> Any:
-    """Return what the connections of a factory schedule their timeouts with; it has ``call_later``."""
+    """Return the timer that the connections of a factory use for their timeouts; it has a method ``call_later``."""
     return factory._batched_timer
 
 
 def use_timer(factory: Any, timer: Any) -> None:
-    """Let the connections of a factory schedule their timeouts with ``timer``."""
+    """Make the connections of a factory use ``timer`` for their timeouts."""
     factory._batched_timer = timer

@@ -1,4 +1,4 @@
-"""What is used of Daphne beyond its documentation, which covers the command line only: its server and its protocols.
+"""Undocumented members of Daphne: its server and its protocols. Daphne documents only its command line.
 
 Importing this module installs Daphne's reactor.
 """
@@ -62,4 +62,4 @@ with DAPHNE.imports():
 
 
 class WebSocketProtocol(AutobahnMembers, DaphneProtocol):  # type: ignore[misc]
-    """Daphne's WebSocket protocol, with public names for the members of Autobahn's that it is made of."""
+    """Daphne's WebSocket protocol, with public names for private members of Autobahn's."""

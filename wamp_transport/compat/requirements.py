@@ -1,4 +1,4 @@
-"""Check the internals of another library that this product depends on; say in one sentence what does not fit."""
+"""Checks that another library has the members that this product needs, and describes in one sentence what is wrong."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class IncompatibleLibraryError(RuntimeError):
-    """A library does not have what this product needs of it. The message is one sentence."""
+    """A library lacks members that this product needs, or they have another form. The message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Members:
         return {*self.called, *self.overridden, *self.attributes, *self.instance.split()}
 
     def problems(self) -> Iterator[str]:
-        """Check the members. Yields what is wrong, without a full stop."""
+        """Yield a description of each member that is missing or has another form, without a full stop."""
         try:
             owner = getattr(import_module(self.module), self.owner)
         except (ImportError, AttributeError):
@@ -49,7 +49,7 @@ class Members:
             if not hasattr(owner, name):
                 yield f"{self._full(name)} is missing"
             elif not isinstance(getattr(owner, name), kind):
-                yield f"{self._full(name)} is no {kind.__name__}"
+                yield f"{self._full(name)} is not of type {kind.__name__}"
         if self.instance:
             known = _names_in_methods(owner)
             for name in self.instance.split():
@@ -125,12 +125,12 @@ class Library:
         return f"{self.name}>={self.oldest},<{self.below}"
 
     def problem(self, members: Iterable[Members]) -> str:
-        """Return one sentence that names all members that do not fit; empty if all do."""
+        """Return one sentence that describes all problems with ``members``; empty if there are none."""
         faults = [fault for each in members for fault in each.problems()]
         return self.sentence(faults) if faults else ""
 
     def require(self, members: Iterable[Members]) -> None:
-        """Raise IncompatibleLibraryError if members do not fit."""
+        """Raise IncompatibleLibraryError if there are problems with ``members``."""
         if problem := self.problem(members):
             raise IncompatibleLibraryError(problem)
 
@@ -143,7 +143,7 @@ class Library:
             raise IncompatibleLibraryError(self.sentence([str(error)])) from error
 
     def sentence(self, faults: Iterable[str]) -> str:
-        """Return what is wrong, with the version found, and what to do."""
+        """Return one sentence with the faults, the installed version, and what to do."""
         return (
             f"wampnode cannot serve with {self.name} {self.installed or '(no version found)'}: {', '.join(faults)}; "
             f"install a tested version ('{self.requirement}') or upgrade wampnode."
@@ -151,7 +151,7 @@ class Library:
 
 
 def release(text: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version."""
+    """Return the leading numbers of a version, such as (4, 2) for ``4.2.rc1``."""
     numbers: list[int] = []
     for part in text.split("."):
         if not part.isdigit():

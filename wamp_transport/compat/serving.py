@@ -1,4 +1,4 @@
-"""Whether this process can serve with the versions of other libraries that are installed."""
+"""Checks whether this process can serve with the installed versions of other libraries."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -8,11 +8,11 @@ from . import asgiref, asyncio
 from .requirements import IncompatibleLibraryError
 
 SERVER_MODULES: Final = ("twisted", "autobahn", "daphne")
-"""Modules of this package that only this product's own server needs. Each of them raises if it cannot be relied on."""
+"""Modules of this package that only this product's own server needs. Their import fails if they cannot be used."""
 
 
 def find_problems(*, with_server: bool) -> Iterator[str]:
-    """Yield one sentence for each library that does not fit.
+    """Yield one sentence for each library that cannot be used.
 
     ``with_server`` includes the libraries of this product's own server; it installs Daphne's reactor.
     """
@@ -22,10 +22,10 @@ def find_problems(*, with_server: bool) -> Iterator[str]:
             import_module(f".{name}", __package__)
         except IncompatibleLibraryError as error:
             yield str(error)
-            return  # those that follow are built upon it
+            return  # the next modules depend on this one
 
 
 def require_compatible(*, with_server: bool) -> None:
-    """Raise IncompatibleLibraryError for the first library that does not fit; see :func:`find_problems`."""
+    """Raise IncompatibleLibraryError for the first library that cannot be used; see :func:`find_problems`."""
     for problem in find_problems(with_server=with_server):
         raise IncompatibleLibraryError(problem)

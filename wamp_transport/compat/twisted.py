@@ -1,4 +1,4 @@
-"""What is used of Twisted beyond its documentation: reads without its reactor, its buffers, TLS and HTTP channels."""
+"""Undocumented members of Twisted: its reactor and socket buffers, its TLS and its HTTP channel."""
 
 import asyncio
 from operator import attrgetter
@@ -103,21 +103,22 @@ log = Logger()
 
 
 def loop_of(reactor: Any) -> asyncio.AbstractEventLoop:
-    """Return the event loop that a reactor runs on."""
+    """Return the asyncio event loop of a reactor."""
     loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
     return loop
 
 
 class DirectSocket(FileDescriptor):
-    """A base for accepted sockets. The event loop calls them directly when there is something to read.
+    """A base class for accepted sockets that the event loop calls directly when there is something to read.
 
-    The detour through Twisted's reactor, which sets up a context for its log, takes as long as the rest of a read.
+    Calls through Twisted's reactor, which sets up a context for its log, would take as long as the rest of a read.
     """
 
     reactor: Any
 
     is_writing = False
-    """Whether bytes wait in Twisted's buffers. While they do, nothing may be written to the socket past them."""
+    """Whether Twisted's buffers contain bytes. Then nothing may be written to the socket directly, or it would overtake
+    them."""
 
     _is_read_directly = False
 
@@ -129,7 +130,7 @@ class DirectSocket(FileDescriptor):
     # Hot path: once per read, and for a slow peer once per write.
 
     def startReading(self) -> None:
-        """Read when there is something to read."""
+        """Call ``doRead`` when there is something to read."""
         if self._is_read_directly:
             return
         loop = getattr(self.reactor, "_asyncioEventloop", None)
@@ -138,36 +139,36 @@ class DirectSocket(FileDescriptor):
             return
         descriptor = self.fileno()  # type: ignore[no-untyped-call]
         loop.add_reader(descriptor, self._read)
-        self.reactor._readers[self] = descriptor  # as Twisted notes it, so that it finds what it has to close
+        self.reactor._readers[self] = descriptor  # the reactor's own record of the sockets that it must close
         self._is_read_directly = True
 
     def stopReading(self) -> None:
-        """Do not read until :meth:`startReading`."""
+        """Stop reading until :meth:`startReading`."""
         self._is_read_directly = False
         super().stopReading()  # type: ignore[no-untyped-call]
 
     def _read(self) -> None:
         try:
             end = self.doRead()  # type: ignore[no-untyped-call]
-        except Exception as bug:  # noqa: BLE001 - as Twisted does: the connection ends
+        except Exception as bug:  # noqa: BLE001 - as in Twisted, the connection ends
             log.failure("A connection is closed after an error")
             end = bug
         if end is not None:
             self.reactor._disconnectSelectable(self, end, True)
 
     def write(self, data: bytes) -> None:
-        """Send bytes after those that wait."""
-        # Before the bytes are added: Twisted can then call the producer, which must see that they wait.
+        """Send bytes after those in Twisted's buffers."""
+        # Set first: Twisted can call the producer from its write(), and the producer must see that bytes are buffered.
         self.is_writing = True
         super().write(data)
 
     def startWriting(self) -> None:
-        """Write when the socket takes more."""
+        """Write when the socket accepts more bytes."""
         self.is_writing = True
         super().startWriting()  # type: ignore[no-untyped-call]
 
     def stopWriting(self) -> None:
-        """Do not write until :meth:`startWriting`: nothing waits."""
+        """Stop writing until :meth:`startWriting`, because the buffers are empty."""
         self.is_writing = False
         super().stopWriting()  # type: ignore[no-untyped-call]
 
@@ -175,16 +176,16 @@ class DirectSocket(FileDescriptor):
 
 
 class HttpChannel(HTTPChannel):
-    """Twisted's HTTP parser with public names for what it has read so far."""
+    """Twisted's HTTP parser with public names for its state."""
 
     header_size = property(attrgetter("_receivedHeaderSize"))
-    """The size of the current head in bytes, without the line that is being read."""
+    """The size of the current head in bytes, without the line that is being received."""
 
     header_count = property(attrgetter("_receivedHeaderCount"))
     """The number of header lines of the current head."""
 
     is_handling_request = property(attrgetter("_handlingRequest"))
-    """Whether a request is complete and is being answered."""
+    """Whether a complete request is being answered."""
 
     @property
     def has_request_line(self) -> bool:
@@ -192,7 +193,7 @@ class HttpChannel(HTTPChannel):
         return hasattr(self, "_command")
 
     def read_without_producer(self) -> None:
-        """Stop the request from pausing the socket, and read on."""
+        """Disconnect the request from flow control, and resume reading."""
         producer: Any = self._networkProducer
         producer.unregisterProducer()
         producer.resumeProducing()
@@ -201,12 +202,12 @@ class HttpChannel(HTTPChannel):
         self.refuse_bad_request()
 
     def refuse_bad_request(self) -> None:
-        """Answer a request that cannot be parsed, and close."""
+        """Answer a request that cannot be parsed, and close the connection."""
         super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
 
 
 class TlsConnection(TLSMemoryBIOProtocol):
-    """TLS around a connection, with methods to override for its end."""
+    """TLS around a connection, with methods to override for its events."""
 
     def _shutdownTLS(self) -> None:
         super()._shutdownTLS()  # type: ignore[no-untyped-call]
@@ -218,7 +219,7 @@ class TlsConnection(TLSMemoryBIOProtocol):
         super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]
 
     def on_tls_closed(self) -> None:
-        """Called when the closing alert is on its way to the peer."""
+        """Called after the closing alert was sent to the peer."""
 
     def on_handshake_failed(self, error: BaseException) -> None:
         """Called when the handshake has failed."""

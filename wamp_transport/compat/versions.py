@@ -1,4 +1,4 @@
-"""The versions of other libraries that this product was tested with. ``pyproject.toml`` declares the same."""
+"""The versions of other libraries with which this product was tested. ``pyproject.toml`` declares the same ones."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The configuration: its schema, its readers (file, mapping, environment), all checks, and the typed result."""
+"""The configuration: its schema, the readers for files and mappings, all validation, and the typed result."""
 
 from wamp_transport.config.configuration import (
     Configuration,

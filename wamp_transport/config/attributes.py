@@ -1,4 +1,4 @@
-"""The schema as a list of leaf attributes, with the details that forms and reference pages show."""
+"""The schema as a list of leaf attributes, with the details that forms and the reference page show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Kind = Literal["bool", "int", "str", "list[str]", "choice", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute. ``path`` is dotted and relative to the section. Minimum and maximum are inclusive."""
+    """An attribute. ``path`` is dotted and relative to the section. ``minimum`` and ``maximum`` are inclusive."""
 
     path: str
     kind: Kind
@@ -38,7 +38,7 @@ class Attribute:
 def attributes_of(
     section: type[Section], prefix: str = "", within: dict[str, Any] | None = None
 ) -> Iterator[Attribute]:
-    """Yield every leaf attribute of ``section`` and of the sections in it. Lists of sections count as leaves."""
+    """Yield all leaf attributes of ``section`` and of its nested sections. A list of sections is a leaf."""
     for key, field in attributes(section):
         path = f"{prefix}{key}"
         mark = {**(within or {}), **extra_of(field)} if within and not within.get("offered", True) else extra_of(field)
@@ -50,7 +50,7 @@ def attributes_of(
 
 
 def describe(path: str, field: FieldInfo, mark: dict[str, Any] | None = None) -> Attribute:
-    """Return a field as an attribute. ``mark`` is the schema's note on whether it is offered."""
+    """Return the attribute for a field. ``mark`` is the schema's note on whether the attribute is supported."""
     mark = extra_of(field) if mark is None else mark
     minimum, maximum, pattern = _limits(field)
     return Attribute(
@@ -73,7 +73,7 @@ def describe(path: str, field: FieldInfo, mark: dict[str, Any] | None = None) ->
 
 
 def kind_of(annotation: Any) -> Kind:
-    """Return the kind of form field for this type."""
+    """Return the kind of form field for a type."""
     annotation = bare(annotation)
     if annotation is bool:
         return "bool"
@@ -89,18 +89,18 @@ def kind_of(annotation: Any) -> Kind:
 
 
 def choices_of(annotation: Any) -> tuple[Any, ...]:
-    """Return the values to choose from, if there is a choice."""
+    """Return the choices of a type; empty if it has none."""
     annotation = bare(annotation)
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def extra_of(field: FieldInfo) -> dict[str, Any]:
-    """Return the schema's notes about a field besides its type."""
+    """Return the schema's extra notes about a field."""
     return dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
 
 
 def expected(annotation: Any, field: FieldInfo | None) -> str:
-    """Return a description of the values allowed at a place."""
+    """Return a description of the allowed values, for messages."""
     note = extra_of(field).get("expected") if field and bare(field.annotation) is bare(annotation) else None
     text = note or _expected_kind(annotation, field)
     return f"{text} or null" if is_nullable(annotation) and annotation is not Any else str(text)

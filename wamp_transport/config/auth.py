@@ -41,7 +41,7 @@ _STORED = f"{_WHO} database: the principals in the database, edited in the admin
 
 
 class MethodAuth(Section):
-    """The common part of all methods: the source that decides on logins."""
+    """The base of all authentication methods: the source of principals."""
 
     static_keys: ClassVar[tuple[str, ...]] = ("principals",)
 
@@ -84,7 +84,7 @@ class MethodAuth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that only attributes of the given ``type`` are set, and that its required ones are."""
+        """Check that only attributes of this ``type`` are set, and that all required attributes are set."""
         kind = given.get("type")
         if not isinstance(kind, str) or kind not in ("static", *_KEYS):
             return
@@ -106,7 +106,7 @@ class MethodAuth(Section):
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
 
     def listed(self) -> Mapping[str, StaticPrincipal]:
-        """Return the principals of type static, by the key that they are listed under."""
+        """Return the principals of type static, by their key in the configuration."""
         return {}
 
 
@@ -131,7 +131,7 @@ class AnonymousAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check also that the role is not the router's own."""
+        """Check also that the role is not reserved for the router."""
         yield from super().check(given)
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
@@ -142,7 +142,7 @@ def _listed(help: str) -> Any:
 
 
 class TicketAuth(MethodAuth):
-    """Login with a ticket: a password or token that the client sends as it is. Use TLS."""
+    """Login with a ticket: a password or token that the client sends in plain text. Use TLS."""
 
     type: TicketKind = setting(..., f"{_STORED} token: signed tokens that Django code makes, and the token hook's.")
     principals: dict[str, TicketPrincipal] | None = _listed("Principals and their tickets")
@@ -152,7 +152,7 @@ class TicketAuth(MethodAuth):
 
 
 class CraAuth(MethodAuth):
-    """Login with a shared secret that is not sent: WAMP-CRA."""
+    """Login with WAMP-CRA: the client proves that it has a shared secret, which is not sent."""
 
     static_keys = ("users",)
 
@@ -174,7 +174,7 @@ class ScramAuth(MethodAuth):
 
 
 class CryptosignAuth(MethodAuth):
-    """Login with a private key: WAMP-cryptosign."""
+    """Login with WAMP-cryptosign: the client proves that it has a private key."""
 
     static_keys = ("principals", "trustroots")
 
@@ -200,7 +200,7 @@ class CryptosignAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check also that the router's private key is a reference, never the key itself."""
+        """Check also that the router's private key is given as a reference, never as the key itself."""
         yield from super().check(given)
         key = given.get("router_key")
         if isinstance(key, str) and not is_reference(key):
@@ -212,7 +212,7 @@ class CryptosignAuth(MethodAuth):
 
 
 class TlsAuth(MethodAuth):
-    """Login with the client's TLS certificate. The endpoint needs `ca_certificates` to ask for one."""
+    """Login with the client's TLS certificate. Clients send one only if the endpoint has `ca_certificates`."""
 
     type: StoredKind = setting(..., _STORED)
     principals: dict[str, TlsPrincipal] | None = setting(
@@ -237,7 +237,7 @@ class DjangoAuth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not the router's own."""
+        """Check that the role is not reserved for the router."""
         if given.get("default-role") == "trusted":
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
 
@@ -258,7 +258,7 @@ class SessionAuth(DjangoAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check also that trusted origins are full names."""
+        """Check also that trusted origins are complete, without wildcards."""
         yield from super().check(given)
         origins = given.get("trusted_origins")
         for index, origin in enumerate(origins if isinstance(origins, tuple) else ()):
@@ -281,7 +281,7 @@ def _internal(name: str) -> Any:
 
 
 class Auth(Section):
-    """Authentication methods of a service. Without any, clients are anonymous, with role anonymous."""
+    """Authentication methods of a service. Without any method, clients are anonymous, with role anonymous."""
 
     anonymous: AnonymousAuth | None = setting(None, "Login without credentials.")
     ticket: TicketAuth | None = setting(None, "Login with a ticket.")
@@ -303,7 +303,7 @@ class Auth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that each method has parameters: null could mean anything from open to closed."""
+        """Check that no method is null, because null could be read as allowing everybody or nobody."""
         for method, parameters in given.items():
             if parameters is None:
                 yield Finding((method,), "expected an object, found null", "leave out methods that are not used")

@@ -1,6 +1,6 @@
-"""The authentication methods, each with the rules that apply to it. No other module lists methods or exceptions.
+"""The authentication methods with their properties. No other module lists methods or has exceptions for them.
 
-To add a method, describe it here, give it a section in :mod:`.auth`, and write its steps in ``wamp_transport.auth``.
+To add a method, describe it here, add its section to :mod:`.auth`, and implement its steps in ``wamp_transport.auth``.
 """
 
 from collections.abc import Mapping
@@ -10,41 +10,47 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class AuthMethod:
-    """An authentication method. ``name`` is its key in the ``auth`` of a configuration, ``label`` is for people."""
+    """An authentication method. ``name`` is its key in the ``auth`` section; ``label`` is its display name."""
 
     name: str
     label: str
 
     aliases: tuple[str, ...] = ()
-    """Further names that clients use for it in HELLO."""
+    """Other names for the method in HELLO."""
 
     has_principal_source: bool = False
-    """Whether its section has a ``type``: the configuration, a procedure, a function or the database knows the
-    principals.
+    """Whether the method's section has a ``type``.
+
+    The type is the source of principals: configuration, procedure, function or database.
     """
 
     uses_django_users: bool = False
-    """Whether Django decides who the client is. Its section has no ``type``."""
+    """Whether Django identifies the client. The method's section then has no ``type``."""
 
     has_guessable_secret: bool = False
-    """Whether a client may find the secret by trying: people choose it, or nothing ensures that it is long and random.
+    """Whether an attacker could guess the secret.
+
+    This holds if people choose it, or if it may be short or predictable.
     """
 
     counts_failures: bool = False
-    """Whether failed logins count for the lockout, which then refuses logins."""
+    """Whether failed logins count toward a lockout, and whether a lockout blocks logins."""
 
     may_be_remembered: bool = False
-    """Whether a cookie may stand for a later login. Not if each connection must give its proof (certificates)."""
+    """Whether a cookie can replace a later login.
+
+    This is false if each connection needs a new proof, as with certificates.
+    """
 
     ends_with_principal: bool = True
-    """Whether open sessions end when a new configuration no longer allows their login."""
+    """Whether sessions are closed when a new configuration no longer allows their login."""
 
     channel_bindings: tuple[str, ...] = ()
-    """Channel bindings that a client may ask for. Those of SCRAM apply only to ``wamp-scram``."""
+    """The channel bindings that a client may request. With SCRAM, only ``wamp-scram`` supports them."""
 
     @property
     def wire_names(self) -> tuple[str, ...]:
-        """All names that clients use for it in HELLO."""
+        """All names for the method in HELLO."""
         return (self.name, *self.aliases)
 
 
@@ -85,13 +91,13 @@ CRYPTOSIGN: Final = AuthMethod(
 )
 TLS: Final = AuthMethod("tls", "TLS certificate", has_principal_source=True, counts_failures=True)
 COOKIE: Final = AuthMethod("cookie", "cookie")
-# The project's token hook may accept tokens of any form, so they count as guessable. Tokens and Django's sessions are
-# never remembered: a cookie of the router must not outlive a logout from Django.
+# The project's token hook may accept tokens of any form, so tokens are guessable. Logins with tokens and Django
+# sessions are never remembered, because the router's cookie must not outlive a logout from Django.
 TOKEN: Final = AuthMethod("token", "token", uses_django_users=True, has_guessable_secret=True, counts_failures=True)
 DJANGO_SESSION: Final = AuthMethod("django-session", "Django session", uses_django_users=True)
-# Not configured: `manage.py wamp` uses it at the nodes of its own project.
+# This method is not configured. `manage.py wamp` uses it to log in to the nodes of its project.
 OPERATOR: Final = AuthMethod("operator", "operator", ends_with_principal=False)
-# Sessions inside the process do not log in.
+# Sessions inside the process do not authenticate.
 LOCAL: Final = AuthMethod("local", "local", ends_with_principal=False)
 
 AUTH_METHODS: Final[tuple[AuthMethod, ...]] = (
@@ -109,4 +115,4 @@ AUTH_METHODS: Final[tuple[AuthMethod, ...]] = (
 )
 
 BY_WIRE_NAME: Final[Mapping[str, AuthMethod]] = {name: method for method in AUTH_METHODS for name in method.wire_names}
-"""The methods by each name that HELLO and session details have for them."""
+"""The methods by every name that they have in HELLO and session details."""

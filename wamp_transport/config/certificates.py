@@ -1,6 +1,6 @@
-"""The files of a TLS endpoint: reading them, and checking them for anything that would fail or surprise in a handshake.
+"""The files of a TLS endpoint. This module reads the files and finds problems before a handshake fails.
 
-This module knows the content of the files. The transports know how a handshake uses them.
+It handles only the content of the files. The transports use the content in handshakes.
 """
 
 import os
@@ -23,16 +23,16 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 from wamp_transport.config.endpoint import TlsSection
 from wamp_transport.config.section import Finding
 
-LARGEST_FILE: Final = 1024 * 1024
-SOON: Final = timedelta(days=7)
-"""Time before the end of a certificate from which on a warning is given."""
+MAX_FILE_BYTES: Final = 1024 * 1024
+EXPIRY_WARNING_PERIOD: Final = timedelta(days=7)
+"""The time before the expiry of a certificate in which a warning is logged."""
 
 Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The files for a TLS endpoint, as absolute paths."""
+    """The files of a TLS endpoint, as absolute paths."""
 
     key: Path
     certificate: Path
@@ -57,18 +57,18 @@ class TlsFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files."""
+        """The paths of all files."""
         dhparam = () if self.dhparam is None else (self.dhparam,)
         return (self.key, self.certificate, *self.chain, *self.authorities, *dhparam)
 
     def state(self) -> tuple[object, ...]:
-        """Return a value that differs after every change of a file: written, replaced or removed."""
+        """Return a value that changes whenever a file is written, replaced or removed."""
         return tuple(map(_state_of, self.paths))
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The content of the files. ``chain`` is sent after the certificate; ``authorities`` sign clients' certificates."""
+    """The content of the files. ``chain`` is sent with the certificate. ``authorities`` sign clients' certificates."""
 
     key: PrivateKeyTypes
     certificate: Certificate
@@ -77,13 +77,13 @@ class Material:
 
 
 class _Unusable(Exception):
-    """A file cannot be used. The message says why."""
+    """A file cannot be used. The message contains the reason."""
 
 
 def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:
-    """Return the content of the files, or None if it cannot be used, with findings about it.
+    """Return the content of the files, or None if they cannot be used, and findings about them.
 
-    Locations are relative to the section ``tls``. No content of a file makes this raise.
+    Locations are relative to the section ``tls``. Invalid content never raises an exception.
     """
     findings: list[Finding] = []
     key = _try(findings, ("key",), files.key, _key)
@@ -124,13 +124,13 @@ def _try(
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            content = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _Unusable("there is no such file") from None
     except (OSError, ValueError) as error:
         raise _Unusable(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > LARGEST_FILE:
-        raise _Unusable(f"larger than {LARGEST_FILE} bytes (1 MiB)")
+    if len(content) > MAX_FILE_BYTES:
+        raise _Unusable(f"larger than {MAX_FILE_BYTES} bytes (1 MiB)")
     return content
 
 
@@ -163,7 +163,7 @@ def _public(item: Any) -> bytes:
 
 
 def _remarks(files: TlsFiles, certificate: Certificate, now: datetime) -> Iterator[Finding]:
-    """Yield findings about files that work but need attention."""
+    """Yield findings about files that can be used but need attention."""
     try:
         mode = files.key.stat().st_mode
     except OSError:
@@ -178,7 +178,7 @@ def _remarks(files: TlsFiles, certificate: Certificate, now: datetime) -> Iterat
     elif now < begin:
         message = f"{files.certificate}: this certificate is not valid before {begin:%Y-%m-%d}"
         yield Finding(("certificate",), message, "check the clock of this machine", "ignored")
-    elif end - now < SOON:
+    elif end - now < EXPIRY_WARNING_PERIOD:
         message = f"{files.certificate}: this certificate expires on {end:%Y-%m-%d}"
         yield Finding(("certificate",), message, "renew it; the new file is used without a restart", "ignored")
 

@@ -1,4 +1,7 @@
-"""Checks data against the schema. Errors of pydantic and findings of sections become one list, in the data's order."""
+"""Validation of data against the schema.
+
+The result contains pydantic's errors and the findings of sections in one list, in the order of the data.
+"""
 
 import difflib
 import json
@@ -32,7 +35,7 @@ _SECRET_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of a check: the typed value if there is no fault, the findings, and the sections found in the data."""
+    """The result of a validation: the typed value if there is no fault, the findings, and the sections in the data."""
 
     value: Any
     data: Any
@@ -41,7 +44,7 @@ class Checked:
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
-    """Check ``value`` against a section of the schema (or a choice of sections). No value makes this raise."""
+    """Validate ``value`` against a section of the schema, or against a choice of sections. Never raises."""
     findings: list[Finding] = []
     data = normalize(value, findings)
     typed = None
@@ -60,7 +63,7 @@ def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked
 
 
 def problems(findings: tuple[Finding, ...] | list[Finding], data: Any) -> list[Problem]:
-    """Return the findings as problems, without duplicates, in the order of the document."""
+    """Return the findings as problems, without duplicates and in document order."""
     positions: dict[int, dict[str, int]] = {}
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: _order(finding.location, data, positions))
     return [Problem(path_text(finding.location), finding.message, finding.hint, finding.level) for finding in ordered]
@@ -72,7 +75,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
-    """Yield a section's findings about itself, and its attributes that are not offered."""
+    """Yield the findings of a section about itself, and a finding for each unsupported attribute."""
     for finding in found.section.check(found.given):
         yield Finding((*found.location, *finding.location), finding.message, finding.hint, finding.level)
     unoffered = found.section.unoffered
@@ -91,13 +94,17 @@ def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
 
 
 def _matters(value: Any, refused: bool, default: Any, quiet: Any) -> bool:
-    """Return whether leaving out this value changes anything."""
+    """Return whether the value of an unsupported attribute must be reported.
+
+    A refused attribute is reported unless it is None. Any other attribute is reported unless it is None or one of the
+    ``quiet`` values. Without ``quiet`` values, the default is not reported.
+    """
     calm = [] if refused else list(quiet) or [default]
     return not any(type(value) is type(other) and value == other for other in [*calm, None])
 
 
 def _finding_of(details: ErrorDetails, annotation: Any) -> Finding:
-    """Return the finding for one of pydantic's errors."""
+    """Return the finding for a pydantic error."""
     if details["type"] == "extra_forbidden":
         return _unknown_key(place_at(annotation, details["loc"][:-1]), str(details["loc"][-1]))
     place = place_at(annotation, details["loc"])
@@ -149,7 +156,7 @@ def _help(place: Place) -> str:
 
 
 def _shown(place: Place, value: Any) -> str:
-    """Return a description of the value found, or only of its type if it may be a secret."""
+    """Return a description of the value. If the value may be a secret, describe only its type."""
     secret = any(str(step) in _SECRET_KEYS for step in place.location) or place.location[-1:] == ("auth",)
     if secret or (place.field is not None and extra_of(place.field).get("secret")):
         return _type_of(value)
@@ -178,7 +185,7 @@ def _value_at(data: Any, location: Location) -> Any:
 
 
 def _order(location: Location, data: Any, positions: dict[int, dict[str, int]]) -> tuple[int, ...]:
-    """Return the sort key of a location in the document: the position of each step. ``positions`` caches objects."""
+    """Return the sort key of a location: its position in the document. ``positions`` is a cache."""
     order: list[int] = []
     for step in location:
         if isinstance(data, dict):

@@ -25,14 +25,14 @@ class Deflate(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that window bits are in range."""
+        """Check that the window bits are in range."""
         bits = given.get("request_max_window_bits")
         if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 8:
             yield Finding(("request_max_window_bits",), f"expected 0, or 9 to 15 bits, found {bits}")
 
 
 class Compression(Section):
-    """The compression methods that the server agrees to."""
+    """The compression methods that the server accepts."""
 
     deflate: Deflate | None = setting(
         None, "Parameters of permessage-deflate; {} for the defaults. Absent: no compression."

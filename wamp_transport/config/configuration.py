@@ -1,4 +1,7 @@
-"""The typed, immutable result of a configuration: realms, transports and services; and the difference between two."""
+"""The validated configuration: typed, immutable realms, transports and services.
+
+It can be compared with another one.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -33,11 +36,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class PathService:
-    """A service on a path. ``key`` stays the same as long as transport and path do.
+    """A service at a path. ``key`` stays the same while its transport and path do.
 
-    ``realms`` are those that its sessions may join, None for all: with several router workers, those of its own worker.
-    ``type`` is the service's type, or ``none`` for one that is not offered: its path answers 404 instead of falling
-    through to a service above. ``config_path`` is its place in the configuration; comparisons ignore it.
+    ``realms`` are the realms that its sessions may join; None means all. If there are several router workers, they are
+    the realms of the service's worker. ``type`` is the service's type. It is ``none`` for an unsupported service, whose
+    path returns 404 instead of using the service of a parent path. ``config_path`` is the JSON path of the service in
+    the configuration; comparisons ignore it.
     """
 
     key: str
@@ -55,7 +59,7 @@ class PathService:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """An address to listen on and its services, with nested paths flattened. ``endpoint`` is None if not given."""
+    """An address to listen on, and its services as a flat list. ``endpoint`` is None if it is not configured."""
 
     key: str
     endpoint: TcpEndpoint | UnixEndpoint | None
@@ -68,15 +72,15 @@ class Transport:
 
     @property
     def listening(self) -> TcpEndpoint | UnixEndpoint:
-        """The given endpoint, or the default one: TCP port 8080 of 127.0.0.1."""
+        """The configured endpoint, or the default: TCP port 8080 of 127.0.0.1."""
         return self.endpoint or DEFAULT_ENDPOINT
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A configuration that passed all checks. Relative paths in it are relative to ``base_dir``.
+    """A valid configuration. Relative paths in it are relative to ``base_dir``.
 
-    ``realm_places`` holds the JSON path of each realm in the given configuration.
+    ``realm_places`` contains the JSON path of each realm.
     """
 
     source: str
@@ -92,18 +96,18 @@ class Configuration:
         return tuple(service for transport in self.transports for service in transport.paths)
 
     def resolve(self, path: str) -> Path:
-        """Return a path of the configuration as an absolute path."""
+        """Return a path in the configuration as an absolute path."""
         return Path(os.path.normpath(self.base_dir.absolute() / path))
 
     def tls_files(self, transport: Transport) -> TlsFiles | None:
-        """Return the files for a transport's TLS; None if it has no TLS."""
+        """Return the TLS files of a transport; None if it does not use TLS."""
         tls = getattr(transport.listening, "tls", None)
         return None if tls is None else TlsFiles.of(tls, self.resolve)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference between two configurations. Changed items are pairs (old, new)."""
+    """The difference between two configurations. Changed items are pairs of the old and the new item."""
 
     transports_added: tuple[Transport, ...] = ()
     transports_removed: tuple[Transport, ...] = ()
@@ -122,7 +126,7 @@ class Difference:
 def build(
     node: Node, source: str, base_dir: Path, dialect: Dialect = "specification"
 ) -> tuple[Configuration, list[Finding]]:
-    """Return the configuration for a checked node, and findings about defaults that apply.
+    """Return the configuration for a validated node, and findings about applied defaults.
 
     ``dialect`` is that of realms which do not name one.
     """
@@ -164,7 +168,7 @@ def build(
 
 
 def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
-    """Return the transport confined to the realms of its own router worker if there are several, as in Crossbar."""
+    """Return the transport, restricted to the realms of its router worker if there are several."""
     if workers == 1:
         return transport
     realms = frozenset(realm.name for realm in worker.realms)
@@ -172,7 +176,7 @@ def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Trans
 
 
 def missing_directories(configuration: Configuration) -> Iterator[tuple[PathService, str]]:
-    """Yield the static services whose directory does not exist, with that directory."""
+    """Yield the static services whose directory does not exist, with the directory."""
     for service in configuration.services:
         if isinstance(service.settings, StaticService) and service.settings.directory is not None:
             directory = configuration.resolve(service.settings.directory)
@@ -181,7 +185,7 @@ def missing_directories(configuration: Configuration) -> Iterator[tuple[PathServ
 
 
 def tls_findings(configuration: Configuration) -> Iterator[Problem]:
-    """Yield the problems with the files of TLS endpoints."""
+    """Yield the problems of the files of TLS endpoints."""
     for transport in configuration.transports:
         files = configuration.tls_files(transport)
         for finding in read(files)[1] if files is not None else ():
@@ -195,7 +199,7 @@ def router_options(configuration: Configuration) -> RouterOptions:
 
 
 def service_options(path_service: PathService) -> ServiceOptions:
-    """Build ServiceOptions from a service. Nobody can join through a service that is not a WebSocket service."""
+    """Build ServiceOptions from a service. Only WebSocket services allow clients to join."""
     settings = path_service.settings
     if not isinstance(settings, WebSocketSection):
         return ServiceOptions(key=path_service.key, realms=path_service.realms, path=path_service.path)
@@ -211,8 +215,9 @@ def service_options(path_service: PathService) -> ServiceOptions:
 
 
 def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
-    """Return the login of anonymous clients of a service; None if they may not join. The default without methods is to
-    let them join.
+    """Return the login options for anonymous clients of a service; None if they may not join.
+
+    Without any configured method, anonymous clients may join.
     """
     auth = service.auth
     if auth is None or not auth.model_fields_set:
@@ -223,12 +228,12 @@ def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
 
 
 def asked_methods(service: WebSocketSection) -> frozenset[str]:
-    """Return the names, as used by clients, of the methods for which the authenticator is asked."""
+    """Return the authmethods for which the router calls the authenticator."""
     auth = service.auth
     if auth is None:
         return frozenset()
     names = {*auth.methods(), *auth.django_methods()}
-    # The router itself lets anonymous clients in, unless somebody decides on them.
+    # The router admits anonymous clients itself, unless there is a source that decides on them.
     if auth.anonymous is not None and auth.anonymous.type == "static":
         names.remove(ANONYMOUS.name)
     if auth.cookie is not None and service.cookie is not None:
@@ -237,9 +242,9 @@ def asked_methods(service: WebSocketSection) -> frozenset[str]:
 
 
 def diff(old: Configuration, new: Configuration) -> Difference:
-    """Return what to open, close and change to get from ``old`` to ``new``.
+    """Return the changes that lead from ``old`` to ``new``.
 
-    A transport has changed if its endpoint or options have. Its services are compared separately.
+    A transport is changed if its endpoint or options differ. Its services are compared separately.
     """
     transports = _compare({one.key: one for one in old.transports}, {one.key: one for one in new.transports})
     services = _compare({one.key: one for one in old.services}, {one.key: one for one in new.services})
@@ -258,12 +263,12 @@ def _compare(
 
 
 def is_same_service(old: PathService, new: PathService) -> bool:
-    """Whether two versions of a service are the same. ``1`` and ``true`` differ, and so do two secrets."""
+    """Return whether two versions of a service are equal. ``1`` and ``true`` differ, and so do different secrets."""
     return old == new and _content(old) == _content(new)
 
 
 def _content(item: object) -> object:
-    """Return the value for comparing two versions of an item: as text, in which 1 and true differ."""
+    """Return the text form of an item, for comparison. In this form, 1 and true differ."""
     if isinstance(item, Transport):
         limits = item.max_connections, item.max_connections_per_address
         return item.listening, item.options, limits, item.trusted_proxies

@@ -1,4 +1,4 @@
-"""The ``cookie`` section: the tracking cookie of clients, and the store of its records."""
+"""The ``cookie`` section: the cookie that identifies clients, and the store of its records."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -10,10 +10,10 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
     "file": ("filename", "purge_on_startup"),
     "database": ("path", "purge_on_startup", "maxsize", "readonly", "sync"),
 }
-"""The attributes that only some kinds of store have."""
+"""The attributes that are valid only for some types of store."""
 
-SAFE_LENGTH = 22
-"""Characters of an id that nobody can guess: 132 bits."""
+MIN_SAFE_LENGTH = 22
+"""The minimum length of an ID that cannot be guessed: 22 characters contain 132 bits."""
 
 _ONE_DATABASE = "cookies are kept in the database of the Django project"
 
@@ -58,7 +58,7 @@ class CookieStoreSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that only attributes of the given ``type`` are set, and that its required ones are."""
+        """Check that only attributes of this ``type`` are set, and that all required attributes are set."""
         kind = given.get("type", "database")
         known = _STORE_KEYS.get(kind) if isinstance(kind, str) else None
         if known is None:
@@ -71,7 +71,7 @@ class CookieStoreSection(Section):
 
 
 class Cookie(Section):
-    """The cookie that identifies a client. Tracking is on if any of these attributes is given."""
+    """The cookie that identifies a client. Clients are tracked if any of these attributes is given."""
 
     name: str = setting(
         "cbtid",
@@ -107,13 +107,13 @@ class Cookie(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check for cookies that can be guessed or that browsers refuse."""
+        """Check that the cookie cannot be guessed and that browsers accept it."""
         length = given.get("length")
-        if isinstance(length, int) and 6 <= length < SAFE_LENGTH:
+        if isinstance(length, int) and 6 <= length < MIN_SAFE_LENGTH:
             yield Finding(
                 ("length",),
                 f"an id of {length} characters can be guessed",
-                f"use at least {SAFE_LENGTH}",
+                f"use at least {MIN_SAFE_LENGTH}",
                 "ignored",
             )
         name = given.get("name")

@@ -1,4 +1,4 @@
-"""Checks across sections: names, endpoints and URLs in the whole node."""
+"""Validation across sections: names, endpoints and URLs in the whole node."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
 def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list[SchemaMatch]:
-    """Return the sections, without those of disabled router workers."""
+    """Return the sections of enabled router workers."""
     sections = list(sections)
     off = {
         found.location
@@ -31,7 +31,7 @@ def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list
 
 
 def check_across(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield all findings that concern more than one section of the enabled workers."""
+    """Yield the findings that involve more than one section of the enabled workers."""
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
     yield from _endpoints(sections, environ)
@@ -95,7 +95,7 @@ def _clash(one: str, other: str) -> bool:
 
 
 def _version(interface: str) -> int:
-    """Return the IP version of an interface; 0 if it is unclear."""
+    """Return the IP version of an interface; 0 if it is unknown."""
     try:
         return ip_address(interface).version
     except ValueError:
@@ -103,7 +103,7 @@ def _version(interface: str) -> int:
 
 
 def _services(sections: list[SchemaMatch]) -> Iterator[tuple[SchemaMatch, Location, tuple[str, ...]]]:
-    """Yield every service with its transport's location and its path segments."""
+    """Yield each service with the location of its transport and its path segments."""
     transport: Location = ()
     for found in sections:
         if found.section is WebTransport:
@@ -139,7 +139,7 @@ def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Check that cookies of one name share a store: browsers have only one cookie of a name for a host."""
+    """Check that cookies with the same name use the same store: a browser has only one such cookie for a host."""
     first: dict[tuple[Location, object], tuple[object, Location]] = {}
     for found, transport, _ in _services(sections):
         cookie = found.given.get("cookie")
@@ -163,8 +163,9 @@ def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Yield findings about roles of anonymous clients that no realm has. Skipped if there are no realms or one of them
-    is invalid.
+    """Yield findings about roles of anonymous clients that do not exist in any realm.
+
+    Skip this check if there are no realms or one of them is invalid.
     """
     if not any(found.section is RealmSection for found in sections):
         return
@@ -187,7 +188,7 @@ def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _login_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Yield findings about roles and realms that logins name but that do not exist."""
+    """Yield findings about roles and realms that login options name but that do not exist."""
     if not any(found.section is RealmSection for found in sections):
         return
     realms, roles = _names(sections, RealmSection), _names(sections, RoleSection)

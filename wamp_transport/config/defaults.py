@@ -1,4 +1,4 @@
-"""Configurations that need no file: the one for development, and the template for a new node."""
+"""Built-in configurations: one for development, and the template for a new node."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from wamp_transport.config.realm import open_realm
 
 
 def development_default() -> Configuration:
-    """Return WAMP over WebSocket on ``ws`` of the default endpoint, with all URIs but ``wamp.`` open to anonymous
-    clients.
+    """Return a configuration with WAMP over WebSocket at ``/ws`` of the default endpoint.
+
+    Anonymous clients may use all URIs except those that begin with ``wamp.``.
     """
     transport = {
         "type": "web",
@@ -22,7 +23,7 @@ def development_default() -> Configuration:
 
 
 def template() -> dict[str, Any]:
-    """Return the config.json of a new node, in the form of Crossbar's own default."""
+    """Return the config.json of a new node, similar to Crossbar's default."""
     transport = {
         "type": "web",
         "endpoint": {"type": "tcp", "port": 8080},

@@ -59,7 +59,7 @@ class TlsSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that it is clear whether clients need a certificate, and who signs them."""
+        """Check that it is clear whether clients need a certificate, and which authorities sign it."""
         required, authorities = given.get("require_client_certificate"), given.get("ca_certificates")
         if required is True and not authorities:
             yield Finding(("require_client_certificate",), "needs `ca_certificates`, which sign the accepted ones")
@@ -107,7 +107,7 @@ class TcpEndpoint(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the interface fits the IP version."""
+        """Check that the interface matches the IP version."""
         version = given.get("version")
         address = _address(given.get("interface"))
         if address is not None and version in (4, 6) and address.version != version:
@@ -131,7 +131,7 @@ class UnixEndpoint(Section):
 
 
 class OtherEndpoint(Section, extra="allow"):
-    """Kinds of endpoint that Crossbar has and this router does not offer."""
+    """Kinds of endpoint that Crossbar supports and this router does not."""
 
     type: Literal["twisted", "onion"] = setting(..., "A kind of endpoint that is not offered.")
     unoffered: ClassVar[Unoffered | None] = Unoffered(

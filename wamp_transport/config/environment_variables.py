@@ -1,4 +1,4 @@
-"""Values from environment variables: ``"$NAME"`` or ``"${NAME}"`` in place of a value, for attributes that allow it."""
+"""Values from environment variables. Some attributes allow ``"$NAME"`` or ``"${NAME}"`` as the value."""
 
 import re
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def variable_name(value: object) -> str | None:
-    """Return the name of the environment variable that ``value`` refers to, or None."""
+    """Return the name of the environment variable in ``value``; None if there is none."""
     match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     return (match[1] or match[2]) if match else None
 
 
 def environment_of(info: ValidationInfo) -> Mapping[str, str]:
-    """Return the environment in the context of the validation."""
+    """Return the environment from the validation context."""
     context = info.context
     return context["environ"] if isinstance(context, dict) and "environ" in context else {}
 
 
 def number_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """Return the number, or that of the environment variable. Errors never show the variable's text."""
+    """Return a number, read from an environment variable if one is named. Errors never contain the variable's value."""
     name = variable_name(value)
     if name is None:
         return value
@@ -37,13 +37,13 @@ def number_from_environment(value: Any, info: ValidationInfo) -> Any:
 
 
 def switch_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """Return the boolean, or true if the environment variable holds any text."""
+    """Return a boolean. If an environment variable is named, return whether it is not empty."""
     name = variable_name(value)
     return value if name is None else bool(environment_of(info).get(name))
 
 
 def number_in(value: object, environ: Mapping[str, str]) -> int | None:
-    """Return the integer that ``value`` stands for, or None."""
+    """Return the integer in ``value`` or in the environment variable that it names; None if there is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = environ.get(variable_name(value) or "", "").strip()
@@ -51,6 +51,6 @@ def number_in(value: object, environ: Mapping[str, str]) -> int | None:
 
 
 def switch_in(value: object, environ: Mapping[str, str]) -> bool:
-    """Return the boolean that ``value`` or its environment variable stands for."""
+    """Return the boolean in ``value`` or in the environment variable that it names."""
     name = variable_name(value)
     return value is True if name is None else bool(environ.get(name))

@@ -1,13 +1,13 @@
-"""Explanations of why a role may or may not do something: the rule that decides, its place, and the rules it beats.
+"""Explanation of a role's permissions: the rule that decides, its place, and the rules that it overrides.
 
-The router's own code decides: the same roles are built from the configuration and asked.
+The router's code makes the decision, with roles that are built from the configuration.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from wamp_transport.config.realm import FUNCTION, RealmSection, RoleSection
+from wamp_transport.config.realm import FUNCTION_PREFIX, RealmSection, RoleSection
 from wamp_transport.router.options import ACTIONS, Action, Match
 from wamp_transport.router.permissions import Role, Rules, refusal
 from wamp_transport.wamp.uris import is_reserved
@@ -17,7 +17,7 @@ Outcome = Literal["allowed", "denied", "asked"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule and its place in the configuration. ``allows`` are the actions that it allows."""
+    """A rule and its place in the configuration. ``allows`` contains the allowed actions."""
 
     path: str
     uri: str
@@ -31,10 +31,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision. ``asked`` means that an authorizer decides at run time. ``error`` is the URI of a denial.
+    """An explained decision. ``error`` is the URI of the error if the action is denied.
 
-    ``rule`` is None if no rule covers the URI, or rules do not matter. ``beaten`` are the others that cover it, in the
-    order in which they would decide.
+    ``asked`` is true if an authorizer decides at run time. ``rule`` is the rule that decides. It is None if no rule
+    covers the URI or the decision does not depend on rules. ``beaten`` contains the other rules that cover the URI, in
+    order of precedence.
     """
 
     realm: str
@@ -61,15 +62,16 @@ class Explanation:
         return "\n".join(lines)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return the explanation as plain values."""
+        """Return the explanation as JSON data."""
         return asdict(self)
 
 
 def explain(
     realm: RealmSection, place: str, role_name: str, action: Action, uri: str, match: Match = "exact"
 ) -> Explanation:
-    """Return the decision on an action of a role. ``place`` is the JSON path of the realm. Raises KeyError for unknown
-    roles.
+    """Return the decision on an action of a role. ``place`` is the JSON path of the realm.
+
+    Raises KeyError if the role does not exist.
     """
     sections = {section.name: (index, section) for index, section in enumerate(realm.roles)}
     index, section = sections[role_name]
@@ -91,8 +93,8 @@ def explain(
         )
     if options.authorizer is not None:
         name = options.authorizer.name
-        kind = "function" if name.startswith(FUNCTION) else "procedure"
-        return explained("asked", f"the {kind} {name.removeprefix(FUNCTION)} decides")
+        kind = "function" if name.startswith(FUNCTION_PREFIX) else "procedure"
+        return explained("asked", f"the {kind} {name.removeprefix(FUNCTION_PREFIX)} decides")
     if not rules:
         reason = "no rule covers it, and allow-by-default is true" if decision.allowed else "no rule covers it"
     else:
@@ -110,7 +112,10 @@ def explain(
 
 
 def _rules(section: RoleSection, uri: str, match: Match, place: str) -> Iterator[Rule]:
-    """Yield the rules that cover a URI or a pattern, each followed by earlier ones in the list for the same URIs."""
+    """Yield the rules that cover a URI or pattern.
+
+    Each is followed by earlier rules in the list with the same pattern.
+    """
     permissions = [entry.permission() for entry in section.permissions or ()]
     for covering in Rules(permissions).find_all(uri, match):
         pattern = (covering.match, covering.uri)

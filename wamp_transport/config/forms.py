@@ -1,4 +1,7 @@
-"""The schema one section at a time, for forms: the fields of a section, and checks with relative places."""
+"""The schema for forms, one section at a time: the fields of a section, and its validation.
+
+Locations of problems are relative to the section.
+"""
 
 import os
 from collections.abc import Mapping
@@ -28,12 +31,12 @@ SECTIONS: Mapping[str, type[Section]] = {
 
 
 def service_types() -> tuple[str, ...]:
-    """Return the types of service that are offered."""
+    """Return the supported types of service."""
     return tuple(SERVICE_TYPES)
 
 
 def fields_of(type: str) -> tuple[Attribute, ...]:
-    """Return the leaf attributes of a service type, or of another section named in ``SECTIONS``, without ``type``.
+    """Return the leaf attributes of a service type or of another section in ``SECTIONS``, without ``type``.
 
     Raises KeyError for an unknown name.
     """
@@ -43,9 +46,9 @@ def fields_of(type: str) -> tuple[Attribute, ...]:
 def check_service(
     type: str, mapping: Any, full_path: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> list[Problem]:
-    """Return the problems of one service. ``full_path``, such as ``/app/ws``, is its path.
+    """Return the problems of a service. ``full_path`` is the path of the service, such as ``/app/ws``.
 
-    Without it URLs are not checked.
+    If it is None, URLs are not checked.
     """
     given = {**mapping, "type": type} if isinstance(mapping, Mapping) else mapping
     checked = check(Service, given, _environment(environ))
@@ -61,7 +64,7 @@ def check_service(
 
 
 def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of a transport's ``paths``. Places start with the path's key."""
+    """Return the problems of a transport's ``paths``. Locations start with the key of the path."""
     found = check_service("path", {"paths": mapping}, "/", environ=environ)
     return [
         Problem(problem.path.removeprefix("paths").removeprefix("."), problem.message, problem.hint, problem.level)
@@ -70,27 +73,27 @@ def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> li
 
 
 def check_realm(mapping: Any) -> list[Problem]:
-    """Return the problems of one realm."""
+    """Return the problems of a realm."""
     return _check(RealmSection, mapping, None)
 
 
 def check_role(mapping: Any) -> list[Problem]:
-    """Return the problems of one role of a realm."""
+    """Return the problems of a role."""
     return _check(RoleSection, mapping, None)
 
 
 def check_permission(mapping: Any) -> list[Problem]:
-    """Return the problems of one permission of a role."""
+    """Return the problems of a permission."""
     return _check(PermissionSection, mapping, None)
 
 
 def check_endpoint(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of one endpoint."""
+    """Return the problems of an endpoint."""
     return _check(Endpoint, mapping, environ)
 
 
 def check_transport(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of one transport, except those of its services' URLs."""
+    """Return the problems of a transport. The URLs of its services are not checked."""
     return _check(TransportSection, mapping, environ)
 
 

@@ -1,4 +1,4 @@
-"""Limits: those that a realm, a role and a service may each set under the same names, and the lockout of a service."""
+"""The limits, which can be set for a realm, a role and a service with the same names; and the lockout of a service."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ DEPTH = "Lists and dictionaries inside each other in the args or kwargs of a mes
 
 
 class LimitsSection(Section):
-    """Limits. A session is subject to the strictest of those that its realm, role and service set."""
+    """Limits of a session. If its realm, role and service set different values, the strictest applies."""
 
     max_sessions: int = limit(0, "Sessions at the same time: of the realm, of the role, or through the service")
     max_subscriptions: int = limit(0, "Subscriptions of one session")
@@ -40,14 +40,17 @@ class LimitsSection(Section):
 
 
 class RealmLimitsSection(LimitsSection):
-    """The limits of a realm, with defaults that are safe for receivers."""
+    """The limits of a realm. The defaults protect receivers from very long URIs and deeply nested payloads."""
 
     max_uri_length: int = limit(DEFAULT_LIMITS.uri_length, URI_LENGTH)
     max_depth: int = limit(DEFAULT_LIMITS.depth, DEPTH)
 
 
 class Lockout(Section):
-    """Limits for failed logins, counted in Django's cache: for all processes if they share it, else for each."""
+    """Limits for failed logins.
+
+    They are counted in Django's cache, so processes with the same cache share the counts.
+    """
 
     failures_per_address: int = setting(
         30,

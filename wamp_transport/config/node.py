@@ -32,7 +32,7 @@ class WorkerOptions(Section):
 
 
 class RouterWorker(Section):
-    """A router: realms, and transports that lead to them."""
+    """A router: realms, and transports through which clients join them."""
 
     type: Literal["router"] = setting(..., 'Must be "router".')
     id: str | None = identifier()
@@ -50,7 +50,7 @@ class RouterWorker(Section):
 
 
 class OtherWorker(Section, extra="allow"):
-    """Workers that Crossbar has and this node does not offer."""
+    """Workers that Crossbar supports and this node does not."""
 
     type: Literal["container", "guest", "websocket-testee", "proxy", "hostmonitor"] = setting(
         ..., "A type of worker that is not offered."
@@ -75,7 +75,7 @@ class Controller(Section):
 
 
 class Node(Section):
-    """A node configuration, as Crossbar's config.json of version 2."""
+    """A node configuration in the format of Crossbar's config.json, version 2."""
 
     schema_url: str | None = setting(None, "Address of a JSON Schema, for editors.", alias="$schema")
     version: int = setting(2, "Version of the format: 2.", ge=2, le=2, expected="2")

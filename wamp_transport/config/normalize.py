@@ -1,7 +1,6 @@
-"""Conversion of any mapping to plain, effectively immutable JSON data, so that the checks need not expect anything
-else.
+"""Conversion of any mapping to plain, effectively immutable JSON data, which simplifies the validation.
 
-Objects become ``dict``, lists become ``tuple``, paths become text. Anything that JSON cannot represent is a finding.
+Objects become ``dict``, lists become ``tuple``, and paths become text. Other values are reported as findings.
 """
 
 import math
@@ -12,11 +11,11 @@ from typing import Any
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding
 
-DEEPEST = 64
+MAX_NESTING_DEPTH = 64
 
 
 class RepeatedKeys(dict[str, Any]):
-    """An object of a JSON text in which some keys occur more than once."""
+    """An object of a JSON text in which at least one key is repeated."""
 
     def __init__(self, pairs: list[tuple[str, Any]], repeated: tuple[str, ...]) -> None:
         super().__init__(pairs)
@@ -24,7 +23,7 @@ class RepeatedKeys(dict[str, Any]):
 
 
 def normalize(value: object, findings: list[Finding], location: Location = ()) -> Any:
-    """Return ``value`` as plain data. A value that JSON cannot represent becomes null, and a finding is added."""
+    """Return ``value`` as JSON data. Values that JSON cannot represent become null and are added to ``findings``."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -59,8 +58,8 @@ def _number(value: float, findings: list[Finding], location: Location) -> float 
 def _container(
     value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], findings: list[Finding], location: Location
 ) -> Any:
-    if len(location) >= DEEPEST:
-        findings.append(Finding(location, f"nested deeper than {DEEPEST} levels"))
+    if len(location) >= MAX_NESTING_DEPTH:
+        findings.append(Finding(location, f"nested deeper than {MAX_NESTING_DEPTH} levels"))
         return None
     if not isinstance(value, Mapping):
         return tuple(normalize(item, findings, (*location, index)) for index, item in enumerate(value))

@@ -1,4 +1,4 @@
-"""The ``paths`` of a web transport: the services by type, and nested paths."""
+"""The ``paths`` of a web transport: services of all types, and nested paths."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -15,7 +15,7 @@ Key = Annotated[str, Field(pattern=PATH_KEY)]
 
 
 class PathTree(Section):
-    """Further paths below this one."""
+    """A branch: further paths below this path."""
 
     type: Literal["path"] = setting(..., 'Must be "path".')
     id: str | None = identifier()
@@ -25,7 +25,7 @@ class PathTree(Section):
 
 
 class OtherService(Section, extra="allow"):
-    """Services that Crossbar has and this router does not offer yet. Their paths answer 404."""
+    """Services that Crossbar supports and this router does not. Their paths return 404."""
 
     type: Literal[
         "longpoll",
@@ -65,8 +65,8 @@ SERVICE_TYPES: dict[str, type[Section]] = {
 
 
 def segments_at(location: Location) -> tuple[str, ...]:
-    """Return the path segments of the service at ``location``, which starts at the transport's ``paths``.
+    """Return the path segments for ``location``, which starts at the ``paths`` of a transport.
 
-    Keys alternate with the word ``paths`` there. A key "/" adds no segment.
+    In the location, keys alternate with the word ``paths``. A key "/" adds no segment.
     """
     return tuple(str(key) for key in location[1::2] if key != "/")

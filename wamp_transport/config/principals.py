@@ -1,4 +1,4 @@
-"""Principals in a configuration: their credentials, and the role and details that their sessions get."""
+"""Principals in the configuration: their credentials, and the role and details of their sessions."""
 
 import re
 from base64 import b64decode
@@ -12,9 +12,9 @@ from pydantic_core import PydanticCustomError
 from wamp_transport.config.secret import Secret
 from wamp_transport.config.section import Finding, Section, setting
 
-MOST_ITERATIONS = 10_000_000
-MOST_KEYLEN = 1024
-MOST_MEMORY = 4 * 1024 * 1024
+MAX_ITERATIONS = 10_000_000
+MAX_KEYLEN = 1024
+MAX_MEMORY_KIB = 4 * 1024 * 1024
 
 _SHA1 = r"^([0-9a-fA-F]{2}:){19}[0-9a-fA-F]{2}$|^[0-9a-fA-F]{40}$"
 _SHA256 = r"^([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$|^[0-9a-fA-F]{64}$"
@@ -55,7 +55,7 @@ class StaticPrincipal(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not the router's own."""
+        """Check that the role is not reserved for the router."""
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
 
@@ -103,14 +103,14 @@ class CraPrincipal(StaticPrincipal):
         secret=True,
     )
     salt: str | None = setting(None, "Salt of the key.", min_length=1, expected="a text")
-    iterations: int | None = setting(None, f"Iterations of PBKDF2, 1 to {MOST_ITERATIONS}.", ge=1, le=MOST_ITERATIONS)
+    iterations: int | None = setting(None, f"Iterations of PBKDF2, 1 to {MAX_ITERATIONS}.", ge=1, le=MAX_ITERATIONS)
     keylen: int | None = setting(
-        None, f"Length of the key in octets, 1 to {MOST_KEYLEN}.", unit="octets", ge=1, le=MOST_KEYLEN
+        None, f"Length of the key in octets, 1 to {MAX_KEYLEN}.", unit="octets", ge=1, le=MAX_KEYLEN
     )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the secret is given in exactly one form, and the salting completely or not at all."""
+        """Check that the secret is given in exactly one form, and that salting parameters are complete or absent."""
         yield from super().check(given)
         missing = [key for key in _SALTING if given.get(key) is None]
         if (given.get("secret") is None) == (given.get("derived_key") is None):
@@ -130,16 +130,16 @@ class CraPrincipal(StaticPrincipal):
 
 
 class ScramPrincipal(StaticPrincipal):
-    """A principal with the keys that SCRAM derives from a password. Octets are given in hex."""
+    """A principal with the keys that SCRAM derives from a password. Binary values are in hexadecimal."""
 
     kdf: Literal["argon2id13", "argon2id-13", "pbkdf2"] = setting(
         ...,
         "How the keys were derived. argon2id13: for clients of the specification's method wamp-scram. argon2id-13: for "
         "the dialect of Autobahn and Crossbar, method scram. pbkdf2: for both.",
     )
-    iterations: int = setting(..., f"Iterations, 1 to {MOST_ITERATIONS}.", ge=1, le=MOST_ITERATIONS)
+    iterations: int = setting(..., f"Iterations, 1 to {MAX_ITERATIONS}.", ge=1, le=MAX_ITERATIONS)
     memory: int | None = setting(
-        None, f"Memory of Argon2 in KiB, 8 to {MOST_MEMORY}.", unit="KiB", ge=8, le=MOST_MEMORY
+        None, f"Memory of Argon2 in KiB, 8 to {MAX_MEMORY_KIB}.", unit="KiB", ge=8, le=MAX_MEMORY_KIB
     )
     salt: str = setting(..., "Salt, in hex, at least 8 octets.", pattern=r"^([0-9a-fA-F]{2}){8,1024}$", expected="hex")
     stored_key: Key = setting(
@@ -151,7 +151,7 @@ class ScramPrincipal(StaticPrincipal):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that Argon2 has its memory parameter."""
+        """Check that the memory parameter is given if Argon2 is used."""
         yield from super().check(given)
         kdf = given.get("kdf")
         if isinstance(kdf, str) and kdf.startswith("argon2") and given.get("memory") is None:

@@ -1,4 +1,4 @@
-"""Readers for a configuration in a file or a mapping. The result is either a Configuration or a ConfigError."""
+"""Readers of a configuration in a file or a mapping. They return a Configuration or raise ConfigError."""
 
 import json
 import os
@@ -17,16 +17,16 @@ from wamp_transport.config.report import ConfigError, Problem, Report, short
 from wamp_transport.config.section import Finding
 from wamp_transport.router.options import Dialect
 
-LARGEST_FILE = 16 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
 
 _DIRECTORY = ".crossbar"
 _FILE = "config.json"
 
 
 def read_file(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Configuration:
-    """Read the configuration from a file, from a ``.crossbar`` directory, or from a node directory that has one.
+    """Read the configuration from a file, a ``.crossbar`` directory, or a node directory that contains one.
 
-    Relative paths in it are relative to the directory of the file. Raises ConfigError.
+    Relative paths in the configuration are relative to the directory of the file. Raises ConfigError.
     """
     file = find_file(Path(path))
     return read_mapping(
@@ -41,7 +41,7 @@ def read_text(
     source: str = "text",
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """Read the configuration from a JSON text. Raises ConfigError."""
+    """Read the configuration from JSON text. Raises ConfigError."""
     return read_mapping(_parse(text, source), base_dir, source=source, environ=environ)
 
 
@@ -53,10 +53,10 @@ def read_mapping(
     environ: Mapping[str, str] | None = None,
     dialect: Dialect = "specification",
 ) -> Configuration:
-    """Read the configuration from a mapping of the same form as config.json. Raises ConfigError.
+    """Read the configuration from a mapping in the format of config.json. Raises ConfigError.
 
-    ``source`` names it in reports. ``environ`` is the environment for ``$NAME`` values, by default the process's own.
-    ``dialect`` is that of realms which do not name one.
+    ``source`` is the name of the mapping in reports. ``environ`` contains the values for ``$NAME``, by default the
+    process's environment. ``dialect`` is that of realms which do not name one.
     """
     environ = os.environ if environ is None else environ
     checked = check(Node, mapping, environ)
@@ -82,7 +82,7 @@ def read_mapping(
 
 
 def _of_enabled(findings: tuple[Finding, ...], everything: Any, sections: Any) -> list[Finding]:
-    """Return the findings without notices on disabled workers."""
+    """Return the findings without the notices about disabled workers."""
     kept = {found.location[:2] for found in sections}
     left_out = {found.location[:2] for found in everything} - kept
     return [finding for finding in findings if finding.level == "fault" or finding.location[:2] not in left_out]
@@ -101,7 +101,7 @@ def _refuse(source: object, message: str, hint: str = "") -> ConfigError:
 
 
 def find_file(path: Path) -> Path:
-    """Return the configuration file for ``path``, a file or a directory of a node. Raises ConfigError."""
+    """Return the configuration file for ``path``, which is a file or a node directory. Raises ConfigError."""
     try:
         if path.is_dir():
             for directory in (path / _DIRECTORY, path):
@@ -128,11 +128,11 @@ _YAML = ("YAML is not offered", f"write the configuration as JSON, to {_FILE}")
 def _text_of(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise _refuse(file, f"cannot be read: {error.strerror}") from None
-    if len(content) > LARGEST_FILE:
-        raise _refuse(file, f"larger than {LARGEST_FILE} bytes (16 MiB)")
+    if len(content) > MAX_FILE_BYTES:
+        raise _refuse(file, f"larger than {MAX_FILE_BYTES} bytes (16 MiB)")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,8 +16,8 @@ _PROCEDURE = r"^[^\s#.:]+(\.[^\s#.:]+)*$"
 
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
-FUNCTION: Final = "function:"
-"""The prefix of an authorizer's name that is a function, not a procedure. URIs cannot contain a colon here."""
+FUNCTION_PREFIX: Final = "function:"
+"""The prefix of an authorizer that is a Python function, not a procedure. URIs cannot contain a colon here."""
 
 
 class Allow(Section):
@@ -37,7 +37,7 @@ class Disclose(Section):
 
 
 class PermissionSection(Section):
-    """The permissions of a role for the URIs that a pattern covers."""
+    """The permissions of a role for the URIs that match a pattern."""
 
     uri: str = setting(
         ...,
@@ -64,7 +64,7 @@ class PermissionSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that stars stand for a whole component or end the URI, and that `match` is then absent."""
+        """Check that each star is a whole component or at the end, and that `match` and stars are not combined."""
         uri, match = given.get("uri"), given.get("match")
         if not isinstance(uri, str) or "*" not in uri:
             return
@@ -141,7 +141,7 @@ class RoleSection(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not the router's own, and report entries that are repeated or have no effect."""
+        """Check that the role is not reserved for the router. Report entries that are repeated or have no effect."""
         if given.get("name") == "trusted":
             yield Finding(("name",), "role trusted is the router's own and cannot be defined")
         yield from _authorizer_findings(given)
@@ -163,8 +163,8 @@ class RoleSection(LimitsSection):
     def role_options(self) -> RoleOptions:
         """Build the router's RoleOptions.
 
-        Of several permissions for the same URIs the last one counts. allow-by-default counts only if there are no
-        permissions.
+        If several permissions have the same pattern, the last one applies. ``allow-by-default`` applies only if there
+        are no permissions.
         """
         permissions = {(one.uri, one.match): one for one in (entry.permission() for entry in self.permissions or ())}
         return RoleOptions(
@@ -177,8 +177,8 @@ class RoleSection(LimitsSection):
         )
 
     def authorizer_options(self) -> AuthorizerOptions | None:
-        """Build the router's AuthorizerOptions; None if the permissions decide."""
-        name = self.authorizer or (self.authorizer_function and FUNCTION + self.authorizer_function)
+        """Build the router's AuthorizerOptions; None if the role has no authorizer."""
+        name = self.authorizer or (self.authorizer_function and FUNCTION_PREFIX + self.authorizer_function)
         if not name:
             return None
         timeout, seconds = self.authorizer_timeout / 1000, self.authorizer_cache_time
@@ -311,7 +311,7 @@ class RealmSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that role names are unique, and that permissions cover URIs that the realm accepts."""
+        """Check that role names are unique, and that the realm accepts the URIs in permissions."""
         roles = given.get("roles")
         options = given.get("options")
         loose = not (isinstance(options, dict) and options.get("uri_check") == "strict")
@@ -327,7 +327,7 @@ class RealmSection(Section):
 
 
 def pattern_of(uri: str) -> tuple[str, Match] | None:
-    """Return the URI and match that Crossbar's stars mean; None if a star is part of a component."""
+    """Return the URI and match policy for a URI with Crossbar's stars; None if a star is only part of a component."""
     if "*" not in uri:
         return uri, "exact"
     if uri.count("*") == 1 and uri.endswith("*"):
@@ -339,8 +339,9 @@ def pattern_of(uri: str) -> tuple[str, Match] | None:
 
 
 def open_realm() -> dict[str, Any]:
-    """Return the realm for examples and development: anonymous clients may do anything except with the router's own
-    URIs.
+    """Return the realm for examples and development.
+
+    Anonymous clients may do everything except with URIs that are reserved for the router.
     """
     everything = {"call": True, "register": True, "publish": True, "subscribe": True}
     nothing = dict.fromkeys(everything, False)
@@ -359,7 +360,7 @@ def open_realm() -> dict[str, Any]:
 
 
 def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that only one of permissions, procedure and function decides."""
+    """Check that only one of permissions, authorizer procedure and authorizer function is given."""
     named = [name for name in ("authorizer", "authorizer_function") if given.get(name) is not None]
     if len(named) > 1:
         yield Finding(("authorizer_function",), "cannot be given together with `authorizer`", "leave out one of them")
@@ -373,7 +374,7 @@ def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:
-    """Yield findings about permissions for URIs that the realm refuses in any case."""
+    """Yield findings about permissions for URIs that the realm always refuses."""
     permissions = role.get("permissions") if isinstance(role, dict) else None
     for index, entry in enumerate(permissions if isinstance(permissions, tuple) else ()):
         uri, match = _covered(entry) or ("", "prefix")
@@ -387,7 +388,7 @@ def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]
 
 
 def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
-    """Yield a finding for each permission of a role that never decides anything."""
+    """Yield a finding for each permission that never applies."""
     patterns: list[tuple[str, Match] | None] = []
     actions = []
     for entry in permissions:
@@ -403,10 +404,10 @@ def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
 def find_unreachable(
     patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]
 ) -> Iterator[Finding]:
-    """Yield a finding for each rule that never decides anything. Locations start at the role's ``permissions``.
+    """Yield a finding for each rule that never applies. Locations start at the role's ``permissions``.
 
-    ``patterns`` holds the URI and match of each permission, or None for an entry that is not a permission; ``actions``
-    holds the actions that each one allows.
+    ``patterns`` contains the URI and match policy of each entry, or None for an invalid entry. ``actions`` contains the
+    allowed actions of each entry.
     """
     places = {pattern: index for index, pattern in enumerate(patterns) if pattern is not None}
     rules = Rules(Permission(*pattern) for pattern in places if pattern[1] == "prefix")

@@ -1,4 +1,4 @@
-"""Renders the schema: a reference page in Markdown, and a JSON Schema for editors."""
+"""Output of the schema as a Markdown reference page and as a JSON Schema for editors."""
 
 import json
 from collections.abc import Iterator
@@ -19,23 +19,23 @@ configuration from being used. Unknown keys are refused.
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a node configuration. ``offered`` and ``instead`` in it are our own notes."""
+    """Return the JSON Schema of a node configuration. It uses the extension keywords ``offered`` and ``instead``."""
     schema = Node.model_json_schema(by_alias=True, mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "wampnode configuration", **schema}
 
 
 def markdown() -> str:
-    """Return the reference page: every section with its attributes, each section once."""
+    """Return the reference page. It contains each section once, with its attributes."""
     parts = [_HEAD]
     parts += [_section_text(section, places) for section, places in _sections()]
     return "\n".join(parts)
 
 
 def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
-    """Yield the parts that are known but not offered: place, keys (none for all), whether they are refused, and the
-    meaning.
+    """Yield the parts of a Crossbar configuration that this router does not support.
 
-    Keys of one place with the same meaning are joined.
+    Each item contains the place, the unsupported keys (empty if the whole place is unsupported), whether they are
+    refused, and an explanation. Keys with the same place and explanation are combined.
     """
     for section, places in _sections():
         place = places[0] if places else ""
@@ -54,7 +54,7 @@ def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
 
 
 def _sections() -> list[tuple[type[Section], list[str]]]:
-    """Return every section in reading order, with the key paths where it occurs."""
+    """Return all sections in page order, with the key paths of each."""
     places: dict[type[Section], list[str]] = {}
     _collect(Node, "", places)
     return list(places.items())
@@ -72,7 +72,7 @@ def _collect(section: type[Section], path: str, places: dict[type[Section], list
 
 
 def _inner(section: type[Section], path: str) -> Iterator[tuple[tuple[type[Section], ...], str]]:
-    """Yield the attributes of a section that hold sections: the sections and the key path."""
+    """Yield the child sections and the key path for each attribute that contains sections."""
     for key, field in attributes(section):
         below = f"{path}.{key}" if path else key
         inner = sections_of(field.annotation)

@@ -1,4 +1,4 @@
-"""Problems with a configuration and their places, the report on them, and the error that carries it."""
+"""Problems in a configuration, the report that lists them, and the exception that contains the report."""
 
 import json
 import re
@@ -16,8 +16,8 @@ _SHOWN = 200
 class Problem:
     """A message to the operator about a configuration.
 
-    ``path`` is the JSON path of the place (empty for the whole). A ``fault`` makes the configuration unusable;
-    something ``ignored`` is understood but has no effect here.
+    ``path`` is the JSON path of the problem, or empty for the whole configuration. A ``fault`` makes the configuration
+    unusable. A setting that is ``ignored`` is valid but has no effect.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All problems found while reading one configuration, in the order of the document."""
+    """All problems of a configuration, in document order."""
 
     source: str = ""
     faults: tuple[Problem, ...] = ()
@@ -53,7 +53,7 @@ class Report:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. ``report`` has all reasons."""
+    """The configuration cannot be used. ``report`` contains all reasons."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(report)
@@ -64,7 +64,7 @@ class ConfigError(Exception):
 
 
 def path_text(location: Location) -> str:
-    """Return a location as a JSON path: ``workers[0].transports[0].paths.ws`` or, for other keys, ``paths["/"]``."""
+    """Return a location as a JSON path, such as ``workers[0].transports[0].paths.ws`` or ``paths["/"]``."""
     parts: list[str] = []
     for step in location:
         if isinstance(step, int):
@@ -77,7 +77,7 @@ def path_text(location: Location) -> str:
 
 
 def short(text: str, limit: int = 60) -> str:
-    """Return ``text``, shortened if it is too long for a message."""
+    """Return ``text``, truncated to ``limit`` characters."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

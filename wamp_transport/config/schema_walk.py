@@ -1,4 +1,4 @@
-"""Walks through data and schema together, and finds the section and attribute for each place in the data."""
+"""Parallel traversal of data and schema. It finds the section and attribute for each place in the data."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from wamp_transport.config.section import Section
 
 @dataclass(frozen=True, slots=True)
 class SchemaMatch:
-    """A section found in the data: its model, the data given for it, and the location."""
+    """A section found in the data: its model, its data, and its location."""
 
     section: type[Section]
     given: Mapping[str, Any]
@@ -22,7 +22,7 @@ class SchemaMatch:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the schema: the location in the data, the section and attribute that it belongs to, and its type."""
+    """A place in the schema: a location in the data with its section, attribute and type."""
 
     location: Location
     section: type[Section] | None
@@ -31,7 +31,7 @@ class Place:
 
 
 def bare(annotation: Any) -> Any:
-    """Return a type without ``Annotated`` around it and ``None`` beside it."""
+    """Return a type without ``Annotated`` and without ``None``."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
@@ -45,7 +45,7 @@ def bare(annotation: Any) -> Any:
 
 
 def is_nullable(annotation: Any) -> bool:
-    """Return whether null is a value of this type."""
+    """Return whether a type allows null."""
     if get_origin(annotation) is Annotated:
         return is_nullable(get_args(annotation)[0])
     return annotation is Any or (
@@ -54,7 +54,7 @@ def is_nullable(annotation: Any) -> bool:
 
 
 def sections_of(annotation: Any) -> tuple[type[Section], ...]:
-    """Return the section, or the sections to choose from by ``type``, that this type stands for."""
+    """Return the sections of a type: one, or several from which ``type`` selects one."""
     annotation = bare(annotation)
     members = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
     return tuple(member for member in map(bare, members) if isinstance(member, type) and issubclass(member, Section))
@@ -68,7 +68,7 @@ def types_of(section: type[Section]) -> tuple[Any, ...]:
 
 
 def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] | None:
-    """Return the section for data of this ``type``."""
+    """Return the section for this ``type``; None if there is none."""
     if len(sections) == 1:
         return sections[0]
     for section in sections:
@@ -78,7 +78,7 @@ def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] |
 
 
 def attributes(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yield the section's attributes with their keys in the data."""
+    """Yield the section's fields with their keys in the data."""
     for name, field in section.model_fields.items():
         yield field.alias or name, field
 
@@ -93,7 +93,7 @@ def item_type(annotation: Any) -> Any:
 
 
 def sections_in(annotation: Any, value: object, location: Location = ()) -> Iterator[SchemaMatch]:
-    """Yield every section found in ``value``, outermost first, skipping data that does not fit the schema."""
+    """Yield all sections in ``value``, outer sections first. Data that does not fit the schema is skipped."""
     sections = sections_of(annotation)
     if sections:
         section = choose(sections, value.get("type")) if isinstance(value, dict) else None
@@ -116,7 +116,10 @@ def sections_in(annotation: Any, value: object, location: Location = ()) -> Iter
 
 
 def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
-    """Return the place for pydantic's location ``steps``, which has extra tags where pydantic chose by ``type``."""
+    """Return the place for a pydantic location.
+
+    Such a location contains extra tags where ``type`` selects a section.
+    """
     location: list[str | int] = []
     section: type[Section] | None = None
     field: FieldInfo | None = None

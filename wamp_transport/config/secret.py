@@ -1,4 +1,4 @@
-"""Secrets in a configuration: text that is never shown, given as it is or in an environment variable."""
+"""Secrets in a configuration. They are never displayed, and are given directly or in an environment variable."""
 
 import hmac
 import secrets
@@ -11,13 +11,13 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from wamp_transport.config.environment_variables import environment_of, variable_name
 
 _MARK: Final = secrets.token_bytes(32)
-"""The key for comparing secrets in dumps of this process. The result means nothing outside of it."""
+"""The key with which secrets are hashed for comparison. It is random, so the hashes are valid only in this process."""
 
 
 class Secret:
-    """A secret text, available only through :meth:`reveal`.
+    """A secret text. Only :meth:`reveal` returns it.
 
-    In a configuration ``"${NAME}"`` stands for the environment variable NAME.
+    In a configuration, ``"${NAME}"`` refers to the environment variable NAME.
     """
 
     __slots__ = ("_text",)
@@ -26,7 +26,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text."""
+        """Return the secret text."""
         return self._text
 
     def __repr__(self) -> str:
@@ -39,7 +39,10 @@ class Secret:
         return hash(self.mark())
 
     def mark(self) -> str:
-        """Return a text that is equal for equal secrets as long as the process runs, and reveals nothing."""
+        """Return a hash for comparison.
+
+        Equal secrets have equal hashes in this process. The hash does not reveal the secret.
+        """
         return hmac.new(_MARK, self._text.encode(), "sha256").hexdigest()
 
     @classmethod
@@ -54,7 +57,10 @@ class Secret:
 
 
 def is_reference(value: object) -> bool:
-    """Return whether ``value`` is ``"${NAME}"``. ``"$NAME"`` is not a reference: it may well be a password."""
+    """Return whether ``value`` has the form ``"${NAME}"``.
+
+    ``"$NAME"`` is not a reference, because it could be a password.
+    """
     return isinstance(value, str) and value.startswith("${") and variable_name(value) is not None
 
 

@@ -1,4 +1,4 @@
-"""The base of all sections of the schema: the model, its attributes, and findings of a section about itself."""
+"""The base class of all schema sections, and the functions that declare their attributes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ IDENTIFIER_EXPECTED = "3 to 64 of a-z, 0-9 and _, starting with a letter"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem whose location is still relative to the section that found it."""
+    """A problem with a location that is relative to the section that reports it."""
 
     location: Location
     message: str
@@ -24,9 +24,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unoffered:
-    """The reason why a kind of section is not offered, and whether the rest runs without it.
+    """The reason why a kind of section is not supported, and whether the configuration can be used without it.
 
-    ``{type}`` in the message stands for the section's type.
+    ``{type}`` in the message is replaced with the section's type.
     """
 
     message: str
@@ -35,9 +35,9 @@ class Unoffered:
 
 
 class Section(BaseModel):
-    """An object of the configuration: strict types, no unknown keys, immutable.
+    """An object of the configuration. It has strict types, refuses unknown keys, and is immutable.
 
-    ``foreign_keys`` explains keys that people put here although they belong elsewhere.
+    ``foreign_keys`` contains explanations for keys that users often put in this section by mistake.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
@@ -47,7 +47,7 @@ class Section(BaseModel):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Yield findings about attributes that do not fit together. ``given`` may hold values of any type."""
+        """Yield findings about conflicting attributes. ``given`` can contain values of any type."""
         yield from ()
 
 
@@ -66,10 +66,10 @@ def setting(
 ) -> Any:
     """Return an attribute of a section. ``default`` is ``...`` if the attribute is required.
 
-    ``ignored`` or ``refused`` mark an attribute that is known but not offered, and say what that means. With
-    ``ignored`` the rest runs without it, and the default or a value in ``quiet`` is not reported. With ``refused``
-    running without it would be unsafe. ``expected`` describes the values for messages. ``rules`` are pydantic's
-    constraints.
+    ``ignored`` and ``refused`` mark an attribute that is known but not supported; their text explains the consequence.
+    An ``ignored`` attribute has no effect; its default, or the values in ``quiet``, are not reported. A ``refused``
+    attribute would be unsafe to ignore, so it is a fault. ``expected`` describes the values in messages. ``rules`` are
+    pydantic's constraints.
     """
     extra: dict[str, Any] = {}
     if unit:
@@ -88,7 +88,7 @@ def setting(
 
 
 def identifier() -> Any:
-    """Return the attribute for the management id that Crossbar allows for every item."""
+    """Return the attribute for the management ID, which Crossbar allows in every item."""
     return setting(
         None,
         "A name of your choice for this item, unique among its kind. 3 to 64 of a-z, 0-9 and _, letter first.",

@@ -1,4 +1,4 @@
-"""Transports of a router: web transports with paths, standalone WebSocket transports, and kinds not offered."""
+"""The transports of a router: web transports with paths, standalone WebSocket transports, and unsupported kinds."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ def _check_proxies(given: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def is_proxy(text: str) -> bool:
-    """Return whether ``text`` names an address, a network or ``unix``."""
+    """Return whether ``text`` is an address, a network or ``unix``."""
     try:
         return text == "unix" or bool(ip_network(text))
     except ValueError:
@@ -106,7 +106,7 @@ def is_proxy(text: str) -> bool:
 
 
 class WebTransport(Section):
-    """A port that serves HTTP and, on its paths, WAMP and other services."""
+    """A port that serves HTTP and has paths with WAMP and other services."""
 
     type: Literal["web"] = setting(..., 'Must be "web".')
     id: str | None = identifier()
@@ -125,12 +125,12 @@ class WebTransport(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that proxies are addresses."""
+        """Check that proxies are valid addresses."""
         yield from _check_proxies(given)
 
 
 class WebSocketTransport(WebSocketSection):
-    """A port that serves WAMP over WebSocket and nothing else: a web transport with the service on its root."""
+    """A port that serves only WAMP over WebSocket: a web transport with the service at its root."""
 
     type: Literal["websocket"] = setting(..., 'Must be "websocket".')
     endpoint: Endpoint | None = setting(
@@ -144,13 +144,13 @@ class WebSocketTransport(WebSocketSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check the WebSocket service, and that proxies are addresses."""
+        """Check the WebSocket service, and that proxies are valid addresses."""
         yield from super().check(given)
         yield from _check_proxies(given)
 
 
 class OtherTransport(Section, extra="allow"):
-    """Transports that Crossbar has and this router does not offer yet."""
+    """Transports that Crossbar supports and this router does not."""
 
     type: Literal["rawsocket", "universal", "mqtt", "flashpolicy", "websocket.testee", "stream.testee"] = setting(
         ..., "A type of transport that is not offered yet."

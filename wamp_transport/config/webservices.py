@@ -1,4 +1,4 @@
-"""The simple web services: files, a JSON value, a redirection, and a page about the node."""
+"""The simple web services: static files, a JSON value, a redirect, and a page about the node."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -59,7 +59,7 @@ class StaticService(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that there is either a directory, or a package and resource."""
+        """Check that either a directory or a package and resource are given."""
         has = {key: given.get(key) is not None for key in ("directory", "package", "resource")}
         if has["directory"] and (has["package"] or has["resource"]):
             yield Finding((), "expected either `directory`, or `package` and `resource`, found both")
@@ -68,7 +68,7 @@ class StaticService(Section):
 
 
 class JsonOptions(Section):
-    """Options of the response with a JSON value."""
+    """Options of the JSON response."""
 
     prettify: bool = setting(True, "Indent the text.")
     allow_cross_origin: bool = setting(False, "Let pages of other origins read the value.")
@@ -85,7 +85,7 @@ class JsonService(Section):
 
 
 class RedirectService(Section):
-    """A redirection to another URL."""
+    """A redirect to another URL."""
 
     type: Literal["redirect"] = setting(..., 'Must be "redirect".')
     id: str | None = identifier()

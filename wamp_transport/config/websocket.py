@@ -18,8 +18,8 @@ from wamp_transport.config.section import Finding, Section, identifier, setting
 OFFERED_SERIALIZERS = ("cbor", "msgpack", "json")
 OTHER_SERIALIZERS = ("ubjson", "flatbuffers")
 
-LARGEST = 64 * 1024 * 1024
-SMALLEST_OUTGOING = 64 * 1024
+MAX_SIZE_BYTES = 64 * 1024 * 1024
+MIN_OUTGOING_BYTES = 64 * 1024
 _LONGEST = 2**31 - 1
 
 
@@ -46,11 +46,11 @@ def _time(default: int, help: str) -> Any:
 
 
 def _size(default: int, help: str) -> Any:
-    return setting(default, f"{help} In bytes, 0 to {LARGEST} (64 MiB).", unit="bytes", ge=0, le=LARGEST)
+    return setting(default, f"{help} In bytes, 0 to {MAX_SIZE_BYTES} (64 MiB).", unit="bytes", ge=0, le=MAX_SIZE_BYTES)
 
 
 class WebSocketOptions(LimitsSection):
-    """Options of WebSocket connections, and limits of the sessions that come through them."""
+    """Options of WebSocket connections, and limits of the sessions on them."""
 
     allowed_origins: tuple[str, ...] = setting(
         ("*",),
@@ -104,10 +104,10 @@ class WebSocketOptions(LimitsSection):
     max_outgoing_size: int = setting(
         16 * 1024 * 1024,
         "Bytes that may be queued for a peer at all. Above it the grace period counts as over, above twice as much the "
-        f"connection is closed in any case. {SMALLEST_OUTGOING} (64 KiB) to {LARGEST} (64 MiB).",
+        f"connection is closed in any case. {MIN_OUTGOING_BYTES} (64 KiB) to {MAX_SIZE_BYTES} (64 MiB).",
         unit="bytes",
-        ge=SMALLEST_OUTGOING,
-        le=LARGEST,
+        ge=MIN_OUTGOING_BYTES,
+        le=MAX_SIZE_BYTES,
     )
     tcp_nodelay: bool = setting(True, "Send small packets without delay (TCP_NODELAY).")
     auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")
@@ -128,7 +128,7 @@ class WebSocketOptions(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check for options that do not fit together, and for origin patterns that match nothing."""
+        """Check for conflicting options and for origin patterns that cannot match."""
         if given.get("enable_rfc6455") is False and given.get("enable_hybi10") is False:
             yield Finding(
                 ("enable_rfc6455",),
@@ -153,7 +153,7 @@ class WebSocketOptions(LimitsSection):
 
 
 class WebSocketSection(Section):
-    """The common part of WebSocket services on a path and of standalone transports."""
+    """The base of WebSocket services at a path and of standalone transports."""
 
     id: str | None = identifier()
     url: str | None = setting(
@@ -178,9 +178,7 @@ class WebSocketSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that at least one serializer is offered and all are known, and that cookies are tracked if a login
-        needs them.
-        """
+        """Check that serializers are given and known, and that cookies are tracked if a login method needs them."""
         auth = given.get("auth")
         if isinstance(auth, dict) and isinstance(auth.get("cookie"), dict) and given.get("cookie") is None:
             yield Finding(
@@ -203,13 +201,13 @@ class WebSocketSection(Section):
 
     @property
     def offered_serializers(self) -> tuple[str, ...]:
-        """Return the serializers to announce, without duplicates, in the given order."""
+        """The serializers to announce, without duplicates, in the configured order."""
         names = OFFERED_SERIALIZERS if self.serializers is None else self.serializers
         return tuple(dict.fromkeys(name for name in names if name in OFFERED_SERIALIZERS))
 
 
 class WebSocketService(WebSocketSection):
-    """WAMP over WebSocket on a path of a web transport."""
+    """WAMP over WebSocket at a path of a web transport."""
 
     type: Literal["websocket"] = setting(..., 'Must be "websocket".')
 
@@ -221,7 +219,7 @@ class WebSocketService(WebSocketSection):
 
 
 def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
-    """Return the finding about the ``url`` of the service at the path of these ``segments``, if any."""
+    """Return a finding if ``url`` does not match the path of ``segments``; None otherwise."""
     if not isinstance(url, str):
         return None
     found = f'found "{short(url)}"'

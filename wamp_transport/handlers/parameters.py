@@ -21,7 +21,10 @@ Source = Literal["message", "caller", "user", "user_or_none"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of a procedure or publisher of an event. A publisher is all None unless the router discloses it."""
+    """The caller of a procedure or publisher of an event.
+
+    All values are None for a publisher that the router does not disclose.
+    """
 
     session: int | None
     authid: str | None
@@ -40,10 +43,10 @@ class UnusableParameter(TypeError):
 
 
 class Parameters:
-    """The parameters of a function. Raises UnusableParameter.
+    """The parameters of a function. The constructor raises UnusableParameter.
 
-    ``sources`` has the parameters that get no payload, by name: those annotated with Invocation, Event,
-    :class:`Caller` or a user model.
+    ``sources`` maps names to the parameters that are not filled from the payload: those annotated with Invocation,
+    Event, :class:`Caller` or a user model.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str) -> None:
@@ -66,11 +69,11 @@ class Parameters:
 
     @property
     def wants_user(self) -> bool:
-        """Whether a parameter is the Django user."""
+        """Whether the function has a parameter for the Django user."""
         return "user" in self.sources.values() or "user_or_none" in self.sources.values()
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], others: Mapping[str, Any]) -> inspect.BoundArguments:
-        """Return the arguments to call the function with. ``others`` has the values of :attr:`sources` by name.
+        """Return the arguments to call the function with. ``others`` maps the names in :attr:`sources` to values.
 
         Raises ApplicationError ``wamp.error.invalid_argument``, which names the faulty parameters.
         """

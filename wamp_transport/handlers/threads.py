@@ -1,4 +1,4 @@
-"""The threads of synchronous handlers: a pool of their own, with clean database connections, shared fairly."""
+"""The threads of synchronous handlers: a separate pool with clean database connections, shared fairly."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,10 +17,11 @@ from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 Outcome = TypeVar("Outcome")
 
 DEFAULT_THREADS: Final = 8
+"""The number of threads without the setting ``HANDLER_THREADS``."""
 
 
 class HandlerThreads:
-    """Threads for synchronous handlers, ``size`` at most, and turns, so that one slow handler leaves some to others."""
+    """A pool of up to ``size`` threads for synchronous handlers."""
 
     def __init__(self, size: int = DEFAULT_THREADS) -> None:
         self.size = size
@@ -28,21 +29,21 @@ class HandlerThreads:
 
     @property
     def share(self) -> int:
-        """How many of the threads one handler may have, so that a slow one leaves some to others."""
+        """The number of threads that one handler may use: half of them, so that a slow one cannot block the others."""
         return max(1, self.size // 2)
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
-        """Call ``work`` in a thread once it is its turn, and return what it returns.
+        """Call ``work`` in a thread and return its result. ``turns`` limits the threads that are used at the same time.
 
-        The turn lasts until the thread is free, even when the caller is canceled. Raises WorkersBusy, WorkersClosed,
-        and what ``work`` raises; of project code that is no ordinary exception, ProjectCodeError.
+        The turn is released when the thread is free, even if the caller was canceled before. Raises WorkersBusy,
+        WorkersClosed and any exception of ``work``; ProjectCodeError if that is not an ordinary exception.
         """
         turns = turns or asyncio.Semaphore(1)
         await turns.acquire()
         loop = asyncio.get_running_loop()
 
         def free(_: Future[Any]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits for a turn any more
+            with suppress(RuntimeError):  # the loop is closed, so no task waits for a turn
                 loop.call_soon_threadsafe(turns.release)
 
         try:
@@ -54,7 +55,7 @@ class HandlerThreads:
         return await asyncio.wrap_future(future)
 
     def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
-        """In a thread: let the loop do something and wait for it, unless nobody waits for this thread any more."""
+        """Run a coroutine on the loop and wait for it, until ``is_over`` is set. Must be called in a thread."""
         future = asyncio.run_coroutine_threadsafe(work, loop)
         while True:
             try:
@@ -68,9 +69,9 @@ class HandlerThreads:
             return
 
     async def close_connections(self) -> None:
-        """Close those of the thread that a coroutine has got for the database: it is about to end."""
+        """Close the database connections of the asgiref thread of the calling coroutine, which is about to end."""
         await sync_to_async(connections.close_all)()
 
     def close(self) -> None:
-        """Begin nothing more. Handlers that run go on."""
+        """Stop accepting handlers. Running ones continue."""
         self._pool.close()

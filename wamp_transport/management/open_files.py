@@ -7,7 +7,7 @@ from typing import Final
 
 logger = logging.getLogger(__name__)
 
-ROOM: Final = 65_536
+MAX_OPEN_FILES: Final = 65_536
 """Size to which the kernel's file table is grown at the start. It takes half a megabyte of kernel memory."""
 
 
@@ -30,6 +30,6 @@ def raise_open_file_limit() -> None:
         except (OSError, ValueError):
             logger.debug("The limit of open files cannot be raised; it stays at %s", soft)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = ROOM if soft == resource.RLIM_INFINITY else min(soft, ROOM)
+    most = MAX_OPEN_FILES if soft == resource.RLIM_INFINITY else min(soft, MAX_OPEN_FILES)
     with open(os.devnull) as standing, suppress(OSError):  # only a pause is avoided
         os.close(fcntl.fcntl(standing, fcntl.F_DUPFD_CLOEXEC, most - 1))

@@ -1,4 +1,4 @@
-"""Shared code of runserver and runnode: the project's application, the addresses to listen on, the server."""
+"""The shared code of runserver and runnode: the project's application, the listeners, and the server."""
 
 import gc
 import importlib
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 
-from ..bootstrap.mounts import MAIN
+from ..bootstrap.mounts import MAIN_LISTENER
 from ..bootstrap.runtime import Runtime, install
 from ..bootstrap.sources import Source
 from ..compat.requirements import IncompatibleLibraryError
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from ..transports.daphne import WampServer
 
 GC_THRESHOLDS: Final = (10_000, 10, 10)
-"""Thresholds of the garbage collector. Sessions create no reference cycles, so Python's defaults would scan in vain."""
+"""The thresholds of the garbage collector. Sessions create no reference cycles, so rare collections suffice."""
 
 
 def add_config_argument(parser: ArgumentParser) -> None:
-    """Add ``--config``."""
+    """Add the option ``--config`` to a parser."""
     parser.add_argument(
         "--config",
         "--node",  # the name before 1.0
@@ -40,7 +40,7 @@ def add_config_argument(parser: ArgumentParser) -> None:
 
 
 def check_libraries() -> None:
-    """Raise CommandError if the server cannot run with the versions of other libraries that are installed."""
+    """Raise CommandError if the server cannot run with the installed versions of other libraries."""
     try:
         require_compatible(with_server=True)
     except IncompatibleLibraryError as error:
@@ -48,7 +48,7 @@ def check_libraries() -> None:
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
-    """Return the application named by ASGI_APPLICATION, or Django's own without that setting, wrapped for WAMP.
+    """Return the application of ASGI_APPLICATION, or Django's own without that setting, wrapped for WAMP.
 
     Raises CommandError if the setting cannot be imported.
     """
@@ -73,13 +73,13 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
     first = configuration.transports[:1]
     for transport in first:
         del own[transport.key]
-        return {MAIN: Listener.of(configuration, transport, main), **own}
-    return {MAIN: Listener(main)}
+        return {MAIN_LISTENER: Listener.of(configuration, transport, main), **own}
+    return {MAIN_LISTENER: Listener(main)}
 
 
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
-    """Serve until stopped and follow the configuration. A server that could not start has its ``failure`` set."""
-    # Imported here, so that commands can say in one sentence why it cannot be imported: see check_libraries().
+    """Serve until stopped, and follow the configuration. If the server cannot start, its ``failure`` is set."""
+    # Imported here, so that check_libraries() can report incompatible libraries before the import fails.
     from ..transports.daphne import WampServer  # noqa: PLC0415
 
     raise_open_file_limit()
@@ -95,7 +95,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         node = await runtime.start()
         started.wanted = addresses(node.snapshot.configuration)
         runtime.on_applied = follow
-        # Modules that are loaded by now stay for ever: freezing them spares the collector a walk through all of Django.
+        # Modules that are loaded now stay in memory forever. Frozen, the collector does not scan all of Django.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

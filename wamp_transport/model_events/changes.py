@@ -1,4 +1,4 @@
-"""The change of a row that an event is published for."""
+"""A change of a row, for which an event is published."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -11,7 +11,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Row]):
-    """A row that was created or updated, or is about to be deleted. Hooks of a publisher get it.
+    """A row that was created or updated, or is about to be deleted. The hooks of a declaration receive it.
 
     ``using`` is the database. ``update_fields`` holds the names of the saved fields if they are known, as after
     ``save(update_fields=...)``; None means that all fields may have been saved.

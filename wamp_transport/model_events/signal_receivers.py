@@ -8,8 +8,8 @@ from django.db.models.signals import class_prepared, m2m_changed, post_save, pre
 
 from .changes import Change, EventName
 
-RAW: Final = "_wamp_is_raw"
-CLEARED: Final = "_wamp_cleared"
+RAW_ATTRIBUTE: Final = "_wamp_is_raw"
+CLEARED_ROWS_ATTRIBUTE: Final = "_wamp_cleared"
 """Attributes that carry state on an instance between two signals of the same action."""
 
 
@@ -94,7 +94,7 @@ def _on_saved(
     **kwargs: Any,
 ) -> None:
     if raw:  # a fixture: related rows may not be there yet
-        setattr(instance, RAW, True)
+        setattr(instance, RAW_ATTRIBUTE, True)
         return
     for publisher in _for(sender):
         publisher.handle_change(Change("created" if created else "updated", instance, using, update_fields))
@@ -126,18 +126,20 @@ def _on_related_changed(
     Before a reverse ``clear()`` the affected rows are remembered on the instance, because Django does not list them
     afterwards.
     """
-    if hasattr(instance, RAW):
+    if hasattr(instance, RAW_ATTRIBUTE):
         return
     owner = model if reverse else type(instance)
     field = next(one for one in owner._meta.many_to_many if one.remote_field.through is sender)
     if action == "pre_clear" and reverse:
         setattr(
-            instance, CLEARED, set(_rows(owner, using).filter(**{field.name: instance}).values_list("pk", flat=True))
+            instance,
+            CLEARED_ROWS_ATTRIBUTE,
+            set(_rows(owner, using).filter(**{field.name: instance}).values_list("pk", flat=True)),
         )
     if action not in ("post_add", "post_remove", "post_clear"):
         return
     if action == "post_clear" and reverse:
-        pk_set = instance.__dict__.pop(CLEARED, set())
+        pk_set = instance.__dict__.pop(CLEARED_ROWS_ATTRIBUTE, set())
     if pk_set is not None and not pk_set:
         return
     rows = _rows(owner, using).filter(pk__in=pk_set).order_by("pk") if reverse and pk_set else (instance,)

@@ -1,4 +1,4 @@
-"""The rows: the configuration, what running nodes write down, and who may log in as whom."""
+"""The database models: the configuration, reports of running nodes, logins and the audit trail."""
 
 from .audit import AuditEntry
 from .configuration import (

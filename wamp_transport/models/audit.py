@@ -1,4 +1,4 @@
-"""What happened at the door: logins, failures, denials."""
+"""The model of the audit trail: logins, failed logins and denied actions."""
 
 from django.db import models
 from django.utils import timezone
@@ -6,9 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditEntry(models.Model):
-    """One event of the audit trail. Written by running nodes, read in the admin, never changed.
+    """An entry of the audit trail. Running nodes write it, the admin shows it, and it never changes.
 
-    ``count`` tells how many events of the same kind by the same peer this entry stands for.
+    ``count`` is the number of events of the same kind from the same peer that this entry stands for.
     """
 
     KINDS = [

@@ -1,7 +1,7 @@
-"""The rows of the configuration and its revision number.
+"""The models of the stored configuration and its revision number.
 
-A row holds what people look for in columns and every other key of its mapping, as it was given, in ``settings``;
-``stores/`` turns rows into the mapping of a config.json and back. Every change of a row increments the revision.
+A row stores the most important keys in separate columns and all other keys, unchanged, in ``settings``. ``stores/``
+converts rows to the mapping of a config.json and back. Every change of a row increments the revision.
 """
 
 import secrets
@@ -24,7 +24,7 @@ ROOT = "/"
 BRANCH = "path"
 
 SALT_SIZE = 16
-"""Octets."""
+"""Size of the salts of hashed secrets in octets."""
 
 ENDPOINT_TYPES = [("tcp", _("TCP port")), ("unix", _("Unix domain socket"))]
 MATCHES = [("exact", _("exact")), ("prefix", _("prefix")), ("wildcard", _("wildcard"))]
@@ -36,19 +36,20 @@ valid_path = RegexValidator(
 
 
 def nesting_of(path: str) -> str:
-    """The keys under which a service on ``path`` stands in a file, where nothing else is said; blanks between."""
+    """Return the keys of a service on ``path`` in a configuration file, separated by blanks, if none were imported."""
     return ROOT if path == ROOT else path.replace("/", " ")
 
 
 def path_of(nesting: str) -> str:
-    """The path that keys in a file lead to: a key ``/`` adds nothing."""
+    """Return the path for keys in a configuration file, separated by blanks. The key ``/`` is skipped."""
     return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
 
 
 def sealed(settings: Any, *, is_deep: bool = False) -> Any:
-    """Settings of a row with hashes and derived keys in the place of secrets; ``is_deep`` where services may be below.
+    """Return the settings of a row with hashes and derived keys in place of secrets.
 
-    See :mod:`wamp_transport.auth.sealing`. Slow where there is a secret.
+    ``is_deep`` is true if the settings may contain services at any depth. This is slow if there is a secret. See
+    :mod:`wamp_transport.auth.sealing`.
     """
     if not isinstance(settings, dict):
         return settings
@@ -65,7 +66,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
     """A query set that increments the revision for changes that send no signals."""
 
     def update(self, **values: Any) -> int:
-        """As Django's, in one transaction with the new revision."""
+        """Update the rows and increment the revision in one transaction."""
         using = _written_to(self)
         if "settings" in values:
             values["settings"] = self.model.sealed(values["settings"])
@@ -75,7 +76,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return count
 
     def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
-        """As Django's, in one transaction with the new revision."""
+        """Create the rows and increment the revision in one transaction."""
         using = _written_to(self)
         objs = list(objs)
         for row in objs:
@@ -86,7 +87,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return created
 
     def bulk_update(self, objs: Iterable[Row], *args: Any, **options: Any) -> int:
-        """As Django's; secrets are sealed."""
+        """Update the rows after sealing their secrets. The revision is incremented by :meth:`update`."""
         objs = list(objs)
         for row in objs:
             row.seal()
@@ -94,19 +95,19 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
 
 
 def _written_to(rows: models.QuerySet[Any]) -> str:
-    """The database that a change of these rows goes to."""
+    """Return the name of the database that changes of these rows are written to."""
     return getattr(rows, "_db", None) or router.db_for_write(rows.model)
 
 
 class ConfigurationRow(models.Model):
-    """What all rows of the configuration have in common."""
+    """A base class for the rows of the configuration."""
 
     id = models.BigAutoField(primary_key=True)
     settings = models.JSONField(
         _("settings"),
         default=dict,
         blank=True,
-        help_text=_("Every key without a field of its own, as in config.json. What is missing has its default."),
+        help_text=_("All keys that have no field of their own, as in config.json. Missing keys have their defaults."),
     )
 
     objects: ClassVar[models.Manager[Any]] = ConfigurationQuerySet.as_manager()
@@ -116,30 +117,30 @@ class ConfigurationRow(models.Model):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Settings as they are stored. Those of rows without logins stay as they are."""
+        """Return the settings in the form in which they are stored. Rows with logins override this."""
         return settings
 
     def seal(self) -> None:
-        """Put what is stored of secrets in their place. Slow where there is one."""
+        """Replace secrets by their hashes and derived keys. This is slow if there is a secret."""
         self.settings = self.sealed(self.settings)
 
     def save_base(self, *args: Any, **options: Any) -> None:
-        """As Django's, but row and revision change in one transaction."""
+        """Save the row and increment the revision in one transaction."""
         with transaction.atomic(using=options.get("using") or router.db_for_write(type(self), instance=self)):
             super().save_base(*args, **options)
 
 
 class Realm(ConfigurationRow):
-    """A realm: sessions meet within one and never across."""
+    """A realm. Only sessions of the same realm can exchange messages."""
 
     name = models.CharField(
         _("name"),
         max_length=255,
         unique=True,
-        help_text=_("Such as realm1: 3 to 255 letters, digits and _ - @ . with a letter first."),
+        help_text=_("For example realm1: 3 to 255 letters, digits and _ - @ . starting with a letter."),
     )
     worker = models.PositiveSmallIntegerField(
-        _("worker"), null=True, blank=True, editable=False, help_text=_("Which worker of an imported file it is from.")
+        _("worker"), null=True, blank=True, editable=False, help_text=_("The worker in the imported file.")
     )
 
     class Meta:
@@ -152,19 +153,19 @@ class Realm(ConfigurationRow):
 
 
 class Role(ConfigurationRow):
-    """A role that sessions of a realm may have."""
+    """A role of sessions in a realm."""
 
     realm = models.ForeignKey(Realm, models.CASCADE, related_name="roles", verbose_name=_("realm"))
     name = models.CharField(
         _("name"),
         max_length=255,
-        help_text=_("Clients that log in without credentials have the role anonymous unless the service says another."),
+        help_text=_("Clients without credentials get the role anonymous unless the service configures another one."),
     )
     allow_by_default = models.BooleanField(
         _("allow everything"),
         null=True,
         blank=True,
-        help_text=_("Only for a role without any permissions: allow every action on every URI."),
+        help_text=_("Only for a role without permissions: allow every action on every URI."),
     )
 
     class Meta:
@@ -175,7 +176,7 @@ class Role(ConfigurationRow):
             models.UniqueConstraint(
                 fields=["realm", "name"],
                 name="wamp_transport_role_once",
-                violation_error_message=_("This realm has a role of that name already."),
+                violation_error_message=_("This realm already has a role with this name."),
             )
         ]
 
@@ -184,14 +185,17 @@ class Role(ConfigurationRow):
 
 
 class PermissionRule(ConfigurationRow):
-    """What a role may do with the URIs that a pattern covers. A flag that is not set means no."""
+    """A rule that allows a role some actions on the URIs that match a pattern.
+
+    A flag that is not set counts as False.
+    """
 
     role = models.ForeignKey(Role, models.CASCADE, related_name="permissions", verbose_name=_("role"))
     uri = models.TextField(
         _("URI"),
         blank=True,
         help_text=_(
-            "URI or pattern. With no match chosen a final * means prefix, and * for a whole component means wildcard."
+            "URI or pattern. If no match is chosen, a final * means prefix, and * for a whole component means wildcard."
         ),
     )
     match = models.CharField(
@@ -199,7 +203,7 @@ class PermissionRule(ConfigurationRow):
         max_length=10,
         choices=MATCHES,
         blank=True,
-        help_text=_("Not chosen: as the stars in the URI say, exact without any."),
+        help_text=_("If not chosen, the stars in the URI decide; without a star the match is exact."),
     )
     allow_call = models.BooleanField(_("call"), null=True, blank=True, help_text=_("May call procedures."))
     allow_register = models.BooleanField(_("register"), null=True, blank=True, help_text=_("May register procedures."))
@@ -208,13 +212,16 @@ class PermissionRule(ConfigurationRow):
         _("subscribe"), null=True, blank=True, help_text=_("May subscribe to topics.")
     )
     disclose_caller = models.BooleanField(
-        _("disclose caller"), null=True, blank=True, help_text=_("Callees learn who calls.")
+        _("disclose caller"), null=True, blank=True, help_text=_("Disclose the caller to callees.")
     )
     disclose_publisher = models.BooleanField(
-        _("disclose publisher"), null=True, blank=True, help_text=_("Subscribers learn who publishes.")
+        _("disclose publisher"), null=True, blank=True, help_text=_("Disclose the publisher to subscribers.")
     )
     cache = models.BooleanField(
-        _("cache"), null=True, blank=True, help_text=_("Accepted as Crossbar does; changes nothing here.")
+        _("cache"),
+        null=True,
+        blank=True,
+        help_text=_("Accepted for compatibility with Crossbar; it has no effect here."),
     )
 
     class Meta:
@@ -227,24 +234,24 @@ class PermissionRule(ConfigurationRow):
 
 
 class Transport(ConfigurationRow):
-    """A place to listen: a web transport with services on its paths, or WAMP over WebSocket alone."""
+    """A transport that listens: a web transport with services on its paths, or WAMP over WebSocket alone."""
 
     type = models.CharField(_("type"), max_length=40, default="web", editable=False)
     enabled = models.BooleanField(
-        _("enabled"), default=True, help_text=_("A transport that is not enabled is kept, and nothing listens.")
+        _("enabled"), default=True, help_text=_("A transport that is not enabled stays stored but does not listen.")
     )
     order = models.PositiveIntegerField(
-        _("order"), default=0, help_text=_("Transports are listed by this number, those with the same one by age.")
+        _("order"), default=0, help_text=_("Transports are sorted by this number; those with the same number, by age.")
     )
     worker = models.PositiveSmallIntegerField(
-        _("worker"), null=True, blank=True, editable=False, help_text=_("Which worker of an imported file it is from.")
+        _("worker"), null=True, blank=True, editable=False, help_text=_("The worker in the imported file.")
     )
     endpoint_type = models.CharField(
         _("listen on"),
         max_length=10,
         choices=ENDPOINT_TYPES,
         blank=True,
-        help_text=_("Not chosen: TCP port 8080 of 127.0.0.1. What is given to runserver comes first."),
+        help_text=_("If not chosen: TCP port 8080 on 127.0.0.1. An address given to runserver takes precedence."),
     )
     port = models.CharField(
         _("port"),
@@ -256,7 +263,7 @@ class Transport(ConfigurationRow):
         _("interface"),
         max_length=255,
         blank=True,
-        help_text=_("Address to listen on, such as 127.0.0.1 or ::1. Empty: all interfaces."),
+        help_text=_("Address to listen on, for example 127.0.0.1 or ::1. Empty: all interfaces."),
     )
     socket_path = models.CharField(
         _("socket"),
@@ -268,7 +275,7 @@ class Transport(ConfigurationRow):
         _("backlog"),
         null=True,
         blank=True,
-        help_text=_("Connections the system keeps waiting to be accepted, 1 to 65535. Empty: 50."),
+        help_text=_("Maximum number of connections that wait to be accepted, 1 to 65535. Empty: 50."),
     )
 
     class Meta:
@@ -286,12 +293,12 @@ class Transport(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """A transport of its own, or of a kind that is not offered, may hold logins at some depth."""
+        """Return the settings with sealed secrets, which can be at any depth in some types of transport."""
         return sealed(settings, is_deep=True)
 
 
 class WebPath(ConfigurationRow):
-    """A service on a path of a web transport. ``settings`` is the service's mapping without ``type``."""
+    """A path of a web transport with its service. ``settings`` is the mapping of the service without ``type``."""
 
     transport = models.ForeignKey(
         Transport,
@@ -304,7 +311,7 @@ class WebPath(ConfigurationRow):
         _("path"),
         max_length=500,
         validators=[valid_path],
-        help_text=_("Full path, such as ws or app/ws; / is the root, which gets whatever no other path takes."),
+        help_text=_("Full path, for example ws or app/ws. The root / gets all requests that match no other path."),
     )
     nesting = models.CharField(_("nesting"), max_length=500, editable=False)
     type = models.CharField(_("type"), max_length=40, editable=False)
@@ -322,32 +329,31 @@ class WebPath(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """The logins of a service."""
+        """Return the settings with sealed secrets."""
         return sealed(settings)
 
     @property
     def full_path(self) -> str:
-        """The path as it is in a URL."""
+        """The path in the form of a URL, with a leading slash."""
         return ROOT if self.path == ROOT else f"/{self.path}"
 
     @property
     def keys(self) -> list[str]:
-        """The keys that lead to the service from its transport's ``paths``: as imported, until the path changes."""
+        """The keys of the service in its transport's ``paths``: the imported ones, unless the path has changed."""
         nesting = self.nesting if self.nesting and path_of(self.nesting) == self.path else nesting_of(self.path)
         return nesting.split(" ")
 
     def save_base(self, *args: Any, **options: Any) -> None:
-        """As Django's, with the nesting that belongs to the path."""
+        """Save the row, with ``nesting`` set to the keys for its path."""
         self.nesting = " ".join(self.keys)
         super().save_base(*args, **options)
 
 
 class ConfigurationState(models.Model):
-    """One row: how often the configuration was changed, and what of a file has no row of its own.
+    """The only row of its table: the revision of the configuration, and the parts of an imported file without rows.
 
-    Paths keep their meaning: relative ones of an imported file go on starting from the directory where it was.
-    ``document`` is the imported mapping without realms and transports, whose rows say which worker they are of; null
-    where nothing was imported.
+    ``document`` is the imported mapping without realms and transports, whose rows name their worker; null if nothing
+    was imported. ``base_dir`` is the directory of the imported file. Relative paths are relative to it.
     """
 
     ONLY: ClassVar[int] = 1
@@ -356,7 +362,7 @@ class ConfigurationState(models.Model):
     revision = models.PositiveBigIntegerField(_("revision"), default=0)
     document = models.JSONField(_("rest of the document"), null=True, blank=True, default=None)
     base_dir = models.TextField(
-        _("base directory"), blank=True, help_text=_("Where relative paths start: the directory of the imported file.")
+        _("base directory"), blank=True, help_text=_("Start of relative paths: the directory of the imported file.")
     )
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
 
@@ -378,24 +384,25 @@ def touch(using: str | None = None) -> None:
 
 @receiver(pre_save)
 def _row_is_saved(sender: type[models.Model], instance: models.Model, **_event: Any) -> None:
-    """Rows of fixtures come here as well, which no method of theirs does."""
+    """Seal the secrets of a row. A signal is used because fixtures are loaded without calling the row's methods."""
     if isinstance(instance, ConfigurationRow):
         instance.seal()
 
 
 @receiver((post_save, post_delete))
 def _row_changed(sender: type[models.Model], using: str, **_event: Any) -> None:
-    """The one place that learns of saved and deleted rows, cascades included."""
+    """Increment the revision after rows are saved or deleted, also by a cascade or a fixture."""
     if issubclass(sender, ConfigurationRow):
         touch(using)
         if issubclass(sender, Realm):
-            _realms_are_given(using)
+            _mark_realms_as_configured(using)
 
 
-def _realms_are_given(using: str) -> None:
-    """Where an imported file says nothing of realms, realm1 is open to all; from the first realm of our own it is not.
+def _mark_realms_as_configured(using: str) -> None:
+    """Record in the document that realms are configured, after the first one was saved or deleted.
 
-    Without this, removing that realm again would open realm1.
+    If an imported file does not mention realms, the default realm1 is open to everybody. Without this record, deleting
+    the last realm would open realm1 again.
     """
     state = ConfigurationState.objects.using(using).get(pk=ConfigurationState.ONLY)
     workers = (state.document or {}).get("workers", [])

@@ -1,4 +1,4 @@
-"""Who may log in with credentials that the database keeps, and with which. Secrets themselves are never kept."""
+"""The models of logins: principals, their credentials and the roles of Django users. Secrets are never stored."""
 
 from django.conf import settings
 from django.db import models
@@ -6,10 +6,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 METHODS = [
-    ("ticket", _("ticket: the secret itself is sent")),
-    ("wampcra", _("WAMP-CRA: answers a challenge")),
-    ("wamp-scram", _("SCRAM with Argon2id, as the specification has it (wamp-scram)")),
-    ("scram", _("SCRAM with Argon2id, as Autobahn and Crossbar have it (scram)")),
+    ("ticket", _("ticket: the client sends the secret")),
+    ("wampcra", _("WAMP-CRA: the client answers a challenge")),
+    ("wamp-scram", _("SCRAM with Argon2id as in the specification (wamp-scram)")),
+    ("scram", _("SCRAM with Argon2id as in Autobahn and Crossbar (scram)")),
     ("scram-pbkdf2", _("SCRAM with PBKDF2 (wamp-scram and scram)")),
     ("cryptosign", _("cryptosign: a public key")),
     ("tls", _("TLS client certificate: its fingerprint")),
@@ -17,12 +17,14 @@ METHODS = [
 
 
 class Principal(models.Model):
-    """A person, program or device that logs in to a realm under an authid and gets a role there."""
+    """A person, program or device that logs in to a realm with an authid, and gets a role there."""
 
     id = models.BigAutoField(primary_key=True)
-    realm = models.CharField(_("realm"), max_length=255, help_text=_("Name of the realm this principal belongs to."))
-    authid = models.CharField(_("authid"), max_length=255, help_text=_("The name it logs in with."))
-    role = models.CharField(_("role"), max_length=255, help_text=_("Name of the role its sessions get in the realm."))
+    realm = models.CharField(
+        _("realm"), max_length=255, help_text=_("Name of the realm that this principal belongs to.")
+    )
+    authid = models.CharField(_("authid"), max_length=255, help_text=_("Name with which the principal logs in."))
+    role = models.CharField(_("role"), max_length=255, help_text=_("Name of the role of its sessions in the realm."))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
@@ -30,16 +32,25 @@ class Principal(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("Django user"),
-        help_text=_("Whose program or device it is: handlers get this user, and it goes when the user does. Optional."),
+        help_text=_("Optional owner. Handlers get this user, and deleting the user deletes the principal."),
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Nobody logs in as a principal that is not active; open sessions close.")
+        _("active"),
+        default=True,
+        help_text=_("A principal that is not active cannot log in, and its sessions are closed."),
     )
     expires_at = models.DateTimeField(
-        _("expires at"), null=True, blank=True, help_text=_("From then on nobody logs in as it. Empty: never.")
+        _("expires at"),
+        null=True,
+        blank=True,
+        help_text=_("Time from which the principal cannot log in. Empty: never."),
     )
     authextra = models.JSONField(
-        _("extra"), null=True, blank=True, default=None, help_text=_("An object that its clients are told in WELCOME.")
+        _("extra"),
+        null=True,
+        blank=True,
+        default=None,
+        help_text=_("A JSON object that is sent to its clients in WELCOME."),
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
@@ -52,7 +63,7 @@ class Principal(models.Model):
             models.UniqueConstraint(
                 fields=["realm", "authid"],
                 name="wamp_transport_principal_once",
-                violation_error_message=_("This realm has a principal with that authid already."),
+                violation_error_message=_("This realm already has a principal with this authid."),
             )
         ]
 
@@ -61,22 +72,33 @@ class Principal(models.Model):
 
 
 class Credential(models.Model):
-    """What a principal proves itself with. ``data`` holds what the router computes with, by method:
+    """A credential of a principal. The keys of ``data`` depend on the method:
 
-    ticket: ``hash``, by Django's password hashers; wampcra: ``key``, ``salt``, ``iterations``, ``keylen``; the SCRAMs:
-    ``kdf``, ``salt``, ``iterations``, ``memory``, ``stored_key``, ``server_key``; cryptosign and tls: nothing, as the
-    ``fingerprint`` is the public key in hex, and the certificate's fingerprint. For the others ``fingerprint`` only
-    tells one credential from another; nothing of the secret follows from it.
+    - ticket: ``hash``, made by Django's password hashers;
+    - wampcra: ``key``, ``salt``, ``iterations``, ``keylen``;
+    - the SCRAM methods: ``kdf``, ``salt``, ``iterations``, ``memory``, ``stored_key``, ``server_key``;
+    - cryptosign and tls: none.
+
+    ``fingerprint`` is the public key in hex for cryptosign, and the fingerprint of the certificate for tls. For the
+    other methods it only identifies the credential, and reveals nothing about the secret.
     """
 
     id = models.BigAutoField(primary_key=True)
     principal = models.ForeignKey(Principal, models.CASCADE, related_name="credentials", verbose_name=_("principal"))
     method = models.CharField(_("method"), max_length=20, choices=METHODS)
-    label = models.CharField(_("label"), max_length=100, blank=True, help_text=_("For people: where it is in use."))
+    label = models.CharField(
+        _("label"),
+        max_length=100,
+        blank=True,
+        help_text=_("A note for people, for example where the credential is used."),
+    )
     data = models.JSONField(_("data"), default=dict, editable=False)
     fingerprint = models.CharField(_("fingerprint"), max_length=100, editable=False, db_index=True)
     expires_at = models.DateTimeField(
-        _("expires at"), null=True, blank=True, help_text=_("From then on it does not count. Empty: never.")
+        _("expires at"),
+        null=True,
+        blank=True,
+        help_text=_("Time from which the credential is not accepted. Empty: never."),
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
@@ -91,7 +113,7 @@ class Credential(models.Model):
 
 
 class UserRole(models.Model):
-    """A line of the table that says which role a Django user has in a realm. The first that fits a user counts."""
+    """A line of the table of roles of Django users. The first line that matches a user gives the role in a realm."""
 
     KINDS = [
         ("group", _("members of the group")),
@@ -103,7 +125,9 @@ class UserRole(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     order = models.PositiveIntegerField(
-        _("order"), default=0, help_text=_("Lines are tried by this number, those with the same one by age.")
+        _("order"),
+        default=0,
+        help_text=_("Lines are tried in the order of this number; those with the same number, by age."),
     )
     realm = models.CharField(_("realm"), max_length=255, blank=True, help_text=_("Name of a realm. Empty: all realms."))
     kind = models.CharField(_("users"), max_length=10, choices=KINDS, default="group")
@@ -114,10 +138,13 @@ class UserRole(models.Model):
         _("permission"),
         max_length=255,
         blank=True,
-        help_text=_("Name of a Django permission, such as shop.change_order."),
+        help_text=_("Name of a Django permission, for example shop.change_order."),
     )
     role = models.CharField(
-        _("role"), max_length=255, blank=True, help_text=_("Name of the role they get. Empty: they may not join.")
+        _("role"),
+        max_length=255,
+        blank=True,
+        help_text=_("Name of the role that these users get. Empty: they may not join."),
     )
 
     class Meta:
@@ -131,10 +158,10 @@ class UserRole(models.Model):
 
 
 class IdentityChange(models.Model):
-    """Something changed that live sessions may hang on; every process reads this and looks at its sessions again.
+    """A change of a user, Django session or principal. Every process reads it and checks its sessions again.
 
-    ``key`` is the primary key of a user, the digest of a Django session's key, or realm and authid of a principal.
-    ``session`` and ``logout`` say that a Django session, and all of a user's, have ended.
+    ``key`` is the primary key of a user, the digest of a Django session's key, or realm and authid of a principal. The
+    kind ``session`` means that a Django session has ended, and ``logout`` that all Django sessions of a user have.
     """
 
     KINDS = [(kind, kind) for kind in ("user", "session", "logout", "principal", "everybody")]

@@ -1,4 +1,4 @@
-"""What running nodes write down: themselves, past events, the clients they know by a cookie."""
+"""The models that running nodes write: their own state, stored events, and clients known by a cookie."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,7 +8,7 @@ from .configuration import MATCHES
 
 
 class RunningNode(models.Model):
-    """A running node, as it reports itself: which configuration it has applied, and why it refused a newer one."""
+    """The report of a running node: which configuration it has applied, and why it has refused a newer one."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=200, unique=True)
@@ -22,17 +22,20 @@ class RunningNode(models.Model):
         _("revision"),
         null=True,
         blank=True,
-        help_text=_("Which one it runs; empty for a node that is configured by a file or by the settings."),
+        help_text=_("Revision that the node has applied. Empty if a file or the settings configure the node."),
     )
     problem = models.TextField(_("problem"), blank=True)
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     applied_at = models.DateTimeField(_("running since"), default=timezone.now)
     seen_at = models.DateTimeField(_("seen at"), default=timezone.now)
     services = models.JSONField(
-        default=list, blank=True, editable=False, help_text="Where its WAMP services are reached on its own host."
+        default=list, blank=True, editable=False, help_text="Addresses of its WAMP services on its own host."
     )
     operator_salt = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="With SECRET_KEY it makes the key of its operators."
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Salt from which, with SECRET_KEY, the key of its operators is derived.",
     )
 
     class Meta:
@@ -45,7 +48,7 @@ class RunningNode(models.Model):
 
 
 class StoredEvent(models.Model):
-    """A publication of a durable event history; of each history the latest ones are kept."""
+    """An event of a durable event history, which keeps its latest events."""
 
     id = models.BigAutoField(primary_key=True)
     realm = models.CharField(_("realm"), max_length=255)
@@ -66,13 +69,13 @@ class StoredEvent(models.Model):
 
 
 class TrackedCookie(models.Model):
-    """A client known by a cookie. The cookie's value is not kept, only its hash.
+    """A client known by a cookie. Only the hash of the cookie's value is stored.
 
-    The columns of a login are filled where ``logged_in_at`` is.
+    If ``logged_in_at`` is set, the columns after it describe the login.
     """
 
     id = models.CharField(
-        _("id"), primary_key=True, max_length=40, help_text=_("Public; the authid of anonymous sessions.")
+        _("id"), primary_key=True, max_length=40, help_text=_("Public id; the authid of anonymous sessions.")
     )
     name = models.CharField(_("name"), max_length=100)
     digest = models.CharField(_("digest"), max_length=64, unique=True)

@@ -1,1 +1,1 @@
-"""The shell around the router core: runs its effects, its timers and its connections."""
+"""The node: it connects the router core to transports, and runs the core's effects and timers."""

@@ -1,4 +1,4 @@
-"""Values that code using a client session sees: results, events and invocations, and the handlers that take them."""
+"""The results, events and invocations of client sessions, and the types of handlers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from .payload_values import to_payload
 
 
 class Result(Struct, frozen=True):
-    """The result of a call. ``details`` are those of RESULT; a progressive result has ``progress`` in them."""
+    """The result of a call. ``details`` are the details of RESULT; a progressive result has ``progress``."""
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
@@ -18,12 +18,12 @@ class Result(Struct, frozen=True):
 
     @property
     def value(self) -> Any:
-        """The first of ``args``, None if there are none."""
+        """The first of ``args``, or None if there are none."""
         return self.args[0] if self.args else None
 
 
 class Event(Struct, frozen=True):
-    """An event, as a subscriber gets it. ``details`` are those of EVENT."""
+    """An event, as a subscriber receives it. ``details`` are the details of EVENT."""
 
     topic: str
     args: list[Any]
@@ -32,7 +32,7 @@ class Event(Struct, frozen=True):
 
 
 class Invocation(Struct, frozen=True):
-    """A call, as a procedure gets it. ``details`` are those of INVOCATION; ``send`` is for :meth:`progress`."""
+    """A call, as a procedure receives it. ``details`` are the details of INVOCATION. :meth:`progress` uses ``send``."""
 
     id: int
     procedure: str
@@ -42,12 +42,17 @@ class Invocation(Struct, frozen=True):
     send: Callable[[Message], Awaitable[None]]
 
     async def progress(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
-        """Send a progressive result if the caller accepts them. Raises PayloadError, SessionClosed."""
+        """Send a progressive result, if the caller accepts progressive results. Raises PayloadError, SessionClosed."""
         if self.details.get("receive_progress"):
             await self.send(Yield(self.id, YieldOptions(progress=True), to_payload(args), to_payload(kwargs)))
 
 
 EventHandler = Callable[[Event], object]
-"""Handles events. A returned awaitable is awaited in a task of its own; other return values are ignored."""
+"""A function that handles events. If it returns an awaitable, this runs in a separate task; other results are ignored.
+"""
 Procedure = Callable[[Invocation], object]
-"""Handles calls. Returns the result, or an awaitable of it: a :class:`Result`, or the only value of one."""
+"""A function that handles calls.
+
+It returns the result or an awaitable of it. A result that is not a :class:`Result` is sent as the only positional
+value.
+"""

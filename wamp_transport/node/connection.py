@@ -1,6 +1,6 @@
-"""One transport bound to one session: bytes in, messages to the router; messages out, bytes to the transport.
+"""A connection binds a transport to a session: it decodes incoming bytes and passes the messages to the node.
 
-The transport stays; sessions on it may follow each other, each begun by a HELLO.
+A transport can carry several sessions, one after the other. Each begins with a HELLO.
 """
 
 import gc
@@ -13,79 +13,82 @@ from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
 
 MAX_UNJOINED_BYTES: Final = 64 * 1024
-"""Messages of more bytes are refused before a session is established, whatever the service allows.
+"""The largest message in bytes before a session is established, whatever the service allows.
 
-Later they are decoded with Python's cyclic garbage collector off: decoding makes no cycles, and the collector would
-visit all the new objects again and again.
+Larger messages of established sessions are decoded with Python's cyclic garbage collector disabled: decoding creates no
+cycles, so collections would only take time.
 """
 
 
 class Receiver(Protocol):
-    """What a connection asks and tells its node."""
+    """The interface of a node that its connections use. All methods belong to the thread of the event loop."""
 
     def is_joining(self, connection: "Connection") -> bool:
-        """Whether the connection's session is not established yet."""
+        """Return whether the connection's session is not established yet."""
         ...
 
-    def accept(self, connection: "Connection", message: Message) -> None:
-        """Route one message; what comes of it may wait for :meth:`settle`."""
+    def feed(self, connection: "Connection", message: Message) -> None:
+        """Route a message. Its effects may be delayed until :meth:`flush_effects`."""
         ...
 
-    def settle(self) -> None:
-        """Carry out what has come of messages."""
+    def flush_effects(self) -> None:
+        """Run the effects of the messages that were routed."""
         ...
 
     def violate(self, connection: "Connection", message: str) -> None:
-        """The peer sent what is no message."""
+        """End the session, because the peer sent an invalid message."""
         ...
 
     def report_bug(self, connection: "Connection") -> None:
-        """An exception that is no fault of the peer is being handled: tell of it and end the session."""
+        """Log the current exception, which is a bug in this product, and end the session."""
         ...
 
     def lost(self, connection: "Connection") -> None:
-        """The connection's transport is gone."""
+        """Forget the connection, because its transport was closed or lost."""
         ...
 
-    def congested(self, connection: "Connection", is_congested: bool) -> None:
-        """The connection's peer is to be left out, or no longer."""
+    def set_congested(self, connection: "Connection", is_congested: bool) -> None:
+        """Skip the connection's peer when sending events and calls, or include it again."""
         ...
 
-    def overflowed(self, connection: "Connection", waiting: int) -> None:
-        """The connection is to be closed, as ``waiting`` bytes wait for a peer that does not catch up."""
+    def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
+        """Close the connection, because its peer reads too slowly. ``queued_bytes`` are queued for it."""
         ...
 
 
 class ConnectionTransport(Protocol):
-    """The transport of a connection, as the connection and its node use it."""
+    """The interface of a transport that its connection and the node use."""
 
     def write(self, data: bytes) -> None:
-        """Send the bytes of encoded messages after all bytes written before. Never block, never raise."""
+        """Send the bytes of encoded messages after all bytes written before. Neither block nor raise."""
         ...
 
     def close(self, reason: str, message: str) -> None:
-        """Close the transport after the bytes written before. ``reason`` is a URI. A second call does nothing."""
+        """Close the transport after sending all queued bytes. ``reason`` is a URI. A second call does nothing."""
         ...
 
     def pause(self) -> None:
-        """Stop reading from the peer. Messages that were read before may still be delivered."""
+        """Stop reading from the peer. Messages that were read already may still be delivered."""
         ...
 
     def resume(self) -> None:
-        """Read from the peer again. No message is delivered before this call has returned."""
+        """Read from the peer again.
+
+        This method must not deliver messages before it returns, because the node calls it while running effects.
+        """
         ...
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that were written and wait for the peer."""
+        """The number of bytes that were written but not yet accepted by the peer."""
         ...
 
 
 class MessageEncoder:
-    """A serializer for one kind of transport. Connections that share it can share the bytes that it returns.
+    """A serializer for one kind of transport. Connections with the same encoder share the encoded bytes.
 
-    ``frame`` turns a serialized message into the bytes that are written to the transport. ``is_framed`` is true if
-    there is such a function: then several messages can be written in one piece.
+    ``frame`` converts a serialized message to the bytes for the transport. If it is given, ``is_framed`` is True, and
+    the bytes of several messages can be joined and written with one call.
     """
 
     __slots__ = ("_encode", "_frame", "is_framed", "serializer")
@@ -97,15 +100,16 @@ class MessageEncoder:
         self.is_framed = frame is not None
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """Return the bytes to write. Raise PayloadError if the serialization cannot express the payload."""
+        """Return the bytes to write. Raises PayloadError if the serialization cannot represent the payload."""
         data = self._encode(message, payload_format)
         return data if self._frame is None else self._frame(data)
 
 
 class Connection:
-    """A transport and the session it carries now.
+    """A transport and its current session.
 
-    ``credentials`` is what the handshake brought that is for authentication alone and told to nobody.
+    ``credentials`` holds data of the handshake for authentication only. The meta API does not show it. ``session_id``
+    changes when the node waits for the next HELLO on this transport.
     """
 
     __slots__ = (
@@ -134,54 +138,54 @@ class Connection:
         self.is_congested = False
 
     def receive(self, data: bytes) -> None:
-        """One message from the peer, as bytes. After the close nothing counts."""
-        self.accept(data)
-        self.settle()
+        """Decode and route a message of the peer, and run its effects. Do nothing after the transport was closed."""
+        self.feed(data)
+        self.flush_effects()
 
     # Hot path.
 
-    def accept(self, data: bytes) -> None:
-        """One of several messages from the peer; :meth:`settle` must follow."""
+    def feed(self, data: bytes) -> None:
+        """Decode and route one of several messages of the peer. Call :meth:`flush_effects` after the last one."""
         if self.is_closed:
             return
-        rests = False
+        must_enable_gc = False
         if len(data) > MAX_UNJOINED_BYTES:
             if self._node.is_joining(self):
                 limit = MAX_UNJOINED_BYTES
-                self.violate(f"a message of {len(data)} bytes, and {limit} are allowed before a session is established")
+                self.violate(f"a message of {len(data)} bytes; the limit is {limit} until a session is established")
                 return
-            rests = gc.isenabled()
+            must_enable_gc = gc.isenabled()
             gc.disable()
         try:
             message = self._decode(data)
         except ProtocolViolation as violation:
             self.violate(str(violation))
-        except Exception:  # noqa: BLE001 - whatever bytes do to a decoder, the node goes on
+        except Exception:  # noqa: BLE001 - bytes that crash a decoder must not stop the node
             self._node.report_bug(self)
         else:
-            self._node.accept(self, message)
+            self._node.feed(self, message)
         finally:
-            if rests:
+            if must_enable_gc:
                 gc.enable()
 
-    def settle(self) -> None:
-        """All messages that there are for now have been accepted."""
-        self._node.settle()
+    def flush_effects(self) -> None:
+        """Run the effects of the messages passed to :meth:`feed`."""
+        self._node.flush_effects()
 
     # End of the hot path.
 
     def violate(self, message: str) -> None:
-        """The peer sent what is no message."""
+        """End the session, because the peer sent an invalid message."""
         self._node.violate(self, message)
 
     def lost(self) -> None:
-        """The transport is gone."""
+        """Report to the node that the transport was closed or lost."""
         self._node.lost(self)
 
-    def congested(self, is_congested: bool) -> None:
-        """The peer reads too slowly: it misses events, and gets no calls; or it has caught up."""
-        self._node.congested(self, is_congested)
+    def set_congested(self, is_congested: bool) -> None:
+        """Skip the peer when sending events and calls, because it reads too slowly; or include it again."""
+        self._node.set_congested(self, is_congested)
 
-    def overflowed(self, waiting: int) -> None:
-        """The peer has read too slowly for too long: ``waiting`` bytes wait for it."""
-        self._node.overflowed(self, waiting)
+    def close_slow_consumer(self, queued_bytes: int) -> None:
+        """Close the connection, because the peer reads too slowly. ``queued_bytes`` are queued for it."""
+        self._node.close_slow_consumer(self, queued_bytes)

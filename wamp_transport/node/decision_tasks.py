@@ -1,6 +1,6 @@
-"""The tasks that carry out the core's requests for decisions: one for each question to an authenticator or authorizer.
+"""The tasks that ask the authenticator or authorizer to decide. Each request of the core runs in a separate task.
 
-Any failure is logged and counts as a refusal, so that every request gets an answer.
+A failure is logged and counts as a refusal, so that every request gets an answer.
 """
 
 import asyncio
@@ -17,23 +17,23 @@ logger = logging.getLogger(__name__)
 
 
 class Authenticator(Protocol):
-    """Decides on logins."""
+    """An object that decides on logins."""
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login. It is canceled if the peer leaves or time is up."""
+        """Return the next step of a login. The task is canceled if the peer leaves or the request times out."""
         ...
 
 
 class Authorizer(Protocol):
-    """Decides on actions of sessions."""
+    """An object that decides on actions of sessions."""
 
     async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
-        """Return the decision. It is canceled if the session leaves or time is up."""
+        """Return the decision. The task is canceled if the session leaves or the request times out."""
         ...
 
 
-class Nobody:
-    """The authenticator and authorizer of a node without one: nobody joins, nothing is allowed."""
+class DenyAll:
+    """The default authenticator and authorizer of a node. It denies all logins and all actions."""
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Deny the login."""
@@ -44,11 +44,11 @@ class Nobody:
         return Deny(errors.AUTHORIZATION_FAILED, "this router has no authorizer")
 
 
-NOBODY = Nobody()
+DENY_ALL = DenyAll()
 
 
 class DecisionTasks:
-    """The requests that are being decided. ``decide(ticket, answer)`` is called with each answer."""
+    """The pending requests for decisions. ``decide(ticket, answer)`` is called with each answer."""
 
     def __init__(
         self,
@@ -61,24 +61,24 @@ class DecisionTasks:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._decide = decide
-        self._asked: dict[int, tuple[asyncio.Task[None], AuthenticationRequest | AuthorizationRequest]] = {}
+        self._pending: dict[int, tuple[asyncio.Task[None], AuthenticationRequest | AuthorizationRequest]] = {}
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._pending)
 
-    def ask(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
-        """Start a task for a request."""
-        self._asked[request.ticket] = self._loop.create_task(self._run(request)), request
+    def start(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
+        """Start the task of a request."""
+        self._pending[request.ticket] = self._loop.create_task(self._run(request)), request
 
-    def withdraw(self, ticket: int, *, is_late: bool = False) -> None:
-        """Cancel a request. With ``is_late``, because the answer did not come in time, which is logged."""
-        asked = self._asked.pop(ticket, None)
-        if asked is None:
+    def cancel(self, ticket: int, *, is_late: bool = False) -> None:
+        """Cancel a request. ``is_late``: the request timed out, which is logged."""
+        pending = self._pending.pop(ticket, None)
+        if pending is None:
             return
-        task, request = asked
+        task, request = pending
         task.cancel()
         if is_late:
-            logger.error("The %s did not answer in time for session %s", *about(request))
+            logger.error("The %s did not answer in time for session %s", *describe(request))
 
     async def _run(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
         answer: Answer
@@ -89,9 +89,10 @@ class DecisionTasks:
                 answer = await run_guarded(self._authorizer.authorize(request))
         except Exception:
             _, reason, text = FAILURES[type(request)]
-            logger.exception("The %s failed for session %s", *about(request))
+            logger.exception("The %s failed for session %s", *describe(request))
             answer = Deny(reason, text)
-        if self._asked.pop(request.ticket, None) is not None:
+        # A canceled request is no longer pending, so the core must not get an answer.
+        if self._pending.pop(request.ticket, None) is not None:
             self._decide(request.ticket, answer)
 
 
@@ -101,7 +102,7 @@ FAILURES = {
 }
 
 
-def about(request: AuthenticationRequest | AuthorizationRequest) -> tuple[str, int]:
-    """Return the name of the authenticator or authorizer, and the session's id."""
+def describe(request: AuthenticationRequest | AuthorizationRequest) -> tuple[str, int]:
+    """Return a description of the authenticator or authorizer, for the log, and the id of the session."""
     name = FAILURES[type(request)][0]
     return (f"{name} {request.authorizer}" if isinstance(request, AuthorizationRequest) else name), request.session_id

@@ -1,7 +1,7 @@
 """Dynamic authorizers: procedures of a realm, or functions of this process, that decide what a session may do.
 
-Both get Crossbar.io's arguments, ``(session, uri, action, options)``, and give its answers. Both fail closed: after an
-error, a timeout or an invalid answer the action is refused with ``authorization_failed``.
+Both have the arguments and return values of Crossbar.io's authorizers: ``(session, uri, action, options)``. Both fail
+closed: after an error, a timeout or an invalid answer the action is refused with ``authorization_failed``.
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..config.realm import FUNCTION
+from ..config.realm import FUNCTION_PREFIX
 from ..router.decisions import Deny, Permit
 from ..router.effects import AuthorizationRequest
 from ..wamp import errors
@@ -20,48 +20,48 @@ from .local import ServiceSessions
 logger = logging.getLogger(__name__)
 
 RunFunction = Callable[..., Awaitable[Any]]
-"""Runs a function, given by its dotted path and its arguments, without blocking the event loop."""
+"""A function that calls the function at a dotted path, with arguments, without blocking the event loop."""
 
-FAILED = Deny(errors.AUTHORIZATION_FAILED, "the authorizer failed")
-"""The answer for clients; the log says what failed."""
+AUTHORIZER_FAILED = Deny(errors.AUTHORIZATION_FAILED, "the authorizer failed")
+"""The answer to clients if an authorizer fails. The details of the failure are only logged."""
 
-FLAGS: Final = ("allow", "cache", "disclose")
-"""The boolean keys of an answer; ``validate`` is the fourth key."""
+ANSWER_FLAGS: Final = ("allow", "cache", "disclose")
+"""The boolean keys of an answer. The only other key is ``validate``."""
 
 
 class InvalidAnswer(ValueError):
-    """An authorizer returned an invalid answer. The message says why, without the answer itself."""
+    """An authorizer returned an invalid answer. The message gives the reason but does not contain the answer."""
 
 
 class DynamicAuthorizer:
-    """The authorizer of a node. Procedures are called by the trusted session of the realm."""
+    """The authorizer of a node. The router's trusted session in the realm calls the procedures."""
 
     def __init__(self, sessions: ServiceSessions, run_function: RunFunction) -> None:
         self._sessions = sessions
         self._run_function = run_function
 
     async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
-        """Ask the authorizer that the session's role names, and return its decision."""
+        """Call the authorizer that is configured for the session's role, and return its decision."""
         try:
             return permit_from(await self._ask(request))
         except (WampError, InvalidAnswer) as fault:
             self._report(request, str(fault))
-        except Exception as fault:  # noqa: BLE001 - a function may raise anything, and then nothing is allowed
+        except Exception as fault:  # noqa: BLE001 - a function may raise anything; the action is then refused
             self._report(request, f"it raised {type(fault).__name__}", fault)
-        return FAILED
+        return AUTHORIZER_FAILED
 
     async def _ask(self, request: AuthorizationRequest) -> Any:
         arguments = arguments_of(request)
-        if request.authorizer.startswith(FUNCTION):
-            return await self._run_function(request.authorizer.removeprefix(FUNCTION), *arguments)
+        if request.authorizer.startswith(FUNCTION_PREFIX):
+            return await self._run_function(request.authorizer.removeprefix(FUNCTION_PREFIX), *arguments)
         session = await self._sessions.of(request.realm)
         return (await session.call(request.authorizer, arguments)).value
 
     @staticmethod
     def _report(request: AuthorizationRequest, text: str, fault: Exception | None = None) -> None:
         logger.error(
-            "Authorizer %s of role %s in realm %s could not decide whether session %s may %s %r, so it may not: %s",
-            request.authorizer.removeprefix(FUNCTION),
+            "Authorizer %s of role %s in realm %s failed, so session %s may not %s %r: %s",
+            request.authorizer.removeprefix(FUNCTION_PREFIX),
             request.session.get("authrole"),
             request.realm,
             request.session_id,
@@ -73,29 +73,29 @@ class DynamicAuthorizer:
 
 
 def arguments_of(request: AuthorizationRequest) -> list[Any]:
-    """Return the arguments for an authorizer, as copies that it may change."""
-    given = [request.session, request.uri, request.action, request.options]
-    arguments: list[Any] = msgspec.to_builtins(given, builtin_types=(bytes,))
+    """Return the arguments for an authorizer. They are copies, because the authorizer may change them."""
+    values = [request.session, request.uri, request.action, request.options]
+    arguments: list[Any] = msgspec.to_builtins(values, builtin_types=(bytes,))
     return arguments
 
 
 def permit_from(answer: object) -> Permit:
-    """Return the decision that an authorizer's answer means: a bool, or a dict with ``allow`` and optional keys.
+    """Convert an authorizer's answer to a decision: a bool, or a dict with ``allow`` and optional keys.
 
-    Raises InvalidAnswer for anything else, so that a mistake in an authorizer never allows anything.
+    Raises InvalidAnswer for anything else, so that a faulty authorizer never allows an action.
     """
     if isinstance(answer, bool):
         return Permit(answer)
     if not isinstance(answer, Mapping):
         raise InvalidAnswer(f"expected true, false or a dictionary, got {type(answer).__name__}")
     for key, value in answer.items():
-        check = CHECKS.get(key)
+        check = ANSWER_CHECKS.get(key)
         if check is None:
-            raise InvalidAnswer(f"unknown key {key!r} in the answer; the keys are {', '.join(CHECKS)}")
+            raise InvalidAnswer(f"unknown key {key!r} in the answer; the keys are {', '.join(ANSWER_CHECKS)}")
         check(key, value)
     if "allow" not in answer:
         raise InvalidAnswer("the key 'allow' is missing")
-    return Permit(**{name: answer[name] for name in FLAGS if name in answer})
+    return Permit(**{name: answer[name] for name in ANSWER_FLAGS if name in answer})
 
 
 def _check_flag(key: str, value: object) -> None:
@@ -108,7 +108,7 @@ def _check_absent(key: str, value: object) -> None:
         raise InvalidAnswer(f"{key!r} asks for checks of payload types, which are not supported; leave it out")
 
 
-CHECKS: Final[Mapping[Any, Callable[[str, object], None]]] = {
-    **dict.fromkeys(FLAGS, _check_flag),
+ANSWER_CHECKS: Final[Mapping[Any, Callable[[str, object], None]]] = {
+    **dict.fromkeys(ANSWER_FLAGS, _check_flag),
     "validate": _check_absent,
 }

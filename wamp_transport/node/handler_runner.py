@@ -1,4 +1,4 @@
-"""Runs the handlers of a client session: functions immediately, coroutines each in a task of its own.
+"""Run the handlers of a client session: functions immediately, coroutines in separate tasks.
 
 Exceptions of handlers are logged, and a caller always gets an answer.
 """
@@ -23,10 +23,14 @@ INVOCATION: Final = messages.CODES[messages.Invocation]
 
 
 Work = asyncio.Future[Any]
+"""A handler that runs in a task."""
 
 
 class HandlerRunner:
-    """The handlers of one session that are running. ``answer`` sends a message. ``on_done`` is called when one ends."""
+    """The running handlers of a session.
+
+    ``answer`` sends a message to the router. ``on_done`` is called when a handler ends.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, answer: Callable[[messages.Message], None], on_done: Callable[[], None]
@@ -41,17 +45,17 @@ class HandlerRunner:
         return len(self._tasks)
 
     def handle_event(self, handler: EventHandler, event: Event) -> None:
-        """Run a subscriber with an event."""
+        """Call the handler of a subscription with an event."""
         try:
             outcome = handler(event)
-        except BaseException as fault:  # noqa: BLE001 - one handler that fails must not harm the others
+        except BaseException as fault:  # noqa: BLE001 - a failing handler must not affect the others
             report(event.topic, contain(fault))
         else:
             if inspect.isawaitable(outcome):
                 self.start(outcome, partial(self._on_event_handled, event.topic))
 
     def handle_invocation(self, procedure: Procedure, invocation: Invocation) -> None:
-        """Run a procedure with a call, and send the answer."""
+        """Call a procedure, and send its result or an ERROR."""
         try:
             outcome = procedure(invocation)
         except BaseException as fault:  # noqa: BLE001 - the caller gets an ERROR
@@ -63,13 +67,13 @@ class HandlerRunner:
                 self._return(invocation, outcome)
 
     def interrupt(self, invocation_id: int) -> None:
-        """Cancel a call that the caller has canceled."""
+        """Cancel the handler of a call, because the caller has canceled it."""
         task = self._invocations.get(invocation_id)
         if task is not None:
             task.cancel()
 
     def start(self, work: Awaitable[Any], done: Callable[[Work], None] | None = None) -> Work:
-        """Run ``work`` in a task that ends with the session. ``done`` is called with the finished task."""
+        """Run ``work`` in a task that is canceled when the session ends. ``done`` is called with the finished task."""
         task = self._loop.create_task(run_guarded(work))
         self._tasks.add(task)
         if done is not None:
@@ -78,14 +82,14 @@ class HandlerRunner:
         return task
 
     def stop(self) -> None:
-        """Cancel all handlers, because the session is closed."""
+        """Cancel all running handlers, because the session has ended."""
         for task in list(self._tasks):
             task.cancel()
 
     def _end(self, work: Awaitable[Any], task: Work) -> None:
         self._tasks.discard(task)
         if inspect.iscoroutine(work):
-            work.close()  # else Python warns of a coroutine that was canceled before it began
+            work.close()  # otherwise Python warns that a coroutine canceled before its first step was never awaited
         self._on_done()
 
     def _on_event_handled(self, topic: str, task: Work) -> None:
@@ -113,7 +117,10 @@ class HandlerRunner:
             self._fail(invocation, fault)
 
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
-        """Answer with an ERROR. An ApplicationError is sent as it is; details of other exceptions are only logged."""
+        """Answer with an ERROR.
+
+        An ApplicationError is sent unchanged. Other exceptions are logged and not disclosed.
+        """
         uri, args, kwargs = (
             errors.INTERNAL_ERROR,
             positional("the procedure failed: see the log of its process"),
@@ -136,5 +143,5 @@ class HandlerRunner:
 
 
 def report(uri: str, fault: BaseException) -> None:
-    """Log that a handler has failed."""
+    """Log the exception of a handler."""
     logger.error("The handler of %s failed", uri, exc_info=fault)

@@ -1,6 +1,7 @@
-"""What the router says to a session inside the process: kept in order, and handed over in a later turn of the loop.
+"""The queue of messages from the router to a session inside the process.
 
-So nothing that the session's code does happens in the middle of the router's work.
+Messages are delivered in order, in a later turn of the loop. So the session's handlers never run while the router
+handles a message.
 """
 
 import asyncio
@@ -22,50 +23,50 @@ from .payload_values import from_payload, to_payload
 logger = logging.getLogger(__name__)
 
 MESSAGES_PER_TURN: Final = 500
-"""Messages handed over in one turn of the loop."""
+"""The number of messages delivered in one turn of the loop."""
 
 
-class Delivery(Struct, gc=False):
-    """A message, and its payload as values that are the receiver's own."""
+class DecodedMessage(Struct, gc=False):
+    """A message with its payload as Python values, which are not shared with other receivers."""
 
     message: Message
     args: list[Any] | None = None
     kwargs: dict[str, Any] | None = None
 
 
-class Ended(Struct, gc=False):
-    """The router has closed the session."""
+class SessionEnd(Struct, gc=False):
+    """The last item of an inbox: the router has closed the session."""
 
     reason: str
     message: str
 
 
 class PythonSerializer:
-    """Stands where other sessions have a serializer; nobody sends bytes."""
+    """The serializer of sessions inside the process. Payloads stay Python values and are not converted to bytes."""
 
     name = PYTHON
     subprotocol = ""
     is_binary = True
 
     def decode(self, data: bytes) -> Message:
-        """There is none. Raises ProtocolViolation."""
+        """Raise ProtocolViolation, because messages inside the process are not bytes."""
         raise ProtocolViolation("a session inside the process has no bytes")
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """There are none. Raises PayloadError."""
+        """Raise PayloadError, because :class:`LocalMessageEncoder` does not convert messages to bytes."""
         raise PayloadError("a session inside the process has no bytes")
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
-        """Whether values are nested deeper."""
+        """Return whether values are nested deeper than ``depth``."""
         return is_deeper(PYTHON, raw, depth)
 
     def values(self, raw: Any) -> Any:
-        """A copy of what is values already."""
+        """Return a copy of a payload, which already consists of Python values."""
         return to_payload(raw)
 
 
 class LocalMessageEncoder(MessageEncoder):
-    """The encoder of one session, so that no two sessions share values. It returns a Delivery instead of bytes."""
+    """An encoder for one session, so that sessions share no values. It returns a DecodedMessage instead of bytes."""
 
     __slots__ = ()
 
@@ -73,93 +74,96 @@ class LocalMessageEncoder(MessageEncoder):
         super().__init__(PythonSerializer())
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """The Delivery. Raises PayloadError."""
-        delivery = Delivery(message)
+        """Return the message with a copy of its payload. Raises PayloadError."""
+        delivery = DecodedMessage(message)
         if isinstance(message, PAYLOAD_MESSAGES):
             delivery.args = from_payload(payload_format, message.args)
             delivery.kwargs = from_payload(payload_format, message.kwargs)
-        # Only an Inbox is written to with this encoder, and it expects a Delivery.
+        # The type is wrong on purpose: only an Inbox uses this encoder, and an Inbox expects a DecodedMessage.
         return cast(bytes, delivery)
 
 
 class Inbox:
-    """The transport of a session inside the process. ``handle`` gets what has come, ``weigh`` is
-    called when more waits, or less."""
+    """The transport of a session inside the process.
+
+    ``handle`` is called with each message, and ``on_end`` after the last one. ``on_size_changed`` is called when the
+    number of queued messages changes.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        handle: Callable[[Delivery], None],
-        ended: Callable[[Ended], None],
-        weigh: Callable[[], None],
+        handle: Callable[[DecodedMessage], None],
+        on_end: Callable[[SessionEnd], None],
+        on_size_changed: Callable[[], None],
     ) -> None:
         self._loop = loop
-        # Of whoever opened the session: what runs for it must not see the context of a sender.
+        # The context of the code that opened the session: its handlers must not run in the context of a sender.
         self._context = copy_context()
         self._handle = handle
-        self._ended = ended
-        self._weigh = weigh
-        self._waiting: deque[Delivery | Ended] = deque()
+        self._on_end = on_end
+        self._on_size_changed = on_size_changed
+        self._queue: deque[DecodedMessage | SessionEnd] = deque()
         self._is_draining = False
         self._is_closed = False
-        self._readable = asyncio.Event()
-        self._readable.set()
+        self._may_send = asyncio.Event()
+        self._may_send.set()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._queue)
 
     def write(self, data: bytes) -> None:
-        """Keep what :meth:`LocalMessageEncoder.encode` has made."""
+        """Queue a message that :meth:`LocalMessageEncoder.encode` has returned."""
         if not self._is_closed:
-            self._put(cast(Delivery, data))
-            self._weigh()
+            self._put(cast(DecodedMessage, data))
+            self._on_size_changed()
 
     def close(self, reason: str, message: str) -> None:
-        """The session is over once it has got what was written."""
+        """End the session after the queued messages. A second call does nothing."""
         if not self._is_closed:
             self._is_closed = True
-            self._put(Ended(reason, message))
+            self._put(SessionEnd(reason, message))
 
     def pause(self) -> None:
-        """The router takes no more for now."""
-        self._readable.clear()
+        """Pause sending, because the router accepts no messages at present."""
+        self._may_send.clear()
 
     def resume(self) -> None:
-        """The router takes more."""
-        self._readable.set()
+        """Resume sending, because the router accepts messages again."""
+        self._may_send.set()
 
     @property
     def queued_bytes(self) -> int:
-        """What waits for a session inside the process is no bytes."""
+        """Always 0: messages to a session inside the process are not encoded."""
         return 0
 
     @property
-    def is_paused(self) -> bool:
-        """Whether the router takes no more for now."""
-        return not self._readable.is_set()
+    def is_send_paused(self) -> bool:
+        """Whether sending is paused, because the router accepts no messages at present."""
+        return not self._may_send.is_set()
 
-    async def readable(self) -> None:
-        """Wait until the router takes more."""
-        await self._readable.wait()
+    async def wait_until_writable(self) -> None:
+        """Wait until the router accepts messages."""
+        await self._may_send.wait()
 
-    def _put(self, item: Delivery | Ended) -> None:
-        self._waiting.append(item)
+    def _put(self, item: DecodedMessage | SessionEnd) -> None:
+        self._queue.append(item)
         if not self._is_draining:
             self._is_draining = True
             self._loop.call_soon(self._drain, context=self._context)
 
     def _drain(self) -> None:
-        waiting = self._waiting
-        for _ in range(min(len(waiting), MESSAGES_PER_TURN)):
-            item = waiting.popleft()
+        queue = self._queue
+        for _ in range(min(len(queue), MESSAGES_PER_TURN)):
+            item = queue.popleft()
             try:
-                if isinstance(item, Ended):
-                    self._ended(item)
+                if isinstance(item, SessionEnd):
+                    self._on_end(item)
                 else:
                     self._handle(item)
-            except Exception:  # a bug of ours with one message must not keep the others back
-                logger.exception("A session inside the process cannot take %s", type(item).__name__)
-        self._is_draining = bool(waiting)
-        if waiting:
+            except Exception:  # a bug in the handling of one message must not block the others
+                logger.exception("A session inside the process failed to handle %s", type(item).__name__)
+        self._is_draining = bool(queue)
+        if queue:
             self._loop.call_soon(self._drain, context=self._context)
-        self._weigh()
+        self._on_size_changed()

@@ -1,10 +1,10 @@
-"""Sessions of code in this process. They have no network transport; the router treats them like all others.
+"""Client sessions inside the router's process. They need no network. The router treats them like all other sessions.
 
     session = await join(node, "realm1", authid="shop", authrole="backend")
     result = await session.call("com.example.add", [2, 3])
     await session.publish("com.example.added", [result.value])
 
-They belong to the event loop of the node. No other thread may use them.
+The sessions belong to the event loop of the node. Other threads must not use them.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from .session import MAX_QUEUED_MESSAGES, Registration, Session, Subscription
 __all__ = ["Registration", "ServiceSessions", "Session", "Subscription", "join"]
 
 TRANSPORT: Final = {"type": "local"}
-"""The transport details that the meta API reports."""
+"""The transport details that the meta API shows."""
 
 ROUTER_AUTHID: Final = "router"
 """The authid of the sessions of :class:`ServiceSessions`."""
 
 
 class LocalClientTransport:
-    """The transport of a session in this process: without bytes and without a login."""
+    """The transport of a session inside the process, without bytes and without authentication."""
 
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
@@ -38,7 +38,7 @@ class LocalClientTransport:
         self._connection = node.connect(LOCAL_SERVICE, LocalMessageEncoder(), inbox, TRANSPORT)
 
     def open(self, hello: Hello) -> None:
-        """Join the realm without a login."""
+        """Join the realm without authentication."""
         self._node.admit(self._connection, hello, self._principal)
 
     def send(self, message: Message) -> None:
@@ -46,11 +46,11 @@ class LocalClientTransport:
         self._node.receive(self._connection, message)
 
     def answer_challenge(self, challenge: Challenge, session_id: int) -> None:
-        """Do nothing: there is no login."""
+        """Do nothing: without authentication, there is no CHALLENGE."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """Let the node skip the session while too much waits, as it does with slow peers."""
-        self._connection.congested(is_congested)
+        """Skip the session when sending events and calls while its queue is too long, or include it again."""
+        self._connection.set_congested(is_congested)
 
     def close(self) -> None:
         """Close the connection."""
@@ -64,23 +64,23 @@ async def join(
     authid: str,
     authrole: str,
     authextra: dict[str, Any] | None = None,
-    max_waiting: int = MAX_QUEUED_MESSAGES,
+    max_queued: int = MAX_QUEUED_MESSAGES,
 ) -> Session:
-    """Open a session with any role of the realm, or with ``trusted``, which may do everything.
+    """Open a session with a role of the realm, or with ``trusted``, the role that may do everything.
 
     Raises SessionClosed if the realm or the role does not exist, or if the realm is full.
     """
     principal = Admit(realm, authid, authrole, LOCAL.name, AuthProvider.LOCAL.value, authextra)
-    session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_waiting)
+    session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_queued)
     await session.open()
     return session
 
 
 class ServiceSessions:
-    """The router's own sessions: one for each realm and role that the router itself calls procedures as.
+    """The sessions with which the router itself calls procedures, one for each realm and role in use.
 
-    A session opens on first use, and again when it was closed. ``node`` is set when the node starts. Before that, and
-    in realms that do not exist, there are no sessions.
+    A session is opened on first use, and reopened if it was closed. ``node`` is set when the node starts; no session
+    can be opened before.
     """
 
     def __init__(self) -> None:
@@ -89,13 +89,13 @@ class ServiceSessions:
         self._opening = asyncio.Lock()
 
     async def of(self, realm: str, authrole: str = TRUSTED) -> Session:
-        """Return the session of this role. Raises SessionClosed if it cannot be opened."""
+        """Return the session with this role in the realm. Raises SessionClosed if it cannot be opened."""
         key = (realm, authrole)
         async with self._opening:
             session = self._sessions.get(key)
             if session is None or not session.is_open:
                 self._sessions.pop(key, None)
                 if self.node is None:
-                    raise SessionClosed("wamp.close.system_shutdown", "there is no router yet")
+                    raise SessionClosed("wamp.close.system_shutdown", "the router has not started yet")
                 session = self._sessions[key] = await join(self.node, realm, authid=ROUTER_AUTHID, authrole=authrole)
         return session

@@ -1,6 +1,6 @@
-"""The shell around the router: it feeds the core, carries out its effects, and keeps its time.
+"""The node: it passes messages to the router core, runs the core's effects, and calls it at its deadlines.
 
-One event loop owns a node; nothing here may be called from another thread.
+A node belongs to one event loop. Other threads must not call any of its methods.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
 from .connection import Connection, ConnectionTransport, MessageEncoder
-from .decision_tasks import NOBODY, Authenticator, Authorizer, DecisionTasks
+from .decision_tasks import DENY_ALL, Authenticator, Authorizer, DecisionTasks
 from .observers import NodeObservers
 from .outbound import Outbound
 from .stats import NodeStats
@@ -48,24 +48,24 @@ from .stats import NodeStats
 logger = logging.getLogger(__name__)
 
 CLEANUP_STEPS_PER_TURN: Final = 250
-"""Subscriptions and registrations of left sessions that are taken apart in one turn of the loop."""
+"""The number of subscriptions and registrations of ended sessions that are removed in one turn of the loop."""
 
 
 class Node:
-    """A running router with its connections, and those who decide what the core asks. ``observers`` watch it."""
+    """A running router with its connections, its authenticator, its authorizer and its ``observers``."""
 
     def __init__(
         self,
         options: RouterOptions,
         loop: asyncio.AbstractEventLoop,
-        authenticator: Authenticator = NOBODY,
-        authorizer: Authorizer = NOBODY,
+        authenticator: Authenticator = DENY_ALL,
+        authorizer: Authorizer = DENY_ALL,
     ) -> None:
         self._loop = loop
         self._decision_tasks = DecisionTasks(loop, authenticator, authorizer, self._decide)
         self._timer: asyncio.TimerHandle | None = None
         self._is_running_effects = False
-        self._is_working = False
+        self._is_cleanup_scheduled = False
         self.observers = NodeObservers()
         self._deadlines = Deadlines(loop.time)
         quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
@@ -86,8 +86,8 @@ class Node:
         self._outbox = self.router.outbox
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
-        self.outbound = Outbound(self.connections, self._undeliverable, self._refused)
-        self._when_empty: asyncio.Future[None] | None = None
+        self.outbound = Outbound(self.connections, self._on_undeliverable, self._report_refused)
+        self._all_closed: asyncio.Future[None] | None = None
         self._services: Mapping[str, ServiceOptions] | None = None
 
     # --- connections ---------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Node:
         transport: ConnectionTransport,
         transport_details: dict[str, Any] | None = None,
     ) -> Connection:
-        """Return the connection of a transport that has opened; it waits for HELLO.
+        """Add the connection of a new transport, which waits for HELLO, and return it.
 
         ``transport_details`` describe the transport to the meta API.
         """
@@ -110,100 +110,102 @@ class Node:
         return connection
 
     def admit(self, connection: Connection, hello: Hello, principal: Admit) -> None:
-        """The peer of a new connection is inside the process: it joins as ``principal``, without a login."""
+        """Join the realm as ``principal``, without authentication. Only for peers inside the process."""
         self.router.admit(self.router.sessions[connection.session_id], hello, principal)
         self._after_control()
 
     def receive(self, connection: Connection, message: Message) -> None:
-        """Route one message. Hot path."""
-        self.accept(connection, message)
-        self.settle()
+        """Route a message and run its effects. Hot path."""
+        self.feed(connection, message)
+        self.flush_effects()
 
-    def accept(self, connection: Connection, message: Message) -> None:
-        """Route one of several messages; :meth:`settle` must follow. Hot path.
+    def feed(self, connection: Connection, message: Message) -> None:
+        """Route one of several messages. Call :meth:`flush_effects` after the last one. Hot path.
 
-        What comes of it waits until then, so that what goes to one peer goes together, unless it changes the session
-        itself.
+        Effects are delayed until then, so that messages to one peer are written together. Messages that change the
+        session itself are an exception: their effects run immediately.
         """
         try:
-            may_wait = self.router.receive(connection.session_id, message)
-        except Exception:  # noqa: BLE001 - a bug of ours ends the session it met, not the node
+            can_delay_effects = self.router.receive(connection.session_id, message)
+        except Exception:  # noqa: BLE001 - a bug of ours ends the session, not the node
             self.report_bug(connection)
         else:
-            if not may_wait:
-                self.settle()
+            # False if the message has changed the state of the session. After a GOODBYE, for example, the connection
+            # gets another session id, and the next message of the same read belongs to that session.
+            if not can_delay_effects:
+                self.flush_effects()
 
-    def settle(self) -> None:
-        """Carry out what has come of messages. Hot path."""
+    def flush_effects(self) -> None:
+        """Run the effects of the routed messages. Hot path."""
         if self._outbox:
             self.run_effects()
         if self._deadlines.is_changed:
             self._keep_time()
 
     def is_joining(self, connection: Connection) -> bool:
-        """Whether the connection's session is not established yet."""
+        """Return whether the connection's session is not established yet."""
         session = self.router.sessions.get(connection.session_id)
         return session is not None and session.state in JOINING_STATES
 
     def violate(self, connection: Connection, message: str) -> None:
-        """The peer sent what is no message: ABORT, then the transport closes."""
+        """End the session with ABORT, because the peer sent an invalid message."""
         self.router.violate(connection.session_id, message)
         self._after_control()
 
     def report_bug(self, connection: Connection) -> None:
-        """An exception that is no fault of the peer is being handled: log it and end the session it met."""
+        """Log the current exception, which is a bug in this product, and end the session."""
         logger.exception("Session %s is closed after an error inside the router", connection.session_id)
         message = "internal error: see the log of the router"
         self.router.violate(connection.session_id, message, errors.INTERNAL_ERROR)
         self._after_control()
 
     def lost(self, connection: Connection) -> None:
-        """The connection's transport is gone."""
+        """Remove the connection, because its transport was closed or lost. Can be called again."""
         connection.is_closed = True
-        self.congested(connection, False)
+        self.set_congested(connection, False)
         session_id = connection.session_id
         if self.connections.get(session_id) is connection or self._leaving.get(session_id) is connection:
             self.connections.pop(session_id, None)
             self._leaving.pop(session_id, None)
             self.router.close_session(session_id)
             self._after_control()
-        if not (self.connections or self._leaving) and self._when_empty is not None and not self._when_empty.done():
-            self._when_empty.set_result(None)
+        if not (self.connections or self._leaving) and self._all_closed is not None and not self._all_closed.done():
+            self._all_closed.set_result(None)
 
-    def congested(self, connection: Connection, is_congested: bool) -> None:
-        """The connection's peer is left out from now on, or no longer."""
+    def set_congested(self, connection: Connection, is_congested: bool) -> None:
+        """Skip the connection's peer when sending events and calls, or include it again."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1
-            said = "is congested: it misses events and calls" if is_congested else "is congested no longer"
-            logger.warning("Session %s %s", connection.session_id, said)
+            change = "is congested: it misses events and calls" if is_congested else "is no longer congested"
+            logger.warning("Session %s %s", connection.session_id, change)
             if is_congested:
-                self._slow(connection, None)
+                self._report_slow_consumer(connection, None)
 
-    def overflowed(self, connection: Connection, waiting: int) -> None:
-        """The connection is closed: GOODBYE goes after what is on its way already."""
-        text = f"the peer reads too slowly: {waiting} bytes wait for it"
-        logger.warning("Session %s is closed, as %s", connection.session_id, text)
-        self._slow(connection, waiting)
+    def close_slow_consumer(self, connection: Connection, queued_bytes: int) -> None:
+        """End the session of a peer that reads too slowly. GOODBYE is sent after the queued bytes."""
+        text = f"the peer reads too slowly: {queued_bytes} bytes are queued for it"
+        logger.warning("Session %s is closed, because %s", connection.session_id, text)
+        self._report_slow_consumer(connection, queued_bytes)
         self.router.leave(connection.session_id, errors.SLOW_CONSUMER, text)
         self._after_control()
 
-    def _slow(self, connection: Connection, waiting: int | None) -> None:
+    def _report_slow_consumer(self, connection: Connection, queued_bytes: int | None) -> None:
         session = self.router.sessions.get(connection.session_id)
         if session is not None:
-            self.observers.slow_consumer_detected(session, waiting)
+            self.observers.slow_consumer_detected(session, queued_bytes)
 
     # --- control -------------------------------------------------------------------------------------------------
 
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
-        """Apply router options; sessions they do not touch go on.
+        """Apply router options. Sessions that are not affected stay open.
 
-        ``services`` are all services that sessions may come through from now on, by key, and None changes nothing
-        there. Sessions end whose service is removed, or which could not have come as they have.
+        ``services`` are all services of the new configuration, by key; None leaves the services unchanged. Sessions end
+        if their service was removed, or if its new options would not have allowed them to join.
         """
         if services is not None:
             self._services = services
-        # Found before the options are replaced: sessions keep the options with which they came until then.
+        # Determine this before the options are replaced: sessions still have the options with which they joined.
         ending = {one.id: self._why_closed(one.service) for one in self.router.sessions.values()}
         outdated = {
             one.service.key: current
@@ -216,39 +218,43 @@ class Node:
                 service = connection.service
                 connection.service = for_same_client(service, outdated.get(service.key, service))
         finally:
-            # By now they may have the new options of their service, and a second attempt would not find them.
+            # Do this even after an exception: sessions may already have the new options. A second attempt would compare
+            # with these, and not end the sessions.
             for session_id, message in ending.items():
                 if message:
                     self.router.leave(session_id, errors.CLOSE_REALM, message)
         self._after_control()
 
     def current_service(self, service: ServiceOptions) -> ServiceOptions | None:
-        """Return the options that hold now for sessions that come through ``service``; None if none may come so."""
+        """Return the current options of ``service``.
+
+        None if the service was removed or no longer admits such sessions.
+        """
         if self._services is None or service is LOCAL_SERVICE:
             return service
         current = self._services.get(service.key)
         return None if current is None or is_narrowed(service, current) else current
 
     def _why_closed(self, service: ServiceOptions) -> str:
-        """Return why sessions that came through ``service`` must end; nothing if they may stay."""
+        """Return the reason why the sessions of ``service`` must end; an empty text if they may stay open."""
         if self.current_service(service) is not None:
             return ""
         if self._services is not None and service.key not in self._services:
             return f"the service at {service.path} was removed"
-        return f"who may use the service at {service.path} has changed"
+        return f"the options for logins at {service.path} have changed"
 
     def leave(self, session_id: int, reason: str, message: str) -> None:
-        """A session is to end: it gets GOODBYE and is closed."""
+        """End a session with GOODBYE."""
         self.router.leave(session_id, reason, message)
         self._after_control()
 
     async def stop(self, seconds: float) -> None:
-        """Say GOODBYE to all and wait until they have gone, ``seconds`` at most; then close what is left."""
+        """Send GOODBYE to all sessions, wait up to ``seconds`` until they have left, and close the remaining ones."""
         self.router.leave_all(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
         self._after_control()
         if self.connections or self._leaving:
-            self._when_empty = self._loop.create_future()
-            await asyncio.wait([self._when_empty], timeout=seconds)
+            self._all_closed = self._loop.create_future()
+            await asyncio.wait([self._all_closed], timeout=seconds)
         for connection in [*self.connections.values(), *self._leaving.values()]:
             connection.transport.close(errors.CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down")
             self.lost(connection)
@@ -257,7 +263,7 @@ class Node:
             self._timer = None
 
     def stats(self) -> NodeStats:
-        """Count what there is now. It takes longer the more connections there are."""
+        """Return the numbers of the node. The cost is proportional to the number of connections."""
         clients = [one for one in self.connections.values() if one.service is not LOCAL_SERVICE]
         return NodeStats(
             realms={name: realm.stats() for name, realm in self.router.realms.items()},
@@ -273,48 +279,51 @@ class Node:
     # --- effects -------------------------------------------------------------------------------------------------
 
     def run_effects(self) -> None:
-        """Carry out what the core wants done, in order. Hot path."""
+        """Run the effects in the outbox, in order. Hot path."""
+        # Not reentrant: running an effect can call this method again, for example if a write fails and the transport is
+        # reported as lost. The inner call appends its effects to the outbox, and the outer call runs them in order.
         if self._is_running_effects:
             return
         self._is_running_effects = True
-        outbound, outbox, done = self.outbound, self._outbox, 0
+        outbound, outbox, run_count = self.outbound, self._outbox, 0
         try:
-            while done < len(outbox):  # what comes of one of them, or of a peer that is written to, follows
-                for effect in islice(outbox, done, None):
+            while run_count < len(outbox):  # effects may have appended others
+                for effect in islice(outbox, run_count, None):
                     try:
                         if type(effect) is Send:
                             outbound.send(effect)
                         else:
-                            outbound.release()
+                            # Before any other effect on the session: the queued events come first.
+                            outbound.flush_events()
                             RUNNERS[type(effect)](self, effect)
-                    except Exception:  # one effect that fails must not take those after it along
-                        logger.exception("An effect could not be carried out: %s", type(effect).__name__)
-                    done += 1
-                outbound.release()
+                    except Exception:  # a failing effect must not prevent those after it
+                        logger.exception("Running an effect failed: %s", type(effect).__name__)
+                    run_count += 1
+                outbound.flush_events()
         finally:
             outbox.clear()
             self._is_running_effects = False
 
     # End of the hot path.
 
-    def _undeliverable(self, session_id: int, message: Message, fault: Exception) -> None:
-        """A message could not be encoded, for its payload or for a bug of ours."""
+    def _on_undeliverable(self, session_id: int, message: Message, fault: Exception) -> None:
+        """Report to the core that a message could not be encoded, because of its payload or a bug in this product."""
         if not isinstance(fault, PayloadError):
             logger.error("%s cannot be encoded", type(message).__name__, exc_info=fault)
             fault = PayloadError("internal error: see the log of the router")
         self.router.on_undeliverable(session_id, message, fault)
 
-    def _refused(self, session_id: int, error: Error) -> None:
+    def _report_refused(self, session_id: int, error: Error) -> None:
         self.observers.request_refused(session_id, error)
 
-    def _joined(self, effect: SessionJoined) -> None:
+    def _report_joined(self, effect: SessionJoined) -> None:
         self.observers.session_joined(effect.session)
 
-    def _left(self, effect: SessionLeft) -> None:
+    def _report_left(self, effect: SessionLeft) -> None:
         self.observers.session_left(effect.session, effect.reason)
 
-    def _release(self, effect: AwaitNextHello) -> None:
-        """The session has ended, its transport waits for another HELLO."""
+    def _await_next_hello(self, effect: AwaitNextHello) -> None:
+        """Give the connection of an ended session a new session, which waits for the next HELLO."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
             self.observers.goodbye_received(connection, effect.reason)
@@ -322,20 +331,20 @@ class Node:
             name = encoder.serializer.name
             connection.session_id = self.router.open_session(connection.service, name, connection.transport_details)
             self.connections[connection.session_id] = connection
-            self._work_soon()
+            self._run_cleanup_soon()
 
-    def _mute(self, effect: StopSending) -> None:
-        """The session is out; what is addressed to it from now on goes nowhere."""
+    def _stop_sending(self, effect: StopSending) -> None:
+        """Stop sending to a session that has left. Its transport stays open until it is closed."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
             self._leaving[effect.session_id] = connection
-            self._work_soon()
+            self._run_cleanup_soon()
 
-    def _ask(self, effect: AuthenticationRequest | AuthorizationRequest) -> None:
-        self._decision_tasks.ask(effect)
+    def _request_decision(self, effect: AuthenticationRequest | AuthorizationRequest) -> None:
+        self._decision_tasks.start(effect)
 
-    def _withdraw(self, effect: Withdraw) -> None:
-        self._decision_tasks.withdraw(effect.ticket, is_late=effect.is_late)
+    def _cancel_decision(self, effect: Withdraw) -> None:
+        self._decision_tasks.cancel(effect.ticket, is_late=effect.is_late)
 
     def _decide(self, ticket: int, answer: Answer) -> None:
         self.router.decide(ticket, answer)
@@ -351,7 +360,7 @@ class Node:
         if connection is not None:
             connection.transport.resume()
 
-    def _record(self, effect: Record) -> None:
+    def _report_recorded(self, effect: Record) -> None:
         self.observers.event_recorded(effect)
 
     def _close(self, effect: Close) -> None:
@@ -359,27 +368,27 @@ class Node:
         if connection is not None:
             connection.is_closed = True
             connection.transport.close(effect.reason, effect.message)
-            self._work_soon()
+            self._run_cleanup_soon()
 
     # --- time ----------------------------------------------------------------------------------------------------
 
     def _after_control(self) -> None:
         self.run_effects()
         self._keep_time()
-        self._work_soon()
+        self._run_cleanup_soon()
 
-    def _work_soon(self) -> None:
-        if self.router.has_cleanup and not self._is_working:
-            self._is_working = True
-            self._loop.call_soon(self._work_next)
+    def _run_cleanup_soon(self) -> None:
+        if self.router.has_cleanup and not self._is_cleanup_scheduled:
+            self._is_cleanup_scheduled = True
+            self._loop.call_soon(self._run_cleanup_next_turn)
 
-    def _work_next(self) -> None:
-        """In this turn others are served; what they get would be sent after a slice of work, not before."""
-        self._loop.call_soon(self._work)
+    def _run_cleanup_next_turn(self) -> None:
+        """Run the cleanup in the next turn, so that the messages of this turn are sent first."""
+        self._loop.call_soon(self._run_cleanup)
 
-    def _work(self) -> None:
-        """A slice of what is left to do; others are served before the next."""
-        self._is_working = False
+    def _run_cleanup(self) -> None:
+        """Run a slice of the cleanup. Other sessions are served before the next slice."""
+        self._is_cleanup_scheduled = False
         self.router.run_cleanup(CLEANUP_STEPS_PER_TURN)
         self._after_control()
 
@@ -399,22 +408,22 @@ class Node:
 
 
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
-    SessionJoined: Node._joined,  # type: ignore[dict-item]
-    SessionLeft: Node._left,  # type: ignore[dict-item]
-    AwaitNextHello: Node._release,  # type: ignore[dict-item]
+    SessionJoined: Node._report_joined,  # type: ignore[dict-item]
+    SessionLeft: Node._report_left,  # type: ignore[dict-item]
+    AwaitNextHello: Node._await_next_hello,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
-    StopSending: Node._mute,  # type: ignore[dict-item]
-    Record: Node._record,  # type: ignore[dict-item]
-    AuthenticationRequest: Node._ask,  # type: ignore[dict-item]
-    AuthorizationRequest: Node._ask,  # type: ignore[dict-item]
-    Withdraw: Node._withdraw,  # type: ignore[dict-item]
+    StopSending: Node._stop_sending,  # type: ignore[dict-item]
+    Record: Node._report_recorded,  # type: ignore[dict-item]
+    AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
+    AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]
+    Withdraw: Node._cancel_decision,  # type: ignore[dict-item]
     Pause: Node._pause,  # type: ignore[dict-item]
     Resume: Node._resume,  # type: ignore[dict-item]
 }
 
 
 def time_from(text: str) -> datetime:
-    """An RFC 3339 time; one without a zone is UTC. Raises ValueError."""
+    """Parse an RFC 3339 time. A time without a zone is UTC. Raises ValueError."""
     try:
         time: datetime = msgspec.convert(text, datetime)
     except msgspec.ValidationError as fault:

@@ -1,4 +1,4 @@
-"""Observers of a node: who is told when sessions come and go, are refused something or read too slowly."""
+"""Observers of a node: they are notified of joins, leaves, refused requests and slow peers."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,38 +13,38 @@ logger = logging.getLogger(__name__)
 
 
 class NodeObserver(Protocol):
-    """Watches a node: ``node.observers.add(observer)``.
+    """An observer of a node, added with ``node.observers.add(observer)``.
 
-    Methods are called on the loop of the node, in the middle of its work: they must return soon, and must not wait. An
-    observer that derives from this class implements those that it needs; the others cost nothing.
+    The node calls the methods on its event loop while it runs effects, so they must not block. A subclass implements
+    only the methods that it needs; the others cost nothing.
     """
 
     def session_joined(self, session: Session) -> None:
-        """A session has joined its realm."""
-        return  # as below: an observer that does not need this inherits it
+        """Called when a session has joined its realm."""
+        return  # observers that do not need an event inherit these empty methods
 
     def session_left(self, session: Session, reason: str) -> None:
-        """A session has left its realm. ``reason`` is a URI."""
+        """Called when a session has left its realm. ``reason`` is a URI."""
         return
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """A client has said goodbye; its connection still has the id of the session that has ended."""
+        """Called when a client has sent GOODBYE. The connection still has the id of the ended session."""
         return
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """The router itself has answered a request with an error."""
+        """Called when the router itself, not a callee, has answered a request with an error."""
         return
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """A peer reads too slowly.
+        """Called when a peer reads too slowly.
 
-        ``queued_bytes``: how much waits for one that is closed for it; None for one that misses events and calls until
-        it has caught up.
+        ``queued_bytes`` is the number of queued bytes if the peer is disconnected for this reason. It is None if the
+        peer stays connected and misses events and calls until it has caught up.
         """
         return
 
     def event_recorded(self, record: Record) -> None:
-        """An event belongs to a durable history."""
+        """Called when an event for a durable history was published."""
         return
 
 
@@ -52,9 +52,9 @@ METHODS: Final = tuple(name for name in vars(NodeObserver) if not name.startswit
 
 
 class NodeObservers:
-    """The observers of one node, in the order in which they were added.
+    """The observers of a node, in the order in which they were added.
 
-    One that raises is logged. The others are still called, and the message that caused the call goes its way.
+    An exception of an observer is logged. It affects neither the other observers nor the routing of the message.
     """
 
     def __init__(self) -> None:
@@ -68,37 +68,37 @@ class NodeObservers:
         return len(self._observers)
 
     def add(self, observer: NodeObserver) -> None:
-        """Call ``observer`` from now on, after those that were added before."""
+        """Add an observer. It is called after all observers added before."""
         self._observers.append(observer)
         self._collect()
 
     def remove(self, observer: NodeObserver) -> None:
-        """Call ``observer`` no more. Raises ValueError if it was not added."""
+        """Remove an observer. Raises ValueError if it was not added."""
         self._observers.remove(observer)
         self._collect()
 
     def session_joined(self, session: Session) -> None:
-        """See :class:`NodeObserver`."""
+        """Notify the observers that a session has joined."""
         self._notify("session_joined", session)
 
     def session_left(self, session: Session, reason: str) -> None:
-        """See :class:`NodeObserver`."""
+        """Notify the observers that a session has left."""
         self._notify("session_left", session, reason)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """See :class:`NodeObserver`."""
+        """Notify the observers of a client's GOODBYE."""
         self._notify("goodbye_received", connection, reason)
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """See :class:`NodeObserver`."""
+        """Notify the observers of a refused request."""
         self._notify("request_refused", session_id, error)
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """See :class:`NodeObserver`."""
+        """Notify the observers of a slow peer."""
         self._notify("slow_consumer_detected", session, queued_bytes)
 
     def event_recorded(self, record: Record) -> None:
-        """See :class:`NodeObserver`."""
+        """Notify the observers of an event for a durable history."""
         self._notify("event_recorded", record)
 
     def _notify(self, method: str, *arguments: Any) -> None:
@@ -109,7 +109,7 @@ class NodeObservers:
                 logger.exception("An observer of the node failed in %s", method)
 
     def _collect(self) -> None:
-        """Find who implements what, so that a call that nobody needs is a look into a dict."""
+        """Collect the implemented methods. An event without observers then costs only one dict lookup."""
         self._methods = {
             name: tuple(
                 getattr(one, name)

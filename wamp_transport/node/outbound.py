@@ -1,4 +1,4 @@
-"""Messages on their way to connections: encoded once per encoder, written together where they follow each other."""
+"""Send messages to connections: encode each message once per encoder, and write consecutive events together."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -12,67 +12,71 @@ from .connection import Connection, MessageEncoder
 
 logger = logging.getLogger(__name__)
 
-Undeliverable = Callable[[int, Message, Exception], None]
-"""Told of a message that could not be encoded: for which session, which, and why."""
+OnUndeliverable = Callable[[int, Message, Exception], None]
+"""A callback for messages that cannot be encoded. Its arguments are the session's id, the message and the exception."""
 
 
 class Outbound:
-    """Carries out the core's :class:`~wamp_transport.router.effects.Send`.
+    """The sender of a node. It carries out the core's :class:`~wamp_transport.router.effects.Send`.
 
-    Events for the same receivers that follow each other are held back until something else comes, and go to each
-    receiver as one piece: what a receiver costs is paid once for all of them. What goes to a session keeps its order.
-    ``refused`` is told of errors that the router itself answers a session with.
+    Consecutive events for the same receivers are queued until a different effect follows. Then they are written to each
+    receiver with one call, to save the cost per write. Each session gets its messages in order. ``on_refused`` is
+    called with each error with which the router itself refuses a request.
     """
 
     def __init__(
-        self, connections: Mapping[int, Connection], undeliverable: Undeliverable, refused: Callable[[int, Error], None]
+        self,
+        connections: Mapping[int, Connection],
+        on_undeliverable: OnUndeliverable,
+        on_refused: Callable[[int, Error], None],
     ) -> None:
         self._connections = connections
-        self._undeliverable = undeliverable
-        self._refused = refused
+        self._on_undeliverable = on_undeliverable
+        self._on_refused = on_refused
         self._receivers: Sequence[int] = ()
-        self._held: list[Send] = []
+        self._events: list[Send] = []
         self.congested = 0
-        """Connections whose peers are left out for now."""
+        """The number of connections to which no events and calls are sent at present."""
         self.events_dropped = 0
-        """Events that a receiver did not get as it reads too slowly, once for each receiver."""
+        """The number of events not sent to peers that read too slowly, counted once for each receiver."""
         self.undelivered_events = 0
-        """Events that a receiver's serialization could not say, once for each receiver."""
+        """The number of events that could not be encoded for a receiver, counted once for each receiver."""
 
     # Hot path.
 
     def send(self, effect: Send) -> None:
-        """Write a message, now or with the next :meth:`release`."""
+        """Write a message, or queue it until the next :meth:`flush_events`."""
         recipients = effect.recipients
         if len(recipients) == 1:
             session_id = recipients[0]
-            if self._held and session_id in self._receivers:
-                self.release()
+            if self._events and session_id in self._receivers:
+                self.flush_events()  # otherwise this message would overtake the queued events
             if effect.payload_format is PYTHON and type(effect.message) is Error:
-                self._refused(session_id, effect.message)
-            if self.congested and not self._is_able(session_id, effect.message):
+                self._on_refused(session_id, effect.message)
+            if self.congested and not self._can_receive(session_id, effect.message):
                 return
             connection = self._connections.get(session_id)
             if connection is None:
                 return
             try:
                 data = connection.encoder.encode(effect.message, effect.payload_format)
-            except Exception as fault:  # noqa: BLE001 - whoever waits for this message must not wait forever
-                self._undeliverable(session_id, effect.message, fault)
+            except Exception as fault:  # noqa: BLE001 - a session that waits for this message must get an answer
+                self._on_undeliverable(session_id, effect.message, fault)
                 self.undelivered_events += type(effect.message) is Event
             else:
                 connection.transport.write(data)
-        elif recipients is self._receivers:
-            self._held.append(effect)
+        elif recipients is self._receivers:  # the same list object means the same receivers in the same order
+            self._events.append(effect)
         else:
-            if self._held:
-                self.release()
+            if self._events:
+                self.flush_events()
             self._receivers = recipients
-            self._held.append(effect)
+            self._events.append(effect)
 
-    def release(self) -> None:
-        """Write what was held back."""
-        held, self._held = self._held, []
+    def flush_events(self) -> None:
+        """Write the queued events."""
+        # Empty the queue first: writing can end sessions, whose effects may queue events and flush again.
+        events, self._events = self._events, []
         connections, receivers, self._receivers = self._connections, self._receivers, ()
         encoder: MessageEncoder | None = None
         encoded: dict[MessageEncoder, tuple[Sequence[bytes], int]] = {}
@@ -83,38 +87,38 @@ class Outbound:
             if connection is None:
                 continue
             if connection.is_congested:
-                self.events_dropped += len(held)
+                self.events_dropped += len(events)
                 continue
             if connection.encoder is not encoder:
                 encoder = connection.encoder
                 if encoder not in encoded:
-                    encoded[encoder] = self._encode(encoder, held, session_id)
+                    encoded[encoder] = self._encode(encoder, events, session_id)
                 pieces, failed = encoded[encoder]
             self.undelivered_events += failed
             try:
                 for data in pieces:
                     connection.transport.write(data)
-            except Exception:  # a bug of ours with one receiver must not keep the others from theirs
-                logger.exception("Session %s cannot be written to", session_id)
+            except Exception:  # a bug in the code for one receiver must not affect the others
+                logger.exception("Writing to session %s failed", session_id)
 
     # End of the hot path.
 
     def _encode(self, encoder: MessageEncoder, events: Sequence[Send], session_id: int) -> tuple[Sequence[bytes], int]:
-        """Return what an encoder makes of events, in one piece if it can be, and how many events it cannot express.
+        """Encode events, and return the bytes to write and the number of events that could not be encoded.
 
-        ``session_id`` is the first who gets it.
+        The bytes are joined if the encoder allows it. ``session_id`` is the first receiver, for error reports.
         """
         pieces: list[bytes] = []
         for effect in events:
             try:
                 pieces.append(encoder.encode(effect.message, effect.payload_format))
-            except Exception as fault:  # noqa: BLE001 - the others must not miss theirs
-                self._undeliverable(session_id, effect.message, fault)
+            except Exception as fault:  # noqa: BLE001 - the other events must be sent
+                self._on_undeliverable(session_id, effect.message, fault)
         failed = len(events) - len(pieces)
         return [b"".join(pieces)] if encoder.is_framed and len(pieces) > 1 else pieces, failed
 
-    def _is_able(self, session_id: int, message: Message) -> bool:
-        """Whether a session's peer is not left out of a message as it reads too slowly."""
+    def _can_receive(self, session_id: int, message: Message) -> bool:
+        """Return whether a message may be sent. Events and calls are not sent to a peer that reads too slowly."""
         connection = self._connections.get(session_id)
         if connection is None or not connection.is_congested:
             return True
@@ -122,7 +126,7 @@ class Outbound:
             self.events_dropped += 1
         elif type(message) is Invocation:
             fault = PayloadError("the callee reads too slowly", errors.UNAVAILABLE)
-            self._undeliverable(session_id, message, fault)
+            self._on_undeliverable(session_id, message, fault)
         else:
             return True
         return False

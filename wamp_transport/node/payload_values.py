@@ -1,4 +1,4 @@
-"""Converts between Python values and payload. Values are copied in both directions and never shared."""
+"""Conversions between Python values and payload. Values are copied in both directions and never shared."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,14 +11,14 @@ from ..wamp.errors import PayloadError
 from ..wamp.payload import ABSENT, PYTHON
 
 IMMUTABLE_TYPES = frozenset({str, int, float, bool, bytes, type(None)})
-"""Immutable types that every serializer knows; their values need no copy."""
+"""The immutable types that every serializer supports. Their values need no copy."""
 
 MAX_DEPTH: Final = 100
-"""How deeply lists and dictionaries may be nested; the default limit of a realm."""
+"""The largest nesting depth of lists and dictionaries. It is also the default limit of a realm."""
 
 
 def to_payload(value: Any) -> Any:
-    """Return a copy of ``args`` or ``kwargs`` as payload of the format ``python``; ABSENT if it is empty.
+    """Return a copy of ``args`` or ``kwargs`` as payload in the format ``python``; ABSENT if the value is empty.
 
     Tuples and sets become lists, bytearrays become bytes. Types that msgspec converts to text (times, UUIDs, decimals,
     enumerations) become text. Raises PayloadError for other types, and for values that are nested too deeply or contain
@@ -28,12 +28,12 @@ def to_payload(value: Any) -> Any:
         return _copy(value, MAX_DEPTH) if value else ABSENT
     except PayloadError:
         raise
-    except BaseException as fault:  # mappings and sequences can have code of the project
+    except BaseException as fault:  # custom mappings and sequences run code of the project, which can raise anything
         raise PayloadError(f"a value of type {type(value).__name__} cannot be sent: {contain(fault)!r}") from fault
 
 
 def from_payload(payload_format: str, raw: Any) -> Any:
-    """Return a copy of received ``args`` or ``kwargs`` as values, None if they are absent. Raises PayloadError."""
+    """Return a copy of received ``args`` or ``kwargs`` as values; None if they are absent. Raises PayloadError."""
     if raw is ABSENT:
         return None
     if payload_format == PYTHON:
@@ -42,7 +42,7 @@ def from_payload(payload_format: str, raw: Any) -> Any:
 
 
 def copy_payload(value: Any) -> Any:
-    """Return a copy of values that are payload."""
+    """Return a copy of a payload in the format ``python``."""
     return msgspec.to_builtins(value, builtin_types=(bytes,))
 
 
@@ -51,7 +51,7 @@ def _copy(value: Any, depth_left: int) -> Any:
     if kind in IMMUTABLE_TYPES:
         return value
     if not depth_left:
-        raise PayloadError(f"the payload has more than {MAX_DEPTH} lists and dictionaries inside each other")
+        raise PayloadError(f"lists and dictionaries of the payload are nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, list | tuple | set | frozenset):
         return [_copy(item, depth_left - 1) for item in value]
     if isinstance(value, Mapping):

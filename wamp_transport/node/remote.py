@@ -1,4 +1,6 @@
-"""Client sessions at a router elsewhere, over WebSocket. The router may be any that implements WAMP v2.
+"""Client sessions at a router in another process or on another host, over WebSocket.
+
+Any router that implements WAMP v2 is supported.
 
     session = await connect("wss://example.com/ws", "realm1", Ticket("worker", "s3cret"))
     result = await session.call("com.example.add", [2, 3])
@@ -26,7 +28,7 @@ from ..serializers.serializer import Serializer
 from ..wamp import errors, messages
 from ..wamp.errors import PayloadError, ProtocolViolation, TransportError
 from ..wamp.payload import PYTHON, positional
-from .inbox import Delivery, Inbox, LocalMessageEncoder
+from .inbox import DecodedMessage, Inbox, LocalMessageEncoder
 from .session import Session
 
 logger = logging.getLogger(__name__)
@@ -34,13 +36,13 @@ logger = logging.getLogger(__name__)
 OFFERED_SERIALIZERS: Final = ("msgpack", "json")
 """The serializers to offer, in order of preference."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""The largest message from the router. The connection is closed if one is larger."""
+"""The largest message from the router, in bytes. The connection is closed if a message is larger."""
 MAX_UNSENT_BYTES: Final = 1024 * 1024
-"""Bytes that may wait to be sent. Above it senders have to wait."""
+"""The number of queued bytes above which senders must wait."""
 PING_SECONDS: Final = 20.0
-"""Interval of pings, and how long the router may take to answer one."""
+"""The interval between pings in seconds, and the time limit for each answer."""
 GOODBYE_SECONDS: Final = 5.0
-"""How long the connection stays open after GOODBYE, for the answer."""
+"""The time limit in seconds for the answer to GOODBYE. Then the connection is closed."""
 
 
 class Socket(Protocol):
@@ -60,7 +62,7 @@ class Socket(Protocol):
 
 
 class WebSocketClientTransport:
-    """Carries the messages of one session over a WebSocket."""
+    """The transport of a session over a WebSocket. One task reads and another task writes."""
 
     def __init__(self, socket: Socket, serializer: Serializer, credential: Credential, inbox: Inbox) -> None:
         self._loop = asyncio.get_running_loop()
@@ -73,7 +75,7 @@ class WebSocketClientTransport:
         self._unsent_bytes = 0
         self._is_closing = False
         self._problem = ""
-        self._to_do = asyncio.Event()
+        self._has_work = asyncio.Event()
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._tasks = [self._loop.create_task(self._read()), self._loop.create_task(self._write())]
@@ -91,7 +93,7 @@ class WebSocketClientTransport:
         self._unsent_bytes += len(data)
         if self._unsent_bytes > MAX_UNSENT_BYTES:
             self._inbox.pause()
-        self._to_do.set()
+        self._has_work.set()
         if isinstance(message, messages.Goodbye):
             self._loop.call_later(GOODBYE_SECONDS, self.close)
 
@@ -104,31 +106,31 @@ class WebSocketClientTransport:
             self.close()
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop reading while too much waits, so that the router has to hold messages back."""
+        """Stop reading from the router while the session's queue is too long, or resume."""
         if is_congested:
             self._may_read.clear()
         else:
             self._may_read.set()
 
     def close(self) -> None:
-        """Close the socket when all queued messages are sent."""
+        """Close the socket after sending all queued messages."""
         self._is_closing = True
-        self._to_do.set()
+        self._has_work.set()
         self._may_read.set()
 
     async def _write(self) -> None:
         try:
             while self._unsent or not self._is_closing:
-                await self._to_do.wait()
-                self._to_do.clear()
+                await self._has_work.wait()
+                self._has_work.clear()
                 while self._unsent:
                     data = self._unsent.popleft()
                     await self._socket.send(data if self._serializer.is_binary else data.decode())
                     self._unsent_bytes -= len(data)
-                    if self._inbox.is_paused and self._unsent_bytes <= MAX_UNSENT_BYTES // 2:
+                    if self._inbox.is_send_paused and self._unsent_bytes <= MAX_UNSENT_BYTES // 2:
                         self._inbox.resume()
         except ConnectionClosed:
-            self._unsent.clear()  # the reader reports it
+            self._unsent.clear()  # the task that reads reports the lost connection
         finally:
             await self._socket.close()
 
@@ -136,7 +138,7 @@ class WebSocketClientTransport:
         problem = ""
         try:
             async for data in self._socket:
-                self._take(data.encode() if isinstance(data, str) else data)
+                self._on_message(data.encode() if isinstance(data, str) else data)
                 await self._may_read.wait()
         except (ConnectionClosed, ProtocolViolation) as fault:
             problem = f": {fault}"
@@ -145,31 +147,31 @@ class WebSocketClientTransport:
             self._inbox.close(errors.AUTHENTICATION_FAILED if self._problem else errors.CLOSE_TRANSPORT_LOST, text)
             self.close()
 
-    def _take(self, data: bytes) -> None:
+    def _on_message(self, data: bytes) -> None:
         message = self._serializer.decode(data)
         try:
             self._inbox.write(self._encoder.encode(message, self._serializer.name))
         except PayloadError as fault:
-            self._unreadable(message, fault)
+            self._on_undecodable(message, fault)
 
-    def _unreadable(self, message: messages.Message, fault: PayloadError) -> None:
-        """Answer the peer or the caller that waits for a message whose payload cannot be decoded."""
+    def _on_undecodable(self, message: messages.Message, fault: PayloadError) -> None:
+        """Send an ERROR for a message whose payload cannot be decoded, so that the caller does not wait forever."""
         logger.error("%s from the router cannot be decoded: %s", type(message).__name__, fault)
         error = partial(messages.Error, details=messages.ErrorDetails(), error=fault.uri, args=positional(str(fault)))
         if isinstance(message, messages.Invocation):
             self.send(error(messages.CODES[messages.Invocation], message.request_id))
         elif isinstance(message, messages.Result):
-            answer = Delivery(error(messages.CODES[messages.Call], message.request_id), [str(fault)])
-            self._inbox.write(cast(bytes, answer))  # as LocalMessageEncoder does
+            answer = DecodedMessage(error(messages.CODES[messages.Call], message.request_id), [str(fault)])
+            self._inbox.write(cast(bytes, answer))  # an inbox accepts a DecodedMessage, as in LocalMessageEncoder
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """Options of a connection to a router.
+    """The options of a connection to a router.
 
-    ``socket`` is the path of a Unix socket to use instead of the URL's host and port. With ``tls`` None, certificates
-    are verified with Python's defaults. ``open_seconds`` limits the handshake; None means no limit. ``uses_proxy``:
-    whether to use the proxy named in the environment, if any.
+    ``socket`` is the path of a Unix socket to use instead of the URL's host and port. If ``tls`` is None, certificates
+    are verified with Python's defaults. ``open_seconds`` is the time limit for the handshake, None for no limit.
+    ``uses_proxy``: whether to use the proxy set in the environment variables, if any.
     """
 
     serializers: tuple[str, ...] = OFFERED_SERIALIZERS
@@ -180,7 +182,7 @@ class ConnectOptions:
     uses_proxy: bool = True
 
     def websocket_arguments(self, url: str) -> dict[str, Any]:
-        """Return the arguments for the WebSocket library."""
+        """Return the options as keyword arguments for the WebSocket library."""
         address = {} if self.socket is None else {"unix": True, "path": self.socket}
         security = {"ssl": self.tls} if self.tls is not None and url.startswith("wss:") else {}
         origin = None if self.origin is None else Origin(self.origin)
@@ -194,9 +196,9 @@ DEFAULT_CONNECT_OPTIONS: Final = ConnectOptions()
 async def connect(
     url: str, realm: str, credential: Credential | None = None, options: ConnectOptions = DEFAULT_CONNECT_OPTIONS
 ) -> Session:
-    """Open a session at the router at ``url`` (``ws:`` or ``wss:``), with a credential or anonymously.
+    """Open a session with the router at ``url`` (``ws:`` or ``wss:``), with a credential or anonymously.
 
-    Raises TransportError if no WAMP router answers at the URL, and SessionClosed if it refuses the session.
+    Raises TransportError if no WAMP router answers at the URL, and SessionClosed if the router refuses the session.
     """
     credential = credential or Anonymous()
     offered = [Subprotocol(SERIALIZERS[name].subprotocol) for name in options.serializers]
@@ -224,6 +226,6 @@ async def connect(
 
 
 def printable_url(url: str) -> str:
-    """Return a URL without user and password, and without query and fragment, for logs and messages."""
+    """Return a URL without user, password, query and fragment, for logs and messages."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

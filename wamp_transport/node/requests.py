@@ -1,4 +1,4 @@
-"""The requests of a client session that are not answered yet."""
+"""The pending requests of a client session."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -10,47 +10,51 @@ import msgspec
 from ..wamp import errors, messages
 from ..wamp.errors import ApplicationError, CallTimeout, SessionClosed, application_error
 from .client_types import Result
-from .inbox import Delivery, Inbox
+from .inbox import DecodedMessage, Inbox
 
 MAX_QUEUED_RESULTS: Final = 1_000
-"""Progressive results that may wait to be read."""
+"""The number of progressive results of a call that may be queued. If more arrive, the call is canceled."""
 REQUESTS_PER_TURN: Final = 64
-"""Messages that a session sends before it lets other tasks run."""
+"""The number of messages that a session sends before it lets other tasks run."""
 
 
 class Request:
-    """A request. ``made_of`` converts the router's answer to the result; ``parts`` queues progressive results."""
+    """A request. ``to_outcome`` converts the router's answer to the result. ``parts`` queues progressive results."""
 
-    __slots__ = ("answer", "id", "made_of", "parts")
+    __slots__ = ("answer", "id", "parts", "to_outcome")
 
-    def __init__(self, answer: "asyncio.Future[Any]", made_of: Callable[[Any], Any]) -> None:
+    def __init__(self, answer: "asyncio.Future[Any]", to_outcome: Callable[[Any], Any]) -> None:
         self.id = 0
         self.answer = answer
-        self.made_of = made_of
+        self.to_outcome = to_outcome
         self.parts: asyncio.Queue[Result | None] | None = None
 
     async def part(self) -> Result | None:
         """Return the next progressive result, or None if there are no more."""
-        assert self.parts is not None  # noqa: S101 - it was asked for
+        assert self.parts is not None  # noqa: S101 - the call was started with is_progressive
         return await self.parts.get()
 
 
 class Requests:
-    """The open requests of one session. ``send`` sends a message; ``unwanted`` gets results that come too late."""
+    """The pending requests of one session.
+
+    ``send`` sends a message. ``on_late_outcome`` is called with the result of a request if its task was canceled before
+    the answer arrived.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         inbox: Inbox,
         send: Callable[[messages.Message], None],
-        unwanted: Callable[[Any], None],
+        on_late_outcome: Callable[[Any], None],
     ) -> None:
         self._loop = loop
         self._inbox = inbox
         self._send = send
-        self._unwanted = unwanted
+        self._on_late_outcome = on_late_outcome
         self._last_id = 0
-        self._turns = 0
+        self._request_count = 0
         self._open: dict[int, Request] = {}
         self._end: SessionClosed | None = None
 
@@ -58,37 +62,37 @@ class Requests:
         return len(self._open)
 
     async def turn(self) -> None:
-        """Wait until the session may send. Raises SessionClosed."""
-        self._turns += 1
-        if self._turns % REQUESTS_PER_TURN == 0:
+        """Wait until the session may send a message. Raises SessionClosed."""
+        self._request_count += 1
+        if self._request_count % REQUESTS_PER_TURN == 0:
             await asyncio.sleep(0)
-        while self._inbox.is_paused and self._end is None:
-            await self._inbox.readable()
+        while self._inbox.is_send_paused and self._end is None:
+            await self._inbox.wait_until_writable()
         if self._end is not None:
-            raise again(self._end)
+            raise copy_exception(self._end)
 
     async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
-        """Send the message that ``make`` returns for the next request id. Raises SessionClosed, PayloadError."""
+        """Send the message that ``make`` returns for the next request id. Raises SessionClosed and PayloadError."""
         await self.turn()
         request_id = self._last_id + 1
-        self._send(make(request_id))  # the answer comes in a later turn of the loop
+        self._send(make(request_id))  # the answer arrives in a later turn of the loop, so after the following lines
         self._last_id = request_id
         if request is not None:
             request.id = request_id
             self._open[request_id] = request
 
     async def ask(
-        self, make: Callable[[int], messages.Message], made_of: Callable[[Any], Any] = lambda answer: answer
+        self, make: Callable[[int], messages.Message], to_outcome: Callable[[Any], Any] = lambda answer: answer
     ) -> Any:
-        """Send a request and wait for its answer. Raises SessionClosed, and ApplicationError."""
-        request = Request(self._loop.create_future(), made_of)
+        """Send a request and wait for its answer. Raises SessionClosed and ApplicationError."""
+        request = Request(self._loop.create_future(), to_outcome)
         await self.begin(make, request)
         return await request.answer
 
-    async def call(self, make: Callable[[int], messages.Message], *, has_parts: bool = False) -> Request:
-        """Start a call. :meth:`abandon` must follow, whatever happens."""
+    async def call(self, make: Callable[[int], messages.Message], *, is_progressive: bool = False) -> Request:
+        """Start a call. Call :meth:`abandon` afterwards, even after success."""
         request = Request(self._loop.create_future(), lambda answer: answer)
-        if has_parts:
+        if is_progressive:
             parts = request.parts = asyncio.Queue()
             request.answer.add_done_callback(lambda _: parts.put_nowait(None))
         await self.begin(make, request)
@@ -96,7 +100,7 @@ class Requests:
 
     @contextmanager
     def within(self, seconds: float | None, request: Request) -> Iterator[None]:
-        """Let a call fail with CallTimeout if it takes longer than ``seconds``."""
+        """Fail a call with CallTimeout after ``seconds``. None sets no limit."""
         timer = None
         if seconds is not None:
             fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")
@@ -108,7 +112,7 @@ class Requests:
                 timer.cancel()
 
     def abandon(self, request: Request, fault: Exception | None = None) -> None:
-        """Cancel a call that has no result yet."""
+        """Cancel a call, unless it has a result. ``fault`` is raised in the task that waits for the call."""
         if self._open.pop(request.id, None) is None:
             return
         if fault is not None and not request.answer.done():
@@ -118,34 +122,34 @@ class Requests:
         self._send(messages.Cancel(request.id, messages.CancelOptions("killnowait")))
 
     def end(self, end: SessionClosed) -> None:
-        """Fail all open requests, because the session is closed."""
+        """Fail all pending requests with ``end``, because the session is closed."""
         self._end = end
         for request in self._open.values():
             if not request.answer.done():
-                request.answer.set_exception(again(end))
+                request.answer.set_exception(copy_exception(end))
         self._open.clear()
 
     # --- answers -------------------------------------------------------------------------------------------------
 
-    def on_answer(self, delivery: Delivery, message: Any) -> None:
-        """Handle a positive answer."""
+    def on_answer(self, delivery: DecodedMessage, message: Any) -> None:
+        """Handle a positive answer, such as SUBSCRIBED."""
         request = self._open.pop(message.request_id, None)
         if request is None:
             return
-        outcome = request.made_of(message)
+        outcome = request.to_outcome(message)
         if request.answer.done():
-            self._unwanted(outcome)
+            self._on_late_outcome(outcome)
         else:
             request.answer.set_result(outcome)
 
-    def on_error(self, delivery: Delivery, message: messages.Error) -> None:
+    def on_error(self, delivery: DecodedMessage, message: messages.Error) -> None:
         """Handle an ERROR."""
         request = self._open.pop(message.request_id, None)
         if request is not None and not request.answer.done():
             kwargs = {str(name): value for name, value in (delivery.kwargs or {}).items()}
             request.answer.set_exception(application_error(message.error, *(delivery.args or ()), **kwargs))
 
-    def on_result(self, delivery: Delivery, message: messages.Result) -> None:
+    def on_result(self, delivery: DecodedMessage, message: messages.Result) -> None:
         """Handle a RESULT, which may be a progressive one."""
         request = self._open.get(message.request_id)
         if request is None:
@@ -159,10 +163,10 @@ class Requests:
             if request.parts.qsize() < MAX_QUEUED_RESULTS:
                 request.parts.put_nowait(result)
             else:
-                text = f"{MAX_QUEUED_RESULTS} parts of the result wait to be read"
+                text = f"{MAX_QUEUED_RESULTS} progressive results are queued; read them faster"
                 self.abandon(request, ApplicationError(errors.SLOW_CONSUMER, text))
 
 
-def again(end: SessionClosed) -> SessionClosed:
-    """Return a copy of an exception, because one object must not be raised in several tasks."""
+def copy_exception(end: SessionClosed) -> SessionClosed:
+    """Return a copy of an exception, because the same object must not be raised in several tasks."""
     return SessionClosed(end.reason, str(end))

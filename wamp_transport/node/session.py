@@ -1,8 +1,8 @@
 """A WAMP client session, independent of its transport: it calls, publishes, registers and subscribes.
 
-:mod:`.local` opens one at a router in this process, :mod:`.remote` one at a router elsewhere. A session belongs to the
-event loop that opened it; no other thread may use it. Values are copied in both directions. A handler that is not a
-coroutine function blocks the loop while it runs.
+:mod:`.local` opens sessions with the router of this process, :mod:`.remote` with any other router. A session belongs to
+the event loop in which it was opened. Other threads must not use it. Values are copied in both directions. A handler
+that is not a coroutine function blocks the event loop while it runs.
 
 Section of the specification: Basic Profile.
 """
@@ -21,12 +21,12 @@ from ..wamp.errors import SessionClosed, WampError
 from ..wamp.messages import CallOptions, ClientRole, Message, PublishOptions, RegisterOptions, SubscribeOptions
 from .client_types import Event, EventHandler, Invocation, Procedure, Result
 from .handler_runner import INVOCATION, HandlerRunner
-from .inbox import Delivery, Ended, Inbox
+from .inbox import DecodedMessage, Inbox, SessionEnd
 from .payload_values import copy_payload, to_payload
-from .requests import Requests, again
+from .requests import Requests, copy_exception
 
 MAX_QUEUED_MESSAGES: Final = 10_000
-"""Events and invocations that may wait or run in a session; from then on the router sends it no more."""
+"""The maximum number of queued and running events and calls of a session. Above it, the router skips the session."""
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
     "subscriber": ("subscription_revocation",),
@@ -36,7 +36,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class ClientTransport(Protocol):
-    """Carries the messages of one session. Its methods neither wait nor raise."""
+    """The interface of a transport that carries the messages of one session. Its methods must not block."""
 
     def open(self, hello: messages.Hello) -> None:
         """Send HELLO, as the first message."""
@@ -51,16 +51,19 @@ class ClientTransport(Protocol):
         ...
 
     def set_congested(self, is_congested: bool) -> None:
-        """Hold back messages from the router, or let them come again, because too many wait for the session's code."""
+        """Stop receiving messages, because the session's queue is too long, or resume."""
         ...
 
     def close(self) -> None:
-        """Close the transport, because the session is closed."""
+        """Close the transport, because the session has ended."""
         ...
 
 
 class Subscription:
-    """A handler subscribed to a topic or pattern. ``is_active`` until it is unsubscribed or revoked."""
+    """A handler subscribed to a topic or pattern.
+
+    ``is_active`` is True until the subscription is canceled or revoked.
+    """
 
     def __init__(self, session: "Session", subscription_id: int, topic: str, handler: EventHandler) -> None:
         self._session = session
@@ -70,14 +73,17 @@ class Subscription:
         self.is_active = True
 
     async def unsubscribe(self) -> None:
-        """Receive no more events."""
+        """Stop receiving events."""
         if self.is_active:
             self.is_active = False
             await self._session.forget_subscription(self)
 
 
 class Registration:
-    """A handler registered for a procedure or pattern. ``is_active`` until it is unregistered or revoked."""
+    """A handler registered for a procedure or pattern.
+
+    ``is_active`` is True until the registration is canceled or revoked.
+    """
 
     def __init__(self, session: "Session", registration_id: int, procedure: str, handler: Procedure) -> None:
         self._session = session
@@ -87,7 +93,7 @@ class Registration:
         self.is_active = True
 
     async def unregister(self) -> None:
-        """Take no more calls. Running ones continue."""
+        """Stop receiving calls. Running calls continue."""
         if self.is_active:
             self.is_active = False
             await self._session.forget_registration(self)
@@ -96,24 +102,24 @@ class Registration:
 class Session:
     """A client session.
 
-    All of its coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee
-    answers with an error, and PayloadError if a value cannot be sent. ``connect`` makes the transport, which writes
-    incoming messages to the inbox that it gets.
+    All coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee answers with
+    an error, and PayloadError if a value cannot be sent. ``connect`` creates the transport, which must write incoming
+    messages to the given inbox.
     """
 
     def __init__(
-        self, realm: str, connect: Callable[[Inbox], ClientTransport], max_waiting: int = MAX_QUEUED_MESSAGES
+        self, realm: str, connect: Callable[[Inbox], ClientTransport], max_queued: int = MAX_QUEUED_MESSAGES
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._max_waiting = max_waiting
+        self._max_queued = max_queued
         self._subscriptions: dict[int, list[Subscription]] = {}
         self._registrations: dict[int, Registration] = {}
-        self._changing = asyncio.Lock()
+        self._change_lock = asyncio.Lock()
         self._welcome: asyncio.Future[None] = self._loop.create_future()
         self._end: asyncio.Future[SessionClosed] = self._loop.create_future()
-        self._handler_runner = HandlerRunner(self._loop, self._send, self._weigh)
-        self._inbox = Inbox(self._loop, self._handle, self._ended, self._weigh)
-        self._requests = Requests(self._loop, self._inbox, self._send, self._unwanted)
+        self._handler_runner = HandlerRunner(self._loop, self._send, self._update_congestion)
+        self._inbox = Inbox(self._loop, self._handle, self._on_connection_end, self._update_congestion)
+        self._requests = Requests(self._loop, self._inbox, self._send, self._undo_late_outcome)
         self._is_congested = False
         self._is_leaving = False
         self._transport = connect(self._inbox)
@@ -139,7 +145,7 @@ class Session:
         authid: str | None = None,
         authextra: dict[str, Any] | None = None,
     ) -> None:
-        """Join the realm. Must be called once, before anything else. Raises SessionClosed if the router refuses."""
+        """Join the realm. Must be called once, before all other methods. Raises SessionClosed if the router refuses."""
         roles: dict[str, ClientRole | None] = {
             role: ClientRole(dict.fromkeys(features, True)) for role, features in ROLES.items()
         }
@@ -153,7 +159,7 @@ class Session:
         try:
             await self._welcome
         except asyncio.CancelledError:
-            self._over(errors.CLOSE_NORMAL, "the opening of the session was canceled")
+            self._end_session(errors.CLOSE_NORMAL, "the opening of the session was canceled")
             self._transport.close()
             raise
 
@@ -173,7 +179,10 @@ class Session:
         *,
         options: PublishOptions | None = None,
     ) -> int | None:
-        """Publish an event. With ``acknowledge`` in the options wait for it and return the publication's id."""
+        """Publish an event.
+
+        With ``acknowledge`` in the options, wait for the acknowledgement and return the publication id.
+        """
         options = options or PublishOptions()
         payload = to_payload(args), to_payload(kwargs)
 
@@ -188,14 +197,14 @@ class Session:
     async def subscribe(
         self, topic: str, handler: EventHandler, *, options: SubscribeOptions | None = None
     ) -> Subscription:
-        """Subscribe ``handler`` to a topic, or with ``match`` in the options to a pattern."""
+        """Subscribe ``handler`` to a topic or, with ``match`` in the options, to a pattern."""
 
         def subscribed(answer: messages.Subscribed) -> Subscription:
             subscription = Subscription(self, answer.subscription_id, topic, handler)
             self._subscriptions.setdefault(subscription.id, []).append(subscription)
             return subscription
 
-        async with self._changing:
+        async with self._change_lock:
             subscription: Subscription = await self._requests.ask(
                 lambda request_id: messages.Subscribe(request_id, options or SubscribeOptions(), topic), subscribed
             )
@@ -204,7 +213,7 @@ class Session:
     async def register(
         self, procedure: str, handler: Procedure, *, options: RegisterOptions | None = None
     ) -> Registration:
-        """Register ``handler`` for a procedure, or with ``match`` in the options for a pattern."""
+        """Register ``handler`` for a procedure or, with ``match`` in the options, for a pattern."""
 
         def registered(answer: messages.Registered) -> Registration:
             registration = Registration(self, answer.registration_id, procedure, handler)
@@ -214,7 +223,7 @@ class Session:
             self._registrations[registration.id] = registration
             return registration
 
-        async with self._changing:
+        async with self._change_lock:
             registration: Registration = await self._requests.ask(
                 lambda request_id: messages.Register(request_id, options or RegisterOptions(), procedure), registered
             )
@@ -231,8 +240,8 @@ class Session:
     ) -> Result:
         """Call a procedure and return its result.
 
-        After ``timeout`` seconds the call is canceled and fails with ``wamp.error.timeout``. Canceling the task that
-        waits cancels the call too.
+        After ``timeout`` seconds the call is canceled and fails with ``wamp.error.timeout``. If the waiting task is
+        canceled, the call is canceled as well.
         """
         payload = to_payload(args), to_payload(kwargs)
         options = options or CallOptions()
@@ -253,14 +262,14 @@ class Session:
         timeout: float | None = None,  # noqa: ASYNC109 - it is the call's, which is then canceled at the callee
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call a procedure. Yield its progressive results as they come, then the result.
+        """Call a procedure. Yield its progressive results as they arrive, then the result.
 
-        ``timeout`` is for the whole call. Closing the generator cancels it.
+        ``timeout`` applies to the whole call. Closing the generator cancels the call.
         """
         payload = to_payload(args), to_payload(kwargs)
         options = replace(options or CallOptions(), receive_progress=True)
         request = await self._requests.call(
-            lambda number: messages.Call(number, options, procedure, *payload), has_parts=True
+            lambda number: messages.Call(number, options, procedure, *payload), is_progressive=True
         )
         try:
             with self._requests.within(timeout, request):
@@ -270,11 +279,14 @@ class Session:
         finally:
             self._requests.abandon(request)
             if not request.answer.cancelled():
-                request.answer.exception()  # mark it as retrieved
+                request.answer.exception()  # mark the exception as retrieved
 
     async def forget_subscription(self, subscription: Subscription) -> None:
-        """Remove a subscription. The router is asked only when the last handler of a topic goes."""
-        async with self._changing:
+        """Remove a subscription.
+
+        Handlers of the same topic share an id, so only the removal of the last one sends UNSUBSCRIBE.
+        """
+        async with self._change_lock:
             holders = self._subscriptions.get(subscription.id, [])
             if subscription in holders:
                 holders.remove(subscription)
@@ -284,7 +296,7 @@ class Session:
 
     async def forget_registration(self, registration: Registration) -> None:
         """Remove a registration."""
-        async with self._changing:
+        async with self._change_lock:
             if self._registrations.get(registration.id) is registration:
                 del self._registrations[registration.id]
                 await self._requests.ask(lambda request_id: messages.Unregister(request_id, registration.id))
@@ -299,12 +311,12 @@ class Session:
 
     # --- incoming messages -----------------------------------------------------------------------------------------
 
-    def _handle(self, delivery: Delivery) -> None:
+    def _handle(self, delivery: DecodedMessage) -> None:
         handler = HANDLERS.get(type(delivery.message))
         if handler is not None:
             handler(self, delivery, delivery.message)
 
-    def _on_welcome(self, delivery: Delivery, message: messages.Welcome) -> None:
+    def _on_welcome(self, delivery: DecodedMessage, message: messages.Welcome) -> None:
         self.id = message.session_id
         details = message.details
         self.realm = details.realm or self.realm
@@ -314,40 +326,40 @@ class Session:
         if not self._welcome.done():
             self._welcome.set_result(None)
 
-    def _on_challenge(self, delivery: Delivery, message: messages.Challenge) -> None:
+    def _on_challenge(self, delivery: DecodedMessage, message: messages.Challenge) -> None:
         self._transport.answer_challenge(message, self.id)
 
-    def _on_abort(self, delivery: Delivery, message: messages.Abort) -> None:
-        self._over(message.reason, message.details.message or "")
+    def _on_abort(self, delivery: DecodedMessage, message: messages.Abort) -> None:
+        self._end_session(message.reason, message.details.message or "")
 
-    def _on_goodbye(self, delivery: Delivery, message: messages.Goodbye) -> None:
+    def _on_goodbye(self, delivery: DecodedMessage, message: messages.Goodbye) -> None:
         if self._is_leaving:
             self._transport.close()
-            self._over(message.reason, "")
+            self._end_session(message.reason, "")
         else:
-            self._over(message.reason, message.details.message or "")
+            self._end_session(message.reason, message.details.message or "")
             self._transport.send(messages.Goodbye(messages.ReasonDetails(), errors.CLOSE_GOODBYE_AND_OUT))
 
-    def _on_answer(self, delivery: Delivery, message: Any) -> None:
+    def _on_answer(self, delivery: DecodedMessage, message: Any) -> None:
         self._requests.on_answer(delivery, message)
 
-    def _on_error(self, delivery: Delivery, message: messages.Error) -> None:
+    def _on_error(self, delivery: DecodedMessage, message: messages.Error) -> None:
         self._requests.on_error(delivery, message)
 
-    def _on_result(self, delivery: Delivery, message: messages.Result) -> None:
+    def _on_result(self, delivery: DecodedMessage, message: messages.Result) -> None:
         self._requests.on_result(delivery, message)
 
-    def _unwanted(self, outcome: object) -> None:
+    def _undo_late_outcome(self, outcome: object) -> None:
         if isinstance(outcome, Subscription | Registration):
             self._handler_runner.start(self._undo(outcome))
 
     async def _undo(self, holder: Subscription | Registration) -> None:
-        """Undo a request that was granted after its task had been canceled."""
+        """Undo a subscription or registration that the router confirmed after the task had been canceled."""
         with suppress(WampError):
             await (holder.unsubscribe() if isinstance(holder, Subscription) else holder.unregister())
 
-    def _on_revoked(self, delivery: Delivery, message: Any) -> None:
-        """Handle UNSUBSCRIBED and UNREGISTERED: an answer, or with request id 0 a revocation by the router."""
+    def _on_revoked(self, delivery: DecodedMessage, message: Any) -> None:
+        """Handle UNSUBSCRIBED or UNREGISTERED: an answer or, with request id 0, a revocation by the router."""
         if message.request_id:
             self._on_answer(delivery, message)
         elif isinstance(message, messages.Unsubscribed):
@@ -358,16 +370,16 @@ class Session:
             if registration is not None:
                 registration.is_active = False
 
-    def _on_event(self, delivery: Delivery, message: messages.Event) -> None:
+    def _on_event(self, delivery: DecodedMessage, message: messages.Event) -> None:
         for subscription in tuple(self._subscriptions.get(message.subscription_id, ())):
             args, kwargs = copy_payload(delivery.args or []), copy_payload(delivery.kwargs or {})
             topic = message.details.topic or subscription.topic
             event = Event(topic, args, kwargs, msgspec.to_builtins(message.details))
             self._handler_runner.handle_event(subscription.handler, event)
 
-    def _on_invocation(self, delivery: Delivery, message: messages.Invocation) -> None:
+    def _on_invocation(self, delivery: DecodedMessage, message: messages.Invocation) -> None:
         registration = self._registrations.get(message.registration_id)
-        if registration is None:  # sent before the router got our UNREGISTER
+        if registration is None:  # sent before the router received our UNREGISTER
             details = messages.ErrorDetails()
             self._send(messages.Error(INVOCATION, message.request_id, details, errors.UNAVAILABLE))
             return
@@ -378,23 +390,23 @@ class Session:
         )
         self._handler_runner.handle_invocation(registration.handler, invocation)
 
-    def _on_interrupt(self, delivery: Delivery, message: messages.Interrupt) -> None:
+    def _on_interrupt(self, delivery: DecodedMessage, message: messages.Interrupt) -> None:
         self._handler_runner.interrupt(message.request_id)
 
-    # --- the end, and congestion ---------------------------------------------------------------------------
+    # --- end and congestion -------------------------------------------------------------------------------
 
-    def _ended(self, ended: Ended) -> None:
+    def _on_connection_end(self, end: SessionEnd) -> None:
         """Handle the end of the connection."""
-        self._over(ended.reason, ended.message)
+        self._end_session(end.reason, end.message)
         self._transport.close()
 
-    def _over(self, reason: str, message: str) -> None:
+    def _end_session(self, reason: str, message: str) -> None:
         if self._end.done():
             return
         end = SessionClosed(reason, message)
         self._end.set_result(end)
         if not self._welcome.done():
-            self._welcome.set_exception(again(end))
+            self._welcome.set_exception(copy_exception(end))
         self._requests.end(end)
         for registration in self._registrations.values():
             registration.is_active = False
@@ -403,16 +415,19 @@ class Session:
         self._handler_runner.stop()
         self._inbox.resume()
 
-    def _weigh(self) -> None:
-        """Report congestion. It ends only at half the limit, so that it does not flip with each message."""
+    def _update_congestion(self) -> None:
+        """Report congestion to the transport.
+
+        Congestion ends at half the limit, so that it does not toggle with each message.
+        """
         waiting = len(self._inbox) + len(self._handler_runner)
-        is_congested = waiting > self._max_waiting // 2 if self._is_congested else waiting >= self._max_waiting
+        is_congested = waiting > self._max_queued // 2 if self._is_congested else waiting >= self._max_queued
         if is_congested != self._is_congested:
             self._is_congested = is_congested
             self._transport.set_congested(is_congested)
 
 
-HANDLERS: Final[Mapping[type[Message], Callable[[Session, Delivery, Any], None]]] = {
+HANDLERS: Final[Mapping[type[Message], Callable[[Session, DecodedMessage, Any], None]]] = {
     messages.Welcome: Session._on_welcome,
     messages.Challenge: Session._on_challenge,
     messages.Abort: Session._on_abort,
@@ -428,4 +443,4 @@ HANDLERS: Final[Mapping[type[Message], Callable[[Session, Delivery, Any], None]]
     messages.Invocation: Session._on_invocation,
     messages.Interrupt: Session._on_interrupt,
 }
-"""Handlers of the messages that a router sends to clients; others are ignored."""
+"""The methods that handle the messages of a router, by type. Other messages are ignored."""

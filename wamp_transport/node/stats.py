@@ -1,4 +1,4 @@
-"""What a node has at a moment, in numbers."""
+"""The numbers of a node for metrics: connections, sessions, queued bytes and lost events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,24 @@ from ..router.records import RealmStats
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """The numbers of a node, counted when they are asked for: nothing is counted on the way of a message for them.
+    """The numbers of a node at one moment. They are computed on request, at no cost for the routing of messages.
 
-    ``realms``: by name. ``connections``: open transports of clients; sessions inside the process have none.
-    ``joining``: those of them without a session. ``congested``: those that miss events and calls for now, as they read
-    too slowly. ``queued_bytes``: bytes that wait for clients. ``decisions``: open questions to authenticators and
-    authorizers. ``events_dropped`` and ``undelivered_events`` are counted since the start, once for each
-    receiver: events that it missed as it read too slowly, or that its serialization cannot express.
+    ``realms``
+        The numbers of each realm, by name.
+    ``connections``
+        Open transports of clients, without sessions inside the process.
+    ``joining``
+        Connections whose session is not established yet.
+    ``congested``
+        Connections whose peers read too slowly, and miss events and calls at present.
+    ``queued_bytes``
+        Bytes that are queued for clients.
+    ``decisions``
+        Pending requests to authenticators and authorizers.
+    ``events_dropped``
+        Events not sent to peers that read too slowly, since the start, counted once for each receiver.
+    ``undelivered_events``
+        Events that could not be encoded for a receiver, since the start, counted once for each receiver.
     """
 
     realms: Mapping[str, RealmStats]
@@ -28,5 +39,5 @@ class NodeStats:
 
     @property
     def sessions(self) -> Mapping[str, int]:
-        """The sessions in each realm, with those inside the process."""
+        """The number of sessions in each realm, including those inside the process."""
         return {name: each.sessions for name, each in self.realms.items()}

@@ -1,1 +1,1 @@
-"""Counters, health and traces."""
+"""The counters, health checks and traces of a node."""

@@ -1,1 +1,1 @@
-"""The WAMP router core: sessions, realms, broker and dealer. It is synchronous and does no I/O."""
+"""The WAMP router core: sessions, realms, broker and dealer. The core is synchronous and does no I/O."""

@@ -38,7 +38,7 @@ from .records import Peer, Publication, Session, Subscription
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
 PLAIN_OPTIONS = (PublishOptions(acknowledge=True), NO_OPTIONS)
-"""The options of most publications: they ask for an acknowledgement at most."""
+"""The options of most publications: none, or only ``acknowledge``."""
 
 
 class Broker:
@@ -80,7 +80,7 @@ class Broker:
     # Hot path.
 
     def on_publish(self, session: Session, message: Publish) -> None:
-        """Handle PUBLISH: send one EVENT for each subscription that covers the topic, all with one publication id."""
+        """Handle PUBLISH: send an EVENT for each subscription that matches the topic, all with one publication id."""
         topic = message.topic
         options = message.options
         is_plain = options in PLAIN_OPTIONS
@@ -172,9 +172,9 @@ class Broker:
         self.remove_subscriber(session, subscription)
 
     def remove_subscriber(self, session: Session, subscription: Subscription) -> None:
-        """Remove a subscriber, and the subscription with its last subscriber unless it is persistent.
+        """Remove a subscriber. With the last one, remove the subscription, unless it is persistent.
 
-        The session may have left its realm before: :meth:`Realm.run_cleanup` removes its subscriptions later.
+        The session may have left its realm already, because :meth:`Realm.run_cleanup` removes subscriptions later.
         """
         session.subscriptions.pop(subscription.id, None)
         if session.id not in subscription.subscribers:
@@ -186,14 +186,17 @@ class Broker:
             self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
 
     def revoke(self, session: Session, subscription: Subscription, reason: str) -> None:
-        """Remove a subscriber by decision of the router. A client that announced revocation gets UNSUBSCRIBED."""
+        """Remove a subscriber that did not unsubscribe.
+
+        Send UNSUBSCRIBED if the client announced support for revocation.
+        """
         if session.has("subscriber", "subscription_revocation"):
             details = UnsubscribedDetails(subscription=subscription.id, reason=reason)
             self._outbox.append(Send((session.id,), Unsubscribed(0, details), PYTHON))
         self.remove_subscriber(session, subscription)
 
     def publish_own(self, topic: str, *args: Any) -> None:
-        """Publish a meta event of the router. Without subscribers it costs one look-up."""
+        """Publish a meta event of the router. Without subscribers this costs one lookup."""
         if topic not in self._index.exact and not self._index.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
@@ -218,17 +221,20 @@ class Broker:
         return self._index.get(match, topic)
 
     def matching_subscriptions(self, topic: str) -> list[Subscription]:
-        """Return the subscriptions that get the events of a topic."""
+        """Return the subscriptions that match a topic."""
         return self._index.find_all(topic)
 
     def may_see(self, peer: Peer, publication: Publication) -> bool:
-        """Return whether a session may get a stored publication, by its lists and by the permissions of the role."""
+        """Return whether a peer may receive a stored publication.
+
+        The lists of the publication and the permissions of the peer's role decide.
+        """
         accepts = receiver_filter(publication.message.options)
         if accepts is not None and not accepts(peer):
             return False
         return self._roles[peer.authrole].covers("subscribe", publication.message.topic)
 
-    # --- parts of the above --------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _store(self, publication: Publication) -> None:
         publication.time = self._environment.utc_now()
@@ -242,7 +248,10 @@ class Broker:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
     def _replay(self, session: Session, subscription: Subscription) -> None:
-        """Send the retained events that the session may see, but its own ones only if it published to itself."""
+        """Send the retained events that the session may see.
+
+        Include its own only if they did not exclude the publisher.
+        """
 
         def is_visible(publication: Publication) -> bool:
             is_own = publication.session_id == session.id and publication.message.options.exclude_me is not False
@@ -283,9 +292,10 @@ class Broker:
             self._delete(subscription)
 
     def _filter_by_role(self, subscription: Subscription, to: Sequence[int], topic: str) -> Sequence[int]:
-        """Return the receivers whose roles may subscribe to the topic: a pattern may cover topics that they may not.
+        """Return the receivers whose roles may subscribe to the topic.
 
-        Each role is checked once.
+        A role that may subscribe to a pattern may lack the permission for some matching topics. Each role is checked
+        once.
         """
         peers = subscription.subscribers
         names = {peers[session_id].authrole for session_id in to}

@@ -35,13 +35,13 @@ YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 MAX_ENDED_STREAMS = 1000
-"""Maximum number of ended progressive calls of a caller whose further parts are ignored."""
+"""Maximum number of ended progressive calls per caller that are remembered, to ignore their further parts."""
 
 
 class Calls:
     """The calls in flight in one realm.
 
-    Invariant: an open record is in ``calls`` of its caller and in ``invocations`` of its callee, and counted in
+    Invariant: an open call is in ``calls`` of its caller and in ``invocations`` of its callee, and counted in
     ``in_flight`` of the callee. Only :meth:`open` and :meth:`end` change these.
     """
 
@@ -64,7 +64,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove a call from caller and callee. Later messages of the callee about it are ignored."""
+        """Remove a call from its caller and callee. Later messages of the callee about this call are ignored."""
         record.caller.calls.pop(record.request_id, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -98,7 +98,10 @@ class Calls:
     # End of the hot path.
 
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
-        """End the call that a callee's ERROR answers. Returns its record, or None if nothing is left to do."""
+        """End the call that a callee's ERROR answers.
+
+        Returns the record of the call, or None if the caller expects no answer.
+        """
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
         record = session.invocations.get(message.request_id)
@@ -132,9 +135,9 @@ class Calls:
         self._outbox.append(Send((caller.id,), error, PYTHON))
 
     def on_cancel(self, session: Session, message: Cancel) -> None:
-        """Handle CANCEL. It is ignored if the call is not open or was canceled before.
+        """Handle CANCEL. Ignore it if the call is not open or was already canceled.
 
-        The default mode is ``killnowait``; it is the same as ``skip`` for a callee that cannot be interrupted.
+        The default mode is ``killnowait``. For a callee that does not support interrupts, it acts like ``skip``.
         """
         record = session.calls.get(message.request_id)
         if record is None or record.is_killed:
@@ -149,7 +152,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Ignore further parts of this call when it has ended, up to the last part."""
+        """Remember an ended progressive call, so that its remaining parts are ignored."""
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
@@ -158,8 +161,8 @@ class Calls:
     def start_timeout(self, record: CallRecord, options: CallOptions) -> None:
         """Set the deadline of a call, after which it ends with ``wamp.error.timeout``.
 
-        The timeout of the caller does not apply if the callee announced call timeouts and registered with
-        ``forward_timeout``: that callee applies it. The maximum of the realm applies in any case.
+        If the callee announced call timeouts and registered with ``forward_timeout``, it applies the caller's timeout
+        itself. The maximum of the realm always applies.
         """
         callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
@@ -173,20 +176,20 @@ class Calls:
             record.deadline = self._deadlines.after(seconds, "call", record)
 
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
-        """Give a call that goes to another callee the deadline of its first record."""
+        """Move the deadline of a call to the record ``again``, because the call is sent to another callee."""
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
             again.deadline = self._deadlines.at(record.deadline.time, "call", again)
 
     def on_timeout(self, record: CallRecord) -> None:
-        """End a call whose time is over: interrupt the callee and send an ERROR to the caller."""
+        """End a call that has timed out: interrupt the callee and send an ERROR to the caller."""
         if not record.is_killed:
             self._interrupt(record, "killnowait", errors.TIMEOUT)
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
     def detach(self, session: Session) -> None:
-        """End all calls of a session that leaves: interrupt those that it made, and send an ERROR to its callers."""
-        # Calls that it made come first: a session that called itself gets no ERROR after its end.
+        """End all calls of a leaving session: interrupt the callees of its calls, and send an ERROR to its callers."""
+        # The calls that the session made end first, so that a session that called itself gets no ERROR after its end.
         for record in list(session.calls.values()):
             self.end(record)
             if not record.is_killed:
@@ -195,23 +198,23 @@ class Calls:
             self.fail(record, errors.CANCELED, "the callee has left")
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """End the call of a message that could not be encoded for ``session``, with an ERROR to the caller."""
+        """End the call to which an undeliverable message for ``session`` belongs, with an ERROR to the caller."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:
                 self.fail(record, fault.uri, str(fault))
             return
         if isinstance(message, Error) and message.error == fault.uri:
-            return  # This is the ERROR about it: answering it with another one would never end.
+            return  # The ERROR itself: answering it with another one would never end.
         record = session.calls.get(message.request_id)
-        if record is not None:  # A progressive result: the call ends here.
+        if record is not None:  # A progressive result: the call ends.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
     def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Return whether a YIELD with options may reach the caller. Progress restarts the timeout.
+        """Return whether a YIELD with options may be sent to the caller. A progressive result restarts the timeout.
 
-        If not, the call may have ended with an ERROR.
+        If it may not, the call may have ended with an ERROR.
         """
         options = message.options
         check_announced(session, "callee", options, "YIELD")
@@ -233,7 +236,7 @@ class Calls:
         return True
 
     def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
-        """Return whether an answer exceeds the callee's limits. If so, the call ends with an ERROR to the caller."""
+        """Return whether an answer exceeds the callee's limits. If so, end the call with an ERROR to the caller."""
         try:
             check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
@@ -251,6 +254,6 @@ class Calls:
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent; a late answer is fine."""
+        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent. A late answer is valid."""
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

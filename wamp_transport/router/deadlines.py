@@ -1,4 +1,4 @@
-"""Keep deadlines in a heap, in the order of their time."""
+"""Keep the deadlines of a router in a heap, earliest first."""
 
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Deadline:
-    """A point in time, the kind of action that is due then, and its subject."""
+    """A time at which an action is due. ``kind`` names the action, ``subject`` is its argument."""
 
     __slots__ = ("_owner", "kind", "subject", "time")
 
@@ -18,7 +18,7 @@ class Deadline:
         self.subject = subject
 
     def cancel(self) -> None:
-        """Cancel the deadline. Does nothing if it was canceled before."""
+        """Cancel the deadline. A second call does nothing."""
         if self._owner is not None:
             self._owner.forget(self)
             self._owner = None
@@ -30,9 +30,9 @@ class Deadline:
 
 
 class Deadlines:
-    """The deadlines of a router in the order of their time. ``clock`` returns the time in seconds.
+    """The deadlines of a router, earliest first. ``clock`` returns the time in seconds.
 
-    ``is_changed`` is set when a deadline is added; the owner of the timer resets it.
+    ``is_changed`` is set when a deadline is added. The owner of the timer resets the flag.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -54,7 +54,7 @@ class Deadlines:
         return deadline
 
     def forget(self, deadline: Deadline) -> None:
-        """Count a canceled deadline, and rebuild the heap without canceled ones when they are the majority."""
+        """Count a canceled deadline. Rebuild the heap when most of its deadlines are canceled."""
         self._canceled += 1
         if self._canceled > 64 and self._canceled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2] is not deadline and entry[2].is_due]
@@ -70,6 +70,9 @@ class Deadlines:
         return heap[0][0] if heap else None
 
     def due(self, now: float) -> Iterator[Deadline]:
-        """Remove and yield the deadlines up to ``now``, in order. Deadlines that are added meanwhile are included."""
+        """Remove and yield the deadlines up to ``now``, in order.
+
+        Include deadlines that are added during the iteration.
+        """
         while (time := self.next()) is not None and time <= now:
             yield heappop(self._heap)[2]

@@ -1,4 +1,4 @@
-"""Handle remote procedure calls within one realm: registrations, and the choice of a callee for each call.
+"""Handle remote procedure calls within one realm: manage registrations and choose a callee for each call.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Pattern-based
 Registrations", "Shared Registration", "Caller Identification", "Call Trust Levels", "Progressive Call Invocations",
@@ -92,7 +92,7 @@ class Dealer:
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
         if options.progress:
-            # Whatever happens to this part, the parts that follow it must not be taken for calls of their own.
+            # Even if this part fails, the following parts must not be treated as new calls.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
         if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked_size:
@@ -122,7 +122,7 @@ class Dealer:
         disclose: bool,
         excluded: tuple[int, ...],
     ) -> CallRecord:
-        """Choose a callee and send it the INVOCATION. Raises RequestRefused if there is none."""
+        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if there is none."""
         options = message.options
         is_plain = options == NO_OPTIONS
         if registration.match != "exact":
@@ -148,10 +148,10 @@ class Dealer:
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
-        """Call a procedure of the router, which may ask for permission itself."""
+        """Call a procedure of the router. The procedure may check permissions itself."""
         try:
             self._router_procedures[message.procedure](session, message)
-        except MessageSuspended:  # The call will be handled again, and must not be taken for an ended stream then.
+        except MessageSuspended:  # When it is handled again, it must not look like an ended stream.
             session.ended_streams.discard(message.request_id)
             raise
 
@@ -183,7 +183,7 @@ class Dealer:
             self._reroute(record)
 
     def _reroute(self, record: CallRecord) -> None:
-        """Try the next callee in the remaining time of the call."""
+        """Try the next callee, with the remaining time of the call."""
         caller = record.caller
         tried = (*record.tried, record.callee.peer.id)
         try:
@@ -197,7 +197,7 @@ class Dealer:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
 
     def on_register(self, session: Session, message: Register) -> None:
-        """Handle REGISTER. A registration has several callees only if all ask for the same invocation policy."""
+        """Handle REGISTER. All callees of a shared registration must request the same invocation policy."""
         options = message.options
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
@@ -230,7 +230,10 @@ class Dealer:
             self._announce("wamp.registration.on_register", procedure, session.id, registration.id)
 
     def on_unregister(self, session: Session, message: Unregister) -> None:
-        """Handle UNREGISTER. Raises RequestRefused if the session does not have the registration. Open calls go on."""
+        """Handle UNREGISTER.
+
+        Raises RequestRefused if the session does not have the registration. Open calls continue.
+        """
         registration = session.registrations.get(message.registration_id)
         if registration is None:
             text = f"this session holds no registration {message.registration_id}"
@@ -239,9 +242,9 @@ class Dealer:
         self.remove_callee(session, registration)
 
     def remove_callee(self, session: CallPeer, registration: Registration) -> None:
-        """Remove a callee, and the registration with its last callee.
+        """Remove a callee. With the last one, remove the registration.
 
-        The session may have left its realm before: :meth:`Realm.run_cleanup` removes its registrations later.
+        The session may have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
         """
         session.registrations.pop(registration.id, None)
         if registration.callees.pop(session.id, None) is None:
@@ -252,7 +255,7 @@ class Dealer:
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
-        """Remove a callee by decision of the router. A client that announced revocation gets UNREGISTERED."""
+        """Remove a callee that did not unregister. Send UNREGISTERED if the client announced support for revocation."""
         if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
@@ -263,21 +266,21 @@ class Dealer:
         return self._index.get(match, procedure)
 
     def best_registration(self, procedure: str) -> Registration | None:
-        """Return the registration that a CALL of this procedure goes to."""
+        """Return the registration that handles calls of this procedure."""
         exact = self._index.exact.get(procedure)
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """End the call of a message that could not be encoded for ``session``."""
+        """End the call that a message belongs to, because the message could not be encoded for ``session``."""
         self.calls.on_undeliverable(session, message, fault)
 
-    # --- parts of the above --------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
         """Forward a further part of a progressive call to its callee. Returns whether the CALL was such a part.
 
-        ``record`` is the open call with this request id. The options of the first part hold for all parts; only
-        ``enc_*`` is taken from this one, as it describes the payload.
+        ``record`` is the open call with this request id. The options of the first part apply to all parts, except
+        ``enc_*``: these describe the payload of each part.
         """
         is_last = message.options.progress is not True
         if record is None:
@@ -318,7 +321,7 @@ class Dealer:
         return registration
 
     def _find_active_pattern(self, procedure: str) -> Registration | None:
-        """Return the best pattern with an active and permitted callee. Patterns without one do not hide others."""
+        """Return the best matching pattern that has an active and permitted callee. Skip other patterns."""
         for registration in self._index.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):
@@ -332,7 +335,7 @@ class Dealer:
         elif options.runmode == "partition" and options.rkey is not None:
             callee = choose_by_key(registration, options.rkey, excluded)
         else:
-            # The specification says only "Write me" about 'all': how to combine several results is open.
+            # The specification does not define how 'all' combines several results; its section says only "Write me".
             text = "'partition' needs an rkey" if options.runmode == "partition" else "'all' is not offered"
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"CALL.options.runmode {text}")
         if callee is None:
@@ -369,7 +372,10 @@ class Dealer:
         return details
 
     def _is_permitted(self, callee: Callee, procedure: str) -> bool:
-        """Return whether a callee may be called: a pattern may cover procedures that its role may not register."""
+        """Return whether a callee may be called.
+
+        A callee that registered a pattern may lack the permission for some procedures.
+        """
         role = self._roles.get(callee.peer.authrole)
         return role is not None and role.covers("register", procedure) and not is_reserved(procedure)
 

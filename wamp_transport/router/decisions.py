@@ -7,11 +7,15 @@ from msgspec import Struct
 from ..wamp import errors
 
 GENERIC_DENIAL: Final = "authentication failed"
-"""The message for a wrong secret and for an unknown principal, so that nobody can tell one from the other."""
+"""The message for a wrong secret and for an unknown principal. It is the same, so that it does not reveal who exists.
+"""
 
 
 class ChallengePeer(Struct, gc=False):
-    """The peer must prove who it is. ``pending`` may hold anything; it comes back with the peer's answer."""
+    """The peer must prove its identity.
+
+    ``pending`` is any value; the core returns it together with the peer's answer.
+    """
 
     method: str
     extra: dict[str, Any]
@@ -36,7 +40,7 @@ class Skip(Struct, gc=False):
 class Permit(Struct, gc=False):
     """The decision of an authorizer.
 
-    ``disclose``: the receiver learns who the caller or publisher is. ``cache``: the decision may be reused.
+    ``disclose``: the receiver learns the identity of the caller or publisher. ``cache``: the decision may be cached.
     """
 
     allow: bool

@@ -1,4 +1,4 @@
-"""Define the effects: a closed set of actions that the core leaves in its outbox, and the node carries out in order."""
+"""Define the effects: the actions that the core puts into its outbox and the node carries out in order."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from .records import Publication, Session
 
 
 class Send(Struct, gc=False):
-    """Send one message to these sessions. ``payload_format`` is the format of its raw payload."""
+    """Send a message to these sessions. ``payload_format`` is the format of the message's raw payload."""
 
     recipients: Sequence[int]
     message: Message
@@ -40,7 +40,7 @@ class Close(Struct, gc=False):
 
 
 class StopSending(Struct, gc=False):
-    """The router ended the session; send it nothing more. Its transport stays open until the client answers GOODBYE."""
+    """The router ended the session; send it nothing more. The transport stays open until the client answers GOODBYE."""
 
     session_id: int
 
@@ -59,7 +59,7 @@ class SessionLeft(Struct, gc=False):
 
 
 class Record(Struct, gc=False):
-    """Store a publication of a durable history outside the process."""
+    """Store a publication in a durable event history, outside the process."""
 
     realm: str
     match: Match
@@ -68,10 +68,10 @@ class Record(Struct, gc=False):
 
 
 class AuthenticationRequest(Struct, gc=False):
-    """Authenticate a peer, and answer with the ticket: ChallengePeer, Admit, Skip or Deny.
+    """Authenticate a peer. The answer, with the ticket, is ChallengePeer, Admit, Skip or Deny.
 
-    ``method`` is the first that the peer offers and ``service`` has. ``message`` is the peer's answer to a challenge,
-    ``pending`` the value of that challenge; both are None for the first request after HELLO.
+    ``method`` is the first method of the peer that ``service`` supports. ``message`` is the peer's answer to a
+    challenge, ``pending`` the value of that challenge; both are None for the first request after HELLO.
     """
 
     ticket: int
@@ -85,10 +85,10 @@ class AuthenticationRequest(Struct, gc=False):
 
 
 class AuthorizationRequest(Struct, gc=False):
-    """Ask an authorizer whether a session may do this, and answer with the ticket: Permit or Deny.
+    """Ask an authorizer whether a session may perform an action. The answer, with the ticket, is Permit or Deny.
 
-    ``session`` has the details that the meta API returns. For a pattern the answer holds for all URIs that the pattern
-    covers. ``options`` are those of the session's message.
+    ``session`` has the details that the meta API returns. If ``uri`` is a pattern, the answer applies to all URIs that
+    match. ``options`` are the options of the session's message.
     """
 
     ticket: int
@@ -103,14 +103,14 @@ class AuthorizationRequest(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Cancel the request with this ticket. ``is_late``: its answer did not come in time."""
+    """Cancel the request with this ticket. ``is_late`` is true if no answer came in time."""
 
     ticket: int
     is_late: bool = False
 
 
 class Pause(Struct, gc=False):
-    """Stop reading from the transport of a session, until :class:`Resume`."""
+    """Stop reading from the transport of a session until :class:`Resume`."""
 
     session_id: int
 

@@ -1,4 +1,4 @@
-"""Declare what the core gets from outside as arguments: time, random numbers, ids and decoders."""
+"""Define the functions that the core receives from outside: clocks, random numbers, ids and decoders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ RouterProcedure = Callable[[Any, Call], None]
 """A procedure of the router itself: a function that answers the CALL of a session."""
 
 Announce = Callable[..., None]
-"""Publishes a meta event: topic, the URI it is about, arguments. Events about ``wamp.`` URIs are not published."""
+"""A function that publishes a meta event: topic, URI of the subject, arguments. Events about ``wamp.`` URIs are
+dropped.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,10 @@ class Environment:
     """The functions that connect the core to the outside.
 
     ``clock`` returns monotonic seconds, ``utc_now`` the time of day as a datetime; ``time_from`` parses RFC 3339 text
-    and raises ValueError. ``new_session_id`` returns ids that cannot be guessed, ``new_publication_id`` ids that are
-    cheap, both uniform in [1, 2^53]; ``random_below(n)`` returns a number from 0 to n - 1.
-    ``values_of(format, raw)`` decodes raw payload. ``is_deeper(format, raw, depth)`` returns whether more than
-    ``depth`` lists and dictionaries are nested there; it must take linear time, whatever a client sends.
+    and raises ValueError. ``new_session_id`` returns unpredictable ids, ``new_publication_id`` ids that are cheap to
+    generate. Both are uniform in [1, 2^53]. ``random_below(n)`` returns a number from 0 to n - 1. ``values_of(format,
+    raw)`` decodes raw payload. ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and
+    dictionaries are nested in ``raw``. Its time must be linear in the size of any payload.
     """
 
     clock: Callable[[], float]

@@ -16,10 +16,11 @@ from .records import Publication, Subscription
 
 
 class RetainedEvents:
-    """The events that were last published with ``retain``, for at most ``limit`` topics (0 for no limit).
+    """The retained events of up to ``limit`` topics (0 for no limit).
 
-    For each topic there is the latest event for all subscribers and, if it is newer, the latest event with lists:
-    subscribers that the lists exclude still get the former.
+    For each topic, the latest event without restrictions is kept. A newer event that is restricted to some subscribers
+    (for example with ``eligible`` or ``exclude``) is kept in addition, so that the other subscribers still get the
+    unrestricted one.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class RetainedEvents:
         return 0 < self.limit <= len(self._by_topic) and topic not in self._by_topic
 
     def keep(self, publication: Publication) -> None:
-        """Retain a publication in place of the earlier ones that it replaces."""
+        """Retain a publication and remove the earlier ones that it replaces."""
         topic = publication.message.topic
         older = [each for each in self._by_topic.get(topic, ()) if not is_restricted(each)]
         self._by_topic[topic] = [publication, *older[:1]] if is_restricted(publication) else [publication]
@@ -44,7 +45,7 @@ class RetainedEvents:
         self._by_topic.pop(topic, None)
 
     def find_latest(self, subscription: Subscription, may_see: Callable[[Publication], bool]) -> Iterator[Publication]:
-        """Yield the latest publication that ``may_see`` accepts for each topic that a subscription covers."""
+        """Yield, for each topic of a subscription, the latest retained publication that ``may_see`` accepts."""
         if subscription.match == "exact":
             topics = [subscription.topic]
         else:
@@ -71,9 +72,10 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
 
 
 class Query(Struct, forbid_unknown_fields=True):
-    """The filters of ``wamp.subscription.get_events``; an event must pass all given ones.
+    """The filters of ``wamp.subscription.get_events``. An event must pass all given filters.
 
-    Times have a time zone and the precision in which events report theirs: an event is not after its own timestamp.
+    Times must have a time zone and the precision in which events report theirs: an event is not after its own
+    timestamp.
     """
 
     limit: int | None = None
@@ -89,7 +91,7 @@ class Query(Struct, forbid_unknown_fields=True):
     until_publication: int | None = None
 
     def admits(self, publication: Publication) -> bool:
-        """Return whether topic and time of a publication pass the filters."""
+        """Return whether a publication passes the filters for topic and time."""
         time = to_reported_precision(publication.time)
         return (
             (self.topic is None or publication.message.topic == self.topic)
@@ -112,11 +114,11 @@ class History:
         return len(self._events)
 
     def add(self, publication: Publication) -> None:
-        """Add a publication. Above the limit the oldest one is removed."""
+        """Add a publication. Remove the oldest one if the limit is exceeded."""
         self._events.append(publication)
 
     def restore(self, publications: Iterable[Publication]) -> None:
-        """Put stored publications, oldest first, before the ones added since. No publication appears twice."""
+        """Insert stored publications, oldest first, before those added since the start. Skip duplicates."""
         known = {each.id for each in self._events}
         older = [each for each in publications if each.id not in known]
         self._events = deque([*older, *self._events], maxlen=self.options.limit)
@@ -134,9 +136,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications between those that the query names, oldest first.
+        """Yield the publications between those named in the query, oldest first.
 
-        A named publication that is not stored any more leaves nothing.
+        If one of them is no longer stored, yield nothing.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}
@@ -156,11 +158,14 @@ class History:
 
 
 def is_storable(publication: Publication) -> bool:
-    """Return whether a publication may be stored: lists of session ids do not apply to later sessions."""
+    """Return whether a publication may be stored.
+
+    Publications restricted by session id may not be stored, because session ids have no meaning later.
+    """
     options = publication.message.options
     return options.exclude is None and options.eligible is None
 
 
 def is_restricted(publication: Publication) -> bool:
-    """Return whether a publication has lists that exclude some subscribers."""
+    """Return whether a publication is restricted to some subscribers."""
     return receiver_filter(publication.message.options) is not None

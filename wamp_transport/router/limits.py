@@ -1,4 +1,4 @@
-"""Resolve the limits of a session, the strictest of its realm, role and service, and count sessions."""
+"""Determine the limits of a session from its realm, role and service, and count sessions."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,9 @@ from ..wamp.errors import RequestRefused
 from .options import Limits
 
 Owner = tuple[str, Limits]
-"""The name of a realm, role or service for messages, such as ``role 'guest'``, and its limits."""
+"""An owner of limits: the name of a realm, role or service for error messages, such as ``role 'guest'``, and its
+limits.
+"""
 
 LIMIT_ERRORS: Final = {
     "sessions": (errors.QUOTA_EXCEEDED, "no room for more than {limit} sessions"),
@@ -27,10 +29,10 @@ UNLIMITED: Final = maxsize - 1
 
 
 class SessionLimits:
-    """The limits of a session; :data:`UNLIMITED` where no owner sets one.
+    """The limits of a session. A limit that no owner sets is :data:`UNLIMITED`.
 
-    ``unchecked_size``: a message whose URI and payload together are no longer than this is within all limits on
-    messages, so that the hot path needs one comparison.
+    ``unchecked_size`` is the combined size of URI and payload up to which a message is within all limits. So the hot
+    path needs only one comparison.
     """
 
     __slots__ = (
@@ -55,7 +57,7 @@ class SessionLimits:
         self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
 
     def refusal(self, name: str) -> RequestRefused:
-        """Return the error of exceeding the limit ``name``; it states the limit, its owner and its value."""
+        """Return the error for exceeding the limit ``name``. Its text states the limit, its owner and its value."""
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
         return limit_error(name, whose, limit)
@@ -68,9 +70,9 @@ NO_LIMITS: Final = SessionLimits()
 
 
 def limit_error(name: str, whose: str, limit: int) -> RequestRefused:
-    """Return the error of exceeding a limit."""
+    """Return the error for exceeding a limit."""
     uri, text = LIMIT_ERRORS[name]
-    if limit == UNLIMITED:  # Only depth is limited without an owner: by what the serializer can read.
+    if limit == UNLIMITED:  # Only ``depth``, which the serializer limits as well.
         return RequestRefused(uri, f"payload is nested deeper than {whose} can read")
     return RequestRefused(uri, f"{text.format(limit=limit)}: the limit of {whose}")
 
@@ -82,7 +84,7 @@ class SessionCounts:
         self._counts: Counter[str] = Counter()
 
     def check(self, *owners: Owner) -> None:
-        """Check that one more session is within the limits of all owners. Raises RequestRefused."""
+        """Check that the owners' limits allow one more session. Raises RequestRefused."""
         for owner, limits in owners:
             if 0 < limits.sessions <= self._counts[owner]:
                 raise limit_error("sessions", owner, limits.sessions)

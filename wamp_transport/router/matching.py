@@ -1,7 +1,7 @@
 """Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
 
-An exact match is one look-up. Prefixes take one look-up for each length that occurs, wildcards walk a tree of
-components; neither depends on the number of patterns.
+An exact match takes one lookup. Prefixes take one lookup for each length in use, wildcards a walk through a tree of
+components. Neither depends on the number of patterns.
 Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
 """
 
@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 
 class _Node(Generic[T]):
-    """A component of wildcard patterns: the components that may follow, and the value of the pattern that ends here."""
+    """A component of wildcard patterns.
+
+    It has the components that may follow, and the value of the pattern that ends with it.
+    """
 
     __slots__ = ("children", "value")
 
@@ -24,7 +27,7 @@ class _Node(Generic[T]):
 
 
 class PatternIndex(Generic[T]):
-    """Values by pattern. Each (match, URI) has one value."""
+    """An index of values by pattern. Each pattern, a pair of match policy and URI, has one value."""
 
     __slots__ = ("_lengths", "_prefixes", "_wildcard_count", "_wildcards", "exact")
 
@@ -70,7 +73,7 @@ class PatternIndex(Generic[T]):
             node.value = value
 
     def remove(self, match: Match, uri: str) -> None:
-        """Remove a pattern if it is there."""
+        """Remove a pattern, if present."""
         if match == "exact":
             self.exact.pop(uri, None)
         elif match == "prefix":
@@ -80,7 +83,10 @@ class PatternIndex(Generic[T]):
             self._remove_wildcard(uri.split("."))
 
     def best(self, uri: str) -> T | None:
-        """Return the value for a URI: exact, else the longest prefix, else the wildcard with the foremost literals."""
+        """Return the value for a URI, from the pattern with the highest precedence.
+
+        An exact pattern comes first, then the longest prefix, then the wildcard whose literals come first.
+        """
         value = self.exact.get(uri)
         if value is None and self._lengths:
             value = self._longest_prefix(uri)
@@ -89,20 +95,20 @@ class PatternIndex(Generic[T]):
         return value
 
     def find_all(self, uri: str) -> list[T]:
-        """Return all values that cover ``uri``, the exact one first, then :meth:`patterns`."""
+        """Return the values of all patterns that match ``uri``: the exact one, then those of :meth:`patterns`."""
         exact = self.exact.get(uri)
         patterns = self.patterns(uri)
         return patterns if exact is None else [exact, *patterns]
 
     def patterns(self, uri: str) -> list[T]:
-        """Return all values whose prefix or wildcard covers ``uri``, in order of precedence."""
+        """Return the values of all prefixes and wildcards that match ``uri``, in order of precedence."""
         found = self._matching_prefixes(uri) if self._lengths else []
         if self._wildcard_count:
             found.extend(_walk(self._wildcards, uri.split(".")))
         return found
 
     def find_covering(self, match: Match, pattern: str) -> list[T]:
-        """Return the values of prefixes and wildcards that cover all URIs of ``pattern``, in order of precedence."""
+        """Return the values of prefixes and wildcards that match all URIs of ``pattern``, in order of precedence."""
         if match == "prefix":
             return self._matching_prefixes(pattern)
         components = pattern.split(".")
@@ -155,8 +161,8 @@ class PatternIndex(Generic[T]):
 def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) -> Iterator[T]:
     """Yield the values below ``root`` that match, literals before wildcards at each component.
 
-    ``is_pattern``: the components are a pattern themselves, and every URI that it covers must be covered.
-    There is no recursion, because clients choose the number of components.
+    If ``is_pattern``, the components are a pattern themselves: yield only values that match all of its URIs. The walk
+    is iterative, because clients choose the number of components.
     """
     depths = len(components)
     stack = [(root, 0)]
@@ -167,7 +173,7 @@ def _walk(root: _Node[T], components: list[str], *, is_pattern: bool = False) ->
                 yield node.value
             continue
         component = components[depth]
-        # An empty component in a pattern stands for exactly one component that is not empty.
+        # An empty component in a pattern matches exactly one component that is not empty.
         if component or is_pattern:
             children = node.children
             wildcard = children.get("")

@@ -18,7 +18,7 @@ PROGRESSIVE_RESULTS: Final = "progressive_call_results"
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
     """Check a message against the limits of its sender. Raises RequestRefused.
 
-    Messages up to ``unchecked_size`` keep all limits; callers need not check those.
+    Messages up to ``unchecked_size`` are within all limits; callers can skip this check for them.
     """
     limits = session.limits
     if len(uri) > limits.uri_length:
@@ -29,7 +29,7 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
     if len(args) + len(kwargs) > limits.payload_size:
         raise limits.refusal("payload_size")
     for part in (args, kwargs):
-        # Each level takes at least one byte: shorter payload cannot be too deep.
+        # Each level takes at least one byte, so a shorter payload cannot be too deep.
         if len(part) > limits.depth and is_deeper(session.payload_format, part, limits.depth):
             raise limits.refusal("depth")
 

@@ -1,6 +1,6 @@
 """Define the options of the core: realms, their roles and permissions, services, and limits.
 
-They are immutable values. ``config/`` builds them from its schema; the core never sees the schema.
+The options are immutable. The package ``config`` builds them from its schema, on which the core does not depend.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ Action = Literal["call", "register", "publish", "subscribe"]
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
 
 TRUSTED = "trusted"
-"""The role that may do everything. Of all logins only that of operators can have it."""
+"""The role that may do everything. Only operators can log in with this role."""
 
 OPERATOR = "operator"
-"""The authentication method of those who run the router. It is available at every service."""
+"""The authentication method of the router's operators. It is available at every service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerOptions:
-    """The dynamic authorizer of a role. ``name`` is the URI of a procedure, or another key of who runs it.
+    """The dynamic authorizer of a role. ``name`` is a procedure URI, or another key that identifies it.
 
-    ``timeout``: seconds until a missing answer counts as a refusal. ``remember_for``: seconds for which a cacheable
-    answer is cached, 0 for as long as the realm's configuration stays. ``is_per_authid``: a cached answer holds for
-    one authid, not for the whole role.
+    ``timeout``: seconds after which a request without an answer is refused. ``remember_for``: seconds for which a
+    cacheable answer is cached, 0 to cache it until the realm's configuration changes. ``is_per_authid``: a cached
+    answer is valid for one authid, not for the whole role.
     """
 
     name: str
@@ -77,7 +77,7 @@ class AuthorizerOptions:
 class RoleOptions:
     """A role of a realm. ``allow_by_default`` applies to URIs that no permission covers.
 
-    ``trustlevel`` is sent with each event and invocation that a session of the role causes. If there is an
+    ``trustlevel`` is sent with the events and invocations that sessions of the role cause. If there is an
     ``authorizer``, it decides, and the permissions are not used.
     """
 
@@ -108,7 +108,7 @@ class RealmOptions:
     """The options of a realm, with its roles by name.
 
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
-    - ``strict_request_ids``: the request ids of a session must count 1, 2, 3
+    - ``strict_request_ids``: the request ids of a session must be 1, 2, 3, ...
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
     - ``strict_progress``: progressive results and progressive calls need clients that announced them
     - ``dialect``: ``crossbar`` for what Crossbar sends where the specification demands something else: the answer to
@@ -152,8 +152,8 @@ class RouterOptions:
 class AnonymousLogin:
     """Anonymous authentication at a service: the role, and a fixed authid if there is one.
 
-    ``client_id`` is the authid of a client known by its cookie. It is no part of the configuration, so it is ignored
-    when two logins are compared.
+    ``client_id`` is the authid of a client known by its cookie. It is ignored when two logins are compared, because it
+    is not part of the configuration.
     """
 
     role: str = "anonymous"
@@ -187,17 +187,20 @@ class ServiceOptions:
 
 
 LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
-"""The service of sessions inside the process. No configuration names it."""
+"""The service of sessions inside the process. It does not appear in the configuration."""
 
 
 def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
-    """Whether sessions of a service could not have come as they have. More methods take nothing from anybody."""
+    """Return whether a new configuration of a service admits fewer sessions than the one before.
+
+    Additional methods do not matter.
+    """
     rest = replace(before, authmethods=after.authmethods, limits=after.limits, hello_timeout=after.hello_timeout)
     return rest != after or bool(before.authmethods - after.authmethods)
 
 
 def for_same_client(before: ServiceOptions, after: ServiceOptions) -> ServiceOptions:
-    """Return ``after`` with the client id that ``before`` has, if any."""
+    """Return ``after`` with the client id of ``before``, if there is one."""
     if before.anonymous is None or before.anonymous.client_id is None or after.anonymous is None:
         return after
     return replace(after, anonymous=replace(after.anonymous, client_id=before.anonymous.client_id))

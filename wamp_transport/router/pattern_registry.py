@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class PatternRegistry(Generic[T]):
-    """The records of one kind in a realm. Each (match, URI) has one record, and each record has one id.
+    """The subscriptions or registrations of a realm. Each pair of match policy and URI has one record with one id.
 
-    ``index`` finds records by pattern, ``by_id`` holds them by id in the order of their creation. Both are for reading:
-    only :meth:`create` and :meth:`remove` change them, always together. The hot path uses the index directly.
+    ``index`` finds records by pattern, ``by_id`` holds them by id in the order of their creation. Only :meth:`create`
+    and :meth:`remove` may change them, always together. The hot path reads the index directly.
     """
 
     __slots__ = ("_kind", "_realm", "by_id", "index")
@@ -28,8 +28,8 @@ class PatternRegistry(Generic[T]):
     def create(self, match: Match, uri: str, make: Callable[[int], T]) -> T:
         """Add the record that ``make(id)`` returns for a pattern that has none.
 
-        The id is derived from realm, kind, match and URI, so that each node of a cluster gives the same one. In the
-        rare case that another record has it, a salt gives the next.
+        The id is derived from realm, kind, match and URI, so that all nodes of a cluster assign the same id. If another
+        record already has this id, which is rare, a salt is added.
         """
         salt = 0
         while (record_id := stable_id(self._realm, self._kind, match, uri, salt)) in self.by_id:

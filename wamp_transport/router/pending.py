@@ -1,4 +1,4 @@
-"""Hold what a session has begun and cannot finish yet: a login, or a suspended message and those sent after it."""
+"""Store the unfinished work of a session: a login, or a suspended message and the messages after it."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -7,16 +7,16 @@ from typing import Any, Final
 from ..wamp.messages import Hello, Message
 
 MAX_QUEUED_MESSAGES: Final = 100
-"""Number of queued messages from which on a session is not read."""
+"""Number of queued messages at which reading from the client pauses."""
 MAX_QUEUED_BYTES: Final = 1 << 20
-"""Bytes of queued payload from which on a session is not read."""
+"""Bytes of queued payload at which reading from the client pauses."""
 
 
 class PendingLogin:
-    """A HELLO on its way to a session.
+    """A login in progress: a HELLO that has not been answered with WELCOME or ABORT.
 
-    ``method`` is the first authentication method of the client that is available and not in ``skipped``. ``pending``
-    is what the authenticator keeps between its challenge and the client's answer.
+    ``method`` is the first authentication method of the client that is available and not in ``skipped``. ``pending`` is
+    the authenticator's state between its challenge and the client's answer.
     """
 
     __slots__ = ("hello", "is_challenged", "method", "pending", "skipped")
@@ -32,8 +32,8 @@ class PendingLogin:
 class PendingMessages:
     """The suspended message of a session, and the queue of messages that its client sent afterwards.
 
-    ``answers`` maps the key of each suspension of ``message`` to its answer. They count for this message alone: the
-    next message of the same kind asks again.
+    ``answers`` maps the key of each suspension of ``message`` to its answer. The answers are valid for this message
+    only.
     """
 
     __slots__ = ("_queued_bytes", "answers", "is_reading_paused", "message", "queue")
@@ -46,12 +46,12 @@ class PendingMessages:
         self._queued_bytes = 0
 
     def append(self, message: Message) -> None:
-        """Queue a message behind those that came before it."""
+        """Add a message to the end of the queue."""
         self.queue.append(message)
         self._queued_bytes += payload_size(message)
 
     def pop(self) -> Message:
-        """Remove and return the oldest queued message, and forget the answers for the message before it."""
+        """Remove and return the oldest queued message. Clear the answers for the previous message."""
         self.answers.clear()
         self.message = None
         message = self.queue.popleft()
@@ -65,5 +65,5 @@ class PendingMessages:
 
 
 def payload_size(message: Message) -> int:
-    """Return the bytes of a message's payload."""
+    """Return the size of a message's payload in bytes."""
     return len(getattr(message, "args", b"")) + len(getattr(message, "kwargs", b""))

@@ -1,4 +1,4 @@
-"""Decide what a role may do with a URI, by its permissions or its authorizer, and cache the decisions."""
+"""Decide on the actions of a role, with permissions or an authorizer, and cache the decisions."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -16,9 +16,9 @@ from .records import Session, session_details
 from .suspension import MessageSuspended
 
 MAX_CACHED_DECISIONS = 10_000
-"""Maximum number of cached decisions of a role for each action: clients choose the URIs."""
+"""Maximum number of cached decisions per role and action. Without it, clients could fill the memory with URIs."""
 MAX_CACHED_URI_LENGTH = 255
-"""Length of the longest URI with a cached decision; for an authorizer's, the encoded options are added."""
+"""Maximum length of a URI with a cached decision. For decisions of authorizers, the encoded options count as well."""
 
 NEVER = float("inf")
 
@@ -31,8 +31,8 @@ DENY_ALL = Permission(uri="", match="prefix")
 class Decision:
     """The decision on an action of a role on a URI.
 
-    ``disclose``: the receiver learns who the caller or publisher is. ``is_valid``: the URI is valid. ``failure``: error
-    URI and text if the action is refused for another reason than the role.
+    ``disclose``: the receiver learns the identity of the caller or publisher. ``is_valid``: the URI is valid.
+    ``failure``: the error URI and text, if the reason for a refusal is not the role.
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -54,13 +54,13 @@ DECISIONS = {
 
 
 class Rules:
-    """The permissions of a role, and which of them decides on a URI or a pattern.
+    """The permissions of a role, and the search for the permission that decides on a URI or a pattern.
 
-    One rule decides, and decides alone: the one for exactly this URI, else the longest prefix, else the wildcard with
-    the most literal components; of equal ones the one whose literals stand furthest in front.
-    A pattern is decided by a prefix or wildcard that covers all of it. A rule for a part of the pattern is applied
-    when there is an event or a call of that part.
-    Of two permissions for the same URIs the later one counts.
+    Exactly one permission decides: the one for exactly this URI, or else the longest prefix, or else the wildcard with
+    the most literal components. If several wildcards have equally many, the one whose literals come first decides.
+
+    A permission decides on a pattern if it covers all URIs of the pattern. If it covers only some of them, it is
+    applied to each event or call with such a URI. If two permissions are for the same URIs, the later one decides.
     """
 
     __slots__ = ("_index",)
@@ -95,14 +95,14 @@ def _rank(permission: Permission) -> int:
 
 
 PREFIX_RANK = -(1 << 30)
-"""Sorts prefixes before all wildcards: no URI has so many components."""
+"""The rank of prefixes. It is lower than that of any wildcard, because no URI has so many components."""
 
 
 class Question(NamedTuple):
-    """The question whether a session may do this, as the key of its answer.
+    """A question to an authorizer: whether a session may do something. It is also the cache key of the answer.
 
-    ``options`` are the encoded options of the session's message: other options are another question. ``authid`` is
-    empty if the answer holds for all sessions of a role.
+    ``options`` are the encoded options of the session's message; different options make a different question.
+    ``authid`` is empty if the answer holds for all sessions of a role.
     """
 
     action: Action
@@ -113,7 +113,7 @@ class Question(NamedTuple):
 
 
 class AuthorizerSuspension:
-    """A message that waits for the decision of its role's authorizer. Its answer is a :class:`Decision`."""
+    """A suspension until the role's authorizer has decided. It resolves to a :class:`Decision`."""
 
     __slots__ = ("_authorizer", "_options", "_role", "_session", "key")
 
@@ -149,9 +149,9 @@ class AuthorizerSuspension:
         )
 
     def resolve(self, answer: Answer) -> Decision:
-        """Return the decision that an answer means, and cache it if the authorizer allows that.
+        """Return the decision for an answer, and cache it if the authorizer allows that.
 
-        Anything but Permit refuses: nothing that goes wrong outside may allow what was asked.
+        Any other answer than Permit refuses the action, so that a failing authorizer never allows anything.
         """
         if isinstance(answer, Permit):
             decision = Decision(answer.allow, answer.disclose, is_valid=True)
@@ -194,13 +194,13 @@ class Role:
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
         """Return the decision on a request of a session, with the options of its message.
 
-        Raises MessageSuspended if the role's authorizer has to be asked first. Nothing may have been changed by the
-        message before, because it will be handled again.
+        Raises MessageSuspended if the role's authorizer must be asked first. Call this before changing any state,
+        because the message will be handled again.
         """
         authorizer = self.authorizer
         if authorizer is None:
             return self.decide(action, uri, match)
-        # A plain tuple equals the Question with the same values, and takes a quarter of the time.
+        # A plain tuple equals a Question with the same values, and is created in a quarter of the time.
         question = (action, uri, match, _encode(options), session.authid if authorizer.is_per_authid else "")
         if session.pending is not None and question in session.pending.answers:
             decision: Decision = session.pending.answers[question]
@@ -213,14 +213,14 @@ class Role:
         raise MessageSuspended(AuthorizerSuspension(self, authorizer, session, Question(*question), options))
 
     def covers(self, action: Action, uri: str) -> bool:
-        """Return whether a pattern that was allowed may be used for this URI.
+        """Return whether a permission for a pattern also applies to this URI.
 
         A pattern that an authorizer allowed may be used for all its URIs.
         """
         return self.authorizer is not None or self.decide(action, uri).allowed
 
     def remember(self, question: Question, decision: Decision) -> None:
-        """Cache an authorizer's decision for the time that the authorizer's options allow."""
+        """Cache an authorizer's decision for the time set in the authorizer's options."""
         if self.authorizer is None or len(question.uri) + len(question.options) > MAX_CACHED_URI_LENGTH:
             return
         if len(self._authorizer_cache) >= MAX_CACHED_DECISIONS:
@@ -229,7 +229,7 @@ class Role:
         self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
-        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for which one decides.
+        """Return the decision of the permissions on a URI or a pattern. See :class:`Rules` for the order.
 
         A pattern may cover URIs that other permissions deny, so each event and call of a pattern is checked again.
         """

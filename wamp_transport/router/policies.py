@@ -1,4 +1,4 @@
-"""Choose the callee of a shared registration that gets a call.
+"""Choose the callee for a call to a shared registration.
 
 Sections of the specification: Advanced Profile, "Shared Registration", "Sharded Registration".
 """
@@ -29,9 +29,10 @@ def choose(
 
 
 def choose_by_key(registration: Registration, key: str, excluded: Collection[int] = ()) -> Callee | None:
-    """Return the callee of the shard that a resource key belongs to (rendezvous hashing over node keys).
+    """Return the callee that a resource key is assigned to, by rendezvous hashing over node keys.
 
-    A key belongs to the same callee as long as that callee stays. Callees without a node key have no shard.
+    A key stays assigned to the same callee as long as that callee is registered. Callees without a node key get no
+    keys.
     """
     shards = [
         callee
@@ -42,7 +43,7 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
 
 
 def weight(key: str, node_key: str) -> bytes:
-    """Return the weight of a node for a resource: the same on each node of a cluster, without communication."""
+    """Return the weight of a node for a resource. All nodes of a cluster compute the same weight."""
     return blake2b(f"{node_key}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
@@ -61,7 +62,7 @@ def _choose_random(registration: Registration, candidates: list[Callee], random_
 def _choose_roundrobin(
     registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
 ) -> Callee:
-    """Choose the next callee in the order of registering, starting again after the last one."""
+    """Choose the next callee in the order of registration; after the last one, start again."""
     following = next((callee for callee in candidates if callee.number > registration.last_number), candidates[0])
     registration.last_number = following.number
     return following
@@ -70,7 +71,7 @@ def _choose_roundrobin(
 def _choose_least_loaded(
     registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
 ) -> Callee:
-    """Choose the callee with the fewest calls in flight, round-robin among equals."""
+    """Choose the callee with the fewest calls in flight, by round-robin if several have the fewest."""
     least = min(callee.in_flight for callee in candidates)
     least_loaded = [callee for callee in candidates if callee.in_flight == least]
     return _choose_roundrobin(registration, least_loaded, random_below)
@@ -84,4 +85,4 @@ CHOICES: dict[str, Choice] = {
     "roundrobin": _choose_roundrobin,
     "queue_least_loaded": _choose_least_loaded,
 }
-"""The function that chooses among the candidates, by invocation policy."""
+"""The functions that choose among the candidates, by invocation policy."""

@@ -1,4 +1,4 @@
-"""Keep the sessions of one realm, pass their messages to broker and dealer, and publish its meta events."""
+"""Keep the sessions of a realm, route their messages to the broker and dealer, and publish the realm's meta events."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -43,22 +43,22 @@ from .testaments import take_testaments
 
 ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
 TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
-"""The role of sessions inside the process, in every realm. Their identity is always disclosed, as with Crossbar."""
+"""The role of sessions inside the process, in every realm. It always discloses their identity, as Crossbar does."""
 
 Leave = Callable[..., None]
 """A function that ends a session: id, reason, message, is_quiet=False."""
 
 META_API_FEATURES = ("_meta_api", "event_history")
-"""Endings of the names of features that need meta procedures and events."""
+"""Suffixes of the names of features that require the meta API."""
 
 SEQUENCED_REQUESTS = frozenset({Publish, Subscribe, Unsubscribe, Call, Register, Unregister})
-"""The messages whose request ids count 1, 2, 3 if the realm is strict."""
+"""The messages whose request ids must be 1, 2, 3, ... if the realm is strict."""
 
 
 class Realm:
-    """The sessions that can reach each other, and their roles. ``leave`` ends a session.
+    """A realm: sessions that can reach each other, and their roles. ``leave`` ends a session.
 
-    Only one message is handled at a time: nothing here calls :meth:`receive`, and effects go to the outbox.
+    Only one message is handled at a time: no method calls :meth:`receive`, and all effects are put into the outbox.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -91,7 +91,10 @@ class Realm:
         self.configure(options)
 
     def configure(self, options: RealmOptions) -> None:
-        """Apply new options. :meth:`run_cleanup` revokes subscriptions and registrations that they do not allow."""
+        """Apply new options.
+
+        :meth:`run_cleanup` revokes subscriptions and registrations that the options no longer allow.
+        """
         for name, role in options.roles.items():
             old = self.options.roles.get(name, role)
             if role.authorizer is not None and (old.authorizer is None or old.authorizer.name != role.authorizer.name):
@@ -130,7 +133,10 @@ class Realm:
             self._last_requests[session.id] = 0
 
     def announce_join(self, session: Session) -> None:
-        """Publish that a session has joined. Call it after WELCOME was sent: the session may receive its own event."""
+        """Publish the meta event for a session that has joined.
+
+        Call this after sending WELCOME, because the session may receive the event.
+        """
         self._announce("wamp.session.on_join", "", session_details(session))
 
     def goodbye_reason(self, reason: str) -> str:
@@ -141,7 +147,8 @@ class Realm:
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session of the realm.
 
-        Raises ProtocolViolation, and MessageSuspended if the message must be handled again when an answer is there.
+        Raises ProtocolViolation. Raises MessageSuspended if the message must be handled again after a decision has
+        arrived.
         """
         if self.options.strict_request_ids and type(message) in SEQUENCED_REQUESTS:
             self._count(session, message)
@@ -170,11 +177,11 @@ class Realm:
         session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
-        """Remove a session. Returns False if it was removed before.
+        """Remove a session. Returns False if the session was already removed.
 
         Its calls end immediately; its subscriptions and registrations are removed later by :meth:`run_cleanup`. If
-        ``is_quiet``, its testaments and the meta event are not published. The state of the session must have changed
-        before: a session that is removed must not count as active.
+        ``is_quiet``, its testaments and the meta event are not published. Change the state of the session first: a
+        removed session must not be in an active state.
         """
         if self.sessions.pop(session.id, None) is None:
             return False
@@ -192,9 +199,9 @@ class Realm:
         return True
 
     def run_cleanup(self, steps: int) -> int:
-        """Remove up to ``steps`` subscriptions and registrations of sessions that left or may not have them any more.
+        """Remove up to ``steps`` subscriptions and registrations of sessions that left or lost the permission for them.
 
-        Returns the number of steps that were not needed.
+        Returns the number of unused steps.
         """
         while steps and self._leaving:
             if next(self._leaving[0], True):
@@ -211,9 +218,9 @@ class Realm:
         return steps
 
     def _teardown_steps(self, session: Session) -> Iterator[None]:
-        """Remove the registrations and subscriptions of a session that left, one in each step, oldest first.
+        """Remove the registrations and subscriptions of a session that left, one per step, oldest first.
 
-        The steps work on lists, because finding the first item of a dict takes longer the more were removed before it.
+        The steps iterate over lists: finding the first item of a dict becomes slower with each item removed before it.
         """
         registrations = list(reversed(session.registrations.values()))
         while registrations:
@@ -230,7 +237,7 @@ class Realm:
         return bool(self._leaving or self._reviews)
 
     def stats(self) -> RealmStats:
-        """Count what is in the realm now."""
+        """Return the numbers of objects in the realm."""
         return RealmStats(
             sessions=len(self.sessions),
             subscriptions=len(self.broker.subscriptions),
@@ -240,7 +247,7 @@ class Realm:
         )
 
     def on_undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
-        """Handle a message that could not be encoded for ``session``: its call fails, an event is dropped."""
+        """Handle a message that could not be encoded for ``session``: fail its call, or drop the event."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.on_undeliverable(session, message, fault)
 
@@ -249,9 +256,10 @@ class Realm:
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Revoke what the role of a session does not allow any more; one subscription or registration in each step.
+        """Revoke the subscriptions and registrations that the role of a session no longer allows, one per step.
 
-        What the present authorizer has allowed stays. If there was none, or another one, nothing was allowed by it.
+        Requests that the current authorizer has allowed stay. Those allowed by permissions or by another authorizer do
+        not.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
@@ -269,17 +277,17 @@ class Realm:
 
     def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
         if session.state not in ACTIVE_STATES:
-            return True  # Its teardown removes it anyway.
+            return True  # Its own teardown removes it.
         role = self.roles[session.authrole]
         if role.authorizer is not None:
             return session.authrole not in self._reauthorize
         return role.decide(action, uri, match).allowed
 
     def _publish_testament(self, session: Session, publish: Publish) -> None:
-        """Publish a testament with the identity of its session, unless the role may not publish it any more.
+        """Publish a testament with the identity of its session, unless its role may no longer publish to the topic.
 
-        The authorizer was asked when the testament was added. It is not asked again, because the session has ended
-        and nobody could wait: the pending answer that is set here allows it.
+        The authorizer was asked when the testament was added. It is not asked again, because a session that has ended
+        cannot be suspended. Instead, a prepared answer allows the publication.
         """
         payload_format, session.payload_format = session.payload_format, PYTHON
         session.pending = PendingMessages()
@@ -298,12 +306,12 @@ class Realm:
     def _count(self, session: Session, message: Any) -> None:
         """Check that request ids count 1, 2, 3 (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        Further parts of a progressive call repeat its id. A session that joined before the realm became strict goes on
-        from its last id.
+        Further parts of a progressive call repeat its id. If the realm became strict after a session joined, the
+        session continues from its last id.
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:
-            return  # It was counted before it was suspended.
+            return  # The id was checked before the suspension.
         if type(message) is Call and (request_id in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1

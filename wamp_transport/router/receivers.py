@@ -14,7 +14,7 @@ ReceiverFilter = Callable[[Peer], bool]
 
 
 def receivers(subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> Sequence[int]:
-    """Return the ids of the subscribers that get the event. ``accepts`` is None if the publication has no lists."""
+    """Return the ids of the subscribers that receive the event. ``accepts`` is None if the publication has no lists."""
     if publication.is_plain and publication.session_id not in subscription.subscribers:
         return subscription.receivers
     options = publication.message.options
@@ -35,7 +35,7 @@ def receivers(subscription: Subscription, publication: Publication, accepts: Rec
 def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
     """Return a function that applies the lists of a publication to a peer, or None if it has no lists.
 
-    An empty white list accepts nobody; black lists take precedence over white lists.
+    An empty white list accepts no peer. Black lists take precedence over white lists.
     """
     tests: list[ReceiverFilter] = []
     for eligible, attribute in (
@@ -58,9 +58,9 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return the receivers without a node key, and of those with one the one that the resource belongs to.
+    """Return all receivers without a node key, and the one with the node key that the resource is assigned to.
 
-    A subscriber that is leaving and not removed yet is skipped: the event would reach nobody.
+    Skip subscribers that are leaving: the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

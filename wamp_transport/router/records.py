@@ -16,18 +16,18 @@ from .pending import PendingLogin, PendingMessages
 State = Literal["closed", "authenticating", "challenging", "established", "suspended", "closing", "gone"]
 
 JOINING_STATES = frozenset({"closed", "authenticating", "challenging"})
-"""The states of a session that is not established yet."""
+"""The states of a session that has not joined a realm yet."""
 
 ACTIVE_STATES = frozenset({"established", "suspended"})
-"""The states of a session that is a member of its realm."""
+"""The states of a session that has joined a realm."""
 
 
 class Peer(Protocol):
-    """The client at the other end, as subscriptions, registrations and calls see it.
+    """The interface of a client for subscriptions, registrations and calls.
 
     A :class:`Session` is a peer on this node. A client of another node can be represented by any object with these
-    attributes; nothing in broker, dealer or calls may ask a record's peer for more than :class:`Peer` or
-    :class:`CallPeer` has. ``trustlevel`` is None if the peer's role has none.
+    attributes; the broker, the dealer and the calls may use only the attributes of :class:`Peer` or
+    :class:`CallPeer`. ``trustlevel`` is None if the peer's role has none.
     """
 
     id: int
@@ -37,16 +37,19 @@ class Peer(Protocol):
     state: State
 
     def has(self, role: str, *features: str) -> bool:
-        """Return whether the client announced one of the features for a role; they are spellings of one feature."""
+        """Return whether the client announced one of the features for a role.
+
+        The features are alternative spellings.
+        """
 
 
 class CallPeer(Peer, Protocol):
-    """A caller or callee: a peer that calls, invocations and registrations are recorded at.
+    """A caller or callee: a peer that has records of its calls, invocations and registrations.
 
-    ``calls`` maps the peer's request ids to the calls that it made, ``invocations`` its invocation ids to the calls
-    that it was sent. ``last_invocation`` is the last invocation id that was given out. ``ended_streams`` holds the
-    request ids of ended progressive calls of which more parts may come. ``payload_format`` is the format of the raw
-    payload in the message of the peer that is being handled.
+    ``calls`` maps request ids to the calls that the peer made. ``invocations`` maps invocation ids to the calls that
+    the peer received. ``last_invocation`` is the last invocation id that was assigned. ``ended_streams`` holds the
+    request ids of ended progressive calls that may receive more parts. ``payload_format`` is the format of the raw
+    payload in the peer's current message.
     """
 
     realm: str
@@ -59,11 +62,11 @@ class CallPeer(Peer, Protocol):
 
 
 class Session:
-    """One session of one transport, from the first byte to the end.
+    """A session on a transport, from the first byte to the end.
 
     Only ``session.move`` assigns ``state``. ``login`` is set from HELLO to WELCOME if there are credentials to check,
-    ``pending`` while a message is suspended. ``deadline`` is the one thing that the session is waiting for, and
-    ``ticket`` the number of an open request to the outside, 0 without one.
+    ``pending`` while a message is suspended. ``deadline`` is the session's current deadline, and
+    ``ticket`` the number of its open request to an authenticator or authorizer, or 0.
     """
 
     __slots__ = (
@@ -102,7 +105,10 @@ class Session:
         self.testaments: dict[str, list[Publish]] = {"detached": [], "destroyed": []}
 
     def has(self, role: str, *features: str) -> bool:
-        """Return whether the client announced one of the features for a role; they are spellings of one feature."""
+        """Return whether the client announced one of the features for a role.
+
+        The features are alternative spellings.
+        """
         announced = self.roles.get(role)
         if announced is None or announced.features is None:
             return False
@@ -129,8 +135,8 @@ def session_details(session: Session) -> dict[str, Any]:
 class Subscription:
     """A topic or pattern and its subscribers, in the order of subscribing.
 
-    ``node_keys`` holds the node key of each subscriber that gave one. If ``is_persistent``, the subscription stays
-    without subscribers, because it has a history.
+    ``node_keys`` holds the node keys of the subscribers that have one. If ``is_persistent``, the subscription has an
+    event history and is kept even without subscribers.
     """
 
     __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")
@@ -165,14 +171,14 @@ class Subscription:
 
     @property
     def receivers(self) -> tuple[int, ...]:
-        """The ids of all subscribers. The tuple is built once and reused until the next change."""
+        """The ids of all subscribers. The tuple is cached until the next change."""
         if self._receivers is None:
             self._receivers = tuple(self.subscribers)
         return self._receivers
 
 
 class RealmStats(NamedTuple):
-    """What there is in a realm. ``calls`` are in flight; ``retained`` are topics with a retained event."""
+    """The numbers of objects in a realm. ``calls`` are in flight; ``retained`` are topics with a retained event."""
 
     sessions: int
     subscriptions: int
@@ -184,8 +190,8 @@ class RealmStats(NamedTuple):
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``time`` is set when the publication is stored. ``is_plain`` means that its options ask for an acknowledgement at
-    most. ``is_disclosed`` means that its receivers learn who published it.
+    ``time`` is set when the publication is stored. ``is_plain`` means that no option except ``acknowledge`` is set.
+    ``is_disclosed`` means that the receivers learn the publisher's identity.
     """
 
     id: int
@@ -201,10 +207,10 @@ class Publication(Struct, gc=False):
 
 
 class Callee:
-    """A peer in a registration, and the options that it registered with.
+    """A peer that registered a procedure, and its options.
 
-    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` grows in the order of
-    registering.
+    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` is the position in the order of
+    registration.
     """
 
     __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "peer")
@@ -230,9 +236,9 @@ class Callee:
 
 
 class Registration:
-    """A procedure or pattern and its callees by session id, in the order of registering.
+    """A procedure or pattern and its callees by session id, in the order of registration.
 
-    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` goes on from there.
+    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` continues after it.
     """
 
     __slots__ = ("callees", "created", "id", "invoke", "last_number", "match", "procedure")
@@ -255,10 +261,10 @@ class Registration:
 class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
-    ``call`` is kept unchanged for the next callee if this one is unavailable; ``tried`` holds the session ids of the
-    callees that were. While ``is_streaming``, more parts of the call may follow; ``details`` are those of the first
-    INVOCATION, which hold for all parts. ``is_disclosed``: the rules of the caller's role disclose its identity.
-    ``is_killed``: the caller canceled with mode ``kill``, and the callee's answer still has to come.
+    ``call`` is kept unchanged to send it to the next callee if this one is unavailable. ``tried`` holds the session ids
+    of unavailable callees. While ``is_streaming``, more parts of the call may follow. ``details`` are the details of
+    the first INVOCATION, which apply to all parts. ``is_disclosed``: the rules of the caller's role disclose its
+    identity. ``is_killed``: the caller canceled with mode ``kill``, and the callee's answer still has to come.
     """
 
     caller: CallPeer

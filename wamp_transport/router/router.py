@@ -1,8 +1,8 @@
-"""Provide the router core: open and close sessions, receive messages, and leave effects in an outbox.
+"""Provide the router core, which handles sessions and messages and puts effects into an outbox.
 
-It is synchronous and without I/O. Its owner calls it from one thread only, calls :meth:`Router.advance` when a deadline
-is due and :meth:`Router.run_cleanup` while there is cleanup, and carries out the effects in order after each call. No
-effect may be carried out during a call: methods are not reentrant.
+The core is synchronous and does no I/O. Its owner must call it from one thread only. The owner calls
+:meth:`Router.advance` when a deadline is due, and :meth:`Router.run_cleanup` while there is cleanup. After each call it
+carries out the effects in order. Methods are not reentrant, so no effect may be carried out during a call.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +30,8 @@ NO_REASON = ReasonDetails()
 class Router:
     """A WAMP router core.
 
-    Effects of one call are in the order in which clients must see them. A session that ends gets the effect that ends
-    it before the effects of its leaving, because those are for others.
+    Effects of one call are in the order in which clients must see them. When a session ends, its own last effect comes
+    first. The effects for other sessions follow.
     """
 
     def __init__(self, options: RouterOptions, environment: Environment) -> None:
@@ -39,11 +39,11 @@ class Router:
         self._environment = environment
         self._deadlines = environment.deadlines
         self.outbox: list[Effect] = []
-        """The effects that were not taken yet; see :meth:`take_effects`."""
+        """The effects that the owner has not taken yet; see :meth:`take_effects`."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._unfinished: set[str] = set()
-        """Realms whose options are applied by half, if an error was raised in between."""
+        """Realms whose options were only partly applied because of an error."""
         self._tickets = Tickets(self.outbox)
         self._establishment = SessionEstablishment(
             options, self.realms, environment, self.outbox, self._tickets, self._abort
@@ -85,9 +85,9 @@ class Router:
         return session_id
 
     def receive(self, session_id: int, message: Message) -> bool:
-        """Handle one message of a session's client. Messages of a session that is gone are ignored.
+        """Handle one message of a session's client. Ignore messages of a session that has ended.
 
-        Returns whether the effects may wait until further messages of the session have been received.
+        Returns whether the effects may be delayed until further messages of the session have been received.
         """
         session = self.sessions.get(session_id)
         if session is None:
@@ -105,7 +105,7 @@ class Router:
         return False
 
     def decide(self, ticket: int, answer: Answer) -> None:
-        """Pass on the answer to the request with this ticket. It is ignored if the ticket is not valid any more."""
+        """Handle the answer to the request with this ticket. Ignore it if the ticket is no longer valid."""
         session = self._tickets.take(ticket)
         if session is None:
             return
@@ -117,7 +117,7 @@ class Router:
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
         """Abort a session whose client broke the protocol: send ABORT and close the transport.
 
-        Another ``reason`` is for faults that are not the client's.
+        Pass another ``reason`` for faults that the client did not cause.
         """
         session = self.sessions.get(session_id)
         if session is not None:
@@ -131,7 +131,7 @@ class Router:
             realm.on_undeliverable(session, message, fault)
 
     def close_session(self, session_id: int) -> None:
-        """End a session whose transport is lost."""
+        """End a session whose transport was lost."""
         session = self.sessions.get(session_id)
         if session is not None:
             self._end(session, errors.CLOSE_TRANSPORT_LOST)
@@ -164,7 +164,7 @@ class Router:
     def configure(self, options: RouterOptions, services: Mapping[str, ServiceOptions] | None = None) -> None:
         """Apply new options. Sessions stay, except those whose realm or role was removed.
 
-        ``services`` are the path services whose limits have changed, by key.
+        ``services`` are the path services with changed limits, by key.
         """
         self._options = self._establishment.options = options
         # Sessions get their service before their realm is configured: the realm computes their limits from it.
@@ -183,8 +183,8 @@ class Router:
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
-                # Sessions without a role have left: the realm needs the role of each session that it has. Suspended
-                # messages are handled again last, by the new rules.
+                # Sessions without a role have left before: the realm needs the role of each session. Suspended messages
+                # are handled again last, by the new rules.
                 realm.configure(new)
                 self._suspended_messages.restart(realm.sessions.values())
                 self._unfinished.discard(name)
@@ -196,9 +196,9 @@ class Router:
             self._on_deadline[deadline.kind](deadline.subject)
 
     def run_cleanup(self, steps: int) -> None:
-        """Remove up to ``steps`` subscriptions and registrations of sessions that left or may not have them any more.
+        """Remove up to ``steps`` subscriptions and registrations of sessions that left or lost the permission for them.
 
-        It is done in steps so that the owner of the router can serve other sessions in between.
+        Between the calls, the owner of the router can serve other sessions.
         """
         for realm in self.realms.values():
             steps = realm.run_cleanup(steps)
@@ -227,14 +227,14 @@ class Router:
     # --- handlers, named in the session table --------------------------------------------------------------------
 
     def on_realm_message(self, session: Session, message: Message) -> None:
-        """Pass a message to the realm of the session."""
+        """Pass a message to the session's realm."""
         self.realms[session.realm].receive(session, message)
 
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """Handle GOODBYE of the client: answer it, and wait for another HELLO on the same transport."""
         self._suspended_messages.cancel(session)
         self._send(session, Goodbye(NO_REASON, self.realms[session.realm].goodbye_reason(message.reason)))
-        # Before the effects of leaving: the session is still a receiver of those, and must not get them.
+        # Send this before the effects of leaving: the session could receive them, and must not.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session, message.reason)
@@ -251,7 +251,7 @@ class Router:
     def _ignore(self, session: Session, message: Message) -> None:
         """Ignore a message that came after the session had ended."""
 
-    # --- parts of the above --------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _open_realms(self, options: RouterOptions) -> None:
         for name, realm_options in options.realms.items():
@@ -267,7 +267,7 @@ class Router:
             self._close(session, reason, message)
 
     def _close(self, session: Session, reason: str, message: str) -> None:
-        # Before the effects of leaving: the session is still a receiver of those, and must not get them.
+        # Send this before the effects of leaving: the session could receive them, and must not.
         self.outbox.append(Close(session.id, reason, message))
         self._end(session, reason)
 

@@ -77,12 +77,12 @@ TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
 
 
 def move(session: Session, step: Step) -> None:
-    """Change the state of a session. A step that the table does not have is a bug and raises KeyError."""
+    """Change the state of a session. Raises KeyError for a step that is not in the table, which is a bug."""
     session.state = TRANSITIONS[session.state][step]
 
 
 def unexpected_message(session: Session, message: Message) -> ProtocolViolation:
-    """Return the error of sending ``message`` in the current state."""
+    """Return the error for a ``message`` that is invalid in the current state."""
     name = NAMES[type(message)]
     if session.state == "closed":
         return ProtocolViolation(f"{name} before a session is established: HELLO must come first")

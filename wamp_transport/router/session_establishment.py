@@ -1,7 +1,7 @@
-"""Establish sessions, from HELLO to WELCOME: authenticate the peer if credentials are needed, and let it join.
+"""Establish sessions, from HELLO to WELCOME: authenticate the peer if necessary, and add it to its realm.
 
-Peers of a service with an anonymous login join without a request to the authenticator. A login that fails is final: the
-router sends ABORT and closes the transport, so that a connection has one attempt only.
+If a service has an anonymous login, peers join without a request to the authenticator. A failed login is final: the
+router sends ABORT and closes the transport, so each connection has only one attempt.
 Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
@@ -39,7 +39,7 @@ Abort = Callable[[Session, str, str], None]
 
 
 class LoginRefused(Exception):
-    """A login has failed. It carries reason and message of the ABORT."""
+    """Raised if a login fails. It holds the reason and the message for ABORT."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -47,9 +47,9 @@ class LoginRefused(Exception):
 
 
 class SessionEstablishment:
-    """The session establishment of a router. ``options`` are replaced when the router applies new ones.
+    """The session establishment of a router. The router replaces ``options`` when it applies new ones.
 
-    Each public method ends with exactly one of WELCOME, CHALLENGE, a request to the authenticator, or ABORT.
+    Each public method has exactly one outcome: WELCOME, CHALLENGE, a request to the authenticator, or ABORT.
     """
 
     def __init__(
@@ -89,7 +89,10 @@ class SessionEstablishment:
             self._abort(session, refused.reason, str(refused))
 
     def admit(self, session: Session, hello: Hello, principal: Admit) -> None:
-        """Let a peer inside the process join as ``principal`` without a login. It may have the role ``trusted``."""
+        """Add a peer inside the process to its realm as ``principal``, without a login.
+
+        The role ``trusted`` is allowed.
+        """
         session.roles = hello.details.roles or {}
         try:
             self._join(session, principal)
@@ -102,7 +105,7 @@ class SessionEstablishment:
         self._authenticate(session, session.login, message)
 
     def on_answer(self, session: Session, answer: Answer) -> None:
-        """Handle the answer of the authenticator. An answer of another kind counts as a failure."""
+        """Handle the authenticator's answer. Treat an answer of an unexpected type as a failure."""
         try:
             if isinstance(answer, Admit):
                 self._accept(session, answer)
@@ -126,10 +129,10 @@ class SessionEstablishment:
         text = f"no AUTHENTICATE within {self.options.challenge_timeout:g} seconds"
         self._abort(session, errors.AUTHENTICATION_FAILED, text)
 
-    # --- parts of the above --------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _try_next(self, session: Session, login: PendingLogin) -> None:
-        """Try the next method that the peer offers, each of them once."""
+        """Try the next method that the peer offers. Each method is tried once."""
         login.skipped.add(login.method)
         login.method = choose_method(session.service, login.hello.details.authmethods, login.skipped)
         if needs_authenticator(session.service, login.method):
@@ -249,7 +252,7 @@ def needs_authenticator(service: ServiceOptions, method: str) -> bool:
 
 
 def choose_method(service: ServiceOptions, offered: Sequence[str] | None, skipped: Collection[str] = ()) -> str:
-    """Return the first offered method that the service has and that was not skipped. Raises LoginRefused.
+    """Return the first offered method that the service supports and that is not in ``skipped``. Raises LoginRefused.
 
     A client that offers no method is treated as if it offered ``anonymous``.
     """

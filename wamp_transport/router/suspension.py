@@ -1,8 +1,8 @@
-"""Suspend a message until an answer from outside the core is there, and resume it with that answer.
+"""Suspend a message until an answer from outside the core arrives, and resume it with that answer.
 
-A handler raises :class:`MessageSuspended` before it has changed anything. When the answer is there, the same message is
-handled again from the start; the handler then finds the answer in ``session.pending.answers``. Meanwhile the later
-messages of the session are queued, so that their order is kept; other sessions are not affected.
+A handler raises :class:`MessageSuspended` before it has changed anything. When the answer arrives, the same message is
+handled again from the start; the handler then finds the answer in ``session.pending.answers``. Until then, later
+messages of the session are queued to keep their order. Other sessions are not affected.
 Section of the specification: Basic Profile, "Ordering Guarantees".
 """
 
@@ -20,10 +20,10 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """The question that a suspended message waits for, and the meaning of its answer.
+    """A question that a suspended message waits for. It also interprets the answer.
 
-    ``key`` identifies the question among those of one message. ``timeout`` is in seconds; when it is over,
-    ``timeout_answer`` counts as the answer.
+    ``key`` identifies the question among all questions of one message. After ``timeout`` seconds, ``timeout_answer`` is
+    used as the answer.
     """
 
     @property
@@ -36,19 +36,22 @@ class Suspension(Protocol):
 
     @property
     def timeout_answer(self) -> Answer:
-        """The answer if none came in time."""
+        """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
-        """Return the effect that asks the question; its answer must name the ticket."""
+        """Return the effect that asks the question. The answer must include the ticket."""
 
     def resolve(self, answer: Answer) -> Any:
-        """Return what the handler finds under ``key``. An answer of another kind must become a failure, not raise."""
+        """Return the value to store under ``key`` for the handler.
+
+        Treat an answer of an unexpected type as a failure; do not raise.
+        """
 
 
 class MessageSuspended(Exception):
-    """A message cannot be handled before a question is answered.
+    """Raised if a message cannot be handled until a question is answered.
 
-    Raise it only while nothing has been changed by the message, as the message will be handled again from the start.
+    Raise it before changing any state, because the message will be handled again from the start.
     """
 
     def __init__(self, suspension: Suspension) -> None:
@@ -57,10 +60,10 @@ class MessageSuspended(Exception):
 
 
 class SuspendedMessages:
-    """The suspended messages of a router, one a session. ``receive(session_id, message)`` handles a message.
+    """The suspended messages of a router, at most one per session. ``receive(session_id, message)`` handles a message.
 
-    Invariant: a session has an entry here exactly as long as its state is ``suspended``. Messages are handled in the
-    order in which they came: the queue is handled before the session is read again.
+    Invariant: a session has an entry exactly while its state is ``suspended``. Messages are handled in the order of
+    arrival: the queue is handled before the session is read again.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class SuspendedMessages:
 
     def suspend(self, session: Session, message: Message, suspension: Suspension) -> None:
         """Suspend ``message`` and ask its question. Later messages of the session go to :meth:`queue`."""
-        # A message that is resumed may be suspended again: its earlier answers and the queue stay.
+        # A resumed message may be suspended again. It then keeps its earlier answers and the queue.
         pending = session.pending = session.pending or PendingMessages()
         pending.message = message
         self._suspended[session.id] = (pending, suspension)
@@ -88,7 +91,7 @@ class SuspendedMessages:
         self._outbox.append(suspension.request(ticket))
 
     def queue(self, session: Session, message: Message) -> None:
-        """Queue a message of a suspended session; pause reading when there are too many."""
+        """Queue a message of a suspended session; pause reading from the client if the queue is full."""
         pending, _ = self._suspended[session.id]
         pending.append(message)
         if pending.is_full and not pending.is_reading_paused:
@@ -102,7 +105,7 @@ class SuspendedMessages:
         self._handle(session, pending)
 
     def restart(self, sessions: Iterable[Session]) -> None:
-        """Handle suspended messages again without their answers, as the rules that asked have changed."""
+        """Handle suspended messages again without their answers, because the rules that required them have changed."""
         for session in list(sessions):
             if session.state == "suspended":
                 self._tickets.withdraw(session)
@@ -111,12 +114,12 @@ class SuspendedMessages:
                 self._handle(session, pending)
 
     def cancel(self, session: Session) -> None:
-        """Drop the suspended message and the queue of a session that ends. Does nothing if there are none."""
+        """Drop the suspended message and the queue of a session that ends. Do nothing if the session has neither."""
         self._tickets.withdraw(session)
         self._suspended.pop(session.id, None)
         pending, session.pending = session.pending, None
         if pending is not None:
-            # The session may end while its own queue is being handled: the loop in _handle must find it empty.
+            # The session may end while _handle iterates over this queue: the loop must then find an empty queue.
             pending.queue.clear()
             self._resume_reading(session, pending)
 
@@ -127,7 +130,7 @@ class SuspendedMessages:
         self.resume(session, suspension.timeout_answer)
 
     def _handle(self, session: Session, pending: PendingMessages) -> None:
-        """Handle the suspended message, then the queue up to the next message that is suspended or ends the session."""
+        """Handle the suspended message, then queued messages until one is suspended or ends the session."""
         move(session, "resume")
         message = pending.message
         while message is not None:

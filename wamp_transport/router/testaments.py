@@ -1,4 +1,4 @@
-"""Keep the testaments of a session: publications that are made when it has ended.
+"""Keep the testaments of a session: publications that the router makes when the session ends.
 
 Section of the specification: Advanced Profile, "Session Testament".
 """
@@ -14,7 +14,7 @@ SCOPES: Final = ("detached", "destroyed")
 """The scopes, in the order in which their testaments are published."""
 
 MAX_TESTAMENTS: Final = 100
-"""Maximum number of testaments of a session, both scopes together."""
+"""Maximum number of testaments of a session, in both scopes together."""
 
 
 def add_testament(session: Session, scope: str, publish: Publish) -> None:
@@ -31,7 +31,7 @@ def flush_testaments(session: Session, scope: str) -> None:
 
 
 def take_testaments(session: Session) -> list[Publish]:
-    """Remove and return all testaments in the order to publish.
+    """Remove all testaments and return them in the order of publication.
 
     Sessions cannot be resumed, so both scopes end together.
     """

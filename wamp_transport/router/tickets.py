@@ -1,4 +1,4 @@
-"""Issue tickets for requests to the outside: at most one open ticket for each session."""
+"""Issue tickets for requests to authenticators and authorizers, at most one open ticket per session."""
 
 from itertools import count
 
@@ -7,7 +7,7 @@ from .records import Session
 
 
 class Tickets:
-    """The open tickets of a router. An answer names its ticket; a ticket is valid once, while its session waits."""
+    """The open tickets of a router. An answer includes its ticket. A ticket is valid once, while its session waits."""
 
     def __init__(self, outbox: list[Effect]) -> None:
         self._outbox = outbox
@@ -15,13 +15,13 @@ class Tickets:
         self._open: dict[int, Session] = {}
 
     def issue(self, session: Session) -> int:
-        """Return a new ticket for the request that ``session`` waits for now."""
+        """Return a new ticket for the request that ``session`` waits for."""
         ticket = session.ticket = next(self._numbers)
         self._open[ticket] = session
         return ticket
 
     def take(self, ticket: int) -> Session | None:
-        """Close a ticket and return the session that waits for its answer, or None if it is not valid any more."""
+        """Close a ticket and return the session that waits for the answer, or None if the ticket is no longer valid."""
         session = self._open.pop(ticket, None)
         if session is not None:
             session.ticket = 0
@@ -31,7 +31,7 @@ class Tickets:
     def withdraw(self, session: Session, *, is_late: bool = False) -> None:
         """Close the ticket of a session without an answer, if it has one.
 
-        The session has ended, or, if ``is_late``, the time for the answer is over.
+        Call this if the session has ended or, with ``is_late``, if no answer came in time.
         """
         if session.ticket:
             del self._open[session.ticket]

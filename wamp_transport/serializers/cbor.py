@@ -36,7 +36,7 @@ TOO_DEEP_TEXT: Final = "nesting depth"
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """Raise an error: a few shared values can expand to any size."""
+    """Raise an error. Shared values are refused because a small message could expand to any size."""
     raise ProtocolViolation("malformed message: CBOR tags for shared values are not accepted")
 
 
@@ -60,7 +60,7 @@ FRACTION: Final = 30
 
 
 def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
-    """Return a check for numbers with ``tag``, which consist of two whole numbers. The values stay as they are."""
+    """Return a decoder for ``tag`` that checks for a pair of integers and returns the tag unchanged."""
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:
         first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
@@ -98,7 +98,7 @@ class CborSerializer:
 
     - Shared values, very long decimals and very long fractions are refused.
     - Typed arrays of bytes become bytes.
-    - Regular expressions and mail stay tags with a text. Only receivers that use CBOR get them, since no other
+    - Regular expressions and mail remain tags around text. Only receivers that use CBOR get them, since no other
       serialization has them.
 
     ``undefined`` counts as absent in options.
@@ -144,7 +144,10 @@ class CborSerializer:
             raise unsayable(self.name, fault) from fault
 
     def is_deeper(self, raw: Any, depth: int) -> bool:
-        """Return whether payload is nested deeper than ``depth``. Tags count, an innermost empty list does not."""
+        """Return whether payload is nested deeper than ``depth``.
+
+        Tags count as a level, an innermost empty list does not.
+        """
         data = bytes(raw)
         if data[depth:].isascii() or len(data.translate(None, ALL_BUT_CONTAINERS)) <= depth:
             return False

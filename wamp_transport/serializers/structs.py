@@ -1,4 +1,4 @@
-"""The common part of the serializers that use msgspec: the order of the steps, and what counts as a fault."""
+"""The base class of the serializers that use msgspec. It defines the steps of decoding and the errors."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -62,7 +62,7 @@ class StructSerializer:
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode bytes that strict decoding refused. Raises ProtocolViolation unless they are a message after all."""
+        """Decode bytes that strict decoding refused. Raises ProtocolViolation if they really are no message."""
         raise violation(fault) from fault
 
     def elements(self, data: bytes) -> Iterator[Any]:
@@ -102,10 +102,10 @@ def unsayable(name: str, fault: Exception) -> PayloadError:
 
 
 def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...] = DECODE_FAULTS) -> Message:
-    """Return the message that the first elements make. Its payload is nested too deep to be read.
+    """Return a message made of the first elements only, because its payload is nested too deep to be read.
 
-    Raises ProtocolViolation if the message has no payload or the nesting is elsewhere. ``faults`` are the exceptions
-    that reading may raise.
+    Raises ProtocolViolation if the message has no payload or if other elements are nested too deep. ``faults`` are the
+    exceptions that reading may raise.
     """
     try:
         code: Any = next(elements, None)
@@ -118,7 +118,7 @@ def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...]
 
 
 def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:
-    """Return the head of a message with ``code`` and its payload: args and kwargs, as far as given."""
+    """Return the head of a message with ``code``, and its payload: args and kwargs, if present."""
     split = PAYLOAD_POSITION.get(code, len(elements)) if type(code) is int else len(elements)
     payload = elements[split:]
     if len(payload) > 2:
@@ -127,10 +127,10 @@ def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]
 
 
 def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> Message:
-    """Return the message, without payload, that plain values make.
+    """Return the message, without payload, for a list of plain values.
 
-    ``undefined`` of a serialization counts as absent. A float that is a whole number counts as that number, since
-    JavaScript has no other way to write an id above 32 bits. Raises one of DECODE_FAULTS.
+    Values for which ``is_undefined`` is true count as absent. A float without a fraction is read as an integer, because
+    JavaScript clients send ids above 32 bits as floats. Raises one of DECODE_FAULTS.
     """
     code = head[0]
     kind = KINDS.get(code) if type(code) is int else None

@@ -1,1 +1,1 @@
-"""Stores in the database for the interfaces of lower layers."""
+"""Data that is stored in the database. Each module implements an interface of a lower layer."""

@@ -1,7 +1,7 @@
-"""The keys of a mapping that have a column of their own: splitting a mapping into columns and the rest, and joining it.
+"""Conversion between a mapping and a row: some keys are stored in separate columns, the rest in one JSON column.
 
-Nothing is added or lost: values that a column cannot distinguish from "not given" (null, an empty text) stay in the
-rest.
+The conversion loses nothing. A value that its column cannot distinguish from "not given" (null or an empty text) is
+stored with the rest.
 """
 
 import copy
@@ -19,7 +19,7 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and the keys that lead to its value. ``is_always_given`` if an empty text is a value as well."""
+    """A column, and the keys that lead to its value in the mapping. ``is_always_given``: an empty text is a value."""
 
     name: str
     keys: tuple[str, ...]
@@ -29,7 +29,7 @@ class Column:
 
 
 def _port(text: str) -> int | str:
-    """Return a port as a number, or as the name of an environment variable."""
+    """Return a port as a number, or as text if it is the name of an environment variable."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
 
 
@@ -58,14 +58,14 @@ Row = Realm | Role | PermissionRule | Transport
 
 
 def columns_of(row: Row) -> tuple[Column, ...]:
-    """Return the columns of a row. Transports that are not offered have none: their endpoint may have any form."""
+    """Return the columns of a row. An unsupported transport has no columns, because its endpoint can have any form."""
     if isinstance(row, Transport):
         return TRANSPORT if row.type in ("web", "websocket") else ()
     return {Realm: REALM, Role: ROLE, PermissionRule: PERMISSION}[type(row)]
 
 
 def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
-    """Fill the columns and ``settings`` of a row from a mapping that passed the checks."""
+    """Fill the columns and ``settings`` of a row from a validated mapping."""
     rest: dict[str, Any] = copy.deepcopy(dict(mapping))
     for column in columns_of(row):
         *above, key = column.keys
@@ -79,7 +79,7 @@ def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
 
 
 def join_columns(row: Row) -> dict[str, Any]:
-    """Return the mapping that a row stands for, without the rows below it."""
+    """Return the mapping for a row, without its child rows."""
     mapping: dict[str, Any] = {}
     rest = copy.deepcopy(row.settings)
     for column in columns_of(row):
@@ -95,7 +95,7 @@ def join_columns(row: Row) -> dict[str, Any]:
 
 
 def _merged(first: dict[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge ``rest`` into ``first`` and return it. Existing values win."""
+    """Merge ``rest`` into ``first`` and return ``first``. Existing values are kept."""
     for key, value in rest.items():
         if key not in first:
             first[key] = value

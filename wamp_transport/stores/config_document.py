@@ -1,4 +1,4 @@
-"""The rows of the configuration as the mapping of a config.json, with the place of each row in it."""
+"""Conversion of the configuration's rows to a config.json mapping. It can also find the row for a JSON path."""
 
 import copy
 from collections import defaultdict
@@ -26,7 +26,7 @@ Kind = TypeVar("Kind", bound=ConfigurationRow)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """All rows of the configuration, as stored or as they would be stored after an edit."""
+    """All rows of the configuration. They can include an edit that is not stored yet."""
 
     document: dict[str, Any] | None = None
     realms: tuple[Realm, ...] = ()
@@ -51,7 +51,7 @@ class Rows:
         )
 
     def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":
-        """Return these rows with some changed, added (those without a primary key) or removed. Nothing is stored."""
+        """Return these rows with rows changed, added (if they have no primary key) or removed. Nothing is stored."""
         changed, removed = list(changed), list(removed)
         return replace(
             self,
@@ -65,13 +65,13 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocument:
-    """A mapping, and the JSON path of each row in it."""
+    """A mapping of the configuration, and the JSON path of each row in it."""
 
     mapping: dict[str, Any]
     places: dict[str, ConfigurationRow] = field(default_factory=dict)
 
     def owner(self, path: str) -> tuple[ConfigurationRow | None, str]:
-        """Return the row that a JSON path leads into, and the rest of the path below that row."""
+        """Return the row that contains a JSON path, and the remaining path within that row."""
         for length in range(len(path), 0, -1):
             row = self.places.get(path[:length])
             if row is not None and (length == len(path) or path[length] in ".["):
@@ -80,7 +80,7 @@ class ConfigDocument:
 
 
 def to_document(rows: Rows) -> ConfigDocument:
-    """Return the mapping of all enabled rows. Raises ConfigError if two of them exclude each other."""
+    """Return the mapping of all enabled rows. Raises ConfigError if two of them conflict."""
     document: dict[str, Any] = copy.deepcopy(_document(rows))
     rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
@@ -113,7 +113,10 @@ def realm_mapping(realm: Realm) -> dict[str, Any]:
 
 
 def transport_mapping(transport: Transport) -> dict[str, Any]:
-    """Return a stored transport, enabled or not, with its services. Raises ConfigError if two share a path."""
+    """Return a stored transport with its services, even if it is disabled.
+
+    Raises ConfigError if two services share a path.
+    """
     listed = copy.copy(transport)
     listed.enabled = True
     services = tuple(WebPath.objects.filter(transport=transport).order_by("pk"))
@@ -133,7 +136,7 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Put a mapping into the worker that its row names, or into the first router."""
+    """Add a mapping to the worker that its row names or, if it names none, to the first router."""
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
     if not routers:
@@ -157,7 +160,10 @@ def _role(role: Role, permissions: Sequence[PermissionRule], owners: dict[int, C
 
 
 def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> dict[str, Any]:
-    """Return the services of a transport, nested as their keys say. Missing branches are added."""
+    """Return the services of a transport, nested by the segments of their paths.
+
+    Missing branches (services of type *path*) are added.
+    """
     paths: dict[str, Any] = {}
     for service in services:
         mapping = {"type": service.type, **copy.deepcopy(service.settings)}
@@ -175,7 +181,10 @@ def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> 
 
 
 def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the branch under a key. A service that is already there moves to the branch's own path."""
+    """Return the branch at a key, and add it if it is missing.
+
+    A service that is already at the key becomes the root path of the new branch.
+    """
     there: dict[str, Any] | None = paths.get(key)
     if there is None or there["type"] != BRANCH:
         paths[key] = {"type": BRANCH, "paths": {} if there is None else {ROOT: there}}
@@ -184,7 +193,7 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Put a service under a key, in or around a branch there. Return False if another service is there."""
+    """Add a service at a key, or merge it with an existing branch. Return False if there is another service."""
     there = paths.get(key)
     if there is None:
         paths[key] = mapping
@@ -204,7 +213,7 @@ def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict
 def _places(
     value: Any, owners: dict[int, ConfigurationRow], location: Location = ()
 ) -> Iterator[tuple[Location, ConfigurationRow]]:
-    """Yield the location of every mapping that a row stands for."""
+    """Yield the location and the row of each mapping that was created from a row."""
     if isinstance(value, dict):
         if id(value) in owners:
             yield location, owners[id(value)]
@@ -216,7 +225,7 @@ def _places(
 
 
 def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]]:
-    """Return rows by the key of their parent, which may not be stored yet."""
+    """Return the rows grouped by the key of their parent row. The parent may be unsaved."""
     grouped: defaultdict[int, list[Child]] = defaultdict(list)
     for row in rows:
         primary: int | None = getattr(row, f"{name}_id")
@@ -225,7 +234,7 @@ def _by_parent(rows: Iterable[Child], name: str) -> defaultdict[int, list[Child]
 
 
 def _key(row: ConfigurationRow) -> int:
-    """Return a row's primary key or, if it has none yet, a number that no primary key is."""
+    """Return a row's primary key. For an unsaved row, return a number that cannot be a primary key."""
     return row.pk if row.pk is not None else -id(row)
 
 

@@ -1,7 +1,7 @@
-"""The configuration in the database: read as one mapping, checked like a file, replaced as a whole.
+"""The configuration in the database. It is read as one mapping, validated like a file, and replaced as a whole.
 
-All functions are synchronous. The mapping is that of a config.json of version 2, without loss: an import can be
-exported again unchanged, except for secrets, which are stored as hashes and derived keys.
+All functions are synchronous. The mapping is that of a config.json of version 2. An imported configuration is exported
+unchanged, except for secrets, which are stored as hashes and derived keys.
 """
 
 import copy
@@ -37,11 +37,11 @@ Result = TypeVar("Result")
 
 
 READ_ATTEMPTS = 5
-"""How often the rows are read before a reader gives up because they change all the time."""
+"""The maximum number of attempts to read the rows while they are being changed."""
 
 
 class ConfigurationChanging(DatabaseError):
-    """The rows were changed during each attempt to read them. Reading them again later helps."""
+    """The rows changed during each attempt to read them. Try again later."""
 
     def __init__(self) -> None:
         super().__init__(f"the configuration was changed during each of {READ_ATTEMPTS} attempts to read it")
@@ -61,9 +61,9 @@ def is_migrated() -> bool:
 
 
 def revision() -> int:
-    """Return the revision: a number that differs after every change. One cheap query.
+    """Return the revision: a number that changes with every change of the configuration. This takes one cheap query.
 
-    It is 0 if nothing was ever configured, with or without tables.
+    The revision is 0 if nothing has ever been configured, or if there are no tables.
     """
     try:
         with _tables():
@@ -74,7 +74,7 @@ def revision() -> int:
 
 
 def is_empty() -> bool:
-    """Return whether the database configures nothing: no transport and no realm, or no tables."""
+    """Return whether the configuration in the database is empty: no transport and no realm, or no tables."""
     try:
         return _read(lambda: not Transport.objects.exists() and not Realm.objects.exists())
     except NotMigrated:
@@ -84,7 +84,7 @@ def is_empty() -> bool:
 def to_mapping() -> dict[str, Any]:
     """Return all enabled rows as the mapping of a config.json.
 
-    Raises NotMigrated, and ConfigError if two rows exclude each other.
+    Raises NotMigrated. Raises ConfigError if two rows conflict.
     """
     return to_document(_read(Rows.stored)).mapping
 
@@ -92,8 +92,8 @@ def to_mapping() -> dict[str, Any]:
 def load(base_dir: str | os.PathLike[str]) -> Configuration:
     """Load the configuration from the database.
 
-    Relative paths in it are relative to the directory of the imported file, or to ``base_dir`` without one. Raises
-    ConfigError with all faults, NotMigrated if there are no tables, and ConfigurationChanging.
+    Relative paths are relative to the directory of the imported file or, if there was no such file, to ``base_dir``.
+    Raises ConfigError with all faults, NotMigrated if there are no tables, and ConfigurationChanging.
     """
     rows = _read(Rows.stored)
     return read_mapping(to_document(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
@@ -102,11 +102,12 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
 def replace(
     mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None, *, source: str = "import"
 ) -> Configuration:
-    """Replace everything stored with ``mapping``, in one transaction. Disabled transports are replaced as well.
+    """Replace the whole stored configuration with ``mapping``, in one transaction. Disabled transports are replaced
+    too.
 
-    The mapping is checked first, with ``source`` as its name in reports. Relative paths in it stay relative to
-    ``base_dir``; with None the one who loads it decides. Returns the resulting configuration. Raises ConfigError, with
-    nothing changed, and NotMigrated.
+    The mapping is validated first; reports name it ``source``. Relative paths in it are relative to ``base_dir``; if
+    that is None, to the directory that is passed to :func:`load`. Return the resulting configuration. Raises
+    ConfigError, with nothing changed, and NotMigrated.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
@@ -129,11 +130,12 @@ def replace(
 
 
 def _read(read: Callable[[], Result]) -> Result:
-    """Return what ``read`` finds in one state of the configuration, although it needs several queries.
+    """Call ``read``, which may need several queries, and return its result for one consistent state of the
+    configuration.
 
-    Every change increments the revision in the same transaction, so rows that are read between two equal revisions
-    belong to one state. Without this, a node could take a realm from before an import, and its roles from after it.
-    Raises ConfigurationChanging.
+    Every change increments the revision in the same transaction. So rows that are read between two equal revisions
+    belong to the same state. Without this check, a node could read a realm from before an import and its roles from
+    after it. Raises ConfigurationChanging.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()
@@ -158,7 +160,7 @@ def _tables() -> Iterator[None]:
 
 
 def _document_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a mapping that has no rows."""
+    """Return the part of a mapping that is not stored in rows."""
     document = copy.deepcopy(dict(mapping))
     for worker in document.get("workers", ()):
         if worker["type"] == "router":
@@ -167,7 +169,7 @@ def _document_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows_of(mapping: Mapping[str, Any]) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """Yield the rows for a mapping, parents first, without storing them."""
+    """Yield unsaved rows for a mapping, parents first."""
     for index, worker in enumerate(mapping.get("workers", ())):
         if worker["type"] != "router":
             continue
@@ -208,7 +210,7 @@ def _transport_rows(
 def _service_rows(
     paths: Mapping[str, Any], transport: Transport, above: tuple[str, ...], location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """Yield a row for each service. A branch has one if it has attributes or services of its own."""
+    """Yield a row for each service. A branch gets a row only if it has attributes or services."""
     for key, mapping in paths.items():
         keys, place = (*above, key), (*location, key)
         is_branch = mapping["type"] == BRANCH
@@ -225,12 +227,12 @@ def _service_rows(
 
 
 def _emptied(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the mapping with an empty list in place of the items that become rows. Null stays null."""
+    """Return the mapping with an empty list instead of the items that become rows. Null stays null."""
     return {name: [] if name == key and value is not None else value for name, value in mapping.items()}
 
 
 def _too_large(row: ConfigurationRow, location: Location) -> Iterator[Problem]:
-    """Yield problems about values that do not fit their columns."""
+    """Yield a problem for each value that does not fit its column."""
     try:
         row.clean_fields(exclude={"realm", "role", "transport"})
     except ValidationError as error:
@@ -238,7 +240,10 @@ def _too_large(row: ConfigurationRow, location: Location) -> Iterator[Problem]:
 
 
 def _unstorable(mapping: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield problems about the character U+0000, which not every database can store. It is refused for all."""
+    """Yield a problem for each text with the character U+0000.
+
+    Some databases cannot store it, so it is always refused.
+    """
     for location, text in _texts(mapping):
         if "\x00" in text:
             yield Problem(path_text(location), "the character U+0000 cannot be stored in the database")

@@ -1,6 +1,4 @@
-"""Database connections of threads that serve no requests. Only working connections are used, and none stays open
-unused.
-"""
+"""Management of database connections in threads that serve no requests. Broken and unused connections are closed."""
 
 import threading
 from collections import Counter
@@ -14,24 +12,25 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 Outcome = TypeVar("Outcome")
 
 _breakdowns: Counter[str] = Counter()
-"""The number of broken connections found so far, by database alias."""
+"""The number of broken connections that were found, by database alias."""
 
 _outlived = threading.local()
-"""``counts``: the breakdowns that the connections of a thread, including future ones, are newer than."""
+"""The state of a thread. ``counts`` holds the breakdowns that happened before the thread opened its connections."""
 
 _idle: set[BaseDatabaseWrapper] = set()
-"""The kept connections that are not in use."""
+"""The persistent connections that are not in use."""
 _closings = 0
-"""How many times kept connections were to be closed."""
+"""The number of calls of :func:`close_kept`."""
 _lock = threading.Lock()
 
 
 @contextmanager
 def clean_connections() -> Iterator[None]:
-    """Close old and broken connections before and after, as Django does around a request.
+    """Close old and broken connections before and after the block, as Django does around a request.
 
-    A restart of the database breaks the connections of all threads. Once one thread has found that, the others open new
-    connections, so that only one piece of work fails, not one per thread. Inside an open transaction nothing is closed.
+    A restart of the database breaks the connections of all threads. When one thread has detected a broken connection,
+    the other threads open new ones, so only one call fails instead of one call in each thread. Inside an open
+    transaction no connection is closed.
     """
     reset_queries()
     _clean()
@@ -42,15 +41,15 @@ def clean_connections() -> Iterator[None]:
 
 
 def with_clean_connections(work: Callable[[], Outcome]) -> Outcome:
-    """Do ``work`` within :func:`clean_connections`."""
+    """Call ``work`` inside :func:`clean_connections` and return its result."""
     with clean_connections():
         return work()
 
 
 def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
-    """Do ``work`` with connections that stay open until they break, whatever ``CONN_MAX_AGE`` says.
+    """Call ``work`` with connections that stay open until they break, regardless of ``CONN_MAX_AGE``.
 
-    If a connection breaks, the work is repeated once with a new one, so it must be safe to repeat.
+    If a connection breaks, ``work`` is called a second time with a new connection, so it must be safe to repeat.
     """
     reset_queries()
     closings = _take()
@@ -68,9 +67,9 @@ def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
 
 
 def close_kept() -> None:
-    """Close the kept connections of all threads: idle ones immediately, others when their work is done.
+    """Close the persistent connections of all threads: idle ones immediately, others when they become idle.
 
-    Closing a connection in use would end the process (SQLite).
+    With SQLite, closing a connection in use would crash the process.
     """
     global _closings  # noqa: PLW0603 - guarded by the lock
     with _lock:
@@ -92,7 +91,7 @@ def _take() -> int:
 
 
 def _give_back(closings: int) -> None:
-    """Mark this thread's connections as idle, and close them if that was requested meanwhile."""
+    """Mark this thread's connections as idle. Close them if :func:`close_kept` was called since :func:`_take`."""
     initialized = connections.all(initialized_only=True)
     own = [each for each in initialized if not each.in_atomic_block and each.connection is not None]
     with _lock:
@@ -104,7 +103,7 @@ def _give_back(closings: int) -> None:
 
 
 def _clean(keep: bool = False) -> bool:
-    """Close the connections that must be closed. Return whether one was broken."""
+    """Close the old and broken connections of this thread. Return whether one was broken."""
     found_broken = False
     with _lock:
         now = dict(_breakdowns)
@@ -130,7 +129,7 @@ def _clean(keep: bool = False) -> bool:
 
 
 def _is_broken(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the connection had errors and does not work."""
+    """Return whether the connection had errors and no longer works."""
     if not connection.errors_occurred:
         return False
     connection.errors_occurred = False

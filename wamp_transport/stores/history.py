@@ -1,4 +1,4 @@
-"""Event history in the database: written in batches, read when a node starts.
+"""Event history in the database. It is written in batches, and read when a node starts.
 
 All functions are synchronous: call them in a thread.
 """
@@ -19,11 +19,11 @@ from wamp_transport.wamp.payload import ABSENT, PYTHON
 logger = logging.getLogger(__name__)
 
 STORED_VALUES = "msgpack"
-"""The format in which payload that came as Python values is stored."""
+"""The serializer for stored payloads that exist only as Python values."""
 
 
 class _Content(msgspec.Struct, array_like=True):
-    """A publication as stored: the payload stays the bytes of its format."""
+    """The stored content of a publication. A payload that is already serialized keeps its format."""
 
     payload_format: str
     topic: str
@@ -42,18 +42,18 @@ _decode = msgspec.msgpack.Decoder(_Content).decode
 
 
 def keep(records: Iterable[Record]) -> None:
-    """Store publications in the given order. One that cannot be stored is skipped and logged."""
+    """Store publications in the given order. A publication that cannot be stored is logged and skipped."""
     StoredEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
 
 
 def past(realm: str, options: HistoryOptions) -> list[Publication]:
-    """Return the stored events of a history, oldest first, up to its limit."""
+    """Return the stored events of a history, oldest first, up to the history's limit."""
     rows = _rows(realm, options.match, options.uri).order_by("-id")[: options.limit]
     return [_publication(row) for row in reversed(rows)]
 
 
 def trim(realm: str, options: HistoryOptions) -> int:
-    """Delete the events beyond a history's limits. Return the number of rows deleted."""
+    """Delete events that exceed a history's limits. Return the number of deleted rows."""
     oldest_kept = _rows(realm, options.match, options.uri).order_by("-id")[options.limit - 1 : options.limit]
     first = oldest_kept.values_list("id", flat=True).first()
     if first is None:

@@ -1,4 +1,4 @@
-"""The state that running nodes report, for the admin."""
+"""The states that running nodes report to the database, for the admin."""
 
 import os
 import socket
@@ -14,14 +14,14 @@ from wamp_transport.models import RunningNode
 from wamp_transport.stores.configuration import revision as revision_stored
 
 STALE_AFTER = timedelta(seconds=35)
-"""Time without a report after which a node has probably ended. Nodes report every ten seconds."""
+"""The time without a report after which a node is assumed to have ended. Nodes report every ten seconds."""
 
 FORGET_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A node and its state. ``is_current`` is None if its configuration is not from the database."""
+    """The reported state of a node. ``is_current`` is None if the node's configuration is not from the database."""
 
     node: RunningNode
     age: timedelta
@@ -30,7 +30,7 @@ class NodeStatus:
 
     @property
     def seconds(self) -> int:
-        """The age of the last report in seconds."""
+        """The age of the last report, in seconds."""
         return int(self.age.total_seconds())
 
 
@@ -44,12 +44,12 @@ def report(
     services: Sequence[Any] = (),
     operator_salt: str = "",
 ) -> None:
-    """Store that the node ``name`` of this process is alive, and its configuration.
+    """Store that the node ``name`` of this process is running, and the state of its configuration.
 
     ``apply_count`` counts the configurations that the process has applied, from 1. ``revision`` is the source's
-    revision of the applied configuration: the database's number if it is an integer, something else for other sources.
-    ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are for
-    :mod:`.operators`. Nodes without a report for a day are deleted.
+    revision of the applied configuration. It is an integer for the database; other sources use other types. ``problem``
+    is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are for :mod:`.operators`.
+    Nodes without a report for a day are deleted.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None
@@ -78,12 +78,12 @@ def report(
 
 
 def forget(name: str) -> None:
-    """Delete the node, which has ended."""
+    """Delete the report of a node that has ended."""
     RunningNode.objects.filter(name=name).delete()
 
 
 def running() -> list[NodeStatus]:
-    """Return all nodes that reported, by name."""
+    """Return all nodes with a report, ordered by name."""
     now, current = timezone.now(), revision_stored()
     return [
         NodeStatus(

@@ -1,7 +1,7 @@
-"""Operators' access to the nodes of this project: how to find a node, and the key that proves the right to control it.
+"""The operators' access to the nodes of this project: the addresses of a node, and the key for controlling the node.
 
-A node stores its addresses and a random salt. Its key is derived from the salt and ``SECRET_KEY``: the database or the
-settings alone do not give the key, and each run of a node has a different one.
+A node stores its addresses and a random salt. Its operator key is derived from the salt and ``SECRET_KEY``, so it
+cannot be computed from the database or the settings alone. A node has a different key each time it is started.
 """
 
 import os
@@ -21,9 +21,10 @@ SALT: Final = "wamp_transport.operator"
 
 @dataclass(frozen=True, slots=True)
 class WampService:
-    """An address where a node offers WAMP. ``url`` is for clients on its host, ``socket`` the path of a Unix socket.
+    """An address at which a node offers WAMP.
 
-    ``realms`` are those that can be joined there. ``origin`` is the Origin header to send; None for no header.
+    ``url`` is for clients on the same host. ``socket`` is the path of a Unix socket. ``realms`` are the realms that can
+    be joined at this address. ``origin`` is the Origin header to send; None means no header.
     """
 
     url: str
@@ -33,18 +34,18 @@ class WampService:
 
 
 def operator_key(operator_salt: str, secret_key: str | bytes | None = None) -> str:
-    """Return the key for a node's operators, with the current ``SECRET_KEY`` unless another one is given."""
+    """Return the operator key of a node, derived with ``secret_key``, by default the current ``SECRET_KEY``."""
     return salted_hmac(SALT, operator_salt, secret=secret_key, algorithm="sha256").hexdigest()
 
 
 def operator_keys(nodes: Iterable[RunningNode]) -> tuple[str, ...]:
-    """Return the keys of these nodes, with former secret keys as well."""
+    """Return the operator keys of these nodes, including those derived from former secret keys."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return tuple(operator_key(node.operator_salt, one) for node in nodes for one in secrets)
 
 
 def running_here() -> list[RunningNode]:
-    """Return the running nodes of this host, the newest first."""
+    """Return the running nodes on this host, the newest first."""
     here = [
         status.node
         for status in running()
@@ -54,7 +55,7 @@ def running_here() -> list[RunningNode]:
 
 
 def running_elsewhere() -> list[RunningNode]:
-    """Return the running nodes of other hosts."""
+    """Return the running nodes on other hosts."""
     return [one.node for one in running() if one.node.host != socket.gethostname() and not one.is_stale]
 
 
@@ -66,7 +67,7 @@ def services_of(node: RunningNode) -> list[WampService]:
 
 
 def _is_alive(pid: int) -> bool:
-    """Return whether there is such a process. On systems where asking could do harm, return True."""
+    """Return whether the process ``pid`` exists. Return True on systems where this cannot be checked safely."""
     if os.name != "posix":
         return True
     try:

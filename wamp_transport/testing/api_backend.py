@@ -142,7 +142,7 @@ class InMemoryBackend(InProcessBackend):
         return session
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
-        """Run sync handlers between two turns of the loop, with the database connections of the test."""
+        """Return ``handler`` as a coroutine function. Sync handlers run with the test's database connections."""
         return awaitable(handler, in_order=in_order, clean=False)
 
 

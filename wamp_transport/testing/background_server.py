@@ -1,7 +1,7 @@
-"""A server in a thread of the test process. Servers can start and stop while the process goes on.
+"""A server in a thread of the test process. Servers can start and stop while the process runs.
 
-Twisted's reactor can be started only once in a process. It runs in a thread of its own, from the first server to the
-end of the process.
+Twisted's reactor can be started only once in a process. It runs in a separate thread, from the first server to
+the end of the process.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class BackgroundServer(WampServer):
 
 
 def start_reactor() -> None:
-    """Start the reactor in a thread of its own, if it is not running."""
+    """Start the reactor in a separate thread if it is not running."""
     global _thread  # noqa: PLW0603 - one reactor a process
     with _starting:
         if _thread is not None:

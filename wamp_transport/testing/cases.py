@@ -1,4 +1,4 @@
-"""Django test cases whose tests each have a router in memory of their own."""
+"""Django test cases in which each test has its own router in memory."""
 
 import unittest
 from functools import cached_property

@@ -27,7 +27,7 @@ def run_on_commit() -> Iterator[None]:
 
 @contextmanager
 def run_on_handler_commit() -> Iterator[None]:
-    """Do the same for the code of a handler. Outside of tests a handler has transactions of its own.
+    """Run the callbacks of a handler's transaction. Outside of tests a handler has its own transactions.
 
     The callbacks are removed, so that :func:`run_on_commit` does not run them again.
     """

@@ -13,10 +13,13 @@ Outcome = TypeVar("Outcome")
 
 
 class InlineThreads(HandlerThreads):
-    """Replaces the handlers' threads. Database connections are left alone, because they belong to the test."""
+    """A replacement for the handlers' threads.
+
+    It keeps the database connections open, since they belong to the test.
+    """
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
-        """Return the result of ``work``, run between two turns of the loop."""
+        """Run ``work`` in the current thread, between two iterations of the loop, and return its result."""
         async with turns or asyncio.Semaphore(1):
             outcome: Outcome = await asyncio.get_running_loop().run_in_executor(None, call_guarded, work)
             return outcome

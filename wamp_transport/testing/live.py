@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
-from ..bootstrap.mounts import MAIN
+from ..bootstrap.mounts import MAIN_LISTENER
 from ..bootstrap.runtime import Runtime, install, uninstall
 from ..bootstrap.sources import DatabaseSource, FileSource, MappingSource, Source
 from ..conf import app_settings
@@ -126,7 +126,7 @@ class LiveServer:
 def listeners(configuration: Configuration) -> dict[str, Listener]:
     """Return a listener for the first transport, on the test's port. Other transports stay closed."""
     first = configuration.transports[:1]
-    return {MAIN: Listener.of(configuration, first[0], ENDPOINT) if first else Listener(ENDPOINT)}
+    return {MAIN_LISTENER: Listener.of(configuration, first[0], ENDPOINT) if first else Listener(ENDPOINT)}
 
 
 @contextmanager

@@ -342,7 +342,7 @@ class MemoryLoop(LoopWithoutSockets):
 
 
 class MemoryLoopBridge(LoopBridge):
-    """The way to a loop in memory, which has no thread of its own: it runs while its callers wait."""
+    """Gives access to a loop in memory, which has no thread: it runs while its callers wait."""
 
     def __init__(self, loop: MemoryLoop) -> None:
         super().__init__(loop)
@@ -357,7 +357,7 @@ class MemoryLoopBridge(LoopBridge):
             raise TransportError("the router of this test has stopped") from fault
 
     async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """Return the result of ``work``, from a coroutine on any loop."""
+        """Run ``work`` on the loop and return its result. Call this from a coroutine on any loop."""
         if asyncio.get_running_loop() is self.loop:
             return await work
         return await self._memory_loop.await_on_loop(work)

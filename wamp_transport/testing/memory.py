@@ -59,12 +59,12 @@ def anonymous_options(*realms: str, **options: Any) -> RouterOptions:
 class MemoryNode:
     """A router with a clock that the test advances. Ids count upwards; ``random`` replaces chance.
 
-    ``records`` holds the events to store in durable histories. With ``works`` False the subscriptions and registrations
-    of a session that has left stay until :meth:`work`. ``questions`` holds the open requests to authenticators and
-    authorizers, in order. A test answers them with :meth:`decide`.
+    ``records`` holds the events to store in durable histories. If ``runs_cleanup`` is False, the subscriptions and
+    registrations of a session that has left stay until :meth:`run_cleanup`. ``questions`` holds the open requests to
+    authenticators and authorizers, in order. A test answers them with :meth:`decide`.
     """
 
-    works = True
+    runs_cleanup = True
 
     def __init__(self, options: RouterOptions) -> None:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
@@ -141,13 +141,17 @@ class MemoryNode:
 
     def run_effects(self) -> None:
         """Carry out the router's effects, in order."""
-        while (effects := self.router.take_effects()) or (self.works and self.router.has_cleanup) or self._read_on():
+        while (
+            (effects := self.router.take_effects())
+            or (self.runs_cleanup and self.router.has_cleanup)
+            or self._read_on()
+        ):
             for effect in effects:
                 self._run(effect)
-            if self.works:
-                self.work()
+            if self.runs_cleanup:
+                self.run_cleanup()
 
-    def work(self) -> None:
+    def run_cleanup(self) -> None:
         """Let the router remove all subscriptions and registrations of sessions that have left."""
         while self.router.has_cleanup:
             self.router.run_cleanup(100)

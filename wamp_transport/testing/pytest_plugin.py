@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .router import InMemoryRouter
 
-EVERYWHERE = "wamp_in_memory"
+IN_MEMORY_OPTION = "wamp_in_memory"
 """The option in pytest's configuration that gives every test a router."""
 ROUTER, LIVE, COMMITS = "wamp_router", "wamp_live_server", "transactional_db"
 DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback")
@@ -26,7 +26,7 @@ DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_s
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
     parser.addini(
-        EVERYWHERE, "Give every test a WAMP router in memory, so that none can reach a real one.", "bool", False
+        IN_MEMORY_OPTION, "Give every test a WAMP router in memory, so that none can reach a real one.", "bool", False
     )
 
 
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # pytest-django looks at the fixtures as well
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Request a router for each test if the option is set, and real commits for tests with a live server."""
-    is_everywhere = config.getini(EVERYWHERE)
+    is_everywhere = config.getini(IN_MEMORY_OPTION)
     has_databases = any(config.pluginmanager.hasplugin(name) for name in ("django", "pytest_django.plugin"))
     for item in items:
         names: list[str] = getattr(item, "fixturenames", [])

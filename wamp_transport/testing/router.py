@@ -27,7 +27,7 @@ from ..config.reader import read_file, read_mapping
 from ..handlers import declarations, discovery
 from ..handlers.declarations import Declaration
 from ..handlers.discovery import Discovery
-from ..node.decision_tasks import NOBODY
+from ..node.decision_tasks import DENY_ALL
 from ..node.dynamic_authorizer import DynamicAuthorizer
 from ..node.local import ServiceSessions
 from ..node.node import Node
@@ -83,7 +83,7 @@ class InMemoryRouter:
         loop = self._loop = MemoryLoop()
         services = ServiceSessions()
         authorizer = DynamicAuthorizer(services, self._functions.run)
-        self.node = services.node = Node(self._options, loop, NOBODY, authorizer)
+        self.node = services.node = Node(self._options, loop, DENY_ALL, authorizer)
         self.clock = Clock(loop)
         self._override.enter_context(override_backend(InMemoryBackend(self.node, loop, self.recording, self._prepare)))
         _active.append(self)
@@ -182,7 +182,7 @@ class InMemoryRouter:
             raise ImproperlyConfigured("\n".join(f"Faulty handler: {one}" for one in found.problems))
         for realm in _realms_of(one.declaration for one in found.entries):
             self._open(realm, OPEN_ROLE)
-        await self._handlers.settle(self._options.realms)
+        await self._handlers.register_handlers(self._options.realms)
 
     def _failed(self, declaration: Declaration, error: Exception) -> None:
         self.failures.append(RecordedFailure(declaration.uri, declaration.name, error))

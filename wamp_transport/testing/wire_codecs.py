@@ -1,6 +1,6 @@
-"""Encodes and decodes Python values for test peers, if possible with other libraries than the tested serializers.
+"""Encodes and decodes Python values for test peers, if possible with other libraries than the serializers use.
 
-A test peer may send values that are no WAMP messages, so this module knows nothing about messages.
+A test peer may send values that are not WAMP messages, so this module is independent of messages.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""What carries bytes to and from peers."""
+"""The transports that carry WAMP messages between clients and the node."""

@@ -1,6 +1,6 @@
 """Detection of slow consumers: peers for whom too many bytes are queued for too long.
 
-This module knows sizes and times, and no sockets.
+It works on sizes and times alone, without sockets.
 """
 
 from asyncio import TimerHandle
@@ -14,18 +14,18 @@ Policy = Literal["close", "drop"]
 
 
 class CallLater(Protocol):
-    """Schedules a function after some seconds, as ``call_later`` of an event loop does."""
+    """A function that schedules a callback after ``delay`` seconds, as ``call_later`` of an event loop does."""
 
     def __call__(self, delay: float, callback: Callable[[], None], /) -> TimerHandle: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The number of bytes that may be queued for one peer.
+    """The limits on the number of bytes that are queued for one peer.
 
-    ``limit`` bytes may be queued for any time, more than that for ``grace`` seconds, more than ``hard_limit`` at no
-    time. A peer that exceeds its bounds is closed with the policy ``close``. With the policy ``drop`` it misses events
-    until it has caught up; only if more than twice ``hard_limit`` is queued, it is closed as well.
+    Up to ``limit`` bytes can stay queued indefinitely, and up to ``hard_limit`` bytes for ``grace`` seconds. With the
+    policy ``close``, a peer that exceeds these limits is disconnected. With the policy ``drop``, it misses events until
+    it has caught up, and is disconnected only if more than twice ``hard_limit`` bytes are queued.
     """
 
     limit: int = 1024 * 1024
@@ -35,17 +35,17 @@ class Bounds:
 
     @classmethod
     def of(cls, options: WebSocketOptions) -> "Bounds":
-        """Return the bounds that the options of a service ask for."""
+        """Return the bounds for the options of a service."""
         grace = options.outgoing_grace_period / 1000
         hard_limit = options.max_outgoing_size
         return cls(min(options.outgoing_limit, hard_limit), grace, hard_limit, options.outgoing_policy)
 
 
 class SlowConsumerMonitor:
-    """Compares the number of bytes queued for one peer with its bounds.
+    """A monitor that compares the number of bytes queued for one peer with its bounds.
 
-    ``on_congestion`` is called with true when the peer shall miss events, and with false when it has caught up.
-    ``on_overflow`` is called with the number of queued bytes when the peer shall be closed.
+    ``on_congestion`` is called with true when the peer is to miss events, and with false when it has caught up.
+    ``on_overflow`` is called with the number of queued bytes when the peer is to be disconnected.
     """
 
     __slots__ = ("_bounds", "_call_later", "_on_congestion", "_on_overflow", "_queued_bytes", "_timer", "is_congested")
@@ -66,7 +66,7 @@ class SlowConsumerMonitor:
         self.is_congested = False
 
     def update_size(self, queued_bytes: int) -> None:
-        """Note that ``queued_bytes`` are queued for the peer now."""
+        """Update the number of bytes queued for the peer. Calls back if the peer has caught up or is far too slow."""
         bounds = self._bounds
         self._queued_bytes = queued_bytes
         if queued_bytes <= bounds.limit:
@@ -77,17 +77,18 @@ class SlowConsumerMonitor:
             self._timer = self._call_later(bounds.grace, self._on_grace_expired)
 
     def reset(self) -> None:
-        """Stop the grace period: the peer has caught up or is gone."""
+        """End the grace period and the congestion, because the peer has caught up or is gone."""
         self._cancel_timer()
         if self.is_congested:
             self.is_congested = False
             self._on_congestion(False)
 
     def _on_grace_expired(self) -> None:
-        """Act on a peer that is too slow. There is no grace period beyond the hard limit."""
+        """Apply the policy to a peer that is too slow. Beyond the hard limit there is no grace period."""
         self._cancel_timer()
         bounds = self._bounds
         if bounds.policy == "close" or self._queued_bytes > 2 * bounds.hard_limit:
+            # Reset first: the callback may write a last message to the peer, and so call update_size() again.
             self.reset()
             self._on_overflow(self._queued_bytes)
         elif not self.is_congested:

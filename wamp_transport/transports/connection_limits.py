@@ -6,11 +6,11 @@ from typing import Final
 from .proxies import TrustedProxies, parsed
 
 IPV6_NETWORK_MASK: Final = (1 << 128) - (1 << 64)
-"""The bits of an IPv6 address that its network assigns; a client chooses the others as it likes."""
+"""The network part of an IPv6 address. A client can choose the other bits freely."""
 
 
 class ConnectionLimiter:
-    """Counts the connections of a transport. Addresses are text; None stands for a Unix socket.
+    """A counter of the connections of a transport. Addresses are text; None stands for a Unix socket.
 
     ``max_connections`` and ``max_per_address`` (None: no limit) can change while connections are open.
     """
@@ -35,10 +35,10 @@ class ConnectionLimiter:
         limit = self.max_per_address
         if limit is None or address is None:
             return ""
-        place = counting_key(address)
-        if self.by_address.get(place, 0) < limit or self.exempt.trusts(address):
+        key = counting_key(address)
+        if self.by_address.get(key, 0) < limit or self.exempt.trusts(address):
             return ""
-        return f"{limit} connections from {place} are open, the most that max_connections_per_address allows"
+        return f"{limit} connections from {key} are open, the most that max_connections_per_address allows"
 
     def acquire(self, address: str | None) -> None:
         """Count a new connection."""
@@ -53,22 +53,22 @@ class ConnectionLimiter:
             self.release_client(address)
 
     def acquire_client(self, address: str) -> None:
-        """Count an open connection of a proxy for the client at ``address`` too."""
-        place = counting_key(address)
-        self.by_address[place] = self.by_address.get(place, 0) + 1
+        """Count an open connection of a proxy for the client at ``address`` as well."""
+        key = counting_key(address)
+        self.by_address[key] = self.by_address.get(key, 0) + 1
 
     def release_client(self, address: str) -> None:
         """Stop counting a connection of a proxy for the client at ``address``."""
-        place = counting_key(address)
-        left = self.by_address[place] - 1
-        if left:
-            self.by_address[place] = left
+        key = counting_key(address)
+        remaining = self.by_address[key] - 1
+        if remaining:
+            self.by_address[key] = remaining
         else:
-            del self.by_address[place]
+            del self.by_address[key]  # so that the memory does not grow with the number of clients ever seen
 
 
 def counting_key(address: str) -> str:
-    """Return what an address is counted as: itself, or its /64 network for IPv6, where a client has many addresses."""
+    """Return the address, or for IPv6 its /64 network, because one client can use all addresses of that network."""
     if ":" not in address:
         return address
     found = parsed(address)

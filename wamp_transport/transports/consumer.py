@@ -1,7 +1,7 @@
-"""The Channels consumer at a WAMP path: handshake in, connection out.
+"""The Channels consumer for the path of a WAMP service: it does the handshake and creates the connection.
 
-Under this product's own server the connection talks to the socket directly and this consumer's work ends with the
-handshake. Under any other ASGI server it passes messages in a loop, without a dispatch per message.
+Under this product's own server the connection uses the socket directly, and the consumer ends after the handshake.
+Under any other ASGI server the consumer passes on messages in a loop, without a dispatch for each message.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 
-from ..node.connection import Connection, MessageEncoder
+from ..node.connection import Connection, ConnectionTransport, MessageEncoder
 from ..serializers.serializer import Serializer
 from ..wamp.errors import PAYLOAD_SIZE_EXCEEDED
 from .backpressure import Bounds, SlowConsumerMonitor
@@ -29,8 +29,8 @@ DIRECT_TRANSPORT = "wamp_transport.direct"
 """Name of the ASGI scope extension that holds a :class:`DirectTransport`."""
 
 
-class DirectTransport(Protocol):
-    """A transport without ASGI messages in between, as this product's server offers it."""
+class DirectTransport(ConnectionTransport, Protocol):
+    """A transport of this product's server that delivers messages without ASGI events."""
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
         """Return the encoder whose bytes :meth:`write` takes."""
@@ -40,30 +40,9 @@ class DirectTransport(Protocol):
         """Deliver incoming messages to ``connection`` from now on, and report the loss of the transport to it."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
-        ...
-
-    def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
-        ...
-
-    def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
-        ...
-
-    def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
-        ...
-
-    @property
-    def queued_bytes(self) -> int:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
-        ...
-
 
 class WampConsumer(AsyncConsumer):  # type: ignore[misc]
-    """Carries the WAMP session of one WebSocket of one service: ``WampConsumer.as_asgi(service=...)``."""
+    """A consumer for one WebSocket of one service. Use it as ``WampConsumer.as_asgi(service=...)``."""
 
     def __init__(self, service: WampService) -> None:
         self.service = service
@@ -94,15 +73,17 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _serve_directly(
         self, agreement: Agreement, direct: DirectTransport, scope: Mapping[str, Any], send: Send
     ) -> None:
-        """Attach a connection to the transport, which does the rest: nothing of this handshake stays in memory."""
+        """Attach a connection to the direct transport. The consumer then ends, so that it needs no more memory."""
         serializer = agreement.serializer
         connection = self.service.connect(direct.encoder(serializer), direct, scope)
         direct.attach(connection, is_binary=serializer.is_binary)
+        # After the connection is attached, because the client may send its first message immediately.
         await send(acceptance(agreement, scope))
 
     async def _serve(self, agreement: Agreement, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Pass messages between the ASGI server and a connection until the client disconnects."""
         serializer = agreement.serializer
-        # Servers that know this extension know all close codes; plain Daphne raises for most.
+        # Servers with this extension accept all close codes; plain Daphne raises an error for most of them.
         has_codes = can_answer(scope)
         transport = AsgiTransport(send, is_binary=serializer.is_binary, has_close_codes=has_codes)
         await send(acceptance(agreement, scope))
@@ -117,8 +98,8 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
                 if data is not None:
                     payload = data if serializer.is_binary else data.encode()
                     if 0 < limit < len(payload):
-                        transport.close(PAYLOAD_SIZE_EXCEEDED, f"messages have {limit} octets at most")
-                        connection.lost()
+                        transport.close(PAYLOAD_SIZE_EXCEEDED, f"a message may have at most {limit} octets")
+                        connection.lost()  # nothing more is delivered; the loop ends when the server disconnects
                         continue
                     connection.receive(payload)
                 elif event.get(other) is not None:
@@ -131,7 +112,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
 
 
 class AsgiTransport:
-    """A transport over ASGI messages, with a bounded queue of messages that a task sends."""
+    """A transport over ASGI events. It queues messages up to a limit, and a task sends them."""
 
     def __init__(self, send: Send, *, is_binary: bool, has_close_codes: bool) -> None:
         self._send = send
@@ -151,14 +132,13 @@ class AsgiTransport:
         def overflowed(queued_bytes: int) -> None:
             self._queue.clear()
             self._queued_bytes = 0
-            connection.overflowed(queued_bytes)
+            connection.close_slow_consumer(queued_bytes)
 
         self._monitor = SlowConsumerMonitor(
-            bounds, asyncio.get_running_loop().call_later, connection.congested, overflowed
+            bounds, asyncio.get_running_loop().call_later, connection.set_congested, overflowed
         )
 
     def write(self, data: bytes) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._closing is not None:
             return
         self._queue.append(data)
@@ -171,28 +151,25 @@ class AsgiTransport:
             self._monitor.update_size(self._queued_bytes)
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self._closing is None:
             code = close_code(reason) if self._has_close_codes else NORMAL
             self._closing = {"type": "websocket.close", "code": code, "reason": close_text(reason, message)}
             self._is_ready.set()
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         self._may_read.clear()
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         self._may_read.set()
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait here. How many the server buffers is unknown."""
+        """The number of bytes in the queue. The server may buffer more."""
         return self._queued_bytes
 
     @property
     def is_paused(self) -> bool:
-        """Whether the peer is not to be read for now."""
+        """Whether reading from the peer is paused."""
         return not self._may_read.is_set()
 
     async def resumed(self) -> None:
@@ -200,7 +177,7 @@ class AsgiTransport:
         await self._may_read.wait()
 
     async def drain(self) -> None:
-        """Send the queued messages in order until the close is sent or the peer has gone."""
+        """Send the queued messages in order until the close is sent or the peer has disconnected."""
         try:
             with suppress(OSError):
                 await self._drain()
@@ -231,7 +208,7 @@ def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]
 
 
 async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None:
-    """Answer a handshake with an HTTP error; with the server's own if it cannot be told which."""
+    """Refuse a handshake with an HTTP error. A server that does not support this sends its own error."""
     if not can_answer(scope):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return
@@ -242,6 +219,6 @@ async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None
 
 
 def wrong_kind(*, is_binary: bool) -> str:
-    """Return the violation that a text message is for a binary serialization, or the other way round."""
+    """Return the error message for a text message where a binary one is expected, or the reverse."""
     expected, found = ("binary", "text") if is_binary else ("text", "binary")
     return f"expected {expected} WebSocket messages for this subprotocol, got a {found} one"

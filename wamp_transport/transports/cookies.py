@@ -1,4 +1,4 @@
-"""The cookies of a handshake: the cookie of a service, set if the client has none, and Django's session cookie.
+"""Handles the cookies of a handshake: the cookie by which a service knows its clients, and Django's session cookie.
 
 Section of RFC 6265: 4, "Server Requirements".
 """
@@ -23,13 +23,13 @@ from .origins import SAME_ORIGIN, OriginPolicy
 logger = logging.getLogger(__name__)
 
 VISITOR: Final = "wamp_transport.visitor"
-"""Name in the ASGI scope of the :class:`Visitor` whose handshake it is."""
+"""The key in the ASGI scope for the :class:`Visitor` that makes the handshake."""
 
 MAX_COOKIES_CHECKED: Final = 4
-"""Cookies of one name that are looked up: browsers send several if they were set for several paths."""
+"""Cookies of one name that are looked up. Browsers send several if they were set for several paths."""
 
 MAX_COOKIE_CHARACTERS: Final = 4096
-"""Characters of a cookie's value that browsers keep."""
+"""Maximum length of a cookie's value; browsers do not store longer ones."""
 
 _VALUE: Final = re.compile(r"[A-Za-z0-9_+/-]{6,64}")
 _BETWEEN: Final = re.compile("[;,]")
@@ -37,7 +37,7 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the header's value if one must be set."""
+    """A client known by its cookie. ``id`` is public; ``set_cookie`` is the value of the header if one must be sent."""
 
     id: str
     set_cookie: bytes | None = field(default=None, repr=False)
@@ -49,7 +49,7 @@ class Visitor:
 
 
 class CookieTracker:
-    """Recognizes the clients of one service by their cookie."""
+    """A tracker that recognizes the clients of one service by their cookie."""
 
     def __init__(self, settings: Cookie, store: AsyncCookieStore, service: str) -> None:
         self.store = store
@@ -61,7 +61,7 @@ class CookieTracker:
     async def admit(self, scope: Mapping[str, Any]) -> Visitor | Refusal | None:
         """Return the client of a handshake; a new client gets a cookie. Return a refusal if the store fails.
 
-        None under a server that cannot set cookies: each connection would be a new client.
+        Returns None if the server cannot set cookies, because each connection would be a new client.
         """
         settings = self._settings
         if not can_answer(scope):
@@ -72,9 +72,9 @@ class CookieTracker:
             record, value = await self.store.admit(settings.name, settings.length, settings.max_age, values)
         except CookieStoreError as error:
             if not self._is_troubled:
-                logger.error("Nobody can connect to %s, its cookie store fails: %s", self._service, error)
+                logger.error("Clients cannot connect to %s because its cookie store fails: %s", self._service, error)
             self._is_troubled = True
-            return Refusal(503, "the store of cookies does not answer; try again later")
+            return Refusal(503, "the cookie store is not available; try again later")
         if self._is_troubled:
             logger.warning("The cookie store of %s works again", self._service)
             self._is_troubled = False
@@ -84,7 +84,9 @@ class CookieTracker:
 
     def _warn_of_server(self) -> None:
         if not self._is_warned:
-            logger.warning("No cookies at %s: this ASGI server sends no headers with a handshake", self._service)
+            logger.warning(
+                "No cookies are set at %s: this ASGI server cannot send headers in a handshake", self._service
+            )
         self._is_warned = True
 
     def _header(self, value: str, *, is_secure: bool) -> bytes:
@@ -100,7 +102,7 @@ class CookieTracker:
 
 
 def siblings(connections: Iterable[Connection], connection: Connection) -> list[Connection]:
-    """Return the other connections of the client that has ``connection``, by its cookie."""
+    """Return the other connections of the client of ``connection``, which have the same cookie."""
     id = _client_of(connection)
     return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
 
@@ -126,7 +128,7 @@ def _client_of(connection: Connection) -> str | None:
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """Return the values of the cookies ``name`` in a handshake that can be ours, whatever other cookies there are."""
+    """Return the values of cookies called ``name`` that a service may have set; others are ignored."""
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 
@@ -152,17 +154,17 @@ class SessionCookie:
 
 
 class SessionCookies:
-    """Finds Django's session cookie in those handshakes whose page may use it.
+    """A finder of Django's session cookie in handshakes of pages that may use it.
 
-    A browser sends its cookies whichever page opens a WebSocket. So the cookie is used only if the Origin header names
-    the host that is asked, or one of the origins ``trusted``, which are full names.
+    A browser sends cookies whichever page opens a WebSocket. So the cookie is used only if the Origin header names the
+    host of the request, or an origin in ``trusted`` such as ``https://shop.example.com``.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._origins = OriginPolicy([SAME_ORIGIN, *trusted], allow_null=False, allow_missing=False)
 
     def find(self, scope: Mapping[str, Any]) -> SessionCookie | None:
-        """Return the session cookie of a handshake; None if there is none, or the page may not use it."""
+        """Return the session cookie of a handshake; None if there is none or the page must not use it."""
         headers = headers_of(scope)
         origin = headers.get(b"origin", headers.get(b"sec-websocket-origin"))
         is_secure = scope.get("scheme") in ("wss", "https")

@@ -14,17 +14,17 @@ WEBSOCKET_ENCODERS: dict[str, MessageEncoder] = {
     name: MessageEncoder(serializer, binary_frame if serializer.is_binary else text_frame)
     for name, serializer in SERIALIZERS.items()
 }
-"""By serializer: encoders that return whole WebSocket frames."""
+"""The encoders that return whole WebSocket frames, by name of the serializer."""
 
 PLAIN_ENCODERS: dict[str, MessageEncoder] = {
     name: MessageEncoder(serializer) for name, serializer in SERIALIZERS.items()
 }
-"""By serializer: encoders that return messages, for transports that frame each message themselves."""
+"""The encoders that return messages, for transports that frame them themselves, by name of the serializer."""
 
 
 @cache
 def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEncoder:
-    """Return the encoder of whole frames that are compressed without context takeover.
+    """Return the encoder that returns whole frames, compressed without context takeover.
 
     ``window`` is in bits, ``memory_level`` as in zlib.
     """
@@ -38,6 +38,6 @@ def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEnco
 
 
 def deflated(compressor: "zlib._Compress", payload: bytes) -> bytes:
-    """Return the compressed payload of a message as it is sent; see RFC 7692, section 7.2.1."""
+    """Return the compressed payload of a message, as RFC 7692, section 7.2.1, defines it."""
     data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return data[:-4] or b"\x00"

@@ -24,8 +24,8 @@ So the loop polls only if four of five waits are short: while peers answer each 
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
     """Call ``callback`` at the end of each turn of ``loop``, before the loop waits for I/O.
 
-    ``callback`` must not raise. It returns whether the loop may have got something to do; then the loop does not wait.
-    Returns False, and calls nothing, if ``loop`` has no selector.
+    ``callback`` must not raise. If it returns true, the loop may have new work and does not wait. Return False, and do
+    nothing, if ``loop`` has no selector.
     """
     selector = selector_of(loop)
     if selector is None:
@@ -40,9 +40,9 @@ def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
 
 
 def enable_busy_poll(loop: Any, seconds: float) -> bool:
-    """Let ``loop`` poll for up to ``seconds`` before it sleeps, when that pays; see :class:`BusyPoll`.
+    """Make ``loop`` poll for up to ``seconds`` before it sleeps, if that saves time; see :class:`BusyPoll`.
 
-    Returns False, and changes nothing, for 0 seconds and if ``loop`` has no selector.
+    Return False, and change nothing, if ``seconds`` is 0 or ``loop`` has no selector.
     """
     selector = selector_of(loop)
     if not seconds or selector is None:
@@ -54,10 +54,10 @@ def enable_busy_poll(loop: Any, seconds: float) -> bool:
 class BusyPoll:
     """A ``select`` that polls for up to ``seconds`` before it sleeps, if the last waits were no longer than that.
 
-    Sleeping and waking takes the system longer than the router needs for a whole call. If peers answer within that
-    time, as services on the same host do, polling saves a third of the latency for about the same CPU time. It does not
-    poll after a turn that took more than half of ``seconds``: sleeping then lets more messages arrive for the next
-    turn, and each of them costs less.
+    To put the process to sleep and wake it takes longer than the router needs for a whole call. If peers answer within
+    that time, as services on the same host do, polling saves a third of the latency for about the same CPU time. There
+    is no polling after a turn that took more than half of ``seconds``: while the process sleeps, more messages arrive
+    for the next turn, and each of them costs less.
     """
 
     __slots__ = ("_clock", "_seconds", "_select", "_short_waits", "_woke")
@@ -72,7 +72,7 @@ class BusyPoll:
     # Hot path: once per turn of the loop.
 
     def select(self, timeout: float | None = None) -> Any:
-        """Wait for I/O; see :meth:`selectors.BaseSelector.select`."""
+        """Wait for I/O as :meth:`selectors.BaseSelector.select` does."""
         if timeout is not None and timeout <= self._seconds:
             return self._select(timeout)
         select, clock = self._select, self._clock

@@ -1,6 +1,6 @@
-"""Parses the request of a usual WebSocket client in one go, without I/O.
+"""Parses the handshake request of common WebSocket clients in one step, without I/O.
 
-All other requests are left to the HTTP server's and Autobahn's parsers, which know how a request can be wrong.
+All other requests are left to the parsers of the HTTP server and of Autobahn, which report errors in detail.
 
 Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
@@ -22,24 +22,25 @@ MAX_HEADERS: Final = 100
 MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 NAME: Final = rb"[A-Za-z0-9!$&'*.^`|~+-]"
-"""Names with ``_``, ``%`` or ``#`` are legal, but no usual client sends them."""
+"""A character of a header name. ``_``, ``%`` and ``#`` are legal as well, but no common client sends them."""
 HEAD: Final = re.compile(rb"GET (/[!-\"$-~]*+) HTTP/1\.1\r\n(?:" + NAME + rb"++:[ -~\t]*+\r\n)*+")
 HEADER: Final = re.compile(rb"(" + NAME + rb"+):([ -~\t]*)")
-"""A header of printable ASCII, and a head of them. Possessive: no request makes the match backtrack."""
+"""HEADER matches one header of printable ASCII, HEAD a request line and all headers. The quantifiers are possessive, so
+that no request can make the match backtrack."""
 KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 AUTHORITY: Final = rb"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}))?"
 HOST: Final = re.compile(AUTHORITY)
 ORIGIN: Final = re.compile(rb"null|[a-z][a-z0-9+.\-]*://" + AUTHORITY)
 
 UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"daphne-root-path", b"forwarded"})
-"""Headers that no simple request has; nor has it one that begins with ``x-forwarded``."""
+"""Headers that a simple request must not have. It must have none that begins with ``x-forwarded`` either."""
 
 
 class UpgradeRequest(Struct, gc=False):
     """A valid request for a WebSocket.
 
-    ``path`` and ``query`` are percent-encoded, as they were received. ``headers`` are all headers in order, names in
-    lower case, none twice. ``subprotocols`` are in the client's order; ``rest`` are the bytes after the request.
+    ``path`` and ``query`` are percent-encoded, as they were received. ``headers`` are all headers in order, with unique
+    names in lower case. ``subprotocols`` are in the client's order; ``rest`` are the bytes after the request.
     """
 
     path: bytes
@@ -54,7 +55,7 @@ class UpgradeRequest(Struct, gc=False):
 def parse_simple_upgrade(data: bytes, max_bytes: int = MAX_REQUEST_BYTES) -> UpgradeRequest | None:
     """Return the request in the first bytes of a connection.
 
-    None if it is not whole, has more than ``max_bytes`` bytes, or is not a simple one.
+    None if it is incomplete, longer than ``max_bytes`` bytes, or not a simple request.
     """
     end = data.find(b"\r\n\r\n", 0, min(max_bytes, MAX_REQUEST_BYTES))
     head = HEAD.fullmatch(data, 0, end + 2) if end >= 0 else None
@@ -90,7 +91,7 @@ def _is_simple(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
 
 
 def switching_protocols(key: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the answer that accepts a request with ``key``, with further ``headers``."""
+    """Return the HTTP answer that accepts a request with ``key``. ``headers`` are added to the required ones."""
     accept = b64encode(sha1(key + MAGIC, usedforsecurity=False).digest())
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
     return answer + accept + b"\r\n" + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"

@@ -1,4 +1,4 @@
-"""Flushes the write buffers of peers at the end of each turn of the event loop; those of very many peers in slices.
+"""Flushes write buffers at the end of each iteration of the event loop, in slices if there are many.
 
 An event for ten thousand subscribers costs ten thousand writes to sockets. Slices let other peers be served in between.
 """
@@ -13,17 +13,17 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""Peers that are flushed without a break. A turn that wrote to more peers is sliced."""
+"""Peers that are flushed without a break. If a turn has written to more peers, they are flushed in slices."""
 
 SLICE_SECONDS: Final = 0.005
-"""Seconds that a slice takes."""
+"""Minimum duration of a slice in seconds."""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
-"""Peers that are flushed between two looks at the clock."""
+"""Peers that are flushed before a slice checks the time."""
 
 
 class Loop(Protocol):
-    """The part of an event loop that is used here."""
+    """The methods of an event loop that the scheduler uses."""
 
     def call_soon(self, callback: Callable[[], None], /) -> object: ...
 
@@ -36,20 +36,20 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return whether this called more than the operating system. Then the loop may have new work, and must not wait
-        for I/O before it has looked for it.
+        Return true if code other than the operating system's was called. That code may have given the loop new work, so
+        the loop must not wait for I/O yet.
         """
         ...
 
 
 class FlushScheduler:
-    """Flushes each peer once, however often it was written to.
+    """A scheduler that flushes each peer once per loop iteration, however often it was written to.
 
-    The bytes stay in the peers' own buffers, so the order for each peer is kept. While a slice is left, peers that are
-    written to later are flushed before it if they are few.
+    The bytes stay in the peers' own buffers, so their order is kept for each peer. If there is a backlog and only a few
+    peers are scheduled after it, these are flushed first.
 
-    :meth:`end_turn` runs at the end of each turn if the loop can be hooked there (``_has_turn_hook``), else in the next
-    turn.
+    :meth:`end_turn` runs at the end of each iteration of the loop if the loop has a hook for that
+    (``_has_turn_hook``), and otherwise in the next iteration.
     """
 
     __slots__ = ("_backlog", "_ended", "_fresh", "_has_turn_hook", "_is_due", "_loop")
@@ -65,17 +65,22 @@ class FlushScheduler:
     # Hot path.
 
     def flush_soon(self, peer: Flushable) -> None:
-        """Flush ``peer`` at the end of this turn of the loop, or, with many others, within the next turns."""
+        """Schedule a flush of ``peer`` for the end of this loop iteration, or a later one if there are many peers."""
         if not (self._has_turn_hook or self._is_due):
             self._is_due = True
             self._loop.call_soon(self._flush)
         self._fresh.append(peer)
 
     def end_turn(self) -> bool:
-        """Flush the waiting peers. Return whether the loop may have new work, or peers are left."""
+        """Flush the scheduled peers.
+
+        Return true if peers are left or if flushing may have given the loop new work. Then it must not wait for I/O
+        yet.
+        """
         fresh = self._fresh
         if not fresh and not self._backlog:
             return False
+        # Replaced before anything is flushed, because code that runs meanwhile can schedule peers again.
         self._fresh = []
         if len(fresh) > MAX_PEERS_PER_TURN or self._backlog:
             self._flush_slice(fresh)
@@ -88,7 +93,7 @@ class FlushScheduler:
             try:
                 if peer.flush():
                     has_more = True
-            except Exception:  # a bug of ours with one peer must stop neither the others nor the loop
+            except Exception:  # a bug with one peer must stop neither the others nor the loop
                 logger.exception("Cannot send the bytes queued for a peer")
                 has_more = True
         return has_more
@@ -103,6 +108,7 @@ class FlushScheduler:
     # End of the hot path.
 
     def _flush_slice(self, fresh: list[Flushable]) -> None:
+        """Flush ``fresh`` if they are few, and as much of the backlog as the time allows."""
         backlog, time = self._backlog, self._loop.time
         begin = time()
         # A slice takes at least as long as all other work since the last one. So a peer that publishes without a pause
@@ -119,7 +125,7 @@ class FlushScheduler:
         self._ended = time()
 
     def flush_all(self) -> None:
-        """Flush all peers now: the loop is about to end."""
+        """Flush all peers immediately, because the loop is about to end."""
         fresh, self._fresh = self._fresh, []
         self._serve((*self._backlog, *fresh))
         self._backlog.clear()

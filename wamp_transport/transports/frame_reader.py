@@ -1,7 +1,7 @@
 """Reads whole messages from the bytes that a WebSocket client sends, without I/O.
 
-The reader takes the common frame alone: a message in one masked frame of the expected kind. Everything else (fragments,
-control frames, violations, very long frames) is left to a fallback that knows the whole protocol.
+The reader handles the common frame only: a message in one masked frame of the expected kind. Everything else
+(fragments, control frames, violations, very long frames) is left to a fallback that implements the whole protocol.
 """
 
 from codecs import utf_8_decode
@@ -14,40 +14,40 @@ from websockets.speedups import apply_mask
 from .frames import BINARY, COMPRESSED, TEXT, whole_masked_frame
 
 FRAMES_PER_TURN: Final = 128
-"""Frames of one peer that are read before other peers have their turn."""
+"""Frames of one peer that are read before other peers are served."""
 
 LARGE_FRAME_BYTES: Final = 8 * 1024
-"""Larger frames are unmasked without a copy, and are not looked at with every piece of them that arrives."""
+"""Larger frames are unmasked without a copy, and are not parsed again with every piece that arrives."""
 
 LARGE_MESSAGE_BYTES: Final = 128 * 1024
-"""A message that is larger once it is inflated takes a turn of its own, however few bytes it had before."""
+"""A message that is larger after decompression uses up a whole turn, however few bytes it had on the wire."""
 
 
 class NextStep(Enum):
-    """The step after :meth:`FrameReader.read` for the bytes that it has left."""
+    """The action to take if :meth:`FrameReader.read` has left bytes."""
 
     WAIT = "wait"
     """They are the beginning of a frame: read again when more bytes have arrived."""
 
     FALLBACK = "fallback"
-    """They begin with something else, or with too little to tell: let the fallback read one frame."""
+    """They begin with another kind of frame, or with too few bytes to decide: the fallback must read one frame."""
 
     YIELD = "yield"
-    """The peer's turn is over: read again in the next turn of the event loop."""
+    """The peer has used up its turn: read again in the next turn of the event loop."""
 
     STOP = "stop"
-    """:meth:`FrameReader.interrupt` was called: look at the state of the connection first."""
+    """:meth:`FrameReader.interrupt` was called: check the state of the connection before reading on."""
 
 
-WAIT, FALLBACK, YIELD, STOP = NextStep  # to look a member up at its class takes long, compared with a short frame
+WAIT, FALLBACK, YIELD, STOP = NextStep  # to look up a member of an enum takes long, compared with a short frame
 
 
 class FrameReader:
-    """Calls ``deliver`` with each message of one peer.
+    """A reader that calls ``deliver`` with each message of one peer.
 
-    ``inflate``, if compression was agreed, returns the message for the payload of a compressed one; None if it has
+    ``inflate`` is given if compression was agreed. It returns the message for a compressed payload, or None if it has
     closed the connection instead. Either function may call :meth:`interrupt`, but must not call :meth:`read`: the bytes
-    after the present message are in a local variable there, so a second call would read them out of order.
+    after the current message are in a local variable there, so a second call would read other bytes before them.
     """
 
     __slots__ = (
@@ -69,21 +69,25 @@ class FrameReader:
         self._is_interrupted = False
         self._pieces: list[bytes] = []
         self.awaited_bytes = 0
-        """Not 0 while pieces of a large frame are collected; -1 when it is time to read them."""
+        """The bytes to collect until a large frame is read again: 0 if none is collected, negative if it is time."""
         self.frames_left = FRAMES_PER_TURN
-        """Frames that the peer may have read in this turn. The owner sets it when a turn begins, and counts others."""
+        """Frames of the peer that may still be read in this turn. The owner sets it when a turn begins, and decrements
+        it for frames that the fallback reads.
+        """
         self.incomplete_since = 0.0
-        """Set by the owner to the time when it first saw an incomplete message; reset to 0 by each whole one."""
+        """The time at which an incomplete message was first seen; 0 if there is none. The owner sets it, and a complete
+        message resets it.
+        """
         self.next_step = WAIT
-        """The step for the bytes that the last :meth:`read` has left; not valid if it has left none."""
+        """The step to take for the bytes that the last :meth:`read` has left. Not valid if it has left none."""
 
     # Hot path: once per read from the socket. The loop over frames makes no calls but those that do the work.
 
     def read(self, data: bytes, max_payload: int) -> bytes:
         """Deliver the messages at the beginning of ``data`` and return the bytes that are left.
 
-        Messages with more than ``max_payload`` bytes on the wire are left to the fallback. After this :attr:`next_step`
-        is valid if bytes are left.
+        If bytes are left, :attr:`next_step` says how to continue. Messages with more than ``max_payload``
+        bytes on the wire are left to the fallback.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -122,37 +126,37 @@ class FrameReader:
     # End of the hot path.
 
     def interrupt(self) -> None:
-        """Make a running :meth:`read` return after the present message, as the connection is closed or paused."""
+        """Make a running :meth:`read` return after the current message, because the connection is closed or paused."""
         self._is_interrupted = True
 
     def collect(self, data: bytes) -> bool:
         """Keep a piece of a large frame. Return whether it is time to read.
 
-        The frame is read when it is whole or twice as much of it has arrived, because bad text must be noticed early.
-        Reading it with each piece would cost the square of its length.
+        The frame is read when it is complete, or when twice as much of it has arrived, because invalid text must be
+        detected early. Reading it again with each piece would take quadratic time.
         """
         self._pieces.append(data)
-        # Never 0 here, as there are pieces to take.
+        # -1 instead of 0, which would mean that nothing is collected.
         self.awaited_bytes = self.awaited_bytes - len(data) or -1
         return self.awaited_bytes < 0
 
     def take_collected(self, begun: bytes) -> bytes:
-        """Return ``begun`` and the pieces collected after it; no more pieces are collected."""
+        """Return ``begun`` and the pieces collected after it, and stop collecting."""
         data = b"".join((begun, *self._pieces))
         self._pieces.clear()
         self.awaited_bytes = 0
         return data
 
     def _await_rest(self, missing: int, size: int) -> None:
-        """Collect pieces, if the incomplete frame is large: ``size`` bytes of it have arrived, ``missing`` have not."""
+        """Collect pieces of an incomplete frame if it is large. ``size`` bytes have arrived, ``missing`` have not."""
         self.awaited_bytes = min(missing, size) if size >= LARGE_FRAME_BYTES else 0
 
     def _can_be_text(self, masked: bytes, mask: bytes) -> bool:
-        """Whether to wait for the rest of a frame. Bad text is left to the fallback, which closes the connection."""
+        """Return whether an incomplete frame can still be valid. If not, the fallback closes the connection."""
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 
     def _deliver_inflated(self, payload: bytes) -> int:
-        """Deliver a compressed message. Return how many frames can be read in a turn with it, this one included."""
+        """Deliver a compressed message. Return the number of frames that fit into this turn, including this one."""
         assert self._inflate is not None  # noqa: S101 - else no frame counts as compressed
         message = self._inflate(payload)
         if message is None:
@@ -162,7 +166,10 @@ class FrameReader:
 
 
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
-    """Whether ``payload`` is valid UTF-8; with ``is_all`` false, whether it can still become valid."""
+    """Return whether ``payload`` is valid UTF-8.
+
+    With ``is_all=False``, more bytes follow, so the payload may end in the middle of a character.
+    """
     if payload.isascii():
         return True
     try:

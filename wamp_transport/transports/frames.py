@@ -1,4 +1,4 @@
-"""The common WebSocket frame, read and built without I/O: whole messages of text or binary.
+"""Parses and builds the common WebSocket frame, a whole text or binary message, without I/O.
 
 Section of RFC 6455: 5.2, "Base Framing Protocol".
 """
@@ -12,14 +12,14 @@ from websockets.speedups import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
-"""First byte of a final frame, no extension bits, that is a whole message."""
+"""First byte of a frame that is a whole message: final, without extension bits."""
 
 FINAL: Final = 0x80
 COMPRESSED: Final = 0x40
-"""Bit of the first byte of a message that is compressed, RFC 7692, section 6."""
+"""Bit in the first byte of a compressed message; RFC 7692, section 6."""
 
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
-"""First bytes of frames that are a whole message."""
+"""The first bytes of frames that are a whole message."""
 
 MASKED: Final = 0x80
 LENGTH_16: Final = 126
@@ -27,21 +27,22 @@ LENGTH_64: Final = 127
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A text message as one unmasked frame, as a server sends it."""
+    """Return a text message as one unmasked frame, as a server sends it."""
     size = len(payload)
     return (TEXT_HEADS[size] if size < LENGTH_16 else _head(TEXT, size)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:
-    """A binary message as one unmasked frame, as a server sends it."""
+    """Return a binary message as one unmasked frame, as a server sends it."""
     size = len(payload)
     return (BINARY_HEADS[size] if size < LENGTH_16 else _head(BINARY, size)) + payload
 
 
 def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
-    """A message in frames of at most ``size`` octets of payload, one frame for 0, each masked if there is a mask.
+    """Return a message as frames with at most ``size`` octets of payload each; as one frame if ``size`` is 0.
 
-    ``first`` is the first octet of the message as one frame.
+    ``first`` is the first octet that the message would have as one frame. ``make_mask`` is called for each frame;
+    without it frames are not masked.
     """
     size = size or len(payload) or 1
     frames: list[bytes] = []
@@ -56,10 +57,11 @@ def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Call
 
 
 class MessageFramer:
-    """Frames the messages of one connection whose frames differ from those of all others.
+    """A framer for one connection whose frames cannot be shared with other connections.
 
-    ``write`` takes the frames. ``compress`` is called with each payload if compression was agreed, ``make_mask`` for
-    each frame if frames are masked. ``max_payload``: octets of payload in one frame, 0 for any number.
+    ``write`` is called with the frames of each message. ``compress`` is called with each payload if compression was
+    agreed, and ``make_mask`` for each frame if frames are masked. ``max_payload`` is the maximum payload of a frame in
+    octets; 0 for no limit.
     """
 
     __slots__ = ("_compress", "_first", "_make_mask", "_max_payload", "_write")
@@ -80,18 +82,18 @@ class MessageFramer:
         self._make_mask = make_mask
 
     def write(self, message: bytes) -> None:
-        """Write one message."""
+        """Frame and write one message."""
         payload = message if self._compress is None else self._compress(message)
         self._write(message_frames(self._first, payload, size=self._max_payload, make_mask=self._make_mask))
 
 
 def random_mask() -> bytes:
-    """Return a mask that nobody can foresee."""
+    """Return a mask that cannot be predicted."""
     return os.urandom(4)
 
 
 def zero_mask() -> bytes:
-    """Return the mask that changes nothing."""
+    """Return the mask that leaves a payload unchanged."""
     return bytes(4)
 
 
@@ -105,14 +107,15 @@ def _head(first: int, size: int, masked: int = 0) -> bytes:
 
 TEXT_HEADS: Final = [_head(TEXT, size) for size in range(LENGTH_16)]
 BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
-"""What short messages begin with, by their size."""
+"""The heads of short messages, indexed by payload size."""
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
-    """Return where the payload of the frame at ``start`` begins and ends; None if it is not of the common shape.
+    """Return the begin and end of the payload of the frame at ``start``; None if it is not of the common form.
 
-    Common shape: final, text or binary, no extension bits but that of compression, masked, length minimally encoded.
-    The end can lie beyond ``data``: then the frame is not whole yet. The mask is the four bytes before the payload.
+    The common form is final, text or binary, masked, with a minimally encoded length and without extension bits except
+    that of compression. If the frame is incomplete, the end lies beyond ``data``. The mask is in the four bytes before
+    the payload.
     """
     available = len(data) - start
     if available < 6 or data[start] not in WHOLE:

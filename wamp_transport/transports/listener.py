@@ -1,4 +1,4 @@
-"""Where a transport listens and what holds for its connections, as the server needs it."""
+"""The address of a transport and the options of its connections, in the form that the server needs."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from ..config.transport import DEFAULT_MAX_CONNECTIONS, WebOptions
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A transport to listen for. ``path`` is that of a Unix socket, absolute; ``config_path`` is told in errors."""
+    """A transport to open. ``path`` is the absolute path of a Unix socket. Errors name the ``config_path``."""
 
     endpoint: TcpEndpoint | UnixEndpoint
     path: Path | None = None
@@ -26,7 +26,10 @@ class Listener:
     def of(
         cls, configuration: Configuration, transport: Transport, endpoint: TcpEndpoint | UnixEndpoint | None = None
     ) -> "Listener":
-        """That of a configured transport; ``endpoint`` instead of its own, with TLS only where that one names any."""
+        """Return the listener for a configured transport.
+
+        ``endpoint`` replaces the transport's own. TLS is used only if the endpoint in use configures it.
+        """
         endpoint = endpoint or transport.listening
         has_tls = isinstance(endpoint, TcpEndpoint) and endpoint.tls is not None
         return cls(
@@ -42,14 +45,14 @@ class Listener:
 
     @property
     def interface(self) -> str:
-        """The address to listen on; empty for all of IPv4."""
+        """The address to listen on; empty for all IPv4 interfaces."""
         if isinstance(self.endpoint, UnixEndpoint):
             return ""
         return self.endpoint.interface.strip("[]") or ("::" if self.endpoint.version == 6 else "")
 
     @property
     def address(self) -> str:
-        """What the socket is made from: another one has to be opened when this has changed."""
+        """The properties of the socket as text. If they change, a new socket must be opened."""
         endpoint = self.endpoint
         if isinstance(endpoint, UnixEndpoint):
             return f"unix:{self.path or endpoint.path} backlog {endpoint.backlog}"

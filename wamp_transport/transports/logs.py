@@ -1,4 +1,4 @@
-"""The access log; and what makes a log visible that an option turned on, whether or not logging is set up for it."""
+"""The access log, and a function that makes a log visible even if logging is not configured for it."""
 
 import logging
 from typing import Any, Final
@@ -7,7 +7,7 @@ ACCESS: Final = logging.getLogger("wamp_transport.access")
 
 
 def visible(logger: logging.Logger) -> logging.Logger:
-    """The same logger; it shows INFO and above on standard error where nothing else is set up for it."""
+    """Return the logger, made to show INFO and above. Without other handlers it writes to standard error."""
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     if not logger.hasHandlers():
@@ -16,9 +16,10 @@ def visible(logger: logging.Logger) -> logging.Logger:
 
 
 def log_access(client: Any, method: bytes, target: bytes, status: int, size: int, seconds: float) -> None:
-    """One line for a request or a WebSocket handshake: ``client`` as in ASGI, octets of the body, time to the answer.
+    """Log a request or a WebSocket handshake on one line.
 
-    The query of ``target`` is left out: it may hold what is nobody's business.
+    ``client`` is as in ASGI, ``size`` is the size of the body in octets, and ``seconds`` is the time until the answer.
+    The query of ``target`` is left out, because it may contain secrets.
     """
     host = client[0] if client else "unix"
     path = ascii(target.partition(b"?")[0].decode("latin-1"))[1:-1]

@@ -1,4 +1,4 @@
-"""What a WebSocket handshake must settle before a WAMP session can begin: origin, port and subprotocol.
+"""Negotiates a WebSocket handshake: checks origin and port, and chooses the subprotocol.
 
 Section of the specification: Basic Profile, "WebSocket Transport".
 """
@@ -14,7 +14,7 @@ from .origins import OriginPolicy
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A handshake that fails: HTTP status and a sentence for people."""
+    """The result of a handshake that fails: the HTTP status, and the reason as a sentence."""
 
     status: int
     message: str
@@ -22,7 +22,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A handshake that succeeds: the serializer, and the subprotocol to name, if any."""
+    """The result of a handshake that succeeds: the serializer, and the subprotocol to confirm, if any."""
 
     serializer: Serializer
     subprotocol: str | None
@@ -30,7 +30,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeTerms:
-    """The terms that a service sets for handshakes."""
+    """The conditions of a service for handshakes."""
 
     serializers: tuple[str, ...]
     origins: OriginPolicy
@@ -39,7 +39,7 @@ class HandshakeTerms:
 
 
 def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Refusal:
-    """Settle a WebSocket handshake from its ASGI scope."""
+    """Return the result of a WebSocket handshake, given its ASGI scope."""
     headers = headers_of(scope)
     host = headers.get(b"host")
     refusal = _wrong_port(host, terms.external_port)
@@ -55,12 +55,12 @@ def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Re
 
 
 def can_answer(scope: Mapping[str, Any]) -> bool:
-    """Whether the server can be told how to answer a handshake: status, headers, close codes. Plain Daphne cannot."""
+    """Return whether the server supports status, headers and close codes for a handshake. Plain Daphne does not."""
     return "websocket.http.response" in (scope.get("extensions") or {})
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
-    """The request's headers by lower-case name; several with one name are one list."""
+    """Return the headers of a request by lower-case name. Repeated headers are joined with commas."""
     headers: dict[bytes, str] = {}
     for name, value in scope.get("headers", ()):
         key, text = name.lower(), value.decode("latin-1")
@@ -69,12 +69,12 @@ def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
 
 
 def installed(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the serializers named that can be used here."""
+    """Return those of the named serializers whose libraries are installed."""
     return tuple(name for name in names if name in SERIALIZERS)
 
 
 def _choose(offered: Sequence[str], terms: HandshakeTerms) -> Agreement | Refusal:
-    """The client's order decides."""
+    """Return the first offered subprotocol that the service supports, in the client's order."""
     for name in offered:
         serializer = BY_SUBPROTOCOL.get(name)
         if serializer is not None and serializer.name in terms.serializers:
@@ -82,8 +82,8 @@ def _choose(offered: Sequence[str], terms: HandshakeTerms) -> Agreement | Refusa
     if not terms.require_subprotocol and "json" in terms.serializers:
         return Agreement(SERIALIZERS["json"], None)
     known = ", ".join(SERIALIZERS[name].subprotocol for name in terms.serializers)
-    asked = ", ".join(repr(name) for name in offered) or "none"
-    return Refusal(400, f"this path speaks the WebSocket subprotocols {known}; the client offered {asked}")
+    names = ", ".join(repr(name) for name in offered) or "none"
+    return Refusal(400, f"this path speaks the WebSocket subprotocols {known}; the client offered {names}")
 
 
 def _wrong_port(host: str | None, external_port: int | None) -> Refusal | None:

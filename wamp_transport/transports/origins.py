@@ -1,4 +1,4 @@
-"""Which web pages may open a WebSocket: the Origin header against the service's patterns.
+"""Checks which web pages may open a WebSocket, by comparing the Origin header with the service's patterns.
 
 Section of RFC 6455: 10.2, "Origin Considerations".
 """
@@ -11,14 +11,14 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAME_ORIGIN = "same-origin"
 
 _NO_ORIGIN = re.compile(r"[\s,@]")
-"""In no origin of a browser: several in one header, credentials."""
+"""Characters that no browser puts into an origin. They would separate several origins, or mark credentials."""
 
 
 class OriginPolicy:
-    """The origins a service admits.
+    """The origins that a service allows.
 
-    A pattern is ``scheme://host:port`` with ``*`` for any text; without a port it means the scheme's own. The word
-    ``same-origin`` admits pages of the host asked. Case does not matter.
+    A pattern is ``scheme://host:port`` with ``*`` for any text; without a port it means the scheme's default port. The
+    word ``same-origin`` allows pages from the host of the request. Case does not matter.
     """
 
     def __init__(self, patterns: Iterable[str], *, allow_null: bool, allow_missing: bool = True) -> None:
@@ -30,10 +30,10 @@ class OriginPolicy:
         self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
 
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
-        """Whether a page of ``origin`` may connect. Clients that are no browsers send none.
+        """Return whether a page from ``origin`` may connect. None stands for a client that is not a browser.
 
-        ``host`` is the Host header, ``is_secure`` says that the connection is known to be TLS; both for
-        ``same-origin``.
+        ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. Both are used for
+        ``same-origin`` only.
         """
         if origin is None:
             return self._allow_missing
@@ -45,13 +45,13 @@ class OriginPolicy:
             return False
         if self._allow_all or any(pattern.fullmatch(full) for pattern in self._patterns):
             return True
-        # Without TLS here there may be a proxy in front that has it: then the page's own scheme tells the port.
+        # A proxy may terminate TLS, so without TLS on this connection the page's own scheme determines the port.
         scheme = "https" if is_secure else full.partition("://")[0]
         return self._allow_same and host is not None and full == _with_port(f"{scheme}://{host.lower()}")
 
 
 def _with_port(origin: str) -> str | None:
-    """``origin`` with its port always there; None where it is none."""
+    """Return ``origin`` with an explicit port; None if it is not an origin."""
     try:
         parts = urlsplit(origin)
         port = parts.port

@@ -1,7 +1,7 @@
-"""Who the client is behind proxies that are trusted to say so: ``Forwarded`` (RFC 7239) and ``X-Forwarded-*``.
+"""Finds the client of a request behind trusted proxies, from ``Forwarded`` (RFC 7239) and ``X-Forwarded-*`` headers.
 
-A proxy must set or remove all of these headers: what it passes on from its client is believed as well. Where both
-kinds are there, ``X-Forwarded-*`` count.
+A trusted proxy must set or remove all of these headers, because those that it passes on from its client are believed as
+well. If a request has headers of both kinds, ``X-Forwarded-*`` take precedence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,19 +10,19 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any, Final
 
 UNIX: Final = "unix"
-"""What stands for Unix domain sockets among the proxies."""
+"""The entry for Unix domain sockets in a list of proxies."""
 
 _SECURE: Final = {"https": True, "wss": True, "http": False, "ws": False}
 
 Headers = Sequence[tuple[bytes, bytes]]
 Hop = Mapping[str, str]
-"""What one proxy told of the request as it got it: ``for``, ``proto``, ``host``, ``port``, each where given."""
+"""The request as one proxy received it. The keys are ``for``, ``proto``, ``host`` and ``port``; all are optional."""
 
 
 class TrustedProxies:
-    """Addresses, networks and perhaps ``unix`` whose forwarding headers are believed.
+    """The proxies whose forwarding headers are believed: addresses, networks, and ``unix`` for Unix sockets.
 
-    Raises ValueError for what is neither.
+    Raises ValueError for any other entry.
     """
 
     def __init__(self, proxies: Iterable[str] = ()) -> None:
@@ -36,7 +36,7 @@ class TrustedProxies:
         return bool(self.names)
 
     def trusts(self, peer: str | None) -> bool:
-        """Whether a peer, None for one on a Unix socket, is such a proxy."""
+        """Return whether the peer is a trusted proxy. None stands for a peer on a Unix socket."""
         if peer is None:
             return self._unix
         address = parsed(peer)
@@ -45,9 +45,9 @@ class TrustedProxies:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """The request as the outermost trusted proxy got it. None: not told.
+    """The request as the outermost trusted proxy received it. A field is None if the proxy did not report it.
 
-    ``host`` is as in a Host header, with the port where it is not the scheme's own.
+    ``host`` is a Host header. It includes the port unless that is the scheme's default.
     """
 
     client: tuple[str, int] | None = None
@@ -56,7 +56,7 @@ class Forwarded:
 
 
 def forwarded(headers: Headers, proxies: TrustedProxies) -> Forwarded:
-    """What the headers of a request from a trusted proxy tell. Never raises, whatever they hold."""
+    """Parse the forwarding headers of a request from a trusted proxy. Ignores invalid values and never raises."""
     texts: dict[bytes, str] = {}
     for name, value in headers:
         if name == b"forwarded" or name.startswith(b"x-forwarded-"):
@@ -70,9 +70,10 @@ def forwarded(headers: Headers, proxies: TrustedProxies) -> Forwarded:
 
 
 def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
-    """Put the client and the scheme that a trusted proxy tells into an ASGI scope; for WebSockets the Host as well.
+    """Set the client and the scheme in an ASGI scope to those that a trusted proxy reports.
 
-    HTTP keeps its headers as they are: which of them count there is said by Django's own settings.
+    For WebSockets the Host header is set as well. HTTP requests keep their headers, because Django's own settings
+    decide which of them are used.
     """
     client = scope.get("client")
     if not proxies or not proxies.trusts(client[0] if client else None):
@@ -89,7 +90,7 @@ def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in a text, without a zone; IPv4 addresses in IPv6 clothes are IPv4. None where it is none."""
+    """Return the address in a text without its zone; None if invalid. IPv4-mapped IPv6 addresses become IPv4."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -98,33 +99,37 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _outermost(hops: Sequence[Hop], proxies: TrustedProxies) -> Forwarded:
-    """Back from the nearest proxy for as long as the sender is a proxy that is trusted."""
+    """Return the request as the outermost trusted proxy received it.
+
+    The nearest proxy wrote the last hop. An earlier hop is believed only if the sender in the next one is trusted.
+    """
     client: tuple[str, int] | None = None
-    told: Hop = {}
+    outermost: Hop = {}
     for hop in reversed(hops):
-        told = hop
+        outermost = hop
         sender = _address(hop.get("for", ""))
         if sender is None:
             break
         client = sender
         if not proxies.trusts(sender[0]):
             break
-    is_secure = _SECURE.get(told.get("proto", "").lower())
-    return Forwarded(client, is_secure, _host(told.get("host", ""), told.get("port", ""), is_secure))
+    is_secure = _SECURE.get(outermost.get("proto", "").lower())
+    return Forwarded(client, is_secure, _host(outermost.get("host", ""), outermost.get("port", ""), is_secure))
 
 
 def _host(host: str, port: str, is_secure: bool | None) -> str | None:
+    """Return a Host header; None if ``host`` is invalid. ``port`` is ignored if ``host`` has one or it is invalid."""
     if not host or any(character in host for character in " \t/@\\"):
         return None
     bare = host.rpartition("]")[2]
     if ":" in bare or not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
         return host
-    own = {True: 443, False: 80, None: 0}[is_secure]
-    return host if int(port) == own else f"{host}:{int(port)}"
+    default_port = {True: 443, False: 80, None: 0}[is_secure]
+    return host if int(port) == default_port else f"{host}:{int(port)}"
 
 
 def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
-    """``X-Forwarded-*``: lists that each proxy adds to, or values that the last one has set."""
+    """Return the hops in ``X-Forwarded-*`` headers: lists that each proxy extends, or single values of the last one."""
     lists = {
         key: [part.strip() for part in texts.get(b"x-forwarded-" + key.encode(), "").split(",")]
         for key in ("for", "proto", "host", "port")
@@ -141,7 +146,7 @@ def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
 
 
 def _hops(text: str) -> list[Hop]:
-    """``Forwarded``: a list of elements, each a list of pairs."""
+    """Return the hops in a ``Forwarded`` header, which is a list of elements, each a list of pairs."""
     hops: list[Hop] = []
     for element in _split(text, ","):
         pairs = (pair.partition("=") for pair in _split(element, ";"))
@@ -150,7 +155,7 @@ def _hops(text: str) -> list[Hop]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """``text`` at each separator outside quotes."""
+    """Split ``text`` at each separator outside quotes."""
     parts, begin, is_quoted, is_escaped = [], 0, False, False
     for position, character in enumerate(text):
         if is_escaped:
@@ -179,7 +184,10 @@ def _unquoted(value: str) -> str:
 
 
 def _address(text: str) -> tuple[str, int] | None:
-    """An address, perhaps with a port: ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``[2001:db8::1]:80``."""
+    """Parse an address and its port, 0 without one. Return None if the address is invalid.
+
+    Examples: ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``[2001:db8::1]:80``.
+    """
     host, port = text, ""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")

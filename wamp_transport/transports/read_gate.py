@@ -1,4 +1,4 @@
-"""Decides whether a peer is read: it is, while there is no reason against it."""
+"""Pauses reading from a peer while there is a reason to."""
 
 from enum import Enum
 from typing import Any
@@ -8,23 +8,24 @@ class PauseReason(Enum):
     """A reason not to read from a peer."""
 
     ROUTER = "router"
-    """The router asks for it: the peer sends faster than it is served."""
+    """The router has paused the peer, because it sends faster than its messages are handled."""
 
     TURN = "turn"
-    """The peer has used up its turn of the event loop; the rest of its input waits for the next one."""
+    """The peer has used up its share of this turn of the event loop; the rest of its input waits for the next turn."""
 
     OUTPUT = "output"
-    """The peer does not read its output, so it cannot ask for more."""
+    """The peer does not read its output, so it must not request more."""
 
 
 NO_REASONS: frozenset[PauseReason] = frozenset()
 
 
 class ReadGate:
-    """Pauses a Twisted transport while there are reasons to, and resumes it when the last one is gone.
+    """A gate that pauses a Twisted transport while there are reasons to, and resumes it when there are none.
 
-    Each reason has one owner, which alone pauses and resumes for it. So a peer that is paused for two reasons is not
-    read before both are gone, in whatever order that happens.
+    Each reason has one owner: only the router pauses and resumes for ``ROUTER``, only the protocol for ``TURN``, and
+    only the write buffer for ``OUTPUT``. So a peer that is paused for two reasons is not read before both owners have
+    withdrawn theirs, in any order.
     """
 
     __slots__ = ("_transport", "holds_input", "reasons")
@@ -33,8 +34,8 @@ class ReadGate:
         self._transport = transport
         self.reasons = NO_REASONS
         self.holds_input = False
-        """Whether the bytes that were read before must wait, too. They need not, if only output waits: few are left,
-        as the transport is not read, and they may hold the answer to a close.
+        """Whether bytes that were received before the pause must wait, too. With ``OUTPUT`` alone they need not: there
+        are few of them, as the transport is not read, and they may contain the peer's answer to a close.
         """
 
     def pause(self, reason: PauseReason) -> None:
@@ -43,7 +44,7 @@ class ReadGate:
         self._transport.pauseProducing()
 
     def resume(self, reason: PauseReason) -> None:
-        """Withdraw a reason, and read on if it was the last one."""
+        """Withdraw a reason, and resume the transport if it was the last one."""
         self.withdraw(reason)
         self.read_on()
 
@@ -52,7 +53,7 @@ class ReadGate:
         self._set(self.reasons - {reason})
 
     def read_on(self) -> None:
-        """Read on if there is no reason left against it."""
+        """Resume the transport if no reason to pause is left."""
         if not self.reasons:
             self._transport.resumeProducing()
 

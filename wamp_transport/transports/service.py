@@ -1,4 +1,4 @@
-"""A running WAMP service: what the consumer and the server protocol need to know of one configured path."""
+"""A running WAMP service: the options of one configured path, and the connections that it creates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ from .cookies import VISITOR, CookieTracker, SessionCookies
 from .negotiation import HandshakeTerms, installed
 from .origins import OriginPolicy
 
-CHANGED: Final = "the service was removed, or who may use it has changed"
+CHANGED: Final = "the service was removed, or its options for logins have changed"
 
 TLS_DETAILS: Final = "wamp_transport.tls"
-"""Name of the ASGI scope extension that holds what TLS tells: ``channel_id`` and, if there is one, ``peer_cert``."""
+"""Name of the ASGI scope extension with details of TLS: ``channel_id`` and, if the client sent one, ``peer_cert``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class WampService:
     def build(
         cls, node: Node, options: ServiceOptions, settings: WebSocketSection, cookies: CookieTracker | None = None
     ) -> "WampService":
-        """The service that a configured section describes."""
+        """Return the service for a configured section."""
         websocket = settings.options
         terms = HandshakeTerms(
             serializers=installed(settings.offered_serializers),
@@ -52,11 +52,15 @@ class WampService:
         return cls(node, options, terms, websocket, cookies, sessions)
 
     def connect(self, encoder: MessageEncoder, transport: ConnectionTransport, scope: Mapping[str, Any]) -> Connection:
-        """A connection of this service, until it is told that it is lost. ``scope`` is that of the handshake."""
+        """Create a connection of this service. The caller must call its ``lost`` when the socket is closed.
+
+        ``scope`` is the ASGI scope of the handshake.
+        """
         details = transport_details(scope, encoder.serializer)
         options = self.current_options
         connection = self.node.connect(for_client(options or self.options, scope), encoder, transport, details)
         if options is None:
+            # The configuration has changed during the handshake, too late to refuse it: the client gets a close.
             self.node.leave(connection.session_id, CLOSE_REALM, CHANGED)
         if self.django_sessions is not None:
             connection.credentials = self.django_sessions.find(scope)
@@ -64,22 +68,26 @@ class WampService:
 
     @property
     def current_options(self) -> ServiceOptions | None:
-        """The options that hold for new sessions; None if a newer configuration does not admit what this one does.
+        """The options for new sessions; None if a newer configuration does not allow all that this service allows.
 
-        A handshake takes time, and the configuration may change meanwhile.
+        The configuration may change during a handshake, so this is checked at its end.
         """
         return self.node.current_service(self.options)
 
 
 def for_client(options: ServiceOptions, scope: Mapping[str, Any]) -> ServiceOptions:
-    """Anonymous sessions of a client known by its cookie have its public id as authid, unless one is configured."""
+    """Return the options of a service for the client of a handshake.
+
+    Anonymous sessions of a client that is known by its cookie use its public id as authid, unless an authid is
+    configured.
+    """
     if VISITOR not in scope or options.anonymous is None:
         return options
     return replace(options, anonymous=replace(options.anonymous, client_id=scope[VISITOR].id))
 
 
 def transport_details(scope: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
-    """What the meta API tells of a session's transport, in the words that Crossbar uses."""
+    """Return the details of a session's transport for the meta API, under the names that Crossbar uses."""
     client = scope.get("client")
     is_secure = scope.get("scheme") in ("wss", "https")
     details = {

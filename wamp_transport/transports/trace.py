@@ -1,7 +1,7 @@
-"""What a service with ``debug`` on tells of each of its connections: handshake, frames in brief, the end.
+"""Logs the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
 
-Every service has a logger of its own below ``wamp_transport.traffic``. No payload, no cookie, no query string and no
-credentials: headers are shown only where they are listed here, frames by kind, length and flags.
+Each service has its own logger below ``wamp_transport.traffic``. Payloads, cookies, query strings and credentials are
+never logged: only listed headers, and the kind, length and flags of frames.
 """
 
 import logging
@@ -14,7 +14,7 @@ from .logs import visible
 
 TRAFFIC: Final = "wamp_transport.traffic"
 
-SHOWN: Final = frozenset(
+SHOWN_HEADERS: Final = frozenset(
     {
         b"host",
         b"origin",
@@ -27,24 +27,25 @@ SHOWN: Final = frozenset(
         b"sec-websocket-extensions",
     }
 )
-"""Headers that hold nothing secret."""
+"""Headers that are logged, because they contain no secrets."""
 
-LONGEST_TEXT: Final = 200
-"""Characters of what a peer says that are shown."""
+MAX_TEXT_BYTES: Final = 200
+"""Bytes of a peer's text that are logged; the rest is cut off."""
 
 KINDS: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 CLOSE: Final = 8
-SMALL: Final = 125
+MAX_CLOSE_BYTES: Final = 125
+"""Maximum payload of a close frame in octets."""
 
 
 def traffic_logger(service: PathService) -> logging.Logger:
-    """The logger of a service, named by its id or its path. It shows what it is told unless logging is set up else."""
+    """Return the logger of a service, named after its id or path. It is visible unless logging is configured for it."""
     name = getattr(service.settings, "id", None) or ".".join(service.segments) or "root"
     return visible(logging.getLogger(TRAFFIC)).getChild(name)
 
 
 class Trace:
-    """Tells of one connection. Bytes are given as they come and go; they may be cut anywhere."""
+    """A log of one connection. It is given the bytes as they are received and sent; frames may be split anywhere."""
 
     def __init__(self, logger: logging.Logger, peer: str) -> None:
         self._logger = logger
@@ -53,78 +54,81 @@ class Trace:
         self._outgoing = FrameHeads()
 
     def listen(self, protocol: Any) -> None:
-        """Hear what the protocol receives from now on. One that is not traced does not notice that others are."""
+        """Log what ``protocol`` receives from now on.
+
+        The method is replaced on this one instance, so that tracing costs other connections nothing.
+        """
         receive = protocol.dataReceived
 
-        def hear_and_receive(data: bytes) -> None:
+        def log_and_receive(data: bytes) -> None:
             self.received(data)
             receive(data)
 
-        protocol.dataReceived = hear_and_receive
+        protocol.dataReceived = log_and_receive
 
     def asked(self, path: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """A client asks for a WebSocket. ``path`` has no query."""
-        self._logger.info("%s asks for %s (%s)", self._peer, shown(path), shown_headers(headers))
+        """Log the request of a handshake. ``path`` has no query."""
+        self._logger.info("%s requests %s (%s)", self._peer, shown(path), shown_headers(headers))
 
     def answered(self, answer: bytes) -> None:
-        """An HTTP answer goes out."""
+        """Log the HTTP answer to the handshake."""
         first, *lines = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")
         headers = (line.partition(b":")[::2] for line in lines)
         self._logger.info("%s is answered %s (%s)", self._peer, shown(first), shown_headers(headers))
 
     def received(self, data: bytes) -> None:
-        """Bytes of frames came in."""
+        """Log the frames that begin in received bytes."""
         for brief in self._incoming.feed(data):
             self._logger.info("%s > %s", self._peer, brief)
 
     def traced(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
         """Return a function that logs frames and writes them with ``write``."""
 
-        def trace_and_write(frames: bytes) -> None:
+        def log_and_write(frames: bytes) -> None:
             self.sent(frames)
             write(frames)
 
-        return trace_and_write
+        return log_and_write
 
     def sent(self, data: bytes) -> None:
-        """Bytes of frames are written."""
+        """Log the frames that begin in sent bytes."""
         for brief in self._outgoing.feed(data):
             self._logger.info("%s < %s", self._peer, brief)
 
     def ended(self, was_clean: bool, code: int | None, reason: str | None) -> None:
-        """The socket is closed."""
+        """Log that the socket is closed."""
         how = "after a close" if was_clean else "without a close"
-        self._logger.info("%s has gone %s: %s %s", self._peer, how, code, shown((reason or "").encode()))
+        self._logger.info("%s disconnected %s: %s %s", self._peer, how, code, shown((reason or "").encode()))
 
 
 class FrameHeads:
-    """Finds the frames in a stream of bytes and says in brief what each is. Payload is passed over, but a close's."""
+    """A parser that describes the frames in a stream of bytes. It skips payloads, except that of a close."""
 
     def __init__(self) -> None:
         self._head = b""
-        self._left = 0
+        self._unread_payload = 0
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """The frames that begin in ``data``, once their heads are complete."""
+        """Yield a description of each frame that begins in ``data``, once its head is complete."""
         while data:
-            if self._left:
-                passed = min(self._left, len(data))
-                self._left -= passed
-                data = data[passed:]
+            if self._unread_payload:
+                count = min(self._unread_payload, len(data))
+                self._unread_payload -= count
+                data = data[count:]
                 continue
             self._head += data
             begin, size = head_and_size(self._head)
-            is_close = len(self._head) > 1 and self._head[0] & 0x0F == CLOSE and size <= SMALL
+            is_close = len(self._head) > 1 and self._head[0] & 0x0F == CLOSE and size <= MAX_CLOSE_BYTES
             if not begin or len(self._head) < begin + is_close * size:
                 return
             head, data = self._head[:begin], self._head[begin:]
             self._head = b""
-            self._left = size
+            self._unread_payload = size
             yield brief(head, size, data[:size] if is_close else b"")
 
 
 def head_and_size(data: bytes) -> tuple[int, int]:
-    """Octets of the head of the frame that ``data`` begins with, 0 while it is not all there, and of its payload."""
+    """Return the sizes of head and payload of the frame at the start of ``data``; 0 for an incomplete head."""
     if len(data) < 2:
         return 0, 0
     size = data[1] & ~MASKED
@@ -137,7 +141,7 @@ def head_and_size(data: bytes) -> tuple[int, int]:
 
 
 def brief(head: bytes, size: int, close: bytes) -> str:
-    """One frame, such as ``text 42 (final, masked)`` or ``close 8 (final): 1000 bye``."""
+    """Return a description of one frame, such as ``text 42 (final, masked)`` or ``close 8 (final): 1000 bye``."""
     flags = {
         "final": head[0] & FINAL,
         "compressed": head[0] & COMPRESSED,
@@ -155,11 +159,11 @@ def brief(head: bytes, size: int, close: bytes) -> str:
 
 
 def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Headers without those that may hold secrets."""
+    """Return headers on one line, without those that may contain secrets."""
     known = ((name.strip().lower(), value.strip()) for name, value in headers)
-    return ", ".join(f"{name.decode()}: {shown(value)}" for name, value in known if name in SHOWN)
+    return ", ".join(f"{name.decode()}: {shown(value)}" for name, value in known if name in SHOWN_HEADERS)
 
 
 def shown(text: bytes) -> str:
-    """What somebody else wrote, on one line and not too long."""
-    return repr(text[:LONGEST_TEXT].decode("utf-8", "replace"))[1:-1] + ("..." if len(text) > LONGEST_TEXT else "")
+    """Return a peer's text on one line: escaped, and cut off if it is long."""
+    return repr(text[:MAX_TEXT_BYTES].decode("utf-8", "replace"))[1:-1] + ("..." if len(text) > MAX_TEXT_BYTES else "")

@@ -1,4 +1,4 @@
-"""The options of a WAMP service that have no effect under other ASGI servers than this product's own."""
+"""Finds the options of a WAMP service that only ``runserver`` and ``runnode`` fully support."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -22,28 +22,28 @@ CONSUMER_OPTIONS: Final = frozenset(
 WAITING_SERVER_OPTIONS: Final = frozenset(
     {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}
 )
-"""Options with an effect under servers that wait for slow peers, as uvicorn and hypercorn do; plain Daphne does not."""
+"""Options that have an effect only under servers that wait for slow peers: uvicorn and hypercorn, not plain Daphne."""
 
 IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
 """Options that have no effect under any server."""
 
 
 def unsupported_options(section: WebSocketSection, *, waits: bool = False) -> tuple[str, ...]:
-    """Return the options of a service that are not at their default and would have no effect.
+    """Return the names of the options of a service that differ from their default and would have no effect.
 
-    ``waits`` is true if the server waits for peers that read slowly.
+    ``waits`` is true if the server applies back-pressure, that is, waits for peers that read slowly.
     """
-    held = CONSUMER_OPTIONS | IGNORED_OPTIONS | (WAITING_SERVER_OPTIONS if waits else frozenset())
+    supported = CONSUMER_OPTIONS | IGNORED_OPTIONS | (WAITING_SERVER_OPTIONS if waits else frozenset())
     names = [
         name
         for name, field in WebSocketOptions.model_fields.items()
-        if name not in held and getattr(section.options, name) != field.default
+        if name not in supported and getattr(section.options, name) != field.default
     ]
     return (*names, "debug") if section.debug else tuple(names)
 
 
 def unsupported_by_path(configuration: Configuration, *, waits: bool = False) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """Yield the path of each service with such options, and their names."""
+    """Yield the path of each service with unsupported options, and the names of these options."""
     for service in configuration.services:
         if isinstance(service.settings, WebSocketSection) and (
             names := unsupported_options(service.settings, waits=waits)
@@ -52,5 +52,5 @@ def unsupported_by_path(configuration: Configuration, *, waits: bool = False) ->
 
 
 def describe_unsupported(configuration: Configuration, *, waits: bool = False) -> str:
-    """Return all of them in one line; empty if there are none."""
+    """Return all unsupported options on one line; empty if there are none."""
     return "; ".join(f"{path}: {', '.join(names)}" for path, names in unsupported_by_path(configuration, waits=waits))

@@ -1,7 +1,7 @@
 """Collects the bytes for one peer over a turn of the event loop and sends them in one piece; bounded for slow peers.
 
-The buffer is the producer of a Twisted transport, which reports to it when its own buffer is full and when it is empty.
-Nothing else of Twisted is needed.
+The buffer is the producer of a Twisted transport. The transport calls ``pauseProducing`` when its own buffer is full,
+and ``resumeProducing`` when it is empty again.
 """
 
 from collections.abc import Callable
@@ -11,17 +11,18 @@ from .backpressure import SlowConsumerMonitor
 from .read_gate import PauseReason, ReadGate
 
 WRITE_CHUNK_BYTES: Final = 256 * 1024
-"""Bytes that go to the transport at a time when a slow peer has read what the transport had."""
+"""Bytes that are passed to the transport at a time after a slow peer has read all that the transport had."""
 
 
 class WriteBuffer:
-    """The bytes on their way to one peer.
+    """A queue of bytes for one peer.
 
-    While the transport's own buffer is full, the buffer is *blocked*: bytes are collected, but not sent, and ``gate``
-    is closed, so that a peer which does not read its output is not read either.
+    While the transport's own buffer is full, this one is *blocked*: it collects bytes but sends none. It also pauses
+    reading with ``gate``, because a peer that does not read its output must not request more.
 
-    ``flush_soon`` schedules :meth:`flush` at the end of this turn of the loop. ``make_monitor`` makes the monitor of a
-    peer that is slow; others have none.
+    ``flush_soon`` schedules :meth:`flush` for the end of this turn of the loop. ``make_monitor`` is called when the
+    peer becomes slow; other peers have no monitor. ``writes_through`` is true if the transport is a plain socket, which
+    can be written to directly.
     """
 
     __slots__ = (
@@ -45,7 +46,7 @@ class WriteBuffer:
         self._monitor: SlowConsumerMonitor | None = None
         self._writes_through = writes_through
         self._frames: list[bytes] = []
-        self._size = 0  # of the frames; kept only while there is a monitor
+        self._size = 0  # bytes in the frames; maintained only while there is a monitor
         self._is_stopped = False
 
     # Hot path: once per message written, and once per peer and turn of the loop.
@@ -54,17 +55,18 @@ class WriteBuffer:
         """Add whole frames; they are sent with the next flush."""
         frames = self._frames
         if not frames:
-            # The peer is scheduled exactly while there are frames: whoever empties the list must not schedule it.
+            # Only the first frame schedules the buffer. It then stays scheduled, or blocked, until there are no frames.
             self._flush_soon(self)
         frames.append(data)
         if self._monitor is not None:
             self._size += len(data)
+            # Last, because it can call back: on overflow this buffer is discarded, and a last message written to it.
             self._monitor.update_size(self._size + unsent(self._transport))
 
     def flush(self) -> bool:
         """Send the collected bytes in one piece, unless the buffer is blocked.
 
-        See :meth:`~.flush_scheduler.Flushable.flush` for the value returned.
+        Return whether the loop may have new work; see :meth:`~.flush_scheduler.Flushable.flush`.
         """
         # A stopped buffer is never blocked: flush_now() must empty it, or writes would pile up in it.
         if self._gate.reasons and self.is_blocked:
@@ -72,26 +74,28 @@ class WriteBuffer:
         return self.flush_now()
 
     def flush_now(self) -> bool:
-        """Send the collected bytes, even if the buffer is blocked: other bytes must be sent after them."""
+        """Send the collected bytes, even if the buffer is blocked, because other bytes must be sent after them."""
         frames = self._frames
         if not frames:
             return False
         data = frames[0] if len(frames) == 1 else b"".join(frames)
+        # Emptied first: the transport can call pauseProducing() while it sends, which counts what is left.
         frames.clear()
         self._size = 0
         return not self._is_stopped and self.send(data)
 
     def send(self, data: bytes) -> bool:
-        """Hand bytes to the transport now, even if the buffer is stopped. Collected bytes are not sent before them.
+        """Send bytes immediately, ahead of the collected bytes and even if the buffer is stopped.
 
-        Return as :meth:`flush`.
+        Return the same as :meth:`flush`.
         """
         transport = self._transport
         if self._writes_through and transport.connected and not transport.is_writing:
-            # Twisted's buffer is empty: to write to the socket directly saves a turn of the loop.
+            # Twisted's buffer is empty, so writing to the socket directly keeps the order and saves a turn of the loop.
             sent = transport.writeSomeData(data)
             if sent == len(data):
                 return False
+            # Anything but a number is the reason of a lost connection, which the transport notices by itself.
             if isinstance(sent, int):
                 data = data[sent:]
         transport.write(data)
@@ -101,41 +105,43 @@ class WriteBuffer:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether nothing is sent until the transport's buffer is empty."""
+        """Whether nothing is sent, because the transport's buffer is full."""
         return PauseReason.OUTPUT in self._gate.reasons and not self._is_stopped
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait here and in the transport's buffer."""
+        """The number of bytes in this buffer and in the transport's."""
         return sum(map(len, self._frames)) + unsent(self._transport)
 
     def send_after_flush(self, data: bytes) -> None:
-        """Send the collected bytes and then ``data``, now."""
+        """Send the collected bytes and then ``data``, immediately."""
         self.flush_now()
         self.send(data)
 
     def discard(self) -> None:
-        """Drop the collected bytes. Bytes that the transport has are still sent."""
+        """Drop the collected bytes. Bytes in the transport's buffer are still sent."""
         self._frames.clear()
         self._size = 0
 
     def stop(self) -> None:
-        """Drop the collected bytes and all that are written from now on."""
+        """Drop the collected bytes, and all that are written from now on."""
         self._is_stopped = True
+        # Withdrawn only: if the transport is paused, resumeProducing() reads on when its buffer is empty.
         self._gate.withdraw(PauseReason.OUTPUT)
         self.discard()
         self._end_monitoring()
 
     def pauseProducing(self) -> None:
-        """Note that the transport's buffer is full: the peer reads too slowly."""
+        """Stop reading the peer and begin to monitor it, because the transport's buffer is full."""
         if not self._is_stopped and self._monitor is None:
             self._monitor = self._make_monitor()
             self._size = sum(map(len, self._frames))
         self._gate.pause(PauseReason.OUTPUT)
 
     def resumeProducing(self) -> None:
-        """Send what was collected in chunks, as the transport's buffer is empty; the last chunk may fill it again."""
+        """Send the collected bytes in chunks, because the transport's buffer is empty, until it is full again."""
         self._gate.withdraw(PauseReason.OUTPUT)
+        # A chunk that fills the transport's buffer makes it call pauseProducing(), which blocks this buffer again.
         while self._frames and not self.is_blocked:
             self._write_chunk()
         if self._monitor is not None:
@@ -146,7 +152,7 @@ class WriteBuffer:
         self._gate.read_on()
 
     def stopProducing(self) -> None:
-        """Stop, as the transport is gone."""
+        """Stop, because the transport is closed."""
         self.stop()
 
     def _write_chunk(self) -> None:

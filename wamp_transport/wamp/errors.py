@@ -1,15 +1,15 @@
-"""Error URIs of the protocol, and the exceptions of the core sorted by who must act.
+"""Error URIs of the protocol, and the exceptions of the core, grouped by who must act on them.
 
     WampError
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
-     +- RequestRefused      this one request fails: an ERROR is the answer, the session lives on
+     +- RequestRefused      only this request fails: the router answers with ERROR, and the session continues
      +- PayloadError        the receiver's serialization cannot represent this payload, or it is too large
      +- ApplicationError    an ERROR that an application returns from a procedure, or receives for a request
          +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
          +- SessionClosed    the session was closed, or could not be opened
 
-Anything else that is raised while a message is handled is a bug of ours.
+Any other exception raised while a message is handled is a bug in the router.
 Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
 """
 
@@ -59,7 +59,7 @@ CLOSE_TRANSPORT_LOST = "wamp.close.transport_lost"
 
 
 class WampError(Exception):
-    """Root of the core's exceptions. ``str()`` is a sentence for people."""
+    """The base class of the core's exceptions. ``str()`` returns a human-readable message."""
 
 
 class ProtocolViolation(WampError):
@@ -67,7 +67,7 @@ class ProtocolViolation(WampError):
 
 
 class RequestRefused(WampError):
-    """A request fails. ``uri`` is the reason for programs, the message is for people."""
+    """A request that the router refuses. ``uri`` is the machine-readable reason; the message is for people."""
 
     def __init__(self, uri: str, message: str) -> None:
         super().__init__(message)
@@ -150,7 +150,7 @@ class TransportError(WampError):
 
 
 class SessionClosed(TransportError):
-    """A session was closed, or the router refused it. ``reason`` is a URI, the message is for people."""
+    """A session was closed, or the router refused it. ``reason`` is a URI; the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message or reason)

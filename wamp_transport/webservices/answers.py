@@ -1,7 +1,6 @@
-"""Small, complete HTTP answers over ASGI: status, headers and body in one go, HEAD and content length included.
+"""Sends small, complete HTTP answers over ASGI, with a content length and with support of HEAD.
 
-What a service answers is decided by the service; files, which are too large for one message, are sent by
-`file_answer`.
+Files, which are too large for one message, are sent by `file_answer`.
 """
 
 import re
@@ -26,7 +25,7 @@ _WITHOUT_BODY = (204, 304)
 class UnsupportedScope(Exception):
     """An HTTP service was called with another type of scope: a bug in the code that mounted it.
 
-    For `lifespan` this is the answer ASGI expects of an application that does not take part in it.
+    For `lifespan`, ASGI expects an error from applications that do not support it.
     """
 
     def __init__(self, service: object, scope_type: str) -> None:
@@ -41,10 +40,10 @@ def require_http(service: object, scope: Scope) -> None:
 
 
 def encode_headers(headers: HeaderList) -> list[tuple[bytes, bytes]]:
-    """Return headers in the form ASGI wants.
+    """Return headers in the form of ASGI.
 
-    Raises ValueError for a name that is not a token and for a value with a line break or another control
-    character, which would let whoever supplied it write headers of their own.
+    Raises ValueError for a name that is not a token, and for a value with a line break or another control character,
+    which could inject headers.
     """
     encoded = []
     for name, value in headers:
@@ -63,7 +62,7 @@ async def send_answer(
     content_type: str = TEXT,
     headers: HeaderList = (),
 ) -> None:
-    """Send one complete answer; for HEAD the same headers without the body.
+    """Send one complete answer; to HEAD, the same headers without the body.
 
     Raises ValueError, before anything is sent, for a header that `encode_headers` refuses.
     """
@@ -85,5 +84,5 @@ async def refuse_method(scope: Scope, send: Send, allowed: Iterable[str] = READ_
 
 
 async def send_redirect(scope: Scope, send: Send, location: str) -> None:
-    """Answer 302 to a location that is already a valid, encoded URL reference."""
+    """Answer 302 with a location, which must be a valid, encoded URL reference."""
     await send_answer(scope, send, 302, b"Found elsewhere.\n", headers=[("Location", location)])

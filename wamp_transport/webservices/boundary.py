@@ -1,4 +1,4 @@
-"""Decides which files of a directory may be served, and refuses hidden, excluded and outside files."""
+"""Decides which files of a directory may be served: none that are hidden, excluded or outside."""
 
 import os
 import stat
@@ -12,14 +12,14 @@ PUBLIC_DOT_DIRECTORY = ".well-known"
 """The only name with a leading dot that is served, and only at the top of a directory (RFC 8615)."""
 
 _MAX_LINKS = 4
-"""How many links to directories may follow each other in one path; directories full of links to each other
-would otherwise take time and memory without end."""
+"""Maximum number of links to directories in one path. Without it, directories that contain links to each other would
+take unlimited time and memory."""
 
 _FORBIDDEN = frozenset({"/", "\\", "\x7f", *map(chr, range(32))})
 
 
 class StaticDirectoryError(Exception):
-    """A directory cannot be served as the operator asked; names the directory and the reason."""
+    """A directory that is configured cannot be served. The message names it and the reason."""
 
     def __init__(self, directory: str | os.PathLike[str], reason: str) -> None:
         super().__init__(f"cannot serve files from {os.fspath(directory)!r}: {reason}")
@@ -28,10 +28,10 @@ class StaticDirectoryError(Exception):
 
 
 def is_public(segments: Sequence[str]) -> bool:
-    """Say whether decoded path segments may name a file at all; only the last may be empty (a directory).
+    """Return whether decoded path segments can name a file that is served. Only the last may be empty (a directory).
 
-    Refused are names with a leading dot (`.` and `..` are two of them), and names with a separator of any
-    system, NUL or another control character: such a name never reaches the file system.
+    Names with a leading dot, such as `.` and `..`, and names with a separator of any system, NUL or another control
+    character are refused, so that they never reach the file system.
     """
     for position, segment in enumerate(segments):
         if not segment and position < len(segments) - 1:
@@ -44,7 +44,7 @@ def is_public(segments: Sequence[str]) -> bool:
 
 
 class _Identity(NamedTuple):
-    """Return a key that is equal for two spellings of the same path, also on file systems that ignore case."""
+    """An identity of a file, equal for two forms of the same path, also on file systems that ignore case."""
 
     device: int
     inode: int
@@ -64,11 +64,11 @@ def _identity(info: os.stat_result) -> _Identity:
 
 
 class Boundary:
-    """One directory and what may be served of it. All methods touch the disk: call them in a thread.
+    """A directory and a rule which of its files may be served. All methods access the disk: call them in a thread.
 
-    `excluded` are directories or files below it that are never served; relative ones are taken from the
-    directory. Raises StaticDirectoryError if the directory does not exist, cannot be read, is or lies in an
-    excluded one, or is a node's own `.crossbar` folder.
+    `excluded` are directories or files that are never served; relative paths start at the directory. Raises
+    StaticDirectoryError if the directory does not exist, cannot be read, is or lies in an excluded one, or is a node's
+    own `.crossbar` folder.
     """
 
     def __init__(self, directory: str | os.PathLike[str], excluded: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -88,9 +88,9 @@ class Boundary:
             raise StaticDirectoryError(directory, "it is, or lies in, an excluded directory")
 
     def allows(self, path: str) -> bool:
-        """Say whether a path below `root` exists and may be served, judged by where it really is.
+        """Return whether a path below `root` exists and may be served, after all links are followed.
 
-        Links are followed, but none on the way may lead out, even if the next leads back in.
+        No link in the path may lead out of the directory, even if the next one leads back.
         """
         if path == self.root:
             return True
@@ -106,7 +106,7 @@ class Boundary:
         return self._is_inside(path, excluded)
 
     def _is_inside(self, path: str, excluded: frozenset[_Identity]) -> bool:
-        """Say whether a path, all links followed, is the root or a public file below it."""
+        """Return whether a path, with all links followed, is the root or a public file below it."""
         try:
             real = os.path.realpath(path, strict=True)
         except (OSError, ValueError):
@@ -121,7 +121,7 @@ class Boundary:
     def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
         """Yield name segments, path and stat of every file that may be served, in no particular order.
 
-        What cannot be read is left out, with a warning in the log.
+        Directories that cannot be read are logged and left out.
         """
         excluded = self._identities()
         root = _identity(os.stat(self.root))
@@ -133,7 +133,7 @@ class Boundary:
                     info = os.stat(entry.path)
                     is_link = entry.is_symlink()
                 except OSError:
-                    continue  # a link to nowhere or to itself, or a file that has just gone
+                    continue  # a broken link, or a file that was just deleted
                 identity = _identity(info)
                 if identity in excluded or (is_link and not self.allows(entry.path)):
                     continue
@@ -155,7 +155,7 @@ class Boundary:
             return []
 
     def _identities(self) -> frozenset[_Identity]:
-        """Return the excluded directories that exist now; one may be made while the node runs."""
+        """Return the excluded paths that exist now. Others can be created while the node runs."""
         found = set()
         for path in self._excluded:
             try:
@@ -166,7 +166,7 @@ class Boundary:
 
     @staticmethod
     def _is_excluded(real: str, excluded: frozenset[_Identity]) -> bool:
-        """Say whether a real path is, or lies in, one of the excluded ones."""
+        """Return whether a real path is an excluded one or lies in one."""
         while excluded:
             try:
                 if _identity(os.stat(real)) in excluded:

@@ -1,7 +1,7 @@
-"""Serves what Django's `STATIC_URL` points to, in front of another ASGI application.
+"""Serves Django's static files below `STATIC_URL`, in front of another ASGI application.
 
-With finders (development) files are looked up where the apps keep them; otherwise they are those that
-`collectstatic` has put into `STATIC_ROOT`.
+With finders (development), files are found in the directories of the apps. Otherwise they are those that
+`collectstatic` has copied to `STATIC_ROOT`.
 """
 
 import os
@@ -32,11 +32,11 @@ from wamp_transport.webservices.paths import raw_path, segments_of
 logger = getLogger(__name__)
 
 DEFAULT_CACHE_TIMEOUT = 60
-"""Seconds, for files whose name does not change with their content."""
+"""Seconds for which browsers can use files whose name does not change with their content."""
 
 
 def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
-    """Return the path segments of STATIC_URL, None if it is not set or files come from another host."""
+    """Return the path segments of STATIC_URL; None if it is not set or on another host."""
     if not static_url:
         return None
     parts = urlsplit(static_url)
@@ -47,7 +47,7 @@ def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
 
 
 def has_hashed_name(path: str, name: str) -> bool:
-    """Say whether a file's name, as `STATICFILES_STORAGE` makes it, contains a hash of its content."""
+    """Return whether the name of a file contains a hash of its content, as Django's static files storage adds it."""
     stem, extension = splitext(name)
     plain = splitext(stem)[0] + extension
     if plain == name:
@@ -60,7 +60,7 @@ def has_hashed_name(path: str, name: str) -> bool:
 
 
 class FinderFiles:
-    """The files Django's staticfiles finders know, looked up for each request; a FileSource."""
+    """A FileSource that looks for each file with Django's staticfiles finders."""
 
     def __init__(self, types: FileTypes) -> None:
         self._types = types
@@ -76,9 +76,9 @@ class FinderFiles:
         return describe_on_disk(self._types, path, name) if path and self.allows(path) else None
 
     def allows(self, path: str) -> bool:
-        """Say whether a file found below a finder's directory really lies there, all links followed.
+        """Return whether a file below a finder's directory really lies there, with all links followed.
 
-        A finder that keeps files in no directory of its own is taken at its word.
+        Files of a finder without a directory are not checked.
         """
         path = os.path.abspath(path)
         homes = [root for root in _finder_roots() if path.startswith(root.rstrip(os.sep) + os.sep)]
@@ -104,13 +104,13 @@ def _lies_in(root: str, relative: str) -> bool:
 
 
 class DjangoStaticFiles:
-    """An ASGI application that answers below STATIC_URL and hands everything else to `application`.
+    """An ASGI application that serves files below STATIC_URL and calls `application` for all other requests.
 
-    `use_finders`: None means as `settings.DEBUG` says. `cache_timeout` is in seconds, None for no Cache-Control;
-    with finders browsers ask each time, and files with a hash in their name may be kept for years.
-    Below STATIC_URL a file that does not exist is answered with 404 here; where STATIC_URL is `/` it is
-    `application` that answers. A STATIC_ROOT that is not set or cannot be read is left to `application`, with a
-    warning in the log. Reads settings and STATIC_ROOT at construction: call it in a thread, after Django's setup.
+    `use_finders` defaults to `settings.DEBUG`. `cache_timeout` is in seconds; None sends no Cache-Control. With finders
+    browsers must check each time, and files with a hash in their name can be cached for years. A missing file is
+    answered with 404, unless STATIC_URL is `/`: then `application` is called. If STATIC_ROOT is not set or cannot be
+    read, a warning is logged and `application` is called. The constructor reads settings and STATIC_ROOT: call it in a
+    thread, after Django's setup.
     """
 
     def __init__(
@@ -141,12 +141,12 @@ class DjangoStaticFiles:
             self._files = _static_root(types)
 
     def rescan(self) -> None:
-        """Take the files of STATIC_ROOT from the disk anew, after `collectstatic`; call it in a thread."""
+        """Read STATIC_ROOT again, after `collectstatic`. Accesses the disk: call it in a thread."""
         if isinstance(self._files, DirectoryFiles):
             self._files.rescan()
 
     def rest_below(self, scope: Scope) -> tuple[str, ...] | None:
-        """Return the segments of a request's path below STATIC_URL, None if it is not below or none of ours."""
+        """Return the segments of a request's path below STATIC_URL; None if `application` must answer."""
         if scope["type"] != "http" or self._files is None or self._prefix is None:
             return None
         segments = segments_of(raw_path(scope)) or ()

@@ -1,7 +1,7 @@
-"""Answers a request with a file: picks variant and part, reads in a thread, sends chunk by chunk.
+"""Answers a request with a file: chooses variant and range, reads it in a thread, and sends it in chunks.
 
-Which file it is comes from a FileSource. The file is held open from its first stat to its last byte, so length
-and entity tag are those of what is sent, whatever happens to its name meanwhile.
+A FileSource finds the file. The file stays open from its first stat to its last byte, so length and entity tag belong
+to the bytes that are sent, even if the file is replaced meanwhile.
 """
 
 import asyncio
@@ -38,19 +38,19 @@ from wamp_transport.webservices.request_headers import (
 logger = getLogger(__name__)
 
 CHUNK_SIZE = 64 * 1024
-"""Bytes read and sent at a time; what a connection holds in memory for a file of any size."""
+"""Bytes that are read and sent at a time. A connection needs no more memory for a file of any size."""
 
 _YEAR_10000 = 253_402_300_800
 _NOT_IN_304 = frozenset({"content-type", "content-encoding"})
 _QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 
-# Opening a named pipe would otherwise wait for its writer.
+# Without it, opening a named pipe would wait for a writer.
 _NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass
 class FileAnswer:
-    """An answer ready to be sent: its first bytes are read, and `file` is open if `remaining` more are to come."""
+    """An answer that is ready to be sent. `body` is its first part. `file` is open if bytes are `remaining`."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -59,9 +59,9 @@ class FileAnswer:
     file: BinaryIO | None = None
 
     def close(self) -> None:
-        """Close the file, if one is open; harmless when done twice."""
+        """Close the file if it is open. A second call does nothing."""
         if self.file is not None:
-            # Waits for a read that a cancelled request left running in its thread: never more than a chunk.
+            # This waits for a read that a canceled request has left running in its thread, at most for one chunk.
             self.file.close()
 
 
@@ -74,11 +74,11 @@ async def serve_file(
     *,
     default: Sequence[str] | None = None,
 ) -> bool:
-    """Answer a GET or HEAD request for the segments below a service; False, with nothing sent, if no file does.
+    """Answer a GET or HEAD request for the segments below a service. If no file matches, send nothing and return False.
 
-    `default` names the file that answers where there is no other. Returns when all is sent, when the client has
-    gone, or when the file cannot be read to its end; the answer is then left unfinished, which tells the server
-    to end the connection: the promised length cannot be kept any more.
+    `default` names the file to send if no other exists. Returns when the file is sent, when the client disconnects, or
+    when the file cannot be read to its end. Then the answer is left incomplete, so that the server ends the connection,
+    because the announced length is wrong.
     """
 
     def prepare() -> FileAnswer | Elsewhere | None:
@@ -103,9 +103,9 @@ async def serve_file(
 
 
 def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope) -> FileAnswer | None:
-    """Open the best variant the client takes and return the answer with it, None if none can be read.
+    """Open the smallest variant that the client accepts and return the answer with it; None if none can be read.
 
-    Touches the disk: call it in a thread. The caller closes the answer.
+    Accesses the disk: call it in a thread. The caller must close the answer.
     """
     for variant, file in _openable(served, allows, accepted(header(scope, b"accept-encoding"))):
         try:
@@ -126,11 +126,11 @@ def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope)
 def _openable(
     served: ServedFile, allows: Callable[[str], bool], encodings: frozenset[str]
 ) -> Iterator[tuple[Variant, BinaryIO]]:
-    """Yield the variants the client takes, opened, the smallest first; whoever takes one closes it."""
+    """Yield the variants that the client accepts, opened, the smallest first. The caller must close them."""
     try:
         current = os.stat(served.path)
     except OSError:
-        return  # a compressed sibling does not outlive its file
+        return  # compressed variants are not served without their file
     for variant in served.variants:
         if (variant.encoding and variant.encoding not in encodings) or not allows(variant.path):
             continue
@@ -140,7 +140,7 @@ def _openable(
             logger.warning("static file %s cannot be opened: %s", variant.path, error.strerror)
             continue
         info = os.fstat(file.fileno())
-        # A sibling older than its file was packed from a former version. Whole seconds, as archives keep times.
+        # A variant older than its file is of an earlier version. Archives store times in whole seconds.
         if not stat.S_ISREG(info.st_mode) or (variant.encoding and int(info.st_mtime) < int(current.st_mtime)):
             file.close()
             continue
@@ -155,7 +155,7 @@ def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
     """Return the answer for an open file; `answer.file` is None if nothing of it remains to be read."""
     info = os.fstat(file.fileno())
     modified = int(info.st_mtime) if 0 < info.st_mtime < _YEAR_10000 else None
-    # Each variant has a tag of its own: parts of one must never be joined to parts of another.
+    # Each variant has its own tag, because parts of different variants must never be combined.
     entity_tag = f'"{info.st_mtime_ns:x}-{info.st_size:x}{variant.encoding and "-" + variant.encoding}"'
     headers = [*variant.headers, ("ETag", entity_tag)]
     if modified is not None:
@@ -180,7 +180,7 @@ def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
     file.seek(start)
     body = file.read(min(length, CHUNK_SIZE))
     if len(body) < min(length, CHUNK_SIZE):
-        return FileAnswer(503, [("Retry-After", "1")])  # being rewritten just now
+        return FileAnswer(503, [("Retry-After", "1")])  # the file is being rewritten
     remaining = length - len(body)
     return FileAnswer(status, headers, body, remaining, file if remaining else None)
 
@@ -188,8 +188,8 @@ def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
 def _with_slash(scope: Scope) -> str:
     """Return the location of the same directory with its trailing slash.
 
-    Relative to the last segment, so that whatever lies before it, at this server or at a proxy, stays as it is,
-    and no spelling of the path can lead to another host.
+    It is relative to the last segment, so that the path before it stays the same, also at a proxy, and no form of the
+    path can redirect to another host.
     """
     path = segments_of(raw_path(scope)) or ("",)
     query = quote(bytes(scope.get("query_string", b"")), safe=_QUERY_SAFE)
@@ -199,7 +199,7 @@ def _with_slash(scope: Scope) -> str:
 async def _in_thread(
     prepare: Callable[[], FileAnswer | Elsewhere | None],
 ) -> FileAnswer | Elsewhere | None:
-    """Run `prepare` in a thread; if the request is cancelled meanwhile, close what the thread has opened."""
+    """Run `prepare` in a thread. If the request is canceled meanwhile, close the file that the thread has opened."""
     lock = threading.Lock()
     opened: list[FileAnswer] = []
     abandoned = False
@@ -225,7 +225,7 @@ async def _in_thread(
 
 
 async def _send(answer: FileAnswer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer, reading on only as fast as the server takes it and as long as the client is there."""
+    """Send an answer. Read no faster than the server sends, and stop if the client disconnects."""
     if answer.status >= 400:
         await send_answer(scope, send, answer.status, headers=answer.headers)
         return
@@ -236,7 +236,7 @@ async def _send(answer: FileAnswer, scope: Scope, receive: Receive, send: Send) 
         if answer.file is not None:
             await _send_remaining(answer, answer.file, receive, send)
     except OSError:
-        logger.debug("the client went away while a file was sent")  # how ASGI servers may say so
+        logger.debug("the client disconnected while a file was sent")  # ASGI servers may raise OSError then
 
 
 async def _send_remaining(answer: FileAnswer, file: BinaryIO, receive: Receive, send: Send) -> None:
@@ -256,11 +256,11 @@ async def _send_remaining(answer: FileAnswer, file: BinaryIO, receive: Receive, 
 
 
 async def _read(file: BinaryIO, size: int) -> bytes:
-    """Return the next bytes of a file; none, with a warning in the log, if it ends or fails too early."""
+    """Return the next bytes of a file. Log a warning and return none if it ends early or cannot be read."""
     try:
         chunk = await asyncio.to_thread(file.read, size)
     except OSError as error:
-        logger.warning("static file %s cannot be read on: %s", file.name, error.strerror)
+        logger.warning("static file %s cannot be read to its end: %s", file.name, error.strerror)
         return b""
     if not chunk:
         logger.warning("static file %s became shorter while it was sent", file.name)

@@ -1,7 +1,7 @@
 """Maps addresses of a service to files of a directory, indexed at the start or looked up for each request.
 
-WhiteNoise knows media types, compressed siblings and caching; `boundary` says what may be served; `file_answer`
-reads and sends.
+WhiteNoise determines media types, compressed variants and caching. `boundary` decides which files may be served, and
+`file_answer` sends them.
 """
 
 import os
@@ -21,23 +21,23 @@ logger = getLogger(__name__)
 
 INDEX_FILE = "index.html"
 
-# Browsers unpack these only if told so. The second is what Crossbar.io knows beyond the usual types.
+# Browsers decompress these only with a Content-Encoding. Crossbar.io knows .jgz; Python does not.
 _PACKED_TYPES = (".svgz", ".jgz")
 _MORE_MIME_TYPES = {".jgz": "text/javascript"}
 
 _MIME_KEY = re.compile(r"\.?[^/\\\s.][^/\\\s]*")
 _MIME_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:;[ \t]*[\x20-\x7e]+)?", re.ASCII)
 
-# What WhiteNoise appends to every text type, also to one that names its charset already.
+# WhiteNoise appends this to every text type, even if the type already names a charset.
 _ADDED_CHARSET = '; charset="utf-8"'
 
-# Computed anew from the open file, since it may have changed after it was indexed.
+# These are computed from the open file, because the file may have changed after it was indexed.
 _VOLATILE = frozenset({"content-length", "last-modified", "etag"})
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One file on disk that can answer for a served file; `encoding` is empty for the file itself."""
+    """A file on disk that can be sent for a served file. `encoding` is empty for the file itself."""
 
     encoding: str
     path: str
@@ -46,14 +46,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """A file with an address, and its compressed siblings, the smallest first."""
+    """A file with an address, and its variants, the smallest first."""
 
     path: str
     variants: tuple[Variant, ...]
 
 
 class Elsewhere(Enum):
-    """The other kinds of addresses."""
+    """The results of a lookup other than a file."""
 
     WITH_SLASH = "a directory with an index file, named without its trailing slash"
 
@@ -65,18 +65,18 @@ class FileSource(Protocol):
     """A source of a service's files. Both methods may access the disk: call them in a thread."""
 
     def find(self, rest: Sequence[str]) -> Found:
-        """Return what answers the decoded segments below the service, None for nothing."""
+        """Return the file or redirect for the decoded segments below the service; None if there is none."""
 
     def allows(self, path: str) -> bool:
-        """Say whether a file found before may still be served."""
+        """Return whether a file that was found before may still be served."""
 
 
 class FileTypes:
     """The HTTP headers of a service's files; every service has its own.
 
-    `cache_timeout` is in seconds, None sends no Cache-Control. `mime_types` are types by extension (`.glb`), added
-    to the usual ones. `is_immutable(path, name)` says that a file will never change under its name.
-    Raises ValueError for a negative timeout and for what is no extension or no media type.
+    `cache_timeout` is in seconds; None sends no Cache-Control. `mime_types` maps extensions (such as `.glb`) to
+    additional types. `is_immutable(path, name)` returns whether a file with this name never changes. Raises ValueError
+    for a negative timeout, and for an invalid extension or media type.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class FileTypes:
         )
 
     def describe(self, path: str, name: str, stat_cache: Mapping[str, os.stat_result] | None = None) -> ServedFile:
-        """Return the served file at a path, with the siblings found in `stat_cache` or, without it, on disk.
+        """Return the served file at a path, with its variants found in `stat_cache` or, without it, on disk.
 
-        Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is no file, and
-        OSError, ValueError or OverflowError if the file system says so or a time of change cannot be written.
+        Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is not a file, OSError if
+        the file system fails, and ValueError or OverflowError if the modification time cannot be formatted.
         """
         entry = self._whitenoise.get_static_file(path, name, stat_cache=stat_cache)
         variants = []
@@ -124,7 +124,7 @@ class FileTypes:
 
     @staticmethod
     def _finish_headers(headers: Any, path: str, name: str) -> None:
-        """Correct WhiteNoise's headers where a type names its own charset, or the file itself is packed."""
+        """Correct WhiteNoise's headers if the type names its own charset, or the file itself is compressed."""
         media_type, _, parameters = headers["Content-Type"].partition(";")
         if parameters:
             own = parameters.removesuffix(_ADDED_CHARSET)
@@ -136,9 +136,9 @@ class FileTypes:
 class DirectoryFiles:
     """The files of one directory, a FileSource.
 
-    With `autorefresh` every request looks on the disk, for development; otherwise the files are those that were
-    there at the last `rescan`, the first being part of construction. Both take as long as the directory is large:
-    call them in a thread. Raises StaticDirectoryError as `Boundary` does.
+    With `autorefresh` every request looks for its file on disk, for development. Otherwise the files are those that
+    existed at construction or at the last `rescan`. Both read the whole directory: call them in a thread. Raises
+    StaticDirectoryError as `Boundary` does.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class DirectoryFiles:
         self.rescan()
 
     def rescan(self) -> None:
-        """Take the files from the disk anew; requests see the former ones until all are known."""
+        """Read the directory again. Requests use the old index until the new one is complete."""
         if self._autorefresh:
             return
         found = list(self._boundary.scan())
@@ -195,7 +195,7 @@ class DirectoryFiles:
 
 
 def describe_on_disk(types: FileTypes, path: str, name: str) -> ServedFile | None:
-    """Return the file at a path as it is now, None if there is no file that can be served."""
+    """Return the file that is at a path now; None if it cannot be served."""
     try:
         return types.describe(path, name)
     except IsDirectoryError:

@@ -1,4 +1,4 @@
-"""The `json` service: one fixed JSON value, encoded once."""
+"""The `json` service, which answers with one fixed JSON value."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from wamp_transport.webservices.answers import (
 from wamp_transport.webservices.not_found import send_not_found
 from wamp_transport.webservices.paths import rest_of
 
-ITS_OWN = ((), ("",))
+OWN_PATHS = ((), ("",))
 """The remaining path segments at the service's own path, without and with a trailing slash."""
 
 
@@ -44,7 +44,7 @@ class JsonValue:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_http(self, scope)
-        if rest_of(scope) not in ITS_OWN:
+        if rest_of(scope) not in OWN_PATHS:
             await send_not_found(scope, send)
             return
         if scope["method"] not in READ_METHODS:

@@ -27,8 +27,8 @@ _PAGE = """<!doctype html>
 class NodeInfo:
     """An ASGI application that answers GET and HEAD with the name and version of the product.
 
-    `details` are further rows, by label. They are shown to everyone who can reach the path: host names, process
-    ids and the like belong there only if the operator wants them public.
+    `details` are further rows, by label. Everyone who can reach the path sees them, so host names and process ids
+    belong there only if the operator wants them to be public.
     """
 
     def __init__(self, product: str, version: str, details: Mapping[str, str] | None = None) -> None:

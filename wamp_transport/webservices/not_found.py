@@ -1,4 +1,4 @@
-"""The 404 answer: a page for browsers, a short text for everyone else; it names nothing of the server."""
+"""The 404 answer: a page for browsers and a short text for other clients. It reveals nothing about the server."""
 
 from wamp_transport.webservices.answers import HTML, TEXT, Receive, Scope, Send, require_http, send_answer
 from wamp_transport.webservices.request_headers import accepted, header
@@ -13,8 +13,8 @@ _PAGE = b"""<!doctype html>
 
 
 async def send_not_found(scope: Scope, send: Send) -> None:
-    """Answer 404 in the form the client prefers."""
-    # Only an explicit wish for HTML counts: tools send */*, and a short text serves them better.
+    """Answer 404 in the form that the client prefers."""
+    # Only if HTML is named: tools send */*, and a short text is better for them.
     wants_page = "text/html" in accepted(header(scope, b"accept"))
     body, content_type = (_PAGE, HTML) if wants_page else (_TEXT, TEXT)
     await send_answer(scope, send, 404, body, content_type=content_type, headers=[("Vary", "Accept")])

@@ -1,8 +1,7 @@
-"""Finds the service of a web transport for a path, in a tree of path segments; the most specific one wins.
+"""Finds the service of a web transport for a path, in a tree of path segments. The most specific path wins.
 
-The mounting code resolves the path of a request and hands the service a scope made by `mounted`, in which
-`REST` holds the segments the service has left to look at. Building services from configuration, and what a
-service does with the rest, lie elsewhere.
+The mounting code resolves the path of a request and calls the service with a scope from `mounted`, in which `REST`
+contains the segments after the path of the service.
 """
 
 import re
@@ -25,10 +24,10 @@ def raw_path(scope: Mapping[str, Any]) -> str:
     """Return the path of a request as it was sent, percent-encoded and without the query."""
     raw = scope.get("raw_path")
     if raw is None:
-        # Optional in ASGI. Encoding the decoded path again loses only which slashes were encoded.
+        # It is optional in ASGI. The path encoded again differs only in slashes that were encoded.
         return quote(scope["path"])
     path = bytes(raw).decode("latin-1").partition("?")[0]
-    # A request line may carry a whole URL (RFC 9112, section 3.2.2); the server hands it on as it came.
+    # A request line may carry a whole URL (RFC 9112, section 3.2.2); the server passes it on unchanged.
     match = _ABSOLUTE_FORM.match(path)
     return (path[match.end() :] or "/") if match else path
 
@@ -37,7 +36,7 @@ def segments_of(path: str) -> tuple[str, ...] | None:
     """Split a percent-encoded path into decoded segments, or return None if it does not begin with a slash.
 
     Decoding comes after splitting, so `%2F` is a character of its segment and never a separator. Empty segments
-    stay (`/ws/` is `("ws", "")`), and dots mean nothing (`/a/../b` has three segments). Bytes that are not UTF-8
+    are kept (`/ws/` is `("ws", "")`), and dots are not special (`/a/../b` has three segments). Bytes that are not UTF-8
     become U+FFFD, which no configured path contains.
     """
     if not path.startswith("/"):
@@ -48,33 +47,33 @@ def segments_of(path: str) -> tuple[str, ...] | None:
 
 
 def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the segments left to a service: those set by `mounted`, else all segments of the path.
+    """Return the segments after the path of a service: those set by `mounted`, else all segments of the path.
 
-    None for a path that does not begin with a slash (`*`), which names nothing.
+    Returns None for a path that does not begin with a slash, such as `*`.
     """
     rest = scope.get(REST)
     return segments_of(raw_path(scope)) if rest is None else tuple(rest)
 
 
 def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[str, Any]:
-    """Return a copy of the scope for a service that has `rest` left to look at; the path itself is unchanged."""
+    """Return a copy of the scope for a service, with the segments after its path. The path itself is unchanged."""
     return {**scope, REST: rest}
 
 
 class _Node(Generic[T]):
-    """A node of the tree; `held` is empty, or contains the service mounted at this segment."""
+    """A node of the tree. `mounts` contains the service that is mounted at this segment, if any."""
 
-    __slots__ = ("children", "held")
+    __slots__ = ("children", "mounts")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node[T]] = {}
-        self.held: list[T] = []
+        self.mounts: list[T] = []
 
 
 class PathTable(Generic[T]):
     """The services of one web transport by path; `()` is the path of the service at `/`.
 
-    Raises ValueError for a path given twice, and for a segment that is empty or contains a slash.
+    Raises ValueError for a repeated path, and for a segment that is empty or contains a slash.
     """
 
     def __init__(self, entries: Iterable[tuple[tuple[str, ...], T]]) -> None:
@@ -86,15 +85,14 @@ class PathTable(Generic[T]):
                 if not segment or "/" in segment:
                     raise ValueError(f"not a path segment: {segment!r}")
                 node = node.children.setdefault(segment, _Node())
-            if node.held:
+            if node.mounts:
                 raise ValueError(f"two services at /{'/'.join(segments)}")
-            node.held.append(service)
+            node.mounts.append(service)
 
     def resolve(self, path: str) -> tuple[T, tuple[str, ...]] | None:
         """Return the service for a percent-encoded path (see `raw_path`) and the segments left after its own.
 
-        The deepest service on the way wins; where the way ends at a segment without one, its nearest ancestor
-        answers. None means that no service answers this path.
+        The service with the longest matching path wins. None means that no service answers this path.
         """
         last, found = self._last
         if path != last:  # most requests are for the same path as the one before
@@ -106,12 +104,12 @@ class PathTable(Generic[T]):
         segments = segments_of(path)
         if segments is None:
             return None
-        node, found, depth = self._root, self._root.held, 0
+        node, found, depth = self._root, self._root.mounts, 0
         for position, segment in enumerate(segments, start=1):
             child = node.children.get(segment)
             if child is None:
                 break
             node = child
-            if node.held:
-                found, depth = node.held, position
+            if node.mounts:
+                found, depth = node.mounts, position
         return (found[0], segments[depth:]) if found else None

@@ -1,4 +1,4 @@
-"""The `redirect` service: sends every request on to one URL."""
+"""The `redirect` service, which redirects all requests to one URL."""
 
 import re
 
@@ -18,7 +18,7 @@ _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Redirect:
-    """An ASGI application that answers GET and HEAD with 302; rest of the path and query are not carried over.
+    """An ASGI application that answers GET and HEAD with 302, without the rest of the path and the query.
 
     The URL may be absolute or relative; characters outside ASCII are percent-encoded. Raises ValueError for an
     empty URL and for one with blanks or control characters.

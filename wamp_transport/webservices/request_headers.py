@@ -1,6 +1,6 @@
-"""What the headers of a request ask for: acceptable types and codings, conditions, ranges (RFC 9110).
+"""Parses request headers: acceptable types and encodings, conditions and ranges (RFC 9110).
 
-Only reading and judging; a header that makes no sense is as good as absent, as the RFC has it, and never an error.
+As in the RFC, an invalid header is ignored and never an error.
 """
 
 import re
@@ -24,7 +24,7 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
 def accepted(value: str | None) -> frozenset[str]:
     """Return the lower-case items of an Accept or Accept-Encoding header that are not refused with a weight of 0.
 
-    An item with a weight that cannot be read counts as refused.
+    An item with an invalid weight counts as refused.
     """
     items = set()
     for item in (value or "").split(","):
@@ -39,9 +39,9 @@ def accepted(value: str | None) -> frozenset[str]:
 def is_not_modified(
     if_none_match: str | None, if_modified_since: str | None, entity_tag: str, modified: int | None
 ) -> bool:
-    """Say whether the client's copy is still good (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
+    """Return whether the client's copy is still valid (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
 
-    `modified` is in seconds since 1970, None if unknown. A list of entity tags decides alone where there is one.
+    `modified` is in seconds since 1970, None if unknown. If there is a list of entity tags, it alone decides.
     """
     if if_none_match is not None:
         if if_none_match.strip() == "*":
@@ -55,21 +55,21 @@ def is_not_modified(
 
 @dataclass(frozen=True)
 class ByteRange:
-    """A part of a file: the first byte, counted from 0, and how many."""
+    """A part of a file: the first byte, counted from 0, and the number of bytes."""
 
     start: int
     length: int
 
 
 class RangeNotSatisfiable(Exception):
-    """The range asked for lies outside the file; answered with 416."""
+    """The requested range lies outside the file. It is answered with 416."""
 
 
 def byte_range(value: str | None, size: int) -> ByteRange | None:
-    """Return the one part asked for of a file of `size` bytes, or None for the whole (RFC 9110, section 14).
+    """Return the requested part of a file of `size` bytes, or None for the whole file (RFC 9110, section 14).
 
-    None also stands for what may be ignored: another unit, several ranges, a range that is no range.
-    Raises RangeNotSatisfiable for a range that is well formed but has no byte in common with the file.
+    Returns None also for ranges that may be ignored: other units, several ranges, invalid ranges. Raises
+    RangeNotSatisfiable for a valid range that has no byte in common with the file.
     """
     match = _ONE_RANGE.fullmatch(value) if value is not None else None
     if match is None or not (match[1] or match[2]):
@@ -89,7 +89,7 @@ def byte_range(value: str | None, size: int) -> ByteRange | None:
 
 
 def if_range_holds(value: str | None, entity_tag: str, modified: int | None) -> bool:
-    """Say whether a range may be sent under the condition of If-Range, absent or not (RFC 9110, section 13.1.5)."""
+    """Return whether If-Range, which may be absent, allows to send a range (RFC 9110, section 13.1.5)."""
     if value is None:
         return True
     value = value.strip()

@@ -1,7 +1,7 @@
-"""The `static` service: the files of one directory over HTTP.
+"""The `static` service, which serves the files of one directory over HTTP.
 
-What may be served is decided in `boundary`, what a file's address is in `file_index`, and how it is sent in
-`file_answer`; this is where an operator's options come in.
+`boundary` decides which files may be served, `file_index` maps addresses to files, and `file_answer` sends a file. This
+module applies the options of the service.
 """
 
 import os
@@ -24,22 +24,22 @@ from wamp_transport.webservices.paths import raw_path, rest_of
 __all__ = ["DEFAULT_CACHE_TIMEOUT", "StaticDirectoryError", "StaticFiles"]
 
 DEFAULT_CACHE_TIMEOUT = 43200
-"""Seconds for which a browser need not ask again."""
+"""Seconds for which browsers can use a file without another request."""
 
 
 class StaticFiles:
-    """An ASGI application for the files of a directory; the scope's rest (see `paths`) names the file.
+    """An ASGI application for the files of a directory. The rest in the scope (see `paths`) names the file.
 
-    - `autorefresh`: look on the disk for each request, for development. Otherwise the files are those that were
-      there at construction or at the last `rescan`.
+    - `autorefresh`: look for the file on disk for each request, for development. Otherwise the files are those that
+      existed at construction or at the last `rescan`.
     - `cache_timeout`: seconds, None for no Cache-Control.
     - `mime_types`: types by extension, added to the usual ones for this service only.
-    - `default_file`: path below the directory of the file that answers, with 200, where there is no other.
-    - `allow_cross_origin`: let pages of every origin read the files, without credentials.
+    - `default_file`: path below the directory of the file that is sent, with status 200, if no other exists.
+    - `allow_cross_origin`: allow pages of every origin to read the files, without credentials.
     - `excluded`: directories and files below that are never served.
 
     Construction reads the whole directory unless `autorefresh` is on: call it in a thread. Raises
-    StaticDirectoryError for a directory that cannot be served and ValueError for an option that makes no sense.
+    StaticDirectoryError for a directory that cannot be served and ValueError for an invalid option.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class StaticFiles:
         self._files = DirectoryFiles(directory, types, autorefresh=autorefresh, excluded=excluded)
 
     def rescan(self) -> None:
-        """Take the files from the disk anew; touches the disk, call it in a thread."""
+        """Read the directory again. Accesses the disk: call it in a thread."""
         self._files.rescan()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,7 +22,7 @@ _JSON = "application/json"
 
 
 class WebSocketStatus:
-    """An ASGI application for plain HTTP requests to a WAMP path; ``is_shown`` False answers 426 instead.
+    """An ASGI application that answers HTTP requests to a WAMP path with a page, or with 426 if not ``is_shown``.
 
     ``url`` is the address in the configuration. The page shows no data of the request or of the machine.
     """

@@ -1,4 +1,4 @@
-"""Settings of the example: an ordinary Django project, and what WAMP adds to it. For development only."""
+"""Settings of the example: an ordinary Django project with WAMP. For development only."""
 
 import os
 from pathlib import Path
@@ -22,13 +22,13 @@ INSTALLED_APPS = [
 ]
 
 # --- WAMP -------------------------------------------------------------------------------------------------------------
-# The same could be edited in the admin, or stand in a config.json. What no rule allows is forbidden.
+# You can also edit this in the admin, or keep it in a config.json. Everything that no rule allows is forbidden.
 
 SHOP = "com.example.shop."
 
 
 def rule(name: str, *actions: str, match: str = "exact") -> dict[str, object]:
-    """A permission: these actions with a name of the shop, or with all that begin with it."""
+    """Return a permission for these actions on a URI of the shop, or on all URIs that begin with it."""
     return {"uri": SHOP + name, "match": match, "allow": dict.fromkeys(actions, True)}
 
 
@@ -60,7 +60,7 @@ WAMP_TRANSPORT = {
                             "ws": {
                                 "type": "websocket",
                                 "auth": {
-                                    # Who has logged in is a customer; the table "Roles of Django users" makes keepers.
+                                    # Logged-in users are customers; the table "Roles of Django users" makes keepers.
                                     "django-session": {"default-role": "customer"},
                                     "anonymous": {"type": "static", "role": "visitor"},
                                 },
@@ -73,7 +73,7 @@ WAMP_TRANSPORT = {
     }
 }
 
-# --- the rest is as in any project ------------------------------------------------------------------------------------
+# --- the other settings are as in any project -------------------------------------------------------------------------
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,4 +1,4 @@
-"""Products and orders in the admin: what is saved there is on everybody's page at once."""
+"""Products and orders in the admin. Changes appear on all open pages."""
 
 from django.contrib import admin
 

@@ -23,9 +23,8 @@ ORDER = ["customer_name", "product_name", "quantity", "status"]
 
 publish_model_events(Product, "com.example.shop.product", fields=["sku", "name", "price", "stock"])
 publish_model_events(Order, "com.example.shop.my_order", fields=ORDER, options=for_its_customer)
-publish_model_events(
-    Order, "com.example.shop.order", fields=ORDER
-)  # only the role "keeper" may subscribe: see the settings
+# Only the role "keeper" may subscribe to this one; see the settings.
+publish_model_events(Order, "com.example.shop.order", fields=ORDER)
 
 
 # --- procedures -------------------------------------------------------------------------------------------------------
@@ -41,7 +40,7 @@ def catalogue() -> list[dict[str, object]]:
 def buy(user: User, sku: str, quantity: int = 1) -> int:
     """Place an order and return its number. Only for users who are logged in."""
     if quantity < 1:
-        raise ApplicationError("com.example.shop.error.quantity", "Order one piece at least.")
+        raise ApplicationError("com.example.shop.error.quantity", "Order at least one piece.")
     with transaction.atomic():
         product = Product.objects.select_for_update().filter(sku=sku).first()
         if product is None:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from pydantic import TypeAdapter
 
-from wamp_transport.bootstrap.authentication import Authentication, _made
+from wamp_transport.bootstrap.authentication import Authentication, _create_authenticator
 from wamp_transport.bootstrap.cookie_logins import CookieLogins
 from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.bootstrap.identity.identity_services import IdentityServices
@@ -99,6 +99,7 @@ def test_too_many_logins_are_told_to_come_later(authentication, monkeypatch):
     assert ask(authentication, "wampcra").reason == "wamp.error.unavailable"
 
 
+@pytest.mark.expects_errors("Logins with ")
 @pytest.mark.parametrize("name", ["nowhere.create", "json.nothing", "json.dumps", f"{__name__}.create_nothing"])
 def test_function_that_cannot_be_made_is_told_and_lets_nobody_in(authentication, caplog, name):
     authentication.configure(service({"ticket": {"type": "function", "create": name}}))
@@ -115,4 +116,4 @@ def create_anything(config, controller):
 
 
 def test_function_is_made_with_its_parameters():
-    assert _made(f"{__name__}.create_anything", {"a": 1})() == ({"a": 1}, None)
+    assert _create_authenticator(f"{__name__}.create_anything", {"a": 1})() == ({"a": 1}, None)

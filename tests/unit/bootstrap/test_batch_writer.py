@@ -99,6 +99,7 @@ def test_what_comes_meanwhile_is_written_as_well(make, store):
     asyncio.run(scenario())
 
 
+@pytest.mark.expects_errors("are queued already, and they are not written fast enough")
 def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, caplog):
     async def scenario():
         writer = make()
@@ -107,10 +108,10 @@ def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, cap
         assert writer.put("small", 40)
         assert put(writer, 3, 4, 5, 6, 7) == [True, True, True, False, False]
         assert writer.dropped == 3
-        assert texts(caplog) == ["1 things are lost: 1 wait already, and they are not written fast enough"]
-        clock[0] += module.LOG_SECONDS
+        assert texts(caplog) == ["1 things are lost: 1 are queued already, and they are not written fast enough"]
+        clock[0] += module.LOG_INTERVAL_SECONDS
         await writer.flush()
-        assert texts(caplog)[1:] == ["2 things are lost: 0 wait already, and they are not written fast enough"]
+        assert texts(caplog)[1:] == ["2 things are lost: 0 are queued already, and they are not written fast enough"]
         assert writer.put("large", 100)
         await writer.close(SECONDS)
 
@@ -118,6 +119,10 @@ def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, cap
     assert [item for batch in store.batches for item in batch] == ["large", "small", 3, 4, 5, "large"]
 
 
+@pytest.mark.expects_errors(
+    "Writing 2 things failed, and is retried: away",
+    "1 things are lost: 5 are queued already, and they are not written fast enough",
+)
 def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, clock, caplog):
     async def scenario():
         writer = make()
@@ -125,8 +130,8 @@ def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, cl
         put(writer, 1, 2, 3)
         for _ in range(3):
             await writer.flush()
-        assert texts(caplog) == ["2 things cannot be written now and are tried again: away"]
-        clock[0] += module.LOG_SECONDS
+        assert texts(caplog) == ["Writing 2 things failed, and is retried: away"]
+        clock[0] += module.LOG_INTERVAL_SECONDS
         await writer.flush()
         assert len(texts(caplog)) == 2
         assert put(writer, 4, 5, 6) == [True, True, False]
@@ -137,6 +142,7 @@ def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, cl
     asyncio.run(scenario())
 
 
+@pytest.mark.expects_errors("2 things are lost: they cannot be written")
 def test_what_cannot_be_written_at_all_is_dropped_and_the_rest_goes_on(make, store, caplog):
     async def scenario():
         writer = make()
@@ -168,7 +174,10 @@ def test_batch_is_not_lost_when_nobody_waits_any_more(make, store):
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("hangs", [False, True])
+LOST = pytest.mark.expects_errors("The process ends: 2 things are lost")
+
+
+@pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=LOST)])
 def test_end_writes_what_waits_within_its_time_and_says_what_is_lost(make, store, caplog, hangs):
     async def scenario():
         writer = make(max_batch=1)

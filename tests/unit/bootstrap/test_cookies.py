@@ -7,6 +7,8 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
@@ -66,6 +68,7 @@ def _wait_for_lock(path: Path) -> None:
         flock(file, LOCK_EX)
 
 
+@pytest.mark.expects_errors("Purging a cookie store failed: line 1 of the cookie file")
 def test_store_that_fails_at_the_start_is_told_once(tmp_path: Path, caplog: Any) -> None:
     (tmp_path / "c.txt").write_text("something else\n")
 

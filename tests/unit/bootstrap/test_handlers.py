@@ -47,7 +47,7 @@ class Stage:
 
     async def settle(self, *names):
         self.node.configure(realms(*names))
-        await self.handlers.settle(names)
+        await self.handlers.register_handlers(names)
 
 
 def play(scenario, *names, threads=4):
@@ -56,7 +56,7 @@ def play(scenario, *names, threads=4):
     async def whole():
         stage = Stage(*(names or ("a",)), threads=threads)
         await stage.handlers.start()
-        await stage.handlers.settle(stage.realms)
+        await stage.handlers.register_handlers(stage.realms)
         try:
             return await asyncio.wait_for(scenario(stage), 10)
         finally:
@@ -111,6 +111,7 @@ def test_functions_methods_and_coroutines_are_called():
     play(scenario)
 
 
+@pytest.mark.expects_errors("is for realm 'b', which does not exist")
 def test_handlers_are_in_the_realms_that_they_are_for(caplog):
     @register("com.everywhere")
     def everywhere(): ...
@@ -119,7 +120,7 @@ def test_handlers_are_in_the_realms_that_they_are_for(caplog):
     def one(): ...
 
     async def scenario(stage):
-        assert "one is for realm 'b', which is not there" in caplog.text
+        assert "one is for realm 'b', which does not exist" in caplog.text
         client = await stage.client("a")
         await client.call("com.everywhere")
         assert (await fails(client.call("com.one"))).uri == errors.NO_SUCH_PROCEDURE
@@ -142,6 +143,7 @@ def test_without_handlers_there_is_no_session():
     play(scenario)
 
 
+@pytest.mark.expects_errors("com.mine is not registered in realm 'a', for")
 def test_procedure_of_another_is_told_once_and_taken_when_it_is_free(caplog):
     @register("com.mine")
     def mine():
@@ -152,19 +154,19 @@ def test_procedure_of_another_is_told_once_and_taken_when_it_is_free(caplog):
         stage.node.configure(realms("a"))
         client = await stage.client()
         other = await client.register("com.mine", lambda _: "theirs")
-        await stage.handlers.settle(["a"])
-        await stage.handlers.settle()
+        await stage.handlers.register_handlers(["a"])
+        await stage.handlers.register_handlers()
         assert caplog.text.count("com.mine is not registered in realm 'a'") == 1
         assert "already" in caplog.text
         await other.unregister()
-        await stage.handlers.settle()
+        await stage.handlers.register_handlers()
         assert (await client.call("com.mine")).value == "mine"
 
     play(scenario)
 
 
 def test_session_that_was_killed_comes_back(monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "CHECK_INTERVAL_SECONDS", 0.001)
 
     @register("com.mine")
     def mine():
@@ -175,7 +177,7 @@ def test_session_that_was_killed_comes_back(monkeypatch):
         following = asyncio.ensure_future(stage.handlers.run())
         returned = asyncio.Event()
         await trusted.subscribe("wamp.registration.on_create", lambda _: returned.set())
-        await trusted.call("wamp.session.kill_by_authid", [module.AUTHID])
+        await trusted.call("wamp.session.kill_by_authid", [module.SESSION_AUTHID])
         await returned.wait()
         assert (await trusted.call("com.mine")).value == "mine"
         following.cancel()
@@ -206,6 +208,7 @@ def test_events_are_heard_in_order_with_their_details():
     play(scenario)
 
 
+@pytest.mark.expects_errors("failed with an event on")
 def test_events_that_do_not_fit_and_handlers_that_fail_are_logged(caplog):
     @subscribe("com.order")
     def on_order(number: int):
@@ -223,6 +226,7 @@ def test_events_that_do_not_fit_and_handlers_that_fail_are_logged(caplog):
     play(scenario)
 
 
+@pytest.mark.expects_errors("failed with a call of")
 @pytest.mark.parametrize("is_debug", [True, False])
 @pytest.mark.parametrize("is_async", [True, False])
 def test_exceptions_are_errors_with_details_for_developers_only(settings, caplog, is_debug, is_async):
@@ -251,6 +255,7 @@ def test_exceptions_are_errors_with_details_for_developers_only(settings, caplog
     play(scenario)
 
 
+@pytest.mark.expects_errors("The handler of com.fail failed")
 def test_errors_that_are_meant_reach_the_caller():
     from django.core.exceptions import PermissionDenied, ValidationError
 
@@ -391,6 +396,7 @@ def test_slow_procedure_delays_no_other():
     play(scenario, threads=4)
 
 
+@pytest.mark.expects_errors("Not served:")
 def test_handlers_at_fault_are_logged_and_the_others_served(caplog):
     @register("com..wrong")
     def wrong(): ...

@@ -125,17 +125,19 @@ def test_only_new_histories_are_put_back_later(loop, node, durable, store):
     assert in_memory(node) == []
 
 
+@pytest.mark.expects_errors("Writing 1 events of histories failed, and is retried: no answer")
 def test_database_that_does_not_answer_is_tried_again(loop, durable, store, record, caplog):
     store.fails = True
     record(1)
     loop.run_until_complete(durable.flush())
-    assert "1 events of histories cannot be written now and are tried again: no answer" in caplog.text
+    assert "Writing 1 events of histories failed, and is retried: no answer" in caplog.text
     record(2)
     store.fails = False
     loop.run_until_complete(durable.flush())
     assert store.kept == [1, 2]
 
 
+@pytest.mark.expects_errors("1 events of histories are lost: 2 are queued already, and they are not written")
 def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durable, store, record, caplog, monkeypatch):
     monkeypatch.setattr(durable._writer, "max_items", 2)
     caplog.set_level(logging.ERROR)
@@ -143,12 +145,12 @@ def test_events_beyond_the_backlog_are_lost_and_that_is_logged_once(loop, durabl
     loop.run_until_complete(durable.flush())
     assert store.kept == [1, 2]
     assert [entry.getMessage() for entry in caplog.records] == [
-        "1 events of histories are lost: 2 wait already, and they are not written fast enough"
+        "1 events of histories are lost: 2 are queued already, and they are not written fast enough"
     ]
 
 
 def test_rows_that_no_history_keeps_are_looked_for_now_and_then(loop, durable, store, record, monkeypatch):
-    monkeypatch.setattr(module, "TRIM_EVERY", 2)
+    monkeypatch.setattr(module, "BATCHES_PER_TRIM", 2)
     loop.run_until_complete(durable.apply(CONFIGURATION, None))
     for number in range(4):
         record(number)
@@ -178,7 +180,7 @@ def test_what_the_database_did_not_give_is_asked_for_again(loop, node, durable, 
 
 
 def test_writing_goes_on_until_cancelled(loop, durable, store, record, monkeypatch):
-    monkeypatch.setattr(module, "WRITE_SECONDS", 0)
+    monkeypatch.setattr(module, "WRITE_INTERVAL_SECONDS", 0)
 
     async def scenario():
         running = asyncio.ensure_future(durable.run())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wamp_transport.bootstrap.local_endpoints import local_endpoints
-from wamp_transport.bootstrap.mounts import MAIN
+from wamp_transport.bootstrap.mounts import MAIN_LISTENER
 from wamp_transport.config.endpoint import TcpEndpoint
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.transports.listener import Listener
@@ -18,7 +18,7 @@ def found(*transports, main=None):
     configuration = read_mapping({"version": 2, "workers": [worker]}, Path("/etc/node"))
     listeners = {each.key: Listener.of(configuration, each) for each in configuration.transports}
     if main is not None:
-        listeners = {MAIN: Listener(main)}
+        listeners = {MAIN_LISTENER: Listener(main)}
     return local_endpoints(configuration, listeners)
 
 

@@ -56,6 +56,7 @@ def test_service_has_the_application_of_its_type(settings: dict[str, Any], kind:
     assert found.websocket is None
 
 
+@pytest.mark.expects_errors("The service at /at answers 404: not a file that may be served:")
 def test_service_that_cannot_be_made_answers_404_and_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     options = {"default_file": "../secret.html"}
     found = mounted({"type": "static", "directory": ".", "options": options}, tmp_path)

@@ -81,6 +81,7 @@ def test_all_prepare_before_any_applies(plan: PlanRunner, steps: list[tuple[str,
     assert plan.behind == []
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried: disk full")
 def test_part_that_fails_is_retried_with_those_after_it(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
 ) -> None:
@@ -99,6 +100,7 @@ def test_part_that_fails_is_retried_with_those_after_it(
     assert steps == []
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried: disk full")
 def test_next_configuration_is_compared_with_what_each_part_has_applied(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
 ) -> None:
@@ -122,6 +124,7 @@ def test_configuration_that_a_part_refuses_changes_nothing(
     assert plan.behind == []
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried")
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyError("a bug")])
 def test_part_that_cannot_prepare_is_behind_alone(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], error: Exception
@@ -132,6 +135,7 @@ def test_part_that_cannot_prepare_is_behind_alone(
     assert plan.behind == [parts[0]]
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried")
 def test_refusal_of_a_part_that_is_behind_is_a_failure_like_others(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
     parts[0].error = OSError("disk full")
     run(plan.apply(ONE))
@@ -139,20 +143,23 @@ def test_refusal_of_a_part_that_is_behind_is_a_failure_like_others(plan: PlanRun
     assert run(plan.retry()).startswith("a: ")
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried: it did")
 def test_part_that_hangs_is_given_up(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "APPLY_SECONDS", 0.01)
     parts[0].hangs = True
-    assert run(plan.apply(ONE)) == "a: it has not ended within 0.01 seconds"
+    assert run(plan.apply(ONE)) == "a: it did not finish within 0.01 seconds"
     assert steps[-1] == ("b", "apply", "one", "")
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried:")
 def test_timeout_of_the_parts_own_work_says_what_that_says(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
     parts[0].error = TimeoutError()
     assert run(plan.apply(ONE)) == "a: TimeoutError"
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried")
 def test_failure_is_logged_once_with_a_traceback_where_it_is_not_foreseen(
     plan: PlanRunner, parts: tuple[Part, Part], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -173,13 +180,14 @@ def test_failure_is_logged_once_with_a_traceback_where_it_is_not_foreseen(
         assert tracebacks(lambda: plan.apply(TWO)) == [True]
 
 
+@pytest.mark.expects_errors("Closing the part b failed")
 def test_parts_are_closed_from_the_last_to_the_first_whatever_one_raises(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]], caplog: pytest.LogCaptureFixture
 ) -> None:
     parts[1].error, parts[1].failing_step = OSError("busy"), "close"
     plan.close()
     assert steps == [("b", "close"), ("a", "close")]
-    assert "The part b could not be closed" in caplog.text
+    assert "Closing the part b failed" in caplog.text
 
 
 def test_retry_before_the_first_configuration_does_nothing(plan: PlanRunner, steps: list[tuple[str, ...]]) -> None:
@@ -187,6 +195,7 @@ def test_retry_before_the_first_configuration_does_nothing(plan: PlanRunner, ste
     assert steps == []
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the a failed; it is retried: disk full")
 def test_what_comes_after_a_part_is_left_alone_until_that_has_recovered(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
 ) -> None:
@@ -199,6 +208,7 @@ def test_what_comes_after_a_part_is_left_alone_until_that_has_recovered(
     assert plan.behind == [parts[0]]
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the")
 def test_what_fails_when_it_is_applied_once_more_is_behind(plan: PlanRunner, parts: tuple[Part, Part]) -> None:
     parts[0].error = OSError("disk full")
     run(plan.apply(ONE))
@@ -209,6 +219,7 @@ def test_what_fails_when_it_is_applied_once_more_is_behind(plan: PlanRunner, par
     assert run(plan.retry()) == ""
 
 
+@pytest.mark.expects_errors("Applying the new configuration to the b failed; it is retried: disk full")
 def test_first_part_is_left_alone_when_the_second_recovers(
     plan: PlanRunner, parts: tuple[Part, Part], steps: list[tuple[str, ...]]
 ) -> None:

@@ -47,10 +47,10 @@ def live(signals):
         node = Node(RouterOptions(realms={"realm1": RealmOptions("realm1")}), asyncio.get_running_loop())
         signals.watch(node, lambda session_id: "7")
         session = await join(node, "realm1", authid="shop", authrole="trusted")
-        node.connections[session.id].congested(True)
+        node.connections[session.id].set_congested(True)
         await session.leave()
-        signals.failed(FAILURE)
-        signals.applied(APPLIED)
+        signals.send_login_failed(FAILURE)
+        signals.send_configuration_applied(APPLIED)
         await signals.close()
         await node.stop(1)
         return session.id
@@ -100,7 +100,7 @@ def send(signal, *numbers):
 
 
 def test_receivers_run_in_a_thread_of_their_own_in_order(signal, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BATCH", 2)
+    monkeypatch.setattr(module, "MAX_BATCH_SIGNALS", 2)
     got = []
 
     def hear(number, **kwargs):
@@ -147,7 +147,11 @@ def test_receiver_that_raises_is_logged_and_the_others_hear(signal, caplog):
     ("kind", "is_async"),
     [
         (StopIteration, False),
-        *((kind, way) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit) for way in (0, 1)),
+        *(
+            pytest.param(kind, way, marks=pytest.mark.expects_errors("A receiver of a signal failed"))
+            for kind in (SystemExit, KeyboardInterrupt, GeneratorExit)
+            for way in (0, 1)
+        ),
     ],
 )
 def test_receiver_that_raises_no_ordinary_exception_hears_the_next_signal(signal, caplog, kind, is_async):
@@ -168,7 +172,7 @@ def test_receiver_that_raises_no_ordinary_exception_hears_the_next_signal(signal
 
 
 def test_slow_receivers_are_named(signal, caplog, monkeypatch):
-    monkeypatch.setattr(module, "SLOW_SECONDS", 0)
+    monkeypatch.setattr(module, "SLOW_RECEIVER_SECONDS", 0)
 
     def hear(**kwargs):
         threading.Event().wait(0.001)
@@ -179,8 +183,9 @@ def test_slow_receivers_are_named(signal, caplog, monkeypatch):
     assert "The receivers of a signal of number took" in caplog.text
 
 
+@pytest.mark.expects_errors("are queued already, and they are not written fast enough")
 def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
-    monkeypatch.setattr(module, "MAX_WAITING", 5)
+    monkeypatch.setattr(module, "MAX_QUEUED_SIGNALS", 5)
     begun, gate, got = threading.Event(), threading.Event(), []
 
     def hear(number, **kwargs):
@@ -201,12 +206,13 @@ def test_what_is_too_much_is_dropped_and_counted(signal, caplog, monkeypatch):
 
     asyncio.run(scenario())
     assert got == list(range(6))
-    assert "1 signals are lost: 5 wait already" in caplog.text
+    assert "1 signals are lost: 5 are queued already" in caplog.text
     assert "2 signals are lost" in caplog.text
 
 
+@pytest.mark.expects_errors("The process ends: 1 signals are lost")
 def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatch):
-    monkeypatch.setattr(module, "LAST_SECONDS", 0.01)
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.01)
     begun, gate = threading.Event(), threading.Event()
 
     def hang(**kwargs):
@@ -228,8 +234,9 @@ def test_receiver_that_hangs_does_not_hold_up_the_end(signal, caplog, monkeypatc
     assert "The process ends: 1 signals are lost" in caplog.text
 
 
+@pytest.mark.expects_errors("1 signals are lost: 0 are queued already, and they are not written fast enough")
 def test_texts_of_peers_count(signal):
-    failure = LoginFailure("realm1", "x" * module.MAX_WAITING_BYTES, "ticket", "a/ws", None, "no", "no", False)
+    failure = LoginFailure("realm1", "x" * module.MAX_QUEUED_BYTES, "ticket", "a/ws", None, "no", "no", False)
     got = []
     signal.connect(lambda failure, **kwargs: got.append(failure), weak=False)
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, InterfaceError
 
 from wamp_transport.bootstrap import threads
-from wamp_transport.bootstrap.threads import DatabaseBusy, Functions, finished, in_thread, is_async
+from wamp_transport.bootstrap.threads import DatabaseBusy, Functions, in_thread, is_async, wait_for_jobs
 from wamp_transport.project_code import ProjectCodeError
 
 place = ContextVar("place", default="outside")
@@ -49,14 +49,14 @@ def test_work_of_canceled_tasks_is_waited_for_but_not_for_ever() -> None:
         await asyncio.to_thread(begun.wait, 20)
         task.cancel()
         asyncio.get_running_loop().call_later(0.05, may_end.set)  # who does not wait for it is done before
-        await finished(20)
+        await wait_for_jobs(20)
         assert has_ended.is_set()
         assert await in_thread(int) == 0
         begun.clear()
         may_end.clear()
         task = asyncio.ensure_future(in_thread(work))
         await asyncio.to_thread(begun.wait, 20)
-        await finished(0.01)
+        await wait_for_jobs(0.01)
         assert not task.done()
         may_end.set()
         await task
@@ -91,11 +91,11 @@ thread.start()
 
 
 def test_too_much_work_for_the_database_is_an_error_of_the_database(monkeypatch) -> None:
-    monkeypatch.setattr(threads, "MAX_DATABASE_JOBS", 1)
+    monkeypatch.setattr(threads, "MAX_QUEUED_DATABASE_JOBS", 1)
     may_end = threading.Event()
 
     async def main() -> None:
-        jobs = [asyncio.ensure_future(in_thread(may_end.wait, 20)) for _ in range(threads.MAX_THREADS + 1)]
+        jobs = [asyncio.ensure_future(in_thread(may_end.wait, 20)) for _ in range(threads.DATABASE_THREADS + 1)]
         await asyncio.sleep(0)
         with pytest.raises(DatabaseBusy):
             await in_thread(int)

@@ -89,7 +89,7 @@ def other(source: str) -> Iterator[tuple[str, object]]:
         ("run = 1", "is not callable"),
         # The library could pass a new parameter to a method that is overridden, though it has a default.
         ("def _close(self, reason, code=1): pass", "has the parameters (reason, code) instead of (reason)"),
-        ("size = 'large'", "is no int"),
+        ("size = 'large'", "is not of type int"),
     ],
 )
 def test_another_form_is_a_problem(fakelib: ModuleType, source: str, problem: str) -> None:

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import pytest
 
-from wamp_transport.config.normalize import DEEPEST, RepeatedKeys, normalize
+from wamp_transport.config.normalize import MAX_NESTING_DEPTH, RepeatedKeys, normalize
 
 
 def cleaned(value):
@@ -51,7 +51,7 @@ def test_deep_nesting_is_found_not_followed():
     value = []
     value.append(value)
     findings = cleaned(value)[1]
-    assert [message for _, message in findings] == [f"nested deeper than {DEEPEST} levels"]
+    assert [message for _, message in findings] == [f"nested deeper than {MAX_NESTING_DEPTH} levels"]
 
 
 def test_repeated_keys_are_found_at_their_place():

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wamp_transport.config import ConfigError, Configuration, read_file, read_mapping, read_text, router_options
-from wamp_transport.config.reader import LARGEST_FILE, find_file
+from wamp_transport.config.reader import MAX_FILE_BYTES, find_file
 
 from ...effort import examples
 from .documents import DEFAULT_NODE, WEBSOCKET_SERVICE_EXAMPLE
@@ -107,7 +107,7 @@ def test_text_that_is_not_utf8_is_told_with_its_line(tmp_path):
 
 
 def test_file_beyond_the_limit_is_refused(tmp_path):
-    (tmp_path / "config.json").write_bytes(b" " * (LARGEST_FILE + 1))
+    (tmp_path / "config.json").write_bytes(b" " * (MAX_FILE_BYTES + 1))
     assert "16 MiB" in str(refused(read_file, tmp_path))
 
 

@@ -74,6 +74,7 @@ def test_generators_send_parts_to_those_who_want_them(function):
     assert run.parts == [[0], [1]]
 
 
+@pytest.mark.expects_errors("failed with a call of")
 @pytest.mark.parametrize("function", [lambda number: 1 // number, later])
 def test_exceptions_are_told_whole_in_debug_alone(function, settings, caplog):
     def fail(number):
@@ -135,6 +136,7 @@ def test_caller_is_given_on_request():
     assert run(who, details={"caller": 1, "caller_authid": "eva"}) == Result(["eva"])
 
 
+@pytest.mark.expects_errors("failed with an event on")
 def test_subscriber_that_fails_is_logged(caplog):
     def fail(number: int):
         raise LookupError("no")

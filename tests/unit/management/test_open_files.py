@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wamp_transport.management.open_files import ROOM
+from wamp_transport.management.open_files import MAX_OPEN_FILES
 
 SCRIPT = """
 import resource, sys
@@ -26,4 +26,4 @@ def test_as_many_as_allowed_and_room_for_all(most: int) -> None:
 
 
 def test_room_is_bounded() -> None:
-    assert ROOM * 8 <= 2**20  # bytes of the system's memory, whether it is used or not
+    assert MAX_OPEN_FILES * 8 <= 2**20  # bytes of the system's memory, whether it is used or not

@@ -22,6 +22,7 @@ def test_patience_is_that_of_the_settings_where_it_is_less(settings):
         assert commit.has_begun
 
 
+@pytest.mark.expects_errors("shop.Item 1 created was not published on com.item.created, nor were 1 more")
 def test_what_is_given_up_is_told_once_and_sent_no_more(caplog):
     faults = []
     commit = Commit()

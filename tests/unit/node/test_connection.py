@@ -34,18 +34,18 @@ def connection(told):
 
 def test_bytes_become_a_message(connection, told):
     connection.receive(b"[17,1,2]")
-    assert told.calls == [("accept", Published(1, 2)), ("settle",)]
+    assert told.calls == [("feed", Published(1, 2)), ("flush_effects",)]
 
 
-def test_several_messages_are_settled_together(connection, told):
-    connection.accept(b"[17,1,2]")
-    connection.accept(b"[17,2,3]")
-    connection.settle()
-    assert told.calls == [("accept", Published(1, 2)), ("accept", Published(2, 3)), ("settle",)]
+def test_several_messages_take_effect_together(connection, told):
+    connection.feed(b"[17,1,2]")
+    connection.feed(b"[17,2,3]")
+    connection.flush_effects()
+    assert told.calls == [("feed", Published(1, 2)), ("feed", Published(2, 3)), ("flush_effects",)]
 
 
 def test_bytes_that_are_no_message_are_a_violation(connection, told):
-    connection.accept(b"[17,1]")
+    connection.feed(b"[17,1]")
     ((name, text),) = told.calls
     assert name == "violate"
     assert "malformed message" in text
@@ -69,14 +69,14 @@ class Remembering:
 def test_collector_rests_while_a_long_message_is_decoded(told, size, collected):
     serializer = Remembering()
     connection = Connection(told, ServiceOptions("key"), MessageEncoder(serializer), None, 7)
-    connection.accept(b" " * size)
+    connection.feed(b" " * size)
     assert serializer.collected == [collected]
     assert gc.isenabled()
 
 
 def test_nothing_counts_after_the_close(connection, told):
     connection.is_closed = True
-    connection.accept(b"[17,1,2]")
+    connection.feed(b"[17,1,2]")
     assert told.calls == []
 
 
@@ -88,7 +88,7 @@ def test_bug_in_a_decoder_is_told_as_a_bug(told):
         def decode(self, data):
             raise MemoryError
 
-    Connection(told, ServiceOptions("key"), MessageEncoder(Broken()), None, 7).accept(b"x")
+    Connection(told, ServiceOptions("key"), MessageEncoder(Broken()), None, 7).feed(b"x")
     assert told.calls == [("report_bug",)]
 
 

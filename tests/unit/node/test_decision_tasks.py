@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from tests.unit.node.conftest import Recorder
-from wamp_transport.node.decision_tasks import NOBODY, DecisionTasks
+from wamp_transport.node.decision_tasks import DENY_ALL, DecisionTasks
 from wamp_transport.node.node import Node
 from wamp_transport.router.decisions import Admit, Deny, Permit
 from wamp_transport.router.effects import AuthenticationRequest, AuthorizationRequest
@@ -65,7 +65,7 @@ def asked(loop):
 
 @pytest.mark.parametrize(("request_", "answer"), [(LOGIN, ADMIT), (ACTION, Permit(True))])
 def test_answer_is_told(asked, request_, answer):
-    asked.deciding.ask(request_)
+    asked.deciding.start(request_)
     asked.turn()
     assert asked.script.asked == [request_]
     assert not asked.decided
@@ -75,12 +75,13 @@ def test_answer_is_told(asked, request_, answer):
     assert len(asked.deciding) == 0
 
 
+@pytest.mark.expects_errors("failed for session")
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [(LOGIN, "wamp.error.authentication_failed"), (ACTION, "wamp.error.authorization_failed")],
 )
 def test_exception_is_logged_and_a_refusal(asked, caplog, request_, reason):
-    asked.deciding.ask(request_)
+    asked.deciding.start(request_)
     asked.turn()
     asked.script.answers[request_.ticket].set_exception(ZeroDivisionError("secret detail"))
     with caplog.at_level(logging.ERROR):
@@ -93,11 +94,11 @@ def test_exception_is_logged_and_a_refusal(asked, caplog, request_, reason):
 
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_withdrawn_question_is_cancelled(asked, has_begun):
-    asked.deciding.ask(ACTION)
+    asked.deciding.start(ACTION)
     if has_begun:
         asked.turn()
-    asked.deciding.withdraw(ACTION.ticket)
-    asked.deciding.withdraw(ACTION.ticket)
+    asked.deciding.cancel(ACTION.ticket)
+    asked.deciding.cancel(ACTION.ticket)
     asked.turn()
     assert not asked.decided
     assert asked.script.cancelled == ([ACTION.ticket] if has_begun else [])
@@ -105,8 +106,8 @@ def test_withdrawn_question_is_cancelled(asked, has_begun):
 
 
 def test_nobody_says_no(loop):
-    assert isinstance(loop.run_until_complete(NOBODY.authenticate(LOGIN)), Deny)
-    assert isinstance(loop.run_until_complete(NOBODY.authorize(ACTION)), Deny)
+    assert isinstance(loop.run_until_complete(DENY_ALL.authenticate(LOGIN)), Deny)
+    assert isinstance(loop.run_until_complete(DENY_ALL.authorize(ACTION)), Deny)
 
 
 # --- with a node -----------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def test_authorizer_is_asked_and_decides(here, role, name):
     ]
 
 
+@pytest.mark.expects_errors(".authorize")
 @pytest.mark.parametrize("answer", [
     None, "yes", {"cache": True}, {"allow": True, "validate": {"call": "x"}}, ApplicationError("com.error", "secret"),
     ZeroDivisionError("secret"),
@@ -100,9 +101,10 @@ def test_what_is_no_answer_allows_nothing_and_is_logged(here, caplog, answer, ro
         here.run(session.call("wamp.session.count"))
     assert caught.value.uri == errors.AUTHORIZATION_FAILED
     assert "secret" not in str(caught.value)
-    assert f"of role {role} in realm realm1 could not decide whether session {session.id} may call" in caplog.text
+    assert f"of role {role} in realm realm1 failed, so session {session.id} may not call" in caplog.text
 
 
+@pytest.mark.expects_errors("Authorizer com.authorize of role asked in realm realm1 failed")
 def test_authorizer_that_nobody_has_registered_allows_nothing(here, caplog):
     here.run(here.server.leave())
     session = here.join("asked")
@@ -110,6 +112,7 @@ def test_authorizer_that_nobody_has_registered_allows_nothing(here, caplog):
     assert "no_such_procedure" in caplog.text
 
 
+@pytest.mark.expects_errors("The authorizer function:shop.authorize did not answer in time for session")
 def test_authorizer_that_does_not_answer_in_time_allows_nothing(loop, here, caplog):
     session = here.join("function")
     begun = asyncio.Event()

@@ -74,6 +74,7 @@ def test_interrupted_call_is_answered_even_if_it_has_not_begun(loop, runner, ans
     assert answers[0].error == errors.CANCELED
 
 
+@pytest.mark.expects_errors("The handler of com.x failed")
 def test_failing_subscriber_is_logged(loop, runner, caplog):
     async def fail(event):
         raise ZeroDivisionError

@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.node import inbox
-from wamp_transport.node.inbox import Delivery, Ended, Inbox, LocalMessageEncoder
+from wamp_transport.node.inbox import DecodedMessage, Inbox, LocalMessageEncoder, SessionEnd
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import Event, EventDetails, Goodbye, ReasonDetails
 from wamp_transport.wamp.payload import PYTHON
@@ -29,7 +29,7 @@ def event(*args):
 def test_lane_makes_a_delivery_with_values_of_its_own():
     message = event([1])
     one, two = (LocalMessageEncoder().encode(message, PYTHON) for _ in range(2))
-    assert isinstance(one, Delivery)
+    assert isinstance(one, DecodedMessage)
     assert one.args == two.args == [[1]]
     assert one.args[0] is not two.args[0]
     assert one.kwargs is None
@@ -54,27 +54,28 @@ def test_there_are_no_bytes():
 
 def test_what_is_written_is_handed_over_later_and_in_order(loop, box, got):
     for number in (1, 2):
-        box.write(Delivery(event(number)))
+        box.write(DecodedMessage(event(number)))
     box.close("com.reason", "so")
     box.close("com.other", "again")
-    box.write(Delivery(event(3)))
+    box.write(DecodedMessage(event(3)))
     assert not got
     assert len(box) == 3
     turn(loop)
-    assert [type(each) for each in got] == [Delivery, Delivery, Ended]
-    assert got[2] == Ended("com.reason", "so")
+    assert [type(each) for each in got] == [DecodedMessage, DecodedMessage, SessionEnd]
+    assert got[2] == SessionEnd("com.reason", "so")
 
 
 def test_much_is_handed_over_in_slices(loop, box, got, monkeypatch):
     monkeypatch.setattr(inbox, "MESSAGES_PER_TURN", 2)
     for number in range(3):
-        box.write(Delivery(event(number)))
+        box.write(DecodedMessage(event(number)))
     turn(loop)
     assert len(got) == 2
     turn(loop)
     assert len(got) == 3
 
 
+@pytest.mark.expects_errors("A session inside the process failed to handle")
 def test_message_that_cannot_be_handled_keeps_no_other_back(loop, got, caplog):
     def handle(delivery):
         if not got:
@@ -83,20 +84,20 @@ def test_message_that_cannot_be_handled_keeps_no_other_back(loop, got, caplog):
         got.append("handled")
 
     box = Inbox(loop, handle, got.append, lambda: None)
-    box.write(Delivery(event(1)))
-    box.write(Delivery(event(2)))
+    box.write(DecodedMessage(event(1)))
+    box.write(DecodedMessage(event(2)))
     turn(loop)
     assert got == ["failed", "handled"]
-    assert "cannot take Delivery" in caplog.text
+    assert "failed to handle DecodedMessage" in caplog.text
 
 
 def test_paused_until_it_is_resumed(loop, box):
-    assert not box.is_paused
+    assert not box.is_send_paused
     box.pause()
-    assert box.is_paused
-    waiting = loop.create_task(box.readable())
+    assert box.is_send_paused
+    waiting = loop.create_task(box.wait_until_writable())
     turn(loop)
     assert not waiting.done()
     box.resume()
     loop.run_until_complete(waiting)
-    assert not box.is_paused
+    assert not box.is_send_paused

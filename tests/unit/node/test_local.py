@@ -72,5 +72,5 @@ def test_there_is_none_without_realm_or_node(loop, node, sessions):
     node.configure(RouterOptions())
     with pytest.raises(SessionClosed, match="realm1"):
         run(loop, sessions.of("realm1"))
-    with pytest.raises(SessionClosed, match="no router yet"):
+    with pytest.raises(SessionClosed, match="has not started yet"):
         run(loop, ServiceSessions().of("realm1"))

@@ -101,7 +101,7 @@ def test_long_message_needs_a_session(join, connect, size):
     connection.receive(hello.ljust(size))
     assert connection.is_closed is (size > MAX_UNJOINED_BYTES)
     if connection.is_closed:
-        assert b"a message of 65537 bytes, and 65536 are allowed before a session" in connection.transport.written[0]
+        assert b"a message of 65537 bytes; the limit is 65536 until a session" in connection.transport.written[0]
         assert connection.transport.closed[0][0] == "wamp.error.protocol_violation"
     joined = join()
     joined.receive(b'[48,5,{},"com.none"]'.ljust(size))
@@ -120,10 +120,10 @@ def test_long_message_on_its_way_when_the_router_says_goodbye_does_no_harm(node,
 def test_goodbye_and_hello_in_one_read_begin_another_session(node, join):
     connection = join()
     first = connection.session_id
-    connection.accept(b'[6,{},"wamp.close.close_realm"]')
+    connection.feed(b'[6,{},"wamp.close.close_realm"]')
     # The session has changed before the next message is read, or this HELLO would be a message of the old session.
-    connection.accept(b'[1,"realm1",{"roles":{"caller":{}}}]')
-    connection.settle()
+    connection.feed(b'[1,"realm1",{"roles":{"caller":{}}}]')
+    connection.flush_effects()
     goodbye, welcome = connection.transport.written
     assert goodbye.startswith(b"[6,")
     assert welcome.startswith(b"[2,%d," % connection.session_id)
@@ -293,8 +293,8 @@ class TestControl:
         joined, waiting = join(), connect()
         named = replace(OPEN, anonymous=AnonymousLogin(authid="somebody"))
         node.configure(options, {OPEN.key: named})
-        assert b"who may use the service" in joined.link.written[0]
-        assert waiting.link.closed
+        assert b"the options for logins at" in joined.transport.written[0]
+        assert waiting.transport.closed
 
     def test_second_attempt_ends_them_although_the_first_has_failed(self, node, join, options, monkeypatch):
         joined = join()
@@ -304,17 +304,17 @@ class TestControl:
             with pytest.raises(ZeroDivisionError):
                 node.configure(options, {OPEN.key: named})
         node.configure(options, {OPEN.key: named})
-        assert joined.link.written[0].startswith(b"[6,")
-        assert len(joined.link.written) == 1
+        assert joined.transport.written[0].startswith(b"[6,")
+        assert len(joined.transport.written) == 1
 
-    def test_client_known_by_its_cookie_may_stay(self, node, lane, options):
+    def test_client_known_by_its_cookie_may_stay(self, node, encoder, options):
         known = replace(OPEN, anonymous=AnonymousLogin(client_id="cookie"))
-        connection = node.connect(known, lane, Recorder())
+        connection = node.connect(known, encoder, Recorder())
         node.configure(options, {OPEN.key: replace(OPEN, limits=Limits(calls=3), hello_timeout=3)})
         assert connection.service.limits.calls == 3
         connection.receive(b'[1,"realm1",{"roles":{"caller":{}}}]')
-        assert b"[2," in connection.link.written[0]
-        assert b'"authid":"cookie"' in connection.link.written[0]
+        assert b"[2," in connection.transport.written[0]
+        assert b'"authid":"cookie"' in connection.transport.written[0]
 
     def test_service_that_is_current_is_the_configured_one(self, node, options):
         wider, named = (
@@ -440,12 +440,12 @@ def test_congested_peer_misses_events_and_the_others_do_not(node, join):
     for subscriber in (slow, quick):
         subscriber.receive(SUBSCRIBE)
         subscriber.transport.written.clear()
-    slow.congested(True)
+    slow.set_congested(True)
     publisher.receive(PUBLISH)
     assert slow.transport.written == []
     assert len(quick.transport.written) == 1
     assert node.outbound.events_dropped == 1
-    slow.congested(False)
+    slow.set_congested(False)
     publisher.receive(PUBLISH.replace(b"16,1", b"16,2"))
     assert len(slow.transport.written) == 1
     assert node.outbound.events_dropped == 1
@@ -455,7 +455,7 @@ def test_call_to_a_congested_callee_is_answered_at_once(join):
     callee, caller = join(), join()
     callee.receive(b'[64,1,{},"com.x"]')
     callee.transport.written.clear()
-    callee.congested(True)
+    callee.set_congested(True)
     caller.receive(b'[48,1,{},"com.x"]')
     assert callee.transport.written == []
     (error,) = caller.transport.written
@@ -466,8 +466,8 @@ def test_call_to_a_congested_callee_is_answered_at_once(join):
 
 def test_congested_peer_that_is_gone_leaves_nothing(node, join):
     slow = join()
-    slow.congested(True)
-    slow.congested(True)
+    slow.set_congested(True)
+    slow.set_congested(True)
     slow.lost()
     assert node.outbound.congested == 0
 
@@ -475,7 +475,7 @@ def test_congested_peer_that_is_gone_leaves_nothing(node, join):
 def test_peer_that_does_not_catch_up_is_told_why_it_goes(join, caplog):
     slow = join()
     with caplog.at_level(logging.WARNING):
-        slow.overflowed(12345)
+        slow.close_slow_consumer(12345)
     (goodbye,) = slow.transport.written
     assert goodbye.startswith(b"[6,")
     assert b"wamp.error.slow_consumer" in goodbye
@@ -499,10 +499,10 @@ def test_who_watches_is_told_of_sessions_that_come_go_and_are_slow(node, join):
     node.observers.add(Watcher())
     one, other = join(), join()
     ids = one.session_id, other.session_id
-    one.congested(True)
-    one.congested(False)
+    one.set_congested(True)
+    one.set_congested(False)
     one.lost()
-    other.overflowed(12345)
+    other.close_slow_consumer(12345)
     other.lost()
     assert told == [
         ("joined", ids[0]),

@@ -55,6 +55,7 @@ def test_all_observers_are_told_in_order(node, join, told):
     assert [entry[0] for entry in told] == ["a", "b"] * 4
 
 
+@pytest.mark.expects_errors("An observer of the node failed in")
 def test_observer_that_raises_harms_neither_the_others_nor_the_message(node, join, told, caplog):
     node.observers.add(Watcher("a", told, ValueError("a bug")))
     node.observers.add(Watcher("b", told))

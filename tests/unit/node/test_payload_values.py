@@ -42,7 +42,7 @@ def test_other_types_are_refused(value):
 def test_value_that_contains_itself_is_refused():
     value = []
     value.append(value)
-    with pytest.raises(PayloadError, match="more than 100"):
+    with pytest.raises(PayloadError, match="deeper than 100"):
         to_payload(value)
 
 

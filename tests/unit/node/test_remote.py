@@ -194,6 +194,7 @@ def test_challenge_is_answered_or_the_session_ends(run, credential, sent):
     run(use())
 
 
+@pytest.mark.expects_errors("The handler of com.nan failed")
 def test_value_that_the_serialization_cannot_say_is_refused(node, run):
     async def use():
         session, _ = await opened(node, "json")
@@ -208,6 +209,7 @@ def test_value_that_the_serialization_cannot_say_is_refused(node, run):
     run(use())
 
 
+@pytest.mark.expects_errors("from the router cannot be decoded")
 def test_payload_that_cannot_be_read_is_told_to_who_waits(run, caplog):
     async def use():
         session, socket = await opened(None, "json")

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from wamp_transport.node.client_types import Result
-from wamp_transport.node.inbox import Delivery, Inbox
+from wamp_transport.node.inbox import DecodedMessage, Inbox
 from wamp_transport.node.requests import REQUESTS_PER_TURN, Requests
 from wamp_transport.wamp.errors import ApplicationError, SessionClosed
 from wamp_transport.wamp.messages import (
@@ -39,12 +39,12 @@ class World:
         self.turn()
         return task
 
-    def call(self, has_parts=False):
-        return self.run(self.requests.call(call, has_parts=has_parts))
+    def call(self, is_progressive=False):
+        return self.run(self.requests.call(call, is_progressive=is_progressive))
 
     def result(self, request_id, *args, progress=None):
         message = ResultMessage(request_id, ResultDetails(progress=progress))
-        self.requests.on_result(Delivery(message, list(args)), message)
+        self.requests.on_result(DecodedMessage(message, list(args)), message)
 
 
 def call(request_id):
@@ -53,7 +53,7 @@ def call(request_id):
 
 def granted(request_id):
     message = Subscribed(request_id, 7)
-    return Delivery(message), message
+    return DecodedMessage(message), message
 
 
 @pytest.fixture
@@ -76,8 +76,8 @@ def test_ids_count_and_answers_find_who_asked(here):
 def test_error_is_raised(here):
     task = here.ask()
     message = Error(48, 1, ErrorDetails(), "com.error")
-    here.requests.on_error(Delivery(message, ["so"], {"k": 1}), message)
-    here.requests.on_error(Delivery(message), message)
+    here.requests.on_error(DecodedMessage(message, ["so"], {"k": 1}), message)
+    here.requests.on_error(DecodedMessage(message), message)
     with pytest.raises(ApplicationError, match=r"com\.error: so, k=1"):
         here.run(task)
 
@@ -101,7 +101,7 @@ def test_result_of_a_call(here):
 
 
 def test_parts_of_a_result_then_the_result(here):
-    request = here.call(has_parts=True)
+    request = here.call(is_progressive=True)
     here.result(1, 1, progress=True)
     here.result(1, 2)
     assert here.run(request.part()).value == 1

@@ -230,6 +230,7 @@ def test_application_error_is_the_answer(joined, run, is_async):
     )  # fmt: skip
 
 
+@pytest.mark.expects_errors("The handler of com.fail failed")
 @pytest.mark.parametrize("is_async", [False, True])
 def test_other_exceptions_are_logged_and_not_told(joined, run, caplog, is_async):
     def fail(invocation):
@@ -247,6 +248,7 @@ def test_other_exceptions_are_logged_and_not_told(joined, run, caplog, is_async)
     assert "secret" in caplog.text
 
 
+@pytest.mark.expects_errors("The handler of com.x failed")
 @pytest.mark.parametrize("outcome", [object(), ApplicationError("com.error", object())])
 def test_answer_that_cannot_be_sent_is_an_error(joined, run, caplog, outcome):
     def answer(invocation):
@@ -457,6 +459,7 @@ def test_value_that_cannot_be_sent_is_refused_at_once(joined, run):
     assert session.is_open
 
 
+@pytest.mark.expects_errors("The handler of com.x failed")
 @pytest.mark.parametrize("is_async", [False, True])
 def test_handler_that_fails_harms_no_other(joined, run, caplog, is_async):
     heard = []
@@ -576,7 +579,7 @@ def test_session_that_falls_behind_is_left_out_until_it_catches_up(node, joined,
         await gate.wait()
         heard.append(event.args[0])
 
-    slow, publisher = joined(max_waiting=4), joined()
+    slow, publisher = joined(max_queued=4), joined()
     run(slow.subscribe("com.x", hear))
     run(slow.register("com.add", add))
 
@@ -602,7 +605,7 @@ def test_session_that_falls_behind_is_left_out_until_it_catches_up(node, joined,
 
 def test_function_that_hears_much_at_once_is_left_out_for_a_turn(joined, run):
     heard = []
-    slow, publisher = joined(max_waiting=4), joined()
+    slow, publisher = joined(max_queued=4), joined()
     run(slow.subscribe("com.x", lambda event: heard.append(event.args[0])))
 
     async def flood():

@@ -51,7 +51,7 @@ def test_connection_that_is_closing_is_still_one(node, join):
 def test_who_misses_events_is_counted(node, join):
     slow = join()
     slow.receive(b'[32,1,{},"com.x"]')
-    slow.congested(True)
+    slow.set_congested(True)
     join().receive(b'[16,1,{},"com.x"]')
     stats = node.stats()
     assert (stats.congested, stats.events_dropped, stats.undelivered_events) == (1, 1, 0)

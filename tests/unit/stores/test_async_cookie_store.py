@@ -140,7 +140,7 @@ def test_store_that_waits_does_not_hold_up_the_loop_and_fails_in_time() -> None:
 
 
 def test_no_more_than_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_store, "LONGEST_QUEUE", 3)
+    monkeypatch.setattr(async_store, "MAX_QUEUED_REQUESTS", 3)
 
     async def scenario() -> None:
         store = SlowCookies()

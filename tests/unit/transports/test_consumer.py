@@ -136,7 +136,9 @@ def test_message_above_the_limit_is_closed(size: int, is_taken: bool) -> None:
             assert json.loads(answer["text"])[0] == 2
         else:
             assert answer["code"] == 1009
-            assert answer["reason"].startswith("wamp.error.payload_size_exceeded: messages have 100 octets at most")
+            assert answer["reason"].startswith(
+                "wamp.error.payload_size_exceeded: a message may have at most 100 octets"
+            )
             assert client.node.connections == {}
         await client.end()
 
@@ -275,11 +277,11 @@ class Watched:
     def __init__(self) -> None:
         self.notes: list[Any] = []
 
-    def congested(self, is_congested: bool) -> None:
+    def set_congested(self, is_congested: bool) -> None:
         self.notes.append(is_congested)
 
-    def overflowed(self, waiting: int) -> None:
-        self.notes.append(waiting)
+    def close_slow_consumer(self, queued_bytes: int) -> None:
+        self.notes.append(queued_bytes)
 
 
 def test_queue_beyond_the_bounds_is_told_and_dropped() -> None:
@@ -380,6 +382,7 @@ def test_configured_authid_comes_before_that_of_the_cookie() -> None:
     run(scenario)
 
 
+@pytest.mark.expects_errors("Clients cannot connect to /ws because its cookie store fails: disk full")
 def test_handshake_is_refused_where_the_cookie_store_fails() -> None:
     class NoCookies(MemoryCookies):
         def add(self, record: Any) -> None:

@@ -125,7 +125,7 @@ def test_server_that_cannot_set_cookies_gets_none_and_is_named_once(caplog: pyte
 
     asyncio.run(scenario())
     (record,) = caplog.records
-    assert record.getMessage() == "No cookies at /ws: this ASGI server sends no headers with a handshake"
+    assert record.getMessage() == "No cookies are set at /ws: this ASGI server cannot send headers in a handshake"
 
 
 class BrokenCookies(MemoryCookies):
@@ -137,6 +137,7 @@ class BrokenCookies(MemoryCookies):
         super().add(record)
 
 
+@pytest.mark.expects_errors("Clients cannot connect to /ws because its cookie store fails: disk full")
 def test_broken_store_refuses_and_is_logged_once_and_again_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         store = BrokenCookies(10)
@@ -152,7 +153,7 @@ def test_broken_store_refuses_and_is_logged_once_and_again_when_it_works(caplog:
     with caplog.at_level(logging.WARNING):
         asyncio.run(scenario())
     assert [record.getMessage() for record in caplog.records] == [
-        "Nobody can connect to /ws, its cookie store fails: disk full",
+        "Clients cannot connect to /ws because its cookie store fails: disk full",
         "The cookie store of /ws works again",
     ]
 

@@ -253,6 +253,7 @@ def test_loop_does_not_wait_where_a_peer_was_written_to_while_it_was_flushed(tur
     assert turning.waits == [0, 60, 60]
 
 
+@pytest.mark.expects_errors("Cannot send the bytes queued for a peer")
 @pytest.mark.parametrize("number", [3, 2 * MAX_PEERS_PER_TURN])
 def test_bug_with_one_peer_is_logged_and_keeps_nobody_else_waiting(
     turning: TurningLoop, caplog: pytest.LogCaptureFixture, number: int

@@ -96,7 +96,7 @@ def test_connection_tells_its_handshake_its_frames_and_its_end(caplog: pytest.Lo
     peer.frames()
     peer.lose()
     lines = told(caplog)
-    assert lines[0].startswith("asks for /ws (host: here, upgrade: websocket")
+    assert lines[0].startswith("requests /ws (host: here, upgrade: websocket")
     assert lines[1:] == [
         "> text 12 (final, masked)",
         "is answered HTTP/1.1 101 Switching Protocols (upgrade: WebSocket, connection: Upgrade, "
@@ -108,7 +108,7 @@ def test_connection_tells_its_handshake_its_frames_and_its_end(caplog: pytest.Lo
         "< pong 6 (final)",
         "> close 5 (final, masked): 1000 bye",
         "< close 2 (final): 1000 ",
-        "has gone after a close: 1000 bye",
+        "disconnected after a close: 1000 bye",
     ]
     assert "s3cret" not in caplog.text
 
@@ -118,7 +118,7 @@ def test_refused_and_lost_connections_are_told(caplog: pytest.LogCaptureFixture)
     assert "is answered HTTP/1.1 400 Bad Request" in told(caplog)[-1]
     peer = Peer(debug=True).open()
     peer.lose()
-    assert "has gone without a close: 1006" in told(caplog)[-1]
+    assert "disconnected without a close: 1006" in told(caplog)[-1]
 
 
 def test_frames_that_are_made_for_one_connection_are_told(caplog: pytest.LogCaptureFixture) -> None:

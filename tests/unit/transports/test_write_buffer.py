@@ -154,14 +154,14 @@ def test_broken_socket_is_left_to_the_transport(room: int, connected: bool) -> N
 
 def test_bytes_that_wait_are_counted_wherever_they_are() -> None:
     peer = Peer()
-    assert peer.outgoing.queued_bytes == 0
-    peer.outgoing.write(b"12345")
-    assert peer.outgoing.queued_bytes == 5
-    peer.outgoing.flush()
-    peer.outgoing.write(b"678")
-    assert peer.outgoing.queued_bytes == 8
+    assert peer.buffer.queued_bytes == 0
+    peer.buffer.write(b"12345")
+    assert peer.buffer.queued_bytes == 5
+    peer.buffer.flush()
+    peer.buffer.write(b"678")
+    assert peer.buffer.queued_bytes == 8
     peer.transport.drain()
-    assert peer.outgoing.queued_bytes == 3
+    assert peer.buffer.queued_bytes == 3
 
 
 def test_slow_peer_is_held_back_and_not_read() -> None:

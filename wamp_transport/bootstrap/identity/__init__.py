@@ -1,1 +1,1 @@
-"""The identities of a node's sessions: logins, lockout, audit trail, and sessions that end with their user."""
+"""The identities of a node's sessions: logins, lockouts, the audit trail, and the session watch."""

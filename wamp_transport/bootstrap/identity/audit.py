@@ -1,4 +1,4 @@
-"""The audit trail of a node: takes what happens without waiting, counts what is alike, writes in batches."""
+"""The audit trail of a node. Entries are queued, similar entries are grouped, and groups are written in batches."""
 
 import asyncio
 import logging
@@ -14,92 +14,96 @@ from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-WRITE_SECONDS: Final = 1.0
-"""How long what has happened may wait to be written together."""
+WRITE_INTERVAL_SECONDS: Final = 1.0
+"""The interval between two writes of queued entries."""
 
-MAX_WAITING: Final = 5_000
-"""Entries that may wait to be written. Others are dropped and counted, and that is logged."""
+MAX_QUEUED_ENTRIES: Final = 5_000
+"""The maximum number of queued entries. Further entries are dropped, counted and logged."""
 
-MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
-"""Bytes that these may have: authids are as long as peers like."""
+MAX_QUEUED_BYTES: Final = 8 * 1024 * 1024
+"""The maximum size of the queued entries. Clients can send authids of any length."""
 
-MAX_BATCH: Final = 500
-"""Entries that are written in one transaction."""
+MAX_BATCH_ENTRIES: Final = 500
+"""The maximum number of entries that are written in one transaction."""
 
-ENTRY_BYTES: Final = 500
-"""What an entry takes besides its texts, about."""
+ENTRY_OVERHEAD_BYTES: Final = 500
+"""The approximate size of an entry without its texts."""
 
-LAST_SECONDS: Final = 2.0
-"""How long a node that stops waits for the last entries to be written."""
+CLOSE_SECONDS: Final = 2.0
+"""The time limit for writing the queued entries when the node stops."""
 
-PURGE_SECONDS: Final = 3600.0
+PURGE_INTERVAL_SECONDS: Final = 3600.0
+"""The interval between deletions of old entries."""
 
-ALIKE: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
-"""Columns in which entries of one batch do not differ: they become one, with a count and the detail of the first."""
+GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
+"""The columns by which entries are grouped.
+
+Entries of a batch that are equal in these columns are stored as one entry, with their count and the first detail.
+"""
 
 
 class AuditTrail:
-    """What happened at the door of a node. ``node`` is its name."""
+    """The audit trail of a node. ``node`` is the name of the node."""
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._alike: dict[tuple[Any, ...], dict[str, Any]] = {}
-        """The entries that wait and were not tried yet: what is alike is counted there."""
+        self._groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+        """The queued entries whose count can still increase, because they have not been passed to the database yet."""
         self._writer: BatchWriter[tuple[tuple[Any, ...], dict[str, Any]]] = BatchWriter(
             "entries of the audit trail",
             self._write,
-            max_items=MAX_WAITING,
-            max_bytes=MAX_WAITING_BYTES,
-            max_batch=MAX_BATCH,
+            max_items=MAX_QUEUED_ENTRIES,
+            max_bytes=MAX_QUEUED_BYTES,
+            max_batch=MAX_BATCH_ENTRIES,
         )
-        self._is_troubled = False
+        self._is_failure_logged = False
 
     def record(self, kind: str, **columns: Any) -> None:
-        """Something has happened; ``columns`` are those of :class:`~wamp_transport.models.AuditEntry`."""
+        """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
         if not app_settings().audit_days:
             return
-        key = (kind, *(columns.get(name) for name in ALIKE[1:]))
-        known = self._alike.get(key)
+        key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
+        known = self._groups.get(key)
         if known is not None:
             known["count"] += 1
             return
-        given = {name: value for name, value in columns.items() if value is not None}
-        entry = {"kind": kind, "created_at": timezone.now(), "node": self._node, "count": 1, **given}
-        size = ENTRY_BYTES + sum(len(value) for value in given.values() if isinstance(value, str))
+        present_columns = {name: value for name, value in columns.items() if value is not None}
+        entry = {"kind": kind, "created_at": timezone.now(), "node": self._node, "count": 1, **present_columns}
+        size = ENTRY_OVERHEAD_BYTES + sum(len(value) for value in present_columns.values() if isinstance(value, str))
         if self._writer.put((key, entry), size):
-            self._alike[key] = entry
+            self._groups[key] = entry
 
     async def run(self) -> None:
-        """Write what waits and purge what is old, until cancelled."""
+        """Write queued entries and delete old ones at intervals, until canceled."""
         loop = asyncio.get_running_loop()
         purge_at = loop.time()
         while True:
-            await asyncio.sleep(WRITE_SECONDS)
+            await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
             if loop.time() >= purge_at:
-                purge_at = loop.time() + PURGE_SECONDS
+                purge_at = loop.time() + PURGE_INTERVAL_SECONDS
                 await self._purge()
 
     async def flush(self) -> None:
-        """Write what waits. What the database does not take stays, within bounds."""
+        """Write the queued entries. If the database fails, the entries stay in the queue."""
         await self._writer.flush()
 
     async def close(self) -> None:
-        """The process ends: write what waits."""
-        await self._writer.close(LAST_SECONDS)
+        """Write the queued entries before the process ends."""
+        await self._writer.close(CLOSE_SECONDS)
 
     async def _write(self, batch: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
-        # Before anything is awaited: the counts of a batch that is being written must not change.
+        # This must come before the first await: the counts of a batch must not change while the batch is written.
         for key, _ in batch:
-            self._alike.pop(key, None)
+            self._groups.pop(key, None)
         await in_thread(audit.keep, [entry for _, entry in batch])
 
     async def _purge(self) -> None:
         try:
             await in_thread(audit.purge, app_settings().audit_days)
         except DatabaseError as error:
-            if not self._is_troubled:
-                logger.error("Old entries of the audit trail cannot be dropped: %s", error)
-            self._is_troubled = True
+            if not self._is_failure_logged:
+                logger.error("Old entries of the audit trail cannot be deleted: %s", error)
+            self._is_failure_logged = True
         else:
-            self._is_troubled = False
+            self._is_failure_logged = False

@@ -1,4 +1,4 @@
-"""The methods that use Django's users: signed tokens, and the session cookie of a browser."""
+"""The authentication methods that use Django's users: signed tokens and Django's session cookie."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,11 @@ from ...wamp.messages import Authenticate
 from .session_watch import SessionWatch
 
 Credentials = Callable[[int], Any]
-"""Returns the credentials in the handshake of a session's connection."""
+"""A function that returns the credentials in a session's opening handshake."""
 
 
 class TokenPrincipals:
-    """The principals that signed tokens name."""
+    """The principals of signed tokens, as a source for an authentication method."""
 
     provider = AuthProvider.TOKEN.value
 
@@ -29,7 +29,10 @@ class TokenPrincipals:
         self._default_role = default_role
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal of the token. An authid in HELLO must be the token's."""
+        """Return the principal that a token names.
+
+        If HELLO contains an authid, it must equal the authid of the token.
+        """
         mark = self._session_watch.mark
         details = {**lookup.details}
         details.pop("ticket", None)
@@ -43,12 +46,12 @@ class TokenPrincipals:
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None: this method sends no challenge that needs a model."""
+        """Return None. This method sends no challenge, so it needs no model of a principal."""
         return None
 
 
 class SessionMethod:
-    """Login as the Django user of the session cookie in the handshake. Other visitors can try the next method."""
+    """The authentication method for Django's session cookie. A visitor who is not logged in can try the next method."""
 
     def __init__(self, session_watch: SessionWatch, credentials: Credentials, default_role: str | None = None) -> None:
         self._session_watch = session_watch
@@ -56,7 +59,7 @@ class SessionMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Admit the user."""
+        """Admit the user of the session cookie. If there is no user, skip to the next method."""
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
             return Skip()
@@ -71,5 +74,5 @@ class SessionMethod:
         return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Deny: this method has no challenge."""
+        """Deny the login: this method sends no challenge, so an AUTHENTICATE message is not valid."""
         return Deny()

@@ -1,7 +1,7 @@
-"""Queries for identities. Those that run hooks of the project have threads of their own.
+"""Database queries for identities. Queries that call the project's hooks run in separate threads.
 
-A hook may take any time, for example to fetch a key from another server. Then only logins wait, not other database
-work.
+A hook can be slow, for example if it fetches a key from another server. The separate threads ensure that a slow hook
+delays only logins, and no other database work.
 """
 
 import asyncio
@@ -11,50 +11,61 @@ from typing import Final, TypeVar
 
 from ...auth.principals import LoginDenied
 from ...conf import app_settings
-from ...stores.identity.hooks import those_running
+from ...stores.identity.hooks import running_hooks
 from ...wamp import errors
 from ...worker_threads import WorkersBusy, WorkerThreads
-from ..threads import LOGIN_PATIENCE, MAX_LOGINS, in_thread, with_database
+from ..threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS, in_thread, with_database
 
 logger = logging.getLogger(__name__)
 
 HOOK_THREADS: Final = 4
-"""Queries with hooks that run at the same time. Each thread keeps a database connection."""
+"""The maximum number of queries with hooks that run at the same time. Each thread keeps a database connection open."""
 
 HOOK_SECONDS: Final = 8.0
-"""Time limit for such a query, including the wait for a thread. It is less than the router gives an authenticator, so
-that the log can name the slow hook.
+"""The time limit for a query with hooks, including the wait for a thread.
+
+It is shorter than the router's time limit for an authenticator, so that the log can name the slow hook.
 """
 
-CHUNK: Final = 100
-"""Identities that are queried together if there are no hooks."""
+IDENTITIES_PER_QUERY: Final = 100
+"""The maximum number of identities in one query if there are no hooks."""
 
 Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """The project's hooks did not return in time, which has been logged."""
+    """The project's hooks did not return in time. The hooks are named in the log."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
 
 
 class IdentityQueries:
-    """Runs functions of :mod:`...stores.identity.users`. ``seconds`` is the time limit if there are hooks."""
+    """The identity queries of a node. ``seconds`` is the time limit for a query with hooks."""
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
         self._threads = WorkerThreads(
-            "wamp-hook", HOOK_THREADS, max_queued=MAX_LOGINS, patience=LOGIN_PATIENCE, around=with_database
+            "wamp-hook",
+            HOOK_THREADS,
+            max_queued=MAX_QUEUED_LOGINS,
+            max_wait_seconds=MAX_LOGIN_WAIT_SECONDS,
+            around=with_database,
         )
 
     @property
-    def at_a_time(self) -> int:
-        """Identities to query together: with hooks only one, so that none uses up the time of another."""
-        return 1 if app_settings().hooks else CHUNK
+    def identities_per_query(self) -> int:
+        """The maximum number of identities in one query.
+
+        With hooks it is 1, so that each identity has the full time limit.
+        """
+        return 1 if app_settings().hooks else IDENTITIES_PER_QUERY
 
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
-        """Run ``function`` in a thread and return its result. Raises Unanswered, and what the function raises."""
+        """Call ``function`` in a thread and return its result.
+
+        Raises Unanswered after a timeout, and the function's exceptions.
+        """
         if not app_settings().hooks:
             return await in_thread(function, *args)
         limit = asyncio.timeout(self._seconds)
@@ -65,12 +76,12 @@ class IdentityQueries:
             pass
         except TimeoutError:
             if not limit.expired():
-                raise  # the hook itself raised it
-        hooks = ", ".join(those_running()) or "none any more"
-        text = "A user or token cannot be looked up, and a login with it is denied: hooks take too long (running: %s)"
+                raise  # the hook itself raised TimeoutError
+        hooks = ", ".join(running_hooks()) or "none now"
+        text = "Looking up a user or token timed out, and the login is denied: hooks are too slow (running: %s)"
         logger.error(text, hooks)
         raise Unanswered
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads of the hooks."""
         self._threads.close()

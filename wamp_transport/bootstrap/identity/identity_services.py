@@ -1,4 +1,4 @@
-"""The identity services of one node, built and connected."""
+"""The identity services of a node: the login guard, the session watch and the audit trail."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -20,36 +20,36 @@ from .session_watch import SessionWatch
 
 
 class IdentityServices(NodeObserver):
-    """The identity services of the node ``name``. ``on_failed`` is called with each failed login."""
+    """The identity services of the node with the given ``name``. ``on_failed`` is called after each failed login."""
 
     def __init__(self, name: str, on_failed: Callable[[LoginFailure], None] = lambda _: None) -> None:
         self._on_failed = on_failed
         self.audit = AuditTrail(name)
-        self.session_watch = SessionWatch(self._is_there, self._leave, self._closed)
+        self.session_watch = SessionWatch(self._session_exists, self._leave, self._closed)
         self._node: Node | None = None
         self._guard: GuardedAuthenticator | None = None
         self._lockouts: dict[str, Lockout] = {}
 
     def guard(self, authenticator: Authenticator) -> GuardedAuthenticator:
-        """Return the authenticator of the node: the given one, guarded."""
+        """Return ``authenticator`` wrapped in the login guard."""
         self._guard = GuardedAuthenticator(
             authenticator, lambda: self._lockouts, self._session, self.session_watch, self.audit, self._on_failed
         )
         return self._guard
 
     def attach(self, node: Node) -> None:
-        """Set the node, whose sessions are watched."""
+        """Set the node and start watching its sessions."""
         self._node = node
         node.observers.add(self)
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Set the services."""
+        """Apply the lockout options of ``services``."""
         self._lockouts = {
             each.key: each.settings.lockout for each in services if isinstance(each.settings, WebSocketSection)
         }
 
     def credentials(self, session_id: int) -> Any:
-        """Return the credentials in the handshake of a session's connection."""
+        """Return the credentials in the opening handshake of a session; None if there were none."""
         connection = None if self._node is None else self._node.connections.get(session_id)
         return None if connection is None else connection.credentials
 
@@ -58,13 +58,13 @@ class IdentityServices(NodeObserver):
         await asyncio.gather(self.session_watch.run(), self.audit.run())
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads and write the audit trail."""
         self.session_watch.queries.close()
 
     def _session(self, session_id: int) -> Session | None:
         return None if self._node is None else self._node.router.sessions.get(session_id)
 
-    def _is_there(self, session_id: int) -> bool:
+    def _session_exists(self, session_id: int) -> bool:
         return self._session(session_id) is not None
 
     def _leave(self, session_id: int, reason: str, message: str) -> None:
@@ -73,10 +73,10 @@ class IdentityServices(NodeObserver):
 
     def _closed(self, session_id: int, identity: Identity, message: str) -> None:
         if self._guard is not None:
-            self._guard.closed(session_id, identity, message)
+            self._guard.on_closed(session_id, identity, message)
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Let the audit trail have what a session may not do."""
+        """Record a denied request of a session in the audit trail."""
         session = self._session(session_id)
         if session is not None and self._guard is not None:
-            self._guard.denied(session, error)
+            self._guard.on_denied(session, error)

@@ -1,4 +1,4 @@
-"""The guard of all logins of a node: it counts failures, refuses logins during a lockout, and records everything."""
+"""The login guard of a node. It counts failed logins, refuses logins during a lockout, and records audit entries."""
 
 import asyncio
 import logging
@@ -30,15 +30,19 @@ from .throttle import Throttle, address_of
 
 logger = logging.getLogger(__name__)
 
-DENIALS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
+DENIAL_ERRORS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
 
 
 class LockedOut(Deny):
-    """A refusal because of a lockout. No secret was checked."""
+    """A denial because of a lockout. The secret was not checked."""
 
 
 class GuardedAuthenticator:
-    """An authenticator around another one. ``session_of(id)`` returns a session of the router, if it still exists."""
+    """An authenticator that adds lockouts and audit entries to the authenticator ``inside``.
+
+    ``lockouts`` returns the lockout options by the key of the service. ``session_of(id)`` returns a session of the
+    router, or None if the session does not exist. ``on_failed`` is called after each failed login.
+    """
 
     def __init__(
         self,
@@ -59,96 +63,101 @@ class GuardedAuthenticator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login, from the inner authenticator unless there is a lockout."""
+        """Return the next step of a login. During a lockout, deny the login without asking the inner authenticator."""
         try:
             answer = await self._decide(request)
         except DatabaseBusy:
-            # Also if a failure could not be counted: whoever guesses must not learn that it was one.
+            # Denied even if a failure could not be counted: a client must not learn whether its guess was right.
             answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))
-            self._failed(request, answer, is_locked_out=True)
+            self._report_failure(request, answer, is_locked_out=True)
         elif isinstance(answer, Deny):
             self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
-            self._failed(request, answer)
+            self._report_failure(request, answer)
         elif isinstance(answer, Admit):
-            asyncio.get_running_loop().call_soon(self._admitted, request, answer)
+            asyncio.get_running_loop().call_soon(self._on_admitted, request, answer)
         return answer
 
     async def _decide(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login. Raises DatabaseBusy."""
+        """Return the next step of a login. Raises DatabaseBusy if there are too many logins."""
         if not BY_WIRE_NAME[request.method].counts_failures:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
-            answer = await self._counted(request)
+            answer = await self._authenticate_throttled(request)
         else:
-            async with self._throttle.attempt(*self._throttled(request)):
-                answer = await self._counted(request)
+            async with self._throttle.attempt(*self._throttle_arguments(request)):
+                answer = await self._authenticate_throttled(request)
         if isinstance(answer, Admit) and answer.authprovider == AuthProvider.DATABASE:
             identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
             self._session_watch.watch(request.session_id, identity, None)
         return answer
 
-    async def _counted(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Run a step of a login that may be a guess."""
-        throttled = self._throttled(request)
-        if seconds := await self._throttle.wait_for(*throttled):
+    async def _authenticate_throttled(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
+        """Return the next step of a login whose secret could be guessed, and count a failure."""
+        throttle_arguments = self._throttle_arguments(request)
+        if seconds := await self._throttle.seconds_to_wait(*throttle_arguments):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
-            # A peer that leaves during the check has caused the work nevertheless, so its attempt counts.
+            # A client that disconnects during the check has still caused the work, so its attempt is counted.
             if request.message is not None:
-                self._later(self._count_failure(throttled))
+                self._run_in_background(self._count_failure(throttle_arguments))
             raise
         if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
-            await self._throttle.failed(*throttled)
+            await self._throttle.count_failure(*throttle_arguments)
         return answer
 
-    def _throttled(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
+    def _throttle_arguments(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
         limits = self._lockouts().get(request.service, Lockout())
         return limits, address_of(request.transport), request.hello.details.authid
 
-    async def _count_failure(self, throttled: tuple[Lockout, str | None, str | None]) -> None:
-        with suppress(DatabaseBusy):  # then nobody was let in either
-            await self._throttle.failed(*throttled)
+    async def _count_failure(self, throttle_arguments: tuple[Lockout, str | None, str | None]) -> None:
+        with suppress(DatabaseBusy):  # the peer has left, so an uncounted attempt cannot admit it
+            await self._throttle.count_failure(*throttle_arguments)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def denied(self, session: Session, error: Error) -> None:
-        """Record that an action of a session was refused."""
-        if error.error in DENIALS:
+    def on_denied(self, session: Session, error: Error) -> None:
+        """Record that an action of a session was denied."""
+        if error.error in DENIAL_ERRORS:
             detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
             self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))
 
-    def closed(self, session_id: int, identity: Identity, message: str) -> None:
-        """Record that a session ends because of a change of its user."""
+    def on_closed(self, session_id: int, identity: Identity, message: str) -> None:
+        """Record that a session is closed because its user has changed."""
         session = self._session_of(session_id)
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
-    def _admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
-        """Record a login, once the router knows whether it led to a session."""
+    def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
+        """Record a successful login.
+
+        Call it after the router has processed the answer, because the realm can still refuse the session.
+        """
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
             self._audit.record("failure", **self._columns(request), detail=refused.message)
-            self._failed(request, refused)
+            self._report_failure(request, refused)
             return
         self._audit.record("login", **of_session(session), session=session.id)
         if answer.authprovider == AuthProvider.DATABASE:
-            self._later(self._used(answer, kinds_for(request.method), _shown(request)))
+            self._run_in_background(
+                self._record_use(answer, kinds_for(request.method), _presented_fingerprints(request))
+            )
 
-    async def _used(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
+    async def _record_use(self, answer: Admit, kinds: Iterable[str], fingerprints: Iterable[str]) -> None:
         try:
             await in_thread(principals.used, answer.realm, answer.authid, kinds, fingerprints)
         except DatabaseError as error:
-            logger.warning("The use of a principal cannot be recorded: %s", error)
+            logger.warning("The last use of a principal cannot be recorded: %s", error)
 
-    def _failed(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
+    def _report_failure(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
         columns = self._columns(request)
         failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
         self._on_failed(failure)
@@ -165,7 +174,7 @@ class GuardedAuthenticator:
 
 
 def of_session(session: Session) -> dict[str, Any]:
-    """Return the columns of the audit trail for a session."""
+    """Return the audit trail's columns for a session."""
     return {
         "realm": session.realm,
         "authid": session.authid,
@@ -176,8 +185,8 @@ def of_session(session: Session) -> dict[str, Any]:
     }
 
 
-def _shown(request: AuthenticationRequest) -> list[str]:
-    """Return the fingerprints of the key or certificate that a peer has presented."""
+def _presented_fingerprints(request: AuthenticationRequest) -> list[str]:
+    """Return the fingerprints of the key or certificate that a client presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
     key = public_key((request.hello.details.authextra or {}).get("pubkey"))

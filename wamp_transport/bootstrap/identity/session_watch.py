@@ -1,7 +1,7 @@
-"""The watch over sessions of Django users, Django sessions and principals of the database: they end with these.
+"""The session watch. It closes WAMP sessions whose Django user, Django session or stored principal is no longer valid.
 
-Every process reads the changes that Django's signals recorded, and checks the sessions concerned. Changes without a
-signal (``QuerySet.update``, the expiry of a Django session) are found by regular checks of all sessions.
+Every process reads the changes that Django's signals have recorded, and checks the affected sessions. Some changes have
+no signal, such as ``QuerySet.update`` or the expiry of a Django session. Regular checks of all sessions detect these.
 """
 
 import asyncio
@@ -21,65 +21,70 @@ from .identity_queries import IdentityQueries, Unanswered
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""Interval at which changes are read."""
+"""The interval between two reads of recorded changes."""
 
 REVIEW_SECONDS: Final = 60.0
-"""Interval at which all sessions are checked."""
+"""The interval between two checks of all sessions."""
 
-LOGGED_OUT: Final = "the user has logged out"
-NO_LONGER: Final = "this login is no longer allowed"
-OTHERWISE: Final = "this login has another name or role now: log in again"
+USER_LOGGED_OUT: Final = "the user has logged out"
+LOGIN_NOT_ALLOWED: Final = "this login is no longer allowed"
+LOGIN_CHANGED: Final = "this login has another name or role now: log in again"
 
 Leave = Callable[[int, str, str], None]
-"""Ends a session: id, reason, message."""
+"""A function that closes a session. It is called with the session ID, the reason and a message."""
 
 
 class SessionWatch:
-    """The watched sessions of a node with their identities. ``is_there(session_id)`` returns whether a session exists.
+    """The watched sessions of a node, with their identities.
 
-    ``on_closed(session_id, identity, message)`` is called for each session that is ended here. ``queries`` runs the
-    queries for identities.
+    ``session_exists(session_id)`` returns whether the router has this session. ``leave`` closes a session.
+    ``on_closed`` is called with the ID, the identity and a message for each session that the watch closes.
     """
 
     def __init__(
         self,
-        is_there: Callable[[int], bool],
+        session_exists: Callable[[int], bool],
         leave: Leave,
         on_closed: Callable[[int, Identity, str], None] = lambda *_: None,
         queries: IdentityQueries | None = None,
     ) -> None:
         self.queries = queries or IdentityQueries()
-        self._is_there = is_there
+        self._session_exists = session_exists
         self._leave = leave
         self._on_closed = on_closed
         self._identities: dict[int, Identity] = {}
         self._seen: int | None = None
         self._due: set[int] = set()
-        self._is_troubled = False
+        self._is_failure_logged = False
 
     def __len__(self) -> int:
         return len(self._identities)
 
     @property
     def mark(self) -> int | None:
-        """The state to pass to :meth:`watch`, taken before an identity is queried."""
+        """The number of the last change that was read.
+
+        Get it before you query an identity, and pass it to :meth:`watch`.
+        """
         return self._seen
 
     def user_of(self, session_id: int) -> str | None:
-        """Return the primary key of the Django user of a session, as text; None if it has none."""
+        """Return the primary key of a session's Django user, as text; None if there is no such user."""
         identity = self._identities.get(session_id)
         return None if identity is None else identity.user
 
     def watch(self, session_id: int, identity: Identity, mark: int | None) -> None:
-        """Watch a session, which ends when its identity is no longer valid. It is checked again if changes came since
-        ``mark``.
+        """Watch a session, and close it when its identity is no longer valid.
+
+        ``mark`` is the value of :attr:`mark` before the query for the identity. If newer changes have been read since
+        then, the session is checked again.
         """
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
             self._due.add(session_id)
 
     async def run(self) -> None:
-        """Poll and review, until canceled."""
+        """Read changes and check sessions at intervals, until canceled."""
         loop = asyncio.get_running_loop()
         review_at = loop.time() + REVIEW_SECONDS
         while True:
@@ -90,26 +95,29 @@ class SessionWatch:
                     review_at = loop.time() + REVIEW_SECONDS
                     await self.review()
             except DatabaseError as error:
-                if not self._is_troubled:
+                if not self._is_failure_logged:
                     logger.error(
                         "Sessions cannot be checked against their users: the database does not answer: %s", error
                     )
-                self._is_troubled = True
+                self._is_failure_logged = True
             else:
-                self._is_troubled = False
+                self._is_failure_logged = False
 
     async def poll(self) -> None:
-        """Check the sessions that the latest changes concern. Without sessions nothing is read."""
+        """Read the latest changes and check the affected sessions.
+
+        If no session is watched, do not read the changes.
+        """
         if not self._identities:
             self._seen = None
             return
         if self._seen is None:
             self._seen = await in_thread(changes.latest)
-            self._due.update(self._identities)
+            self._due.update(self._identities)  # the changes before this one are not known
         else:
             found = await in_thread(changes.since, self._seen)
             for _, kind, key in found:
-                self._take(kind, key)
+                self._process_change(kind, key)
             if found:
                 self._seen = found[-1][0]
         due, self._due = self._due, set()
@@ -120,67 +128,67 @@ class SessionWatch:
             raise
 
     async def review(self) -> None:
-        """Check all sessions, and delete old changes."""
+        """Check all sessions, and delete old changes from the database."""
         await self._check(list(self._identities))
         await in_thread(changes.purge)
 
-    def _take(self, kind: str, key: str) -> None:
-        """Process one change: end sessions that logged out immediately, mark others for a check."""
+    def _process_change(self, kind: str, key: str) -> None:
+        """Process one change: close sessions immediately after a logout; mark other affected sessions for a check."""
         for session_id, identity in list(self._identities.items()):
             if not is_concerned(identity, kind, key):
                 continue
             if kind in ("session", "logout"):
-                self._end(session_id, LOGGED_OUT)
+                self._end(session_id, USER_LOGGED_OUT)
             else:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Check sessions. One whose identity a hook could not confirm stays until the next review."""
+        """Check sessions. If a hook fails, the session stays open until the next review."""
         waiting = iter(session_ids)
-        while chunk := list(islice(waiting, self.queries.at_a_time)):
-            looked_at = {one: self._identities[one] for one in self._present(chunk)}
-            if not looked_at:
+        while chunk := list(islice(waiting, self.queries.identities_per_query)):
+            checked = {one: self._identities[one] for one in self._present(chunk)}
+            if not checked:
                 continue
             try:
-                now = await self.queries.ask(_again, list(looked_at.values()))
+                now = await self.queries.ask(_current_identities, list(checked.values()))
             except Unanswered:
-                self._due.update(waiting)  # after the changes that came meanwhile
+                self._due.update(waiting)  # checked at the next poll, after changes that are read meanwhile
                 return
             except DatabaseError:
                 raise
             except Exception:
                 logger.exception("The identities of sessions cannot be checked")
                 continue
-            self._compare(looked_at, now)
+            self._compare(checked, now)
 
-    def _compare(self, looked_at: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
-        """End the sessions whose identity is gone or has changed."""
-        for (session_id, before), after in zip(looked_at.items(), now, strict=True):
+    def _compare(self, checked: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
+        """Close the sessions whose identity has changed or is no longer valid."""
+        for (session_id, before), after in zip(checked.items(), now, strict=True):
             if self._identities.get(session_id) is not before:
-                continue
+                continue  # the session has ended or has another login since the query began
             if after is None or after.role is None:
-                self._end(session_id, NO_LONGER)
+                self._end(session_id, LOGIN_NOT_ALLOWED)
             elif (after.authid, after.role, after.user) != (before.authid, before.role, before.user):
-                self._end(session_id, OTHERWISE)
+                self._end(session_id, LOGIN_CHANGED)
 
     def _present(self, session_ids: Iterable[int]) -> Iterator[int]:
-        """Yield the sessions that still exist, and forget the others."""
+        """Yield the IDs of sessions that still exist, and forget the others."""
         for session_id in session_ids:
-            if not self._is_there(session_id):
+            if not self._session_exists(session_id):
                 self._identities.pop(session_id, None)
             elif session_id in self._identities:
                 yield session_id
 
     def _end(self, session_id: int, message: str) -> None:
         identity = self._identities[session_id]
-        if self._is_there(session_id):
+        if self._session_exists(session_id):
             self._on_closed(session_id, identity, message)
             self._leave(session_id, CLOSE_LOGOUT, message)
         self._identities.pop(session_id, None)
 
 
 def is_concerned(identity: Identity, kind: str, key: str) -> bool:
-    """Return whether a change may affect this identity."""
+    """Return whether a change can affect an identity."""
     if kind in ("user", "logout"):
         return identity.user == key and (kind == "user" or identity.session_key is not None)
     if kind == "session":
@@ -190,5 +198,5 @@ def is_concerned(identity: Identity, kind: str, key: str) -> bool:
     return identity.user is not None
 
 
-def _again(identities: list[Identity]) -> list[Identity | None]:
+def _current_identities(identities: list[Identity]) -> list[Identity | None]:
     return [users.again(one) for one in identities]

@@ -1,4 +1,4 @@
-"""The principals of the database as a source for authentication methods, queried in threads."""
+"""The principals in the database, as a source for authentication methods."""
 
 import asyncio
 import logging
@@ -23,22 +23,23 @@ from ..threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-LEAST_SECONDS: Final = 0.02
-"""The least time for finding a principal. Reading one takes longer than finding none, and peers have clocks."""
+MIN_LOOKUP_SECONDS: Final = 0.02
+"""The minimum duration of a lookup, so that clients cannot find out by timing whether a principal exists."""
 
-MODELS_SECONDS: Final = 60.0
-"""Time for which samples are used as models for challenges to unknown peers."""
+SAMPLE_LIFETIME_SECONDS: Final = 60.0
+"""The time for which samples of credentials are cached. Challenges to unknown clients are modeled on them."""
 
-MOST_REALMS: Final = 100
-"""Names of realms for which samples are kept. Peers may send any name."""
+MAX_SAMPLED_REALMS: Final = 100
+"""The maximum number of realms with cached samples. Clients can send any realm name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedTickets:
-    """Tickets stored as Django password hashes, any of which is valid. They are checked in a thread.
+    """Tickets that are stored as Django password hashes. A ticket is valid if it matches any hash. Checks run in a
+    thread.
 
-    Without hashes a check takes as long as for a wrong ticket. Each hash comes with the id of its credential in the
-    database, whose use is recorded, or None for one in the configuration.
+    A hash has the ID of its credential in the database, so that its use can be recorded. The ID is None for hashes from
+    the configuration. If there are no hashes, the check takes as long as the check of a wrong ticket.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)
@@ -58,7 +59,7 @@ class HashedTickets:
 
 
 class StoredPrincipals:
-    """The principals of the database for one method."""
+    """The principals in the database, for one authentication method."""
 
     provider = AuthProvider.DATABASE.value
 
@@ -67,10 +68,13 @@ class StoredPrincipals:
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return a principal by certificate or public key if the method has these, else by authid."""
+        """Return a principal, or None.
+
+        The key is the certificate or public key if the method uses one, otherwise the authid.
+        """
         kinds = kinds_for(lookup.details["authmethod"])
         loop = asyncio.get_running_loop()
-        until = loop.time() + LEAST_SECONDS
+        until = loop.time() + MIN_LOOKUP_SECONDS
         principal: Principal | None = await in_thread(self._find, lookup, kinds)
         await asyncio.sleep(until - loop.time())
         if principal is None and self._method is TICKET:
@@ -78,7 +82,10 @@ class StoredPrincipals:
         return principal
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return one of the samples or, if there is none, the parameters that a new principal would have."""
+        """Return a sample on which to model a challenge.
+
+        Without samples, return the parameters that a new principal would get.
+        """
         models = self._models.get(realm)
         if models is not None and models.principals:
             return models.principals[choice % len(models.principals)]
@@ -105,43 +112,43 @@ class StoredPrincipals:
         return None if found is None else _principal(found, self._method, kinds)
 
     def _sample(self, realm: str | None) -> None:
-        """Read at intervals how the method's credentials are made. Only salts and parameters are kept."""
+        """Read samples of credentials if the cached ones are too old. Only salts and parameters are kept."""
         known = self._models.get(realm)
         if self._method not in (WAMPCRA, SCRAM) or (known is not None and time.monotonic() < known.until):
             return
-        if len(self._models) >= MOST_REALMS:
+        if len(self._models) >= MAX_SAMPLED_REALMS:
             self._models.clear()
         kinds = {kind for name in self._method.wire_names for kind in kinds_for(name)}
         found = principals.sample(kinds, realm)
-        made = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
-        self._models[realm] = Models(made, time.monotonic() + MODELS_SECONDS)
+        samples = tuple(Principal(role, credential=_credential(self._method, (one,))) for role, one in found)
+        self._models[realm] = Models(samples, time.monotonic() + SAMPLE_LIFETIME_SECONDS)
 
 
 class Models(NamedTuple):
-    """Samples of the principals of a realm, and when to read new ones."""
+    """Samples of the principals in a realm. They expire at the time ``until``."""
 
     principals: tuple[Principal, ...]
     until: float
 
 
 def _principal(found: StoredPrincipal, method: AuthMethod, kinds: tuple[str, ...]) -> Principal | None:
-    """Return a principal with its credential; None if it has no valid one."""
+    """Return a principal with its credential; None if it has no valid credential for the method."""
     best = next((kind for kind in kinds if any(one.method == kind for one in found.credentials)), None)
-    kept = tuple(one for one in found.credentials if one.method == best)
-    if not kept:
+    usable = tuple(one for one in found.credentials if one.method == best)
+    if not usable:
         return None
-    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, kept))
+    return Principal(found.role, found.authid, found.realm, found.authextra, _credential(method, usable))
 
 
-def _credential(method: AuthMethod, kept: tuple[StoredCredential, ...]) -> Credential | None:
+def _credential(method: AuthMethod, usable: tuple[StoredCredential, ...]) -> Credential | None:
     if method is TICKET:
-        return HashedTickets(tuple((one.id, one.data["hash"]) for one in kept))
+        return HashedTickets(tuple((one.id, one.data["hash"]) for one in usable))
     if method is CRYPTOSIGN:
-        return PublicKeys(tuple(one.fingerprint for one in kept))
+        return PublicKeys(tuple(one.fingerprint for one in usable))
     if method is TLS:
         return None
-    first = kept[0].data
-    alike = [one.data for one in kept if _salting(one.data) == _salting(first)]
+    first = usable[0].data
+    alike = [one.data for one in usable if _salting(one.data) == _salting(first)]
     if method is WAMPCRA:
         salting = Salting(first["salt"], first["iterations"], first["keylen"])
         return CraKeys(tuple(data["key"] for data in alike), salting)
@@ -149,7 +156,7 @@ def _credential(method: AuthMethod, kept: tuple[StoredCredential, ...]) -> Crede
 
 
 def _salting(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the parameters that a challenge sends. Keys that differ in them cannot be asked for together."""
+    """Return the parameters that a challenge contains. Keys whose parameters differ cannot share a challenge."""
     return tuple(data.get(name) for name in ("kdf", "salt", "iterations", "memory", "keylen"))
 
 

@@ -1,6 +1,7 @@
-"""The count of failed logins by address and by authid, in Django's cache. Processes that share the cache share it.
+"""The throttle of logins. It counts failures by address and by authid in Django's cache.
 
-It does not reveal whether an authid exists: failures of unknown names count the same.
+Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
+reveal whether an authid exists.
 """
 
 import asyncio
@@ -20,34 +21,37 @@ from ..threads import DatabaseBusy, in_thread
 
 logger = logging.getLogger(__name__)
 
-PREFIX: Final = "wamp_transport.failed"
+CACHE_KEY_PREFIX: Final = "wamp_transport.failed"
+"""The prefix of all keys in the cache."""
 
 
 class Throttle:
-    """The failed logins, and the lockouts that follow from them."""
+    """The counter of failed logins. It decides when a client is locked out."""
 
     def __init__(self) -> None:
-        self._is_troubled = False
+        self._is_failure_logged = False
         self._queues: dict[str, AttemptQueue] = {}
 
-    async def wait_for(self, limits: Lockout, address: str | None, authid: str | None) -> int:
-        """Return the seconds until this address may try to log in under this authid; 0 for no wait."""
-        return int(await self._ask(_wait_for, list(_counted(limits, address, authid)))) if limits.counts else 0
+    async def seconds_to_wait(self, limits: Lockout, address: str | None, authid: str | None) -> int:
+        """Return the number of seconds before this address may try to log in with this authid; 0 if it may try now."""
+        return (
+            int(await self._run(_seconds_to_wait, list(_cache_keys(limits, address, authid)))) if limits.counts else 0
+        )
 
-    async def failed(self, limits: Lockout, address: str | None, authid: str | None) -> None:
+    async def count_failure(self, limits: Lockout, address: str | None, authid: str | None) -> None:
         """Count a failed login."""
         if limits.counts:
-            await self._ask(_failed, list(_counted(limits, address, authid)), limits.period / 1000)
+            await self._run(_count_failure, list(_cache_keys(limits, address, authid)), limits.period / 1000)
 
     @asynccontextmanager
     async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
-        """Limit the secrets that are checked at the same time to the number that may fail. Others wait until those are
-        counted.
+        """Run an attempt to log in when there are fewer concurrent attempts than failures are allowed.
 
-        Otherwise somebody with many connections could try one secret on each before the first failure is counted.
+        Further attempts wait until earlier ones have been counted. Otherwise an attacker could open many connections
+        and try a secret on each of them before the first failure is counted.
         """
         async with AsyncExitStack() as stack:
-            for key, limit in _counted(limits, address, authid):
+            for key, limit in _cache_keys(limits, address, authid):
                 queue = self._queues.setdefault(key, AttemptQueue(limit))
                 stack.callback(self._leave, key, queue)
                 queue.users += 1
@@ -59,25 +63,28 @@ class Throttle:
         if not queue.users:
             del self._queues[key]
 
-    async def _ask(self, function: Any, *args: Any) -> int:
-        """Run a function on the cache. If the cache fails, nothing is counted and nobody is locked out, which is
-        logged. Raises DatabaseBusy.
+    async def _run(self, function: Any, *args: Any) -> int:
+        """Call a function that uses the cache, in a thread. Raises DatabaseBusy.
+
+        A failure of the cache is logged. In this case, failed logins are not counted and no client is locked out.
         """
         try:
             answer = await in_thread(function, *args)
-        except DatabaseBusy:  # must not open the door: a flood of logins would then go uncounted
+        except (
+            DatabaseBusy
+        ):  # not treated as a failure of the cache: a flood of logins could then try secrets uncounted
             raise
         except Exception:
-            if not self._is_troubled:
+            if not self._is_failure_logged:
                 logger.exception("Failed logins are not counted: Django's cache does not answer")
-            self._is_troubled = True
+            self._is_failure_logged = True
             return 0
-        self._is_troubled = False
+        self._is_failure_logged = False
         return answer or 0
 
 
 class AttemptQueue:
-    """The attempts that run or wait for one key of the cache. ``users`` counts both."""
+    """The attempts for one cache key. ``users`` is the number of attempts that are running or waiting."""
 
     def __init__(self, places: int) -> None:
         self.places = asyncio.Semaphore(places)
@@ -85,7 +92,7 @@ class AttemptQueue:
 
 
 def address_of(transport: dict[str, Any]) -> str | None:
-    """Return the address of a peer as it is counted: for IPv6 the network of one customer; None for a local socket."""
+    """Return the address under which a client is counted: the /64 network for IPv6, None for a local socket."""
     peer = str(transport.get("peer", ""))
     if not peer.startswith("tcp:"):
         return None
@@ -99,10 +106,10 @@ def address_of(transport: dict[str, Any]) -> str | None:
     return text
 
 
-def _counted(limits: Lockout, address: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
-    """Yield the keys in the cache under which a failure counts, each with its limit.
+def _cache_keys(limits: Lockout, address: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
+    """Yield the cache keys under which a failure is counted, each with its limit.
 
-    The realm is not part of them: peers can send any realm, and a principal need not be bound to one.
+    The realm is not part of a key. A client can send any realm, and a principal need not be bound to a realm.
     """
     if address is not None and limits.failures_per_address:
         yield _key("address", address), limits.failures_per_address
@@ -111,23 +118,23 @@ def _counted(limits: Lockout, address: str | None, authid: str | None) -> Iterat
 
 
 def _key(kind: str, name: str) -> str:
-    """Return the key in the cache. Names are hashed, since peers choose them and caches restrict their keys."""
-    return f"{PREFIX}.{kind}.{sha256(name.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    """Return the cache key for a name. Names are hashed, because clients choose them and caches restrict their keys."""
+    return f"{CACHE_KEY_PREFIX}.{kind}.{sha256(name.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
-def _wait_for(counted: list[tuple[str, int]]) -> int:
-    found = cache.get_many([name for key, _ in counted for name in (key, key + ".until")])
+def _seconds_to_wait(keys: list[tuple[str, int]]) -> int:
+    found = cache.get_many([name for key, _ in keys for name in (key, key + ".until")])
     now = time.time()
-    waits = [found.get(key + ".until", now) - now for key, limit in counted if found.get(key, 0) >= limit]
+    waits = [found.get(key + ".until", now) - now for key, limit in keys if found.get(key, 0) >= limit]
     return max(1, math.ceil(max(waits))) if waits else 0
 
 
-def _failed(counted: list[tuple[str, int]], seconds: float) -> None:
-    for key, _ in counted:
+def _count_failure(keys: list[tuple[str, int]], seconds: float) -> None:
+    for key, _ in keys:
         if cache.add(key, 1, seconds):
             cache.set(key + ".until", time.time() + seconds, seconds)
         else:
             try:
                 cache.incr(key)
-            except ValueError:  # it expired in between
+            except ValueError:  # the key has expired meanwhile
                 cache.add(key, 1, seconds)

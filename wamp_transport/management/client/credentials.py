@@ -16,8 +16,8 @@ from wamp_transport.management.client.failures import USAGE, Failure
 KINDS: Final = {
     TICKET.name: "the ticket",
     "secret": "the secret of WAMP-CRA",
-    TOKEN.name: "a signed token, such as 'manage.py wamp token' makes",
-    "key": "the private key of cryptosign in hex, such as 'manage.py wamp keygen' makes",
+    TOKEN.name: "a signed token (made with 'manage.py wamp token')",
+    "key": "the private key of cryptosign in hex (made with 'manage.py wamp keygen')",
 }
 """The kinds of credentials, with help texts."""
 

@@ -15,7 +15,7 @@ from wamp_transport.wamp.errors import ApplicationError
 
 CONCURRENT_CALLS: Final = 100
 """Calls that are sent before their results are awaited."""
-GONE: Final = frozenset({errors.NO_SUCH_SESSION, errors.NO_SUCH_REGISTRATION, errors.NO_SUCH_SUBSCRIPTION})
+GONE_ERRORS: Final = frozenset({errors.NO_SUCH_SESSION, errors.NO_SUCH_REGISTRATION, errors.NO_SUCH_SUBSCRIPTION})
 
 
 async def details_of_all(session: Session, procedure: str, ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ async def _answer(session: Session, procedure: str, id: int) -> Any:
     try:
         return (await session.call(procedure, [id])).value
     except ApplicationError as fault:
-        if fault.uri in GONE:
+        if fault.uri in GONE_ERRORS:
             return None
         raise
 

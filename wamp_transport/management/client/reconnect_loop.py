@@ -22,9 +22,9 @@ from wamp_transport.wamp import errors
 Work = Callable[[Session, Callable[[str], None]], Awaitable[None]]
 """Receives a session, and a function to call with a status text once everything is set up in it."""
 
-FIRST_PAUSE: Final = 1.0
-MAX_PAUSE: Final = 30.0
-"""Seconds between two attempts. The pause doubles from FIRST_PAUSE up to MAX_PAUSE."""
+FIRST_PAUSE_SECONDS: Final = 1.0
+MAX_PAUSE_SECONDS: Final = 30.0
+"""Seconds between two attempts. The pause doubles from FIRST_PAUSE_SECONDS up to MAX_PAUSE_SECONDS."""
 
 RETRYABLE: Final = frozenset(
     {
@@ -54,7 +54,7 @@ class ReconnectLoop:
         self._credential: Credential | None = None
         self._was_established = False
         self._is_disconnected = False
-        self._pause = FIRST_PAUSE
+        self._pause = FIRST_PAUSE_SECONDS
 
     def run(self) -> None:
         """Run until the work is done or the user stops it. Raises Failure."""
@@ -83,7 +83,7 @@ class ReconnectLoop:
             self._report(f"Connected again. {text}.", {"message": "connected again"})
         elif is_stderr_terminal() or self._options["verbosity"] > 1:
             self._command.stderr.write(f"{text}; press Ctrl-C to stop.")
-        self._was_established, self._is_disconnected, self._pause = True, False, FIRST_PAUSE
+        self._was_established, self._is_disconnected, self._pause = True, False, FIRST_PAUSE_SECONDS
 
     def _is_retryable(self, failure: Failure) -> bool:
         if self._options["no_reconnect"] or not self._was_established:
@@ -93,7 +93,7 @@ class ReconnectLoop:
     def _wait(self, failure: Failure) -> None:
         self._is_disconnected = True
         seconds = self._pause * (0.5 + random.random() / 2)  # noqa: S311 - spreads the reconnects of many clients
-        self._pause = min(2 * self._pause, MAX_PAUSE)
+        self._pause = min(2 * self._pause, MAX_PAUSE_SECONDS)
         details = {**failure.as_mapping(), "exit_code": None, "retry_in": round(seconds, 1)}
         self._report(f"{failure}\nTrying again in {seconds:.1f} seconds.", details)
         run(lambda: asyncio.sleep(seconds))

@@ -50,7 +50,7 @@ async def join(target: Target) -> Session:
     """Open a session at ``target``. Raises Failure."""
     try:
         async with asyncio.timeout(target.join_seconds):
-            return await connect(target.url, target.realm, target.credential, target.way)
+            return await connect(target.url, target.realm, target.credential, target.connect_options)
     except WampError as fault:
         raise failure_of(fault, is_joining=True) from None
     except TimeoutError:

@@ -22,7 +22,7 @@ from wamp_transport.wamp.errors import ApplicationError
 
 Output = Literal["auto", "json", "text", "lines"]
 
-MAX_OUTPUT: Final = 1024 * 1024
+MAX_OUTPUT_BYTES: Final = 1024 * 1024
 """Maximum size of a program's output, in bytes."""
 GRACE_SECONDS: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -135,8 +135,8 @@ async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes
     try:
         while part := await process.stdout.read(65536):
             output += part
-            if len(output) > MAX_OUTPUT:
-                text = f"the program wrote more than {MAX_OUTPUT} bytes"
+            if len(output) > MAX_OUTPUT_BYTES:
+                text = f"the program wrote more than {MAX_OUTPUT_BYTES} bytes"
                 raise ApplicationError(errors.PAYLOAD_SIZE_EXCEEDED, text)
     finally:
         saying.cancel()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wamp_transport.management.client.values import printable
 
-GAP: Final = 2
+COLUMN_GAP: Final = 2
 MIN_COLUMN_WIDTH: Final = 8
 """Characters to which a column may shrink."""
 
@@ -23,7 +23,7 @@ def table(
             _cut(cell, room).rjust(room) if name in right else _cut(cell, room).ljust(room)
             for cell, room, name in zip(row, widths, head, strict=True)
         )
-        yield (" " * GAP).join(padded).rstrip()
+        yield (" " * COLUMN_GAP).join(padded).rstrip()
 
 
 def width_of(stream: Any) -> int | None:
@@ -49,7 +49,7 @@ def _fit_widths(widths: list[int], width: int | None) -> list[int]:
     """Shrink the widest columns until the table fits."""
     if width is None:
         return widths
-    room = width - GAP * (len(widths) - 1)
+    room = width - COLUMN_GAP * (len(widths) - 1)
     while sum(widths) > room and max(widths) > MIN_COLUMN_WIDTH:
         widest = max(range(len(widths)), key=lambda column: widths[column])
         widths[widest] -= 1

@@ -42,7 +42,7 @@ class Target:
     url: str
     realm: str
     credential: Credential
-    way: ConnectOptions
+    connect_options: ConnectOptions
     pid: int | None = None
     join_seconds: float = JOIN_SECONDS
 
@@ -103,14 +103,14 @@ def _at_url(url: str, options: Mapping[str, Any], given: Credential | None) -> T
             "--role works only with this project's node; other routers derive the role from the credential", USAGE
         )
     credential = credential or credential_of_environment(options["authid"])
-    return Target(url, _realm(options), credential, _way(options))
+    return Target(url, _realm(options), credential, _connect_options(options))
 
 
 def _at_settings(settings: ApiSettings, options: Mapping[str, Any], given: Credential | None) -> Target:
     if options["role"]:
         raise Failure("--role works only with this project's node, and none is running on this machine", UNREACHABLE)
     credential = given or credential_given(options) or credential_of(settings)
-    return Target(str(settings.url), _realm(options), credential, _way(options))
+    return Target(str(settings.url), _realm(options), credential, _connect_options(options))
 
 
 def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | None) -> Target:
@@ -129,7 +129,9 @@ def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | 
     credential = given or credential_given(options)
     if credential is not None and options["role"]:
         raise Failure("--role cannot be used with a credential, which determines the role", USAGE)
-    return Target(service.url, realm, credential or _operator(options, node), _way(options, service), node.pid)
+    return Target(
+        service.url, realm, credential or _operator(options, node), _connect_options(options, service), node.pid
+    )
 
 
 def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
@@ -193,7 +195,7 @@ def _realm_if_given(options: Mapping[str, Any]) -> str | None:
     return options["realm"] or os.environ.get("WAMP_REALM") or app_settings().api.realm
 
 
-def _way(options: Mapping[str, Any], service: WampService | None = None) -> ConnectOptions:
+def _connect_options(options: Mapping[str, Any], service: WampService | None = None) -> ConnectOptions:
     serializers = OFFERED_SERIALIZERS if options["serializer"] is None else (options["serializer"],)
     if service is None:
         return ConnectOptions(serializers, _tls(options["ca"]), open_seconds=OPEN_SECONDS)

@@ -17,7 +17,7 @@ from wamp_transport.node.remote import printable_url
 from wamp_transport.wamp.errors import WampError
 
 HEAD = ("WHAT", "AT A TIME", "PER SECOND", "P50 ms", "P99 ms", "NODE µs")
-BUSY: Final = 0.85
+BUSY_CPU_SHARE: Final = 0.85
 """Share of a core above which a process counts as saturated."""
 
 
@@ -123,21 +123,21 @@ def meaning(measures: list[Measure]) -> Iterator[str]:
     yield ""
     yield f"At most the node used {busiest:.0%} of one core. " + (
         "The node was the bottleneck: this is its maximum on this machine."
-        if busiest >= BUSY
+        if busiest >= BUSY_CPU_SHARE
         else "This command, a single process, or the machine was the bottleneck: the node can do more."
     )
     if costs:
         most = " or ".join(f"some {_rounded(1_000_000 / cost):,} {what}" for what, cost in costs.items())
         yield f"Extrapolated from the CPU time of one exchange (NODE µs), a whole core would handle {most} a second."
     slowest = max(one.percentile(0.99) for one in measures if one.concurrency == 1)
-    if slowest > SLOW_MS:
+    if slowest > SLOW_CALL_MS:
         yield (
             f"With one exchange at a time, 1 % took {slowest:.0f} ms or more: something delays the node (such as a"
             " handler that blocks the event loop), or the machine is busy."
         )
 
 
-SLOW_MS: Final = 20.0
+SLOW_CALL_MS: Final = 20.0
 """Latency in milliseconds of one exchange that is suspicious on an idle machine."""
 
 

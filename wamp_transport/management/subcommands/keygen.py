@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from wamp_transport.auth.cryptosign import SIZE, public_key_of
+from wamp_transport.auth.cryptosign import KEY_BYTES, public_key_of
 from wamp_transport.bootstrap.authentication import router_key
 
 
@@ -34,7 +34,7 @@ class KeygenCommand:
         if options["router"]:
             command.stdout.write(f"public key: {public_key_of(router_key())}")
             return
-        private = secrets.token_bytes(SIZE)
+        private = secrets.token_bytes(KEY_BYTES)
         path = options["file"]
         if path is None:
             command.stdout.write(f"private key: {private.hex()}")

@@ -24,8 +24,8 @@ from wamp_transport.wamp.messages import RegisterOptions
 
 Procedure = Callable[[Invocation], Awaitable[Result]]
 
-CONCURRENCY: Final = 4
-MAX_WAITING: Final = 100
+DEFAULT_CONCURRENCY: Final = 4
+MAX_QUEUED_CALLS: Final = 100
 """Maximum number of queued calls; further calls are refused."""
 
 
@@ -54,9 +54,9 @@ class RegisterCommand:
         parser.add_argument(
             "--concurrency",
             type=int,
-            default=CONCURRENCY,
+            default=DEFAULT_CONCURRENCY,
             metavar="N",
-            help=f"calls that run at the same time (default: %(default)s); {MAX_WAITING} more are queued",
+            help=f"calls that run at the same time (default: %(default)s); {MAX_QUEUED_CALLS} more are queued",
         )
         parser.add_argument(
             "--timeout", type=float, metavar="SECONDS", help="time limit for a call, including its time in the queue"
@@ -103,14 +103,14 @@ class BoundedProcedure:
     def __init__(self, procedure: Procedure, concurrency: int, seconds: float | None) -> None:
         self._procedure = procedure
         self._turns = asyncio.Semaphore(concurrency)
-        self._most = concurrency + MAX_WAITING
+        self._most = concurrency + MAX_QUEUED_CALLS
         self._count = 0
         self._seconds = seconds
 
     async def __call__(self, invocation: Invocation) -> Result:
         """Run a call, after waiting for a free slot. Raises ApplicationError."""
         if self._count >= self._most:
-            raise ApplicationError(errors.UNAVAILABLE, f"{MAX_WAITING} calls are queued already")
+            raise ApplicationError(errors.UNAVAILABLE, f"{MAX_QUEUED_CALLS} calls are queued already")
         self._count += 1
         try:
             async with self._turns, asyncio.timeout(self._seconds):

@@ -15,7 +15,7 @@ from wamp_transport.node.client_types import Event
 from wamp_transport.node.session import Session
 from wamp_transport.wamp.messages import SubscribeOptions
 
-MAX_WAITING: Final = 1_000
+MAX_QUEUED_EVENTS: Final = 1_000
 """Maximum number of events queued for output. Beyond it, reading from the router pauses."""
 
 
@@ -45,7 +45,7 @@ class SubscribeCommand:
         lines = Lines(command, options)
 
         async def work(session: Session, on_established: Callable[[str], None]) -> None:
-            events: asyncio.Queue[Event] = asyncio.Queue(MAX_WAITING)
+            events: asyncio.Queue[Event] = asyncio.Queue(MAX_QUEUED_EVENTS)
             for topic in options["topics"]:
                 await session.subscribe(topic, events.put, options=subscribe_options)
             on_established(f"Subscribed to {', '.join(map(printable, options['topics']))}")

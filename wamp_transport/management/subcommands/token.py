@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from wamp_transport.tokens import LIFETIME, make_token
+from wamp_transport.tokens import DEFAULT_LIFETIME_SECONDS, make_token
 
 
 class TokenCommand:
@@ -21,7 +21,9 @@ class TokenCommand:
         who.add_argument("--authid", help="authid of the holder; requires --realm and --role")
         parser.add_argument("--realm", help="limit the token to this realm")
         parser.add_argument("--role", help="role in the realm (default: the user's own)")
-        parser.add_argument("--lifetime", type=float, default=LIFETIME, metavar="SECONDS", help="default: %(default)s")
+        parser.add_argument(
+            "--lifetime", type=float, default=DEFAULT_LIFETIME_SECONDS, metavar="SECONDS", help="default: %(default)s"
+        )
         parser.add_argument("--once", action="store_true", help="allow only one login")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:

@@ -23,7 +23,9 @@ class UriList:
         self._columns = columns
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("uri", nargs="?", metavar="URI", help="those alone whose URI or pattern begins so")
+        parser.add_argument(
+            "uri", nargs="?", metavar="URI", help="list only those whose URI or pattern begins with URI"
+        )
         parser.add_argument("--json", action="store_true", help=f"write a JSON object: realm, {self.name}")
         add_target_arguments(parser)
 

@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class Arguments:
-    """The arguments of a CALL. Each method raises RequestRefused (``invalid_argument``) that names the argument."""
+    """The arguments of a CALL.
+
+    Its methods raise RequestRefused (``invalid_argument``), with the argument's name in the message.
+    """
 
     def __init__(self, args: Any, kwargs: Any) -> None:
         if not isinstance(args, Sequence) or isinstance(args, str | bytes) or not isinstance(kwargs, Mapping):

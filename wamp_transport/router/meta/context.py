@@ -13,7 +13,10 @@ from .arguments import Arguments
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A realm's parts for meta procedures. ``leave(session_id, reason, message, is_quiet=False)`` ends a session."""
+    """The parts of a realm that meta procedures use.
+
+    ``leave(session_id, reason, message, is_quiet=False)`` ends a session.
+    """
 
     sessions: dict[int, Session]
     broker: Broker
@@ -23,4 +26,6 @@ class Context:
 
 
 Procedure = Callable[[Context, Session, Arguments], Any]
-"""A function of context, caller and arguments that returns the one positional result. Raises RequestRefused."""
+"""A meta procedure. It is called with context, caller and arguments, and returns the single positional result. Raises
+RequestRefused.
+"""

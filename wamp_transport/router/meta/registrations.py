@@ -24,7 +24,7 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """Return the id of the registration of exactly this procedure or pattern, or null."""
+    """Return the id of the registration of exactly this procedure or pattern, or null if there is none."""
     procedure = arguments.require(0, "procedure", str)
     options = arguments.get(1, "options", RegisterOptions, RegisterOptions())
     found = context.dealer.lookup(options.match or "exact", procedure)
@@ -32,7 +32,7 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """Return the id of the registration that a call of this procedure goes to, or null."""
+    """Return the id of the registration that handles calls of this procedure, or null if there is none."""
     found = context.dealer.best_registration(arguments.require(0, "procedure", str))
     return None if found is None else found.id
 
@@ -54,7 +54,7 @@ def count_callees(context: Context, caller: Session, arguments: Arguments) -> in
 
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Remove a callee from a registration; an extension that Crossbar has too."""
+    """Remove a callee from a registration. This is an extension that Crossbar also has."""
     registration = _registration(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)

@@ -21,12 +21,12 @@ from .context import Context, Procedure
 
 
 def count(context: Context, caller: Session, arguments: Arguments) -> int:
-    """Return the number of sessions, of certain roles if a list of roles is given."""
+    """Return the number of sessions; if a list of roles is given, only of these roles."""
     return len(list_(context, caller, arguments))
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """Return the ids of the sessions, of certain roles if a list of roles is given."""
+    """Return the ids of the sessions; if a list of roles is given, only of these roles."""
     roles = arguments.get(0, "filter_authroles", list[str])
     return [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]
 
@@ -58,12 +58,12 @@ def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) ->
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all other sessions of the realm, and return their number. Testaments and ``on_leave`` are not published."""
+    """End all other sessions of the realm, and return their number. Do not publish testaments and ``on_leave``."""
     return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Add a testament. Arguments are topic, args and kwargs, and by name publish_options and scope."""
+    """Add a testament. Positional arguments are topic, args and kwargs; keyword arguments publish_options and scope."""
     topic = arguments.require(0, "topic", str)
     args = arguments.get(1, "args", list[Any])
     kwargs = arguments.get(2, "kwargs", dict[str, Any])

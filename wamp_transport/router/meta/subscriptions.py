@@ -36,7 +36,7 @@ def list_(context: Context, caller: Session, arguments: Arguments) -> dict[str, 
 
 
 def lookup(context: Context, caller: Session, arguments: Arguments) -> int | None:
-    """Return the id of the subscription to exactly this topic or pattern, or null."""
+    """Return the id of the subscription to exactly this topic or pattern, or null if there is none."""
     topic = arguments.require(0, "topic", str)
     options = arguments.get(1, "options", SubscribeOptions, SubscribeOptions())
     found = context.broker.lookup(options.match or "exact", topic)
@@ -44,7 +44,7 @@ def lookup(context: Context, caller: Session, arguments: Arguments) -> int | Non
 
 
 def match(context: Context, caller: Session, arguments: Arguments) -> list[int] | None:
-    """Return the ids of the subscriptions that get the events of this topic, or null."""
+    """Return the ids of the subscriptions that match this topic, or null if there are none."""
     found = context.broker.matching_subscriptions(arguments.require(0, "topic", str))
     return [subscription.id for subscription in found if subscription.is_in_use] or None
 
@@ -66,7 +66,7 @@ def count_subscribers(context: Context, caller: Session, arguments: Arguments) -
 
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Remove a subscriber from a subscription; an extension that Crossbar has too."""
+    """Remove a subscriber from a subscription. This is an extension that Crossbar also has."""
     subscription = _subscription(context, arguments)
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
@@ -101,7 +101,10 @@ def get_events(context: Context, caller: Session, arguments: Arguments) -> list[
 
 
 def _event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any] | None:
-    """Return an event as a dictionary, or None if its payload cannot be decoded: the other events must be readable."""
+    """Return an event as a dictionary.
+
+    Return None if its payload cannot be decoded, so that the other events can still be returned.
+    """
     payload = _payload(context, publication)
     if payload is None:
         return None

@@ -1,1 +1,1 @@
-"""The records of clients that have a cookie, in three stores with one interface."""
+"""The stores for cookie records: in memory, in a file, and in the database. They have a common interface."""

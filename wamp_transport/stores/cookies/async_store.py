@@ -1,4 +1,4 @@
-"""Access to a cookie store from the event loop: blocking stores run in threads, with a timeout."""
+"""Access to a cookie store from the event loop. Blocking stores run in threads with a timeout."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,21 +16,24 @@ from wamp_transport.stores.cookies.records import (
 from wamp_transport.worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 ANSWER_SECONDS: Final = 5.0
-"""Time for which a handshake waits for a store."""
+"""The maximum time that a handshake waits for a store."""
 
-LONGEST_QUEUE: Final = 1000
-"""Calls that may wait for a store. Further ones fail immediately."""
+MAX_QUEUED_REQUESTS: Final = 1000
+"""The maximum number of queued calls of a store. Further calls fail immediately."""
 
 Result = TypeVar("Result")
 
 
 def utc_now() -> datetime:
-    """Return the time of day in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class AsyncCookieStore:
-    """A cookie store for asyncio. Every method may raise CookieStoreError, within ``patience`` seconds."""
+    """A cookie store for asyncio.
+
+    All methods raise CookieStoreError if the store fails or needs longer than ``patience``.
+    """
 
     def __init__(
         self, store: CookieStore, *, patience: float = ANSWER_SECONDS, clock: Callable[[], datetime] = utc_now
@@ -39,35 +42,38 @@ class AsyncCookieStore:
         self._patience = patience
         self._clock = clock
         self._pool = (
-            WorkerThreads("wamp-cookies", store.threads, max_queued=LONGEST_QUEUE - store.threads)
+            WorkerThreads("wamp-cookies", store.threads, max_queued=MAX_QUEUED_REQUESTS - store.threads)
             if store.threads
             else None
         )
 
     async def admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
-        """Return the record of a client that sent cookies with these values, or a new record and its cookie value."""
+        """Return the record of the client that sent these cookie values, or a new record and its cookie value."""
         return await self._ask(self._admit, name, length, max_age, values)
 
     async def login(self, id: str, service: str) -> CookieLogin | None:
-        """Return the earlier login of the client with a public id on a service."""
+        """Return the stored login of a client with a service; None if there is none.
+
+        ``id`` is the client's public ID.
+        """
         record = await self._ask(self._store.get, id, self._clock())
         login = record.login if record is not None else None
         return login if login is not None and login.service == service else None
 
     async def remember(self, id: str, login: CookieLogin) -> bool:
-        """Store a login for the client with a public id."""
+        """Store a login for the client with the public ID ``id``. Return False if there is no such client."""
         return await self._ask(self._store.remember, id, login)
 
     async def forget(self, id: str) -> bool:
-        """Delete the record of a client that has logged out, so that its cookie no longer counts."""
+        """Delete the record of a client that has logged out. Its cookie is no longer valid then."""
         return await self._ask(self._store.forget, id)
 
     async def purge(self) -> int:
-        """Delete expired and excess records."""
+        """Delete expired records and those that exceed the limit. Return their number."""
         return await self._ask(self._store.purge, self._clock())
 
     def close(self) -> None:
-        """Refuse further calls. Calls already made still complete."""
+        """Refuse further calls. Calls that are queued or running are completed."""
         if self._pool is None:
             self._store.close()
         else:
@@ -77,7 +83,7 @@ class AsyncCookieStore:
         now = self._clock()
         for value in values:
             record = self._store.find(digest_of(name, value), now)
-            # A lifetime that was shortened since then applies to older cookies too.
+            # If the lifetime has been shortened, the new one applies to existing cookies too.
             if record is not None and (now - record.created).total_seconds() < max_age:
                 return record, None
         record, value = new_record(name, length, now, max_age)
@@ -90,11 +96,12 @@ class AsyncCookieStore:
         try:
             future = self._pool.submit(function, *args)
         except WorkersBusy as error:
-            raise CookieStoreError(f"{LONGEST_QUEUE} requests wait for it already") from error
+            raise CookieStoreError(f"{MAX_QUEUED_REQUESTS} requests wait for it already") from error
         except WorkersClosed as error:
             raise CookieStoreError("it is closed") from error
         try:
-            # Do not cancel the call with the wait: once started it takes effect, and it counts until it is done.
+            # Do not cancel the call when the wait is canceled: a started call takes effect, and it occupies a thread
+            # until it ends.
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self._patience)
         except TimeoutError:
             raise CookieStoreError(f"no answer within {self._patience:g} seconds") from None

@@ -1,4 +1,4 @@
-"""Cookie records in the database of the Django project, for any number of processes."""
+"""Cookie records in the database of the Django project. Any number of processes can share them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from wamp_transport.models import TrackedCookie
 from wamp_transport.stores.connections import clean_connections
 from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError
 
-BATCH: Final = 1000
-"""Rows deleted in one statement."""
+MAX_BATCH_ROWS: Final = 1000
+"""The maximum number of rows that are deleted in one statement."""
 
 
 class DatabaseCookies:
-    """A store in the database. Only ``purge`` enforces ``max_cookies``."""
+    """A cookie store in the database. Only ``purge`` enforces ``max_cookies``."""
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
-        # SQLite allows one writer at a time: further threads would only wait.
+        # SQLite allows only one writer at a time, so more threads would only wait.
         self.threads = 1 if connections[router.db_for_write(TrackedCookie)].vendor == "sqlite" else 4
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
@@ -62,17 +62,17 @@ class DatabaseCookies:
             deleted: int = rows.filter(expires_at__lte=now).delete()[0]
             while (surplus := rows.count() - self._max_cookies) > 0:
                 oldest = rows.order_by(F("logged_in_at").asc(nulls_first=True), "created_at")
-                ids = list(oldest.values_list("pk", flat=True)[: min(surplus, BATCH)])
+                ids = list(oldest.values_list("pk", flat=True)[: min(surplus, MAX_BATCH_ROWS)])
                 deleted += rows.filter(pk__in=ids).delete()[0]
         return deleted
 
     def close(self) -> None:
-        """Do nothing: connections are closed after each call, as ``CONN_MAX_AGE`` says."""
+        """Do nothing. Connections are closed after each call, according to ``CONN_MAX_AGE``."""
 
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """Provide a working connection and close it if it is too old or broken."""
+    """Provide a working connection, and close connections that are too old or broken."""
     try:
         with clean_connections():
             yield

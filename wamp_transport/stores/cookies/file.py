@@ -1,8 +1,8 @@
-"""Cookie records in a text file that an operator can read: one JSON object per line; later lines replace earlier ones.
+"""Cookie records in a text file with one JSON object on each line. Later lines replace earlier ones.
 
-Lines are appended and synced to disk before a method returns. A line that a crash cut short is dropped. When most lines
-are obsolete, and at the start, a new file is written beside the old one and then renamed. Only one process at a time
-can use the file, with a lock on ``<file>.lock``; a second one is refused.
+Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped. At
+the start, and when most lines are obsolete, a new file is written next to the old one and then renamed. Only one
+process at a time can use the file. It locks ``<file>.lock``, and other processes are refused.
 """
 
 import json
@@ -24,17 +24,17 @@ try:
 except ImportError:  # pragma: no cover - not on Windows
     flock = None  # type: ignore[assignment]
 
-SLACK: Final = 1000
-"""Lines that the file may have beyond twice the number of records before it is rewritten."""
+MAX_OUTDATED_LINES: Final = 1000
+"""The maximum number of lines beyond twice the number of records. The file is rewritten when it has more."""
 
-EVER: Final = datetime.min.replace(tzinfo=UTC)
-"""A time at which nothing has expired."""
+EARLIEST_TIME: Final = datetime.min.replace(tzinfo=UTC)
+"""A time before all expiry times."""
 
 _PRIVATE: Final = 0o600
 
 
 class FileCookies:
-    """A store in a file. ``name`` is that of the cookie, for records in Crossbar's format."""
+    """A cookie store in a file. ``name`` is the name of the cookie, for records in Crossbar's format."""
 
     threads = 1
 
@@ -68,7 +68,7 @@ class FileCookies:
     def remember(self, id: str, login: CookieLogin) -> bool:
         with self._mutex:
             self._open(datetime.now(UTC))
-            record = self._records.get(id, EVER)
+            record = self._records.get(id, EARLIEST_TIME)
             if record is None:
                 return False
             record = replace(record, login=login)
@@ -79,7 +79,7 @@ class FileCookies:
     def forget(self, id: str) -> bool:
         with self._mutex:
             self._open(datetime.now(UTC))
-            record = self._records.get(id, EVER)
+            record = self._records.get(id, EARLIEST_TIME)
             if record is None:
                 return False
             self._records.forget(id)
@@ -102,7 +102,7 @@ class FileCookies:
     # --- the file ------------------------------------------------------------------------------------------------
 
     def _open(self, now: datetime) -> None:
-        """Take the lock and read the file, unless that has been done."""
+        """Lock and read the file, unless it is open already."""
         if self._file is not None:
             return
         with self._at_the_disk():
@@ -112,7 +112,7 @@ class FileCookies:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[None]:
-        """Close the file after an error, so that the next call reads it again: the content on disk counts."""
+        """Close the file after an error, so that the next call reads the actual content from disk."""
         try:
             yield
         except OSError as error:
@@ -152,20 +152,23 @@ class FileCookies:
     def _take(self, records: MemoryCookies, line: Mapping[str, Any]) -> None:
         record = self._from_crossbar(line) if "cbtid" in line else record_from(line)
         if line["status"] == "deleted":
-            known = records.find(record.digest, EVER)
+            known = records.find(record.digest, EARLIEST_TIME)
             records.forget(known.id if known is not None else record.id)
         else:
             records.put(record)
 
     def _from_crossbar(self, line: Mapping[str, Any]) -> CookieRecord:
-        """Return the record of a line written by Crossbar, which has the cookie in clear text. Its login is ignored."""
+        """Return the record of a line that Crossbar wrote.
+
+        Such a line contains the cookie in clear text. Its login is ignored.
+        """
         created = datetime.fromisoformat(line.get("created") or line["deleted"])
         created = created if created.tzinfo is not None else created.replace(tzinfo=UTC)
         expires = created + timedelta(seconds=line.get("max_age") or 0)
         return CookieRecord(token_urlsafe(18), self._name, digest_of(self._name, line["cbtid"]), created, expires)
 
     def _write_anew(self) -> None:
-        """Replace the file with a new one that has only the current records."""
+        """Replace the file with a new file that contains only the current records."""
         new = Path(f"{self._path}.new")
         new.unlink(missing_ok=True)
         records = self._records.records()
@@ -191,7 +194,7 @@ class FileCookies:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._lines += len(changes)
-            if self._lines > 2 * len(self._records) + SLACK:
+            if self._lines > 2 * len(self._records) + MAX_OUTDATED_LINES:
                 self._write_anew()
 
     def _close(self) -> None:
@@ -212,7 +215,7 @@ def _lines(changes: Iterable[tuple[str, CookieRecord]]) -> Iterator[bytes]:
 
 
 def record_from(line: Mapping[str, Any]) -> CookieRecord:
-    """Return the record in a line. Raises ValueError, KeyError or TypeError if there is none."""
+    """Return the record in a line. Raises ValueError, KeyError or TypeError if the line is invalid."""
     login = line["login"]
     return CookieRecord(
         str(line["id"]),
@@ -225,7 +228,7 @@ def record_from(line: Mapping[str, Any]) -> CookieRecord:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Sync the new name of the file to disk."""
+    """Sync the directory to disk, so that the renamed file survives a crash."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

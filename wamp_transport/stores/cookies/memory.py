@@ -1,4 +1,4 @@
-"""Cookie records in memory, lost when the process ends."""
+"""Cookie records in memory. They are lost when the process ends."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,7 +7,10 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord
 
 
 class MemoryCookies:
-    """A store in memory. Above ``max_cookies`` the oldest record without a login is deleted."""
+    """A cookie store in memory.
+
+    If there are more than ``max_cookies`` records, it deletes the oldest one without a login.
+    """
 
     threads = 0
 
@@ -57,18 +60,18 @@ class MemoryCookies:
         """Do nothing."""
 
     def records(self) -> list[CookieRecord]:
-        """Return all records, oldest first among those with a login and among those without."""
+        """Return all records: those with a login, then those without, each from old to new."""
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:
-        """Store a record, replacing one with the same digest. The number of records is not checked."""
+        """Store a record, and replace one with the same digest. The number of records is not checked."""
         self._ids[record.id] = record.digest
         self._tracked.pop(record.digest, None)
         self._logged_in.pop(record.digest, None)
         (self._tracked if record.login is None else self._logged_in)[record.digest] = record
 
     def make_room(self) -> list[CookieRecord]:
-        """Delete excess records, and return them."""
+        """Delete the records that exceed ``max_cookies``, and return them."""
         dropped: list[CookieRecord] = []
         while len(self._ids) > self.max_cookies:
             record = next(iter((self._tracked or self._logged_in).values()))

@@ -1,7 +1,7 @@
-"""The record of a client's cookie, and the interface of stores for such records.
+"""The record of a client's cookie, and the interface of cookie stores.
 
-The value of a cookie is all it takes to pass for its client, so stores hold only its hash. Someone who reads a
-database, a file or a backup finds nothing that a browser could send.
+Anyone who knows the value of a cookie can impersonate the client, so stores contain only a hash of the value. A leaked
+database, file or backup contains nothing that a browser could send.
 """
 
 from base64 import urlsafe_b64encode
@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 
 class CookieStoreError(Exception):
-    """A store cannot be read or written now. The message is for operators."""
+    """A store cannot be read or written. The message is for operators."""
 
 
 @dataclass(frozen=True, slots=True)
 class CookieLogin:
-    """A login that a cookie stands for. It counts only for the path service with the key ``service``."""
+    """A login that is stored for a cookie. It is valid only for the path service with the key ``service``."""
 
     service: str
     realm: str
@@ -31,10 +31,10 @@ class CookieLogin:
 
 @dataclass(frozen=True, slots=True)
 class CookieRecord:
-    """A client that has a cookie.
+    """The record of a client with a cookie.
 
-    ``id`` is public: the authid of anonymous sessions, and the client's name everywhere except in its cookie.
-    ``digest`` is made from the cookie's value, see :func:`digest_of`. Times are aware.
+    ``id`` is public: it is the authid of anonymous sessions, and identifies the client in logs and in the admin.
+    ``digest`` is the hash of the cookie; see :func:`digest_of`. Times are aware.
     """
 
     id: str
@@ -46,20 +46,20 @@ class CookieRecord:
 
 
 class CookieStore(Protocol):
-    """Records by the digest of the cookie and by their public id. Every method may raise CookieStoreError.
+    """A store of records, which are found by digest or by public ID. All methods may raise CookieStoreError.
 
-    ``threads`` is the number of calls that may run at a time, each in a thread since it waits for a disk or a network;
-    0 for a store that never blocks.
+    ``threads`` is the maximum number of calls that run at the same time, each in a thread. It is 0 for a store that
+    never blocks.
     """
 
     threads: int
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
-        """Return the record of a cookie, unless it has expired."""
+        """Return the record with this digest; None if there is none or it has expired."""
         ...
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
-        """Return the record with a public id, unless it has expired."""
+        """Return the record with this public ID; None if there is none or it has expired."""
         ...
 
     def add(self, record: CookieRecord) -> None:
@@ -67,27 +67,33 @@ class CookieStore(Protocol):
         ...
 
     def remember(self, id: str, login: CookieLogin) -> bool:
-        """Store a login with a record, replacing an earlier one. Return False if there is no such record."""
+        """Store a login with the record ``id``, and replace an earlier login.
+
+        Return False if there is no such record.
+        """
         ...
 
     def forget(self, id: str) -> bool:
-        """Delete a record, so that its cookie no longer counts, even after a restart. Return False if there is none."""
+        """Delete a record permanently, so that its cookie is no longer valid.
+
+        Return False if there is no such record.
+        """
         ...
 
     def purge(self, now: datetime) -> int:
-        """Delete expired and excess records. Return their number."""
+        """Delete expired records and those that exceed the limit. Return their number."""
         ...
 
     def close(self) -> None:
-        """Release files and locks. A later call opens them again."""
+        """Release files and locks. A later call opens the store again."""
         ...
 
 
 def new_record(name: str, length: int, now: datetime, max_age: int) -> tuple[CookieRecord, str]:
     """Return a record for a new client, and the value for its cookie.
 
-    The value has ``length`` characters of the URL-safe base64 alphabet, six bits each from the system's generator.
-    ``max_age`` is in seconds.
+    The value has ``length`` random characters of the URL-safe base64 alphabet, with six bits each. ``max_age`` is in
+    seconds.
     """
     value = urlsafe_b64encode(token_bytes(-(-length * 6 // 8))).decode()[:length]
     expires = now + timedelta(seconds=max_age)
@@ -95,9 +101,9 @@ def new_record(name: str, length: int, now: datetime, max_age: int) -> tuple[Coo
 
 
 def digest_of(name: str, value: str) -> str:
-    """Return the SHA-256 of name and value in hex. The name is included so that a cookie counts only under its own
-    name.
+    """Return the SHA-256 hash of a cookie's name and value, in hexadecimal.
 
-    The value is random and long, so unlike a password it needs no slow hash.
+    The name is included so that a value is valid only in a cookie of this name. Unlike a password, the value is long
+    and random, so it needs no slow hash.
     """
     return sha256(f"{name}={value}".encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""Identity in the Django project: principals in the database, users, tokens, and the audit trail of logins."""
+"""Identities in the Django project: stored principals, users, tokens, and the audit trail of logins."""

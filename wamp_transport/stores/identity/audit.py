@@ -1,4 +1,7 @@
-"""The audit trail in the database: written in batches, purged by age and number. Synchronous: call it in a thread."""
+"""The audit trail in the database. It is written in batches, and purged by age and number.
+
+All functions are synchronous: call them in a thread.
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,9 +12,9 @@ from django.utils import timezone
 from wamp_transport.models import AuditEntry
 
 MAX_ENTRIES: Final = 500_000
-"""Entries kept at most. The oldest are deleted first."""
+"""The maximum number of entries. The oldest are deleted first."""
 
-LENGTHS: Final = {
+MAX_LENGTHS: Final = {
     field.name: field.max_length
     for field in AuditEntry._meta.concrete_fields
     if getattr(field, "max_length", None) is not None
@@ -19,14 +22,18 @@ LENGTHS: Final = {
 
 
 def keep(entries: Iterable[dict[str, Any]]) -> None:
-    """Store entries, given as their columns. Long values from peers are cut, and characters that databases refuse are
-    removed.
+    """Store entries, given as mappings of columns.
+
+    Long values are truncated, and characters that some databases refuse are removed, because clients choose the values.
     """
     AuditEntry.objects.bulk_create([AuditEntry(**{key: _fit(key, one[key]) for key in one}) for one in entries], 500)
 
 
 def purge(days: int) -> int:
-    """Delete entries older than ``days``, and the oldest beyond MAX_ENTRIES. Return their number."""
+    """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES.
+
+    Return the number of deleted entries.
+    """
     deleted: int = AuditEntry.objects.filter(created_at__lt=timezone.now() - timedelta(days=days)).delete()[0]
     oldest = AuditEntry.objects.order_by("-id").values_list("id", flat=True)[MAX_ENTRIES : MAX_ENTRIES + 1]
     for id in oldest:
@@ -38,4 +45,4 @@ def _fit(column: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     clean = value.replace("\0", "").encode("utf-8", "replace").decode()
-    return clean[: LENGTHS[column]]
+    return clean[: MAX_LENGTHS[column]]

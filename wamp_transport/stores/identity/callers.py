@@ -1,4 +1,4 @@
-"""The Django user behind a session of the router. Synchronous: call it in a thread."""
+"""The Django user of a router's session. Synchronous: call it in a thread."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from wamp_transport.conf import app_settings
 
 
 def user_behind(user_key: str | None, authid: str, authprovider: str) -> Any:
-    """Return the active user of a session; None if there is none.
+    """Return the active Django user of a session; None if there is none.
 
-    ``user_key`` is the primary key of the user, if the login has stored it.
+    ``user_key`` is the primary key of the user, or None if the login did not store it.
     """
     if not apps.is_installed("django.contrib.auth"):
         return None

@@ -1,6 +1,7 @@
-"""Changes of users, groups, roles and principals that may end open sessions: stored after commit, read by nodes.
+"""Changes of users, groups, roles and principals that can make open sessions invalid.
 
-Synchronous: call it in a thread.
+Changes are stored when their transaction commits, and read by all nodes. All functions are synchronous: call them in a
+thread.
 """
 
 from collections.abc import Iterable
@@ -19,30 +20,30 @@ from django.utils import timezone
 
 from wamp_transport.models import IdentityChange, Principal, UserRole
 
-KEPT: Final = timedelta(hours=1)
-"""Time for which changes are kept. A process that has not read them for longer checks all its sessions."""
+CHANGE_LIFETIME: Final = timedelta(hours=1)
+"""The time for which changes are kept. A process that has not read changes for longer checks all its sessions."""
 
-PURGE_EVERY: Final = 100
-"""Number of changes after which old ones are deleted, in case no node runs to do it."""
+CHANGES_PER_PURGE: Final = 100
+"""Old changes are deleted each time this number of changes was stored, in case no node runs that would delete them."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
-"""The session engine that stores nothing on the server. With it a logout ends all sessions of the user."""
+"""The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
 
 EVERYBODY: Final = "everybody"
 
 
 def session_digest(session_key: str) -> str:
-    """Return the key of a Django session in changes. The session key itself is a secret."""
+    """Return the key that identifies a Django session in changes. It is a hash, because the session key is a secret."""
     return sha256(b"wamp_transport" + session_key.encode()).hexdigest()
 
 
 def principal_key(realm: str, authid: str) -> str:
-    """Return the key of a principal in changes."""
+    """Return the key that identifies a principal in changes."""
     return f"{realm}\n{authid}"
 
 
 def record(kind: str, key: str = "", using: str | None = None) -> None:
-    """Store a change after the transaction commits. A failure is logged and does not affect the caller."""
+    """Store a change when the transaction commits. A failure is logged and does not affect the caller."""
     using = using or router.db_for_write(IdentityChange)
     transaction.on_commit(lambda: _write(kind, key), using=using, robust=True)
 
@@ -53,19 +54,19 @@ def latest() -> int:
 
 
 def since(number: int) -> list[tuple[int, str, str]]:
-    """Return the changes after the one with this number: number, kind, key."""
+    """Return the changes after the change ``number``, as tuples of number, kind and key."""
     rows = IdentityChange.objects.filter(id__gt=number).order_by("id")
     return list(rows.values_list("id", "kind", "key"))
 
 
 def purge() -> int:
-    """Delete changes that every node has read."""
-    deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - KEPT).delete()[0]
+    """Delete changes older than CHANGE_LIFETIME."""
+    deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - CHANGE_LIFETIME).delete()[0]
     return deleted
 
 
 def connect() -> None:
-    """Connect to Django's signals."""
+    """Connect the receivers to Django's signals."""
     users = get_user_model()
     prefix = "wamp_transport.identity."
     post_save.connect(_user_saved, sender=users, dispatch_uid=prefix + "user_saved")
@@ -87,14 +88,14 @@ def connect() -> None:
 
 def _write(kind: str, key: str) -> None:
     row = IdentityChange.objects.create(kind=kind, key=key)
-    if row.pk % PURGE_EVERY == 0:
+    if row.pk % CHANGES_PER_PURGE == 0:
         purge()
 
 
 def _user_saved(
     instance: Any, created: bool, using: str, update_fields: Iterable[str] | None = None, **_event: Any
 ) -> None:
-    """Record a change of a user. A login only updates ``last_login``, which is no change."""
+    """Record a change of a user. A login that updates only ``last_login`` is ignored."""
     if not created and set(update_fields or ()) != {"last_login"}:
         record("user", str(instance.pk), using)
 
@@ -104,7 +105,7 @@ def _user_deleted(instance: Any, using: str, **_event: Any) -> None:
 
 
 def _logged_out(request: Any = None, user: Any = None, **_event: Any) -> None:
-    """Record a logout. The Django session ends after this signal, so the change names it."""
+    """Record a logout. The change contains the session, because Django deletes the session after this signal."""
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     if session_key is None or user is None:
         return
@@ -119,7 +120,8 @@ def _memberships_changed(
 ) -> None:
     """Record a change of groups or permissions.
 
-    From the user's side ``instance`` is the user. From the group's side users are in ``pk_set``, which is None for all.
+    If a user's groups change, ``instance`` is the user. If a group's users change, ``pk_set`` contains the users; None
+    means all users of the group.
     """
     if action not in ("post_add", "post_remove", "post_clear"):
         return

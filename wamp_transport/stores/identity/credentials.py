@@ -1,7 +1,8 @@
-"""Storage of credentials: hashes and derived keys of secrets, never the secrets themselves.
+"""Storage of credentials. Only hashes and derived keys are stored, never the secrets.
 
-When a principal changes its secret, both are valid for some time. A challenge can send only one salt, so the second
-secret uses the salt of the first: the answer to one challenge then proves either of them.
+When the secret of a principal is changed, the old and the new secret are both valid for some time. A challenge contains
+only one salt, so the new secret uses the salt of the old one. The response to one challenge can then prove either
+secret.
 """
 
 import secrets
@@ -18,15 +19,15 @@ from wamp_transport.auth.fingerprints import fingerprint
 from wamp_transport.config.auth_methods import CRYPTOSIGN, TICKET, WAMPCRA
 
 ITERATIONS: Final = 600_000
-"""Rounds of PBKDF2, as recommended for HMAC-SHA256."""
+"""The number of PBKDF2 iterations, as recommended for HMAC-SHA256."""
 
 ARGON2_PASSES: Final = 3
 ARGON2_MEMORY: Final = 64 * 1024
-"""KiB. Clients compute with it as well, so it has to suit browsers and small devices."""
+"""The memory for Argon2 in KiB. Clients need it as well, so it must suit browsers and small devices."""
 
 SALT_SIZE: Final = 16
 KEYLEN: Final = 32
-"""Octets of a key for WAMP-CRA."""
+"""The length of a WAMP-CRA key in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ class Kept:
 
 
 def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Kept:
-    """Return what to store of ``secret``. Slow on purpose: do not call it on the event loop.
+    """Return the data to store for ``secret``. This is slow on purpose: do not call it on the event loop.
 
-    ``other`` is the data of a credential of the same principal and method that is valid beside this one. Raises
-    ValueError with a sentence for people if the secret does not suit the method.
+    ``other`` is the data of another valid credential of the same principal and method, whose salt is reused. Raises
+    ValueError with a user-friendly message if the secret does not suit the method.
     """
     kind = CREDENTIAL_KINDS[method]
     if len(secret) < kind.min_length:
@@ -56,7 +57,7 @@ def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Ke
 
 
 def public(method: str, text: str) -> str:
-    """Return a public key or certificate fingerprint in the form for look-ups. Raises ValueError."""
+    """Return a public key or certificate fingerprint in normalized form, for look-ups. Raises ValueError."""
     if method == CRYPTOSIGN.name:
         key = cryptosign.public_key(text.strip())
         if key is None:
@@ -100,10 +101,10 @@ def _scram(kdf: scram.Kdf, secret: str, other: Mapping[str, Any] | None) -> dict
 
 
 def derivation_of(data: Mapping[str, Any]) -> scram.Derivation:
-    """Return how the keys of a SCRAM credential were derived."""
+    """Return the parameters with which the keys of a SCRAM credential were derived."""
     return scram.Derivation(data["kdf"], bytes.fromhex(data["salt"]), data["iterations"], data["memory"])
 
 
 def _named(data: dict[str, Any]) -> Kept:
-    """Return the data with a random fingerprint, from which nothing about the secret follows."""
+    """Return the data with a random fingerprint. It reveals nothing about the secret."""
     return Kept(data, secrets.token_hex(8))

@@ -1,4 +1,4 @@
-"""Call the hooks of the project, and know which of them run and for how long: for the log, if they do not return."""
+"""Calls of the project's hooks. Running calls are recorded, so that the log can name hooks that do not return."""
 
 from collections.abc import Callable
 from itertools import count
@@ -9,11 +9,11 @@ from wamp_transport.project_code import call_guarded
 
 _numbers: Final = count()
 _running: dict[int, tuple[str, float]] = {}
-"""The name of each, and since when."""
+"""The running hooks, each with its name and the time of the call."""
 
 
 def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the hook ``name`` of the settings and return what it returns."""
+    """Call a hook and return its result. ``name`` is its name in the settings."""
     number = next(_numbers)
     _running[number] = name, monotonic()
     try:
@@ -22,7 +22,7 @@ def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
         del _running[number]
 
 
-def those_running() -> list[str]:
-    """Each in words, the longest first."""
+def running_hooks() -> list[str]:
+    """Return a description of each running hook for the log, the longest running first."""
     now = monotonic()
     return [f"{name} for {now - since:.0f} s" for name, since in list(_running.values())]

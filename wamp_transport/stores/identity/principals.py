@@ -1,4 +1,4 @@
-"""Principals and their credentials, as logins need them. Synchronous: call it in a thread."""
+"""Principals and their credentials, for logins. All functions are synchronous: call them in a thread."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from django.utils import timezone
 
 from wamp_transport.models import Credential, Principal
 
-USED_EVERY: Final = timedelta(minutes=1)
-"""The shortest interval at which the use of a principal or credential is recorded."""
+USE_RECORD_INTERVAL: Final = timedelta(minutes=1)
+"""The minimum interval between two records of the use of a principal or credential."""
 
-MOST_CREDENTIALS: Final = 10
-"""Credentials of one principal and method that are tried: the latest ones."""
+MAX_CREDENTIALS: Final = 10
+"""The maximum number of credentials that are tried for a principal and method. The latest ones are tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCredential:
-    """A credential that is valid now. See :class:`~wamp_transport.models.Credential`."""
+    """A credential that is currently valid. See :class:`~wamp_transport.models.Credential`."""
 
     id: int
     method: str
@@ -30,9 +30,9 @@ class StoredCredential:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrincipal:
-    """A principal that may log in now, with its credentials, the latest first.
+    """A principal that may log in, with its valid credentials, the latest first.
 
-    ``user`` is the primary key of the Django user it belongs to, as text.
+    ``user`` is the primary key of the principal's Django user, as text.
     """
 
     id: int
@@ -45,25 +45,25 @@ class StoredPrincipal:
 
 
 def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
-    """Return the principal with this authid and its credentials of these methods; None if none may log in.
+    """Return the principal with this authid and its credentials of these methods; None if it may not log in.
 
-    Without a realm the authid must be unique among all realms.
+    If ``realm`` is None, the authid must be unique among all realms.
     """
     rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "").select_related("user")
     if realm is not None:
         rows = rows.filter(realm=realm)
     found = list(islice(filter(belongs_to_nobody_gone, rows), 2))
-    # Query even if there is no principal, so that the time reveals nothing.
+    # Query the credentials even if there is no principal, so that the duration reveals nothing.
     owner = found[0].pk if len(found) == 1 else 0
     wanted = _counting(Credential.objects.filter(principal_id=owner, method__in=list(methods)), "")
-    kept = list(wanted.order_by("-id")[:MOST_CREDENTIALS])
+    kept = list(wanted.order_by("-id")[:MAX_CREDENTIALS])
     return _stored(found[0], kept) if len(found) == 1 else None
 
 
 def find_by_fingerprint(
     realm: str | None, method: str, fingerprints: Iterable[str], authid: str | None = None
 ) -> StoredPrincipal | None:
-    """Return the only principal with a key or certificate of these fingerprints; None if it is ambiguous."""
+    """Return the only principal with one of these fingerprints; None if there is none or more than one."""
     rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
     rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal__user")
     if realm is not None:
@@ -77,12 +77,15 @@ def find_by_fingerprint(
 
 
 def can_be_stored(*texts: str) -> bool:
-    """Return whether a database accepts these texts. Peers may send any."""
+    """Return whether the database can store these texts. Clients can send any characters."""
     return not any(one == "\0" or "\ud800" <= one <= "\udfff" for text in texts for one in text)
 
 
 def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
-    """Record a login of a principal, and the credential used: by fingerprint, or if it can only be one."""
+    """Record a login of a principal.
+
+    The used credential is found by fingerprint. Without one, it is recorded if the principal has only one credential.
+    """
     now = timezone.now()
     rows = Principal.objects.filter(realm=realm, authid=authid)
     rows.filter(_is_due(now)).update(last_used_at=now)
@@ -94,13 +97,13 @@ def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable
 
 
 def credential_used(id: int) -> None:
-    """Record a login with this credential."""
+    """Record a login with the credential ``id``."""
     now = timezone.now()
     Credential.objects.filter(_is_due(now), pk=id).update(last_used_at=now)
 
 
 def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tuple[str, StoredCredential]]:
-    """Return some credentials of these methods in a realm (None for any), with the roles of their principals."""
+    """Return up to ``most`` credentials, with the roles of their principals. ``realm`` None means any realm."""
     rows = _counting(Credential.objects.filter(method__in=list(methods)), "").select_related("principal")
     if realm is not None:
         rows = rows.filter(principal__realm=realm)
@@ -111,7 +114,7 @@ def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tu
 
 
 def _is_due(now: datetime) -> Q:
-    return Q(last_used_at=None) | Q(last_used_at__lt=now - USED_EVERY)
+    return Q(last_used_at=None) | Q(last_used_at__lt=now - USE_RECORD_INTERVAL)
 
 
 def _counting(rows: Any, path: str) -> Any:
@@ -120,7 +123,7 @@ def _counting(rows: Any, path: str) -> Any:
 
 
 def belongs_to_nobody_gone(row: Principal) -> bool:
-    """Return whether a principal belongs to no Django user or to an active one."""
+    """Return whether the principal's Django user is active. A principal without a user is valid as well."""
     return row.user is None or bool(row.user.is_active)
 
 

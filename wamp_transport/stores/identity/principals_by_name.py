@@ -1,5 +1,4 @@
-"""The principals with a given name in a realm, and their roles: from the configuration, the database and Django's
-users.
+"""A look-up of principals by name, in the configuration, the database and Django's users.
 
 Synchronous: call it in a thread.
 """
@@ -22,16 +21,16 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """A role that somebody has. ``who`` describes the source, such as ``ticket at tcp:8080/ws``."""
+    """A role that a principal has. ``who`` describes the source of the principal, such as ``ticket at tcp:8080/ws``."""
 
     role: str
     who: str
 
 
 def find_by_name(configuration: Configuration, realm: str, name: str) -> list[NamedPrincipal]:
-    """Return all who log in to a realm as ``name``: by authid, or as a Django user by username.
+    """Return all principals that can log in to a realm as ``name``. The name is an authid or a Django username.
 
-    Principals that only an authenticator, a hook or another system knows are not included.
+    Principals that are known only to an authenticator, a hook or another system are not included.
     """
     logins = [
         (service.key, service.settings.auth)
@@ -64,7 +63,7 @@ def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
 
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
-    """Yield the roles of a Django user: from the table of roles or else the default of each service."""
+    """Yield the roles of a Django user: from the table of roles or, if no line applies, each service's default role."""
     if not apps.is_installed("django.contrib.auth"):
         return
     users = get_user_model()

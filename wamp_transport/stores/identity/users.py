@@ -1,4 +1,4 @@
-"""Django users as WAMP identities: the user for a session cookie or a token, and the user's role.
+"""Django users as WAMP identities: the user of a session cookie or token, and the user's role.
 
 Synchronous: call it in a thread.
 """
@@ -22,17 +22,19 @@ from wamp_transport.stores.identity import principals
 from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
 
-ONCE: Final = "wamp_transport.token.%s"
-"""Prefix of the key, in Django's cache, of a token that has been used."""
+USED_TOKEN_CACHE_KEY: Final = "wamp_transport.token.%s"  # noqa: S105 - a key in the cache
+"""The cache key of a token that has been used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An identity in a realm. ``user`` is the primary key of a Django user as text; None for others.
+    """An identity in a realm.
 
-    The identity is valid as long as ``user_hash`` (a token made for the user) or ``session_key`` (a Django session) is.
-    If ``is_role_given``, the role came with the token and no table changes it. ``default_role`` is for users who are
-    not in the table. ``is_stored`` marks a principal of the database.
+    ``user`` is the primary key of the Django user as text; None if the identity has no Django user.
+
+    The identity is valid while ``user_hash`` (of a token for a user) or ``session_key`` (of a Django session) is valid.
+    If ``is_role_given``, the role was set in the token, and the table of roles does not change it. ``default_role`` is
+    for users without a line in the table. ``is_stored`` marks a principal from the database.
     """
 
     realm: str | None
@@ -48,9 +50,9 @@ class Identity:
 
 
 def of_session(session_key: str, realm: str | None, default_role: str | None = None) -> Identity | None:
-    """Return the identity of the user logged in with this Django session; None if there is none.
+    """Return the identity of the user who is logged in with this Django session; None if there is none.
 
-    The role is None if the user has none in the realm.
+    The identity's role is None if the user has no role in the realm.
     """
     user = _session_user(session_key)
     if user is None:
@@ -64,7 +66,7 @@ def of_session(session_key: str, realm: str | None, default_role: str | None = N
 def of_token(
     token: str, realm: str | None, details: Mapping[str, Any], default_role: str | None = None
 ) -> Identity | None:
-    """Return the identity for a token in a realm; None if the token is not valid there."""
+    """Return the identity for a token in a realm; None if the token is not valid in the realm."""
     try:
         claims = read_token(token)
     except InvalidToken:
@@ -78,13 +80,13 @@ def of_token(
 
 
 def of_stored(realm: str, authid: str, role: str) -> Identity:
-    """Return the identity of a principal of the database that has just logged in with a role."""
+    """Return the identity of a stored principal that has just logged in with a role."""
     found = principals.find(realm, authid, ())
     return Identity(realm, authid, role, user=None if found is None else found.user, is_stored=True)
 
 
 def again(identity: Identity) -> Identity | None:
-    """Return the current state of an identity whose session continues; None if it may not."""
+    """Return the current state of an identity; None if it is no longer valid."""
     if identity.is_stored:
         found = principals.find(identity.realm, identity.authid, ())
         return None if found is None else replace(identity, role=found.role, user=found.user)
@@ -100,7 +102,7 @@ def again(identity: Identity) -> Identity | None:
 
 
 def authid_of(user: Any) -> str:
-    """Return the authid of a user: the username, or the result of the project's hook."""
+    """Return the authid of a user: the result of the project's hook if there is one, otherwise the username."""
     hook = app_settings().hook("USER_AUTHID")
     if hook is None:
         return str(user.get_username())
@@ -108,9 +110,10 @@ def authid_of(user: Any) -> str:
 
 
 def role_of(user: Any, realm: str | None) -> str | None:
-    """Return the role of an active user in a realm: from the project's hook, else from the first line that applies.
+    """Return the role of an active user in a realm.
 
-    Empty if that line says that the user may not join; None if no line applies.
+    The project's hook decides, or else the first line of the table that applies. Return an empty text if that line
+    denies access, and None if no line applies.
     """
     hook = app_settings().hook("USER_ROLE")
     if hook is not None:
@@ -135,9 +138,10 @@ def _is_meant(line: UserRole, user: Any, groups: set[Any]) -> bool:
 
 
 class _LoadedSession(dict[str, Any]):
-    """A loaded Django session that is only read: Django's changes to it while it finds the user have no effect.
+    """A Django session that was loaded only for reading. Django's changes to it have no effect.
 
-    The browser could not be sent a new key, since it made no request.
+    Django can cycle the session's key while it loads the user. The browser made no request, so it could not receive a
+    new key.
     """
 
     def cycle_key(self) -> None:
@@ -163,7 +167,7 @@ def _user(pk: str) -> Any:
 
 
 def _with_role(identity: Identity, user: Any) -> Identity:
-    """Return the identity with the user's current role, unless the role came with the token."""
+    """Return the identity with the user's current role. A role that was set in a token is kept."""
     if identity.is_role_given:
         return identity
     role = role_of(user, identity.realm)
@@ -212,9 +216,9 @@ def _of_foreign_token(
 
 
 def _first_use(claims: Claims) -> bool:
-    """Mark the token as used, and return whether it was unused before."""
+    """Mark a token as used. Return whether it was unused before."""
     lasts = max(1, int(claims.expires - time.time()) + 1)
-    return bool(cache.add(ONCE % claims.id, 1, lasts))
+    return bool(cache.add(USED_TOKEN_CACHE_KEY % claims.id, 1, lasts))
 
 
 def _tie(identity: Identity) -> Claims:

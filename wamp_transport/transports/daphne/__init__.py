@@ -1,12 +1,12 @@
-"""Daphne, made fit: its server, its requests and its WebSocket protocol, subclassed.
+"""This product's server: subclasses of Daphne's server, requests and WebSocket protocol.
 
-``server`` listens and stops; ``requests`` are HTTP; ``handshake`` makes a WebSocket of one, with the ``options`` of its
-path; ``protocol`` is the open WebSocket. Importing any of it installs Daphne's reactor.
+``server`` opens and closes sockets, ``requests`` handles HTTP, ``handshake`` turns a request into a WebSocket with the
+``options`` of its path, and ``protocol`` is the open WebSocket. Importing any module here installs Daphne's reactor.
 """
 
 from ...compat.serving import require_compatible
 
-require_compatible(with_server=True)  # before the modules whose classes are built upon what this checks
+require_compatible(with_server=True)  # before the imports below, which rely on what this checks
 
 from .options import FindService  # noqa: E402
 from .server import ListenError, WampServer  # noqa: E402

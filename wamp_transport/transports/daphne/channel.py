@@ -1,4 +1,4 @@
-"""HTTP of one connection, with its limits: heads and bodies are bounded in size and in time, and answers are whole.
+"""One HTTP connection, with limits on the size and duration of request heads and bodies.
 
 Section of RFC 9110: 15.5, "Client Error 4xx".
 """
@@ -16,28 +16,28 @@ from ...config.transport import WebOptions
 from .sockets import counted
 
 HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
-"""A Host header: a name or an address, perhaps a port. A comma, though legal, stands for two headers in one."""
+"""A Host header: a name or an address, and an optional port. Commas are legal, but here they mean two headers."""
 
-MOST_HEADERS: Final = 200
-"""Header lines of a request."""
+MAX_HEADER_LINES: Final = 200
+"""Maximum number of header lines of a request."""
 
 IDLE_SECONDS: Final = 60
-"""How long a connection may stand still where `client_timeout` says nothing."""
+"""Seconds without data after which a connection is closed if ``client_timeout`` is not set."""
 
 LINGER_SECONDS: Final = 1.0
-"""How long what a refused client still sends is thrown away, so that it gets to read why."""
+"""Seconds in which further input of a refused client is discarded, so that the client can read the reason."""
 
 
 def is_host(values: Sequence[bytes]) -> bool:
-    """Whether the Host headers of a request are none, or one that may be (RFC 9112, 3.2)."""
+    """Return whether a request has no Host header or one valid one; RFC 9112, section 3.2."""
     if not values:
-        return True  # HTTP/1.0 knows none; who needs one asks for it
+        return True  # HTTP/1.0 does not need one; the WebSocket handshake checks for it
     found = HOST.fullmatch(values[0].strip())
     return len(values) == 1 and found is not None and int(found[1] or 0) <= 65535
 
 
 def phrase(status: int) -> bytes:
-    """The name of an HTTP status, those included that Twisted does not know; empty where it is none at all."""
+    """Return the reason phrase of an HTTP status, even if Twisted does not know it; empty if there is none."""
     if status in RESPONSES:
         return RESPONSES[status]
     try:
@@ -49,11 +49,11 @@ def phrase(status: int) -> bytes:
 class LimitedChannel(HttpChannel):
     """Twisted's HTTP parser with the limits of a web transport.
 
-    The time for the first head, ``seconds``, counts from now, for later ones from their first byte; no byte that comes
-    meanwhile puts it off.
+    The head of the first request must arrive within ``seconds`` from now, later heads within ``request_timeout`` from
+    their first byte. Bytes that arrive do not extend this time.
     """
 
-    maxHeaders = MOST_HEADERS
+    maxHeaders = MAX_HEADER_LINES
     transport: Any
     factory: Any
 
@@ -68,12 +68,12 @@ class LimitedChannel(HttpChannel):
         self._is_refused = False
 
     def connectionMade(self) -> None:
-        """The first bytes are here."""
+        """Start the timeout of the first request."""
         super().connectionMade()  # type: ignore[no-untyped-call]
         self.setTimeout(self._seconds)  # type: ignore[no-untyped-call]
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes of requests."""
+        """Parse received bytes. The first byte of a request starts its timeout."""
         if self._is_refused:
             return
         self._has_begun = True
@@ -83,7 +83,7 @@ class LimitedChannel(HttpChannel):
         LineReceiver.dataReceived(self, data)  # type: ignore[no-untyped-call]
 
     def lineReceived(self, line: bytes) -> None:
-        """A line of a head."""
+        """Handle a line of a head, unless the head is too large."""
         if self._is_refused:
             return
         if self.header_size + len(line) > self.totalHeadersSize:
@@ -92,18 +92,20 @@ class LimitedChannel(HttpChannel):
             super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """The head is too large: by its first line, or by the others."""
+        """Refuse a request whose head is too large, in its first line or in the others."""
         if self.has_request_line:
-            self.refuse(431, f"the head of a request may have {self.totalHeadersSize} bytes")
+            self.refuse(431, f"the head of a request may have at most {self.totalHeadersSize} bytes")
         else:
-            self.refuse(414, f"the head of a request, its URI included, may have {self.totalHeadersSize} bytes")
+            self.refuse(
+                414, f"the head of a request, including its URI, may have at most {self.totalHeadersSize} bytes"
+            )
 
     def headerReceived(self, line: bytes) -> bool:
-        """A header is complete."""
+        """Handle a complete header. Return whether it is valid."""
         if self._is_refused:
             return False
         if self.header_count >= self.maxHeaders:
-            self.refuse(431, f"a request may have {self.maxHeaders} header lines")
+            self.refuse(431, f"a request may have at most {self.maxHeaders} header lines")
             return False
         is_good: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]
         if is_good and self.length is not None and self.exceeds(self.length):
@@ -112,12 +114,12 @@ class LimitedChannel(HttpChannel):
         return is_good and not self._is_refused
 
     def allHeadersReceived(self) -> None:
-        """The head is complete; a body may follow, as long as it does not stand still."""
+        """Check a complete head, and start the idle timeout for the body."""
         if self._is_refused:
             return
         self.setTimeout(self._idle_seconds)  # type: ignore[no-untyped-call]
         if not is_host(self.requests[-1].requestHeaders.getRawHeaders(b"Host", ())):
-            self.refuse(400, "a request has one Host header, which names a host and perhaps a port")
+            self.refuse(400, "a request must have one Host header, with a host and an optional port")
             return
         refusal = self.factory.client_refusal(self)
         if refusal:
@@ -126,7 +128,7 @@ class LimitedChannel(HttpChannel):
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Bytes of a body, or of what follows a request that is being answered."""
+        """Handle bytes of a body, or bytes that follow a request while it is answered."""
         if self._is_refused:
             return
         if not self.is_handling_request:
@@ -134,12 +136,12 @@ class LimitedChannel(HttpChannel):
         super().rawDataReceived(data)
 
     def allContentReceived(self) -> None:
-        """The request is complete."""
+        """Handle a complete request."""
         if not self._is_refused:
             super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Any) -> None:
-        """The answer is complete; the next request may begin."""
+        """Prepare for the next request after an answer is complete."""
         self._is_between = True
         self._has_begun = False
         connection = counted(self.transport)
@@ -148,26 +150,26 @@ class LimitedChannel(HttpChannel):
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
     def exceeds(self, size: int) -> bool:
-        """Whether a body of so many bytes is too large."""
+        """Return whether a body of ``size`` bytes is too large."""
         return 0 < self.options.max_request_body < size
 
     def refuse_body(self) -> None:
-        """The body is too large."""
-        self.refuse(413, f"the body of a request may have {self.options.max_request_body} bytes")
+        """Refuse a request whose body is too large."""
+        self.refuse(413, f"the body of a request may have at most {self.options.max_request_body} bytes")
 
     def timeoutConnection(self) -> None:
-        """It takes too long. Who has begun a request is told, who has not knows."""
+        """Close the connection. A client that has begun a request gets an error first."""
         if self._is_refused or not self._has_begun:
             super().timeoutConnection()  # type: ignore[no-untyped-call]
         else:
-            self.refuse(408, "the request took too long to come")
+            self.refuse(408, "the request took too long to arrive")
 
     def refuse_bad_request(self) -> None:
-        """Answer a request that cannot be parsed, and close."""
-        self.refuse(400, "this is no HTTP request that can be understood")
+        """Answer a request that cannot be parsed, and close the connection."""
+        self.refuse(400, "this is not a valid HTTP request")
 
     def refuse(self, status: int, reason: str) -> None:
-        """Answer with an error and close; what still comes is thrown away."""
+        """Answer with an error and close the connection. Further input is discarded."""
         if self._is_refused:
             return
         self._is_refused = True
@@ -187,4 +189,5 @@ class LimitedChannel(HttpChannel):
         if status in (413, 414, 431):
             self.setTimeout(LINGER_SECONDS)  # type: ignore[no-untyped-call]
         else:
-            super().timeoutConnection()  # type: ignore[no-untyped-call]  # closes, in the end of who reads nothing, too
+            # Closes the connection, and aborts it later if the client does not read.
+            super().timeoutConnection()  # type: ignore[no-untyped-call]

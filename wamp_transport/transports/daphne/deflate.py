@@ -1,4 +1,4 @@
-"""Compression of messages: which offer of a client is taken, and the compressor and decompressor of a connection.
+"""Compression of messages: negotiation with the client, and the compressor and decompressor of a connection.
 
 RFC 7692, "Compression Extensions for WebSocket", section 7, permessage-deflate.
 """
@@ -17,21 +17,21 @@ from ..encoders import deflated
 NAME: Final = "permessage-deflate"
 
 MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
-"""Bits of the windows that zlib can do for raw streams. The RFC knows 8 as well; such an offer is declined."""
+"""Window sizes in bits that zlib supports for raw streams. The RFC also allows 8; such offers are declined."""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
-"""End of a flushed block; left out on the wire."""
+"""The end of a flushed block, which is not sent."""
 
 Offer = tuple[str, Mapping[str, Sequence[Any]]]
-"""Name of an extension, and its parameters: True for one without value, several where it came several times."""
+"""The name of an extension and its parameters: True for one without a value, several values for a repeated one."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeflateParameters:
     """The parameters that were agreed for one connection; windows are in bits.
 
-    ``our_reset`` and ``their_reset``: the side begins each message with an empty window. ``answer`` is the value of the
-    response header.
+    ``our_reset`` and ``their_reset`` are true if that side begins each message with an empty window. ``answer`` is the
+    value of the response header.
     """
 
     our_window: int
@@ -43,10 +43,10 @@ class DeflateParameters:
 
 
 def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
-    """The first offer that can be met; None where there is none, then messages go uncompressed."""
+    """Return the parameters for the first acceptable offer; None if there is none, so that nothing is compressed."""
     for name, parameters in offers:
-        if name == NAME and (agreed := _accept(parameters, settings)) is not None:
-            return agreed
+        if name == NAME and (accepted := _accept(parameters, settings)) is not None:
+            return accepted
     return None
 
 
@@ -60,11 +60,11 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> DeflateP
     if their_window is None or their_window is True:
         their_window = "15"
     if parameters or not {type(our_reset), type(their_reset)} <= {bool}:
-        return None  # unknown, given twice, or with a value where there is none
+        return None  # unknown, repeated, or with a value that it must not have
     if not (_is_window(our_window) and _is_window(their_window)) or int(our_window) < MIN_WINDOW_BITS:
         return None
     if settings.request_max_window_bits and not has_their_window:
-        return None  # this client cannot be told which window to use
+        return None  # this client does not allow a limit on its window
 
     answer = [NAME]
     if our_reset:
@@ -80,7 +80,7 @@ def _accept(offered: Mapping[str, Sequence[Any]], settings: Deflate) -> DeflateP
     return DeflateParameters(
         our_window=ours,
         our_reset=our_reset or settings.no_context_takeover is True,
-        their_window=max(theirs, MIN_WINDOW_BITS),  # zlib's own compressor takes 9 where it is asked for 8
+        their_window=max(theirs, MIN_WINDOW_BITS),  # zlib's own compressor uses 9 if 8 is requested
         their_reset=their_reset or settings.request_no_context_takeover,
         memory_level=settings.memory_level or zlib.DEF_MEM_LEVEL,
         answer="; ".join(answer),
@@ -92,10 +92,10 @@ def _is_window(value: object) -> bool:
 
 
 class PerMessageDeflate:
-    """Compressor and decompressor of one connection; Autobahn's parser calls the methods for incoming messages.
+    """The compressor and decompressor of one connection. Autobahn's parser calls the methods for incoming messages.
 
-    Windows are made when first needed, and kept between messages only if that was agreed. After an error all data
-    inflates to nothing: the connection is being closed, and Autobahn reads on only to find the peer's close.
+    Windows are created when first needed, and kept between messages only if that was agreed. After an error all data is
+    discarded, because the connection is being closed, and Autobahn reads on only to find the peer's close frame.
     """
 
     EXTENSION_NAME = NAME
@@ -107,7 +107,7 @@ class PerMessageDeflate:
         self._has_failed = False
 
     def compress(self, payload: bytes) -> bytes:
-        """The payload of a message as it goes over the wire."""
+        """Return the compressed payload of a message."""
         parameters = self.parameters
         compressor = self._compressor
         if compressor is None:
@@ -117,9 +117,9 @@ class PerMessageDeflate:
         return deflated(compressor, payload)
 
     def decompress(self, payload: bytes, max_output_len: int) -> bytes:
-        """Return a message that came in one frame. ``max_output_len``: 0 for any size.
+        """Return a message that was sent in one frame. ``max_output_len`` is in octets; 0 for no limit.
 
-        Raise as :meth:`decompress_message_data` and :meth:`end_decompress_message`.
+        Raises the errors of :meth:`decompress_message_data` and :meth:`end_decompress_message`.
         """
         self.start_decompress_message()
         message = self.decompress_message_data(payload, max_output_len=max_output_len or None)
@@ -127,15 +127,15 @@ class PerMessageDeflate:
         return message
 
     def start_decompress_message(self) -> None:
-        """A compressed message begins."""
+        """Begin a compressed message."""
         if self._decompressor is None:
             self._decompressor = zlib.decompressobj(-self.parameters.their_window)
 
     def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
-        """A piece of the message, inflated.
+        """Return the decompressed data of a piece of the message.
 
-        Raises PayloadExceededError where it would be longer than ``max_output_len``, without inflating it all;
-        PayloadCorruptError where it is no such data.
+        Raises PayloadExceededError if it has more than ``max_output_len`` octets, without decompressing the rest, and
+        PayloadCorruptError if it is invalid.
         """
         if self._has_failed:
             return b""
@@ -152,7 +152,7 @@ class PerMessageDeflate:
         return payload
 
     def end_decompress_message(self) -> None:
-        """The message is complete. Raises PayloadCorruptError where its data is not."""
+        """End the message. Raises PayloadCorruptError if its data is incomplete."""
         if self._has_failed:
             return
         decompressor = self._decompressor

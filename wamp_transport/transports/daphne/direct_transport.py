@@ -1,4 +1,4 @@
-"""The transport of a WAMP connection over a WebSocket of this product's server: no ASGI messages in between."""
+"""The transport of a WAMP connection over a WebSocket of this product's server, without ASGI events."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,11 +22,10 @@ NOT_UTF8 = "text that is not valid UTF-8"
 
 
 class DaphneTransport:
-    """See :class:`~wamp_transport.transports.consumer.DirectTransport`.
+    """A :class:`~wamp_transport.transports.consumer.DirectTransport` that consists of the parts of an open connection.
 
-    It puts the parts of an open connection together: ``reader``, ``gate`` and ``write_buffer`` exist exactly while
-    ``connection`` is not None, from :meth:`attach` to :meth:`detach`. ``protocol`` is the WebSocket; it owns the bytes
-    that were received and not read yet.
+    ``reader``, ``gate`` and ``write_buffer`` exist exactly while ``connection`` is not None, from :meth:`attach` to
+    :meth:`detach`. ``protocol`` is the WebSocket; it owns the bytes that were received and not read yet.
     """
 
     __slots__ = ("_is_binary", "_protocol", "connection", "gate", "reader", "write", "write_buffer")
@@ -37,8 +36,8 @@ class DaphneTransport:
     write_buffer: WriteBuffer
 
     write: Callable[[bytes], None]
-    """See :class:`~wamp_transport.node.connection.ConnectionTransport`. An attribute, as it is called for each message:
-    that of the write buffer itself where nothing is to be done in between.
+    """Send the bytes of encoded messages. It is an attribute because it is called for each message: if frames need no
+    further work, it is the method of the write buffer itself.
     """
 
     def __init__(self, protocol: Any) -> None:
@@ -61,24 +60,25 @@ class DaphneTransport:
         """Deliver messages to ``connection`` from now on. The ASGI application receives no more events."""
         protocol = self._protocol
         if protocol is None or protocol.state == protocol.STATE_CLOSED:
-            connection.lost()  # the client has gone during the handshake
+            connection.lost()  # the client has disconnected during the handshake
             return
         transport = protocol.transport
         is_plain = isinstance(transport, DirectSocket) and not getattr(transport, "TLS", False)
         inflate = None if protocol.compression is None else self._inflate
         self._is_binary = is_binary
         self.gate = ReadGate(transport)
-        self.reader = FrameReader(connection.accept, is_binary=is_binary, inflate=inflate)
+        self.reader = FrameReader(connection.feed, is_binary=is_binary, inflate=inflate)
         self.write_buffer = WriteBuffer(
             transport, self.gate, protocol.server.flush_soon, self._make_monitor, writes_through=is_plain
         )
         self.write = self._make_writer()
+        # Last: all code takes a connection that is not None to mean that the other attributes exist.
         self.connection = connection
         protocol.muted = True
         protocol.application_queue = None
 
     def detach(self) -> None:
-        """Forget the connection, as the socket is closed, so that nothing is left for the garbage collector."""
+        """Release the connection after the socket is closed, without leaving cycles to the garbage collector."""
         self._protocol = None
         self.write = discard
         if self.connection is not None:
@@ -87,7 +87,7 @@ class DaphneTransport:
             del self.gate, self.reader, self.write_buffer
 
     def deliver(self, payload: bytes, *, is_binary: bool) -> None:
-        """Deliver a message that Autobahn has read."""
+        """Deliver a message that Autobahn's parser has read."""
         connection = self.connection
         if connection is None:
             return
@@ -100,55 +100,53 @@ class DaphneTransport:
             connection.receive(payload)
 
     def close(self, reason: str, message: str) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`.
+        """Close the WebSocket.
 
-        The session may live until the socket is closed: its owner knows of this close, and the connection still counts.
+        The session is not ended here. The router, which closes the transport, does that itself, at the latest when the
+        socket is closed.
         """
         protocol = self._protocol
         if self.connection is not None and protocol.state == protocol.STATE_OPEN:
             protocol.begin_close(close_code(reason), close_text(reason, message).encode())
 
     def pause(self) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`.
-
-        Pings stop as well: a peer that is not read cannot be seen to answer them.
-        """
+        """Stop reading from the peer. Stop pings as well, because answers to them would not be read."""
         if self.connection is not None:
             self.reader.interrupt()
             self.gate.pause(PauseReason.ROUTER)
             stop_pings(self._protocol)
 
     def resume(self) -> None:
-        """See :class:`~wamp_transport.node.connection.ConnectionTransport`."""
         if self.connection is None or PauseReason.ROUTER not in self.gate.reasons:
             return
         protocol = self._protocol
         self.gate.resume(PauseReason.ROUTER)
         if protocol.state == protocol.STATE_OPEN:
             restart_pings(protocol)
-        # For the bytes that were received before the pause. Not now: the caller may be in the midst of a message.
+        # Read the bytes that were received before the pause, but later: consumeData() is not reentrant, and the caller
+        # may be handling a message.
         protocol.server.loop.call_soon(protocol.consumeData)
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that were written and wait for the peer."""
+        """The number of bytes that were written and not sent yet."""
         return 0 if self.connection is None else self.write_buffer.queued_bytes
 
     def stop(self) -> None:
-        """Read and write no more messages, as the WebSocket is no longer open."""
+        """Stop reading and writing messages, because the WebSocket is no longer open."""
         if self.connection is not None:
             self.reader.interrupt()
             self.write_buffer.stop()
 
     def lost(self) -> None:
-        """End the session now, whatever becomes of the socket."""
+        """End the session immediately, even if the socket is still open."""
         if self.connection is not None:
             self.connection.lost()
 
     def check_message_time(self, *, is_incomplete: bool, seconds: float) -> None:
-        """Report a violation if a message has been incomplete for more than ``seconds``; 0 for any time.
+        """Report a violation if a message has been incomplete for more than ``seconds``; 0 for no limit.
 
-        No time counts in which the peer is not read: then it is not to blame.
+        While the peer is not read, no time is counted, because the peer is not responsible for the delay.
         """
         if self.connection is None:
             return
@@ -158,10 +156,10 @@ class DaphneTransport:
         elif not reader.incomplete_since:
             reader.incomplete_since = now
         elif 0 < seconds < now - reader.incomplete_since:
-            self.connection.violate(f"a message was not whole within {seconds:g} seconds")
+            self.connection.violate(f"a message was not complete within {seconds:g} seconds")
 
     def _inflate(self, payload: bytes) -> bytes | None:
-        """Return the message for a compressed payload; None after it was refused."""
+        """Return the message for a compressed payload; None if it is invalid, after closing the connection."""
         protocol, limit = self._protocol, self._protocol.maxMessagePayloadSize
         try:
             message: bytes = protocol.compression.decompress(payload, limit)
@@ -180,12 +178,13 @@ class DaphneTransport:
         return None
 
     def _make_writer(self) -> Callable[[bytes], None]:
+        """Return the function for :attr:`write`, which frames, compresses and logs messages if necessary."""
         protocol = self._protocol
         write = self.write_buffer.write
         if protocol._trace is not None:
             write = protocol._trace.traced(write)
         if protocol.is_framed:
-            return write  # the encoder has made whole frames
+            return write  # the encoder returns whole frames
         compression, mask = protocol.compression, random_mask if protocol.applyMask else zero_mask
         return MessageFramer(
             write,
@@ -199,14 +198,16 @@ class DaphneTransport:
         protocol, connection = self._protocol, self.connection
         assert connection is not None  # noqa: S101 - the write buffer exists
         call_later = protocol.server.loop.call_later
-        return SlowConsumerMonitor(Bounds.of(protocol._options), call_later, connection.congested, self._on_overflow)
+        return SlowConsumerMonitor(
+            Bounds.of(protocol._options), call_later, connection.set_congested, self._on_overflow
+        )
 
     def _on_overflow(self, queued_bytes: int) -> None:
-        """Drop the collected bytes, so that a peer that still reads learns why it is closed."""
+        """Disconnect a slow peer. Drop the collected bytes, so that it receives the reason if it still reads."""
         if self.connection is not None:
             self.write_buffer.discard()
-            self.connection.overflowed(queued_bytes)
+            self.connection.close_slow_consumer(queued_bytes)
 
 
 def discard(data: bytes) -> None:
-    """Write to a peer that has gone, or is not there yet."""
+    """Do nothing: there is no connection to write to yet, or no longer."""

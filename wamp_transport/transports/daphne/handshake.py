@@ -1,4 +1,4 @@
-"""The opening handshake under Daphne: options of the path, answers, and ASGI's events.
+"""The opening handshake under Daphne: it applies the options of the path and carries out ASGI events.
 
 Section of RFC 6455: 4.2, "Server-Side Requirements".
 """
@@ -30,13 +30,13 @@ from .simple_handshake import SimpleHandshake
 from .tls import tls_details
 
 SHARED: Final = (int, float, bytes, NoneType)
-"""Types whose values never change, so that connections can share them."""
+"""Types with immutable values, which connections can share."""
 
 SOFTWARE: Final = f"wampnode/{__version__}"
 
 
 class HandshakeProtocol(WebSocketProtocol):
-    """Daphne's WebSocket protocol with the handshake of a configured service; for other paths it is as it was."""
+    """Daphne's WebSocket protocol with the options of a configured service. For other paths it is unchanged."""
 
     data: bytes
     _options: WebSocketOptions | None = None
@@ -44,9 +44,9 @@ class HandshakeProtocol(WebSocketProtocol):
     compression: PerMessageDeflate | None
 
     is_framed = True
-    """Whether encoders make the frames, so that they are the same for many connections."""
+    """Whether encoders create whole frames, which many connections can share."""
 
-    # Daphne's functions mean the same and take longer.
+    # Daphne's functions do the same, but take longer.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -62,14 +62,14 @@ class HandshakeProtocol(WebSocketProtocol):
         self._denial: DenialResponse | None = None
 
     def begin(self, transport: Any, request: UpgradeRequest) -> None:
-        """Start the application for a request that was parsed already, and found to be a good one."""
+        """Start the application for a valid request that was parsed already."""
         self._simple_handshake = SimpleHandshake(self, request)
         self._simple_handshake.begin(transport)
 
     def processHandshake(self) -> None:
         """Apply the options of the path before Autobahn parses the request."""
         if hasattr(self, "request"):
-            # The application has not answered the request yet, so these bytes are frames. They wait.
+            # The application has not answered the request yet. These bytes are frames, which wait for the answer.
             if len(self.data) > MAX_WHOLE_FRAME_BYTES:
                 self.transport.pauseProducing()
             return
@@ -85,7 +85,7 @@ class HandshakeProtocol(WebSocketProtocol):
         super().processHandshake()
 
     def _begin_trace(self, service: PathService) -> None:
-        """Log all that comes and goes from now on."""
+        """Log everything that is received and sent from now on."""
         trace = self._trace = Trace(traffic_logger(service), str(self.peer))
         head, _, rest = self.data.partition(b"\r\n\r\n")
         trace.asked(self.target, (line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]))
@@ -93,7 +93,7 @@ class HandshakeProtocol(WebSocketProtocol):
         trace.listen(self)
 
     def onConnect(self, request: Any) -> Any:
-        """Start the application, unless Daphne would fail with the request."""
+        """Start the application. Refuse a request on which Daphne would fail."""
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "the Sec-WebSocket-Protocol header is not ASCII")  # type: ignore[no-untyped-call]
         if self._options is not None:
@@ -104,13 +104,14 @@ class HandshakeProtocol(WebSocketProtocol):
     def _agree_to_compression(self, options: WebSocketOptions) -> None:
         if options.compression is None or options.compression.deflate is None:
             return
-        agreed = agree(self.websocket_extensions, options.compression.deflate)
-        if agreed is not None:
-            self.use_compression(PerMessageDeflate(agreed))
-            self.is_framed = self.is_framed and agreed.our_reset
+        parameters = agree(self.websocket_extensions, options.compression.deflate)
+        if parameters is not None:
+            self.use_compression(PerMessageDeflate(parameters))
+            # With context takeover a frame depends on those before it, so connections cannot share it.
+            self.is_framed = self.is_framed and parameters.our_reset
 
     def refresh(self, options: WebSocketOptions | None) -> None:
-        """Take from changed options of the path those that can change on an open connection."""
+        """Apply changed options of the path, as far as they can change on an open connection."""
         if self._options is None or options is None or options == self._options:
             return
         if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
@@ -120,7 +121,7 @@ class HandshakeProtocol(WebSocketProtocol):
             restart_pings(self)
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Add to the scope of this handshake what TLS and a trusted proxy say about the client."""
+        """Add details of TLS to the ASGI scope of this handshake, and the client if a trusted proxy reports it."""
         details = tls_details(self.transport)
         scope["scheme"] = "wss" if details else "ws"
         if details:
@@ -133,13 +134,13 @@ class HandshakeProtocol(WebSocketProtocol):
             self.client_addr = scope["client"]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket. With TLS it would stay open as long as a producer is registered."""
+        """Close the socket and unregister the producer. With TLS, a producer would keep the socket open."""
         super().dropConnection(abort)
         if self.transport is not None:
             self.transport.unregisterProducer()
 
     def serverAccept(self, subprotocol: str | None = None) -> None:
-        """Accept the connection for the application, with its headers and those of the options."""
+        """Accept the handshake, with the headers of the application and those of the options."""
         headers: dict[str, list[str]] = {}
         for name, value in self._accept_headers:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -157,7 +158,7 @@ class HandshakeProtocol(WebSocketProtocol):
         handshake.accept(message.get("subprotocol"), headers)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Carry out an ASGI event, also those that Daphne does not know or handles wrongly."""
+        """Carry out an ASGI event, including those that Daphne does not know or handles wrongly."""
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:
             self._accept_simple(self._simple_handshake, message)
@@ -178,11 +179,11 @@ class HandshakeProtocol(WebSocketProtocol):
             super().handle_reply(message)
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
-        """Answer a handshake that Autobahn refuses."""
+        """Send an HTTP error for a handshake that Autobahn refuses."""
         self.sendData(error_answer(code, reason, responseHeaders or ()))
 
     def _log_sent(self, data: bytes) -> None:
-        """Log bytes that are sent, as far as that is wanted: the answer to the handshake, then frames."""
+        """Log sent bytes if it is enabled: the answer to the handshake, then frames."""
         is_answer = self.state == self.STATE_CONNECTING
         if self._trace is not None:
             (self._trace.answered if is_answer else self._trace.sent)(data)
@@ -195,7 +196,7 @@ class HandshakeProtocol(WebSocketProtocol):
             log_access(client, self._method, self.target, int(head.split(b" ", 2)[1]), len(body), seconds)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """Report that the socket is closed; Daphne can only for a request that it has seen."""
+        """Report that the socket is closed. Daphne does so only after it has parsed a request."""
         if self._trace is not None:
             self._trace.ended(wasClean, code, reason)
         if hasattr(self, "path"):
@@ -204,7 +205,7 @@ class HandshakeProtocol(WebSocketProtocol):
             self.factory.server_class.protocol_disconnected(self)
 
     def handle_exception(self, exception: BaseException) -> None:
-        """Refuse or close the connection, as the application has failed."""
+        """Refuse or close the connection after the application has failed."""
         if self._simple_handshake is not None:
             self._simple_handshake = None
             self.failHandshake("Internal server error", 500)
@@ -212,7 +213,7 @@ class HandshakeProtocol(WebSocketProtocol):
             super().handle_exception(exception)
 
     def serverReject(self) -> None:
-        """Refuse the connection for an application that does not say why."""
+        """Refuse the connection for an application that gives no reason."""
         if self._simple_handshake is None:
             super().serverReject()
         else:
@@ -233,16 +234,17 @@ class HandshakeProtocol(WebSocketProtocol):
 def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
     """Return the attributes that Autobahn sets on each new connection, to be set on the class instead.
 
-    Values that never change then cost a connection neither time nor memory. Those that each connection has for itself
-    (validator, queue, statistics) become lazy. ``kind`` must have all its configuration and a factory.
+    As class attributes, immutable values cost a connection neither time nor memory. Mutable ones (validator, queue,
+    statistics) become lazy attributes, of which each connection has its own. ``kind`` must be completely configured and
+    have a factory.
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))
     set_initial_state(blank)
-    made = {name: value for name, value in vars(blank).items() if name not in before}
-    return {name: value if isinstance(value, SHARED) else lazy_attribute(type(value)) for name, value in made.items()}
+    state = {name: value for name, value in vars(blank).items() if name not in before}
+    return {name: value if isinstance(value, SHARED) else lazy_attribute(type(value)) for name, value in state.items()}
 
 
 def lazy_attribute(kind: type) -> Any:
-    """Return an attribute that makes a value for each instance when it is first used."""
+    """Return an attribute whose value is created for each instance on first use."""
     return cached_property(lambda _: kind())

@@ -1,4 +1,4 @@
-"""HTTP answers to WebSocket handshakes that are refused: whole ones, so that clients show them."""
+"""Complete HTTP answers to refused WebSocket handshakes, so that clients can show the reason."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from .channel import phrase
 
 OWN_HEADERS = ("content-length", "connection")
-"""Headers that are set here, whatever an application says."""
+"""Headers that are always set here. Those of an application are ignored."""
 
 
 def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
-    """Return an answer after which the connection is closed."""
+    """Return an HTTP answer that announces the end of the connection."""
     lines = [f"HTTP/1.1 {status} {phrase(status).decode()}"]
     lines += [f"{name}: {value}" for name, value in headers if name.lower() not in OWN_HEADERS]
     lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
@@ -18,10 +18,10 @@ def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) ->
 
 
 def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return the answer to a handshake that Autobahn refuses, with the status and the headers that it lacks."""
+    """Return the answer to a handshake that Autobahn refuses, with the status and headers that Autobahn omits."""
     headers = [("Content-Type", "text/plain; charset=utf-8"), *headers]
     if any(name.lower() == "sec-websocket-version" for name, _ in headers):
-        status = 426  # RFC 6455, 4.4: another version would do
+        status = 426  # RFC 6455, section 4.4: the client can try another version
     if status == 426:
         headers.append(("Upgrade", "websocket"))
     elif status == 405:
@@ -30,9 +30,9 @@ def error_answer(status: int, reason: str, headers: Iterable[tuple[str, str]]) -
 
 
 class DenialResponse:
-    """The answer with which an application refuses a handshake, collected from ASGI's events for it.
+    """The answer with which an application refuses a handshake, collected from ASGI events.
 
-    ``start`` is the event ``websocket.http.response.start``, or the status alone.
+    ``start`` is the event ``websocket.http.response.start``, of which only ``status`` is required.
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
@@ -41,10 +41,10 @@ class DenialResponse:
         self._body = b""
 
     def add(self, event: dict[str, Any]) -> bool:
-        """Take an event ``websocket.http.response.body``. Return whether it was the last one."""
+        """Add an event ``websocket.http.response.body``. Return whether it was the last one."""
         self._body += event.get("body", b"")
         return not event.get("more_body")
 
     def answer(self) -> bytes:
-        """Return the answer as it is sent."""
+        """Return the bytes of the answer."""
         return http_answer(self.status, self._headers, self._body)

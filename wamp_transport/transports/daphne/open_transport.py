@@ -11,7 +11,7 @@ from .tls import TlsFactory, make_context
 
 
 class OpenTransport:
-    """The listening socket of one transport and what belongs to it. TLS and limits can change while it listens."""
+    """A transport that listens. Its TLS and limits can change while its socket stays open."""
 
     def __init__(self, factory: TransportFactory, listener: Listener, tls: TlsFactory | None) -> None:
         self.factory = factory
@@ -24,16 +24,16 @@ class OpenTransport:
         """Start to listen. Raises TlsError, CannotListenError, OSError."""
         limiter = ConnectionLimiter(listener.max_connections)
         factory = TransportFactory(server, key, listener, limiter)
-        made = cls(factory, listener, await _tls_around(factory, listener))
-        made.port = open_port(made.tls or factory, listener, limiter)
-        return made
+        transport = cls(factory, listener, await _tls_around(factory, listener))
+        transport.port = open_port(transport.tls or factory, listener, limiter)
+        return transport
 
     def can_keep_socket(self, listener: Listener) -> bool:
         """Return whether ``listener`` has the address that the socket is bound to."""
         return self.listener.address == listener.address
 
     async def apply_listener(self, listener: Listener) -> None:
-        """Apply TLS, limits and options of ``listener``; the socket stays. Open connections keep their own.
+        """Apply TLS, limits and options of ``listener`` while the socket stays open. Open connections keep their TLS.
 
         Raises TlsError and changes nothing if the TLS files cannot be used.
         """

@@ -1,4 +1,4 @@
-"""Which attribute of Autobahn's protocol carries out which WebSocket option, and when it is set.
+"""Maps WebSocket options to attributes of Autobahn's protocol, and applies them to connections.
 
 Sections of RFC 6455: 5 to 7; the names and ranges of the options are those of the configuration.
 """
@@ -14,20 +14,20 @@ from ...config.websocket import WebSocketOptions, WebSocketSection
 logger = logging.getLogger(__name__)
 
 FindService = Callable[[str, bytes], PathService | None]
-"""Transport key and raw request path to the WAMP service there, if any."""
+"""A function that returns the WAMP service for a transport key and a raw request path; None if there is none."""
 
 MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024
-"""Frames up to this size wait until they are whole; Autobahn reads larger ones piece by piece."""
+"""Frames up to this size are read when they are complete; Autobahn reads larger ones piece by piece."""
 
 CLOSE_TIMEOUT_SECONDS: Final = 30.0
-"""Seconds that a peer has to take part in a close, where no option says less."""
+"""Seconds in which a peer must complete a close, unless ``close_handshake_timeout`` is set."""
 
 APPLIED_ONCE: Final = {
     "mask_server_frames": "maskServerFrames",
     "apply_mask": "applyMask",
     "auto_fragment_size": "autoFragmentSize",
 }
-"""Option to the attribute of Autobahn's protocol that carries it out, settled with the handshake."""
+"""Attributes of Autobahn's protocol by option, for options that cannot change after the handshake."""
 
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
@@ -39,30 +39,30 @@ APPLIED: Final = {
     "auto_ping_size": "autoPingSize",
     "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
 }
-"""The same for options that reach open connections as well when they change."""
+"""The same for options that also change on open connections."""
 
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
     "auto_ping_timeout": "autoPingTimeout",
     "message_timeout": "message_timeout",
 }
-"""The same for times, milliseconds in the option and seconds in the attribute."""
+"""The same for times that also change on open connections: milliseconds in the option, seconds in the attribute."""
 
 
 def options_of(service: PathService) -> WebSocketOptions:
-    """The options of a WAMP service."""
+    """Return the WebSocket options of a WAMP service."""
     assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
     return service.settings.options
 
 
 def is_debugged(service: PathService) -> bool:
-    """Whether a WAMP service tells of its traffic."""
+    """Return whether a WAMP service logs its traffic."""
     assert isinstance(service.settings, WebSocketSection)  # noqa: S101 - FindService finds no others
     return service.settings.debug
 
 
 def apply(protocol: Any, options: WebSocketOptions) -> None:
-    """Set all options of a connection whose handshake is about to be looked at."""
+    """Apply all options to a connection, before its handshake is parsed."""
     for attribute, value in attributes(options).items():
         setattr(protocol, attribute, value)
     if protocol.openHandshakeTimeoutCall is not None:
@@ -76,13 +76,13 @@ def apply(protocol: Any, options: WebSocketOptions) -> None:
 
 
 def apply_live(protocol: Any, options: WebSocketOptions) -> None:
-    """Set what may change on an open connection."""
+    """Apply the options that can change on an open connection."""
     for attribute, value in live_attributes(options, applies_mask=protocol.applyMask).items():
         setattr(protocol, attribute, value)
 
 
 def attributes(options: WebSocketOptions) -> dict[str, Any]:
-    """All attributes of a protocol that options decide, with their values."""
+    """Return all attributes of a protocol that are set by options, with their values."""
     return {
         **{attribute: getattr(options, option) for option, attribute in APPLIED_ONCE.items()},
         **live_attributes(options, applies_mask=options.apply_mask),
@@ -93,7 +93,7 @@ def attributes(options: WebSocketOptions) -> dict[str, Any]:
 
 
 def live_attributes(options: WebSocketOptions, *, applies_mask: bool) -> dict[str, Any]:
-    """Those of them that may change on an open connection."""
+    """Return the attributes that can change on an open connection, with their values."""
     limits = [size for size in (options.max_frame_size, options.max_message_size) if size]
     return {
         **{attribute: getattr(options, option) for option, attribute in APPLIED.items()},
@@ -104,7 +104,7 @@ def live_attributes(options: WebSocketOptions, *, applies_mask: bool) -> dict[st
 
 
 def restart_pings(protocol: Any) -> None:
-    """Let pings go by the interval as it is now; one on its way is waited for first."""
+    """Schedule the next ping with the current interval, unless the answer to a ping is awaited."""
     if protocol.autoPingPendingCall is not None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None
@@ -115,7 +115,7 @@ def restart_pings(protocol: Any) -> None:
 
 
 def stop_pings(protocol: Any) -> None:
-    """No pings until :func:`restart_pings`; the answer to one on its way is not waited for."""
+    """Cancel pings until :func:`restart_pings`, and the timeout of a ping whose answer is awaited."""
     if protocol.autoPingPendingCall is not None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None
@@ -126,11 +126,11 @@ def stop_pings(protocol: Any) -> None:
 
 
 def tune_socket(transport: Any, options: WebSocketOptions) -> None:
-    """Without pings, keep-alive is what finds out in the end that a peer has vanished."""
+    """Set the options of a TCP socket. Without pings, only keep-alive detects a peer that has vanished."""
     if not (hasattr(transport, "socket") and hasattr(transport, "setTcpNoDelay")):
         return
     try:
         transport.setTcpNoDelay(options.tcp_nodelay)
         transport.setTcpKeepAlive(True)
     except OSError:
-        logger.debug("This kind of socket has no such options")
+        logger.debug("The socket does not support TCP_NODELAY and keep-alive")

@@ -1,9 +1,9 @@
-"""The WebSocket protocol of this product's server: Autobahn's, with the fast path for the common frame.
+"""The WebSocket protocol of this product's server: Autobahn's, with a fast path for common frames.
 
-The parts that do the work know nothing of Autobahn: :class:`~wamp_transport.transports.frame_reader.FrameReader` reads
-frames of the common shape, :class:`~wamp_transport.transports.write_buffer.WriteBuffer` collects output, and
-:class:`~wamp_transport.transports.read_gate.ReadGate` says when the peer is read. Fragments, control frames, violations
-and most of the closing handshake stay with Autobahn's own parser, which reads one frame at a time.
+The parts of the fast path do not depend on Autobahn: :class:`~wamp_transport.transports.frame_reader.FrameReader` reads
+common frames, :class:`~wamp_transport.transports.write_buffer.WriteBuffer` collects output, and
+:class:`~wamp_transport.transports.read_gate.ReadGate` pauses reading. Fragments, control frames, violations and most of
+the closing handshake are handled by Autobahn's own parser, which reads one frame at a time.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ MAX_CONTROL_FRAME_BYTES: Final = 125
 
 
 class WampWebSocketProtocol(HandshakeProtocol):
-    """One WebSocket. Unless a WAMP service attaches to ``direct``, it is Daphne's protocol as it was.
+    """A WebSocket. It behaves like Daphne's protocol until a WAMP service attaches to ``direct``.
 
-    ``self.data`` holds the bytes that were received and not read yet. Autobahn's parser takes its frames from there.
+    ``self.data`` contains the bytes that were received and not read yet. Autobahn's parser reads its frames from there.
     """
 
     closeHandshakeTimeoutCall: Any
     maxMessagePayloadSize: int
 
     largest_short_frame = 0
-    """Octets of the largest payload that the frame reader takes; -1: it takes none."""
+    """Maximum payload in octets of the frames that the frame reader reads; -1 if it reads none."""
 
     message_timeout = 0.0
-    """Seconds in which a message must come whole; 0: any time."""
+    """Seconds in which a message must be complete; 0 for no limit."""
 
     _is_closed_by_peer = False
     _abort_timer: asyncio.TimerHandle | None = None
@@ -45,7 +45,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct = DaphneTransport(self)
 
     def onOpen(self) -> None:
-        """Watch how fast the peer reads, now that the handshake is done."""
+        """Make the write buffer the producer, so that it is informed when the peer reads slowly."""
         super().onOpen()
         if self.direct.connection is not None:
             self.transport.unregisterProducer()
@@ -55,7 +55,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     # Hot path: once per read.
 
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes from the socket."""
+        """Process bytes from the socket."""
         direct = self.direct
         if direct.connection is None:
             super().dataReceived(data)
@@ -68,9 +68,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def consumeData(self) -> None:
         """Read the received bytes: common frames with the frame reader, any other frame with Autobahn's parser.
 
-        The loop may call this for later bytes only: neither a message that is delivered nor Autobahn's callbacks may.
-        While the frame reader runs, ``self.data`` is empty. So whatever a message leads to (a close, a pause, the loss
-        of the socket) finds nothing to read there, and the bytes left are put back when the reader has returned.
+        Not reentrant: call it from the event loop, never from code that handles a message or from a callback of
+        Autobahn's parser.
         """
         direct = self.direct
         connection = direct.connection
@@ -83,11 +82,13 @@ class WampWebSocketProtocol(HandshakeProtocol):
         reader.frames_left = FRAMES_PER_TURN
         while self.state == self.STATE_OPEN and not gate.holds_input:
             if self.current_frame is None and not self.inside_message:
+                # Empty while the reader runs: code that handles a message can close or pause the connection, and must
+                # find nothing to read then. The bytes that are left are put back afterwards.
                 data, self.data = self.data, b""
                 try:
                     self.data = reader.read(data, self.largest_short_frame)
                 finally:
-                    connection.settle()
+                    connection.flush_effects()
                 if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic and len(self.data) < len(data):
                     self.cancel_ping_timeout()
                 if not self.data or reader.next_step is WAIT:
@@ -97,9 +98,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
                     return
                 if reader.next_step is STOP:
                     continue
-            if not self.processData():  # true with no bytes left: the frame just begun is an empty one
+            if not self.processData():  # can be true with no bytes left: the frame that has begun is empty
                 break
-            reader.frames_left -= 1  # twice for a frame: Autobahn's parser takes two steps, head and payload
+            reader.frames_left -= 1  # twice for a frame: Autobahn's parser reads head and payload in two steps
             if reader.frames_left <= 0:
                 self._end_turn()
         if self.state == self.STATE_CLOSING:
@@ -108,7 +109,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     # End of the hot path.
 
     def _look_for_close(self) -> None:
-        """Read on with Autobahn's parser to the peer's answer to our close; many frames may come before it."""
+        """Read frames with Autobahn's parser until the peer's answer to our close, which can come after many others."""
         reader, gate = self.direct.reader, self.direct.gate
         while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
             reader.frames_left -= 1
@@ -116,7 +117,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 self._end_turn()
 
     def _end_turn(self) -> None:
-        """Let other peers have their turn. The bytes left wait for the next one; nothing is read meanwhile."""
+        """Serve other peers first: pause this one, and read the bytes that are left in the next turn."""
         direct = self.direct
         if self.data and direct.connection is not None and PauseReason.TURN not in direct.gate.reasons:
             direct.gate.pause(PauseReason.TURN)
@@ -129,49 +130,51 @@ class WampWebSocketProtocol(HandshakeProtocol):
         gate.withdraw(PauseReason.TURN)
         self.consumeData()
         if self.state != self.STATE_CLOSED:
-            gate.read_on()  # not before: bytes that are left may take many turns
+            # Only now: consumeData() has paused again if the bytes that were left take several turns.
+            gate.read_on()
 
     def begin_close(self, code: int, reason: bytes) -> None:
-        """Send a close that the router asks for. Nothing is read or written after it."""
+        """Send a close frame for the router. No more messages are read or written after it."""
+        # Not self.sendCloseFrame(): the router ends the session itself, so its loss must not be reported now.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        """Send a close that the peer began or provoked. The session ends now, whatever the peer does next."""
+        """Send a close frame that the peer has requested or caused. The session ends immediately."""
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self.direct.stop()
         self.direct.lost()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Send bytes of Autobahn's own (close, ping, pong, an answer), after all that was written before."""
+        """Send bytes that Autobahn creates (close, ping, pong, answer), after all bytes that were written before."""
         self._log_sent(data)
         if self.direct.connection is None:
             super().sendData(data, sync, chopsize)
         else:
-            # Not in pieces of ``chopsize``: those would wait in a queue of Autobahn's, and be overtaken.
+            # Not in pieces of ``chopsize``: Autobahn would queue these, and later messages would overtake them.
             self.direct.write_buffer.send_after_flush(data)
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """Check the size of a frame. One that is compressed may be a little longer on the wire than its message."""
+        """Check the size of a frame. A compressed frame may be slightly larger than its message."""
         limit = self.maxMessagePayloadSize
         if self.is_message_compressed and limit:
             self.maxMessagePayloadSize = max_compressed_size(limit)
         super().onMessageFrameBegin(length)
-        self.maxMessagePayloadSize = limit
+        self.maxMessagePayloadSize = limit  # the limit of the message, which is checked when it is inflated
 
     def onFrameData(self, payload: bytes) -> bool | None:
-        """Take a piece of a frame. Autobahn would keep all of a control frame that is refused as too long."""
+        """Handle a piece of a frame. Drop it if it is of a control frame that is too large: Autobahn would store it."""
         begun: Any = self.current_frame
         if begun.opcode > 7 and begun.length > MAX_CONTROL_FRAME_BYTES:
             return None
         return super().onFrameData(payload)  # type: ignore[no-any-return]
 
     def onMessageFrame(self, payload: list[bytes]) -> None:
-        """Take a frame of a message. No limit counts the pieces that are empty, so they are not kept."""
+        """Handle a frame of a message. Drop empty pieces, because no limit counts them."""
         super().onMessageFrame([piece for piece in payload if piece])
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Take a message that Autobahn's parser has read."""
+        """Deliver a message that Autobahn's parser has read."""
         if self.direct.connection is None:
             super().onMessage(payload, isBinary)
             return
@@ -180,14 +183,14 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.deliver(payload, is_binary=isBinary)
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
-        """Take the peer's close, or its answer to ours."""
+        """Handle the peer's close frame, or its answer to ours."""
         self._is_closed_by_peer = True
         return super().onCloseFrame(code, reasonRaw)  # type: ignore[no-any-return]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket. A peer that does not read its output cannot hold it open.
+        """Close the socket, and abort it later if the peer does not read its output.
 
-        After a close of the peer nothing is aborted, so that it can read what was wrong with it.
+        After a close frame from the peer the socket is not aborted immediately, so that the peer can read our answer.
         """
         is_gentle = self._is_closed_by_peer and self.direct.connection is not None and not self.failByDrop
         abort = abort and not is_gentle
@@ -198,23 +201,25 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self._abort_timer = self.server.loop.call_later(CLOSE_TIMEOUT_SECONDS, self.transport.abortConnection)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """End the session, as the socket is closed, perhaps before the handshake was answered."""
+        """End the session after the socket is closed, which can happen before the handshake is answered."""
         if self._abort_timer is not None:
             self._abort_timer.cancel()
-        if self.closeHandshakeTimeoutCall is not None:  # Autobahn leaves it, and it would keep all this in memory
+        if (
+            self.closeHandshakeTimeoutCall is not None
+        ):  # Autobahn does not cancel it, so it would keep this object in memory
             self.closeHandshakeTimeoutCall.cancel()
             self.closeHandshakeTimeoutCall = None
         self.direct.lost()
         super().onClose(wasClean, code, reason)
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        """Break the circles of references, as the socket is closed and everybody knows."""
+        """Break reference cycles after the socket is closed, so that the memory is freed immediately."""
         super().connectionLost(reason)
         self.direct.detach()
         self.is_closed = None
 
     def check_timeouts(self) -> None:
-        """Find messages that take too long. Daphne's own limit of a day and its pings are not for WAMP services."""
+        """Report a message that takes too long. WAMP services do not use Daphne's pings and its limit of 24 hours."""
         if self.direct.connection is None:
             if self.state != self.STATE_CLOSED:
                 super().check_timeouts()
@@ -226,9 +231,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
 def protocol_with(
     options: WebSocketOptions, factory: Any, base: type[WampWebSocketProtocol] = WampWebSocketProtocol
 ) -> type[WampWebSocketProtocol]:
-    """Return a subclass of ``base`` with the options, and with what Autobahn would copy to each connection.
+    """Return a subclass of ``base`` for the options of a path.
 
-    It would come from ``factory``. As attributes of a class it costs a connection neither time nor memory.
+    It has all attributes that Autobahn would copy from ``factory`` to each connection. As class attributes they cost a
+    connection neither time nor memory.
     """
     settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)
@@ -238,5 +244,5 @@ def protocol_with(
 
 
 def max_compressed_size(size: int) -> int:
-    """Return the octets that a message of ``size`` may have when it is compressed, however badly that works."""
+    """Return the maximum size of a message of ``size`` octets after compression, in the worst case."""
     return size + size // 8 + 64

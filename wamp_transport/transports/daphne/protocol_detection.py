@@ -1,6 +1,6 @@
-"""Choose the protocol of a new connection by its first bytes.
+"""Chooses the protocol of a new connection by its first bytes.
 
-A plain WebSocket handshake goes straight to the WebSocket protocol of its service, anything else to the HTTP server.
+A simple WebSocket handshake goes straight to the WebSocket protocol of its service, anything else to the HTTP server.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""HTTP requests under this product's server: which transport they came by, who sent them, clients that read slowly.
+"""HTTP requests under this product's server: trusted proxies, limits, upgrades to WebSocket, slow clients.
 
 Nothing outside this package may import this module.
 """
@@ -25,15 +25,15 @@ logger = logging.getLogger(__name__)
 
 WEBSOCKET: Final = b"websocket"
 VERSION: Final = re.compile(rb"0|[1-9][0-9]{0,2}")
-"""RFC 6455, 4.1: a number up to 255, without a sign and leading zeros."""
+"""A version of WebSocket: a number without sign and leading zeros; RFC 6455, section 4.1."""
 
 HSTS: Final = b"strict-transport-security"
 
 
 class TransportRequest(WebRequest):  # type: ignore[misc]
-    """A request.
+    """An HTTP request.
 
-    ``writable`` is set while the client keeps up with the answer; the application waits for it between pieces.
+    ``writable`` is set while the client reads fast enough; the application waits for it between parts of the answer.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +44,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self._is_secure = False
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Put into the scope of this request who sent it, by what a trusted proxy says."""
+        """Add the transport to the ASGI scope, and the client if a trusted proxy reports it."""
         factory = self.channel.factory
         scope["wamp_transport"] = factory.key
         scope["root_path"] = believed_root_path(scope["root_path"], scope["client"], factory, self.server)
@@ -53,18 +53,18 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self._is_secure = scope["scheme"] == "https"
 
     def handleContentChunk(self, data: bytes) -> None:
-        """A piece of the body: too much of it is refused, whatever length was told, if any."""
+        """Store a part of the body. Refuse the request if the body is too large, whatever length it announced."""
         if self.channel.exceeds(self.content.tell() + len(data)):
             self.channel.refuse_body()
         else:
             super().handleContentChunk(data)
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
-        """The status of the answer, with its name where Twisted does not know it."""
+        """Set the status of the answer. Add the reason phrase if Twisted does not know it."""
         super().setResponseCode(code, message or phrase(code))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """ASGI events of the answer."""
+        """Send a part of the answer, given as an ASGI event."""
         if message.get("more_body") and not self._is_watched and not self.finished and self.channel is not None:
             self._is_watched = True
             self.registerProducer(self, True)
@@ -73,7 +73,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         super().handle_reply(message)
 
     def _secured(self, message: dict[str, Any]) -> dict[str, Any]:
-        """The beginning of the answer, with what browsers shall know about TLS here."""
+        """Return the event that begins the answer, with a Strict-Transport-Security header if it is configured."""
         options = self.channel.factory.listener.options if self.channel is not None else None
         if options is None or not (options.hsts and self._is_secure):
             return message
@@ -83,7 +83,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         return {**message, "headers": headers}
 
     def finish(self) -> None:
-        """The answer is complete."""
+        """Finish the answer and write the access log."""
         if self._is_watched:
             self._is_watched = False
             self.unregisterProducer()
@@ -92,34 +92,34 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         super().finish()
 
     def connectionLost(self, reason: Any) -> None:
-        """The client has gone: nobody needs to wait for it."""
+        """Release an application that waits to write, because the client has disconnected."""
         self.writable.set()
         super().connectionLost(reason)
 
     def pauseProducing(self) -> None:
-        """The client reads more slowly than it is sent to."""
+        """Make the application wait, because the client reads slowly."""
         self.writable.clear()
 
     def resumeProducing(self) -> None:
-        """The client has caught up."""
+        """Let the application write again, because the client has caught up."""
         self.writable.set()
 
     stopProducing = resumeProducing
 
     def process(self) -> Any:
-        """Handle the request."""
+        """Handle the request, or the WebSocket that it upgrades to."""
         transport = self.transport
         upgrades = self.requestHeaders.getRawHeaders(b"Upgrade", ())
         if WEBSOCKET in tokens(upgrades):
             if [each.lower() for each in upgrades] != [WEBSOCKET]:
-                self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])  # of several protocols this is the one taken
+                self.requestHeaders.setRawHeaders(b"Upgrade", [WEBSOCKET])  # the one supported protocol of several
             status, reason = upgrade_fault(self.clientproto, self.requestHeaders, self.content)
             if status:
                 self.channel.refuse(status, reason)
                 return None
         result = super().process()
         if self.transport is None:
-            # Now a WebSocket: what came in one piece with the request is for it, not the next request.
+            # Now a WebSocket: bytes that arrived together with the request are frames, not another request.
             is_wrapped = isinstance(transport, ProtocolWrapper)
             protocol = transport.wrappedProtocol if is_wrapped else transport.protocol
             self.channel.rawDataReceived = protocol.dataReceived
@@ -127,7 +127,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
 
 
 class TransportFactory(HTTPFactory):  # type: ignore[misc]
-    """The HTTP protocol of one configured transport."""
+    """A factory for the connections of one configured transport."""
 
     def __init__(self, server: Server, key: str, listener: Listener, limiter: ConnectionLimiter) -> None:
         super().__init__(server)
@@ -136,7 +136,7 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         self.configure(listener)
 
     def configure(self, listener: Listener) -> None:
-        """Take what holds for connections, in part for those that are open as well."""
+        """Apply the options of a listener to new connections, and some of them to open ones as well."""
         self.listener = listener
         if listener.options.access_log:
             visible(ACCESS)
@@ -146,7 +146,7 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         self.limiter.exempt = self.proxies
 
     def buildProtocol(self, address: Any) -> Any:
-        """The protocol of a new connection; None for one too many, which is closed at once."""
+        """Return the protocol of a new connection; None, which closes it, if a limit on connections is reached."""
         refusal = self.limiter.refusal(address_of(address))
         if refusal:
             logger.info("Transport %s: a connection was closed: %s", self.key, refusal)
@@ -156,9 +156,9 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         return protocol
 
     def client_refusal(self, channel: Any) -> str:
-        """Why a request cannot be taken from the client that a trusted proxy tells; empty where it can.
+        """Return why a request is refused for the client that a trusted proxy reports; empty if it is accepted.
 
-        The client counts until the request is answered, or the WebSocket that it asks for is closed.
+        An accepted client is counted until its request is answered, or until the WebSocket that it opens is closed.
         """
         connection = counted(channel.transport) if self.proxies else None
         if connection is None or not self.proxies.trusts(connection.address):
@@ -171,7 +171,7 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         return refusal
 
     def build_http(self, address: Any, seconds: float) -> Any:
-        """The protocol of a connection that speaks HTTP; ``seconds`` are left for its first request."""
+        """Return the protocol of an HTTP connection. ``seconds`` is the time that remains for its first request."""
         channel: Any = LimitedChannel(self.listener.options, seconds)
         channel.factory = self
         channel.requestFactory = TransportRequest
@@ -181,35 +181,35 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
 
 
 def tokens(values: Iterable[bytes]) -> list[bytes]:
-    """The tokens of the header lines of a list, in lower case."""
+    """Return the tokens in the lines of a list header, in lower case."""
     return [token.strip().lower() for value in values for token in value.split(b",")]
 
 
 def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str]:
-    """What is wrong with a request for a WebSocket that Autobahn would take: a status and why; 0 where nothing is."""
+    """Return a status and a reason to refuse an upgrade that Autobahn would accept; status 0 if nothing is wrong."""
     versions: Sequence[bytes] = headers.getRawHeaders(b"Sec-WebSocket-Version", ())
     if protocol != b"HTTP/1.1":
         return 505, "WebSocket needs HTTP/1.1"
     if len(versions) == 1 and VERSION.fullmatch(versions[0].strip()) is None:
-        return 400, "Sec-WebSocket-Version is no number of a version"
-    if content.read(1):  # it would be taken for frames
-        return 400, "a request for a WebSocket has no body"
+        return 400, "Sec-WebSocket-Version is not a valid number"
+    if content.read(1):  # it would be read as frames
+        return 400, "a request for a WebSocket must not have a body"
     return 0, ""
 
 
-def believed_root_path(told: str, client: Any, factory: TransportFactory, server: Server) -> str:
-    """The root path of the request's Daphne-Root-Path where it comes from a trusted proxy, else the server's own."""
+def believed_root_path(from_header: str, client: Any, factory: TransportFactory, server: Server) -> str:
+    """Return the path from the Daphne-Root-Path header if a trusted proxy sent it, else the server's own."""
     own: str = server.root_path
-    return told if factory.proxies and factory.proxies.trusts(client[0] if client else None) else own
+    return from_header if factory.proxies and factory.proxies.trusts(client[0] if client else None) else own
 
 
 def transport_key(transport: Any) -> str:
-    """The key of the configured transport that a socket belongs to; empty where nobody set one."""
+    """Return the key of the configured transport that a socket belongs to; empty if it belongs to none."""
     factory = transport_factory(transport)
     return "" if factory is None else factory.key
 
 
 def transport_factory(transport: Any) -> TransportFactory | None:
-    """The factory of the configured transport that a socket belongs to."""
+    """Return the factory of the configured transport that a socket belongs to; None if it belongs to none."""
     factory: TransportFactory | None = getattr(transport, "wamp_transport_factory", None)
     return factory

@@ -31,19 +31,19 @@ from .tls import TlsError
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 1.0
-"""How often it is looked whether certificates have changed."""
+"""Seconds between two checks whether certificates have changed."""
 
 CHECK_SECONDS: Final = 2.0
-"""How often connections are looked at whose peers take their time."""
+"""Seconds between two checks of the timeouts of all connections."""
 
-CHECKED_AT_ONCE: Final = 256
-"""Connections of which that is asked before others have their turn."""
+CHECKS_PER_TURN: Final = 256
+"""Connections whose timeouts are checked in one turn of the event loop."""
 
 
 def report_bugs(event: Mapping[str, Any]) -> None:
-    """Pass on what Twisted says of exceptions that nobody handled."""
+    """Log an unhandled exception that Twisted reports."""
     failure = event.get("log_failure")
-    if failure is None or failure.check(ReactorNotRunning):  # as when a second signal asks to stop
+    if failure is None or failure.check(ReactorNotRunning):  # for example if a second signal stops the server
         return
     if event.get("log_level") is LogLevel.critical:
         logger.error("Unhandled error", exc_info=(failure.type, failure.value, failure.getTracebackObject()))
@@ -65,19 +65,19 @@ def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
 
 
 class ListenError(OSError):
-    """Addresses that cannot be listened on; the message names each."""
+    """One or more transports cannot be opened. The message names each of them."""
 
 
 class WampServer(Server):  # type: ignore[misc]
     """Daphne's server for several transports.
 
-    ``on_start`` runs when the loop does and sets ``wanted``; ``on_stop`` runs before it ends, so that sessions can be
-    told. ``failure`` says why the server stopped, if it could not start. ``busy_poll``: seconds, see
+    ``on_start`` is called when the event loop runs, and sets ``wanted``. ``on_stop`` is called before the loop ends,
+    and closes sessions. ``failure`` is the exception that prevented the start, if any. ``busy_poll`` is in seconds; see
     :mod:`~wamp_transport.transports.event_loop`.
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
-    """Made for each WebSocket."""
+    """The class of the protocol of each WebSocket."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class WampServer(Server):  # type: ignore[misc]
         self.ws_factory.protocol = self.websocket_protocol
         # Autobahn's own timer rounds down to whole seconds: a ping timeout of one second could be none at all.
         use_timer(self.ws_factory, self.loop)
-        # Daphne sends Twisted's log nowhere; an exception in a callback is a bug to be told.
+        # Daphne discards Twisted's log, but an exception in a callback is a bug that must be reported.
         globalLogPublisher.addObserver(report_bugs)  # type: ignore[arg-type]
         reactor.callWhenRunning(self._start)
 
@@ -135,10 +135,11 @@ class WampServer(Server):  # type: ignore[misc]
             self._announce()
 
     async def listen(self, listeners: Mapping[str, Listener]) -> None:
-        """Listen for just these transports: what is new opens, what is gone closes, the rest stays.
+        """Open new transports, apply changes to open ones, and close those that are not in ``listeners``.
 
-        Raises ListenError for those that cannot; the others are open then.
+        Raises ListenError if some cannot be opened; all others are open then.
         """
+        # Closed before others are opened, because a new transport may use the same address.
         for key, transport in list(self._transports.items()):
             if key not in listeners or not transport.can_keep_socket(listeners[key]):
                 await self._close(key)
@@ -155,7 +156,7 @@ class WampServer(Server):  # type: ignore[misc]
             raise ListenError("; ".join(faults))
 
     def websocket_for(self, key: str, request: UpgradeRequest) -> WampWebSocketProtocol | None:
-        """The protocol for a usual handshake, where a service is at its path and needs no more to be parsed."""
+        """Return the protocol for a parsed request; None if no service has its path, or Autobahn must parse it."""
         service = self.find_service(key, request.path)
         if service is None or is_debugged(service):
             return None
@@ -189,7 +190,7 @@ class WampServer(Server):  # type: ignore[misc]
         await defer.maybeDeferred(port.stopListening).asFuture(self.loop)
 
     async def _watch_certificates(self) -> None:
-        """Take certificates that have changed."""
+        """Reload certificates whose files have changed."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             for transport in list(self._transports.values()):
@@ -197,7 +198,7 @@ class WampServer(Server):  # type: ignore[misc]
                     await asyncio.to_thread(transport.tls.renew)
 
     def refresh(self) -> None:
-        """The configuration has changed: open connections take the options of their paths."""
+        """Apply a changed configuration to open connections: they get the new options of their paths."""
         self._protocols.clear()
         found: dict[tuple[str, bytes], PathService | None] = {}
         for protocol in list(self.connections):
@@ -211,7 +212,7 @@ class WampServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the ASGI application for a connection, with the direct transport in its scope."""
         if isinstance(protocol, WampWebSocketProtocol):
-            # As they came: subprotocols not percent-decoded, no ";" and no "//host" cut off the path.
+            # Unchanged from the request: Daphne decodes subprotocols, and removes ";" and "//host" from the path.
             scope["subprotocols"] = list(protocol.websocket_protocols)
             scope["raw_path"] = protocol.target
             if protocol.target.startswith(b"/"):
@@ -225,13 +226,13 @@ class WampServer(Server):  # type: ignore[misc]
         return queue
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """One ASGI event from an application; between pieces of a body it waits for the client to keep up."""
+        """Carry out an ASGI event. Between parts of a body, wait until the client has caught up."""
         await super().handle_reply(protocol, message)
         if message.get("more_body") and isinstance(protocol, TransportRequest):
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Daphne looks at all connections every second for applications that have ended. Here they tell."""
+        """Do nothing. Daphne checks each second which applications have ended; here each task reports its own end."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]
@@ -251,7 +252,7 @@ class WampServer(Server):  # type: ignore[misc]
                 logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
-        """A connection ended; a handshake may fail before it was ever counted."""
+        """Handle the end of a connection, which is unknown here if its handshake failed early."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return
@@ -267,26 +268,26 @@ class WampServer(Server):  # type: ignore[misc]
         task.cancel()
 
     def timeout_checker(self) -> None:
-        """Daphne's look at connections whose peers take their time, in pieces: with thousands others would wait."""
+        """Check the timeouts of all connections, over several loop iterations so that peers do not have to wait."""
         self._check_timeouts(list(self.connections))
 
     def _check_timeouts(self, protocols: list[Any]) -> None:
-        for protocol in protocols[-CHECKED_AT_ONCE:]:
+        for protocol in protocols[-CHECKS_PER_TURN:]:
             details = self.connections.get(protocol)
             if details is None or "disconnected" in details:
                 continue
             try:
                 protocol.check_timeouts()
-            except Exception:  # a bug with one connection: the others' time must not stand still
-                logger.exception("The time of a connection cannot be checked")
-        del protocols[-CHECKED_AT_ONCE:]
+            except Exception:  # a bug with one connection must not stop the checks of the others
+                logger.exception("Cannot check the timeouts of a connection")
+        del protocols[-CHECKS_PER_TURN:]
         if protocols:
             self.loop.call_soon(self._check_timeouts, protocols)
         else:
             reactor.callLater(CHECK_SECONDS, self.timeout_checker)  # type: ignore[arg-type]
 
     def kill_all_applications(self) -> Any:
-        """Before the loop ends: tell sessions, then end what is left."""
+        """Close sessions, then cancel the remaining applications, before the loop ends."""
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop_all(), loop=self.loop))
 
     async def _stop_all(self) -> None:
@@ -297,7 +298,7 @@ class WampServer(Server):  # type: ignore[misc]
         try:
             await self._on_stop()
         except Exception:
-            logger.exception("Saying goodbye failed; the server stops all the same")
+            logger.exception("Cannot close the sessions properly; the server stops nevertheless")
         self._flush_scheduler.flush_all()
         tasks: list[asyncio.Task[Any]] = [
             details["application_instance"]

@@ -1,6 +1,6 @@
-"""The handshake for a request that was parsed in one go: neither Daphne's nor Autobahn's parser sees it.
+"""The handshake for a request that was parsed in one step, without the parsers of Daphne and Autobahn.
 
-This module does what they would do with such a request, on their protocol object, in a fraction of the time.
+It sets the same state on the protocol as they would, in a fraction of the time.
 """
 
 import time
@@ -12,13 +12,13 @@ from .options import restart_pings, tune_socket
 
 
 class LoggedRequest(NamedTuple):
-    """A request as far as Daphne needs it for its log."""
+    """The part of a request that Daphne's log needs."""
 
     path: str
 
 
 class SimpleHandshake:
-    """The handshake of one protocol, of a class that :func:`~.protocol.protocol_with` has made: it has the options."""
+    """The handshake of one protocol. :func:`~.protocol.protocol_with` has set the options on the protocol's class."""
 
     __slots__ = ("_protocol", "_request")
 
@@ -55,7 +55,7 @@ class SimpleHandshake:
         protocol.applicationCreateWorked(server.create_application(protocol, scope))
 
     def accept(self, subprotocol: str | None, headers: list[tuple[bytes, bytes]]) -> None:
-        """Answer the request, and open the connection."""
+        """Accept the request and open the connection."""
         protocol = self._protocol
         if subprotocol:
             headers = [*headers, (b"Sec-WebSocket-Protocol", subprotocol.encode())]
@@ -74,7 +74,7 @@ class SimpleHandshake:
             protocol.consumeData()
 
     def _adopt_transport(self, transport: Any) -> None:
-        """Do what Autobahn does with a new connection, except for what only its log and its clients use."""
+        """Do what Autobahn does with a new connection, without the parts that only its log and its clients use."""
         protocol = self._protocol
         protocol.transport = transport
         protocol.connected = 1

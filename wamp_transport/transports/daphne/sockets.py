@@ -1,7 +1,7 @@
-"""Listening sockets and accepted connections: Twisted's classes with limits, and with a shorter path for reads.
+"""Listening sockets and accepted connections: Twisted's classes with limits, and with faster reads.
 
-Each connection is counted from its accept to its close. The factory of a listening socket can be replaced while it
-listens.
+Each connection is counted from its accept to its close. The factory of a listening socket can be replaced while the
+socket is open.
 """
 
 import errno
@@ -18,18 +18,18 @@ from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
-"""Size of a read in bytes: at first, at least and at most. It doubles while a peer fills it and is processed fast."""
+"""Size of a read in bytes: initial, minimum and maximum. It doubles if a peer fills it and is handled fast."""
 
 SLOW_READ_SECONDS: Final = 0.005
-"""Seconds. After a read that took longer to process, the size is halved: a few bytes can be an event for thousands of
-subscribers, and other peers wait meanwhile."""
+"""After a read whose bytes took longer to handle, the size of a read is halved: a few bytes can be an event for
+thousands of subscribers, and other peers wait meanwhile."""
 
 SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket."""
 
 
 class CountedConnection(DirectSocket):
-    """An accepted connection that counts toward the limits of its port. The event loop calls it directly for reads."""
+    """An accepted connection that counts toward the limits of its port. The event loop calls it directly to read."""
 
     server: Any
     socket: Any
@@ -53,7 +53,7 @@ class CountedConnection(DirectSocket):
     def begin_client(self, client: str) -> str:
         """Count this connection of a proxy for ``client`` from now on.
 
-        Returns why the client is refused, and counts nothing then; an empty string if it is not refused.
+        Return why the client is refused, without counting it; an empty string if it is accepted.
         """
         self.end_client()
         if self.limiter is None:
@@ -73,7 +73,8 @@ class CountedConnection(DirectSocket):
     # Hot path: once per read, and once per peer and turn of the loop.
 
     def doRead(self) -> Any:
-        """Read from the socket and pass the bytes to the protocol. Returns the reason if the connection has ended."""
+        """Read from the socket and pass the bytes to the protocol. Return the reason if the connection has ended."""
+        # One read per turn of the loop, even if the socket has more, so that no peer keeps the others waiting.
         try:
             data = self.socket.recv(self.bufferSize)
         except BlockingIOError:
@@ -83,6 +84,7 @@ class CountedConnection(DirectSocket):
         if not data:
             return main.CONNECTION_DONE
         begin = monotonic()
+        # This can close the connection or replace the protocol, so nothing but the size is used after it.
         self.protocol.dataReceived(data)
         size = len(data)
         if monotonic() - begin > SLOW_READ_SECONDS:
@@ -92,7 +94,7 @@ class CountedConnection(DirectSocket):
         return None
 
     def writeSomeData(self, data: bytes) -> Any:
-        """Write to the socket. Returns the number of bytes it took, or the reason if the connection has ended."""
+        """Write to the socket. Return the number of bytes written, or the reason if the connection has ended."""
         try:
             return self.socket.send(data)
         except BlockingIOError:
@@ -103,7 +105,7 @@ class CountedConnection(DirectSocket):
     # End of the hot path.
 
     def connectionLost(self, reason: Any) -> None:
-        """Stop counting: the socket is closed."""
+        """Stop counting the connection, because its socket is closed."""
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self.end_client()
         if self.limiter is not None:
@@ -137,10 +139,10 @@ class TcpPort(tcp.Port):
 
     def createInternetSocket(self) -> socket.socket:
         """Return a socket that is not bound yet."""
-        made: socket.socket = super().createInternetSocket()  # type: ignore[no-untyped-call]
+        new_socket: socket.socket = super().createInternetSocket()  # type: ignore[no-untyped-call]
         if self.shared:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        return made
+            new_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return new_socket
 
 
 class UnixPort(unix.Port):
@@ -170,7 +172,7 @@ def address_of(peer: Any) -> str | None:
 
 
 def counted(transport: Any) -> CountedConnection | None:
-    """Return the accepted connection below ``transport``, which can be TLS around it; None if there is none."""
+    """Return the accepted connection of ``transport``, which can be wrapped in TLS; None if there is none."""
     while not isinstance(transport, CountedConnection):
         transport = getattr(transport, "transport", None)
         if transport is None:

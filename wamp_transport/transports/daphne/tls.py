@@ -1,4 +1,4 @@
-"""TLS of a transport: contexts made from files, renewed when the files change, and details of the peer.
+"""TLS of a transport: contexts loaded from files and renewed when the files change, and details of the peer.
 
 Sections of RFC 9325: 3.1 (versions), 4.2 (ciphers); RFC 5929 and RFC 9266: channel binding.
 """
@@ -91,7 +91,7 @@ def _ask_clients(context: SSL.Context, material: Material, *, required: bool) ->
 
 
 def _verified(connection: SSL.Connection, certificate: Any, number: int, depth: int, is_good: int) -> bool:
-    """Return OpenSSL's own verdict. The handshake that fails logs the reason."""
+    """Return OpenSSL's own verdict. If it is negative, the handshake fails and the reason is logged."""
     return bool(is_good)
 
 
@@ -100,12 +100,12 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 
 class TlsProtocol(TlsConnection):
-    """A connection with TLS. The protocol that it wraps has it as its transport."""
+    """A connection with TLS. It is the transport of the protocol that it wraps."""
 
     transport: Any
 
     def on_tls_closed(self) -> None:
-        """Close without waiting for the peer's closing alert: a peer that never answers would keep the connection."""
+        """Close without waiting for the peer's closing alert, because a peer might never send it."""
         self.transport.loseConnection()
 
     def on_handshake_failed(self, error: BaseException) -> None:
@@ -115,7 +115,10 @@ class TlsProtocol(TlsConnection):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class _Creator:
-    """Creates connections with the current context."""
+    """The factory that Twisted calls for the OpenSSL object of each new connection.
+
+    ``context`` is replaced when the certificate is renewed.
+    """
 
     def __init__(self, context: SSL.Context) -> None:
         self.context = context
@@ -127,9 +130,11 @@ class _Creator:
 
 
 class TlsFactory(TLSMemoryBIOFactory):
-    """TLS around the connections of another factory. New connections use the newest certificate."""
+    """A factory that adds TLS to the connections of another factory. New connections use the newest certificate."""
 
-    protocol = TlsProtocol  # writes are collected already: Twisted's own buffer would cost a turn of the loop
+    protocol = (
+        TlsProtocol  # unbuffered: writes are collected already, and Twisted's buffer would cost a turn of the loop
+    )
 
     def __init__(self, wrapped: Any, files: TlsFiles, context: SSL.Context) -> None:
         self.files = files
@@ -143,9 +148,9 @@ class TlsFactory(TLSMemoryBIOFactory):
         return None if inner is None else self.protocol(self, inner)  # type: ignore[no-untyped-call]
 
     def needs_renewal(self) -> bool:
-        """Return whether the files have changed since they were read, and not since the last call of this method.
+        """Return whether the files have changed since they were read, but not since the last call of this method.
 
-        The second condition waits until a program has written all of them.
+        The second condition avoids reading files while a program is still writing them.
         """
         state, seen = self.files.state(), self._seen
         self._seen = state
@@ -163,11 +168,11 @@ class TlsFactory(TLSMemoryBIOFactory):
 
 
 def tls_details(transport: Any) -> dict[str, Any]:
-    """Return channel ids, to which a login can be bound (hex), and the client's certificate if it sent one.
+    """Return the channel ids in hex, for channel binding, and the client's certificate if it sent one.
 
-    Returns nothing for a connection without TLS. Call it after the handshake. RFC 9266 defines ``tls-unique`` up to
-    TLS 1.2 only. For TLS 1.3 it is the Finished of the client here too, as in Autobahn and Crossbar: it identifies the
-    channel as well.
+    Return an empty dict for a connection without TLS. Call it after the handshake. RFC 9266 defines ``tls-unique`` up
+    to TLS 1.2 only. For TLS 1.3, the client's Finished message is used, as in Autobahn and Crossbar. It identifies the
+    channel too.
     """
     if not isinstance(transport, TlsProtocol):
         return {}
@@ -185,7 +190,7 @@ def tls_details(transport: Any) -> dict[str, Any]:
 
 
 def openssl_reason(error: BaseException) -> str:
-    """Return why a handshake failed, in OpenSSL's words."""
+    """Return OpenSSL's reason why a handshake failed."""
     reasons = error.args[0] if isinstance(error, SSL.Error) and error.args else None
     if isinstance(reasons, list) and reasons:
         return ", ".join(str(reason[-1]) for reason in reasons)
@@ -209,7 +214,7 @@ def certificate_details(certificate: Certificate) -> dict[str, Any]:
 
 
 def _names(name: Name) -> dict[str, str]:
-    """Return the attributes by their short names, ``cn``, ``o`` and so on. Of a repeated attribute the last counts."""
+    """Return the attributes by their short names, ``cn``, ``o`` and so on. If one is repeated, use the last value."""
     return {attribute.rfc4514_attribute_name.lower(): str(attribute.value) for attribute in name}
 
 

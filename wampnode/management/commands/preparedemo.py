@@ -1,4 +1,4 @@
-"""``manage.py preparedemo``: a superuser for the demo, and a word on what is where."""
+"""``manage.py preparedemo``: create a superuser for the demo, and print the addresses."""
 
 import secrets
 from argparse import ArgumentParser
@@ -11,23 +11,23 @@ USERNAME = "admin"
 
 
 class Command(BaseCommand):
-    """Makes the demo's superuser once, with a random password that is shown once."""
+    """Create the superuser of the demo with a random password, which is printed once."""
 
-    help = "Prepares the demo: a superuser with a random password, and a list of what is where."
+    help = "Create a superuser for the demo with a random password, and print the addresses of the demo."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """``--address``."""
-        parser.add_argument("--address", default="127.0.0.1:8080", help="Where the demo will be served.")
+        """Add ``--address``."""
+        parser.add_argument("--address", default="127.0.0.1:8080", help="Address at which the demo will be served.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make the user unless there is one, and say what is where."""
+        """Create the user if there is no superuser, and print the addresses."""
         address = options["address"]
         users = get_user_model()._default_manager
-        login = "password as first shown; 'manage.py changepassword admin' sets another"
+        login = "the password was printed at the first start; change it with 'manage.py changepassword admin'"
         if not users.filter(is_superuser=True).exists():
             password = secrets.token_urlsafe(12)
             users.create_superuser(USERNAME, email=None, password=password)
-            login = f"user {USERNAME}, password {password} (shown only this once)"
+            login = f"user {USERNAME}, password {password} (printed only once)"
         self.stdout.write(
             f"\n  Demo page    http://{address}/\n"
             f"  WAMP         ws://{address}/ws   realm realm1\n"

@@ -117,17 +117,17 @@ class Recorder:
         self.overflows: list[int] = []
         self.on_message: Callable[[], None] = lambda: None
 
-    def congested(self, is_congested: bool) -> None:
+    def set_congested(self, is_congested: bool) -> None:
         self.congestions.append(is_congested)
 
-    def overflowed(self, waiting: int) -> None:
-        self.overflows.append(waiting)
+    def close_slow_consumer(self, queued_bytes: int) -> None:
+        self.overflows.append(queued_bytes)
 
     def receive(self, data: bytes) -> None:
-        self.accept(data)
-        self.settle()
+        self.feed(data)
+        self.flush_effects()
 
-    def accept(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         self.messages.append(data)
         self.on_message()
         if data == b"close":
@@ -135,7 +135,7 @@ class Recorder:
         elif self.answer is not None:
             self.direct.write(self.answer)
 
-    def settle(self) -> None:
+    def flush_effects(self) -> None:
         self.settled.append(len(self.messages))
 
     def violate(self, message: str) -> None:

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 
 from wamp_transport.config.transport import WebOptions
-from wamp_transport.transports.daphne.channel import LINGER_SECONDS, MOST_HEADERS, LimitedChannel, is_host
+from wamp_transport.transports.daphne.channel import LINGER_SECONDS, MAX_HEADER_LINES, LimitedChannel, is_host
 
 
 class Transport(StringTransport):  # type: ignore[misc]
@@ -113,7 +113,7 @@ def test_bad_request_gets_one_whole_answer_and_the_close(data: bytes, status: in
 
 
 def test_too_many_headers_are_refused() -> None:
-    lines = b"".join(b"X%d: y\r\n" % number for number in range(MOST_HEADERS))
+    lines = b"".join(b"X%d: y\r\n" % number for number in range(MAX_HEADER_LINES))
     served = Served()
     served.send(b"GET / HTTP/1.1\r\n" + lines + b"\r\n")
     assert served.status() == 200

@@ -366,7 +366,7 @@ def test_message_that_is_not_whole_in_time_is_a_violation(begun: bytes) -> None:
     assert peer.connection.violations == []
     peer.server.loop.now += 0.1
     peer.protocol.check_timeouts()
-    assert peer.connection.violations == ["a message was not whole within 5 seconds"]
+    assert peer.connection.violations == ["a message was not complete within 5 seconds"]
 
 
 @pytest.mark.parametrize("short", [True, False])

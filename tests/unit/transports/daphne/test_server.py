@@ -15,12 +15,13 @@ from twisted.python.failure import Failure
 
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol
-from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKED_AT_ONCE, WampServer, report_bugs
+from wamp_transport.transports.daphne.server import CHECK_SECONDS, CHECKS_PER_TURN, WampServer, report_bugs
 from wamp_transport.transports.fast_handshake import parse_simple_upgrade
 
 from .peers import REQUEST, service_with
 
 
+@pytest.mark.expects_errors("Unhandled error")
 def test_exception_in_a_callback_of_twisted_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     log = Logger(observer=report_bugs)
     log.info("nothing")
@@ -179,6 +180,7 @@ def test_connection_is_forgotten_when_it_and_its_application_have_ended(
     server.loop.run_until_complete(live())
 
 
+@pytest.mark.expects_errors("application")
 @pytest.mark.parametrize("bug", [None, KeyError("answering")])
 def test_failure_of_an_application_is_logged_and_told_to_its_connection(
     server: WampServer, application: Application, caplog: pytest.LogCaptureFixture, bug: Exception | None
@@ -222,11 +224,11 @@ def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
     monkeypatch.setattr(reactor, "callLater", lambda seconds, function: again.append((seconds, function)))
 
     async def live() -> None:
-        everyone = [Asked() for _ in range(2 * CHECKED_AT_ONCE + 1)]
+        everyone = [Asked() for _ in range(2 * CHECKS_PER_TURN + 1)]
         for asked in everyone:
             server.protocol_connected(asked)
         server.timeout_checker()
-        assert sum(asked.looks for asked in everyone) == CHECKED_AT_ONCE
+        assert sum(asked.looks for asked in everyone) == CHECKS_PER_TURN
         gone = next(asked for asked in everyone if not asked.looks)
         server.protocol_disconnected(gone)
         await _settle()
@@ -236,6 +238,7 @@ def test_others_have_their_turn_while_timeouts_of_many_are_looked_at(
     server.loop.run_until_complete(live())
 
 
+@pytest.mark.expects_errors("Cannot check the timeouts of a connection")
 def test_connections_are_looked_at_whatever_one_of_them_does(
     server: WampServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -128,6 +128,7 @@ def test_failed_handshake_is_told_in_the_log(tmp_path: Path, files: TlsFiles, ca
     assert memory.transport.disconnecting
 
 
+@pytest.mark.expects_errors("The TLS files have changed but cannot be used, so the old ones stay in use")
 def test_renewal_waits_until_the_files_stand_still_and_keeps_what_works(
     tmp_path: Path, authority: Authority, files: TlsFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -190,6 +191,10 @@ def test_details_of_a_certificate_have_names_and_fingerprints() -> None:
     assert details["sha1"].replace(":", "") == hashlib.sha1(der).hexdigest().upper()
     assert details["sha256"].replace(":", "") == hashlib.sha256(der).hexdigest().upper()
     assert details["sha1"].count(":") == 19
+    assert fingerprints_of(details) == {
+        f"sha1:{hashlib.sha1(der).hexdigest().upper()}",
+        f"sha256:{hashlib.sha256(der).hexdigest().upper()}",
+    }
     assert details["serial"] == str(issued.certificate.serial_number)
     assert details["not_before"] < details["not_after"]
 

@@ -1,4 +1,4 @@
-"""``manage.py prepareshop``: something to sell, and people who buy and keep."""
+"""``manage.py prepareshop``: create products, customers and a shopkeeper."""
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management.base import BaseCommand
@@ -18,14 +18,14 @@ PASSWORD = "shop"
 
 
 class Command(BaseCommand):
-    """Safe to run again: what is there stays."""
+    """Create what is missing. It is safe to run this again."""
 
-    help = "Make products and the users ann and joe (customers) and kim (shopkeeper), password: shop"
+    help = "Create products and the users ann and joe (customers) and kim (shopkeeper), password: shop"
 
     def handle(self, *args: object, **options: object) -> None:
-        """Carry it out."""
+        """Create the products, users, group and role."""
         products = [Product(sku=sku, name=name, price=price, stock=stock) for sku, name, price, stock in PRODUCTS]
-        Product.objects.bulk_create(products, ignore_conflicts=True)  # sends no signals: nobody has to be told
+        Product.objects.bulk_create(products, ignore_conflicts=True)  # sends no signals, so no events are published
         keepers, _ = Group.objects.get_or_create(name="shopkeepers")
         keepers.permissions.set(Permission.objects.filter(content_type__app_label="shop"))
         for name in ("ann", "joe", "kim"):

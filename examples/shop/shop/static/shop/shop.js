@@ -1,25 +1,25 @@
-/** The shop's page: what is on it comes from Django; what changes, and what one does, goes over WAMP. */
+/** The shop's page. Django renders it; changes arrive over WAMP, and actions are WAMP calls. */
 
 import { Connection } from "../wamp_transport/connection.js";
 
 const byId = (id) => document.getElementById(id);
-const orders = byId("orders"); // only for who has logged in
+const orders = byId("orders"); // only in the page of a user who is logged in
 const isKeeper = orders !== null && "keeper" in orders.dataset;
 
 const connection = new Connection("/ws", "shop", { authmethods: ["django-session", "anonymous"] });
 
-function tell(text) {
+function showNotice(text) {
   byId("notice").textContent = text;
   byId("notice").hidden = !text;
 }
 
-/** Do something that may fail; what goes wrong is told in words. */
+/** Run an action and show its error, if any. */
 async function attempt(action) {
-  tell("");
+  showNotice("");
   try {
     return await action();
   } catch (error) {
-    tell(error.message);
+    showNotice(error.message);
   }
 }
 
@@ -27,7 +27,7 @@ async function attempt(action) {
 
 function showProduct(pk, { name, price, stock }) {
   const card = document.querySelector(`[data-product="${pk}"]`);
-  if (!card) return location.reload(); // a new one
+  if (!card) return location.reload(); // a new product
   const number = card.querySelector("[data-stock]");
   if (number.textContent !== String(stock)) flash(card);
   card.querySelector("h2").textContent = name;
@@ -43,7 +43,7 @@ function removeProduct(pk) {
 
 function flash(element) {
   element.classList.remove("changed");
-  void element.offsetWidth; // begins the animation anew
+  void element.offsetWidth; // restarts the animation
   element.classList.add("changed");
 }
 
@@ -64,25 +64,25 @@ function cell(row, content) {
 }
 
 function showOrder(pk, { customer_name: customer, product_name: product, quantity, status }) {
-  const row = document.querySelector(`[data-order="${pk}"]`) ?? place(pk);
+  const row = document.querySelector(`[data-order="${pk}"]`) ?? insertRow(pk);
   row.replaceChildren();
   for (const content of [pk, ...(isKeeper ? [customer] : []), product, quantity]) cell(row, content);
   cell(row, isKeeper && status === "ordered" ? shipButton(pk) : status);
-  noteOrders();
+  updateEmptyText();
 }
 
 function removeOrder(pk) {
   document.querySelector(`[data-order="${pk}"]`)?.remove();
-  noteOrders();
+  updateEmptyText();
 }
 
-/** Says that there are none, where that is so. */
-function noteOrders() {
+/** Show a text if there are no orders. */
+function updateEmptyText() {
   byId("no-orders").hidden = orders.rows.length > 0;
 }
 
-/** A new row; the latest order is on top. */
-function place(pk) {
+/** Insert a row for an order; the latest order is on top. */
+function insertRow(pk) {
   const row = document.createElement("tr");
   row.dataset.order = pk;
   const older = [...orders.rows].find((other) => Number(other.dataset.order) < pk);
@@ -123,13 +123,13 @@ byId("restock")?.addEventListener("click", async () => {
 
 const STATES = { offline: "Offline", connecting: "Connecting", online: "Live", waiting: "Reconnecting" };
 
-/** Pages do not hear what happens while they are away: they ask when they come back. */
+/** Load the current data: the page missed the events while it was disconnected. */
 async function refresh() {
   await show("com.example.shop.catalogue", "product", showProduct, removeProduct);
   if (orders) await show("com.example.shop.orders", "order", showOrder, removeOrder);
 }
 
-/** Show all that a procedure returns, and no more what was shown before and has gone since. */
+/** Show everything that a procedure returns, and remove what it does not return any more. */
 async function show(procedure, kind, showOne, removeOne) {
   const gone = new Set([...document.querySelectorAll(`[data-${kind}]`)].map((element) => Number(element.dataset[kind])));
   const found = await connection.call(procedure);
@@ -146,6 +146,6 @@ connection.addEventListener("change", () => {
   byId("state").textContent = STATES[name];
   document.body.classList.toggle("away", name !== "online");
   if (name === "online") attempt(refresh);
-  else if (reason === "wamp.close.logout") tell("You have logged out. Reload the page to look around.");
+  else if (reason === "wamp.close.logout") showNotice("You have logged out. Reload the page to look around.");
 });
 connection.open();
