@@ -342,22 +342,85 @@ def test_msgpack_extension_in_options_that_is_not_undefined_is_a_violation(node)
 # --- keys made to collide ---
 
 
-def test_large_maps_with_arrays_for_keys_are_refused_in_no_time(node):
-    keys = b"".join(msgpack.packb([number, 1]) + b"\xc0" for number in range(1000))
-    for body in (b"\x91\xde\x03\xe8" + keys, b"\x92\x81\x01\x02\xde\x03\xe8" + keys):
-        peer = node.join("realm1", "msgpack")
-        peer.send_bytes(call_bytes("msgpack", body))
-        assert "key" in assert_aborted(peer)
-    keys = b"".join(b"\x82\x01\x19" + number.to_bytes(2, "big") + b"\xf6" for number in range(1000))
-    peer = node.join("realm1", "cbor")
-    peer.send_bytes(call_bytes("cbor", b"\x81\xb9\x03\xe8" + keys))
+def int_map(serializer: str, count: int, *, more: int = 0) -> bytes:
+    """Args that consist of one map with ``count`` numbers as keys, in a message with ``more`` bytes of text."""
+    value = [dict.fromkeys(range(count)), "x" * more]
+    return msgpack.packb(value) if serializer == "msgpack" else cbor2.dumps(value)
+
+
+@pytest.mark.parametrize("serializer", ["msgpack", "cbor"])
+@pytest.mark.parametrize(("count", "more"), [(101, 0), (101, 5000), (1000, 0), (5000, 0)])
+def test_map_with_many_keys_that_are_not_text_fails_its_request_and_not_the_session(node, serializer, count, more):
+    caller, callee = node.join("realm1", serializer), node.join("realm1", serializer)
+    callee.request([REGISTER, 1, {}, "com.p"])
+    caller.send_bytes(call_bytes(serializer, int_map(serializer, count, more=more)))
+    error = caller.receive()
+    assert error[:5] == [ERROR, CALL, 5, {}, INVALID_PAYLOAD]
+    assert "key" in error[5][0]
+    caller.send([CALL, 6, {}, "com.p"])
+    assert callee.receive()[0] == INVOCATION
+    assert not callee.inbox
+
+
+@pytest.mark.parametrize("serializer", ["msgpack", "cbor"])
+def test_answer_of_a_callee_with_too_many_keys_fails_the_call(node, serializer):
+    caller, callee = node.join("realm1", serializer), node.join("realm1", serializer)
+    callee.request([REGISTER, 1, {}, "com.p"])
+    caller.send([CALL, 5, {}, "com.p"])
+    invocation_id = callee.receive()[1]
+    head = b"\x94\x46" + bytes([invocation_id]) + b"\x80"
+    if serializer == "cbor":
+        head = b"\x84\x18\x46" + bytes([invocation_id]) + b"\xa0"
+    callee.send_bytes(head + int_map(serializer, 101))
+    assert caller.receive()[:5] == [ERROR, CALL, 5, {}, INVALID_PAYLOAD]
+    assert not callee.is_closed
+
+
+@pytest.mark.parametrize("serializer", ["msgpack", "cbor"])
+def test_options_with_many_keys_that_are_not_text_are_a_violation(node, serializer):
+    options = dict.fromkeys(range(101))
+    peer = node.join("realm1", serializer)
+    message = [SUBSCRIBE, 1, {"x": options}, "com.t"]
+    peer.send_bytes(msgpack.packb(message) if serializer == "msgpack" else cbor2.dumps(message))
     assert "key" in assert_aborted(peer)
 
 
-def test_large_msgpack_maps_with_numbers_for_keys_arrive(node):
+def test_set_with_many_values_that_are_not_text_fails_its_request_and_not_the_session(node):
+    peer = node.join("realm1", "cbor")
+    for values in (set(range(101)), frozenset(range(5000))):
+        peer.send_bytes(call_bytes("cbor", cbor2.dumps([values])))
+        assert peer.receive()[4] == INVALID_PAYLOAD
+
+
+@pytest.mark.parametrize("serializer", ["msgpack", "cbor"])
+def test_large_maps_with_arrays_for_keys_fail_their_request(node, serializer):
+    keys = b"".join(msgpack.packb([number, 1]) + b"\xc0" for number in range(1000))
+    bodies = [b"\x91\xde\x03\xe8" + keys, b"\x92\x81\x01\x02\xde\x03\xe8" + keys]
+    if serializer == "cbor":
+        keys = b"".join(b"\x82\x01\x19" + number.to_bytes(2, "big") + b"\xf6" for number in range(1000))
+        bodies = [b"\x81\xb9\x03\xe8" + keys]
+    peer = node.join("realm1", serializer)
+    for body in bodies:
+        peer.send_bytes(call_bytes(serializer, body))
+        error = peer.receive()
+        assert error[4] == INVALID_PAYLOAD
+        assert "key" in error[5][0]
+
+
+@pytest.mark.parametrize("serializer", ["msgpack", "cbor"])
+@pytest.mark.parametrize("more", [0, 5000])
+def test_map_with_a_hundred_numbers_for_keys_arrives(node, serializer, more):
+    caller, callee = node.join("realm1", serializer), node.join("realm1", serializer)
+    callee.request([REGISTER, 1, {}, "com.p"])
+    value = [dict.fromkeys(range(100)), {b"a": {1.5: None}}, "x" * more]
+    caller.send([CALL, 5, {}, "com.p", value])
+    assert callee.receive()[4] == value
+
+
+def test_msgpack_maps_with_many_keys_that_are_text_or_binary_arrive(node):
     caller, callee = node.join("realm1", "msgpack"), node.join("realm1", "msgpack")
     callee.request([REGISTER, 1, {}, "com.p"])
-    value = [{number: "x" for number in range(1000)}, {b"a": {1.5: None}}]
+    value = [{f"{number}": number for number in range(200)}, {b"%d" % number: number for number in range(1000)}]
     caller.send([CALL, 5, {}, "com.p", value])
     assert callee.receive()[4] == value
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..wamp import errors
 from ..wamp.errors import ProtocolViolation, RequestRefused
-from ..wamp.payload import TOO_DEEP
+from ..wamp.payload import TOO_DEEP, InvalidPayload
 from .records import Peer, Session
 
 CANCELING: Final = ("call_canceling", "call_cancelling")
@@ -26,6 +26,8 @@ def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[s
     args, kwargs = message.args, message.kwargs
     if args is TOO_DEEP:
         raise limits.refusal("depth")
+    if type(args) is InvalidPayload:
+        raise RequestRefused(errors.INVALID_PAYLOAD, f"invalid payload: {args.reason}")
     if len(args) + len(kwargs) > limits.payload_size:
         raise limits.refusal("payload_size")
     for part in (args, kwargs):

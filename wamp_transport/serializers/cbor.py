@@ -3,19 +3,23 @@
 The head of a message is checked with the same types as in the other serializations. The payload stays CBOR.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Set
 from io import BytesIO
 from typing import Any, Final
 
 import cbor2
 import msgspec
 
-from ..wamp.errors import ProtocolViolation
+from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
+from ..wamp.payload import InvalidPayload
 from ..wamp.wire import FIXED_FIELDS, WRITERS
 from .structs import (
     DECODE_FAULTS,
     LARGE_MESSAGE_BYTES,
+    MAX_OTHER_KEYS,
+    TOO_MANY_KEYS,
     Values,
     is_opaque,
     message_from_head,
@@ -32,7 +36,13 @@ FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 """Every byte that cannot start a list, a dictionary or a tag."""
 TOO_DEEP_TEXT: Final = "nesting depth"
-"""The text of cbor2's error, which has no class of its own."""
+OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
+"""Texts of cbor2's errors, which have no classes of their own."""
+
+MAX_UNCHECKED_BYTES: Final = MAX_OTHER_KEYS
+"""A message of so many bytes cannot have a map or set with too many keys: each takes a byte at least."""
+MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](?:\x00\x00|\x00{6})?\x01\x02")
+"""The first bytes of maps that may have more than 100 keys, and of sets. They may also be a part of something else."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
@@ -125,6 +135,8 @@ class CborSerializer:
             if _is_too_deep(fault):
                 return without_payload(_elements(data), FAULTS)
             raise violation(fault) from fault
+        except PayloadError as fault:
+            return without_payload(_elements(data), FAULTS, InvalidPayload(str(fault)))
         return message
 
     def encode(self, message: Message, payload_format: str) -> bytes:
@@ -181,12 +193,44 @@ class CborSerializer:
 
 
 def _loads(data: bytes) -> Any:
+    """Return the values of a message. Raises PayloadError if a map or set has too many keys, or may have."""
+    if len(data) <= MAX_UNCHECKED_BYTES:
+        return _load(data)
+    try:
+        return _load(data, strict_hashable_types=True)
+    except cbor2.CBORError as fault:
+        if not any(text in str(fault) for text in OTHER_KEY_TEXTS):
+            raise
+    may_have_many = MANY_KEYS.search(data) is not None
+    if may_have_many and len(data) > LARGE_MESSAGE_BYTES:
+        # Only decoding could tell how many keys there are, and it builds the map.
+        raise PayloadError("a large message has a map or set with a key that is neither text nor binary")
+    value = _load(data)
+    if may_have_many:
+        _check_key_counts(value)
+    return value
+
+
+def _load(data: bytes, **options: Any) -> Any:
     stream = BytesIO(data)
-    # Keys of other types can be made to collide, which takes quadratic time.
-    value = cbor2.load(stream, semantic_decoders=TAGS, strict_hashable_types=len(data) > LARGE_MESSAGE_BYTES)
+    value = cbor2.load(stream, semantic_decoders=TAGS, **options)
     if stream.tell() != len(data):
         raise ProtocolViolation("malformed message: trailing bytes")
     return value
+
+
+def _check_key_counts(value: Any) -> None:
+    """Raise PayloadError if a map or set has too many keys that are neither text nor binary."""
+    if isinstance(value, Mapping | Set):
+        if sum(not isinstance(key, str | bytes) for key in value) > MAX_OTHER_KEYS:
+            raise PayloadError(TOO_MANY_KEYS)
+        value = [*value, *value.values()] if isinstance(value, Mapping) else value
+    elif isinstance(value, cbor2.CBORTag):
+        value = [value.value]
+    elif not isinstance(value, list | tuple):
+        return
+    for each in value:
+        _check_key_counts(each)
 
 
 def _is_too_deep(fault: Exception) -> bool:
@@ -197,7 +241,7 @@ def _elements(data: bytes) -> Iterator[Any]:
     """Yield the elements of a message, reading no further than needed. ``undefined`` becomes None."""
     stream = BytesIO(data)
     count = stream.read(1)[0] - 0x80
-    decoder = cbor2.CBORDecoder(stream, semantic_decoders=TAGS)
+    decoder = cbor2.CBORDecoder(stream, semantic_decoders=TAGS, strict_hashable_types=True)
     for _ in range(count if count < 24 else 0):
         value = decoder.decode()
         yield None if _is_undefined(value) else value

@@ -1,19 +1,22 @@
 """``wamp.2.msgpack``: MessagePack, which distinguishes text from binary."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import reduce
 from typing import Any, Final
 
 import msgpack
 import msgspec
 
-from ..wamp.errors import ProtocolViolation
+from ..wamp.errors import PayloadError
 from ..wamp.messages import Message
-from ..wamp.payload import ABSENT
+from ..wamp.payload import ABSENT, InvalidPayload
 from .payloads import is_nested_deeper
 from .structs import (
     DECODE_FAULTS,
     LARGE_MESSAGE_BYTES,
+    MAX_OTHER_KEYS,
+    TOO_MANY_KEYS,
     StructSerializer,
     Values,
     is_opaque,
@@ -43,7 +46,14 @@ SIMPLE: Final[Any] = reduce(
 """Simple values, which nearly all payload consists of: text, keys and depth are checked in one pass. Binary cannot
 stand beside text here.
 """
-SIMPLE_KEYS: Final = frozenset({str, bytes, int, float, bool, type(None)})
+RANDOM_HASHES: Final = frozenset({str, bytes})
+"""The types whose hashes a peer cannot choose."""
+SIMPLE_KEYS: Final = frozenset({int, float, bool, type(None)})
+"""The other types of keys that are accepted in large messages."""
+MAX_UNCHECKED_BYTES: Final = 2 * MAX_OTHER_KEYS
+"""A message of so many bytes cannot have a map with too many keys: a key and a value take two bytes at least."""
+LARGE_MAPS: Final = (b"\xde", b"\xdf")
+"""The first bytes of maps with more than 15 keys."""
 
 
 class MsgPackSerializer(StructSerializer):
@@ -64,11 +74,18 @@ class MsgPackSerializer(StructSerializer):
 
     def decode(self, data: bytes) -> Message:
         try:
-            if len(data) > LARGE_MESSAGE_BYTES and not self._is_simple(data):
-                check_large(data)
+            size = len(data)
+            if size > MAX_UNCHECKED_BYTES:
+                if size > LARGE_MESSAGE_BYTES:
+                    if not self._is_simple(data):
+                        check_large(data)
+                elif LARGE_MAPS[0] in data or LARGE_MAPS[1] in data:
+                    check_key_counts(data)
             return super().decode(data)
         except (RecursionError, msgpack.StackError):
             return without_payload(self.elements(data), UNPACK_FAULTS)
+        except PayloadError as fault:
+            return without_payload(self.elements(data), UNPACK_FAULTS, InvalidPayload(str(fault)))
 
     def elements(self, data: bytes) -> Iterator[Any]:
         unpacker = msgpack.Unpacker(max_buffer_size=0, ext_hook=lambda code, content: None)
@@ -162,8 +179,9 @@ def lists(data: bytes) -> Any:
 
 
 def check_large(data: bytes) -> None:
-    """Raise ProtocolViolation unless ``data`` is valid and has simple keys. The hashes of other keys can be made to
-    collide.
+    """Raise ProtocolViolation unless ``data`` is valid, and PayloadError unless its keys are simple and not too many.
+
+    See :data:`MAX_OTHER_KEYS`.
     """
     try:
         try:
@@ -179,10 +197,26 @@ def check_large(data: bytes) -> None:
         raise violation(fault) from fault
 
 
-def _check_keys(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    if not all(type(key) in SIMPLE_KEYS for key, _ in pairs):
-        raise ProtocolViolation("malformed message: a map has a key that is neither text, binary nor a number")
-    return pairs
+def check_key_counts(data: bytes) -> None:
+    """Raise PayloadError if a map has too many keys that are neither text nor binary. Other faults are not reported."""
+    with suppress(*UNPACK_FAULTS):
+        msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_key_count)
+
+
+def _check_keys(pairs: list[tuple[Any, Any]]) -> list[Any]:
+    """Return a value that is no valid key. Raises PayloadError for keys of other types, or too many."""
+    others = _check_key_count(pairs)
+    if not SIMPLE_KEYS.issuperset(others):
+        raise PayloadError("a map has a key that is neither text, binary nor a number")
+    return []
+
+
+def _check_key_count(pairs: list[tuple[Any, Any]]) -> list[type[Any]]:
+    """Return the types of the keys that are neither text nor binary. Raises PayloadError if they are too many."""
+    others = [kind for key, _ in pairs if (kind := type(key)) not in RANDOM_HASHES]
+    if len(others) > MAX_OTHER_KEYS:
+        raise PayloadError(TOO_MANY_KEYS)
+    return others
 
 
 def _is_undefined(value: Any) -> bool:

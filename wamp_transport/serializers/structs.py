@@ -9,7 +9,7 @@ import msgspec
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.ids import MAX_ID
 from ..wamp.messages import CODES, NAMES, PAYLOAD_MESSAGES, Message
-from ..wamp.payload import ABSENT, TOO_DEEP
+from ..wamp.payload import ABSENT, TOO_DEEP, InvalidPayload
 from ..wamp.wire import FIXED_FIELDS, WRITERS
 
 Values = Callable[[str, Any], Any]
@@ -25,6 +25,14 @@ PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.ite
 
 LARGE_MESSAGE_BYTES = 2048
 """Bytes from which on map keys are checked before maps are built: colliding keys take quadratic time."""
+
+MAX_OTHER_KEYS = 100
+"""Keys of a map, or elements of a set, that are neither text nor binary.
+
+Invariant: no dict or set is built of more such values of a peer. Their hashes are not random, so a peer can choose
+values that collide, and each look-up then takes as long as there are values.
+"""
+TOO_MANY_KEYS = f"a map has more than {MAX_OTHER_KEYS} keys that are neither text nor binary"
 
 
 class StructSerializer:
@@ -101,19 +109,23 @@ def unsayable(name: str, fault: Exception) -> PayloadError:
     return PayloadError(f"{name} cannot represent this payload: {because}")
 
 
-def without_payload(elements: Iterator[Any], faults: tuple[type[Exception], ...] = DECODE_FAULTS) -> Message:
-    """Return a message made of the first elements only, because its payload is nested too deep to be read.
+def without_payload(
+    elements: Iterator[Any],
+    faults: tuple[type[Exception], ...] = DECODE_FAULTS,
+    payload: InvalidPayload = TOO_DEEP,
+) -> Message:
+    """Return the message that the first elements make. ``payload`` says why its payload is not read.
 
-    Raises ProtocolViolation if the message has no payload or if other elements are nested too deep. ``faults`` are the
-    exceptions that reading may raise.
+    Raises ProtocolViolation if the message has no payload or the fault is elsewhere. ``faults`` are the exceptions
+    that reading may raise.
     """
     try:
         code: Any = next(elements, None)
         head = [code, *islice(elements, PAYLOAD_POSITION.get(code, 1) - 1)]
         message: Any = message_from_head(head, lambda value: False)
-        message.args = TOO_DEEP
+        message.args = payload
     except faults as fault:
-        raise ProtocolViolation("malformed message: nested too deeply") from fault
+        raise ProtocolViolation(f"malformed message: {payload.reason}") from fault
     return message  # type: ignore[no-any-return]
 
 

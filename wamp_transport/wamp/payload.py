@@ -21,14 +21,22 @@ ABSENT: Final = Raw(b"")
 """Marks args or kwargs that are absent from a message. Compare it by identity."""
 
 
-class _TooDeep:
-    """A size larger than any limit, which makes size checks fail and look at the payload itself."""
+class InvalidPayload:
+    """Stands for the args of a message whose payload cannot be accepted: the request fails, and the session goes on.
+
+    ``reason`` is for people. The size is larger than any limit, so size checks fail and look at the payload itself.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
     def __len__(self) -> int:
         return maxsize
 
 
-TOO_DEEP: Final[Any] = _TooDeep()
+TOO_DEEP: Final[Any] = InvalidPayload("nested too deeply")
 """Marks the args of a message whose payload is nested too deeply for its serializer. Compare it by identity."""
 
 PYTHON: Final = "python"

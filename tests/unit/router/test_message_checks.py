@@ -15,7 +15,7 @@ from wamp_transport.router.options import Limits
 from wamp_transport.serializers.registry import is_deeper
 from wamp_transport.wamp.errors import ProtocolViolation, RequestRefused
 from wamp_transport.wamp.messages import Call, CallOptions
-from wamp_transport.wamp.payload import ABSENT, TOO_DEEP
+from wamp_transport.wamp.payload import ABSENT, TOO_DEEP, InvalidPayload
 
 
 def refused(session, uri="com.x", args=ABSENT, kwargs=ABSENT, **limits):
@@ -41,6 +41,7 @@ RAW = msgspec.Raw
         ({"args": RAW(b"[[[1]]]"), "depth": 2}, "wamp.error.invalid_payload"),
         ({"kwargs": RAW(b'{"a":[[1]]}'), "depth": 2}, "wamp.error.invalid_payload"),
         ({"args": TOO_DEEP}, "wamp.error.invalid_payload"),
+        ({"args": InvalidPayload("any")}, "wamp.error.invalid_payload"),
         ({"args": TOO_DEEP, "payload_size": 5}, "wamp.error.invalid_payload"),
     ],
 )

@@ -18,7 +18,7 @@ from wamp_transport.wamp.messages import (
     Unsubscribe,
     Unsubscribed,
 )
-from wamp_transport.wamp.payload import ABSENT
+from wamp_transport.wamp.payload import ABSENT, InvalidPayload
 
 CBOR = SERIALIZERS["cbor"]
 RAW = msgspec.Raw
@@ -133,10 +133,30 @@ def test_fault_in_options_names_its_place():
         decode(options={"retain": 1})
 
 
-def test_keys_of_other_types_are_taken_in_small_messages_only():
+def reason(message):
+    """Why the payload of a message is not accepted."""
+    assert type(message.args) is InvalidPayload
+    return message.args.reason
+
+
+def test_keys_of_other_types_are_accepted_if_they_are_few():
     assert decode([{1: 2, (1, 2): 3}])
-    with pytest.raises(ProtocolViolation, match="key"):
-        decode([{1: 2}, "x" * 4096])
+    assert decode([{1: 2}, {3, 4}, "x" * 4096])
+    hundred = dict.fromkeys(range(100))
+    assert CBOR.values(decode([hundred, {**hundred, "text": 1}]).args) == [hundred, {**hundred, "text": 1}]
+    assert "100 keys" in reason(decode([dict.fromkeys(range(101))]))
+    for value in ({1: dict.fromkeys(range(101))}, [{*range(101)}], cbor2.CBORTag(5000, [dict.fromkeys(range(101))])):
+        assert "100 keys" in reason(decode([value]))
+
+
+def test_large_message_that_may_have_many_keys_of_other_types_is_not_decoded():
+    for value in (dict.fromkeys(range(1000)), {*range(1000)}, {1: "\u0439" * 2000}):
+        assert "neither text nor binary" in reason(decode([value]))
+
+
+def test_many_keys_of_other_types_beside_payload_are_a_violation():
+    with pytest.raises(ProtocolViolation, match="100 keys"):
+        decode(options={"x": dict.fromkeys(range(101))})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from wamp_transport.serializers.msgpack import check_large
 from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.serializers.structs import TOO_MANY_KEYS
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import Call, CallOptions, PublishOptions, Unsubscribe
 from wamp_transport.wamp.payload import ABSENT
@@ -109,6 +110,18 @@ def test_large_messages_with_simple_keys_are_taken(value):
     assert decode([value])
 
 
+def after_large_topic(data):
+    return MSGPACK.decode(b"\x95\x10\x01\x80\xda\x10\x00" + b"t" * 4096 + b"\x91" + data)
+
+
+@pytest.mark.parametrize("data", [b"\x81\x01\xa1\xff", b"\x81\x01", b"\xc1", b"\xa1\xff", b"\x01\x02"])
+def test_large_messages_with_faults_are_a_violation(data):
+    with pytest.raises(ProtocolViolation):
+        check_large(data)
+    with pytest.raises(ProtocolViolation):
+        after_large_topic(data)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -116,18 +129,31 @@ def test_large_messages_with_simple_keys_are_taken(value):
         b"\x82\x80\x01\x01\x02",
         b"\x82\xd4\x05\x00\x01\x01\x02",
         b"\x81\x01\x81\x91\x01\x02",
-        b"\x81\x01\xa1\xff",
-        b"\x81\x01",
-        b"\xc1",
-        b"\xa1\xff",
-        b"\x01\x02",
+        msgpack.packb(dict.fromkeys(range(101))),
+        msgpack.packb([{1: dict.fromkeys(range(101))}]),
     ],
 )
-def test_large_messages_with_other_keys_or_faults_are_a_violation(data):
-    with pytest.raises(ProtocolViolation):
+def test_large_messages_with_other_keys_or_too_many_have_invalid_payload(data):
+    with pytest.raises(PayloadError, match="key"):
         check_large(data)
+    assert "key" in after_large_topic(data).args.reason
+
+
+def test_number_of_other_keys_is_checked_in_small_messages():
+    hundred = dict.fromkeys(range(100))
+    assert MSGPACK.values(decode([hundred, {**hundred, "a": 1, b"b": 2}]).args) == [
+        hundred,
+        {**hundred, "a": 1, b"b": 2},
+    ]
+    assert decode([{index: 0 for index in range(101)}]).args.reason == TOO_MANY_KEYS
+    # Keys that are equal count as well: only building the map could tell.
+    same = b"\x95\x10\x01\x80\xa1t\x91\xde\x00\x65" + 101 * b"\x01\x00"
+    assert MSGPACK.decode(same).args.reason == TOO_MANY_KEYS
+
+
+def test_fault_is_found_whatever_the_number_of_keys():
     with pytest.raises(ProtocolViolation):
-        MSGPACK.decode(b"\x95\x10\x01\x80\xda\x10\x00" + b"t" * 4096 + b"\x91" + data)
+        MSGPACK.decode(b"\x95\x10\x01\x80\xa1t\x91\xde\x00\x65" + 101 * b"\x01")
 
 
 def nested(depth, innermost):
@@ -147,9 +173,10 @@ def test_depth_of_many_values_is_told_exactly(depth, innermost):
 
 
 @pytest.mark.parametrize("depth", range(10))
-@pytest.mark.parametrize("bad", [b"\xa1\xff", b"\xc1", b"\x81\x91\x01\x02"])
+@pytest.mark.parametrize("bad", [b"\xa1\xff", b"\xc1"])
 def test_large_message_is_checked_at_any_depth(bad, depth):
     good = msgpack.packb([16, 1, {}, "a.b", [LARGE, 0]])
     assert good.endswith(b"\x00")
     with pytest.raises(ProtocolViolation):
-        SERIALIZERS["msgpack"].decode(good[:-1] + b"\x91" * depth + bad)
+        MSGPACK.decode(good[:-1] + b"\x91" * depth + bad)
+    assert "key" in MSGPACK.decode(good[:-1] + b"\x91" * depth + b"\x81\x91\x01\x02").args.reason
