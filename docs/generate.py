@@ -152,7 +152,7 @@ effect.
 | ABORT | closes the connection | connect again for another attempt |
 | denied logins | `wamp.error.authentication_denied` instead of `not_authorized` | check for the new URI |
 | authenticators that fail or do not exist | `wamp.error.authentication_failed` | check for the new URI |
-| `wamp.session.on_leave` | in the dialect `specification`: three arguments: session, authid, authrole | realm option `dialect: "crossbar"`, the default of configurations in files |
+| `wamp.session.on_leave` | three arguments, unless the dialect is `crossbar` | see the realm option `dialect` |
 | progressive results | only for callers that ask with `receive_progress` | set the option |
 | `disclose_me` | discloses the caller or publisher | realm option `allow_disclose_me: false` refuses it |
 | RESULT | does not name the callee | let the callee put its name in the result |

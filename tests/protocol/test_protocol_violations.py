@@ -216,10 +216,9 @@ def test_option_of_a_feature_not_announced_is_a_violation_wherever_it_goes(alice
     assert answer[2] == "wamp.error.protocol_violation"
 
 
-@pytest.mark.parametrize("message", [[48, 1, {}, "com.p", [], {5: 1}], [48, 1, {5: 1}, "com.p"]])
 @pytest.mark.parametrize("other", ["msgpack", "cbor"])
-def test_numbers_as_keys_of_kwargs_and_options_are_a_violation(node, other, message):
+def test_numbers_as_keys_of_options_are_a_violation(node, other):
     peer = node.join("realm1", other)
-    answer = peer.request(message)
+    answer = peer.request([48, 1, {5: 1}, "com.p"])
     assert answer[0] == 3
     assert "str" in answer[1]["message"] or "text keys" in answer[1]["message"]

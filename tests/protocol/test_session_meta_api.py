@@ -171,9 +171,10 @@ def test_on_leave_always_has_three_arguments(node, admin, alice, end):
 def test_on_leave_has_one_argument_in_the_dialect_of_crossbar(serializer, end):
     node = MemoryNode(in_dialect("crossbar"))
     alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
+    session_id = bob.session_id
     listen(alice, "on_leave")
     end(node, bob)
-    assert alice.receive()[4] == [bob.session_id]
+    assert alice.receive()[4] == [session_id]
 
 
 @pytest.mark.parametrize("end", [by_goodbye, by_violation, by_router])

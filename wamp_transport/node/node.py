@@ -28,6 +28,7 @@ from ..router.effects import (
     Send,
     SessionJoined,
     SessionLeft,
+    SilentRefusal,
     StopSending,
     Withdraw,
 )
@@ -407,12 +408,17 @@ class Node:
         self._after_control()
 
 
+def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:
+    node.observers.request_refused(effect.session_id, effect.error)
+
+
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     SessionJoined: Node._report_joined,  # type: ignore[dict-item]
     SessionLeft: Node._report_left,  # type: ignore[dict-item]
     AwaitNextHello: Node._await_next_hello,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
+    SilentRefusal: _report_silent_refusal,  # type: ignore[dict-item]
     Record: Node._report_recorded,  # type: ignore[dict-item]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]

@@ -29,7 +29,7 @@ from ..wamp.payload import PYTHON, positional
 from ..wamp.uris import is_reserved, is_uri
 from .broker import Broker
 from .dealer import Dealer
-from .effects import Effect, Send
+from .effects import Effect, Send, SilentRefusal
 from .environment import Environment, RouterProcedure
 from .limits import Owner, SessionLimits
 from .meta.context import Context
@@ -321,11 +321,12 @@ class Realm:
         self._last_requests[session.id] = request_id
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
-        if isinstance(message, Publish) and not message.options.acknowledge:
-            return
         request_type = CODES[type(message)]
         error = Error(request_type, message.request_id, ErrorDetails(), refusal.uri, positional(str(refusal)))
-        self._outbox.append(Send((session.id,), error, PYTHON))
+        if isinstance(message, Publish) and not message.options.acknowledge:
+            self._outbox.append(SilentRefusal(session.id, error))
+        else:
+            self._outbox.append(Send((session.id,), error, PYTHON))
 
 
 def has_role(options: RealmOptions, name: str) -> bool:

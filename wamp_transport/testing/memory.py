@@ -27,6 +27,7 @@ from ..router.effects import (
     Record,
     Resume,
     Send,
+    SilentRefusal,
     StopSending,
     Withdraw,
 )
@@ -70,6 +71,7 @@ class MemoryNode:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
         self.now = 0.0
         self.records: list[Record] = []
+        self.silent_refusals: list[SilentRefusal] = []
         self.questions: list[AuthenticationRequest | AuthorizationRequest] = []
         self.random = 0
         self.router = Router(
@@ -176,6 +178,8 @@ class MemoryNode:
             self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
         elif isinstance(effect, Record):
             self.records.append(effect)
+        elif isinstance(effect, SilentRefusal):
+            self.silent_refusals.append(effect)
         elif isinstance(effect, AuthenticationRequest | AuthorizationRequest):
             self.questions.append(effect)
         elif isinstance(effect, Withdraw):
