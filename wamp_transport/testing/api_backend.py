@@ -13,13 +13,15 @@ from ..config.auth_methods import LOCAL
 from ..node.client_types import Result
 from ..node.local import LocalClientTransport
 from ..node.node import Node
+from ..node.payload_values import to_payload
 from ..node.session import Session
 from ..router.decisions import Admit
 from ..wamp.errors import ApplicationError
 from ..wamp.messages import CallOptions, PublishOptions
+from ..wamp.payload import ABSENT
 from .loop import MemoryLoop, MemoryLoopBridge
 from .recording import Recording
-from .records import RecordedCall, RecordedPublication, as_received
+from .records import RecordedCall, RecordedPublication
 
 _PUBLISH_OPTIONS: Final = PublishOptions()
 _CALL_OPTIONS: Final = CallOptions()
@@ -42,6 +44,7 @@ class RecordedSession(Session):
     ) -> int | None:
         """Publish and record an event. Always ask for an acknowledgement, to record a refusal."""
         options = options or _PUBLISH_OPTIONS
+        args, kwargs = _sent(args, kwargs)
         refusal: ApplicationError | None = None
         publication = None
         try:
@@ -51,8 +54,8 @@ class RecordedSession(Session):
         self._recording.add_publication(
             RecordedPublication(
                 topic,
-                as_received(list(args)),
-                as_received(dict(kwargs or {})),
+                args,
+                kwargs,
                 _as_dict(options),
                 self.realm,
                 self.authrole,
@@ -75,6 +78,7 @@ class RecordedSession(Session):
         options: CallOptions | None = None,
     ) -> Result:
         """Call and record."""
+        args, kwargs = _sent(args, kwargs)
         record = self._recorded(procedure, args, kwargs, options)
         try:
             record.result = await super().call(procedure, args, kwargs, timeout=timeout, options=options)
@@ -93,6 +97,7 @@ class RecordedSession(Session):
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
         """Call and record. The record's ``result`` is the last part."""
+        args, kwargs = _sent(args, kwargs)
         record = self._recorded(procedure, args, kwargs, options)
         parts = super().stream(procedure, args, kwargs, timeout=timeout, options=options)
         try:
@@ -106,12 +111,12 @@ class RecordedSession(Session):
             await parts.aclose()
 
     def _recorded(
-        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: CallOptions | None
+        self, procedure: str, args: list[Any], kwargs: dict[str, Any], options: CallOptions | None
     ) -> RecordedCall:
         record = RecordedCall(
             procedure,
-            as_received(list(args)),
-            as_received(dict(kwargs or {})),
+            args,
+            kwargs,
             _as_dict(options or _CALL_OPTIONS),
             self.realm,
             self.authrole,
@@ -144,6 +149,12 @@ class InMemoryBackend(InProcessBackend):
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
         """Return ``handler`` as a coroutine function. Sync handlers run with the test's database connections."""
         return awaitable(handler, in_order=in_order, clean=False)
+
+
+def _sent(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
+    """Return args and kwargs as receivers get them. Iterators can be read only once. Raises PayloadError."""
+    sent_args, sent_kwargs = to_payload(args), to_payload(kwargs, "kwargs")
+    return [] if sent_args is ABSENT else sent_args, {} if sent_kwargs is ABSENT else sent_kwargs
 
 
 def _as_dict(options: PublishOptions | CallOptions) -> dict[str, Any]:
