@@ -55,7 +55,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         {"uri": "", "match": "prefix", "allow": everything},
         {"uri": "com.forbidden", "match": "prefix", "allow": dict.fromkeys(everything, False)},
     ]
-    realm = {"name": REALM, "roles": [{"name": "anonymous", "permissions": permissions}]}
+    roles = [{"name": "anonymous", "permissions": permissions}]
+    realm = {"name": REALM, "roles": roles, "options": {"dialect": "specification"}}
     port = free_port()
     with node(directory, configuration(web(port), realms=[realm]), port) as server:
         yield f"ws://127.0.0.1:{port}/ws"
